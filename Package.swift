@@ -1,0 +1,99 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every Swift target of this package is compiled with.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+extension Target.Dependency {
+    static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
+    static let crypto = product(name: "Crypto", package: "swift-crypto")
+    static let grdb = product(name: "GRDB", package: "GRDB.swift")
+    static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
+    static let logging = product(name: "Logging", package: "swift-log")
+    static let yams = product(name: "Yams", package: "Yams")
+}
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "rankwise",
+    products: [
+        .executable(name: "rankwise-server", targets: ["rankwise-server"]),
+        .executable(name: "rankwise-client", targets: ["rankwise-client"]),
+        .executable(name: "rankwise-lab", targets: ["rankwise-lab"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(
+            name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
+        .systemLibrary(name: "CLinux"),
+
+        library("LinearAlgebra", ["COpenBLAS"]),
+        library("AdapterFormat"),
+        library("Aggregation", ["AdapterFormat", "LinearAlgebra"]),
+        library("Federation"),
+        library("Coordinator", ["Federation", "AdapterFormat", "Aggregation", .crypto, .logging]),
+        library("SQLiteStore", ["Federation", .grdb, .crypto, .logging]),
+        library("HTTPServing", [.httpTypes, .crypto, "CLinux", .logging]),
+        library("RankwiseWire"),
+        library("CoordinatorAPI", ["HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes, .logging]),
+        library("HTTPFetching", ["CCurl", .logging]),
+        library("Training", ["AdapterFormat", "LinearAlgebra", .logging]),
+        library("ClientAgent", ["HTTPFetching", "RankwiseWire", "AdapterFormat", "Training", .logging]),
+
+        program(
+            "rankwise-server",
+            [
+                "CoordinatorAPI", "Coordinator", "Federation", "HTTPServing", "RankwiseWire", "SQLiteStore",
+                .argumentParser, .logging, .yams,
+            ]
+        ),
+        program(
+            "rankwise-client",
+            ["ClientAgent", "HTTPFetching", "RankwiseWire", "Training", .argumentParser, .logging]
+        ),
+        program(
+            "rankwise-lab",
+            ["AdapterFormat", "Aggregation", "HTTPFetching", "RankwiseWire", "Training", .argumentParser, .logging]
+        ),
+
+        tests("LinearAlgebraTests", ["LinearAlgebra"]),
+        tests("AdapterFormatTests", ["AdapterFormat"], resources: [.copy("Fixtures")]),
+        tests("AggregationTests", ["Aggregation", "AdapterFormat"], resources: [.copy("Fixtures")]),
+        tests("FederationTests", ["Federation"]),
+        tests("CoordinatorTests", ["Coordinator", "Federation", "SQLiteStore", "AdapterFormat"]),
+        tests("SQLiteStoreTests", ["SQLiteStore", "Federation"]),
+        tests("HTTPServingTests", ["HTTPServing", .httpTypes]),
+        tests("RankwiseWireTests", ["RankwiseWire"]),
+        tests(
+            "CoordinatorAPITests",
+            ["CoordinatorAPI", "Coordinator", "Federation", "HTTPServing", "SQLiteStore", "RankwiseWire"]),
+        tests("HTTPFetchingTests", ["HTTPFetching"]),
+        tests("TrainingTests", ["Training", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
+        tests("ClientAgentTests", ["ClientAgent", "HTTPFetching", "RankwiseWire", "Training", "AdapterFormat"]),
+    ]
+)

@@ -1,0 +1,82 @@
+/// A federation as `GET /v1/federations/{f}` answers it.
+package struct FederationBody: Codable, Sendable, Hashable {
+    package var id: String
+    /// `waiting`, `running`, `paused` or `finished`.
+    package var state: String
+    /// The current round; 0 while the federation waits for its first clients.
+    package var round: Int
+    package var revision: Int64
+    package var clients: Int
+    package var createdAt: String
+    package var settings: FederationDocument
+
+    enum CodingKeys: String, CodingKey {
+        case id, state, round, revision, clients, settings
+        case createdAt = "created_at"
+    }
+
+    package init(
+        id: String, state: String, round: Int, revision: Int64, clients: Int, createdAt: String,
+        settings: FederationDocument
+    ) {
+        self.id = id
+        self.state = state
+        self.round = round
+        self.revision = revision
+        self.clients = clients
+        self.createdAt = createdAt
+        self.settings = settings
+    }
+}
+
+/// What creating a federation answers, once; the server keeps only the tokens' hashes.
+package struct CreatedFederationBody: Codable, Sendable, Hashable {
+    package var id: String
+    package var enrolmentToken: String
+    package var readerToken: String
+
+    enum CodingKeys: String, CodingKey {
+        case id
+        case enrolmentToken = "enrolment_token"
+        case readerToken = "reader_token"
+    }
+
+    package init(id: String, enrolmentToken: String, readerToken: String) {
+        self.id = id
+        self.enrolmentToken = enrolmentToken
+        self.readerToken = readerToken
+    }
+}
+
+/// `GET /v1/server`.
+package struct ServerBody: Codable, Sendable, Hashable {
+    package var version: String
+    package var strategies: [String]
+    package var limits: [String: JSONValue]
+
+    package init(version: String, strategies: [String], limits: [String: JSONValue]) {
+        self.version = version
+        self.strategies = strategies
+        self.limits = limits
+    }
+}
+
+/// One row of the audit log: `GET …/events`.
+package struct EventBody: Codable, Sendable, Hashable {
+    package var id: Int64
+    package var at: String
+    /// Such as `client.registered`, `round.opened`, `update.accepted`.
+    package var kind: String
+    package var round: Int?
+    package var client: String?
+    package var detail: String?
+
+    package init(id: Int64, at: String, kind: String, round: Int?, client: String?, detail: String?) {
+        self.id = id
+        self.at = at
+        self.kind = kind
+        self.round = round
+        self.client = client
+        self.detail = detail
+    }
+}

@@ -1,0 +1,108 @@
+extension FederationDocument {
+    /// When a round opens, whom it selects, and when it closes.
+    package struct Round: Codable, Sendable, Hashable {
+        package var total: Int
+        package var minClients: Int
+        package var minUpdates: Int
+        package var targetUpdates: Int?
+        package var deadlineSeconds: Double
+        /// `extend` or `abandon`.
+        package var onMissedQuorum: String
+        package var selection: Selection
+        package var seenSeconds: Double
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case total, selection
+            case minClients = "min_clients"
+            case minUpdates = "min_updates"
+            case targetUpdates = "target_updates"
+            case deadlineSeconds = "deadline_seconds"
+            case onMissedQuorum = "on_missed_quorum"
+            case seenSeconds = "seen_seconds"
+        }
+
+        package init(
+            total: Int = 20, minClients: Int? = nil, minUpdates: Int = 1, targetUpdates: Int? = nil,
+            deadlineSeconds: Double = 600, onMissedQuorum: String = "extend", selection: Selection = Selection(),
+            seenSeconds: Double = 120
+        ) {
+            self.total = total
+            self.minClients = minClients ?? minUpdates
+            self.minUpdates = minUpdates
+            self.targetUpdates = targetUpdates
+            self.deadlineSeconds = deadlineSeconds
+            self.onMissedQuorum = onMissedQuorum
+            self.selection = selection
+            self.seenSeconds = seenSeconds
+        }
+
+        package init(from decoder: any Decoder) throws {
+            let values = try decoder.knownKeys(CodingKeys.self)
+            self.init(
+                total: try values.value(.total, default: 20),
+                minClients: try values.decodeIfPresent(Int.self, forKey: .minClients),
+                minUpdates: try values.value(.minUpdates, default: 1),
+                targetUpdates: try values.decodeIfPresent(Int.self, forKey: .targetUpdates),
+                deadlineSeconds: try values.value(.deadlineSeconds, default: 600),
+                onMissedQuorum: try values.value(.onMissedQuorum, default: "extend"),
+                selection: try values.value(.selection, default: Selection()),
+                seenSeconds: try values.value(.seenSeconds, default: 120)
+            )
+        }
+    }
+
+    /// Selection by `count`, or else by `fraction`, of the clients seen lately; `over` selects that share more.
+    package struct Selection: Codable, Sendable, Hashable {
+        package var fraction: Double
+        package var over: Double
+        package var count: Int?
+
+        enum CodingKeys: String, CodingKey, CaseIterable { case fraction, over, count }
+
+        package init(fraction: Double = 1, over: Double = 0, count: Int? = nil) {
+            self.fraction = fraction
+            self.over = over
+            self.count = count
+        }
+
+        package init(from decoder: any Decoder) throws {
+            let values = try decoder.knownKeys(CodingKeys.self)
+            fraction = try values.value(.fraction, default: 1)
+            over = try values.value(.over, default: 0)
+            count = try values.decodeIfPresent(Int.self, forKey: .count)
+        }
+    }
+
+    /// Bounds on what clients may send.
+    package struct Limits: Codable, Sendable, Hashable {
+        package var maxClients: Int
+        package var maxSamples: Int
+        package var maxNorm: Double?
+        package var maxNormOverMedian: Double?
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case maxClients = "max_clients"
+            case maxSamples = "max_samples"
+            case maxNorm = "max_norm"
+            case maxNormOverMedian = "max_norm_over_median"
+        }
+
+        package init(
+            maxClients: Int = 10_000, maxSamples: Int = 1_000_000, maxNorm: Double? = nil,
+            maxNormOverMedian: Double? = nil
+        ) {
+            self.maxClients = maxClients
+            self.maxSamples = maxSamples
+            self.maxNorm = maxNorm
+            self.maxNormOverMedian = maxNormOverMedian
+        }
+
+        package init(from decoder: any Decoder) throws {
+            let values = try decoder.knownKeys(CodingKeys.self)
+            maxClients = try values.value(.maxClients, default: 10_000)
+            maxSamples = try values.value(.maxSamples, default: 1_000_000)
+            maxNorm = try values.decodeIfPresent(Double.self, forKey: .maxNorm)
+            maxNormOverMedian = try values.decodeIfPresent(Double.self, forKey: .maxNormOverMedian)
+        }
+    }
+}

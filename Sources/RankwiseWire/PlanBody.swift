@@ -1,0 +1,101 @@
+/// What one client should do in a round, as `GET …/plan` answers it.
+package struct PlanBody: Codable, Sendable, Hashable {
+    /// Something to download before training: the round that published it and its path on the server.
+    package struct Source: Codable, Sendable, Hashable {
+        package var round: Int
+        package var href: String
+
+        package init(round: Int, href: String) {
+            self.round = round
+            self.href = href
+        }
+    }
+
+    package var federation: String
+    package var round: Int
+    /// `waiting`, `collecting`, `aggregating`, `published` or `failed`, as on the round.
+    package var phase: String
+    /// `waiting`, `running`, `paused` or `finished`, as on the federation.
+    package var state: String
+    package var revision: Int64
+    package var client: String
+    package var selected: Bool
+    /// Whether the server already holds this client's update for the round.
+    package var answered: Bool
+    package var deadlineAt: String?
+    package var rank: Int
+    package var ranks: [String: Int]
+    package var scales: [String: Double]
+    package var adapter: Source?
+    package var merge: Source?
+    package var reinitialise: Bool
+    /// Draws this client's randomness for the round.
+    package var seed: UInt64
+    /// The factors to train, of "A" and "B".
+    package var train: [String]
+    package var send: [String]
+    package var penalty: Double
+    package var training: [String: JSONValue]
+    /// The path on the server to PUT the update to.
+    package var update: String
+
+    enum CodingKeys: String, CodingKey {
+        case federation, round, phase, state, revision, client, selected, answered, rank, ranks, scales, adapter, merge
+        case reinitialise, seed, train, send, penalty, training, update
+        case deadlineAt = "deadline_at"
+    }
+
+    package init(
+        federation: String, round: Int, phase: String, state: String, revision: Int64, client: String, selected: Bool,
+        answered: Bool, deadlineAt: String?, rank: Int, ranks: [String: Int], scales: [String: Double],
+        adapter: Source?, merge: Source?, reinitialise: Bool, seed: UInt64, train: [String], send: [String],
+        penalty: Double, training: [String: JSONValue], update: String
+    ) {
+        self.federation = federation
+        self.round = round
+        self.phase = phase
+        self.state = state
+        self.revision = revision
+        self.client = client
+        self.selected = selected
+        self.answered = answered
+        self.deadlineAt = deadlineAt
+        self.rank = rank
+        self.ranks = ranks
+        self.scales = scales
+        self.adapter = adapter
+        self.merge = merge
+        self.reinitialise = reinitialise
+        self.seed = seed
+        self.train = train
+        self.send = send
+        self.penalty = penalty
+        self.training = training
+        self.update = update
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(federation, forKey: .federation)
+        try values.encode(round, forKey: .round)
+        try values.encode(phase, forKey: .phase)
+        try values.encode(state, forKey: .state)
+        try values.encode(revision, forKey: .revision)
+        try values.encode(client, forKey: .client)
+        try values.encode(selected, forKey: .selected)
+        try values.encode(answered, forKey: .answered)
+        try values.encode(deadlineAt, forKey: .deadlineAt)
+        try values.encode(rank, forKey: .rank)
+        try values.encode(ranks, forKey: .ranks)
+        try values.encode(scales, forKey: .scales)
+        try values.encode(adapter, forKey: .adapter)
+        try values.encode(merge, forKey: .merge)
+        try values.encode(reinitialise, forKey: .reinitialise)
+        try values.encode(seed, forKey: .seed)
+        try values.encode(train, forKey: .train)
+        try values.encode(send, forKey: .send)
+        try values.encode(penalty, forKey: .penalty)
+        try values.encode(training, forKey: .training)
+        try values.encode(update, forKey: .update)
+    }
+}

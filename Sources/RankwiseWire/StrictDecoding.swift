@@ -1,0 +1,39 @@
+/// Refuses, by name, the keys that a request's object should not have.
+///
+/// Servers decode requests strictly (`WireDecoder.strict`); clients decode answers leniently, so that an old client
+/// understands a newer server.
+enum StrictDecoding {
+    /// Set in a decoder's `userInfo` to turn the refusal on.
+    static let key = CodingUserInfoKey(rawValue: "rankwise.refuses-unknown-keys")
+
+    struct AnyKey: CodingKey {
+        var stringValue: String
+        var intValue: Int? { nil }
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+}
+
+extension Decoder {
+    /// A keyed container over exactly `Keys`; under strict decoding any other key throws, naming it.
+    func knownKeys<Keys: CodingKey & CaseIterable>(_ keys: Keys.Type) throws -> KeyedDecodingContainer<Keys> {
+        let known = try container(keyedBy: keys)
+        guard let flag = StrictDecoding.key, userInfo[flag] as? Bool == true else { return known }
+        let names = Set(Keys.allCases.map(\.stringValue))
+        for key in try container(keyedBy: StrictDecoding.AnyKey.self).allKeys.map(\.stringValue).sorted()
+        where !names.contains(key) {
+            throw WireError(
+                path: (codingPath.map(\.stringValue) + [key]).joined(separator: "."),
+                reason: "is not a known key; expected one of \(names.sorted().joined(separator: ", "))"
+            )
+        }
+        return known
+    }
+}
+
+extension KeyedDecodingContainer {
+    /// The value of `key`, or `fallback` where it is absent or null.
+    func value<T: Decodable>(_ key: Key, default fallback: @autoclosure () -> T) throws -> T {
+        try decodeIfPresent(T.self, forKey: key) ?? fallback()
+    }
+}
