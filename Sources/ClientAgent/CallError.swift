@@ -42,11 +42,11 @@ extension CallError {
     }
 
     /// An answer with the right status and a body that makes no sense, as portals of public networks give it.
-    static func unreadable(_ response: FetchResponse, _ error: WireError) -> CallError {
+    static func unreadable(_ response: FetchResponse, _ reason: String) -> CallError {
         .unavailable(
             Problem(
                 title: "Unreadable", status: response.status, code: "http.unreadable",
-                detail: "this is not a Rankwise server's answer: \(error)"),
+                detail: "this is not a Rankwise server's answer: \(reason)"),
             retryAfter: nil)
     }
 }

@@ -1,3 +1,4 @@
+import AdapterFormat
 package import HTTPFetching
 package import RankwiseWire
 
@@ -56,7 +57,7 @@ package struct FederationEndpoint: Sendable {
         var request = request(.get, "rounds/\(round)/adapter?rank=\(rank)")
         request.destination = .file(path: path, limit: limit)
         request.progress = progress
-        _ = try await call(request)
+        try Self.checkAdapter(path, try await call(request))
     }
 
     package func downloadConfiguration(round: Int, rank: Int, to path: String) async throws(CallError) {
@@ -78,7 +79,7 @@ package struct FederationEndpoint: Sendable {
         var request = FetchRequest(.get, origin + href, fields: authorization)
         request.destination = .file(path: path, limit: limit)
         request.progress = progress
-        _ = try await call(request)
+        try Self.checkAdapter(path, try await call(request))
     }
 
     /// Sends a trained adapter from its file.
@@ -136,6 +137,15 @@ package struct FederationEndpoint: Sendable {
         return response
     }
 
+    /// A page that a public network's portal sent in place of a file must not get as far as the trainer.
+    private static func checkAdapter(_ path: String, _ response: FetchResponse) throws(CallError) {
+        do throws(SafetensorsError) {
+            _ = try SafetensorsFile(path: path)
+        } catch {
+            throw .unreadable(response, "\(error)")
+        }
+    }
+
     private func read<T: Decodable>(_ type: T.Type, _ request: FetchRequest) async throws(CallError) -> T {
         try decoded(type, try await call(request))
     }
@@ -144,7 +154,7 @@ package struct FederationEndpoint: Sendable {
         do throws(WireError) {
             return try WireJSON.decode(type, bytes: response.body)
         } catch {
-            throw .unreadable(response, error)
+            throw .unreadable(response, "\(error)")
         }
     }
 

@@ -50,6 +50,13 @@ final class StepClock: AgentClock {
     }
 }
 
+/// Counts from 1.
+final class Counter: Sendable {
+    private let count = Atomic(0)
+
+    func next() -> Int { count.add(1, ordering: .relaxed).newValue }
+}
+
 struct SeededGenerator: RandomNumberGenerator, Sendable {
     var state: UInt64
 

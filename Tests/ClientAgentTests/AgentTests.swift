@@ -17,6 +17,11 @@ struct AgentTests {
         return (attributes[.posixPermissions] as? Int ?? 0) & 0o777
     }
 
+    /// What the trainer makes of an adapter.
+    private func upload(of round: String, count: Int) -> [UInt8] {
+        StubCoordinator.adapter(ofRound: round) + Array(" trained \(count)".utf8)
+    }
+
     private func refusal(_ agent: Agent) async throws -> Problem {
         let error = try #require(await #expect(throws: AgentError.self) { try await agent.run() })
         guard case .refused(let problem) = error else {
@@ -36,8 +41,8 @@ struct AgentTests {
         #expect(state.uploads.map(\.round) == [1, 2, 3])
         #expect(state.uploads.first?.query == ["samples": "9", "loss": "0.5", "accuracy": "0.75"])
         #expect(
-            state.uploads.map { String(decoding: $0.bytes, as: UTF8.self) } == [
-                "adapter of 0 trained 1", "adapter of 1 trained 2", "adapter of 2 trained 3",
+            state.uploads.map(\.bytes) == [
+                upload(of: "0", count: 1), upload(of: "1", count: 2), upload(of: "2", count: 3),
             ])
     }
 
@@ -87,10 +92,7 @@ struct AgentTests {
         fixture.stub.state.withLock { $0.script = nil }
         #expect(try await fixture.agent(rounds: 1).run() == .trained(rounds: 1))
         #expect(fixture.trainer.rounds.withLock { $0 } == [1])
-        #expect(
-            fixture.stub.state.withLock { $0.uploads.map { String(decoding: $0.bytes, as: UTF8.self) } } == [
-                "adapter of 0 trained 1"
-            ])
+        #expect(fixture.stub.state.withLock { $0.uploads.map(\.bytes) } == [upload(of: "0", count: 1)])
     }
 
     @Test func `an unacknowledged update whose file is gone is trained again`() async throws {
@@ -207,13 +209,12 @@ struct AgentTests {
         #expect(tried > .seconds(500) && tried <= .seconds(600))
     }
 
-    @Test func `a portal's page in place of an answer is waited out`() async throws {
-        let pages = Mutex(0)
+    @Test(arguments: ["/plan", "/adapter", "/digits", "/update"])
+    func `a portal's page in place of an answer is waited out`(path: String) async throws {
+        let pages = Counter()
         fixture.script { request, _ in
-            guard request.path.hasSuffix("/plan"),
-                pages.withLock({
-                    $0 += 1; return $0
-                }) <= 2
+            guard request.path.hasSuffix(path),
+                pages.next() <= 2
             else { return nil }
             return .json(200, "<html>Please accept our terms</html>")
         }
@@ -222,12 +223,10 @@ struct AgentTests {
     }
 
     @Test func `a phase that only newer servers know is waited out`() async throws {
-        let polls = Mutex(0)
+        let polls = Counter()
         fixture.script { request, state in
             guard request.path.hasSuffix("/plan"),
-                polls.withLock({
-                    $0 += 1; return $0
-                }) == 1
+                polls.next() == 1
             else { return nil }
             let plan = StubCoordinator.plan("edge-1", state)
             state.revision += 1
@@ -241,13 +240,11 @@ struct AgentTests {
     }
 
     @Test func `polls that bring nothing at once are not made in a tight loop`() async throws {
-        let polls = Mutex(0)
+        let polls = Counter()
         fixture.script { request, state in
             guard request.path.hasSuffix("/plan"), state.round == 2 else { return nil }
             guard
-                polls.withLock({
-                    $0 += 1; return $0
-                }) <= 3
+                polls.next() <= 3
             else { return nil }
             return StubCoordinator.Answer(status: 204)
         }

@@ -17,7 +17,7 @@ struct FederationEndpointTests {
         let endpoint = try endpoint(peer.url)
         let error = try #require(
             await #expect(throws: CallError.self) {
-                try await endpoint.download(href: href, to: folder.path("merge"), limit: 10)
+                try await endpoint.download(href: href, to: folder.path("merge"), limit: 1000)
             })
         guard case .refused(let problem) = error else {
             Issue.record("expected a refusal, got \(error)")
@@ -32,13 +32,13 @@ struct FederationEndpointTests {
         let seen = Mutex<PeerRequest?>(nil)
         let peer = try LoopbackPeer { connection in
             seen.withLock { $0 = connection.request() }
-            connection.answer("200 OK", body: [7])
+            connection.answer("200 OK", body: StubCoordinator.adapter(ofRound: "1"))
         }
         defer { peer.stop() }
-        try await endpoint(peer.url + "/behind").download(href: "/v1/merge?x=1", to: folder.path("merge"), limit: 10)
+        try await endpoint(peer.url + "/behind").download(href: "/v1/merge?x=1", to: folder.path("merge"), limit: 1000)
         #expect(seen.withLock { $0?.target } == "/v1/merge?x=1")
         #expect(seen.withLock { $0?.fields["authorization"] } == "Bearer secret")
-        #expect(folder.bytes("merge") == [7])
+        #expect(folder.bytes("merge") == StubCoordinator.adapter(ofRound: "1"))
     }
 
     @Test func `a poll that brought nothing is nil`() async throws {

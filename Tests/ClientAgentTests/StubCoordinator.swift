@@ -60,6 +60,12 @@ final class StubCoordinator: Sendable {
         }
     }
 
+    /// A safetensors file without tensors that says which round it is of.
+    static func adapter(ofRound round: String) -> [UInt8] {
+        let header = Array(#"{"__metadata__":{"adapter of":"\#(round)"}}"#.utf8)
+        return [UInt8(header.count), 0, 0, 0, 0, 0, 0, 0] + header
+    }
+
     private static func answer(_ request: PeerRequest, _ state: inout State) -> Answer {
         let token = request.fields["authorization"].map { String($0.dropFirst("Bearer ".count)) }
         let parts = request.path.split(separator: "/").map(String.init)
@@ -75,7 +81,7 @@ final class StubCoordinator: Sendable {
         case ("GET", 0, _): return .json(200, settings(state))
         case ("GET", 1, "plan"): return .json(200, plan(client, state))
         case ("GET", 3, "adapter"):
-            return Answer(status: 200, fields: ["ETag: \"\(rest[1])\""], body: Array("adapter of \(rest[1])".utf8))
+            return Answer(status: 200, fields: ["ETag: \"\(rest[1])\""], body: adapter(ofRound: rest[1]))
         case ("GET", 3, "adapter_config.json"): return .json(200, #"{"r":4}"#)
         case ("PUT", 3, "update"):
             let round = Int(rest[1]) ?? 0
