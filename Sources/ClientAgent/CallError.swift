@@ -10,6 +10,17 @@ package enum CallError: Error, Sendable, Hashable {
     case refused(Problem)
 }
 
+extension CallError {
+    /// Whether the same call may well succeed later.
+    package var isWorthRetrying: Bool {
+        switch self {
+        case .unreached(let error): error.isWorthRetrying
+        case .unavailable: true
+        case .refused: false
+        }
+    }
+}
+
 extension CallError: CustomStringConvertible {
     package var description: String {
         switch self {

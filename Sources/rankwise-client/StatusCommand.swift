@@ -45,8 +45,7 @@ struct StatusCommand: AsyncParsableCommand {
                 } while round == nil
                 backoff.reset()
             } catch {
-                if case .refused = error { throw error }
-                guard watch else { throw error }
+                guard watch, error.isWorthRetrying else { throw error }
                 FileHandle.standardError.write(Data("\(error); trying again\n".utf8))
                 var generator = SystemRandomNumberGenerator()
                 try await Task.sleep(for: backoff.next(using: &generator))
