@@ -1,7 +1,7 @@
 /// Who takes part: registration, revocation, and clients that come back.
 extension FederationMachine {
     mutating func register(
-        _ name: ClientName, rank: Int, token: Digest, capabilities: String, in step: inout Step
+        _ name: ClientName, rank: Int, token: ContentDigest, capabilities: String, in step: inout Step
     ) -> Reply {
         guard rank >= 1 else { return .registration(.badRank(found: rank)) }
         let granted = min(rank, settings.adapter.maximumRank)

@@ -30,7 +30,7 @@ package struct FederationMachine: Sendable {
 
     /// What happened outside.
     package enum Event: Sendable {
-        case register(name: ClientName, rank: Int, token: Digest, capabilities: String)
+        case register(name: ClientName, rank: Int, token: ContentDigest, capabilities: String)
         case revoke(ClientName)
         /// A client called that is not in the current round's selection.
         case seen(ClientName)
@@ -150,5 +150,26 @@ extension FederationMachine {
     /// The revision of the last change to what `client` should do.
     package func planRevision(of client: ClientName) -> Int64 {
         max(planRevision, round?.places[client]?.revision ?? 0)
+    }
+}
+
+extension FederationMachine {
+    /// Whether a call of `client` could let it into the current round, or let the next round open.
+    package func maySelect(_ client: ClientName) -> Bool {
+        guard let known = clients[client], known.revokedAt == nil else { return false }
+        guard let round, round.phase == .collecting else { return awaitsRound }
+        return settings.policy.selectsEverybody && round.places[client] == nil
+    }
+
+    /// Whether time alone may change something now.
+    package func isDue(at now: Instant) -> Bool {
+        if let round, round.phase == .collecting { return now >= round.deadline }
+        return awaitsRound
+    }
+
+    /// Whether the federation would open a round if enough clients were there.
+    private var awaitsRound: Bool {
+        guard state == .waiting || state == .running else { return false }
+        return round?.phase != .aggregating
     }
 }

@@ -31,9 +31,9 @@ extension FederationSettings {
     package struct BaseModel: Sendable, Codable, Hashable {
         package var name: String
         package var seed: UInt64?
-        package var sha256: Digest?
+        package var sha256: ContentDigest?
 
-        package init(name: String, seed: UInt64?, sha256: Digest?) {
+        package init(name: String, seed: UInt64?, sha256: ContentDigest?) {
             self.name = name
             self.seed = seed
             self.sha256 = sha256

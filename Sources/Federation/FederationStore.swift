@@ -64,7 +64,7 @@ package protocol FederationStore: Sendable {
     /// Forgets a spool file that no record came to refer to.
     func discard(_ spool: SpoolFile) async
     /// The file with a blob's bytes, immutable while a record refers to it.
-    func blobPath(of digest: Digest) -> String
+    func blobPath(of digest: ContentDigest) -> String
     /// Deletes the blobs that no record refers to.
     func sweepBlobs() async throws(StoreError)
     /// Whether the store can be written now.

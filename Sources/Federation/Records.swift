@@ -4,7 +4,7 @@ package struct Client: Sendable, Hashable {
     /// As advertised, at most the federation's maximum.
     package var rank: Int
     /// The hash of the token that the client made itself.
-    package let token: Digest
+    package let token: ContentDigest
     /// A JSON object, kept for the operator.
     package var capabilities: String
     package let registeredAt: Instant
@@ -13,7 +13,8 @@ package struct Client: Sendable, Hashable {
     package var revokedAt: Instant?
 
     package init(
-        name: ClientName, rank: Int, token: Digest, capabilities: String, registeredAt: Instant, lastSeenAt: Instant,
+        name: ClientName, rank: Int, token: ContentDigest, capabilities: String, registeredAt: Instant,
+        lastSeenAt: Instant,
         revokedAt: Instant? = nil
     ) {
         self.name = name
@@ -47,7 +48,7 @@ package struct Update: Sendable, Hashable {
     }
 
     package let client: ClientName
-    package let digest: Digest
+    package let digest: ContentDigest
     package let byteCount: Int
     package let rank: Int
     package let samples: Int
@@ -56,7 +57,7 @@ package struct Update: Sendable, Hashable {
     package var status: Status
 
     package init(
-        client: ClientName, digest: Digest, byteCount: Int, rank: Int, samples: Int, metrics: Metrics,
+        client: ClientName, digest: ContentDigest, byteCount: Int, rank: Int, samples: Int, metrics: Metrics,
         receivedAt: Instant, status: Status = .accepted
     ) {
         self.client = client
@@ -87,11 +88,11 @@ package struct Refusal: Sendable, Hashable {
 
 /// The adapter that a round published, rendered at the federation's maximum ranks and element type.
 package struct PublishedAdapter: Sendable, Hashable {
-    package let digest: Digest
+    package let digest: ContentDigest
     package let byteCount: Int
     package let ranks: [String: Int]
 
-    package init(digest: Digest, byteCount: Int, ranks: [String: Int]) {
+    package init(digest: ContentDigest, byteCount: Int, ranks: [String: Int]) {
         self.digest = digest
         self.byteCount = byteCount
         self.ranks = ranks
@@ -125,9 +126,9 @@ package struct IssuedToken: Sendable, Hashable {
 
     package let id: String
     package let role: Role
-    package let hash: Digest
+    package let hash: ContentDigest
 
-    package init(id: String, role: Role, hash: Digest) {
+    package init(id: String, role: Role, hash: ContentDigest) {
         self.id = id
         self.role = role
         self.hash = hash

@@ -1,5 +1,5 @@
 /// A SHA-256 digest: the name of a blob, and what the server keeps of a token.
-package struct Digest: Hashable, Sendable, Codable, CustomStringConvertible {
+package struct ContentDigest: Hashable, Sendable, Codable, CustomStringConvertible {
     /// 32 bytes.
     package let bytes: [UInt8]
 
@@ -33,7 +33,7 @@ package struct Digest: Hashable, Sendable, Codable, CustomStringConvertible {
     package var description: String { "sha256:" + hex }
 
     /// Whether both are equal, in time that does not depend on where they differ.
-    package func matches(_ other: Digest) -> Bool {
+    package func matches(_ other: ContentDigest) -> Bool {
         zip(bytes, other.bytes).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
     }
 
