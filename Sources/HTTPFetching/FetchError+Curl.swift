@@ -1,0 +1,25 @@
+import CCurl
+
+extension FetchError {
+    /// What curl's result means to a caller; `detail` is curl's own message.
+    init(_ code: CURLcode, detail: String) {
+        let message = detail.isEmpty ? String(cString: curl_easy_strerror(code)) : detail
+        switch code {
+        case CURLE_URL_MALFORMAT, CURLE_BAD_FUNCTION_ARGUMENT, CURLE_UNKNOWN_OPTION, CURLE_SETOPT_OPTION_SYNTAX,
+            CURLE_NOT_BUILT_IN:
+            self = .malformedRequest(message)
+        case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY, CURLE_COULDNT_CONNECT, CURLE_PROXY:
+            self = .unreachable(message)
+        case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CERTPROBLEM, CURLE_SSL_ISSUER_ERROR,
+            CURLE_SSL_INVALIDCERTSTATUS, CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+            self = .untrusted(message)
+        case CURLE_OPERATION_TIMEDOUT:
+            self = .timedOut(message)
+        // The scheme was checked before: what is unsupported is an answer without a status line.
+        case CURLE_UNSUPPORTED_PROTOCOL, CURLE_WEIRD_SERVER_REPLY, CURLE_BAD_CONTENT_ENCODING:
+            self = .malformedResponse(message)
+        default:
+            self = .interrupted(message)
+        }
+    }
+}

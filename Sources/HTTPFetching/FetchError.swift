@@ -1,0 +1,43 @@
+/// Why no complete answer came.
+package enum FetchError: Error, Sendable, Hashable {
+    /// The request cannot be sent as it is: its URL or a field of its head.
+    case malformedRequest(String)
+    /// No connection: the name does not resolve, or nobody listens.
+    case unreachable(String)
+    /// The server's certificate does not hold.
+    case untrusted(String)
+    case timedOut(String)
+    /// The connection broke before the answer was complete.
+    case interrupted(String)
+    /// The answer is longer than the request allows.
+    case tooLarge(limit: Int64)
+    /// What came is not HTTP.
+    case malformedResponse(String)
+    /// A local file cannot be read or written.
+    case file(path: String, reason: String)
+    case cancelled
+
+    /// Whether the same request may well succeed later.
+    package var isWorthRetrying: Bool {
+        switch self {
+        case .unreachable, .timedOut, .interrupted, .malformedResponse: true
+        case .malformedRequest, .untrusted, .tooLarge, .file, .cancelled: false
+        }
+    }
+}
+
+extension FetchError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .malformedRequest(let reason): "the request cannot be sent: \(reason)"
+        case .unreachable(let reason): "the server cannot be reached: \(reason)"
+        case .untrusted(let reason): "the server's certificate is not trusted: \(reason)"
+        case .timedOut(let reason): "the server took too long: \(reason)"
+        case .interrupted(let reason): "the connection broke: \(reason)"
+        case .tooLarge(let limit): "the answer is longer than the \(limit) bytes that are allowed"
+        case .malformedResponse(let reason): "the answer is not HTTP: \(reason)"
+        case .file(let path, let reason): "\(path): \(reason)"
+        case .cancelled: "the transfer was cancelled"
+        }
+    }
+}

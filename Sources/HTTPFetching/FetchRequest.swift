@@ -1,0 +1,82 @@
+/// What to ask of a server, and where its answer goes.
+package struct FetchRequest: Sendable {
+    package enum Method: String, Sendable, Hashable {
+        case get = "GET"
+        case head = "HEAD"
+        case put = "PUT"
+        case post = "POST"
+        case patch = "PATCH"
+        case delete = "DELETE"
+    }
+
+    package enum Body: Sendable, Hashable {
+        case none
+        case bytes([UInt8])
+        /// Streamed from a file; its length when the transfer starts is what is sent.
+        case file(path: String)
+    }
+
+    /// Where the body of a successful answer goes. Any other answer is kept in memory, up to
+    /// `FetchRequest.memoryLimit`, so that its reason can be read.
+    package enum Destination: Sendable, Hashable {
+        case memory(limit: Int)
+        /// Written to `path.part`, synced and renamed once complete. An interrupted download goes on where it stopped
+        /// the next time, as long as the server's strong ETag is still the same.
+        case file(path: String, limit: Int64)
+    }
+
+    /// Time-outs that leave a large body on a slow link all the time it needs.
+    package struct Patience: Sendable, Hashable {
+        package var connect: Duration
+        /// A transfer slower than `leastBytesPerSecond` for this long is given up; a long-poll needs more than its
+        /// wait.
+        package var stall: Duration
+        package var leastBytesPerSecond: Int
+
+        package init(connect: Duration = .seconds(15), stall: Duration = .seconds(60), leastBytesPerSecond: Int = 16) {
+            self.connect = connect
+            self.stall = stall
+            self.leastBytesPerSecond = leastBytesPerSecond
+        }
+    }
+
+    package static let memoryLimit = 8 << 20
+
+    package var method: Method
+    package var url: String
+    package var fields: [HTTPField]
+    package var body: Body
+    package var destination: Destination
+    package var patience: Patience
+    /// Called on the fetcher's thread whenever bytes moved; must not block.
+    package var progress: (@Sendable (FetchProgress) -> Void)?
+
+    package init(
+        _ method: Method = .get, _ url: String, fields: [HTTPField] = [], body: Body = .none,
+        destination: Destination = .memory(limit: FetchRequest.memoryLimit), patience: Patience = Patience(),
+        progress: (@Sendable (FetchProgress) -> Void)? = nil
+    ) {
+        self.method = method
+        self.url = url
+        self.fields = fields
+        self.body = body
+        self.destination = destination
+        self.patience = patience
+        self.progress = progress
+    }
+}
+
+/// How far a transfer is, in bytes of the bodies; totals are nil while unknown.
+package struct FetchProgress: Sendable, Hashable {
+    package var sent: Int64
+    package var toSend: Int64?
+    package var received: Int64
+    package var toReceive: Int64?
+
+    package init(sent: Int64 = 0, toSend: Int64? = nil, received: Int64 = 0, toReceive: Int64? = nil) {
+        self.sent = sent
+        self.toSend = toSend
+        self.received = received
+        self.toReceive = toReceive
+    }
+}

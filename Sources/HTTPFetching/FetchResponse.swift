@@ -1,0 +1,16 @@
+/// A server's answer.
+package struct FetchResponse: Sendable, Hashable {
+    package var status: Int
+    package var fields: [HTTPField]
+    /// Empty where the body went into the requested file.
+    package var body: [UInt8]
+    /// Length of the file that was written, resumed part included; nil where the body is in memory.
+    package var savedBytes: Int64?
+
+    package init(status: Int, fields: [HTTPField] = [], body: [UInt8] = [], savedBytes: Int64? = nil) {
+        self.status = status
+        self.fields = fields
+        self.body = body
+        self.savedBytes = savedBytes
+    }
+}

@@ -1,0 +1,51 @@
+import Glibc
+
+/// The body of a request, read in pieces and from anywhere, for curl may send it twice.
+struct UploadSource: ~Copyable {
+    private enum Storage: ~Copyable {
+        case bytes([UInt8])
+        case file(OwnedDescriptor)
+    }
+
+    private let storage: Storage
+    let length: Int64
+    private var position: Int64 = 0
+
+    init?(_ body: FetchRequest.Body) throws(FetchError) {
+        switch body {
+        case .none:
+            return nil
+        case .bytes(let bytes):
+            storage = .bytes(bytes)
+            length = Int64(bytes.count)
+        case .file(let path):
+            let file = try OwnedDescriptor(opening: path, O_RDONLY)
+            length = try file.length
+            storage = .file(file)
+        }
+    }
+
+    /// Fills `buffer` with what comes next; 0 at the end.
+    mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(FetchError) -> Int {
+        let count = Int(min(Int64(buffer.count), length - position))
+        guard count > 0 else { return 0 }
+        let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
+        let read: Int
+        switch storage {
+        case .bytes(let bytes):
+            piece.copyBytes(from: bytes[Int(position)..<Int(position) + count])
+            read = count
+        case .file(let file):
+            read = try file.read(into: piece, at: position)
+            guard read > 0 else { throw .file(path: file.path, reason: "became shorter while it was sent") }
+        }
+        position += Int64(read)
+        return read
+    }
+
+    mutating func seek(to offset: Int64) -> Bool {
+        guard (0...length).contains(offset) else { return false }
+        position = offset
+        return true
+    }
+}

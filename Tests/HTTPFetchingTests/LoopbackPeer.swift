@@ -1,0 +1,160 @@
+import Dispatch
+import Glibc
+import Synchronization
+
+/// A server on 127.0.0.1 whose every byte a test decides: each connection runs `serve` on a thread of its own.
+final class LoopbackPeer: Sendable {
+    struct Failure: Error {
+        var call: String
+        var code = errno
+    }
+
+    private struct Open: ~Copyable {
+        var connections: [PeerConnection] = []
+        var stopped = false
+    }
+
+    let port: UInt16
+    private let listener: Int32
+    private let open = Mutex(Open())
+
+    init(port wanted: UInt16 = 0, serve: @escaping @Sendable (PeerConnection) -> Void) throws {
+        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
+        var one: Int32 = 1
+        setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = wanted.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let listener = listener
+        port = try withUnsafeMutablePointer(to: &address) { pointer in
+            try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                guard bind(listener, address, length) == 0 else { throw Failure(call: "bind") }
+                guard listen(listener, 64) == 0 else { throw Failure(call: "listen") }
+                guard getsockname(listener, address, &length) == 0 else { throw Failure(call: "getsockname") }
+            }
+            return UInt16(bigEndian: pointer.pointee.sin_port)
+        }
+        DispatchQueue(label: "peer.accept").async { [self] in
+            while true {
+                let descriptor = accept(listener, nil, nil)
+                guard descriptor >= 0 else { break }
+                let connection = PeerConnection(descriptor)
+                let isWelcome = open.withLock { open in
+                    guard !open.stopped else { return false }
+                    open.connections.append(connection)
+                    return true
+                }
+                guard isWelcome else { continue }
+                DispatchQueue(label: "peer.connection").async {
+                    serve(connection)
+                    connection.end()
+                }
+            }
+            close(listener)
+        }
+    }
+
+    var url: String { "http://127.0.0.1:\(port)" }
+    var accepted: Int { open.withLock { $0.connections.count } }
+
+    /// Closes the port and every connection, like a server that was killed.
+    func stop() {
+        let connections = open.withLock { open in
+            open.stopped = true
+            return open.connections
+        }
+        shutdown(listener, Int32(SHUT_RDWR))
+        connections.forEach { $0.end() }
+    }
+}
+
+struct PeerRequest: Sendable {
+    var method: String
+    /// Path and query as they came.
+    var target: String
+    var fields: [String: String]
+    var body: [UInt8]
+
+    var path: String { target.split(separator: "?", maxSplits: 1).first.map(String.init) ?? "" }
+    var query: [String: String] {
+        let pairs = target.split(separator: "?", maxSplits: 1).dropFirst().first?.split(separator: "&") ?? []
+        return Dictionary(
+            pairs.map { pair in
+                let halves = pair.split(separator: "=", maxSplits: 1).map(String.init)
+                return (halves[0], halves.count > 1 ? halves[1] : "")
+            }, uniquingKeysWith: { first, _ in first })
+    }
+}
+
+/// One connection, used on its own thread; `end` alone comes from others too, and only shuts the socket down.
+final class PeerConnection: @unchecked Sendable {
+    private let descriptor: Int32
+    private var buffer: [UInt8] = []
+
+    init(_ descriptor: Int32) { self.descriptor = descriptor }
+    deinit { close(descriptor) }
+
+    func end() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+
+    /// The next request with its body, or nil once the peer is gone.
+    func request() -> PeerRequest? {
+        guard var request = head() else { return nil }
+        if request.fields["expect"] == "100-continue" { send("HTTP/1.1 100 Continue\r\n\r\n") }
+        let length = Int(request.fields["content-length"] ?? "0") ?? 0
+        while buffer.count < length {
+            guard more() else { return nil }
+        }
+        request.body = Array(buffer[..<length])
+        buffer.removeFirst(length)
+        return request
+    }
+
+    /// The next request without its body.
+    func head() -> PeerRequest? {
+        let end: [UInt8] = [13, 10, 13, 10]
+        while true {
+            if buffer.count >= 4, let at = (0...(buffer.count - 4)).first(where: { Array(buffer[$0..<$0 + 4]) == end })
+            {
+                let lines = String(decoding: buffer[..<at], as: UTF8.self).split(separator: "\r\n").map(String.init)
+                buffer.removeFirst(at + 4)
+                let words = lines[0].split(separator: " ").map(String.init)
+                var fields: [String: String] = [:]
+                for line in lines.dropFirst() {
+                    let halves = line.split(separator: ":", maxSplits: 1).map(String.init)
+                    fields[halves[0].lowercased()] = halves.count > 1 ? String(halves[1].drop { $0 == " " }) : ""
+                }
+                return PeerRequest(method: words[0], target: words[1], fields: fields, body: [])
+            }
+            guard more() else { return nil }
+        }
+    }
+
+    func send(_ text: String) { send(Array(text.utf8)) }
+
+    func send(_ bytes: [UInt8]) {
+        var done = 0
+        while done < bytes.count {
+            let count = bytes[done...].withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { return }
+            done += count
+        }
+    }
+
+    /// A whole answer with its length.
+    func answer(_ status: String, _ fields: [String] = [], body: [UInt8] = []) {
+        let head = (["HTTP/1.1 \(status)", "Content-Length: \(body.count)"] + fields).joined(separator: "\r\n")
+        send(Array((head + "\r\n\r\n").utf8) + body)
+    }
+
+    private func more() -> Bool {
+        var piece = [UInt8](repeating: 0, count: 64 << 10)
+        let count = recv(descriptor, &piece, piece.count, 0)
+        guard count > 0 else { return false }
+        buffer += piece[..<count]
+        return true
+    }
+}
