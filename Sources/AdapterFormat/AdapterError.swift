@@ -1,0 +1,59 @@
+/// Why an adapter is not one that a federation can take; names the tensor, what was expected and what came.
+package enum AdapterError: Error, Equatable, Sendable {
+    case noModules
+    case duplicate(tensor: String)
+    case mixedKinds(tensor: String)
+    case notAFactor(tensor: String, found: [Int])
+    case ranksDiffer(tensor: String, rankOfA: Int, rankOfB: Int)
+    case missingFactor(tensor: String, module: String)
+    case unexpectedBias(tensor: String)
+    case unknownModule(tensor: String, module: String)
+    case unknownDense(tensor: String)
+    case shape(tensor: String, expected: [Int], found: [Int])
+    case rankAboveGrant(tensor: String, granted: Int, found: Int)
+    case rankNotFull(tensor: String, needed: Int, found: Int)
+    case notFinite(tensor: String, count: Int)
+}
+
+extension AdapterError {
+    /// The tensor at fault, without PEFT's prefix.
+    package var tensor: String? {
+        switch self {
+        case .noModules: nil
+        case .duplicate(let tensor), .mixedKinds(let tensor), .notAFactor(let tensor, _),
+            .ranksDiffer(let tensor, _, _), .missingFactor(let tensor, _), .unexpectedBias(let tensor),
+            .unknownModule(let tensor, _), .unknownDense(let tensor), .shape(let tensor, _, _),
+            .rankAboveGrant(let tensor, _, _), .rankNotFull(let tensor, _, _), .notFinite(let tensor, _):
+            tensor
+        }
+    }
+}
+
+extension AdapterError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .noModules: "the file holds no LoRA factor, so it adapts nothing"
+        case .duplicate(let tensor): "\(tensor) appears twice, with and without the prefix \(TensorName.prefix)"
+        case .mixedKinds(let tensor): "\(tensor) makes one module both an embedding and a layer"
+        case .notAFactor(let tensor, let found): "\(tensor) is \(Self.sides(found)), which no LoRA factor is"
+        case .ranksDiffer(let tensor, let rankOfA, let rankOfB):
+            "\(tensor) has rank \(rankOfB), but its lora_A has rank \(rankOfA)"
+        case .missingFactor(let tensor, let module): "\(tensor) is missing; \(module) needs it"
+        case .unexpectedBias(let tensor): "\(tensor) came; this federation has no LoRA bias there"
+        case .unknownModule(let tensor, let module): "\(tensor) came; this federation has no module \(module)"
+        case .unknownDense(let tensor): "\(tensor) came; this federation has no such tensor"
+        case .shape(let tensor, let expected, let found):
+            "\(tensor) is \(Self.sides(found)); this federation has \(Self.sides(expected))"
+        case .rankAboveGrant(let tensor, let granted, let found):
+            "\(tensor) has rank \(found); the granted rank is \(granted)"
+        case .rankNotFull(let tensor, let needed, let found):
+            "\(tensor) has rank \(found); this federation's strategy needs rank \(needed) of every client"
+        case .notFinite(let tensor, let count):
+            "\(tensor) holds \(count) \(count == 1 ? "value that is" : "values that are") not finite"
+        }
+    }
+
+    private static func sides(_ shape: [Int]) -> String {
+        shape.isEmpty ? "a single number" : shape.map(String.init).joined(separator: "×")
+    }
+}

@@ -1,0 +1,79 @@
+/// Which of a module's two factors a round asks of its clients.
+package struct FactorSet: OptionSet, Sendable, Hashable {
+    package let rawValue: UInt8
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    package static let a = FactorSet(rawValue: 1)
+    package static let b = FactorSet(rawValue: 2)
+    package static let both: FactorSet = [.a, .b]
+}
+
+extension AdapterFile {
+    /// Checks an update against the shape of its federation and the ranks granted to its client.
+    ///
+    /// A module or dense tensor may be missing, and a rank may be below the granted one; what is there must fit. Reads
+    /// every number once, from the file's own pages.
+    ///
+    /// - Parameters:
+    ///   - ranks: the granted rank of every module; a module without an entry may have its maximum.
+    ///   - needed: the factors that must be there; others may be.
+    package func validate(
+        against shape: AdapterShape, ranks: [String: Int], needed: FactorSet = .both
+    ) throws(AdapterError) {
+        for module in modules {
+            guard let expected = shape[module: module.name] else {
+                let tensor = module.a ?? module.b
+                throw .unknownModule(
+                    tensor: tensor.map { TensorName(parsing: $0.name).bare } ?? module.name, module: module.name)
+            }
+            try module.check(
+                against: expected, grantedRank: ranks[module.name] ?? expected.maximumRank, needed: needed)
+        }
+        for tensor in dense {
+            guard let expected = shape[dense: tensor.name] else { throw .unknownDense(tensor: tensor.name) }
+            guard tensor.values.shape == expected.shape else {
+                throw .shape(tensor: tensor.name, expected: expected.shape, found: tensor.values.shape)
+            }
+        }
+        try checkFinite()
+    }
+
+    private func checkFinite() throws(AdapterError) {
+        for tensor in modules.flatMap({ [$0.a, $0.b, $0.bias].compactMap(\.self) }) + dense.map(\.values) {
+            let count = tensor.notFiniteCount()
+            guard count == 0 else { throw .notFinite(tensor: TensorName(parsing: tensor.name).bare, count: count) }
+        }
+    }
+}
+
+extension AdapterFile.Module {
+    fileprivate func check(
+        against expected: ModuleShape, grantedRank: Int, needed: FactorSet
+    ) throws(AdapterError) {
+        for (factor, name, tensor, wanted) in [
+            (FactorSet.a, expected.nameOfA, a, expected.shapeOfA(rank: rank)),
+            (FactorSet.b, expected.nameOfB, b, expected.shapeOfB(rank: rank)),
+        ] {
+            guard let tensor else {
+                if needed.contains(factor) { throw .missingFactor(tensor: name.bare, module: self.name) }
+                continue
+            }
+            guard tensor.shape == wanted, isEmbedding == expected.isEmbedding else {
+                throw .shape(tensor: TensorName(parsing: tensor.name).bare, expected: wanted, found: tensor.shape)
+            }
+            guard rank <= grantedRank else {
+                throw .rankAboveGrant(tensor: name.bare, granted: grantedRank, found: rank)
+            }
+        }
+        switch (bias, expected.hasBias) {
+        case (let bias?, true):
+            guard bias.shape == [expected.outputs] else {
+                throw .shape(tensor: expected.nameOfBias.bare, expected: [expected.outputs], found: bias.shape)
+            }
+        case (_?, false): throw .unexpectedBias(tensor: expected.nameOfBias.bare)
+        case (nil, true):
+            if needed.contains(.b) { throw .missingFactor(tensor: expected.nameOfBias.bare, module: name) }
+        case (nil, false): break
+        }
+    }
+}

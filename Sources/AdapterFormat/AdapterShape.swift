@@ -1,0 +1,129 @@
+/// What every adapter of a federation looks like: its modules, the tensors beside them, and the type it is published in.
+package struct AdapterShape: Sendable, Hashable {
+    /// A tensor that is no LoRA factor and travels beside them.
+    package struct Dense: Sendable, Hashable {
+        package let name: String
+        package let shape: [Int]
+
+        package init(name: String, shape: [Int]) {
+            self.name = name
+            self.shape = shape
+        }
+
+        package var elementCount: Int { shape.reduce(1, *) }
+    }
+
+    /// Ascending by name.
+    package let modules: [ModuleShape]
+    /// Ascending by name, without PEFT's prefix.
+    package let dense: [Dense]
+    package let type: ScalarType
+    private let modulePositions: [String: Int]
+    private let densePositions: [String: Int]
+
+    /// - Throws: where a size is not positive, a name is empty or taken twice, a convolution's inputs are no multiple of
+    ///   its kernel, the type is not published, or a tensor would not fit in memory.
+    package init(modules: [ModuleShape], dense: [Dense] = [], type: ScalarType = .f32) throws(AdapterShapeError) {
+        guard !modules.isEmpty else { throw .noModules }
+        guard type.isPublishable else { throw .type(type) }
+        for module in modules { try Self.check(module) }
+        for tensor in dense { try Self.check(tensor) }
+        self.modules = modules.sorted { $0.name.precedes($1.name) }
+        self.dense = dense.sorted { $0.name.precedes($1.name) }
+        self.type = type
+        modulePositions = try Self.positions(self.modules.map(\.name))
+        densePositions = try Self.positions(self.dense.map(\.name))
+    }
+
+    /// The shape of an adapter file, its ranks taken as the maximum ones.
+    package init(template file: AdapterFile, type: ScalarType = .f32) throws(AdapterShapeError) {
+        try self.init(
+            modules: file.modules.compactMap(\.shape),
+            dense: file.dense.map { Dense(name: $0.name, shape: $0.values.shape) }, type: type)
+    }
+
+    package subscript(module name: String) -> ModuleShape? { modulePositions[name].map { modules[$0] } }
+    package subscript(dense name: String) -> Dense? { densePositions[name].map { dense[$0] } }
+
+    /// The maximum rank of every module: what the global adapter has.
+    package var maximumRanks: [String: Int] {
+        Dictionary(uniqueKeysWithValues: modules.map { ($0.name, $0.maximumRank) })
+    }
+
+    /// The rank of every module for a client of `rank` where the federation's maximum is `maximum`.
+    package func grantedRanks(for rank: Int, of maximum: Int) -> [String: Int] {
+        Dictionary(uniqueKeysWithValues: modules.map { ($0.name, $0.grantedRank(for: rank, of: maximum)) })
+    }
+
+    /// What a file of this shape can need at most, with room for what is then refused by name.
+    package var readingLimits: SafetensorsFile.Limits {
+        let expected = 3 * modules.count + dense.count
+        let names = modules.reduce(0) { $0 + 3 * $1.name.utf8.count } + dense.reduce(0) { $0 + $1.name.utf8.count }
+        return .init(
+            headerBytes: min(SafetensorsFile.Limits().headerBytes, 65_536 + 2 * names + 512 * expected),
+            tensors: 256 + 2 * expected)
+    }
+}
+
+/// Why a description is not the shape of an adapter.
+package enum AdapterShapeError: Error, Equatable, Sendable {
+    case noModules
+    case emptyName
+    case duplicate(String)
+    case size(String, what: String, value: Int)
+    case kernel(module: String, inputs: Int, height: Int, width: Int)
+    case tooLarge(String)
+    case type(ScalarType)
+}
+
+extension AdapterShapeError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .noModules: "an adapter needs at least one module"
+        case .emptyName: "a module or tensor has no name"
+        case .duplicate(let name): "\(name) appears twice"
+        case .size(let name, let what, let value): "\(name) has \(what) \(value); at least 1 is needed"
+        case .kernel(let module, let inputs, let height, let width):
+            "\(module) has \(inputs) inputs, which is no multiple of its \(height)×\(width) kernel"
+        case .tooLarge(let name): "\(name) is too large to address"
+        case .type(let type): "adapters are published as F32, F16 or BF16, not \(type.rawValue)"
+        }
+    }
+}
+
+extension AdapterShape {
+    private static func check(_ module: ModuleShape) throws(AdapterShapeError) {
+        guard !module.name.isEmpty else { throw .emptyName }
+        for (what, value) in [
+            ("inputs", module.inputs), ("outputs", module.outputs), ("maximum rank", module.maximumRank),
+        ] where value < 1 {
+            throw .size(module.name, what: what, value: value)
+        }
+        if case .conv2d(let height, let width) = module.kind {
+            guard height > 0 else { throw .size(module.name, what: "kernel height", value: height) }
+            guard width > 0 else { throw .size(module.name, what: "kernel width", value: width) }
+            let (area, overflow) = height.multipliedReportingOverflow(by: width)
+            guard !overflow, module.inputs.isMultiple(of: area) else {
+                throw .kernel(module: module.name, inputs: module.inputs, height: height, width: width)
+            }
+        }
+        for side in [module.inputs, module.outputs]
+        where ScalarType.f64.byteCount(of: [side, module.maximumRank]) == nil {
+            throw .tooLarge(module.name)
+        }
+    }
+
+    private static func check(_ tensor: Dense) throws(AdapterShapeError) {
+        guard !tensor.name.isEmpty else { throw .emptyName }
+        for size in tensor.shape where size < 1 { throw .size(tensor.name, what: "a side of", value: size) }
+        guard ScalarType.f64.byteCount(of: tensor.shape) != nil else { throw .tooLarge(tensor.name) }
+    }
+
+    private static func positions(_ names: [String]) throws(AdapterShapeError) -> [String: Int] {
+        var positions: [String: Int] = [:]
+        for (position, name) in names.enumerated() {
+            guard positions.updateValue(position, forKey: name) == nil else { throw .duplicate(name) }
+        }
+        return positions
+    }
+}

@@ -1,0 +1,90 @@
+/// Writes an adapter as the safetensors file that PEFT loads, cut and scaled to the ranks of whom it is for.
+///
+/// The stored B stands for the scale at the maximum rank s_R; at rank r it becomes B·(s_R / s_r), and a LoRA bias too.
+/// Only the module in hand is in memory.
+package struct AdapterWriter: ~Copyable, AdapterSink {
+    package let shape: AdapterShape
+    private let ranks: [String: Int]
+    private let scaling: Scaling?
+    private var file: SafetensorsWriter
+
+    /// Lays the file out and writes its header.
+    ///
+    /// - Parameters:
+    ///   - ranks: the rank of every module in the file; a module without an entry has its maximum.
+    ///   - scaling: the federation's; nil leaves B as it is, as for an update.
+    ///   - type: of the file's numbers; nil for the one that the shape names.
+    ///   - descriptor: an empty file, open for writing; it stays the caller's to sync and close.
+    package init(
+        shape: AdapterShape, ranks: [String: Int] = [:], scaling: Scaling? = nil, type: ScalarType? = nil,
+        descriptor: Int32
+    ) throws(SafetensorsWriteError) {
+        self.shape = shape
+        self.ranks = ranks
+        self.scaling = scaling
+        let layout = try SafetensorsLayout(shape: shape, ranks: ranks, type: type ?? shape.type)
+        file = try SafetensorsWriter(layout: layout, descriptor: descriptor)
+    }
+
+    /// Takes a module's factors, of the file's rank there or above.
+    package mutating func take(_ factors: ModuleFactors, of module: ModuleShape) throws(SafetensorsWriteError) {
+        let rank = ranks[module.name] ?? module.maximumRank
+        guard factors.rank >= rank else {
+            throw .rank(module: module.name, expected: rank, found: factors.rank)
+        }
+        let scale = Float(scaling?.ratio(fromRank: module.maximumRank, toRank: rank) ?? 1)
+        let cut = factors.prefix(rank: rank)
+        try file.write(cut.a, to: module.nameOfA.peft)
+        try file.write(cut.outputMajorB(scaledBy: scale), to: module.nameOfB.peft)
+        if module.hasBias {
+            guard let bias = cut.bias else { throw .missing(module.nameOfBias.peft) }
+            try file.write(scale == 1 ? bias : bias.map { $0 * scale }, to: module.nameOfBias.peft)
+        }
+    }
+
+    package mutating func take(_ values: [Float], of tensor: AdapterShape.Dense) throws(SafetensorsWriteError) {
+        try file.write(values, to: TensorName.dense(tensor.name).peft)
+    }
+
+    /// Takes everything that the shape names from a source and finishes the file.
+    package consuming func take(_ source: any AdapterSource) throws {
+        for module in shape.modules {
+            let rank = ranks[module.name] ?? module.maximumRank
+            guard let factors = try source.factors(of: module, rank: rank) else {
+                throw SafetensorsWriteError.missing(module.nameOfA.peft)
+            }
+            try take(factors, of: module)
+        }
+        for tensor in shape.dense {
+            guard let values = try source.values(of: tensor) else {
+                throw SafetensorsWriteError.missing(TensorName.dense(tensor.name).peft)
+            }
+            try take(values, of: tensor)
+        }
+        try finish()
+    }
+
+    /// Makes sure that everything the shape names was taken.
+    package consuming func finish() throws(SafetensorsWriteError) {
+        try file.finish()
+    }
+}
+
+extension SafetensorsLayout {
+    /// The file of an adapter of the given ranks; a module without an entry has its maximum.
+    package init(shape: AdapterShape, ranks: [String: Int] = [:], type: ScalarType) throws(SafetensorsWriteError) {
+        var tensors: [Tensor] = []
+        for module in shape.modules {
+            let rank = ranks[module.name] ?? module.maximumRank
+            tensors.append(Tensor(name: module.nameOfA.peft, type: type, shape: module.shapeOfA(rank: rank)))
+            tensors.append(Tensor(name: module.nameOfB.peft, type: type, shape: module.shapeOfB(rank: rank)))
+            if module.hasBias {
+                tensors.append(Tensor(name: module.nameOfBias.peft, type: type, shape: [module.outputs]))
+            }
+        }
+        for tensor in shape.dense {
+            tensors.append(Tensor(name: TensorName.dense(tensor.name).peft, type: type, shape: tensor.shape))
+        }
+        try self.init(tensors: tensors)
+    }
+}

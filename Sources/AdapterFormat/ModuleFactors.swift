@@ -1,0 +1,82 @@
+/// The factors of one module, held by rank component: row i of A beside column i of B.
+///
+/// The first r components are a prefix of both arrays, so a cut to a lower rank is a prefix too.
+package struct ModuleFactors: Sendable, Equatable {
+    package let rank: Int
+    package let inputs: Int
+    package let outputs: Int
+    /// (rank × inputs)
+    package var a: [Float]
+    /// (rank × outputs): B transposed.
+    package var b: [Float]
+    /// (outputs)
+    package var bias: [Float]?
+
+    /// - Precondition: the arrays have the lengths that the sizes give.
+    package init(rank: Int, inputs: Int, outputs: Int, a: [Float], b: [Float], bias: [Float]? = nil) {
+        precondition(a.count == rank * inputs && b.count == rank * outputs, "factors of another size than their shape")
+        precondition(bias.map { $0.count == outputs } ?? true, "a bias of another size than its shape")
+        self.rank = rank
+        self.inputs = inputs
+        self.outputs = outputs
+        self.a = a
+        self.b = b
+        self.bias = bias
+    }
+
+    /// All zero.
+    package init(zeroOf shape: ModuleShape, rank: Int) {
+        self.init(
+            rank: rank, inputs: shape.inputs, outputs: shape.outputs,
+            a: [Float](repeating: 0, count: rank * shape.inputs),
+            b: [Float](repeating: 0, count: rank * shape.outputs),
+            bias: shape.hasBias ? [Float](repeating: 0, count: shape.outputs) : nil)
+    }
+
+    /// Decodes a module of a file; nil where a factor is missing.
+    package init?(_ module: AdapterFile.Module) {
+        guard let shape = module.shape, let a = module.a, let b = module.b else { return nil }
+        self.init(
+            rank: module.rank, inputs: shape.inputs, outputs: shape.outputs, a: a.floats(),
+            b: Self.transpose(b.floats(), rows: shape.outputs, columns: module.rank), bias: module.bias?.floats())
+    }
+
+    /// The first `rank` components.
+    ///
+    /// - Precondition: `rank` is at most the rank that is there.
+    package func prefix(rank: Int) -> ModuleFactors {
+        guard rank < self.rank else { return self }
+        return ModuleFactors(
+            rank: rank, inputs: inputs, outputs: outputs, a: Array(a[..<(rank * inputs)]),
+            b: Array(b[..<(rank * outputs)]), bias: bias)
+    }
+
+    /// B as PEFT stores it, (outputs × rank), every number multiplied by `scale`.
+    package func outputMajorB(scaledBy scale: Float = 1) -> [Float] {
+        var b = Self.transpose(b, rows: rank, columns: outputs)
+        if scale != 1 {
+            for index in b.indices { b[index] *= scale }
+        }
+        return b
+    }
+
+    /// Transposes (rows × columns) in square tiles, so that both sides stay in the cache.
+    private static func transpose(_ source: [Float], rows: Int, columns: Int) -> [Float] {
+        let tile = 32
+        return [Float](unsafeUninitializedCapacity: source.count) { target, count in
+            source.withUnsafeBufferPointer { source in
+                for firstRow in stride(from: 0, to: rows, by: tile) {
+                    let lastRow = min(firstRow + tile, rows)
+                    for firstColumn in stride(from: 0, to: columns, by: tile) {
+                        for column in firstColumn..<min(firstColumn + tile, columns) {
+                            for row in firstRow..<lastRow {
+                                target[column * rows + row] = source[row * columns + column]
+                            }
+                        }
+                    }
+                }
+            }
+            count = source.count
+        }
+    }
+}

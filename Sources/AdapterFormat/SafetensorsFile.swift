@@ -1,0 +1,50 @@
+/// A safetensors file, checked as a whole when it is opened and lent tensor by tensor.
+///
+/// The format: eight bytes with the length of the header, the header (a JSON object of names), the data. The tensors
+/// must tile the data exactly. (https://huggingface.co/docs/safetensors)
+package struct SafetensorsFile: Sendable {
+    /// What a reader accepts at most, so that a file cannot make it hold more than a multiple of these.
+    package struct Limits: Sendable, Hashable {
+        package var headerBytes: Int
+        package var tensors: Int
+
+        package init(headerBytes: Int = 100_000_000, tensors: Int = 65_536) {
+            self.headerBytes = headerBytes
+            self.tensors = tensors
+        }
+    }
+
+    /// In the order of the data.
+    package let tensors: [TensorView]
+    package let metadata: [String: String]
+    private let positions: [String: Int]
+
+    /// Maps the file and checks it.
+    package init(path: String, limits: Limits = Limits()) throws(SafetensorsError) {
+        let storage: TensorStorage
+        do throws(SystemError) { storage = try TensorStorage(mapping: path) } catch { throw .unreadable(error) }
+        try self.init(storage, limits: limits)
+    }
+
+    /// Checks bytes in memory, of which it keeps a copy.
+    package init(bytes: [UInt8], limits: Limits = Limits()) throws(SafetensorsError) {
+        try self.init(bytes.withUnsafeBytes { TensorStorage(copying: $0) }, limits: limits)
+    }
+
+    package init(_ storage: TensorStorage, limits: Limits = Limits()) throws(SafetensorsError) {
+        let header = try storage.withBytes { bytes throws(SafetensorsError) in
+            try SafetensorsHeader(file: bytes, limits: limits)
+        }
+        metadata = header.metadata
+        tensors = header.entries.map { entry in
+            TensorView(
+                name: entry.name, type: entry.type, shape: entry.shape, storage: storage,
+                range: header.dataStart + entry.range.lowerBound..<header.dataStart + entry.range.upperBound)
+        }
+        positions = Dictionary(uniqueKeysWithValues: header.entries.enumerated().map { ($1.name, $0) })
+    }
+
+    package subscript(name: String) -> TensorView? {
+        positions[name].map { tensors[$0] }
+    }
+}

@@ -1,0 +1,189 @@
+/// The header of a safetensors file, with every promise that it makes about the data checked.
+struct SafetensorsHeader {
+    struct Entry {
+        let name: String
+        let type: ScalarType
+        let shape: [Int]
+        /// Counted from the start of the data.
+        let range: Range<Int>
+    }
+
+    /// In the order of the data.
+    let entries: [Entry]
+    let metadata: [String: String]
+    let dataStart: Int
+
+    init(file: UnsafeRawBufferPointer, limits: SafetensorsFile.Limits) throws(SafetensorsError) {
+        guard file.count >= 8 else { throw .headerTooShort(length: 0) }
+        let length = UInt64(littleEndian: file.loadUnaligned(as: UInt64.self))
+        guard length >= 2 else { throw .headerTooShort(length: length) }
+        guard length <= UInt64(limits.headerBytes) else {
+            throw .headerTooLong(length: length, limit: limits.headerBytes)
+        }
+        guard length <= UInt64(file.count - 8) else {
+            throw .headerBeyondFile(length: length, available: file.count - 8)
+        }
+        dataStart = 8 + Int(length)
+        let text = UnsafeRawBufferPointer(rebasing: file[8..<dataStart])
+        guard text[0] == UInt8(ascii: "{") else { throw .headerNotObject }
+        var reader = EntryReader(text, limit: limits.tensors)
+        let read = try reader.read()
+        metadata = reader.metadata
+        entries = try Self.tile(read, dataCount: file.count - dataStart)
+    }
+
+    /// Orders the entries by their place and makes sure that they cover the data without gap or overlap.
+    private static func tile(_ entries: [Entry], dataCount: Int) throws(SafetensorsError) -> [Entry] {
+        let ordered = entries.sorted {
+            ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound)
+        }
+        var end = 0
+        var last = ""
+        for entry in ordered {
+            if entry.range.lowerBound < end { throw .overlap(tensor: entry.name, other: last) }
+            if entry.range.lowerBound > end { throw .gap(before: entry.name, bytes: entry.range.lowerBound - end) }
+            guard entry.range.upperBound <= dataCount else {
+                throw .offsetsBeyondFile(tensor: entry.name, end: entry.range.upperBound, available: dataCount)
+            }
+            end = entry.range.upperBound
+            last = entry.name
+        }
+        guard end == dataCount else { throw .trailingBytes(dataCount - end) }
+        return ordered
+    }
+}
+
+/// Reads the names of a header one by one.
+private struct EntryReader {
+    private var scanner: JSONScanner
+    private let limit: Int
+    private(set) var metadata: [String: String] = [:]
+    private var names: Set<String> = []
+
+    init(_ text: UnsafeRawBufferPointer, limit: Int) {
+        scanner = JSONScanner(text)
+        self.limit = limit
+    }
+
+    mutating func read() throws(SafetensorsError) -> [SafetensorsHeader.Entry] {
+        var entries: [SafetensorsHeader.Entry] = []
+        try beginObject()
+        while let name = try nextName() {
+            guard names.insert(name).inserted else { throw .duplicateName(name) }
+            if name == "__metadata__" {
+                try readMetadata()
+            } else {
+                guard entries.count < limit else { throw .tooManyTensors(limit: limit) }
+                entries.append(try readEntry(name))
+            }
+        }
+        try finish()
+        return entries
+    }
+
+    private mutating func readMetadata() throws(SafetensorsError) {
+        try beginObject()
+        while let key = try nextName() {
+            guard try peek() == 0x22
+            else { throw .metadataNotText(key) }
+            let value = try string()
+            guard metadata.updateValue(value, forKey: key) == nil else { throw .duplicateName(key) }
+        }
+    }
+
+    private mutating func readEntry(_ name: String) throws(SafetensorsError) -> SafetensorsHeader.Entry {
+        var typeName: String?
+        var shape: [Int]?
+        var offsets: [Int]?
+        try beginObject()
+        while let field = try nextName() {
+            switch field {
+            case "dtype" where typeName == nil:
+                typeName = try string()
+            case "shape" where shape == nil: shape = try counts(of: name)
+            case "data_offsets" where offsets == nil: offsets = try counts(of: name)
+            case "dtype", "shape", "data_offsets": throw .malformedTensor(name, reason: "has \(field) twice")
+            default: throw .malformedTensor(name, reason: "has an unknown field \(field)")
+            }
+        }
+        guard let typeName else { throw .malformedTensor(name, reason: "has no dtype") }
+        guard let shape else { throw .malformedTensor(name, reason: "has no shape") }
+        guard let offsets else { throw .malformedTensor(name, reason: "has no data_offsets") }
+        guard offsets.count == 2, offsets[0] <= offsets[1] else {
+            throw .malformedTensor(name, reason: "has data_offsets that are not a start and an end")
+        }
+        guard let type = ScalarType(rawValue: typeName) else {
+            throw ScalarType.knownElsewhere.contains(typeName)
+                ? .unsupportedType(tensor: name, type: typeName) : .unknownType(tensor: name, type: typeName)
+        }
+        guard let expected = type.byteCount(of: shape) else { throw .shapeOverflow(tensor: name) }
+        guard offsets[1] - offsets[0] == expected else {
+            throw .offsetsMismatchShape(tensor: name, expected: expected, found: offsets[1] - offsets[0])
+        }
+        return .init(name: name, type: type, shape: shape, range: offsets[0]..<offsets[1])
+    }
+
+    /// A list of sizes; no tensor has more than `sides` of them.
+    private mutating func counts(of name: String) throws(SafetensorsError) -> [Int] {
+        let sides = 16
+        var values: [Int] = []
+        try beginArray()
+        while try nextElement() {
+            guard values.count < sides else { throw .malformedTensor(name, reason: "has more than \(sides) sizes") }
+            values.append(try count())
+        }
+        return values
+    }
+}
+
+/// The scanner's steps under the header's error.
+extension EntryReader {
+    private mutating func beginObject() throws(SafetensorsError) {
+        do throws(JSONSyntaxError) { try scanner.beginObject() } catch { throw .headerSyntax(error) }
+    }
+
+    private mutating func beginArray() throws(SafetensorsError) {
+        do throws(JSONSyntaxError) { try scanner.beginArray() } catch { throw .headerSyntax(error) }
+    }
+
+    private mutating func nextName() throws(SafetensorsError) -> String? {
+        do throws(JSONSyntaxError) { return try scanner.nextName() } catch { throw .headerSyntax(error) }
+    }
+
+    private mutating func nextElement() throws(SafetensorsError) -> Bool {
+        do throws(JSONSyntaxError) { return try scanner.nextElement() } catch { throw .headerSyntax(error) }
+    }
+
+    private mutating func peek() throws(SafetensorsError) -> UInt8 {
+        do throws(JSONSyntaxError) { return try scanner.peek(expecting: "a value") } catch {
+            throw .headerSyntax(error)
+        }
+    }
+
+    private mutating func string() throws(SafetensorsError) -> String {
+        do throws(JSONSyntaxError) { return try scanner.string() } catch { throw .headerSyntax(error) }
+    }
+
+    private mutating func count() throws(SafetensorsError) -> Int {
+        do throws(JSONSyntaxError) { return try scanner.count() } catch { throw .headerSyntax(error) }
+    }
+
+    private mutating func finish() throws(SafetensorsError) {
+        do throws(JSONSyntaxError) { try scanner.finish() } catch { throw .headerSyntax(error) }
+    }
+}
+
+extension ScalarType {
+    /// The bytes that a tensor of this shape takes; nil where no address space holds them.
+    func byteCount(of shape: [Int]) -> Int? {
+        // The product of the sizes that are not zero bounds every partial product, so its overflow is refused even
+        // where another size is zero.
+        var bytes = byteCount
+        for size in shape where size != 0 {
+            let (product, overflow) = bytes.multipliedReportingOverflow(by: size)
+            if overflow { return nil }
+            bytes = product
+        }
+        return shape.contains(0) ? 0 : bytes
+    }
+}

@@ -1,0 +1,26 @@
+/// How the scale of an adapter's product follows from its rank.
+package enum Scaling: Sendable, Hashable {
+    /// The same at every rank.
+    case constant(Double)
+    /// alpha / r.
+    case lora(alpha: Double)
+    /// alpha / √r.
+    case rslora(alpha: Double)
+
+    /// - Precondition: `rank` is at least 1.
+    package func scale(atRank rank: Int) -> Double {
+        switch self {
+        case .constant(let value): value
+        case .lora(let alpha): alpha / Double(rank)
+        case .rslora(let alpha): alpha / Double(rank).squareRoot()
+        }
+    }
+
+    /// What a B trained or stored at one rank is multiplied by to stand for the same product at another.
+    package func ratio(fromRank rank: Int, toRank other: Int) -> Double {
+        switch self {
+        case .constant: 1
+        case .lora, .rslora: rank == other ? 1 : scale(atRank: rank) / scale(atRank: other)
+        }
+    }
+}

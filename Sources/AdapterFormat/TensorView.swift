@@ -1,0 +1,44 @@
+/// One tensor of a file, lent without copying; it keeps the file's storage alive.
+package struct TensorView: Sendable {
+    package let name: String
+    package let type: ScalarType
+    /// Row-major, as safetensors has it.
+    package let shape: [Int]
+    private let storage: TensorStorage
+    private let range: Range<Int>
+
+    /// - Precondition: `range` lies in the storage and holds exactly the numbers of `shape`.
+    init(name: String, type: ScalarType, shape: [Int], storage: TensorStorage, range: Range<Int>) {
+        self.name = name
+        self.type = type
+        self.shape = shape
+        self.storage = storage
+        self.range = range
+    }
+
+    package var elementCount: Int { range.count / type.byteCount }
+    package var byteCount: Int { range.count }
+
+    /// Lends the bytes, little-endian and at any alignment.
+    package func withBytes<Result, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try storage.withBytes { bytes throws(Failure) in
+            try body(UnsafeRawBufferPointer(rebasing: bytes[range]))
+        }
+    }
+
+    /// How many of the numbers a Float cannot hold as finite ones.
+    package func notFiniteCount() -> Int {
+        withBytes { type.notFiniteCount(in: $0) }
+    }
+
+    /// The numbers, in the order of the file.
+    package func floats() -> [Float] {
+        [Float](unsafeUninitializedCapacity: elementCount) { buffer, count in
+            let target = UnsafeMutableBufferPointer(rebasing: buffer[..<elementCount])
+            withBytes { type.decode($0, into: target) }
+            count = elementCount
+        }
+    }
+}
