@@ -11,10 +11,15 @@ package struct FederationService: Sendable {
         package let readerToken: String
     }
 
+    /// Whether a federation could be created so: its bounds, its adapter and its strategy.
+    package static func check(_ settings: FederationSettings) throws(SettingsError) {
+        try settings.validate()
+        _ = try AdapterPlan(settings)
+    }
+
     package func create(_ settings: FederationSettings) async throws(ServiceError) -> Created {
         do throws(SettingsError) {
-            try settings.validate()
-            _ = try AdapterPlan(settings)
+            try Self.check(settings)
         } catch {
             throw .settings(error)
         }

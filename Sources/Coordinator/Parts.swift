@@ -74,7 +74,7 @@ final class Parts: Sendable {
         do throws(StoreError) {
             try await drawing.run { () throws(StoreError) in
                 try self.adapters.removeAdapter(of: settings.id, round: 0)
-                var sink = self.adapter(of: settings.id, round: 0)
+                let sink = self.adapter(of: settings.id, round: 0)
                 let initial = InitialAdapter(seed: settings.seed)
                 for module in plan.shape.modules {
                     try sink.take(initial.factors(of: module, rank: module.maximumRank), of: module)

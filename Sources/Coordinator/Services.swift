@@ -1,3 +1,4 @@
+import Aggregation
 package import Federation
 package import Logging
 
@@ -57,6 +58,9 @@ package struct Services: Sendable {
             if session.snapshot.machine.round?.phase == .aggregating { parts.aggregation.add(session.id) }
         }
     }
+
+    /// Every strategy that a federation can name.
+    package var strategyNames: [String] { Strategy.names }
 
     /// Whether the server can serve: its store takes writes.
     package func probe() async throws(ServiceError) {

@@ -112,4 +112,32 @@ extension Problem {
     init(_ error: ArgumentError) {
         self.init(.badRequest, code: "request.argument", "\(error)")
     }
+
+    init(_ error: UnsupportedType) {
+        self.init(
+            .unsupportedMediaType, code: "request.type", "Content-Type is \(error.found); expected \(error.expected)")
+    }
+
+    /// What the transport refuses by itself.
+    init(_ failure: RequestFailure) {
+        let code =
+            switch failure {
+            case .malformed: "request.malformed"
+            case .notFound: "path.unknown"
+            case .methodNotAllowed: "method.not_allowed"
+            case .timeout: "request.timeout"
+            case .lengthRequired: "request.length"
+            case .contentTooLarge: "request.too_large"
+            case .uriTooLong: "request.uri_too_long"
+            case .rangeNotSatisfiable: "range.unsatisfiable"
+            case .expectationFailed: "request.expectation"
+            case .headerTooLarge: "request.header_too_large"
+            case .internal: "internal"
+            case .unsupportedTransferCoding: "request.transfer_coding"
+            case .overloaded: "server.overloaded"
+            case .versionNotSupported: "request.version"
+            case .insufficientStorage: "store.full"
+            }
+        self.init(failure.status, code: code, failure.detail)
+    }
 }

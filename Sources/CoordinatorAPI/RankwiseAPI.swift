@@ -1,6 +1,7 @@
 package import Coordinator
 package import HTTPServing
-import Logging
+import HTTPTypes
+package import Logging
 import RankwiseWire
 
 /// HTTP v1: joins every route group to the services and turns what they throw into problems.
@@ -39,10 +40,10 @@ package struct RankwiseAPI: Sendable {
 
     /// What the transport refuses by itself, as a problem like all others.
     package static func render(_ failure: RequestFailure) -> Response {
-        .problem(Problem(failure.status, code: failure.code, failure.detail))
+        .problem(Problem(failure))
     }
 
-    /// Answers a problem for every error that a handler throws.
+    /// Answers a problem for every error that a service throws; what the transport threw is the transport's.
     func answer(_ request: Request, with handler: Handler) async throws -> Response {
         do {
             return try await handler(request)
@@ -59,8 +60,8 @@ package struct RankwiseAPI: Sendable {
             return .problem(Problem(error))
         } catch let error as WireError {
             return .problem(Problem(error))
-        } catch let error as RequestBodyError {
-            return .problem(try Problem(error))
+        } catch let error as UnsupportedType {
+            return .problem(Problem(error))
         }
     }
 }

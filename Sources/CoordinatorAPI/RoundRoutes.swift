@@ -43,8 +43,10 @@ extension RankwiseAPI {
             guard let poll = try request.longPoll() else {
                 return try .json(PlanBody(try await services.plans.plan(for: client, in: federation)))
             }
-            let plan = try await services.plans.plan(
-                for: client, in: federation, after: poll.revision, waiting: poll.seconds)
+            let plan = try await request.park {
+                try await services.plans.plan(
+                    for: client, in: federation, after: poll.revision, waiting: poll.seconds)
+            }
             return try plan.map { try .json(PlanBody($0)) } ?? Response(status: .noContent)
         }
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Coordinator
 import CoordinatorAPI
 import Federation
 import RankwiseWire
@@ -45,7 +46,7 @@ struct CheckConfigCommand: ParsableCommand {
 
     private static func settings(_ file: String) throws -> FederationSettings {
         let settings = try FederationSettings(try ConfigFile.read(FederationDocument.self, from: file))
-        try RankwiseAPI.check(settings)
+        try FederationService.check(settings)
         return settings
     }
 }
