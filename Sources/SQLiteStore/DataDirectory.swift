@@ -52,7 +52,7 @@ final class DataDirectory: Sendable {
 }
 
 extension DataDirectory {
-    func blobPath(of digest: Digest) -> String { blobsPath + "/" + digest.hex }
+    func blobPath(of digest: ContentDigest) -> String { blobsPath + "/" + digest.hex }
 
     /// A path in the spool that was not given out since the start, when the spool was emptied.
     func makeSpoolPath() -> String {
@@ -60,7 +60,7 @@ extension DataDirectory {
     }
 
     /// Gives a durable file its blob's name, replacing a file of the same bytes.
-    func keep(_ spool: SpoolFile, as digest: Digest) throws(FileError) {
+    func keep(_ spool: SpoolFile, as digest: ContentDigest) throws(FileError) {
         let blob = blobPath(of: digest)
         guard rename(spool.path, blob) == 0 else { throw FileError(doing: "rename to \(blob)", path: spool.path) }
     }
@@ -89,9 +89,9 @@ extension DataDirectory {
     }
 
     /// The digests of all blob files; files with other names are not the store's and stay.
-    func blobDigests() throws -> [Digest] {
+    func blobDigests() throws -> [ContentDigest] {
         try FileManager.default.contentsOfDirectory(atPath: blobsPath).compactMap { name in
-            Digest(hex: name).flatMap { $0.hex == name ? $0 : nil }
+            ContentDigest(hex: name).flatMap { $0.hex == name ? $0 : nil }
         }
     }
 

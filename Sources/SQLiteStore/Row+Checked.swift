@@ -27,9 +27,9 @@ extension Row {
         return milliseconds.map(Instant.init(milliseconds:))
     }
 
-    func digest(_ column: String) throws(StoreError) -> Digest {
+    func digest(_ column: String) throws(StoreError) -> ContentDigest {
         let bytes: Data = try value(column)
-        guard let digest = Digest(bytes: Array(bytes)) else {
+        guard let digest = ContentDigest(bytes: Array(bytes)) else {
             throw .failed("column \(column) holds \(bytes.count) bytes; expected a digest of 32")
         }
         return digest
@@ -61,7 +61,7 @@ extension Row {
     }
 }
 
-extension Digest {
+extension ContentDigest {
     /// As it is stored.
     var data: Data { Data(bytes) }
 }

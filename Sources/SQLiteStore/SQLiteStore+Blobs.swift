@@ -21,7 +21,7 @@ extension SQLiteStore {
         }
     }
 
-    package func blobPath(of digest: Digest) -> String { directory.blobPath(of: digest) }
+    package func blobPath(of digest: ContentDigest) -> String { directory.blobPath(of: digest) }
 
     package func sweepBlobs() async throws(StoreError) {
         try await runOnWritingQueue { () throws(StoreError) in
