@@ -18,6 +18,8 @@ package final class FederationSession: Sendable {
         var snapshot: FederationSnapshot
         /// When each client was last heard of.
         var lastSeen: [ClientName: Instant]
+        /// Who called since the last tick and could be let into a round.
+        var arrivals: Set<ClientName> = []
         var isStoring = false
         var queued: [Queued] = []
     }
@@ -74,21 +76,24 @@ package final class FederationSession: Sendable {
         }
     }
 
-    /// Notes that a client called, and lets it in where that may change something.
-    package func touch(_ client: ClientName) async throws(StoreError) {
+    /// Notes that a client called; the next tick lets it in where that may change something.
+    package func touch(_ client: ClientName) {
         let now = clock.now()
-        let machine = state.withLock { state in
+        state.withLock { state in
             state.lastSeen[client] = now
-            return state.snapshot.machine
+            if state.snapshot.machine.maySelect(client) { state.arrivals.insert(client) }
         }
-        if machine.maySelect(client) { _ = try await perform(.seen(client)) }
     }
 
-    /// Ends waits whose time is up, and moves the federation on where its time has come.
+    /// Ends waits whose time is up, lets in those who called, and moves the federation on where its time has come.
     package func tick() async throws(StoreError) {
         let now = clock.now()
         watchers.expire(at: now)
-        if snapshot.machine.isDue(at: now) { _ = try await perform(.tick) }
+        let (machine, arrivals) = state.withLock { state in
+            defer { state.arrivals = [] }
+            return (state.snapshot.machine, state.arrivals.sorted())
+        }
+        if !arrivals.isEmpty || machine.isDue(at: now) { _ = try await perform(.tick(arrivals: arrivals)) }
     }
 
     /// The first snapshot whose revision is above `revision`, or `nil` once `deadline` has passed.

@@ -24,8 +24,8 @@ package struct PlanService: Sendable {
         package let training: String
     }
 
-    package func plan(for client: ClientName, in federation: FederationID) async throws(ServiceError) -> Plan {
-        let session = try await called(by: client, in: federation)
+    package func plan(for client: ClientName, in federation: FederationID) throws(ServiceError) -> Plan {
+        let session = try called(by: client, in: federation)
         return try plan(for: client, from: session.snapshot.machine)
     }
 
@@ -33,22 +33,16 @@ package struct PlanService: Sendable {
     package func plan(
         for client: ClientName, in federation: FederationID, after revision: Int64, waiting seconds: Double
     ) async throws(ServiceError) -> Plan? {
-        let session = try await called(by: client, in: federation)
+        let session = try called(by: client, in: federation)
         let deadline = parts.clock.now().adding(seconds: seconds)
         guard let snapshot = await session.plan(of: client, after: revision, until: deadline) else { return nil }
         return try plan(for: client, from: snapshot.machine)
     }
 
     /// The session, once the client's call is noted.
-    private func called(by client: ClientName, in federation: FederationID) async throws(ServiceError)
-        -> FederationSession
-    {
+    private func called(by client: ClientName, in federation: FederationID) throws(ServiceError) -> FederationSession {
         let session = try parts.activeSession(of: federation, for: client)
-        do throws(StoreError) {
-            try await session.touch(client)
-        } catch {
-            throw .store(error)
-        }
+        session.touch(client)
         return session
     }
 

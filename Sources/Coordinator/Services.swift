@@ -11,7 +11,7 @@ package struct Services: Sendable {
     package let plans: PlanService
     package let updates: UpdateService
     package let adapters: AdapterService
-    private let parts: Parts
+    let parts: Parts
     private let aggregation: AggregationService
 
     package init(

@@ -18,6 +18,8 @@ final class Watchers: Sendable {
 
     private let state = Mutex(State())
 
+    var isEmpty: Bool { state.withLock { $0.waiters.isEmpty } }
+
     /// Waits for a snapshot that satisfies `condition`; `nil` at the deadline or on cancellation.
     func wait(
         for condition: @escaping @Sendable (FederationSnapshot) -> Bool, until deadline: Instant,

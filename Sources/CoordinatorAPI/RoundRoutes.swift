@@ -41,7 +41,7 @@ extension RankwiseAPI {
             let client = try request.principal(services.access).requireClient(of: federation)
             try request.expect(query: "after", "wait")
             guard let poll = try request.longPoll() else {
-                return try .json(PlanBody(try await services.plans.plan(for: client, in: federation)))
+                return try .json(PlanBody(try services.plans.plan(for: client, in: federation)))
             }
             let plan = try await request.park {
                 try await services.plans.plan(

@@ -45,8 +45,8 @@ extension FederationMachine {
         return .done
     }
 
-    mutating func seen(_ name: ClientName, in step: inout Step) -> Reply {
-        join(name, in: &step)
+    mutating func letIn(_ arrivals: [ClientName], in step: inout Step) -> Reply {
+        for name in arrivals { join(name, in: &step) }
         return .done
     }
 

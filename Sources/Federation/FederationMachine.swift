@@ -32,8 +32,6 @@ package struct FederationMachine: Sendable {
     package enum Event: Sendable {
         case register(name: ClientName, rank: Int, token: ContentDigest, capabilities: String)
         case revoke(ClientName)
-        /// A client called that is not in the current round's selection.
-        case seen(ClientName)
         /// An update that was checked, with the file that holds its bytes.
         case update(Update, round: Int, spool: SpoolFile)
         case refused(Refusal, round: Int)
@@ -41,8 +39,8 @@ package struct FederationMachine: Sendable {
         case aggregationFailed(reason: String, round: Int)
         case setState(FederationState)
         case setPolicy(RoundPolicy)
-        /// Time has passed.
-        case tick
+        /// Time has passed, and these clients called that are not in the current round's selection.
+        case tick(arrivals: [ClientName])
     }
 
     package enum Reply: Sendable {
@@ -106,14 +104,13 @@ extension FederationMachine {
         case .register(let name, let rank, let token, let capabilities):
             register(name, rank: rank, token: token, capabilities: capabilities, in: &step)
         case .revoke(let name): revoke(name, in: &step)
-        case .seen(let name): seen(name, in: &step)
         case .update(let update, let number, let spool): accept(update, round: number, spool: spool, in: &step)
         case .refused(let refusal, let number): refuse(refusal, round: number, in: &step)
         case .aggregated(let adapter, let number): publish(adapter, round: number, in: &step)
         case .aggregationFailed(let reason, let number): fail(round: number, reason: reason, in: &step)
         case .setState(let wanted): change(to: wanted, in: &step)
         case .setPolicy(let policy): change(to: policy, in: &step)
-        case .tick: .done
+        case .tick(let arrivals): letIn(arrivals, in: &step)
         }
     }
 

@@ -8,7 +8,7 @@ import Testing
         try subject.apply(.setState(.paused))
         #expect(subject.events == ["federation.paused"])
         #expect(try subject.send("a", "b", round: 1).map(\.count) == [1, 2])
-        try subject.apply(.aggregation(of: 1), .tick)
+        try subject.apply(.aggregation(of: 1), .tick(arrivals: []))
         #expect(subject.machine.state == .paused)
         #expect(subject.machine.publishedRound == 1)
         #expect(subject.round?.number == 1)
@@ -39,7 +39,7 @@ import Testing
         #expect(subject.machine.state == .finished)
         #expect(subject.round?.phase == .failed(reason: "the federation was finished"))
         #expect(subject.events == ["round.failed", "federation.finished"])
-        try subject.apply(.tick)
+        try subject.apply(.tick(arrivals: []))
         #expect(subject.changes.isEmpty)
     }
 
@@ -99,7 +99,7 @@ import Testing
         #expect(subject.machine.publishedRound == 3)
         #expect(subject.round?.number == 3)
         #expect(subject.events == ["round.published", "federation.finished"])
-        try subject.apply(.tick)
+        try subject.apply(.tick(arrivals: []))
         #expect(subject.changes.isEmpty)
     }
 
@@ -147,7 +147,7 @@ import Testing
         try subject.apply(.registration("a"), .registration("b"), .registration("c"))
         #expect(subject.machine.revision == 2)
         #expect(subject.machine.planRevision == 2)
-        try subject.apply(.tick)
+        try subject.apply(.tick(arrivals: []))
         #expect(subject.machine.revision == 2)
         try subject.send("a", round: 1)
         #expect(subject.machine.revision == 3)

@@ -45,11 +45,11 @@ import Testing
         try subject.register("a", "b", "c")
         try subject.send("a", "b", round: 1)
         subject.seconds = 99.999
-        try subject.apply(.tick)
+        try subject.apply(.tick(arrivals: []))
         #expect(subject.round?.phase == .collecting)
         #expect(subject.changes.isEmpty)
         subject.seconds = 100
-        try subject.apply(.tick)
+        try subject.apply(.tick(arrivals: []))
         #expect(subject.round?.phase == .aggregating)
         #expect(subject.places["c"] == .awaited)
     }
@@ -71,7 +71,7 @@ import Testing
         try subject.apply(.setPolicy(policy))
         try subject.send("a", round: 1)
         subject.seconds = 100
-        try subject.apply(.tick)
+        try subject.apply(.tick(arrivals: []))
         #expect(subject.machine.settings.policy.minimumUpdates == 1)
         guard case .failed = subject.round?.phase else {
             #expect(subject.round?.number == 2)
@@ -87,7 +87,7 @@ import Testing
         for extensions in 1...3 {
             subject.seconds = 100 * Double(extensions) + 1 * Double(extensions - 1)
             subject.seconds = try #require(subject.round?.deadline).seconds(since: subject.now) + subject.seconds
-            try subject.apply(.tick)
+            try subject.apply(.tick(arrivals: []))
             #expect(subject.round?.phase == .collecting)
             #expect(subject.round?.deadline == subject.now.adding(seconds: 100))
             #expect(subject.events == ["round.extended"])
@@ -104,7 +104,7 @@ import Testing
         try subject.send("a", round: 1)
         subject.seconds = 100
         subject.lastSeen = ["a": 0, "b": 0, "c": 0]
-        try subject.apply(.tick)
+        try subject.apply(.tick(arrivals: []))
         let reason = "1 of at least 2 updates arrived by the deadline"
         #expect(subject.round?.phase == .failed(reason: reason))
         #expect(subject.round?.updates.values.map(\.status) == [.leftOut(reason: reason)])
@@ -123,7 +123,7 @@ import Testing
         try subject.register("a", "b")
         try subject.send("a", round: 1)
         subject.seconds = 100
-        try subject.apply(.tick)
+        try subject.apply(.tick(arrivals: []))
         #expect(subject.round?.number == 2)
         #expect(subject.places == ["a": .awaited, "b": .awaited])
         #expect(subject.events == ["round.failed", "round.opened"])
@@ -195,7 +195,7 @@ import Testing
         #expect(subject.round?.updates.values.allSatisfy { $0.status == .leftOut(reason: "the disk burned") } == true)
         #expect(subject.machine.publishedRound == 0)
         subject.lastSeen = [:]
-        try subject.apply(.tick)
+        try subject.apply(.tick(arrivals: []))
         #expect(subject.round?.number == 2)
         try subject.apply(.aggregationFailed(reason: "late news", round: 1))
         #expect(subject.changes.isEmpty)

@@ -5,7 +5,7 @@ import Testing
     @Test func `a federation waits until enough clients are registered`() throws {
         var subject = try MachineUnderTest { $0.policy.minimumClients = 3 }
         try subject.register("a", "b")
-        try subject.apply(.tick)
+        try subject.apply(.tick(arrivals: []))
         #expect(subject.machine.state == .waiting)
         #expect(subject.round == nil)
         try subject.register("c")
@@ -31,7 +31,7 @@ import Testing
         try subject.register("a", "b")
         #expect(subject.round == nil)
         subject.lastSeen = ["a": -50]
-        try subject.apply(.tick)
+        try subject.apply(.tick(arrivals: []))
         #expect(subject.places == ["a": .awaited, "b": .awaited])
     }
 
@@ -142,10 +142,10 @@ import Testing
         subject.lastSeen = ["b": -60]
         try subject.register("a", "b", "c")
         subject.lastSeen = [:]
-        try subject.apply(.seen(try ClientName("b")))
+        try subject.apply(.tick(arrivals: [try ClientName("b")]))
         #expect(subject.places["b"] == .awaited)
         let revision = subject.machine.revision
-        try subject.apply(.seen(try ClientName("b")), .seen(try ClientName("nobody")))
+        try subject.apply(.tick(arrivals: [try ClientName("b")]), .tick(arrivals: [try ClientName("nobody")]))
         #expect(subject.machine.revision == revision)
     }
 
@@ -153,7 +153,7 @@ import Testing
         var subject = try MachineUnderTest { $0.policy.selection = .fraction(0.9) }
         try subject.register("a", "b")
         try subject.register("c")
-        try subject.apply(.seen(try ClientName("c")))
+        try subject.apply(.tick(arrivals: [try ClientName("c")]))
         #expect(subject.places == ["a": .awaited, "b": .awaited])
     }
 
@@ -171,7 +171,7 @@ import Testing
         var subject = try MachineUnderTest { $0.policy.minimumUpdates = 1 }
         try subject.register("a", "b")
         try subject.apply(.revoke(try ClientName("a")))
-        try subject.apply(.seen(try ClientName("a")))
+        try subject.apply(.tick(arrivals: [try ClientName("a")]))
         #expect(subject.places == ["a": .left, "b": .awaited])
         try subject.send("b", round: 1)
         try subject.apply(.aggregation(of: 1))

@@ -80,7 +80,7 @@ import Testing
                 { try await $0.step(.aggregationFailed(reason: "the disk burned", round: 2), .setState(.running)) },
                 { live in
                     live.seconds = 500
-                    try await live.step(.tick)
+                    try await live.step(.tick(arrivals: []))
                 },
             ]
             for (index, action) in script.enumerated() {
@@ -222,7 +222,7 @@ import Testing
             try await live.register("edge-1", "edge-2")
             try await live.send("one", from: "edge-1", round: 1)
             live.seconds = 601
-            try await live.step(.tick)
+            try await live.step(.tick(arrivals: []))
             let round = try #require(try await store.federations.round(1, of: live.id))
             let reason = "1 of at least 2 updates arrived by the deadline"
             #expect(round.phase == .failed(reason: reason))
