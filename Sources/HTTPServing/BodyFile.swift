@@ -1,0 +1,65 @@
+import CLinux
+import Crypto
+import Foundation
+
+/// A new file that a request body is hashed and written into, on a disk lane.
+actor BodyFile {
+    /// After so many bytes the kernel is asked to begin writing them back, so that the final sync finds little to do.
+    private static let writeBackStep = 4 << 20
+
+    nonisolated let executor: QueueExecutor
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+    private let path: String
+    private var descriptor: Int32 = -1
+    private var byteCount = 0
+    private var writtenBack = 0
+    private var hasher = SHA256()
+
+    init(path: String, lane: QueueExecutor) {
+        self.path = path
+        executor = lane
+    }
+
+    func create() throws(RequestBodyError) {
+        descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw RequestBodyError(fileError: errno) }
+    }
+
+    /// - Returns: why the bytes could not be written.
+    func append(_ block: TransferBlock, _ count: Int) -> RequestBodyError? {
+        let bytes = UnsafeRawBufferPointer(rebasing: block.bytes[..<count])
+        hasher.update(bufferPointer: bytes)
+        var rest = bytes
+        while !rest.isEmpty {
+            let written = write(descriptor, rest.baseAddress, rest.count)
+            if written < 0 {
+                if errno == EINTR { continue }
+                return RequestBodyError(fileError: errno)
+            }
+            rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+        }
+        byteCount += count
+        if byteCount - writtenBack >= Self.writeBackStep {
+            sync_file_range(
+                descriptor, Int64(writtenBack), Int64(byteCount - writtenBack),
+                UInt32(linux_sync_file_range_write))
+            writtenBack = byteCount
+        }
+        return nil
+    }
+
+    func finish(durably: Bool) throws(RequestBodyError) -> SavedBody {
+        if durably, fdatasync(descriptor) != 0 { throw RequestBodyError(fileError: errno) }
+        let failed = close(descriptor) != 0
+        descriptor = -1
+        guard !failed else { throw RequestBodyError(fileError: errno) }
+        return SavedBody(byteCount: byteCount, sha256: Array(hasher.finalize()))
+    }
+
+    /// Takes the file away again.
+    func discard() {
+        if descriptor >= 0 { close(descriptor) }
+        descriptor = -1
+        unlink(path)
+    }
+}
