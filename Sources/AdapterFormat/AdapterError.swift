@@ -3,6 +3,7 @@ package enum AdapterError: Error, Equatable, Sendable {
     case noModules
     case duplicate(tensor: String)
     case mixedKinds(tensor: String)
+    case otherKind(tensor: String, expected: String)
     case notAFactor(tensor: String, found: [Int])
     case ranksDiffer(tensor: String, rankOfA: Int, rankOfB: Int)
     case missingFactor(tensor: String, module: String)
@@ -20,7 +21,7 @@ extension AdapterError {
     package var tensor: String? {
         switch self {
         case .noModules: nil
-        case .duplicate(let tensor), .mixedKinds(let tensor), .notAFactor(let tensor, _),
+        case .duplicate(let tensor), .mixedKinds(let tensor), .otherKind(let tensor, _), .notAFactor(let tensor, _),
             .ranksDiffer(let tensor, _, _), .missingFactor(let tensor, _), .unexpectedBias(let tensor),
             .unknownModule(let tensor, _), .unknownDense(let tensor), .shape(let tensor, _, _),
             .rankAboveGrant(let tensor, _, _), .rankNotFull(let tensor, _, _), .notFinite(let tensor, _):
@@ -35,6 +36,7 @@ extension AdapterError: CustomStringConvertible {
         case .noModules: "the file holds no LoRA factor, so it adapts nothing"
         case .duplicate(let tensor): "\(tensor) appears twice, with and without the prefix \(TensorName.prefix)"
         case .mixedKinds(let tensor): "\(tensor) makes one module both an embedding and a layer"
+        case .otherKind(let tensor, let expected): "\(tensor) came; this federation has \(expected) there"
         case .notAFactor(let tensor, let found): "\(tensor) is \(Self.sides(found)), which no LoRA factor is"
         case .ranksDiffer(let tensor, let rankOfA, let rankOfB):
             "\(tensor) has rank \(rankOfB), but its lora_A has rank \(rankOfA)"

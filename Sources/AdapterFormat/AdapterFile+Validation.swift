@@ -58,7 +58,10 @@ extension AdapterFile.Module {
                 if needed.contains(factor) { throw .missingFactor(tensor: name.bare, module: self.name) }
                 continue
             }
-            guard tensor.shape == wanted, isEmbedding == expected.isEmbedding else {
+            guard isEmbedding == expected.isEmbedding else {
+                throw .otherKind(tensor: TensorName(parsing: tensor.name).bare, expected: name.bare)
+            }
+            guard tensor.shape == wanted else {
                 throw .shape(tensor: TensorName(parsing: tensor.name).bare, expected: wanted, found: tensor.shape)
             }
             guard rank <= grantedRank else {

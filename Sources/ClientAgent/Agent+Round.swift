@@ -1,0 +1,134 @@
+import HTTPFetching
+import RankwiseWire
+import Training
+
+/// One round: fetch, train, send.
+extension Agent {
+    /// Downloads what the plan names, trains on it and writes down that the result has to be sent.
+    func work(on plan: PlanBody, json: [UInt8]) async throws(AgentError) -> Step {
+        let round = plan.round
+        observe(.started(round: round, rank: plan.rank))
+        let files = try state { state throws(StateError) in
+            try state.removeRounds(but: round)
+            return try state.files(of: round)
+        }
+        if let problem = try await download(plan, to: files) {
+            // The plan will change with the round; until then there is nothing to train on.
+            observe(.missed(round: round, reason: problem.summary))
+            return .poll(after: plan.revision)
+        }
+        let outcome = try await train(plan, json: json, files)
+        try state { _ throws(StateError) in try DurableFile.synchronize(files.trained) }
+        let update = AgentProgress.Unacknowledged(
+            round: round, samples: outcome.samples, loss: outcome.loss.finite, accuracy: outcome.accuracy.finite)
+        progress.unacknowledged = update
+        try keepProgress()
+        observe(.trained(round: round, outcome))
+        return .send(update, after: plan.revision)
+    }
+
+    /// The reason why the server does not hand them out; nil when everything is there.
+    private func download(_ plan: PlanBody, to files: RoundFiles) async throws(AgentError) -> Problem? {
+        let endpoint = endpoint
+        let observe = observe
+        let limit = configuration.adapterLimit
+        let source = plan.adapter?.round ?? plan.round - 1
+        let result = try await answer(to: "adapter") { () async throws(CallError) in
+            try await endpoint.downloadConfiguration(round: source, rank: plan.rank, to: files.configuration)
+            try await endpoint.downloadAdapter(round: source, rank: plan.rank, to: files.adapter, limit: limit) {
+                observe(.downloading(round: plan.round, $0))
+            }
+            if let merge = plan.merge {
+                try await endpoint.download(href: merge.href, to: files.merge, limit: limit) {
+                    observe(.downloading(round: plan.round, $0))
+                }
+            }
+        }
+        switch result {
+        case .value: return nil
+        case .refused(let problem) where problem.isOfTheClient: throw .refused(problem)
+        case .refused(let problem): return problem
+        }
+    }
+
+    private func train(
+        _ plan: PlanBody, json: [UInt8], _ files: RoundFiles
+    ) async throws(AgentError) -> TrainingOutcome {
+        guard let trainer else { throw .trainingFailed("there is no trainer") }
+        let observe = observe
+        let assignment = TrainingAssignment(
+            adapter: files.adapter, configuration: files.configuration, plan: TrainingPlan(plan, json: json),
+            merge: plan.merge == nil ? nil : files.merge, output: files.trained)
+        do throws(TrainingError) {
+            return try await trainer.train(assignment) { observe(.training(round: plan.round, $0)) }
+        } catch {
+            throw Task.isCancelled ? .cancelled : .trainingFailed("\(error)")
+        }
+    }
+
+    /// Sends a trained update until the server says what becomes of it.
+    func send(_ update: AgentProgress.Unacknowledged, after revision: Int64?) async throws(AgentError) -> Step {
+        let endpoint = endpoint
+        let observe = observe
+        let files = try state { state throws(StateError) in try state.files(of: update.round) }
+        let result = try await answer(to: "update") { () async throws(CallError) in
+            try await endpoint.send(
+                update: files.trained, round: update.round, samples: update.samples,
+                metrics: RoundBody.Metrics(loss: update.loss, accuracy: update.accuracy)
+            ) { observe(.uploading(round: update.round, $0)) }
+        }
+        switch result {
+        case .value(let receipt):
+            observe(.accepted(round: update.round, received: receipt.received))
+            refusedInARow = 0
+            finishedRounds += 1
+        case .refused(let problem) where problem.isOfTheClient:
+            throw .refused(problem)
+        // The round closed, has an update of this client already, or does without it; 404 after a server lost it.
+        case .refused(let problem) where problem.status == 409 || problem.status == 404:
+            observe(.missed(round: update.round, reason: problem.summary))
+            if problem.code == "update.exists" { finishedRounds += 1 }
+        case .refused(let problem):
+            observe(.refused(round: update.round, problem))
+            refusedInARow += 1
+        }
+        progress = AgentProgress(lastRound: max(progress.lastRound, update.round), unacknowledged: nil)
+        try keepProgress()
+        try state { state throws(StateError) in try state.removeRounds(but: nil) }
+        if case .refused(let problem) = result, refusedInARow >= configuration.refusalsInARow {
+            throw .refused(problem)
+        }
+        if let rounds = configuration.rounds, finishedRounds >= rounds {
+            return .stop(.trained(rounds: finishedRounds))
+        }
+        return .poll(after: revision)
+    }
+
+    // MARK: State
+
+    func keepIdentity() throws(AgentError) {
+        try state { state throws(StateError) in try state.keep(identity) }
+    }
+
+    func keepProgress() throws(AgentError) {
+        try state { state throws(StateError) in try state.keep(progress) }
+    }
+
+    func state<Value>(perform work: (StateFolder) throws(StateError) -> Value) throws(AgentError) -> Value {
+        do throws(StateError) {
+            return try work(state)
+        } catch {
+            throw .state(error)
+        }
+    }
+}
+
+extension Problem {
+    /// Whether the server has something against this client rather than against this call.
+    var isOfTheClient: Bool { status == 401 || status == 403 }
+}
+
+extension Double {
+    /// Nil for what JSON and queries cannot carry.
+    var finite: Double? { isFinite ? self : nil }
+}

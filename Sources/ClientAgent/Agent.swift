@@ -1,0 +1,232 @@
+package import HTTPFetching
+package import RankwiseWire
+package import Training
+
+/// The client of one federation: registers, waits for a plan, trains, sends, and starts over.
+///
+/// Each `Step` names what can follow it; a step performs one thing and answers the next one. Whatever has been done is
+/// on disk before the next step begins, so the agent may be killed at any point.
+package actor Agent {
+    package struct Configuration: Sendable {
+        /// Without a slash at its end.
+        package var server: String
+        package var federation: String
+        package var client: String
+        package var rank: Int
+        /// Lets a new client in; an old one needs none.
+        package var enrolmentToken: String?
+        package var capabilities: [String: JSONValue]
+        /// Ends the agent after so many rounds; nil for as many as there are.
+        package var rounds: Int?
+        /// How long a poll waits for news; the server allows 60 s.
+        package var pollWait: Duration
+        /// How long the agent tries to reach its server before it gives up.
+        package var persistence: Duration
+        package var backoff: Backoff
+        package var adapterLimit: Int64
+        /// So many updates refused in a row, and the agent stops: what is wrong here will not mend itself.
+        package var refusalsInARow: Int
+
+        package init(
+            server: String, federation: String, client: String, rank: Int, enrolmentToken: String? = nil,
+            capabilities: [String: JSONValue] = [:], rounds: Int? = nil, pollWait: Duration = .seconds(50),
+            persistence: Duration = .seconds(86_400), backoff: Backoff = Backoff(), adapterLimit: Int64 = 64 << 30,
+            refusalsInARow: Int = 3
+        ) {
+            self.server = server
+            self.federation = federation
+            self.client = client
+            self.rank = rank
+            self.enrolmentToken = enrolmentToken
+            self.capabilities = capabilities
+            self.rounds = rounds
+            self.pollWait = pollWait
+            self.persistence = persistence
+            self.backoff = backoff
+            self.adapterLimit = adapterLimit
+            self.refusalsInARow = refusalsInARow
+        }
+    }
+
+    /// How an agent's work can end well.
+    package enum Outcome: Sendable, Hashable {
+        case federationFinished
+        /// As many rounds as it was to train.
+        case trained(rounds: Int)
+    }
+
+    enum Step: Sendable {
+        /// Exits: `readSettings`, `stop`.
+        case register
+        /// Exits: `send` for an update that an earlier start left, `poll`, `register` where the server knows nothing
+        /// of this client.
+        case readSettings
+        /// Exits: `work`, `poll`, `stop`.
+        case poll(after: Int64?)
+        /// Exits: `send`; `poll` where the round went on meanwhile.
+        case work(PlanBody, json: [UInt8])
+        /// Exits: `poll`, `stop`.
+        case send(AgentProgress.Unacknowledged, after: Int64?)
+        /// Exits: none.
+        case stop(Outcome)
+    }
+
+    /// Makes the trainer once the federation's settings are known.
+    package typealias TrainerMaker = @Sendable (FederationDocument) async throws(TrainingError) -> any LocalTrainer
+
+    let configuration: Configuration
+    let state: StateFolder
+    let clock: any AgentClock
+    let observe: @Sendable (AgentEvent) -> Void
+    var generator: any RandomNumberGenerator & Sendable
+    var identity: AgentIdentity
+    var progress: AgentProgress
+    var endpoint: FederationEndpoint
+    var trainer: (any LocalTrainer)?
+    var finishedRounds = 0
+    var refusedInARow = 0
+    private let makeTrainer: TrainerMaker
+    /// Whether this start has registered; once is enough to know what the server says.
+    private var hasRegistered = false
+
+    /// Opens the state of earlier starts, or begins one.
+    package init(
+        _ configuration: Configuration, state: sending StateFolder, fetcher: any Fetching,
+        clock: any AgentClock = SystemAgentClock(),
+        generator: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator(),
+        observe: @escaping @Sendable (AgentEvent) -> Void = { _ in }, makeTrainer: @escaping TrainerMaker
+    ) throws(AgentError) {
+        do throws(StateError) {
+            identity = try state.identity(
+                server: configuration.server, federation: configuration.federation, client: configuration.client)
+            progress = try state.progress()
+        } catch {
+            throw .state(error)
+        }
+        self.configuration = configuration
+        self.state = state
+        self.clock = clock
+        self.generator = generator
+        self.observe = observe
+        self.makeTrainer = makeTrainer
+        endpoint = FederationEndpoint(
+            server: configuration.server, federation: configuration.federation, token: identity.token, fetcher: fetcher)
+    }
+
+    /// Works until there is nothing left to do; cancelling the task ends it between or within steps.
+    package func run() async throws(AgentError) -> Outcome {
+        var step = identity.registeredRank == configuration.rank ? Step.readSettings : .register
+        while true {
+            if Task.isCancelled { throw .cancelled }
+            switch step {
+            case .register: step = try await register()
+            case .readSettings: step = try await readSettings()
+            case .poll(let revision): step = try await poll(after: revision)
+            case .work(let plan, let json): step = try await work(on: plan, json: json)
+            case .send(let update, let revision): step = try await send(update, after: revision)
+            case .stop(let outcome): return outcome
+            }
+        }
+    }
+
+    // MARK: Before the first round
+
+    private func register() async throws(AgentError) -> Step {
+        hasRegistered = true
+        let enrolment = FederationEndpoint(
+            server: configuration.server, federation: configuration.federation, token: configuration.enrolmentToken,
+            fetcher: endpoint.fetcher)
+        let registration = RegistrationBody(
+            rank: configuration.rank, token: identity.token, capabilities: configuration.capabilities)
+        let client = configuration.client
+        switch try await answer(
+            to: "registration",
+            { () async throws(CallError) in
+                try await enrolment.register(client, registration)
+            })
+        {
+        case .value: break
+        case .refused(let problem) where problem.code == "federation.finished": return .stop(.federationFinished)
+        case .refused(let problem): throw .refused(problem)
+        }
+        identity.registeredRank = configuration.rank
+        try keepIdentity()
+        observe(.registered(client: client, rank: configuration.rank))
+        return .readSettings
+    }
+
+    private func readSettings() async throws(AgentError) -> Step {
+        let endpoint = endpoint
+        let federation: FederationBody
+        switch try await answer(to: "settings", { () async throws(CallError) in try await endpoint.settings() }) {
+        case .value(let found): federation = found
+        // A server that was set up anew knows neither the federation's clients nor their tokens.
+        case .refused where !hasRegistered: return .register
+        case .refused(let problem): throw .refused(problem)
+        }
+        if let known = identity.federationCreatedAt, known != federation.createdAt {
+            progress = AgentProgress()
+            try keepProgress()
+        }
+        if identity.federationCreatedAt != federation.createdAt {
+            identity.federationCreatedAt = federation.createdAt
+            try keepIdentity()
+        }
+        if !hasRegistered { observe(.resumed(client: identity.client, lastRound: progress.lastRound)) }
+        do throws(TrainingError) {
+            trainer = try await makeTrainer(federation.settings)
+        } catch {
+            throw .trainingFailed("\(error)")
+        }
+        try state { state throws(StateError) in
+            try state.removeRounds(but: progress.unacknowledged?.round)
+            if let update = progress.unacknowledged, try !state.files(of: update.round).hasTrained {
+                progress.unacknowledged = nil
+            }
+        }
+        return progress.unacknowledged.map { .send($0, after: nil) } ?? .poll(after: nil)
+    }
+
+    // MARK: Waiting
+
+    private func poll(after revision: Int64?) async throws(AgentError) -> Step {
+        let endpoint = endpoint
+        let wait = configuration.pollWait
+        let asked = clock.now
+        let reply: (answer: Answer<(plan: PlanBody, json: [UInt8])?>, wasInterrupted: Bool)
+        reply = try await interruptibleAnswer(to: "plan") { (isRetry) async throws(CallError) in
+            // After a break the revision may count for another life of the server.
+            try await endpoint.plan(after: isRetry ? nil : revision, wait: wait)
+        }
+        switch reply.answer {
+        case .refused(let problem): throw .refused(problem)
+        case .value(nil):
+            try await restIfEarly(asked: asked, wait: wait)
+            return .poll(after: revision)
+        case .value((let plan, let json)?):
+            let step = Self.step(for: plan, json: json, after: progress.lastRound)
+            if case .poll = step {
+                observe(.waiting(plan))
+                if let revision, plan.revision <= revision, !reply.wasInterrupted {
+                    try await restIfEarly(asked: asked, wait: wait)
+                }
+            }
+            return step
+        }
+    }
+
+    /// What to do about a plan when `lastRound` is behind this client.
+    static func step(for plan: PlanBody, json: [UInt8], after lastRound: Int) -> Step {
+        if plan.state == "finished" { return .stop(.federationFinished) }
+        guard plan.phase == "collecting", plan.selected, !plan.answered, plan.round > lastRound else {
+            return .poll(after: plan.revision)
+        }
+        return .work(plan, json: json)
+    }
+
+    /// A server, or something between, that answers polls at once must not be asked in a tight loop.
+    private func restIfEarly(asked: Duration, wait: Duration) async throws(AgentError) {
+        guard clock.now - asked < wait / 2 else { return }
+        try await sleep(for: .seconds(1))
+    }
+}

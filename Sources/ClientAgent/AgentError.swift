@@ -1,0 +1,46 @@
+package import RankwiseWire
+
+/// Why an agent stopped before its work was done.
+package enum AgentError: Error, Sendable, Hashable {
+    /// The server said no, and asking again would not change that.
+    case refused(Problem)
+    /// The server gave no usable answer for longer than the agent was told to try.
+    case outOfReach(lastReason: String, tried: Duration)
+    case trainingFailed(String)
+    /// The agent's own folder cannot be used.
+    case state(StateError)
+    /// The task was cancelled; what was done is kept and the next start goes on from there.
+    case cancelled
+}
+
+extension AgentError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .refused(let problem): "the server refused: \(problem.summary)"
+        case .outOfReach(let reason, let tried): "the server is out of reach since \(tried.inWords): \(reason)"
+        case .trainingFailed(let reason): "training failed: \(reason)"
+        case .state(let error): "\(error)"
+        case .cancelled: "stopped"
+        }
+    }
+}
+
+extension Problem {
+    /// One printable line, for it comes from the network and goes to a terminal.
+    package var summary: String {
+        let words = detail.isEmpty ? title : detail
+        return "\(words.prefix(300)) (\(status) \(code))".printable
+    }
+}
+
+extension Duration {
+    /// Such as `90 s` or `12 min`.
+    var inWords: String {
+        let seconds = components.seconds
+        return switch seconds {
+        case ..<120: "\(seconds) s"
+        case ..<7200: "\(seconds / 60) min"
+        default: "\(seconds / 3600) h"
+        }
+    }
+}

@@ -1,0 +1,71 @@
+package import HTTPFetching
+package import RankwiseWire
+package import Training
+
+/// What an agent tells whoever watches it.
+package enum AgentEvent: Sendable {
+    case registered(client: String, rank: Int)
+    /// The identity of an earlier start goes on.
+    case resumed(client: String, lastRound: Int)
+    /// Nothing to do at this point of the federation.
+    case waiting(PlanBody)
+    case started(round: Int, rank: Int)
+    case downloading(round: Int, FetchProgress)
+    case training(round: Int, TrainingProgress)
+    case trained(round: Int, TrainingOutcome)
+    case uploading(round: Int, FetchProgress)
+    /// The server holds the update.
+    case accepted(round: Int, received: Int)
+    /// The round went on without this client.
+    case missed(round: Int, reason: String)
+    /// The server will not have this update.
+    case refused(round: Int, Problem)
+    case retrying(call: String, reason: String, after: Duration)
+}
+
+extension AgentEvent: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .registered(let client, let rank): "registered as \(client) with rank \(rank)"
+        case .resumed(let client, let lastRound): "going on as \(client) after round \(lastRound)"
+        case .waiting(let plan): "waiting: \(plan.waitingReason)"
+        case .started(let round, let rank): "round \(round): begins at rank \(rank)"
+        case .downloading(let round, let counts):
+            "round \(round): download \(ByteCount(counts.received))\(Self.total(counts.toReceive))"
+        case .training(let round, let progress):
+            "round \(round): epoch \(progress.epoch)/\(progress.epochs), loss \(progress.loss.rounded(to: 4))"
+                + (progress.accuracy.map { ", accuracy \($0.rounded(to: 4))" } ?? "")
+        case .trained(let round, let outcome):
+            "round \(round): trained on \(outcome.samples) samples, loss \(outcome.loss.rounded(to: 4)), "
+                + "accuracy \(outcome.accuracy.rounded(to: 4))"
+        case .uploading(let round, let counts):
+            "round \(round): upload \(ByteCount(counts.sent))\(Self.total(counts.toSend))"
+        case .accepted(let round, let received): "round \(round): update accepted, \(received) received by now"
+        case .missed(let round, let reason): "round \(round): went on without this client: \(reason)"
+        case .refused(let round, let problem): "round \(round): update refused: \(problem.summary)"
+        case .retrying(let call, let reason, let delay):
+            "\(call): \(reason); next try in \((Double(delay.inMilliseconds) / 1000).rounded(to: 1)) s"
+        }
+    }
+
+    private static func total(_ bytes: Int64?) -> String {
+        bytes.map { " of \(ByteCount($0))" } ?? ""
+    }
+}
+
+extension PlanBody {
+    /// Why there is nothing to do.
+    var waitingReason: String {
+        switch (state, phase) {
+        case ("waiting", _): "the federation has not begun"
+        case ("paused", _): "the federation is paused"
+        case (_, "collecting") where answered: "round \(round) has this client's update and collects others"
+        case (_, "collecting") where !selected: "round \(round) does without this client"
+        case (_, let phase): "round \(round) is \(phase)"
+        }
+    }
+}
+
+extension Duration {
+    var inMilliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
+}

@@ -1,0 +1,61 @@
+/// Who an agent is to a server, kept over restarts.
+package struct AgentIdentity: Codable, Sendable, Hashable {
+    package var server: String
+    package var federation: String
+    package var client: String
+    /// Proves to the server that this is the client; made here, never shown.
+    package var token: String
+    /// The rank that the server knows; nil until it confirmed the registration.
+    package var registeredRank: Int?
+    /// Tells a federation from a later one of the same name, whose rounds start again.
+    package var federationCreatedAt: String?
+
+    enum CodingKeys: String, CodingKey {
+        case server, federation, client, token
+        case registeredRank = "registered_rank"
+        case federationCreatedAt = "federation_created_at"
+    }
+
+    /// A new identity with a token of 32 random bytes.
+    package init(server: String, federation: String, client: String) {
+        self.server = server
+        self.federation = federation
+        self.client = client
+        // On Linux this generator is getrandom, which is fit for secrets.
+        var generator = SystemRandomNumberGenerator()
+        let digits = Array("0123456789abcdef")
+        token = String((0..<64).map { _ in digits[Int(generator.next(upperBound: UInt8(16)))] })
+    }
+}
+
+/// How far an agent has come, kept over restarts.
+package struct AgentProgress: Codable, Sendable, Hashable {
+    /// An update that is trained and that the server has not acknowledged; its adapter lies in the round's folder.
+    package struct Unacknowledged: Codable, Sendable, Hashable {
+        package var round: Int
+        package var samples: Int
+        package var loss: Double?
+        package var accuracy: Double?
+
+        package init(round: Int, samples: Int, loss: Double?, accuracy: Double?) {
+            self.round = round
+            self.samples = samples
+            self.loss = loss
+            self.accuracy = accuracy
+        }
+    }
+
+    /// The last round that this client is done with: acknowledged, missed or refused.
+    package var lastRound: Int
+    package var unacknowledged: Unacknowledged?
+
+    enum CodingKeys: String, CodingKey {
+        case unacknowledged
+        case lastRound = "last_round"
+    }
+
+    package init(lastRound: Int = 0, unacknowledged: Unacknowledged? = nil) {
+        self.lastRound = lastRound
+        self.unacknowledged = unacknowledged
+    }
+}

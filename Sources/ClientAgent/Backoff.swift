@@ -1,0 +1,25 @@
+/// How long to wait before the next try: exponential, with full jitter, so that clients that lost one server do not
+/// come back together.
+package struct Backoff: Sendable, Hashable {
+    /// The longest that the first wait can be.
+    package var first: Duration
+    package var longest: Duration
+    private(set) var failures = 0
+
+    package init(first: Duration = .milliseconds(500), longest: Duration = .seconds(60)) {
+        self.first = first
+        self.longest = longest
+    }
+
+    /// The wait after one more failure: uniform in 0 … min(`longest`, `first`·2ⁿ).
+    package mutating func next(using generator: inout some RandomNumberGenerator) -> Duration {
+        // 2³⁰ of anything that is worth waiting for is longer than `longest`.
+        let bound = min(longest, first * (1 << min(failures, 30)))
+        failures += 1
+        return bound * Double.random(in: 0...1, using: &generator)
+    }
+
+    package mutating func reset() {
+        failures = 0
+    }
+}

@@ -1,0 +1,24 @@
+/// A number of bytes in words that people read, such as `1.6 MiB`.
+package struct ByteCount: CustomStringConvertible, Sendable, Hashable {
+    package var bytes: Int64
+
+    package init(_ bytes: Int64) { self.bytes = bytes }
+
+    package var description: String {
+        var value = Double(bytes)
+        for unit in ["B", "KiB", "MiB", "GiB"] {
+            if value < 1024 { return unit == "B" ? "\(bytes) B" : "\(value.rounded(to: 1)) \(unit)" }
+            value /= 1024
+        }
+        return "\(value.rounded(to: 1)) TiB"
+    }
+}
+
+extension Double {
+    /// In decimal with at most `places` digits after the point, for people.
+    package func rounded(to places: Int) -> String {
+        let scale = (0..<places).reduce(1.0) { product, _ in product * 10 }
+        let value = (self * scale).rounded() / scale
+        return value.isFinite ? "\(value)" : "\(self)"
+    }
+}

@@ -1,0 +1,85 @@
+package import RankwiseWire
+
+/// A federation and its current round as lines for a terminal.
+package struct RoundTable: Sendable, CustomStringConvertible {
+    private let federation: FederationBody
+    private let round: RoundBody
+
+    package init(_ federation: FederationBody, _ round: RoundBody) {
+        self.federation = federation
+        self.round = round
+    }
+
+    package var description: String {
+        var lines = Self.aligned(facts)
+        if !round.updates.isEmpty { lines += [""] + Self.aligned([Self.updateTitles] + round.updates.map(Self.cells)) }
+        if !round.refusals.isEmpty {
+            let rows = round.refusals.map { [$0.client, $0.at, $0.code, $0.detail] }
+            lines += [""] + Self.aligned([["REFUSED", "AT", "CODE", "REASON"]] + rows)
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private var facts: [[String]] {
+        var facts = [
+            ["federation", "\(federation.id), \(federation.state), \(federation.clients) clients"],
+            ["round", "\(round.round) of \(federation.settings.round.total), \(round.phase), \(round.strategy)"],
+            [
+                "updates",
+                "\(round.selected) selected, \(round.received) received, \(round.refused) refused, "
+                    + "at least \(round.minUpdates) needed",
+            ],
+        ]
+        if let reason = round.reason { facts.append(["reason", reason]) }
+        if let deadline = round.deadlineAt, round.closedAt == nil { facts.append(["deadline", deadline]) }
+        if let closed = round.closedAt { facts.append(["closed", closed]) }
+        if round.metrics.loss != nil || round.metrics.accuracy != nil {
+            facts.append([
+                "metrics", "loss \(Self.number(round.metrics.loss)), accuracy \(Self.number(round.metrics.accuracy))",
+            ])
+        }
+        if let adapter = round.adapter {
+            let ranks = adapter.ranks.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+            facts.append(["adapter", "\(ByteCount(Int64(adapter.bytes))), ranks \(ranks.joined(separator: ", "))"])
+            facts.append(["digest", adapter.digest])
+        }
+        return facts
+    }
+
+    private static let updateTitles = ["CLIENT", "RANK", "SAMPLES", "LOSS", "ACCURACY", "SIZE", "RECEIVED", "STATUS"]
+
+    private static func cells(_ update: RoundBody.Update) -> [String] {
+        [
+            update.client, "\(update.rank)", "\(update.samples)", number(update.metrics.loss),
+            number(update.metrics.accuracy), "\(ByteCount(Int64(update.bytes)))", update.receivedAt,
+            update.status + (update.reason.map { ": \($0)" } ?? ""),
+        ]
+    }
+
+    private static func number(_ value: Double?) -> String {
+        value.map { $0.rounded(to: 4) } ?? "–"
+    }
+
+    /// Columns two blanks apart; what the network sent is made printable.
+    private static func aligned(_ rows: [[String]]) -> [String] {
+        let rows = rows.map { $0.map(\.printable) }
+        let columns = rows.map(\.count).max() ?? 0
+        let widths = (0..<columns).map { column in
+            rows.compactMap { $0.indices.contains(column) ? $0[column].count : nil }.max() ?? 0
+        }
+        return rows.map { row in
+            var line = ""
+            for (cell, width) in zip(row.dropLast(), widths) {
+                line += cell + String(repeating: " ", count: width - cell.count + 2)
+            }
+            return line + (row.last ?? "")
+        }
+    }
+}
+
+extension String {
+    /// Without control characters, for a terminal obeys them.
+    var printable: String {
+        String(String.UnicodeScalarView(unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
+    }
+}

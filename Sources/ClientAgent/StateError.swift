@@ -1,0 +1,23 @@
+/// Why a state folder cannot be used.
+package enum StateError: Error, Sendable, Hashable {
+    /// Another agent runs on it.
+    case inUse(folder: String)
+    /// It holds the identity of another client.
+    case ofAnother(folder: String, field: String, expected: String, found: String)
+    case unreadable(path: String, reason: String)
+    case failed(path: String, reason: String)
+}
+
+extension StateError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .inUse(let folder):
+            "another rankwise-client uses the state folder \(folder); give this one its own --state"
+        case .ofAnother(let folder, let field, let expected, let found):
+            "the state folder \(folder) belongs to \(field) \(found), not \(expected); give another --state, or correct "
+                + "\(field) in its identity.json if it was renamed"
+        case .unreadable(let path, let reason): "\(path) cannot be read: \(reason)"
+        case .failed(let path, let reason): "\(path): \(reason)"
+        }
+    }
+}

@@ -1,0 +1,126 @@
+import Foundation
+import RankwiseWire
+
+/// What an agent keeps on disk: its identity, its progress and the files of the round it works on.
+///
+/// The folder is locked while this value lives, so that two agents never act as one client.
+package final class StateFolder {
+    package let path: String
+    private let lock: Int32
+
+    /// Opens or makes the folder, for its owner alone.
+    package init(_ path: String) throws(StateError) {
+        self.path = path
+        do {
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw .failed(path: path, reason: "cannot be made")
+        }
+        lock = open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard lock >= 0 else { throw .failed(path: path + "/lock", reason: String(cString: strerror(errno))) }
+        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+            close(lock)
+            throw .inUse(folder: path)
+        }
+    }
+
+    deinit {
+        close(lock)
+    }
+
+    // MARK: Identity and progress
+
+    /// The identity of earlier starts, or a new one that is on disk before anybody can learn of it.
+    package func identity(
+        server: String, federation: String, client: String
+    ) throws(StateError) -> AgentIdentity {
+        guard let found = try read(AgentIdentity.self, identityPath) else {
+            let identity = AgentIdentity(server: server, federation: federation, client: client)
+            try keep(identity)
+            return identity
+        }
+        for (field, expected, value) in [
+            ("server", server, found.server), ("federation", federation, found.federation),
+            ("client", client, found.client),
+        ] where expected != value {
+            throw .ofAnother(folder: path, field: field, expected: expected, found: value)
+        }
+        return found
+    }
+
+    package func keep(_ identity: AgentIdentity) throws(StateError) {
+        try write(identity, identityPath)
+    }
+
+    package func progress() throws(StateError) -> AgentProgress {
+        try read(AgentProgress.self, progressPath) ?? AgentProgress()
+    }
+
+    package func keep(_ progress: AgentProgress) throws(StateError) {
+        try write(progress, progressPath)
+    }
+
+    private var identityPath: String { path + "/identity.json" }
+    private var progressPath: String { path + "/progress.json" }
+
+    private func read<T: Decodable>(_ type: T.Type, _ path: String) throws(StateError) -> T? {
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw .unreadable(path: path, reason: "permission denied")
+        }
+        do throws(WireError) {
+            return try WireJSON.decode(type, from: data)
+        } catch {
+            throw .unreadable(path: path, reason: "\(error)")
+        }
+    }
+
+    private func write(_ value: some Encodable, _ path: String) throws(StateError) {
+        let bytes: [UInt8]
+        do throws(WireError) {
+            bytes = try WireJSON.bytes(value)
+        } catch {
+            throw .failed(path: path, reason: "\(error)")
+        }
+        try DurableFile.write(bytes, to: path)
+    }
+
+    // MARK: Files of rounds
+
+    /// The files of `round`, in a folder that is there.
+    func files(of round: Int) throws(StateError) -> RoundFiles {
+        let files = RoundFiles(folder: "\(rounds)/\(round)")
+        do {
+            try FileManager.default.createDirectory(atPath: files.outputFolder, withIntermediateDirectories: true)
+        } catch {
+            throw .failed(path: files.outputFolder, reason: "cannot be made")
+        }
+        return files
+    }
+
+    /// Removes the files of every round but `kept`.
+    func removeRounds(but kept: Int?) throws(StateError) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: rounds)) ?? [] where Int(name) != kept {
+            do {
+                try FileManager.default.removeItem(atPath: "\(rounds)/\(name)")
+            } catch {
+                throw .failed(path: "\(rounds)/\(name)", reason: "cannot be removed")
+            }
+        }
+    }
+
+    private var rounds: String { path + "/rounds" }
+}
+
+/// Where the files of one round lie while an agent works on it.
+struct RoundFiles: Sendable, Hashable {
+    let folder: String
+
+    var adapter: String { folder + "/adapter_model.safetensors" }
+    var configuration: String { folder + "/adapter_config.json" }
+    var merge: String { folder + "/merge.safetensors" }
+    var outputFolder: String { folder + "/trained" }
+    var trained: String { outputFolder + "/adapter_model.safetensors" }
+    var hasTrained: Bool { FileManager.default.fileExists(atPath: trained) }
+}

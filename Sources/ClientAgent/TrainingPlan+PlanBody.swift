@@ -1,0 +1,27 @@
+import RankwiseWire
+import Training
+
+extension TrainingPlan {
+    /// The trainer's part of a plan; `json` is the whole of it, for trainers that read more.
+    init(_ plan: PlanBody, json: [UInt8]) {
+        self.init(
+            round: plan.round, rank: plan.rank, ranks: plan.ranks, scales: plan.scales, seed: plan.seed,
+            train: Set(plan.train.compactMap(Factor.init)), send: Set(plan.send.compactMap(Factor.init)),
+            penalty: plan.penalty, settings: TrainingSettings(plan.training.mapValues(TrainingSettings.Value.init)),
+            json: json)
+    }
+}
+
+extension TrainingSettings.Value {
+    init(_ value: JSONValue) {
+        switch value {
+        case .bool(let flag): self = .flag(flag)
+        case .integer(let number): self = .number(Double(number))
+        case .number(let number): self = .number(number)
+        case .string(let text): self = .text(text)
+        case .null: self = .other("null")
+        case .array: self = .other("a list")
+        case .object: self = .other("an object")
+        }
+    }
+}

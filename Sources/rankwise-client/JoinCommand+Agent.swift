@@ -1,0 +1,49 @@
+import ArgumentParser
+import ClientAgent
+import Foundation
+import HTTPFetching
+import RankwiseWire
+import Training
+
+/// The parts that a client is joined from.
+extension JoinCommand {
+    func agent(_ display: any ProgressDisplay, token: String?) throws -> Agent {
+        let folder = try StateFolder(state ?? Self.defaultState(federation: server.federation, name: name))
+        let configuration = Agent.Configuration(
+            server: server.url, federation: server.federation, client: name, rank: rank, enrolmentToken: token,
+            capabilities: [
+                "version": .string(RankwiseClient.version),
+                "processors": .integer(Int64(ProcessInfo.processInfo.activeProcessorCount)),
+                "memory_bytes": .integer(Int64(clamping: ProcessInfo.processInfo.physicalMemory)),
+                "trainer": .string(trainer == nil ? "native" : "command"),
+            ],
+            rounds: rounds, persistence: .seconds(giveUpAfter))
+        return try Agent(
+            configuration, state: folder, fetcher: HTTPFetcher(), observe: { display.show($0) },
+            makeTrainer: try trainerMaker())
+    }
+
+    /// The data are read here, before the server hears of this client, so that a wrong path is found at once.
+    private func trainerMaker() throws -> Agent.TrainerMaker {
+        if let trainer {
+            let trainer = CommandTrainer(command: trainer, data: data)
+            return { _ in trainer }
+        }
+        let examples: DataSet
+        do throws(DataSetError) {
+            examples = try DataSet(path: data)
+        } catch {
+            throw ValidationError("--data: \(error)")
+        }
+        return { settings throws(TrainingError) in
+            try NativeTrainer(model: settings.baseModel.name, seed: settings.baseModel.seed ?? 0, data: examples)
+        }
+    }
+
+    private static func defaultState(federation: String, name: String) -> String {
+        let environment = ProcessInfo.processInfo.environment
+        // The specification of XDG folders ignores relative paths.
+        let base = environment["XDG_STATE_HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
+        return "\(base ?? NSHomeDirectory() + "/.local/state")/rankwise/\(federation)/\(name)"
+    }
+}

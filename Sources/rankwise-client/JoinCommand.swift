@@ -1,0 +1,80 @@
+import ArgumentParser
+import ClientAgent
+import Foundation
+import HTTPFetching
+import RankwiseWire
+import Training
+
+/// Takes part in a federation until it is finished.
+struct JoinCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "join",
+        abstract: "Take part in a federation until it is finished.",
+        discussion: """
+            The first start registers NAME under a token that it makes itself; for that RANKWISE_TOKEN, or the file of \
+            --token-file, must hold the federation's enrolment token. Later starts need none.
+
+            Models that are named like mlp-64-200-200-10 are trained here, on the data of --data: a CSV file with the \
+            label in the last column, or an IDX file with its labels beside it. Any other model needs --trainer: a \
+            command that is run as COMMAND IN OUT each round, takes the adapter, its configuration and plan.json from \
+            the folder IN, and leaves adapter_model.safetensors and metrics.json in OUT.
+            """)
+
+    @OptionGroup var server: ServerOptions
+
+    @Option(help: ArgumentHelp("This client's name, unique in the federation.", valueName: "name"))
+    var name: String
+
+    @Option(help: ArgumentHelp("The rank that this machine can afford.", valueName: "rank"))
+    var rank: Int
+
+    @Option(help: ArgumentHelp("The data to train on.", valueName: "path"))
+    var data: String
+
+    @Option(
+        help: ArgumentHelp(
+            "Where this client is kept over restarts (default: ~/.local/state/rankwise/FEDERATION/NAME).",
+            valueName: "folder"))
+    var state: String?
+
+    @Option(help: ArgumentHelp("Train with this command instead.", valueName: "command"))
+    var trainer: String?
+
+    @Option(help: ArgumentHelp("Stop after this many rounds.", valueName: "count"))
+    var rounds: Int?
+
+    @Option(help: ArgumentHelp("How long to try a server that is out of reach.", valueName: "seconds"))
+    var giveUpAfter: Int = 86_400
+
+    func validate() throws {
+        try ServerOptions.check(name: name, of: "--name")
+        guard rank >= 1 else { throw ValidationError("--rank is \(rank); expected at least 1") }
+        guard rounds ?? 1 >= 1 else { throw ValidationError("--rounds is \(rounds ?? 0); expected at least 1") }
+        guard (1...1_000_000_000).contains(giveUpAfter) else {
+            throw ValidationError("--give-up-after is \(giveUpAfter); expected 1 to 1000000000 seconds")
+        }
+        guard FileManager.default.isReadableFile(atPath: data) else {
+            throw ValidationError("--data is \(data), which cannot be read")
+        }
+    }
+
+    func run() async throws {
+        let display = ProgressDisplays.forStandardError(label: name)
+        do {
+            let agent = try agent(display, token: try server.token())
+            let work = Task { try await agent.run() }
+            let stop = StopSignal { work.cancel() }
+            defer { stop.end() }
+            switch try await work.value {
+            case .federationFinished: display.say("done: federation \(server.federation) is finished")
+            case .trained(let rounds): display.say("done: \(rounds) rounds trained")
+            }
+        } catch let error as AgentError {
+            display.complain("\(error)", isError: error != .cancelled)
+            throw ExitStatus(error).code
+        } catch let error as StateError {
+            display.complain("\(error)", isError: true)
+            throw ExitStatus.usage.code
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import ClientAgent
+import Foundation
+import Logging
+import Synchronization
+import Training
+
+/// Shows a person or a log what the agent does.
+protocol ProgressDisplay: Sendable {
+    func show(_ event: AgentEvent)
+    func say(_ text: String)
+    func complain(_ text: String, isError: Bool)
+}
+
+enum ProgressDisplays {
+    /// A live line on a terminal, log lines elsewhere.
+    static func forStandardError(label: String) -> any ProgressDisplay {
+        isatty(STDERR_FILENO) == 1 ? TerminalDisplay() : LogDisplay(label: label)
+    }
+}
+
+/// Log lines on standard error, one for what matters and none for each packet.
+final class LogDisplay: ProgressDisplay {
+    private let logger: Logger
+    private let lastWaiting = Mutex("")
+
+    init(label: String) {
+        logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
+    }
+
+    func show(_ event: AgentEvent) {
+        switch event {
+        case .downloading, .uploading: return
+        case .training(_, let progress) where progress.step != nil: return
+        case .waiting:
+            let text = "\(event)"
+            let isNew = lastWaiting.withLock { last in
+                defer { last = text }
+                return last != text
+            }
+            if isNew { logger.info("\(text)") }
+        case .retrying, .refused, .missed: logger.warning("\(event)")
+        case .registered, .resumed, .started, .training, .trained, .accepted: logger.info("\(event)")
+        }
+    }
+
+    func say(_ text: String) { logger.info("\(text)") }
+
+    func complain(_ text: String, isError: Bool) {
+        logger.log(level: isError ? .error : .info, "\(text)")
+    }
+}
+
+/// One line that is rewritten while something goes on, and a line that stays for each thing done.
+final class TerminalDisplay: ProgressDisplay {
+    private struct Screen {
+        var live = ""
+        var drawnAt = ContinuousClock.now - .seconds(1)
+    }
+
+    private let screen = Mutex(Screen())
+
+    func show(_ event: AgentEvent) {
+        switch event {
+        case .waiting, .started: draw("\(event)", isUrgent: true)
+        case .downloading, .uploading, .training: draw("\(event)", isUrgent: false)
+        case .registered, .resumed, .trained, .accepted, .missed, .refused, .retrying: say("\(event)")
+        }
+    }
+
+    func say(_ text: String) {
+        screen.withLock { screen in
+            screen.live = ""
+            write("\r\u{1B}[K\(text)\n")
+        }
+    }
+
+    func complain(_ text: String, isError: Bool) {
+        say(isError ? "rankwise-client: \(text)" : text)
+    }
+
+    /// Rewrites the live line, at most ten times a second where it is not urgent.
+    private func draw(_ text: String, isUrgent: Bool) {
+        screen.withLock { screen in
+            let now = ContinuousClock.now
+            guard text != screen.live, isUrgent || now - screen.drawnAt > .milliseconds(100) else { return }
+            screen.live = text
+            screen.drawnAt = now
+            write("\r\u{1B}[K\(text.prefix(width - 1))")
+        }
+    }
+
+    private var width: Int {
+        var size = winsize()
+        return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 1 ? Int(size.ws_col) : 80
+    }
+
+    private func write(_ text: String) {
+        FileHandle.standardError.write(Data(text.utf8))
+    }
+}

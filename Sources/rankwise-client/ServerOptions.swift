@@ -1,0 +1,53 @@
+import ArgumentParser
+import Foundation
+
+/// Which federation on which server, and the token for it.
+struct ServerOptions: ParsableArguments {
+    @Argument(help: "The server, such as http://10.0.0.5:8080.")
+    var url: String
+
+    @Option(help: ArgumentHelp("The federation.", valueName: "name"))
+    var federation: String
+
+    @Option(
+        help: ArgumentHelp(
+            "A file that holds the token. Without it the token is taken from RANKWISE_TOKEN; it is never an argument, "
+                + "for those show in the list of processes.", valueName: "path"))
+    var tokenFile: String?
+
+    mutating func validate() throws {
+        while url.hasSuffix("/") { url.removeLast() }
+        guard let parts = URLComponents(string: url), let scheme = parts.scheme?.lowercased(),
+            scheme == "http" || scheme == "https", parts.host?.isEmpty == false, parts.query == nil,
+            parts.fragment == nil, parts.user == nil
+        else {
+            throw ValidationError("'\(url)' is not a server's address; expected http://HOST:PORT or https://HOST")
+        }
+        try Self.check(name: federation, of: "--federation")
+    }
+
+    static func check(name: String, of option: String) throws {
+        guard name.wholeMatch(of: /[a-z0-9][a-z0-9._-]{0,63}/) != nil else {
+            throw ValidationError(
+                "\(option) is '\(name)'; expected 1 to 64 of a-z, 0-9, '.', '_' and '-', the first a letter or digit")
+        }
+    }
+
+    /// The token, if there is one.
+    func token() throws -> String? {
+        let text: String?
+        if let tokenFile {
+            guard let contents = try? String(contentsOfFile: tokenFile, encoding: .utf8) else {
+                throw ValidationError("the token file \(tokenFile) cannot be read")
+            }
+            text = contents
+        } else {
+            text = ProcessInfo.processInfo.environment["RANKWISE_TOKEN"]
+        }
+        guard let token = text?.trimmingCharacters(in: .whitespacesAndNewlines), !token.isEmpty else { return nil }
+        guard token.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw ValidationError("the token holds characters that no token has")
+        }
+        return token
+    }
+}

@@ -1,0 +1,100 @@
+import ClientAgent
+import Foundation
+import HTTPFetching
+import RankwiseWire
+import Synchronization
+import Training
+
+/// A trainer that appends its count to the adapter it was given.
+final class CountingTrainer: LocalTrainer {
+    let rounds = Mutex<[Int]>([])
+    let failure: TrainingError?
+
+    init(failure: TrainingError? = nil) { self.failure = failure }
+
+    func train(
+        _ assignment: TrainingAssignment, progress: @escaping @Sendable (TrainingProgress) -> Void
+    ) async throws(TrainingError) -> TrainingOutcome {
+        if let failure { throw failure }
+        let count = rounds.withLock { rounds in
+            rounds.append(assignment.plan.round)
+            return rounds.count
+        }
+        let adapter = FileManager.default.contents(atPath: assignment.adapter) ?? Data()
+        _ = FileManager.default.createFile(
+            atPath: assignment.output, contents: adapter + Data(" trained \(count)".utf8))
+        progress(TrainingProgress(epoch: 1, epochs: 1, loss: 0.5, accuracy: 0.75))
+        return TrainingOutcome(samples: 9, loss: 0.5, accuracy: 0.75)
+    }
+}
+
+/// A clock on which time passes in sleeps alone.
+final class StepClock: AgentClock {
+    private let time = Mutex(Duration.zero)
+    let sleeps = Mutex<[Duration]>([])
+    private let onSleep: @Sendable (Int) -> Void
+
+    /// - Parameter onSleep: called with the number of each sleep, in its place.
+    init(onSleep: @escaping @Sendable (Int) -> Void = { _ in }) { self.onSleep = onSleep }
+
+    var now: Duration { time.withLock { $0 } }
+
+    func sleep(for duration: Duration) async throws(CancellationError) {
+        if Task.isCancelled { throw CancellationError() }
+        time.withLock { $0 += duration }
+        let number = sleeps.withLock { sleeps in
+            sleeps.append(duration)
+            return sleeps.count
+        }
+        onSleep(number)
+    }
+}
+
+/// Counts from 1.
+final class Counter: Sendable {
+    private let count = Atomic(0)
+
+    func next() -> Int { count.add(1, ordering: .relaxed).newValue }
+}
+
+struct SeededGenerator: RandomNumberGenerator, Sendable {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return state
+    }
+}
+
+/// One agent's surroundings: a stub server, a state folder, a trainer and a clock.
+struct AgentFixture {
+    let stub = StubCoordinator()
+    let peer: LoopbackPeer
+    let folder: TemporaryFolder
+    var trainer = CountingTrainer()
+    var clock = StepClock()
+
+    init() throws {
+        peer = try stub.start()
+        folder = try TemporaryFolder()
+    }
+
+    var statePath: String { folder.path("state") }
+
+    func script(_ script: @escaping @Sendable (PeerRequest, inout StubCoordinator.State) -> StubCoordinator.Answer?) {
+        stub.state.withLock { $0.script = script }
+    }
+
+    func agent(
+        rounds: Int? = nil, rank: Int = 4, client: String = "edge-1", enrolment: String? = StubCoordinator.enrolment,
+        persistence: Duration = .seconds(3600), observe: @escaping @Sendable (AgentEvent) -> Void = { _ in }
+    ) throws -> Agent {
+        let trainer = trainer
+        return try Agent(
+            Agent.Configuration(
+                server: peer.url, federation: "digits", client: client, rank: rank, enrolmentToken: enrolment,
+                capabilities: ["cpu": .string("test")], rounds: rounds, persistence: persistence),
+            state: StateFolder(statePath), fetcher: HTTPFetcher(), clock: clock, generator: SeededGenerator(state: 1),
+            observe: observe, makeTrainer: { _ in trainer })
+    }
+}

@@ -1,0 +1,1 @@
+../HTTPFetchingTests/LoopbackPeer.swift
