@@ -20,6 +20,14 @@ extension AdapterFile {
     package func validate(
         against shape: AdapterShape, ranks: [String: Int], needed: FactorSet = .both
     ) throws(AdapterError) {
+        try checkShapes(against: shape, ranks: ranks, needed: needed)
+        try checkFinite()
+    }
+
+    /// The part of `validate` that reads no number.
+    package func checkShapes(
+        against shape: AdapterShape, ranks: [String: Int], needed: FactorSet = .both
+    ) throws(AdapterError) {
         for module in modules {
             guard let expected = shape[module: module.name] else {
                 let tensor = module.a ?? module.b
@@ -35,10 +43,10 @@ extension AdapterFile {
                 throw .shape(tensor: tensor.name, expected: expected.shape, found: tensor.values.shape)
             }
         }
-        try checkFinite()
     }
 
-    private func checkFinite() throws(AdapterError) {
+    /// The part of `validate` that reads every number.
+    package func checkFinite() throws(AdapterError) {
         for tensor in modules.flatMap({ [$0.a, $0.b, $0.bias].compactMap(\.self) }) + dense.map(\.values) {
             let count = tensor.notFiniteCount()
             guard count == 0 else { throw .notFinite(tensor: TensorName(parsing: tensor.name).bare, count: count) }

@@ -33,12 +33,22 @@ package struct ModuleFactors: Sendable, Equatable {
             bias: shape.hasBias ? [Float](repeating: 0, count: shape.outputs) : nil)
     }
 
+    /// Takes B as PEFT stores it, (outputs × rank).
+    ///
+    /// - Precondition: the arrays have the lengths that the sizes give.
+    package init(rank: Int, inputs: Int, outputs: Int, a: [Float], outputMajorB: [Float], bias: [Float]? = nil) {
+        precondition(outputMajorB.count == rank * outputs, "factors of another size than their shape")
+        self.init(
+            rank: rank, inputs: inputs, outputs: outputs, a: a,
+            b: Self.transpose(outputMajorB, rows: outputs, columns: rank), bias: bias)
+    }
+
     /// Decodes a module of a file; nil where a factor is missing.
     package init?(_ module: AdapterFile.Module) {
         guard let shape = module.shape, let a = module.a, let b = module.b else { return nil }
         self.init(
             rank: module.rank, inputs: shape.inputs, outputs: shape.outputs, a: a.floats(),
-            b: Self.transpose(b.floats(), rows: shape.outputs, columns: module.rank), bias: module.bias?.floats())
+            outputMajorB: b.floats(), bias: module.bias?.floats())
     }
 
     /// The first `rank` components.

@@ -41,4 +41,13 @@ package struct TensorView: Sendable {
             count = elementCount
         }
     }
+
+    /// Lends the bytes of many tensors at once.
+    package static func withBytes<Result, Failure: Error>(
+        of tensors: [TensorView], _ body: ([UnsafeRawBufferPointer]) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        // The views in `tensors` keep every storage alive until the body is done.
+        defer { withExtendedLifetime(tensors) {} }
+        return try body(tensors.map { tensor in tensor.withBytes { $0 } })
+    }
 }

@@ -1,0 +1,21 @@
+package import AdapterFormat
+
+/// What a strategy asks of an update beyond the shape of its federation.
+package enum Admission: Sendable, Hashable {
+    /// Any rank up to the granted one.
+    case anyRank
+    /// The module's maximum rank of everybody.
+    case fullRank
+
+    package func check(_ adapter: AdapterFile, shape: AdapterShape) throws(AdapterError) {
+        switch self {
+        case .anyRank: return
+        case .fullRank:
+            for module in adapter.modules {
+                guard let expected = shape[module: module.name], module.rank < expected.maximumRank else { continue }
+                throw .rankNotFull(
+                    tensor: expected.nameOfA.bare, needed: expected.maximumRank, found: module.rank)
+            }
+        }
+    }
+}

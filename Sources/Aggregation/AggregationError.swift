@@ -1,0 +1,27 @@
+package import AdapterFormat
+
+/// Why a round's updates could not be added up.
+package enum AggregationError: Error, Equatable, Sendable {
+    case noContributions
+    case noWeight
+    case duplicateClient(String)
+    case negativeSamples(client: String)
+    case scale(client: String)
+    case adapter(client: String, AdapterError)
+    /// What an earlier round left has another size than the federation's module or tensor.
+    case earlier(String)
+}
+
+extension AggregationError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .noContributions: "the round has no update to aggregate"
+        case .noWeight: "every update of the round has weight zero"
+        case .duplicateClient(let client): "\(client) contributes twice"
+        case .negativeSamples(let client): "\(client) claims a negative number of samples"
+        case .scale(let client): "\(client) trained with a scale that is not a positive number"
+        case .adapter(let client, let error): "\(client): \(error)"
+        case .earlier(let name): "\(name) of the last adapter has another size than the federation's"
+        }
+    }
+}

@@ -1,0 +1,30 @@
+package import AdapterFormat
+import LinearAlgebra
+
+/// Version 0 of a federation's adapter: A drawn from the federation's seed, B and everything else zero.
+///
+/// A is uniform in ±1/√inputs, as torch's `kaiming_uniform_(a=√5)` draws it. Every module has a stream of random numbers
+/// of its own, and the first rows of a module are the same at every rank, so any part can be drawn alone.
+package struct InitialAdapter: AdapterSource, Sendable {
+    private let seed: UInt64
+    private let round: Int
+
+    /// - Parameter round: 0 for version 0; a strategy that starts afresh every round names the round.
+    package init(seed: UInt64, round: Int = 0) {
+        self.seed = seed
+        self.round = round
+    }
+
+    package func factors(of module: ModuleShape, rank: Int) -> ModuleFactors? {
+        let rank = min(rank, module.maximumRank)
+        var generator = SeededGenerator(seed: seed, stream: "adapter", String(round), module.name)
+        let bound = 1 / Float(module.inputs).squareRoot()
+        var factors = ModuleFactors(zeroOf: module, rank: rank)
+        for index in factors.a.indices { factors.a[index] = generator.uniform(within: bound) }
+        return factors
+    }
+
+    package func values(of tensor: AdapterShape.Dense) -> [Float]? {
+        [Float](repeating: 0, count: tensor.elementCount)
+    }
+}
