@@ -44,8 +44,7 @@ struct AdapterPlan: Sendable {
     func validate(fileAt path: String, granted: [String: Int], clientRank: Int) throws(UpdateRefusal) -> Int {
         let file = try open(path)
         do throws(AdapterError) {
-            try file.validate(against: shape, ranks: granted)
-            try strategy.check(file, against: shape)
+            try strategy.validate(file, shape: shape, ranks: granted)
         } catch {
             throw UpdateRefusal(error)
         }
@@ -75,7 +74,7 @@ extension UpdateRefusal {
         let code =
             switch error {
             case .noModules, .missingFactor: "update.missing"
-            case .duplicate, .mixedKinds, .notAFactor, .ranksDiffer: "update.format"
+            case .duplicate, .mixedKinds, .otherKind, .notAFactor, .ranksDiffer: "update.format"
             case .unexpectedBias, .unknownModule, .unknownDense: "update.unknown"
             case .shape: "update.shape"
             case .rankAboveGrant, .rankNotFull: "update.rank"

@@ -81,13 +81,13 @@ struct AggregationService: Sendable {
         do {
             let contributions = try round.accepted.map { update in
                 Contribution(
-                    client: update.client.rawValue, file: try plan.open(parts.store.blobPath(of: update.digest)),
-                    samples: update.samples, accuracy: update.metrics.accuracy)
+                    client: update.client.rawValue, adapter: try plan.open(parts.store.blobPath(of: update.digest)),
+                    samples: update.samples)
             }
             try parts.adapters.removeAdapter(of: settings.id, round: round.number)
-            try plan.strategy.aggregate(
-                contributions, shape: plan.shape, scaling: plan.scaling, round: round.number, seed: settings.seed,
-                previous: previous, threads: threads, into: target)
+            var target = target
+            try Aggregator(strategy: plan.strategy, shape: plan.shape, scaling: plan.scaling)
+                .aggregate(contributions, previous: previous, threads: threads, into: &target)
         } catch let error as AggregationError {
             throw .hopeless("\(error)")
         } catch {

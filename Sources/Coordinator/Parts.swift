@@ -74,12 +74,16 @@ final class Parts: Sendable {
         do throws(StoreError) {
             try await drawing.run { () throws(StoreError) in
                 try self.adapters.removeAdapter(of: settings.id, round: 0)
-                let sink = self.adapter(of: settings.id, round: 0)
+                let target = self.adapter(of: settings.id, round: 0)
                 let initial = InitialAdapter(seed: settings.seed)
                 for module in plan.shape.modules {
-                    try sink.take(initial.factors(of: module, rank: module.maximumRank), of: module)
+                    guard let factors = initial.factors(of: module, rank: module.maximumRank) else { continue }
+                    try target.take(factors, of: module)
                 }
-                for tensor in plan.shape.dense { try sink.take(initial.values(of: tensor), of: tensor) }
+                for tensor in plan.shape.dense {
+                    guard let values = initial.values(of: tensor) else { continue }
+                    try target.take(values, of: tensor)
+                }
             }
         } catch {
             throw .store(error)

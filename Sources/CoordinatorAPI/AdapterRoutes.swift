@@ -26,7 +26,7 @@ extension RankwiseAPI {
             routes.on(.get, path) { request in
                 let (federation, round) = try Self.subject(request, services)
                 try request.expect(query: "rank")
-                let text = try services.adapters.configuration(
+                let text = try await services.adapters.configuration(
                     round: round, rank: try request.integer("rank", in: 1...Int.max), of: federation)
                 return Response(
                     status: .ok, headerFields: [.contentType: "application/json"], body: .bytes(Array(text.utf8)))

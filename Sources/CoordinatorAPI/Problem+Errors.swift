@@ -51,7 +51,7 @@ extension Problem {
             self.init(.badRequest, code: "adapter.dtype", "dtype is '\(found)'; expected one of F32, F16, BF16")
         case .store(.full):
             self.init(
-                .insufficientStorage, code: "store.full",
+                RequestFailure.insufficientStorage.status, code: "store.full",
                 "the server's disk is full; nothing was changed, try again later")
         case .store(.conflict), .store(.exists), .store(.failed):
             self.init(

@@ -1,7 +1,7 @@
 import Coordinator
 import HTTPServing
 import HTTPTypes
-package import RankwiseWire
+import RankwiseWire
 
 extension Response {
     /// A JSON answer.

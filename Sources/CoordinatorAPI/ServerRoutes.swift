@@ -1,5 +1,6 @@
 import Coordinator
 import HTTPServing
+import HTTPTypes
 import RankwiseWire
 
 extension RankwiseAPI {

@@ -15,7 +15,7 @@ struct JSONLogHandler: LogHandler {
 
     func log(event: LogEvent) {
         var line: [String: JSONValue] = [
-            "at": .string(Date().formatted(.iso8601.time(includingFractionalSeconds: true))),
+            "at": .string(Date.ISO8601FormatStyle(includingFractionalSeconds: true).format(Date())),
             "level": .string(event.level.rawValue),
             "logger": .string(label),
             "message": .string("\(event.message)"),

@@ -68,8 +68,7 @@ struct ServeCommand: AsyncParsableCommand {
             configuration: configuration, router: api.router, renderFailure: { RankwiseAPI.render($0) }, logger: logger)
         let stop = StopSignal()
         let address = try server.start()
-        print("listening on http://\(address)")
-        fflush(stdout)
+        FileHandle.standardOutput.write(Data("listening on http://\(address)\n".utf8))
         logger.info("serving", metadata: ["address": "\(address)", "data": "\(settings.data)"])
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await services.aggregateRounds() }

@@ -2,7 +2,7 @@ import Dispatch
 import Foundation
 
 /// Tells when the process is asked to stop; a second signal ends it at once.
-final class StopSignal: Sendable {
+final class StopSignal {
     private let names: AsyncStream<String>
     private let sources: [any DispatchSourceSignal]
 

@@ -79,7 +79,8 @@ final class GatedStore: FederationStore, AdapterStore {
     func append(_ parts: [AdapterPart], of federation: FederationID, round: Int) throws(StoreError) {
         try store.append(parts, of: federation, round: round)
     }
-    func rows(_ rows: Int, of tensor: AdapterTensor, federation: FederationID, round: Int) throws(StoreError) -> [Float] {
+    func rows(_ rows: Int, of tensor: AdapterTensor, federation: FederationID, round: Int) throws(StoreError) -> [Float]
+    {
         try store.rows(rows, of: tensor, federation: federation, round: round)
     }
 }

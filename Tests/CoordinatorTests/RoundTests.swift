@@ -12,8 +12,10 @@ import Testing
         let low = try await server.register("low", rank: 2, in: federation)
         let high = try await server.register("high", rank: 4, in: federation)
         try await server.aggregating {
-            _ = try await server.send(try adapterFile(rank: 2, value: 1), of: low, round: 1, samples: 30, in: federation)
-            _ = try await server.send(try adapterFile(rank: 4, value: 3), of: high, round: 1, samples: 10, in: federation)
+            _ = try await server.send(
+                try adapterFile(rank: 2, value: 1), of: low, round: 1, samples: 30, in: federation)
+            _ = try await server.send(
+                try adapterFile(rank: 4, value: 3), of: high, round: 1, samples: 10, in: federation)
             try await server.wait(forRound: 2, in: federation)
         }
         let file = try await server.services.adapters.file(round: 1, rank: nil, elementType: nil, of: federation)
@@ -26,7 +28,10 @@ import Testing
         #expect(factors.b[0..<5].allSatisfy { $0 == 0.75 * 2 + 0.25 * 3 })
         #expect(factors.b[15..<20].allSatisfy { $0 == 3 })
         let published = try await server.services.rounds.round(1, of: federation).round
-        #expect(published.phase == .published(PublishedAdapter(digest: file.digest, byteCount: file.byteCount, ranks: ["fc1": 4, "fc2": 8])))
+        #expect(
+            published.phase
+                == .published(
+                    PublishedAdapter(digest: file.digest, byteCount: file.byteCount, ranks: ["fc1": 4, "fc2": 8])))
         #expect(published.metrics == Metrics(loss: 0.5, accuracy: 0.75))
         #expect(try FileManager.default.contentsOfDirectory(atPath: server.folder.path + "/data/blobs").isEmpty)
     }
@@ -58,7 +63,8 @@ import Testing
             let federation = try await server.federation()
             let one = try await server.register("one", rank: 1, in: federation)
             let two = try await server.register("two", rank: 4, in: federation)
-            _ = try await server.send(try adapterFile(rank: 1, value: 0.1), of: one, round: 1, samples: 7, in: federation)
+            _ = try await server.send(
+                try adapterFile(rank: 1, value: 0.1), of: one, round: 1, samples: 7, in: federation)
             if restarts {
                 try server.close()
                 server = try await TestServer(folder: folder, clock: server.clock)
@@ -66,10 +72,12 @@ import Testing
             }
             let running = server
             try await running.aggregating {
-                _ = try await running.send(try adapterFile(rank: 4, value: 0.3), of: two, round: 1, samples: 3, in: federation)
+                _ = try await running.send(
+                    try adapterFile(rank: 4, value: 0.3), of: two, round: 1, samples: 3, in: federation)
                 try await running.wait(forRound: 2, in: federation)
             }
-            digests.append(try await running.services.adapters.file(round: 1, rank: nil, elementType: nil, of: federation).digest)
+            digests.append(
+                try await running.services.adapters.file(round: 1, rank: nil, elementType: nil, of: federation).digest)
         }
         #expect(digests[0] == digests[1])
     }

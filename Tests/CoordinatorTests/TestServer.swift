@@ -82,7 +82,8 @@ struct TestServer {
             strategy: .init(name: "rbla", weighting: "samples"),
             policy: .init(
                 total: rounds, minimumClients: minimum, minimumUpdates: minimum, targetUpdates: nil,
-                deadlineSeconds: 60, onMissedQuorum: missed, selection: .fraction(1), overSelection: 0, seenSeconds: 120),
+                deadlineSeconds: 60, onMissedQuorum: missed, selection: .fraction(1), overSelection: 0, seenSeconds: 120
+            ),
             limits: .init(clients: 10, samples: 1000), training: #"{"epochs":1}"#, seed: 3)
         _ = try await services.federations.create(settings)
         return settings.id
@@ -90,7 +91,8 @@ struct TestServer {
 
     func register(_ name: String, rank: Int, in federation: FederationID) async throws -> ClientName {
         let client = try ClientName(name)
-        let token = String(repeating: "0", count: 64 - name.utf8.count * 2) + name.utf8.map { String($0, radix: 16) }.joined()
+        let token =
+            String(repeating: "0", count: 64 - name.utf8.count * 2) + name.utf8.map { String($0, radix: 16) }.joined()
         _ = try await services.enrolment.register(client, rank: rank, token: token, capabilities: "{}", in: federation)
         return client
     }

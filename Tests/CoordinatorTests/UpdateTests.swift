@@ -50,9 +50,15 @@ import Testing
     @Test func `an unsound update stands on its round with the reason, and the client may try again`() async throws {
         let (server, federation, client) = try await start()
         let cases: [(file: [UInt8], code: String, detail: String)] = [
-            (try adapterFile(rank: 2, value: 1, inputs: 7), "update.shape", "fc1.lora_A.weight is 2×7; this federation has 2×6"),
+            (
+                try adapterFile(rank: 2, value: 1, inputs: 7), "update.shape",
+                "fc1.lora_A.weight is 2×7; this federation has 2×6"
+            ),
             (try adapterFile(rank: 3, value: 1), "update.rank", "fc1.lora_A.weight has rank 3; the granted rank is 2"),
-            (try adapterFile(rank: 2, value: .nan), "update.not_finite", "fc1.lora_A.weight holds 12 values that are not finite"),
+            (
+                try adapterFile(rank: 2, value: .nan), "update.not_finite",
+                "fc1.lora_A.weight holds 12 values that are not finite"
+            ),
             (Array("no safetensors".utf8), "update.format", ""),
         ]
         for (file, code, detail) in cases {

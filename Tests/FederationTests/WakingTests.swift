@@ -53,7 +53,7 @@ import Testing
                 for name in ["a", "b", "c"] {
                     var calling = subject
                     calling.lastSeen[name] = 0
-                    try calling.apply(.seen(try ClientName(name)))
+                    try calling.apply(.tick(arrivals: [try ClientName(name)]))
                     let says = subject.machine.maySelect(try ClientName(name))
                     #expect(calling.changes.isEmpty || says, "\(name) in round \(subject.round?.number ?? 0)")
                 }
