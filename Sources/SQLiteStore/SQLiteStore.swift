@@ -59,8 +59,14 @@ package final class SQLiteStore: Sendable {
         let pool = try DatabasePool(path: path, configuration: configuration)
         if try pool.read(Schema.migrator.hasBeenSuperseded) { throw StoreOpeningError.newerSchema(path: path) }
         try pool.writeWithoutTransaction { database in
-            // GRDB sets NORMAL whenever it opens WAL, under which a power cut may undo commits.
-            try database.execute(sql: "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864")
+            // GRDB sets NORMAL whenever it opens WAL, under which a power cut may undo commits. Some distributions have
+            // SQLite write zeros over all that is deleted, which takes as long as writing an adapter does.
+            try database.execute(
+                sql: """
+                    PRAGMA synchronous = FULL;
+                    PRAGMA secure_delete = FAST;
+                    PRAGMA journal_size_limit = 67108864
+                    """)
         }
         try requireFullSynchronous(of: pool)
         try Schema.migrator.migrate(pool)
