@@ -9,7 +9,7 @@ extension SQLiteStore {
 
     package func discard(_ spool: SpoolFile) async {
         do throws(StoreError) {
-            try await runOnWritingQueue { () throws(StoreError) in
+            try await run(on: deleting) { () throws(StoreError) in
                 do {
                     try self.directory.delete(spool.path)
                 } catch {
@@ -24,7 +24,7 @@ extension SQLiteStore {
     package func blobPath(of digest: ContentDigest) -> String { directory.blobPath(of: digest) }
 
     package func sweepBlobs() async throws(StoreError) {
-        try await runOnWritingQueue { () throws(StoreError) in
+        try await run(on: deleting) { () throws(StoreError) in
             do {
                 _ = try Self.deleteUnclaimedBlobs(in: self.directory, of: self.pool)
             } catch {

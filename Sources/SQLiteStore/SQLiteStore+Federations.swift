@@ -44,7 +44,7 @@ extension SQLiteStore: FederationStore {
     }
 
     package func probe() async throws(StoreError) {
-        try await runOnWritingQueue { () throws(StoreError) in
+        try await run(on: writing) { () throws(StoreError) in
             guard !self.directory.isFull else { throw .full }
             try self.write { database in
                 try database.execute(

@@ -7,14 +7,16 @@ package import Logging
 /// Keeps everything a server knows in one SQLite file, with the bytes of updates in flight in files beside it.
 ///
 /// What a call stored is on disk when it returns: SQLite runs with `synchronous=FULL`, and a blob's name is synced before
-/// the row that refers to it is committed. The async calls run on two queues of the store's own, never on Swift's
-/// cooperative pool, and a commit that was begun ends whether or not its caller is cancelled.
+/// the row that refers to it is committed. The async calls run on queues of the store's own, never on Swift's cooperative
+/// pool, and a commit that was begun ends whether or not its caller is cancelled.
 package final class SQLiteStore: Sendable {
     let directory: DataDirectory
     let pool: DatabasePool
     let logger: Logger
-    private let writing = DispatchQueue(label: "rankwise.store.writing")
-    private let reading = DispatchQueue(label: "rankwise.store.reading")
+    let writing = DispatchQueue(label: "rankwise.store.writing")
+    let reading = DispatchQueue(label: "rankwise.store.reading")
+    /// Deletes files, so that commits do not wait for it.
+    let deleting = DispatchQueue(label: "rankwise.store.deleting")
 
     /// Opens the data directory, creating what is missing, and deletes what no record refers to.
     ///
@@ -39,8 +41,7 @@ package final class SQLiteStore: Sendable {
 
     /// Ends the calls under way, closes the database and gives the data directory up; later calls fail.
     package func close() throws(StoreError) {
-        writing.sync {}
-        reading.sync {}
+        for queue in [writing, reading, deleting] { queue.sync {} }
         do {
             try pool.close()
         } catch {
@@ -58,8 +59,14 @@ package final class SQLiteStore: Sendable {
         let pool = try DatabasePool(path: path, configuration: configuration)
         if try pool.read(Schema.migrator.hasBeenSuperseded) { throw StoreOpeningError.newerSchema(path: path) }
         try pool.writeWithoutTransaction { database in
-            // GRDB sets NORMAL whenever it opens WAL, under which a power cut may undo commits.
-            try database.execute(sql: "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864")
+            // GRDB sets NORMAL whenever it opens WAL, under which a power cut may undo commits. Some distributions have
+            // SQLite write zeros over all that is deleted, which takes as long as writing an adapter does.
+            try database.execute(
+                sql: """
+                    PRAGMA synchronous = FULL;
+                    PRAGMA secure_delete = FAST;
+                    PRAGMA journal_size_limit = 67108864
+                    """)
         }
         try requireFullSynchronous(of: pool)
         try Schema.migrator.migrate(pool)
@@ -88,13 +95,6 @@ extension SQLiteStore {
         try await run(on: reading) { () throws(StoreError) in try self.read(query) }
     }
 
-    /// Runs blocking work that has to do with files on the queue for writing.
-    func runOnWritingQueue<Value: Sendable>(
-        _ work: @escaping @Sendable () throws(StoreError) -> Value
-    ) async throws(StoreError) -> Value {
-        try await run(on: writing, work)
-    }
-
     /// Runs a transaction, blocking the caller.
     func write<Value>(_ transaction: (Database) throws -> Value) throws(StoreError) -> Value {
         do {
@@ -113,7 +113,8 @@ extension SQLiteStore {
         }
     }
 
-    private func run<Value: Sendable>(
+    /// Runs blocking work on a queue of the store's.
+    func run<Value: Sendable>(
         on queue: DispatchQueue, _ work: @escaping @Sendable () throws(StoreError) -> Value
     ) async throws(StoreError) -> Value {
         let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in

@@ -73,14 +73,18 @@ import Testing
         try await subject.withStore { store in
             let live = try await LiveFederation(creating: "digits", in: store.federations)
             try await live.register("edge-1", "edge-2")
+            var policy = live.machine.settings.policy
+            policy.total = 1000
+            try await live.step(.setPolicy(policy))
             let federations = store.federations
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { for _ in 0..<60 { try await federations.sweepBlobs() } }
-                for round in 1...15 {
+                group.addTask { while !Task.isCancelled { try await federations.sweepBlobs() } }
+                for round in 1...200 {
                     try await live.send("same", from: "edge-1", round: round)
-                    #expect(live.blob("same") == "same")
+                    #expect(live.blob("same") == "same", "round \(round)")
                     try await live.step(.aggregationFailed(reason: "test", round: round))
                 }
+                group.cancelAll()
                 try await group.waitForAll()
             }
             try await federations.sweepBlobs()

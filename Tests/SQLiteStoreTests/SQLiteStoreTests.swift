@@ -117,6 +117,20 @@ import Testing
         }
     }
 
+    @Test func `a commit ends although its caller is cancelled`() async throws {
+        try await withDirectory { directory in
+            let store = try SQLiteStore(directory: directory, logger: logger)
+            let federation = try Sample.federation()
+            let creation = Task {
+                withUnsafeCurrentTask { $0?.cancel() }
+                try await store.create(federation)
+            }
+            try await creation.value
+            #expect(try await store.federations().count == 1)
+            try store.close()
+        }
+    }
+
     @Test func `files that are not blobs stay where they are`() async throws {
         try await withDirectory { directory in
             let store = try SQLiteStore(directory: directory, logger: logger)
