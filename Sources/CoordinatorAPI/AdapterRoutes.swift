@@ -18,8 +18,8 @@ extension RankwiseAPI {
                     elementType: request.query["dtype"],
                     of: federation)
                 return try Response.file(
-                    at: file.path, etag: "\"\(file.digest.hex)\"", contentType: "application/vnd.safetensors",
-                    for: request)
+                    try Self.open(file), etag: EntityTag(digest: file.digest.bytes),
+                    contentType: "application/vnd.safetensors", for: request)
             }
         }
         for path in [base + "/adapter_config.json", base + "/rounds/{round}/adapter_config.json"] {
@@ -39,5 +39,14 @@ extension RankwiseAPI {
         let federation = try request.federation()
         try request.principal(services.access).requireReader(of: federation)
         return (federation, request.parameters["round"] == nil ? nil : try request.round())
+    }
+
+    /// Opens a rendered file, which lasts as long as it is held open.
+    private static func open(_ file: AdapterCache.File) throws(ServiceError) -> OpenFile {
+        do throws(OpenFileError) {
+            return try OpenFile(path: file.path)
+        } catch {
+            throw .internalFailure("the cached adapter \(file.path) cannot be opened: \(error)")
+        }
     }
 }
