@@ -43,6 +43,17 @@ package struct Services: Sendable {
         }
     }
 
+    /// Does what is due while nobody asks, until the task is cancelled: aggregates rounds that close, and ticks.
+    package func run(tickEvery interval: Duration = .milliseconds(200)) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await aggregateRounds() }
+            while !Task.isCancelled {
+                await tick()
+                try? await Task.sleep(for: interval)
+            }
+        }
+    }
+
     /// Aggregates the rounds that close, until the task is cancelled.
     package func aggregateRounds() async { await aggregation.run() }
 

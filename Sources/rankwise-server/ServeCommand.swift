@@ -71,13 +71,7 @@ struct ServeCommand: AsyncParsableCommand {
         FileHandle.standardOutput.write(Data("listening on http://\(address)\n".utf8))
         logger.info("serving", metadata: ["address": "\(address)", "data": "\(settings.data)"])
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await services.aggregateRounds() }
-            group.addTask {
-                while !Task.isCancelled {
-                    await services.tick()
-                    try? await Task.sleep(for: .milliseconds(200))
-                }
-            }
+            group.addTask { await services.run() }
             let name = await stop.received()
             logger.info("stopping", metadata: ["signal": "\(name)"])
             await server.shutdown(within: .seconds(settings.drainSeconds))
