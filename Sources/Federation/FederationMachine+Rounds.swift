@@ -53,7 +53,7 @@ extension FederationMachine {
     private mutating func open(_ number: Int, from eligible: [ClientName], in step: inout Step) {
         let policy = settings.policy
         let cohort = policy.cohort(of: eligible.count)
-        let wanted = min(eligible.count, Int((Double(cohort) * (1 + policy.overSelection)).rounded(.up)))
+        let wanted = policy.invited(of: eligible.count)
         let selected =
             wanted == eligible.count
             ? eligible : step.surroundings.sampler.sample(wanted, of: eligible, seed: settings.seed, round: number)

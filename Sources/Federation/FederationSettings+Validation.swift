@@ -20,11 +20,11 @@ extension FederationSettings {
     package func validate() throws(SettingsError) {
         try Self.expect(!baseModel.name.isEmpty, "base_model.name", "is empty; expected a name")
         try validateAdapter()
-        try validatePolicy()
         try Self.expect(
             (1...1_000_000).contains(limits.clients), "limits.max_clients",
             "is \(limits.clients); expected 1 to 1000000")
         try Self.expect(limits.samples >= 1, "limits.max_samples", "is \(limits.samples); expected at least 1")
+        try validatePolicy()
     }
 
     private func validateAdapter() throws(SettingsError) {
@@ -42,9 +42,7 @@ extension FederationSettings {
         try Self.expect(!adapter.modules.isEmpty, "adapter.modules", "is empty; expected at least one module")
         for (name, module) in adapter.modules {
             let path = "adapter.modules.\(name)"
-            try Self.expect(
-                !name.isEmpty && name.utf8.count <= 512, path,
-                "has a name of \(name.utf8.count) bytes; expected 1 to 512")
+            try Self.expectName(name, path)
             try Self.expect(module.inputs >= 1, path + ".in", "is \(module.inputs); expected at least 1")
             try Self.expect(module.outputs >= 1, path + ".out", "is \(module.outputs); expected at least 1")
             let rank = module.maximumRank ?? adapter.maximumRank
@@ -62,9 +60,7 @@ extension FederationSettings {
         }
         for (name, shape) in adapter.dense {
             let path = "adapter.dense.\(name)"
-            try Self.expect(
-                !name.isEmpty && name.utf8.count <= 512, path,
-                "has a name of \(name.utf8.count) bytes; expected 1 to 512")
+            try Self.expectName(name, path)
             try Self.expect(
                 !shape.isEmpty && shape.count <= 8 && shape.allSatisfy { $0 >= 1 } && Self.elements(shape) != nil, path,
                 "is \(shape); expected 1 to 8 sides of at least 1 and at most 2³¹ elements")
@@ -106,6 +102,15 @@ extension FederationSettings {
         }
         let over = policy.overSelection
         try Self.expect(over >= 0 && over <= 10, "round.selection.over", "is \(over); expected 0 to 10")
+    }
+
+    /// Tensors' names become columns, file contents and lines of logs.
+    private static func expectName(_ name: String, _ path: String) throws(SettingsError) {
+        try expect(
+            !name.isEmpty && name.utf8.count <= 512, path, "has a name of \(name.utf8.count) bytes; expected 1 to 512")
+        try expect(
+            name.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }, path,
+            "has a control character in its name; expected none")
     }
 
     private static func expect(_ holds: Bool, _ path: String, _ reason: @autoclosure () -> String) throws(SettingsError)

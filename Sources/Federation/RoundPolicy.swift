@@ -53,8 +53,16 @@ package struct RoundPolicy: Sendable, Codable, Hashable {
         let wanted =
             switch selection {
             case .count(let count): count
-            case .fraction(let fraction): Int((fraction * Double(eligible)).rounded(.up))
+            case .fraction(let fraction): Self.ceiling(fraction * Double(eligible))
             }
         return min(eligible, max(wanted, minimumUpdates))
     }
+
+    /// How many of `eligible` clients are selected so that a cohort answers.
+    package func invited(of eligible: Int) -> Int {
+        min(eligible, Self.ceiling(Double(cohort(of: eligible)) * (1 + overSelection)))
+    }
+
+    /// Rounds up a product of a decimal, which may stand a hair too high: 0.07 × 100 is 7.000000000000001.
+    private static func ceiling(_ product: Double) -> Int { Int((product * (1 - 1e-12)).rounded(.up)) }
 }

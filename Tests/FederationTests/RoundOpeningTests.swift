@@ -117,12 +117,20 @@ import Testing
         var policy = try FederationSettings.sample().policy
         policy.selection = .fraction(fraction)
         policy.minimumUpdates = 1
-        let found = policy.cohort(of: eligible)
-        withKnownIssue("binary fractions are rounded up where they stand a hair above the whole number") {
-            #expect(found == expected)
-        } when: {
-            (fraction * Double(eligible)).rounded(.up) != Double(expected)
-        }
+        #expect(policy.cohort(of: eligible) == expected)
+    }
+
+    @Test(arguments: [
+        (0.1, 100, 110), (0.1, 10, 11), (0.5, 3, 5), (0, 7, 7), (10, 100, 1100), (0.2, 1_000_000, 1_200_000),
+    ])
+    func `over-selection that gives a whole number invites that many`(
+        _ over: Double, _ cohort: Int, _ expected: Int
+    ) throws {
+        var policy = try FederationSettings.sample().policy
+        policy.selection = .count(cohort)
+        policy.overSelection = over
+        #expect(policy.invited(of: 2_000_000) == expected)
+        #expect(policy.invited(of: cohort) == cohort)
     }
 
     @Test func `a late-comer is selected where everybody is`() throws {
