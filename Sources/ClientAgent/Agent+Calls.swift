@@ -29,20 +29,22 @@ extension Agent {
             } catch {
                 failure = error
             }
-            let delay: Duration
+            var leastDelay = Duration.zero
             switch failure {
             case .refused(let problem): return (.refused(problem), isRetry)
             case .unreached(.cancelled): throw .cancelled
             case .unreached(.file(let path, let reason)): throw .state(.failed(path: path, reason: reason))
             case .unreached(let error) where !error.isWorthRetrying:
                 throw .outOfReach(lastReason: "\(error)", tried: clock.now - start)
-            case .unreached: delay = nextDelay(&backoff)
-            case .unavailable(_, let retryAfter): delay = max(retryAfter ?? .zero, nextDelay(&backoff))
+            case .unreached: break
+            case .unavailable(_, let retryAfter): leastDelay = retryAfter ?? .zero
             }
             let tried = clock.now - start
-            guard tried + delay <= configuration.persistence else {
+            guard tried < configuration.persistence else {
                 throw .outOfReach(lastReason: "\(failure)", tried: tried)
             }
+            // The last try falls on the end of the agent's persistence.
+            let delay = max(leastDelay, min(nextDelay(&backoff), configuration.persistence - tried))
             observe(.retrying(call: name, reason: "\(failure)", after: delay))
             try await sleep(for: delay)
             isRetry = true

@@ -17,7 +17,7 @@ extension AgentError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .refused(let problem): "the server refused: \(problem.summary)"
-        case .outOfReach(let reason, let tried): "the server is out of reach since \(tried.inWords): \(reason)"
+        case .outOfReach(let reason, let tried): "the server is out of reach for \(tried.inWords): \(reason)"
         case .trainingFailed(let reason): "training failed: \(reason)"
         case .state(let error): "\(error)"
         case .cancelled: "stopped"

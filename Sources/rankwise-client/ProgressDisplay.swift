@@ -1,6 +1,7 @@
 import ClientAgent
 import Foundation
 import Logging
+import RankwiseWire
 import Synchronization
 import Training
 
@@ -31,6 +32,8 @@ final class LogDisplay: ProgressDisplay {
         switch event {
         case .downloading, .uploading: return
         case .training(_, let progress) where progress.step != nil: return
+        // Every round passes through these: news for a live line, noise in a log.
+        case .waiting(let plan) where plan.answered || plan.phase == "aggregating": return
         case .waiting:
             let text = "\(event)"
             let isNew = lastWaiting.withLock { last in
