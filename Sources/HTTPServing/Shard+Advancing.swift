@@ -40,8 +40,7 @@ extension Shard {
         let progress: RequestHeadParser.Progress
         do throws(RequestFailure) {
             if connection.backlogCount > 0 {
-                let bytes = connection.backlog.span.extracting(connection.backlogStart...)
-                progress = try connection.parser.consume(bytes, limits: settings.limits)
+                progress = try parseBacklog(connection)
                 if case .complete(_, let consumed) = progress {
                     connection.backlogStart += consumed
                     if connection.backlogCount == 0 { connection.dropBacklog() }
@@ -69,6 +68,13 @@ extension Shard {
         case .incomplete: if wasIdle { connection.deadline = now &+ timings.timeToHeaders }
         }
         return true
+    }
+
+    private func parseBacklog(_ connection: Connection) throws(RequestFailure) -> RequestHeadParser.Progress {
+        // A view into the connection's own property would bar it from being changed.
+        let backlog = connection.backlog
+        let bytes = backlog.span.extracting(connection.backlogStart...)
+        return try connection.parser.consume(bytes, limits: settings.limits)
     }
 
     /// Reads into the shard's buffer.

@@ -12,6 +12,7 @@ func serving<Result>(
     var configuration = HTTPServer.Configuration()
     configuration.port = 0
     configuration.sweepInterval = .milliseconds(20)
+    configuration.limits.lingerTime = .seconds(1)
     configure(&configuration)
     let server = HTTPServer.forTest(configuration, routes: routes)
     let port = try server.start().port
@@ -60,5 +61,11 @@ final class TemporaryFolder: Sendable {
 
 /// Bytes that differ from place to place, so that a shifted or repeated block shows.
 func pattern(_ count: Int) -> [UInt8] {
-    (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 ^ $0 >> 8 ^ $0 >> 16) }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(count + patternPeriod.count)
+    while bytes.count < count { bytes += patternPeriod }
+    return Array(bytes[..<count])
 }
+
+/// Of a prime length, which no block size divides.
+private let patternPeriod = (0..<65_537).map { UInt8(truncatingIfNeeded: $0 &* 31 ^ $0 >> 8) }
