@@ -61,9 +61,10 @@ enum Float16Load: StoredRealLoad {
     static func load8(_ source: UnsafeRawPointer) -> SIMD8<Float> {
         let half = SIMD8<UInt32>(truncatingIfNeeded: source.loadUnaligned(as: SIMD8<UInt16>.self))
         let magnitude = (half & 0x7FFF) &<< 13
-        let infinite = SIMD8<UInt32>(repeating: 0).replacing(with: 0x7F80_0000, where: magnitude .>= 0x0F80_0000)
+        // All ones where the exponent is at its end: by integers, since a comparison of vectors does not stay one.
+        let isInfinite = 0 &- (magnitude &+ 0x7080_0000) &>> 31
         let scaled = unsafeBitCast(magnitude, to: SIMD8<Float>.self) * 0x1p112
-        let bits = unsafeBitCast(scaled, to: SIMD8<UInt32>.self) | infinite | (half & 0x8000) &<< 16
+        let bits = unsafeBitCast(scaled, to: SIMD8<UInt32>.self) | (isInfinite & 0x7F80_0000) | (half & 0x8000) &<< 16
         return unsafeBitCast(bits, to: SIMD8<Float>.self)
     }
 }
