@@ -78,7 +78,10 @@ let package = Package(
         ),
         program(
             "rankwise-lab",
-            ["AdapterFormat", "Aggregation", "HTTPFetching", "RankwiseWire", "Training", .argumentParser, .logging]
+            [
+                "AdapterFormat", "Aggregation", "ClientAgent", "HTTPFetching", "RankwiseWire", "Training",
+                .argumentParser, .logging,
+            ]
         ),
 
         tests("LinearAlgebraTests", ["LinearAlgebra"]),
@@ -92,7 +95,8 @@ let package = Package(
         tests(
             "CoordinatorAPITests",
             [
-                "CoordinatorAPI", "Coordinator", "Federation", "HTTPFetching", "HTTPServing", "SQLiteStore", "RankwiseWire",
+                "CoordinatorAPI", "Coordinator", "Federation", "HTTPFetching", "HTTPServing", "SQLiteStore",
+                "RankwiseWire",
                 .logging,
             ], resources: [.copy("Fixtures")]),
         tests("HTTPFetchingTests", ["HTTPFetching"]),
