@@ -1,4 +1,5 @@
 #pragma once
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -8,4 +9,7 @@
 int accept4(int descriptor, struct sockaddr *address, socklen_t *length, int flags);
 int sync_file_range(int descriptor, long long offset, long long count, unsigned int flags);
 
-enum { linux_sync_file_range_write = 2 };
+enum {
+    linux_sync_file_range_write = 2,
+    linux_o_direct = __O_DIRECT,
+};

@@ -32,7 +32,7 @@ package struct RequestBody: Sendable {
     ) async throws(RequestBodyError) -> SavedBody {
         try checkDeclared(limit)
         let file = BodyFile(path: path, lane: exchange.shard.settings.disk.next())
-        try await file.create()
+        try await file.create(expecting: declaredLength)
         do {
             try await exchange.shard.pour(exchange.id, into: file, upTo: limit)
             return try await file.finish(durably: durably)

@@ -175,7 +175,7 @@ extension Shard {
 
     /// - Returns: the payload that stands in the block now; 0 where only framing or nothing came.
     private func fill(
-        _ block: TransferBlock, _ connection: Connection, _ body: inout BodyDecoder
+        _ block: MappedBuffer, _ connection: Connection, _ body: inout BodyDecoder
     ) -> Result<Int, RequestBodyError> {
         do throws(Malformed) {
             let payload: Int
@@ -209,7 +209,7 @@ extension Shard {
         }
     }
 
-    private nonisolated func write(_ block: TransferBlock, _ count: Int, _ file: BodyFile, _ id: Exchange.ID) {
+    private nonisolated func write(_ block: MappedBuffer, _ count: Int, _ file: BodyFile, _ id: Exchange.ID) {
         file.executor.queue.async {
             let error = file.assumeIsolated { $0.append(block, count) }
             self.executor.queue.async { self.assumeIsolated { $0.written(block, id, error) } }
@@ -217,7 +217,7 @@ extension Shard {
     }
 
     /// A block comes back from the disk.
-    private func written(_ block: TransferBlock, _ id: Exchange.ID, _ error: RequestBodyError?) {
+    private func written(_ block: MappedBuffer, _ id: Exchange.ID, _ error: RequestBodyError?) {
         tick()
         blocks.put(block)
         if let connection = live(id), case .pour(var pour) = connection.current?.reader {
