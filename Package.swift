@@ -57,7 +57,7 @@ let package = Package(
         library("Aggregation", ["AdapterFormat", "LinearAlgebra"]),
         library("Federation"),
         library("Coordinator", ["Federation", "AdapterFormat", "Aggregation", .crypto, .logging]),
-        library("SQLiteStore", ["Federation", .grdb, .crypto, .logging]),
+        library("SQLiteStore", ["Federation", .grdb, .logging]),
         library("HTTPServing", [.httpTypes, .crypto, "CLinux", .logging]),
         library("RankwiseWire"),
         library("CoordinatorAPI", ["HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes, .logging]),
@@ -78,20 +78,27 @@ let package = Package(
         ),
         program(
             "rankwise-lab",
-            ["AdapterFormat", "Aggregation", "HTTPFetching", "RankwiseWire", "Training", .argumentParser, .logging]
+            [
+                "AdapterFormat", "Aggregation", "ClientAgent", "HTTPFetching", "RankwiseWire", "Training",
+                .argumentParser, .logging,
+            ]
         ),
 
         tests("LinearAlgebraTests", ["LinearAlgebra"]),
         tests("AdapterFormatTests", ["AdapterFormat"], resources: [.copy("Fixtures")]),
         tests("AggregationTests", ["Aggregation", "AdapterFormat"], resources: [.copy("Fixtures")]),
         tests("FederationTests", ["Federation"]),
-        tests("CoordinatorTests", ["Coordinator", "Federation", "SQLiteStore", "AdapterFormat"]),
-        tests("SQLiteStoreTests", ["SQLiteStore", "Federation"]),
+        tests("CoordinatorTests", ["Coordinator", "Federation", "SQLiteStore", "AdapterFormat", .crypto, .logging]),
+        tests("SQLiteStoreTests", ["SQLiteStore", "Federation", .grdb, .logging]),
         tests("HTTPServingTests", ["HTTPServing", .httpTypes]),
         tests("RankwiseWireTests", ["RankwiseWire"]),
         tests(
             "CoordinatorAPITests",
-            ["CoordinatorAPI", "Coordinator", "Federation", "HTTPServing", "SQLiteStore", "RankwiseWire"]),
+            [
+                "CoordinatorAPI", "Coordinator", "Federation", "HTTPFetching", "HTTPServing", "SQLiteStore",
+                "RankwiseWire",
+                .logging,
+            ], resources: [.copy("Fixtures")]),
         tests("HTTPFetchingTests", ["HTTPFetching"]),
         tests("TrainingTests", ["Training", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests("ClientAgentTests", ["ClientAgent", "HTTPFetching", "RankwiseWire", "Training", "AdapterFormat"]),

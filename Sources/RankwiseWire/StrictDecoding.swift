@@ -16,7 +16,7 @@ enum StrictDecoding {
 
 extension Decoder {
     /// A keyed container over exactly `Keys`; under strict decoding any other key throws, naming it.
-    func knownKeys<Keys: CodingKey & CaseIterable>(_ keys: Keys.Type) throws -> KeyedDecodingContainer<Keys> {
+    package func knownKeys<Keys: CodingKey & CaseIterable>(_ keys: Keys.Type) throws -> KeyedDecodingContainer<Keys> {
         let known = try container(keyedBy: keys)
         guard let flag = StrictDecoding.key, userInfo[flag] as? Bool == true else { return known }
         let names = Set(Keys.allCases.map(\.stringValue))
@@ -33,7 +33,7 @@ extension Decoder {
 
 extension KeyedDecodingContainer {
     /// The value of `key`, or `fallback` where it is absent or null.
-    func value<T: Decodable>(_ key: Key, default fallback: @autoclosure () -> T) throws -> T {
+    package func value<T: Decodable>(_ key: Key, default fallback: @autoclosure () -> T) throws -> T {
         try decodeIfPresent(T.self, forKey: key) ?? fallback()
     }
 }

@@ -1,1 +1,139 @@
-// Filled by the first slice.
+import Dispatch
+package import Federation
+import Foundation
+import GRDB
+package import Logging
+
+/// Keeps everything a server knows in one SQLite file, with the bytes of updates in flight in files beside it.
+///
+/// What a call stored is on disk when it returns: SQLite runs with `synchronous=FULL`, and a blob's name is synced before
+/// the row that refers to it is committed. The async calls run on queues of the store's own, never on Swift's cooperative
+/// pool, and a commit that was begun ends whether or not its caller is cancelled.
+package final class SQLiteStore: Sendable {
+    let directory: DataDirectory
+    let pool: DatabasePool
+    let logger: Logger
+    let writing = DispatchQueue(label: "rankwise.store.writing")
+    let reading = DispatchQueue(label: "rankwise.store.reading")
+    /// Deletes files, so that commits do not wait for it.
+    let deleting = DispatchQueue(label: "rankwise.store.deleting")
+
+    /// Opens the data directory, creating what is missing, and deletes what no record refers to.
+    ///
+    /// - Throws: `StoreOpeningError`, also where another process has the directory open.
+    package init(directory path: String, logger: Logger) throws(StoreOpeningError) {
+        directory = try DataDirectory(path: path)
+        self.logger = logger
+        do {
+            pool = try Self.openDatabase(at: directory.databasePath)
+            try directory.sync()
+            let spooled = try directory.deleteSpoolFiles()
+            let orphans = try Self.deleteUnclaimedBlobs(in: directory, of: pool)
+            if spooled + orphans > 0 {
+                logger.info("deleted files that no record refers to", metadata: ["files": "\(spooled + orphans)"])
+            }
+        } catch let error as StoreOpeningError {
+            throw error
+        } catch {
+            throw .database(path: directory.databasePath, reason: String(describing: error))
+        }
+    }
+
+    /// Ends the calls under way, closes the database and gives the data directory up; later calls fail.
+    package func close() throws(StoreError) {
+        for queue in [writing, reading, deleting] { queue.sync {} }
+        do {
+            try pool.close()
+        } catch {
+            throw storeError(error)
+        }
+        directory.unlock()
+    }
+
+    private static func openDatabase(at path: String) throws -> DatabasePool {
+        var configuration = Configuration()
+        configuration.label = "rankwise.store"
+        configuration.foreignKeysEnabled = true
+        // Only a backup can hold the file, and only for moments.
+        configuration.busyMode = .timeout(10)
+        let pool = try DatabasePool(path: path, configuration: configuration)
+        if try pool.read(Schema.migrator.hasBeenSuperseded) { throw StoreOpeningError.newerSchema(path: path) }
+        try pool.writeWithoutTransaction { database in
+            // GRDB sets NORMAL whenever it opens WAL, under which a power cut may undo commits. Some distributions have
+            // SQLite write zeros over all that is deleted, which takes as long as writing an adapter does.
+            try database.execute(
+                sql: """
+                    PRAGMA synchronous = FULL;
+                    PRAGMA secure_delete = FAST;
+                    PRAGMA journal_size_limit = 67108864
+                    """)
+        }
+        try requireFullSynchronous(of: pool)
+        try Schema.migrator.migrate(pool)
+        return pool
+    }
+
+    /// Reads back how SQLite syncs; anything but FULL could lose a commit that was answered for.
+    static func requireFullSynchronous(of pool: DatabasePool) throws {
+        let level = try pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") }
+        guard level == 2 else { throw StoreOpeningError.notDurable(path: pool.path, synchronous: level) }
+    }
+}
+
+extension SQLiteStore {
+    /// Runs a transaction on the queue for writing.
+    func commit<Value: Sendable>(
+        _ transaction: @escaping @Sendable (Database) throws -> Value
+    ) async throws(StoreError) -> Value {
+        try await run(on: writing) { () throws(StoreError) in try self.write(transaction) }
+    }
+
+    /// Reads one snapshot on the queue for reading.
+    func fetch<Value: Sendable>(
+        _ query: @escaping @Sendable (Database) throws -> Value
+    ) async throws(StoreError) -> Value {
+        try await run(on: reading) { () throws(StoreError) in try self.read(query) }
+    }
+
+    /// Runs a transaction, blocking the caller.
+    func write<Value>(_ transaction: (Database) throws -> Value) throws(StoreError) -> Value {
+        do {
+            return try pool.write(transaction)
+        } catch {
+            throw storeError(error)
+        }
+    }
+
+    /// Reads one snapshot, blocking the caller.
+    func read<Value>(_ query: (Database) throws -> Value) throws(StoreError) -> Value {
+        do {
+            return try pool.read(query)
+        } catch {
+            throw storeError(error)
+        }
+    }
+
+    /// Runs blocking work on a queue of the store's.
+    func run<Value: Sendable>(
+        on queue: DispatchQueue, _ work: @escaping @Sendable () throws(StoreError) -> Value
+    ) async throws(StoreError) -> Value {
+        let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
+            queue.async { continuation.resume(returning: Result(catching: work)) }
+        }
+        return try result.get()
+    }
+
+    /// The port's word for what SQLite or the file system reported.
+    func storeError(_ error: any Error) -> StoreError {
+        switch error {
+        case let error as StoreError: return error
+        case let error as FileError: return error.isOutOfSpace ? .full : .failed(error.description)
+        case let error as DatabaseError:
+            if error.resultCode == .SQLITE_FULL { return .full }
+            // A full disk shows as a plain I/O error where SQLite grows its shared memory or syncs.
+            if error.resultCode == .SQLITE_IOERR, directory.isFull { return .full }
+            return .failed(error.description)
+        default: return .failed(String(describing: error))
+        }
+    }
+}

@@ -1,10 +1,10 @@
 import ArgumentParser
 
-/// The researcher's tool: aggregates files on disk, measures, simulates.
+/// The researcher's tool: aggregates files on disk, splits data sets, evaluates and follows federations.
 @main
-struct RankwiseLab: ParsableCommand {
+struct RankwiseLab: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rankwise-lab",
         abstract: "Work with LoRA adapters and federations from the command line.",
-        subcommands: [AggregateCommand.self])
+        subcommands: [AggregateCommand.self, PartitionCommand.self, EvaluateCommand.self, FollowCommand.self])
 }

@@ -1,0 +1,99 @@
+import Crypto
+package import Federation
+import Synchronization
+
+/// Whom a bearer token stands for.
+package enum Principal: Sendable, Hashable {
+    case admin
+    case reader(FederationID)
+    case enrolment(FederationID)
+    case client(FederationID, ClientName)
+}
+
+/// Who calls: knows the hash of every token in force, and no token itself.
+package final class Access: Sendable {
+    package enum Mode: Sendable, Hashable {
+        /// Everybody proves who they are; the admin's token hashes to this.
+        case tokens(admin: ContentDigest)
+        /// Everybody is admin, but a client's own calls still carry its token.
+        case none
+    }
+
+    private let mode: Mode
+    private let principals = Mutex<[ContentDigest: Principal]>([:])
+
+    package init(mode: Mode) { self.mode = mode }
+
+    /// SHA-256 of a token's text.
+    package static func hash(_ token: String) -> ContentDigest {
+        guard let digest = ContentDigest(bytes: Array(SHA256.hash(data: Array(token.utf8)))) else {
+            preconditionFailure("SHA-256 has 32 bytes")
+        }
+        return digest
+    }
+
+    /// Whom the token stands for.
+    package func principal(bearer token: String?) throws(ServiceError) -> Principal {
+        if let token {
+            let hash = Self.hash(token)
+            if case .tokens(let admin) = mode, hash.matches(admin) { return .admin }
+            if let principal = principals.withLock({ $0[hash] }) { return principal }
+        }
+        guard mode == .none else { throw .unauthenticated }
+        return .admin
+    }
+
+    /// A new token: 256 random bits in base64url.
+    package static func makeToken() -> String {
+        var generator = SystemRandomNumberGenerator()
+        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+        return String(
+            decoding: (0..<43).map { _ in alphabet[Int(generator.next(upperBound: UInt64(64)))] }, as: UTF8.self)
+    }
+
+    /// Whether the text can be a client's token: 32 bytes in hexadecimal or base64url.
+    static func isClientToken(_ text: String) -> Bool {
+        let isHexadecimal = text.utf8.count == 64 && text.utf8.allSatisfy { Character(UnicodeScalar($0)).isHexDigit }
+        let isBase64 = (43...44).contains(text.utf8.count) && text.utf8.allSatisfy(isBase64URL)
+        return isHexadecimal || isBase64
+    }
+
+    private static func isBase64URL(_ byte: UInt8) -> Bool {
+        let character = Character(UnicodeScalar(byte))
+        return character.isASCII && (character.isLetter || character.isNumber || "-_=".contains(character))
+    }
+
+    /// Whether no other than `principal` holds the token with this hash.
+    func isFree(_ hash: ContentDigest, for principal: Principal) -> Bool {
+        if case .tokens(let admin) = mode, hash.matches(admin) { return false }
+        return principals.withLock { $0[hash].map { $0 == principal } ?? true }
+    }
+
+    func grant(_ principal: Principal, toTokenWithHash hash: ContentDigest) {
+        principals.withLock { $0[hash] = principal }
+    }
+}
+
+extension Principal {
+    /// May read the federation: its reader, its clients and the admin.
+    package func requireReader(of federation: FederationID) throws(ServiceError) {
+        switch self {
+        case .admin, .reader(federation), .client(federation, _): return
+        case .reader, .client, .enrolment: throw .forbidden
+        }
+    }
+
+    package func requireAdmin() throws(ServiceError) {
+        guard self == .admin else { throw .forbidden }
+    }
+
+    package func requireEnrolment(in federation: FederationID) throws(ServiceError) {
+        guard self == .admin || self == .enrolment(federation) else { throw .forbidden }
+    }
+
+    /// The client of this federation that calls.
+    package func requireClient(of federation: FederationID) throws(ServiceError) -> ClientName {
+        guard case .client(federation, let name) = self else { throw .forbidden }
+        return name
+    }
+}

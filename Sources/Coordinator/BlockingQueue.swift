@@ -1,0 +1,28 @@
+import Dispatch
+
+/// A queue of its own for work that blocks (files, hashing, aggregation), so that it never holds up the cooperative pool.
+struct BlockingQueue: Sendable {
+    private let queue: DispatchQueue
+
+    /// - Parameter concurrent: whether several pieces of work may run at once.
+    init(label: String, concurrent: Bool = false) {
+        queue = DispatchQueue(label: "rankwise." + label, attributes: concurrent ? .concurrent : [])
+    }
+
+    func run<Success: Sendable, Failure: Error>(
+        _ work: @escaping @Sendable () throws(Failure) -> Success
+    ) async throws(Failure) -> Success {
+        let result: Result<Success, Failure> = await withCheckedContinuation { continuation in
+            queue.async {
+                let result: Result<Success, Failure>
+                do throws(Failure) {
+                    result = .success(try work())
+                } catch {
+                    result = .failure(error)
+                }
+                continuation.resume(returning: result)
+            }
+        }
+        return try result.get()
+    }
+}

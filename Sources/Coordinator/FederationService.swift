@@ -1,0 +1,100 @@
+package import Federation
+
+/// Creates federations and changes their course.
+package struct FederationService: Sendable {
+    let parts: Parts
+
+    /// A new federation's tokens, shown this once: the server keeps only their hashes.
+    package struct Created: Sendable {
+        package let id: FederationID
+        package let enrolmentToken: String
+        package let readerToken: String
+    }
+
+    /// Whether a federation could be created so: its bounds, its adapter and its strategy.
+    package static func check(_ settings: FederationSettings) throws(SettingsError) {
+        try settings.validate()
+        _ = try AdapterPlan(settings)
+    }
+
+    package func create(_ settings: FederationSettings) async throws(ServiceError) -> Created {
+        do throws(SettingsError) {
+            try Self.check(settings)
+        } catch {
+            throw .settings(error)
+        }
+        let enrolment = Access.makeToken()
+        let reader = Access.makeToken()
+        let stored = StoredFederation(
+            machine: FederationMachine(settings: settings), createdAt: parts.clock.now(),
+            tokens: [
+                IssuedToken(id: "enrolment", role: .enrolment, hash: Access.hash(enrolment)),
+                IssuedToken(id: "reader", role: .reader, hash: Access.hash(reader)),
+            ])
+        do throws(StoreError) {
+            try await parts.store.create(stored)
+        } catch {
+            throw error == .exists ? .federationExists(settings.id) : .store(error)
+        }
+        do throws(ServiceError) {
+            try await parts.drawInitialAdapter(of: settings)
+        } catch {
+            try? await parts.store.discard(settings.id)
+            throw error
+        }
+        parts.open(stored)
+        return Created(id: settings.id, enrolmentToken: enrolment, readerToken: reader)
+    }
+
+    /// In ascending name, as far as `isVisible` lets them be seen.
+    package func list(where isVisible: (FederationID) -> Bool) -> [FederationSnapshot] {
+        parts.registry.all.filter { isVisible($0.id) }.map(\.snapshot)
+    }
+
+    package func snapshot(of id: FederationID) throws(ServiceError) -> FederationSnapshot {
+        try parts.registry.session(id).snapshot
+    }
+
+    package func setState(_ state: FederationState, of id: FederationID) async throws(ServiceError)
+        -> FederationSnapshot
+    {
+        try await change(id, by: .setState(state))
+    }
+
+    /// Takes effect with the next round; a deadline already set stays.
+    package func setPolicy(_ policy: RoundPolicy, of id: FederationID) async throws(ServiceError) -> FederationSnapshot
+    {
+        try await change(id, by: .setPolicy(policy))
+    }
+
+    private func change(
+        _ id: FederationID, by event: FederationMachine.Event
+    ) async throws(ServiceError) -> FederationSnapshot {
+        let session = try parts.registry.session(id)
+        if case .lifecycle(let error) = try await session.reply(to: event) { throw .lifecycle(error) }
+        return session.snapshot
+    }
+
+    /// The audit log after event `id`, oldest first.
+    package func events(
+        after id: Int64, limit: Int, of federation: FederationID
+    ) async throws(ServiceError) -> [StoredEvent] {
+        _ = try parts.registry.session(federation)
+        do throws(StoreError) {
+            return try await parts.store.events(after: id, limit: limit, of: federation)
+        } catch {
+            throw .store(error)
+        }
+    }
+}
+
+extension FederationSession {
+    /// `perform` with the store's errors as a service's.
+    func reply(to event: FederationMachine.Event) async throws(ServiceError) -> FederationMachine.Reply {
+        do throws(StoreError) {
+            return try await perform(event)
+        } catch {
+            throw .store(error)
+        }
+    }
+}

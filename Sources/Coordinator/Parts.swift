@@ -1,0 +1,92 @@
+import AdapterFormat
+import Aggregation
+import Federation
+import Logging
+
+/// What the services share.
+final class Parts: Sendable {
+    let store: any FederationStore
+    let adapters: any AdapterStore
+    let cache: AdapterCache
+    let access: Access
+    let clock: any WallClock
+    let sampler: any ClientSampler
+    let logger: Logger
+    let registry = FederationRegistry()
+    let aggregation: AggregationQueue
+    /// Checks updates, several at once.
+    let validation = BlockingQueue(label: "validation", concurrent: true)
+    /// Draws initial adapters.
+    let drawing = BlockingQueue(label: "drawing")
+
+    init(
+        store: any FederationStore, adapters: any AdapterStore, cache: AdapterCache, access: Access,
+        clock: any WallClock, sampler: any ClientSampler, logger: Logger
+    ) {
+        self.store = store
+        self.adapters = adapters
+        self.cache = cache
+        self.access = access
+        self.clock = clock
+        self.sampler = sampler
+        self.logger = logger
+        aggregation = AggregationQueue()
+    }
+
+    /// Begins a session for a stored federation and lets its tokens in.
+    func open(_ stored: StoredFederation) {
+        let id = stored.machine.settings.id
+        for token in stored.tokens {
+            access.grant(token.role == .reader ? .reader(id) : .enrolment(id), toTokenWithHash: token.hash)
+        }
+        for client in stored.machine.clients.values {
+            access.grant(.client(id, client.name), toTokenWithHash: client.token)
+        }
+        let aggregation = aggregation
+        registry.add(
+            FederationSession(
+                stored, store: store, clock: clock, sampler: sampler, onAggregationDue: { aggregation.add($0) }))
+    }
+
+    /// The session, for a client that is registered and not revoked.
+    func activeSession(of federation: FederationID, for client: ClientName) throws(ServiceError) -> FederationSession {
+        let session = try registry.session(federation)
+        guard let known = session.snapshot.machine.clients[client] else { throw .unknownClient(client) }
+        guard known.revokedAt == nil else { throw .revoked(client) }
+        return session
+    }
+
+    func plan(of settings: FederationSettings) throws(ServiceError) -> AdapterPlan {
+        do throws(SettingsError) {
+            return try AdapterPlan(settings)
+        } catch {
+            throw .settings(error)
+        }
+    }
+
+    func adapter(of federation: FederationID, round: Int) -> StoredAdapter {
+        StoredAdapter(store: adapters, federation: federation, round: round)
+    }
+
+    /// Writes version 0, drawn from the federation's seed.
+    func drawInitialAdapter(of settings: FederationSettings) async throws(ServiceError) {
+        let plan = try plan(of: settings)
+        do throws(StoreError) {
+            try await drawing.run { () throws(StoreError) in
+                try self.adapters.removeAdapter(of: settings.id, round: 0)
+                let target = self.adapter(of: settings.id, round: 0)
+                let initial = InitialAdapter(seed: settings.seed)
+                for module in plan.shape.modules {
+                    guard let factors = initial.factors(of: module, rank: module.maximumRank) else { continue }
+                    try target.take(factors, of: module)
+                }
+                for tensor in plan.shape.dense {
+                    guard let values = initial.values(of: tensor) else { continue }
+                    try target.take(values, of: tensor)
+                }
+            }
+        } catch {
+            throw .store(error)
+        }
+    }
+}

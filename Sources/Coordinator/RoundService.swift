@@ -1,0 +1,49 @@
+package import Federation
+
+/// Answers how rounds stand and what a client should do.
+package struct RoundService: Sendable {
+    let parts: Parts
+
+    /// A round at a revision: the current one, or one of the past.
+    package struct Seen: Sendable {
+        package let machine: FederationMachine
+        package let round: RoundMachine
+    }
+
+    /// The federation's last stored step, which holds its current round.
+    package func current(of federation: FederationID) throws(ServiceError) -> FederationSnapshot {
+        try parts.registry.session(federation).snapshot
+    }
+
+    /// The first snapshot above `revision`; `nil` after `seconds`.
+    package func current(
+        of federation: FederationID, after revision: Int64, waiting seconds: Double
+    ) async throws(ServiceError) -> FederationSnapshot? {
+        let session = try parts.registry.session(federation)
+        return await session.snapshot(after: revision, until: parts.clock.now().adding(seconds: seconds))
+    }
+
+    package func round(_ number: Int, of federation: FederationID) async throws(ServiceError) -> Seen {
+        let machine = try parts.registry.session(federation).snapshot.machine
+        if let current = machine.round, current.number == number { return Seen(machine: machine, round: current) }
+        do throws(StoreError) {
+            if let past = try await parts.store.round(number, of: federation) {
+                return Seen(machine: machine, round: past)
+            }
+        } catch {
+            throw .store(error)
+        }
+        throw .unknownRound(number, current: machine.round?.number ?? 0)
+    }
+
+    /// Rounds below `before`, newest first.
+    package func rounds(before: Int, limit: Int, of federation: FederationID) async throws(ServiceError) -> [Seen] {
+        let machine = try parts.registry.session(federation).snapshot.machine
+        do throws(StoreError) {
+            return try await parts.store.rounds(before: before, limit: limit, of: federation)
+                .map { Seen(machine: machine, round: $0) }
+        } catch {
+            throw .store(error)
+        }
+    }
+}

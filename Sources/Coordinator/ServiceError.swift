@@ -1,0 +1,48 @@
+package import Federation
+
+/// Everything that a service may refuse; the API gives each case its status and code.
+package enum ServiceError: Error, Sendable, Hashable {
+    /// No token, or one that nobody issued.
+    case unauthenticated
+    /// The token is good, but not for this.
+    case forbidden
+    /// The client that calls was revoked.
+    case revoked(ClientName)
+    case unknownFederation(FederationID)
+    case unknownClient(ClientName)
+    case unknownRound(Int, current: Int)
+    /// The round has published no adapter.
+    case noAdapter(round: Int)
+    case noUpdate(round: Int)
+    case federationExists(FederationID)
+    case settings(SettingsError)
+    case round(RoundError)
+    case registration(RegistrationError)
+    case lifecycle(LifecycleError)
+    /// The update's bytes or claims are unsound; it stands on its round with this reason.
+    case update(UpdateRefusal)
+    /// `Content-Digest` names other bytes than came.
+    case digestMismatch(expected: ContentDigest, found: ContentDigest)
+    /// A client's token is not 32 bytes in base64url or hexadecimal, or serves somebody else already.
+    case badToken
+    case rankOutOfRange(found: Int, limit: Int)
+    case unknownElementType(String)
+    case store(StoreError)
+    /// Something broke inside; the text is for the log.
+    case internalFailure(String)
+}
+
+/// Why an update is not taken.
+package struct UpdateRefusal: Error, Sendable, Hashable {
+    /// Stable, such as `update.shape`.
+    package let code: String
+    /// What was expected and what came.
+    package let detail: String
+    package let tensor: String?
+
+    package init(code: String, detail: String, tensor: String? = nil) {
+        self.code = code
+        self.detail = detail
+        self.tensor = tensor
+    }
+}

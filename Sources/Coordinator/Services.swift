@@ -1,0 +1,84 @@
+import Aggregation
+package import Federation
+package import Logging
+
+/// The use cases of the server, one service each, over one store.
+package struct Services: Sendable {
+    package let access: Access
+    package let federations: FederationService
+    package let enrolment: EnrolmentService
+    package let rounds: RoundService
+    package let plans: PlanService
+    package let updates: UpdateService
+    package let adapters: AdapterService
+    let parts: Parts
+    private let aggregation: AggregationService
+
+    package init(
+        store: some FederationStore & AdapterStore, cache: AdapterCache, access: Access, clock: any WallClock,
+        sampler: any ClientSampler = HashedSampler(), threads: Int, logger: Logger
+    ) {
+        parts = Parts(
+            store: store, adapters: store, cache: cache, access: access, clock: clock, sampler: sampler, logger: logger)
+        self.access = access
+        federations = FederationService(parts: parts)
+        enrolment = EnrolmentService(parts: parts)
+        rounds = RoundService(parts: parts)
+        plans = PlanService(parts: parts)
+        updates = UpdateService(parts: parts)
+        adapters = AdapterService(parts: parts)
+        aggregation = AggregationService(parts: parts, threads: threads)
+    }
+
+    /// Takes up every stored federation where it stood.
+    package func resume() async throws(ServiceError) {
+        do throws(StoreError) {
+            for stored in try await parts.store.federations() { parts.open(stored) }
+        } catch {
+            throw .store(error)
+        }
+        for session in parts.registry.all {
+            let machine = session.snapshot.machine
+            if machine.publishedRound == 0 { try await parts.drawInitialAdapter(of: machine.settings) }
+        }
+    }
+
+    /// Does what is due while nobody asks, until the task is cancelled: aggregates rounds that close, and ticks.
+    package func run(tickEvery interval: Duration = .milliseconds(200)) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await aggregateRounds() }
+            while !Task.isCancelled {
+                await tick()
+                try? await Task.sleep(for: interval)
+            }
+        }
+    }
+
+    /// Aggregates the rounds that close, until the task is cancelled.
+    package func aggregateRounds() async { await aggregation.run() }
+
+    /// Ends long polls whose time is up, closes rounds at their deadlines and takes up aggregations that failed.
+    package func tick() async {
+        for session in parts.registry.all {
+            do throws(StoreError) {
+                try await session.tick()
+            } catch {
+                parts.logger.error(
+                    "a deadline could not be stored", metadata: ["federation": "\(session.id)", "reason": "\(error)"])
+            }
+            if session.snapshot.machine.round?.phase == .aggregating { parts.aggregation.add(session.id) }
+        }
+    }
+
+    /// Every strategy that a federation can name.
+    package var strategyNames: [String] { Strategy.names }
+
+    /// Whether the server can serve: its store takes writes.
+    package func probe() async throws(ServiceError) {
+        do throws(StoreError) {
+            try await parts.store.probe()
+        } catch {
+            throw .store(error)
+        }
+    }
+}

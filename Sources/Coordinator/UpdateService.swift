@@ -1,0 +1,151 @@
+package import Federation
+
+/// Takes a client's update: checks that it may come, that it is sound, and answers once it is durable.
+package struct UpdateService: Sendable {
+    let parts: Parts
+
+    /// What a client says of its update.
+    package struct Claim: Sendable {
+        package let federation: FederationID
+        package let round: Int
+        package let client: ClientName
+        package let samples: Int
+        package let metrics: Metrics
+        /// From `Content-Digest`, where it was sent.
+        package let digest: ContentDigest?
+
+        package init(
+            federation: FederationID, round: Int, client: ClientName, samples: Int, metrics: Metrics,
+            digest: ContentDigest?
+        ) {
+            self.federation = federation
+            self.round = round
+            self.client = client
+            self.samples = samples
+            self.metrics = metrics
+            self.digest = digest
+        }
+    }
+
+    /// Leave to stream the body to a file.
+    package struct Ticket: Sendable {
+        let claim: Claim
+        package let spool: SpoolFile
+        /// No sound update of this federation is longer.
+        package let byteLimit: Int
+    }
+
+    /// What the server holds of a client's update.
+    package struct Receipt: Sendable {
+        package let update: Update
+        /// Updates that the round holds.
+        package let received: Int
+        package let isNew: Bool
+    }
+
+    /// Whether the body is worth reading: throws before a byte of it was taken.
+    package func begin(_ claim: Claim) async throws(ServiceError) -> Ticket {
+        let session = try parts.activeSession(of: claim.federation, for: claim.client)
+        let machine = session.snapshot.machine
+        if try await held(by: claim) == nil {
+            if let objection = machine.objection(to: claim.client, round: claim.round) { throw .round(objection) }
+            try await refuseUnlessSound(claim, in: session)
+        }
+        return Ticket(
+            claim: claim, spool: parts.store.makeSpoolFile(),
+            byteLimit: try parts.plan(of: machine.settings).updateByteLimit)
+    }
+
+    /// Takes the streamed body, whose file must be durable: the file becomes the update's blob, or goes.
+    package func finish(
+        _ ticket: Ticket, digest: ContentDigest, byteCount: Int
+    ) async throws(ServiceError) -> Receipt {
+        do throws(ServiceError) {
+            let receipt = try await take(ticket, digest: digest, byteCount: byteCount)
+            if !receipt.isNew { await parts.store.discard(ticket.spool) }
+            return receipt
+        } catch {
+            await parts.store.discard(ticket.spool)
+            throw error
+        }
+    }
+
+    /// Forgets a body that did not arrive whole.
+    package func abandon(_ ticket: Ticket) async {
+        await parts.store.discard(ticket.spool)
+    }
+
+    package func receipt(
+        for client: ClientName, round: Int, in federation: FederationID
+    ) async throws(ServiceError) -> Receipt {
+        let seen = try await RoundService(parts: parts).round(round, of: federation)
+        guard let update = seen.round.updates[client] else { throw .noUpdate(round: round) }
+        return Receipt(update: update, received: seen.round.updates.count, isNew: false)
+    }
+}
+
+extension UpdateService {
+    private func take(_ ticket: Ticket, digest: ContentDigest, byteCount: Int) async throws(ServiceError) -> Receipt {
+        let claim = ticket.claim
+        if let expected = claim.digest, expected != digest { throw .digestMismatch(expected: expected, found: digest) }
+        if let receipt = try await held(by: claim) {
+            guard receipt.update.digest == digest, receipt.update.samples == claim.samples else {
+                throw .round(.updateExists(round: claim.round))
+            }
+            return receipt
+        }
+        let session = try parts.activeSession(of: claim.federation, for: claim.client)
+        let machine = session.snapshot.machine
+        guard let client = machine.clients[claim.client] else { throw .unknownClient(claim.client) }
+        let plan = try parts.plan(of: machine.settings)
+        let granted = machine.settings.adapter.ranks(forClientRank: client.rank)
+        let rank: Int
+        do throws(UpdateRefusal) {
+            rank = try await parts.validation.run { () throws(UpdateRefusal) in
+                try plan.validate(fileAt: ticket.spool.path, granted: granted, clientRank: client.rank)
+            }
+        } catch {
+            try await refuse(claim, for: error, in: session)
+        }
+        let update = Update(
+            client: claim.client, digest: digest, byteCount: byteCount, rank: rank, samples: claim.samples,
+            metrics: claim.metrics, receivedAt: parts.clock.now())
+        switch try await session.reply(to: .update(update, round: claim.round, spool: ticket.spool)) {
+        case .received(let count): return Receipt(update: update, received: count, isNew: true)
+        case .round(.updateExists(let round)):
+            guard let receipt = try await held(by: claim), receipt.update.digest == digest,
+                receipt.update.samples == claim.samples
+            else { throw .round(.updateExists(round: round)) }
+            return receipt
+        case .round(let error): throw .round(error)
+        default: throw .internalFailure("an update was answered with something else")
+        }
+    }
+
+    /// The receipt for what this client already sent in the round, if anything.
+    private func held(by claim: Claim) async throws(ServiceError) -> Receipt? {
+        do throws(ServiceError) {
+            return try await receipt(for: claim.client, round: claim.round, in: claim.federation)
+        } catch .noUpdate, .unknownRound {
+            return nil
+        }
+    }
+
+    private func refuseUnlessSound(_ claim: Claim, in session: FederationSession) async throws(ServiceError) {
+        let limit = session.snapshot.machine.settings.limits.samples
+        guard (0...limit).contains(claim.samples) else {
+            let refusal = UpdateRefusal(
+                code: "update.samples", detail: "samples is \(claim.samples); this federation takes 0 to \(limit)")
+            try await refuse(claim, for: refusal, in: session)
+        }
+    }
+
+    /// Puts the refusal on the round's record and throws it.
+    private func refuse(
+        _ claim: Claim, for refusal: UpdateRefusal, in session: FederationSession
+    ) async throws(ServiceError) -> Never {
+        let record = Refusal(client: claim.client, at: parts.clock.now(), code: refusal.code, detail: refusal.detail)
+        _ = try await session.reply(to: .refused(record, round: claim.round))
+        throw .update(refusal)
+    }
+}

@@ -1,0 +1,178 @@
+package import Federation
+import Foundation
+package import RankwiseWire
+
+extension FederationSettings {
+    /// The settings that a document describes; bounds are checked by `validate()`.
+    package init(_ document: FederationDocument) throws(SettingsError) {
+        if document.limits.maxNorm != nil || document.limits.maxNormOverMedian != nil {
+            throw SettingsError(path: "limits.max_norm", reason: "is not applied by this version; leave it out")
+        }
+        self.init(
+            id: try Self.named(document.id),
+            baseModel: BaseModel(
+                name: document.baseModel.name, seed: document.baseModel.seed,
+                sha256: try Self.hash(document.baseModel.sha256)),
+            adapter: try Adapter(document.adapter),
+            strategy: Strategy(name: document.strategy.name, weighting: document.strategy.weighting),
+            policy: try RoundPolicy(document.round),
+            limits: Limits(clients: document.limits.maxClients, samples: document.limits.maxSamples),
+            training: try Self.text(of: document.training),
+            seed: document.seed)
+    }
+
+    private static func named(_ id: String) throws(SettingsError) -> FederationID {
+        do throws(NameError) {
+            return try FederationID(id)
+        } catch {
+            throw SettingsError(path: "id", reason: "is no name: \(error)")
+        }
+    }
+
+    private static func hash(_ text: String?) throws(SettingsError) -> ContentDigest? {
+        guard let text else { return nil }
+        guard let digest = ContentDigest(hex: text) else {
+            throw SettingsError(path: "base_model.sha256", reason: "is '\(text)'; expected 64 hexadecimal digits")
+        }
+        return digest
+    }
+
+    private static func text(of training: [String: JSONValue]) throws(SettingsError) -> String {
+        do throws(WireError) {
+            return String(decoding: try WireJSON.encode(training), as: UTF8.self)
+        } catch {
+            throw SettingsError(path: "training", reason: "\(error)")
+        }
+    }
+
+    /// The value among `cases` with this raw value.
+    fileprivate static func choice<T: RawRepresentable & CaseIterable>(
+        _ text: String, of type: T.Type, path: String
+    ) throws(SettingsError) -> T where T.RawValue == String {
+        guard let value = T(rawValue: text) else {
+            let known = T.allCases.map(\.rawValue).joined(separator: ", ")
+            throw SettingsError(path: path, reason: "is '\(text)'; expected one of \(known)")
+        }
+        return value
+    }
+}
+
+extension FederationSettings.Adapter {
+    init(_ document: FederationDocument.Adapter) throws(SettingsError) {
+        var modules: [String: FederationSettings.Module] = [:]
+        for (name, module) in document.modules { modules[name] = try FederationSettings.Module(module, named: name) }
+        self.init(
+            maximumRank: document.maxRank,
+            scaling: try FederationSettings.Scaling(document.scaling),
+            elementType: try FederationSettings.choice(
+                document.dtype, of: FederationSettings.ElementType.self, path: "adapter.dtype"),
+            modules: modules, dense: document.dense)
+    }
+}
+
+extension FederationSettings.Scaling {
+    init(_ document: FederationDocument.Scaling) throws(SettingsError) {
+        switch (document.mode, document.value, document.alpha) {
+        case ("constant", let value, nil): self = .constant(value ?? 1)
+        case ("lora", nil, let alpha?): self = .lora(alpha: alpha)
+        case ("rslora", nil, let alpha?): self = .rslora(alpha: alpha)
+        case ("constant", _, _?):
+            throw SettingsError(path: "adapter.scaling.alpha", reason: "does not go with mode constant; expected value")
+        case ("lora", _, _), ("rslora", _, _):
+            throw SettingsError(
+                path: "adapter.scaling", reason: "of mode \(document.mode) takes alpha, and nothing else")
+        default:
+            throw SettingsError(
+                path: "adapter.scaling.mode", reason: "is '\(document.mode)'; expected one of constant, lora, rslora")
+        }
+    }
+}
+
+extension FederationSettings.Module {
+    init(_ document: FederationDocument.Module, named name: String) throws(SettingsError) {
+        let path = "adapter.modules.\(name)"
+        let kind: Kind
+        switch (document.kernel, document.embedding ?? false) {
+        case (nil, false): kind = .linear
+        case (nil, true): kind = .embedding
+        case (let kernel?, false):
+            guard kernel.count == 2 else {
+                throw SettingsError(
+                    path: path + ".kernel", reason: "has \(kernel.count) sides; expected height and width")
+            }
+            kind = .convolution(height: kernel[0], width: kernel[1])
+        case (.some, true):
+            throw SettingsError(path: path, reason: "is both a convolution and an embedding")
+        }
+        self.init(
+            kind: kind, inputs: document.inputs, outputs: document.outputs, maximumRank: document.maxRank,
+            bias: document.bias ?? false)
+    }
+}
+
+extension RoundPolicy {
+    package init(_ document: FederationDocument.Round) throws(SettingsError) {
+        self.init(
+            total: document.total, minimumClients: document.minClients, minimumUpdates: document.minUpdates,
+            targetUpdates: document.targetUpdates, deadlineSeconds: document.deadlineSeconds,
+            onMissedQuorum: try FederationSettings.choice(
+                document.onMissedQuorum, of: MissedQuorum.self, path: "round.on_missed_quorum"),
+            selection: document.selection.count.map { .count($0) } ?? .fraction(document.selection.fraction),
+            overSelection: document.selection.over, seenSeconds: document.seenSeconds)
+    }
+}
+
+extension FederationDocument {
+    /// The document that describes these settings, with every default written out.
+    package init(_ settings: FederationSettings) throws(WireError) {
+        self.init(
+            id: settings.id.rawValue,
+            baseModel: BaseModel(
+                name: settings.baseModel.name, seed: settings.baseModel.seed, sha256: settings.baseModel.sha256?.hex),
+            adapter: Adapter(settings.adapter),
+            strategy: Strategy(name: settings.strategy.name, weighting: settings.strategy.weighting),
+            round: Round(settings.policy),
+            limits: Limits(maxClients: settings.limits.clients, maxSamples: settings.limits.samples),
+            training: try WireJSON.decode([String: JSONValue].self, from: Data(settings.training.utf8)),
+            seed: settings.seed)
+    }
+}
+
+extension FederationDocument.Adapter {
+    init(_ adapter: FederationSettings.Adapter) {
+        let scaling: FederationDocument.Scaling =
+            switch adapter.scaling {
+            case .constant(let value): .init(mode: "constant", value: value)
+            case .lora(let alpha): .init(mode: "lora", value: nil, alpha: alpha)
+            case .rslora(let alpha): .init(mode: "rslora", value: nil, alpha: alpha)
+            }
+        self.init(
+            maxRank: adapter.maximumRank, scaling: scaling, dtype: adapter.elementType.rawValue,
+            modules: adapter.modules.mapValues { module in
+                var document = FederationDocument.Module(
+                    inputs: module.inputs, outputs: module.outputs, maxRank: module.maximumRank,
+                    bias: module.bias ? true : nil)
+                switch module.kind {
+                case .linear: break
+                case .convolution(let height, let width): document.kernel = [height, width]
+                case .embedding: document.embedding = true
+                }
+                return document
+            },
+            dense: adapter.dense)
+    }
+}
+
+extension FederationDocument.Round {
+    init(_ policy: RoundPolicy) {
+        var selection = FederationDocument.Selection(over: policy.overSelection)
+        switch policy.selection {
+        case .count(let count): selection.count = count
+        case .fraction(let fraction): selection.fraction = fraction
+        }
+        self.init(
+            total: policy.total, minClients: policy.minimumClients, minUpdates: policy.minimumUpdates,
+            targetUpdates: policy.targetUpdates, deadlineSeconds: policy.deadlineSeconds,
+            onMissedQuorum: policy.onMissedQuorum.rawValue, selection: selection, seenSeconds: policy.seenSeconds)
+    }
+}

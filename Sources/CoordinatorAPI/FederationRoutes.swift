@@ -1,0 +1,116 @@
+import Coordinator
+import Federation
+import Foundation
+import HTTPServing
+import HTTPTypes
+import RankwiseWire
+
+extension RankwiseAPI {
+    /// No settings document is longer.
+    private static let documentLimit = 4 << 20
+
+    /// Federations and their audit log.
+    func addFederationRoutes(to routes: inout Routes) {
+        let services = services
+        routes.on(.post, "/v1/federations") { request in
+            try request.principal(services.access).requireAdmin()
+            try request.expect()
+            let bytes = try await request.body.collect(upTo: Self.documentLimit)
+            let document = try WireJSON.decodeStrictly(FederationDocument.self, from: Data(bytes))
+            let settings = try Self.settings(document)
+            let created = try await services.federations.create(settings)
+            var response = try Response.json(
+                CreatedFederationBody(
+                    id: created.id.rawValue, enrolmentToken: created.enrolmentToken, readerToken: created.readerToken),
+                status: .created)
+            response.headerFields[.location] = "/v1/federations/\(created.id)"
+            return response
+        }
+        routes.on(.get, "/v1/federations") { request in
+            let principal = try request.principal(services.access)
+            try request.expect()
+            let visible = services.federations.list { (try? principal.requireReader(of: $0)) != nil }
+            return try .json(["federations": try visible.map { try FederationBody($0) }])
+        }
+        routes.on(.get, "/v1/federations/{federation}") { request in
+            let federation = try request.federation()
+            try request.principal(services.access).requireReader(of: federation)
+            try request.expect()
+            return try .json(FederationBody(try services.federations.snapshot(of: federation)))
+        }
+        routes.on(.patch, "/v1/federations/{federation}") { request in
+            let federation = try request.federation()
+            try request.principal(services.access).requireAdmin()
+            try request.expect()
+            let bytes = try await request.body.collect(upTo: Self.documentLimit)
+            let patch = try WireJSON.decodeStrictly(FederationPatch.self, from: Data(bytes))
+            var snapshot = try services.federations.snapshot(of: federation)
+            if let changes = patch.round {
+                let policy = try Self.policy(snapshot.machine.settings.policy, changedBy: changes)
+                snapshot = try await services.federations.setPolicy(policy, of: federation)
+            }
+            if let state = patch.state {
+                snapshot = try await services.federations.setState(try Self.state(state), of: federation)
+            }
+            return try .json(FederationBody(snapshot))
+        }
+        routes.on(.get, "/v1/federations/{federation}/events") { request in
+            let federation = try request.federation()
+            try request.principal(services.access).requireAdmin()
+            try request.expect(query: "after", "limit")
+            let after = try request.integer("after", in: 0...Int.max) ?? 0
+            let limit = try request.integer("limit", in: 1...1000) ?? 100
+            let events = try await services.federations.events(after: Int64(after), limit: limit, of: federation)
+            return try .json(["events": events.map(EventBody.init)])
+        }
+    }
+
+    private static func settings(_ document: FederationDocument) throws(ServiceError) -> FederationSettings {
+        do throws(SettingsError) {
+            return try FederationSettings(document)
+        } catch {
+            throw .settings(error)
+        }
+    }
+
+    private static func state(_ text: String) throws(ServiceError) -> FederationState {
+        switch text {
+        case "running": return .running
+        case "paused": return .paused
+        case "finished": return .finished
+        default:
+            throw .settings(SettingsError(path: "state", reason: "is '\(text)'; expected running, paused or finished"))
+        }
+    }
+
+    /// The policy with the patch's keys in place of its own.
+    private static func policy(_ policy: RoundPolicy, changedBy changes: [String: JSONValue]) throws -> RoundPolicy {
+        let now = try WireJSON.encode(FederationDocument.Round(policy))
+        var object = try WireJSON.decode([String: JSONValue].self, from: now)
+        object.merge(changes) { _, new in new }
+        let document = try WireJSON.decodeStrictly(FederationDocument.Round.self, from: try WireJSON.encode(object))
+        do throws(SettingsError) {
+            return try RoundPolicy(document)
+        } catch {
+            throw ServiceError.settings(error)
+        }
+    }
+}
+
+extension FederationBody {
+    init(_ snapshot: FederationSnapshot) throws(WireError) {
+        let machine = snapshot.machine
+        self.init(
+            id: machine.settings.id.rawValue, state: machine.state.rawValue, round: machine.round?.number ?? 0,
+            revision: machine.revision, clients: machine.clients.values.count { $0.revokedAt == nil },
+            createdAt: snapshot.createdAt.timestamp, settings: try FederationDocument(machine.settings))
+    }
+}
+
+extension EventBody {
+    init(_ stored: StoredEvent) {
+        self.init(
+            id: stored.id, at: stored.event.at.timestamp, kind: stored.event.kind, round: stored.event.round,
+            client: stored.event.client?.rawValue, detail: stored.event.detail)
+    }
+}

@@ -1,0 +1,143 @@
+import Coordinator
+import Federation
+import HTTPServing
+import HTTPTypes
+import RankwiseWire
+
+/// The only table from errors to statuses and stable codes.
+extension Problem {
+    init(_ status: HTTPResponse.Status, code: String, _ detail: String, tensor: String? = nil, current: Int? = nil) {
+        self.init(
+            title: status.reasonPhrase, status: status.code, code: code, detail: detail, tensor: tensor,
+            current: current)
+    }
+
+    init(_ error: ServiceError) {
+        switch error {
+        case .unauthenticated:
+            self.init(.unauthorized, code: "auth.token", "expected a bearer token that this server issued or knows")
+        case .forbidden:
+            self.init(.forbidden, code: "auth.role", "the token is good, but its role may not do this here")
+        case .revoked(let client): self.init(.forbidden, code: "client.revoked", "client \(client) was revoked")
+        case .unknownFederation(let id):
+            self.init(.notFound, code: "federation.unknown", "there is no federation \(id)")
+        case .unknownClient(let name): self.init(.notFound, code: "client.unknown", "there is no client \(name)")
+        case .unknownRound(let number, let current):
+            self.init(
+                .notFound, code: "round.unknown", "there is no round \(number); the current one is \(current)",
+                current: current)
+        case .noAdapter(let round):
+            self.init(.notFound, code: "adapter.none", "round \(round) has published no adapter")
+        case .noUpdate(let round):
+            self.init(.notFound, code: "update.none", "the server holds no update of this client for round \(round)")
+        case .federationExists(let id):
+            self.init(.conflict, code: "federation.exists", "federation \(id) exists already")
+        case .settings(let error): self.init(.unprocessableContent, code: "settings.invalid", "\(error)")
+        case .round(let error): self.init(error)
+        case .registration(let error): self.init(error)
+        case .lifecycle(let error): self.init(error)
+        case .update(let refusal):
+            self.init(.unprocessableContent, code: refusal.code, refusal.detail, tensor: refusal.tensor)
+        case .digestMismatch(let expected, let found):
+            self.init(
+                .badRequest, code: "update.digest", "Content-Digest says \(expected); the body that came is \(found)")
+        case .badToken:
+            self.init(
+                .unprocessableContent, code: "client.token",
+                "expected a token of 32 random bytes in base64url or hexadecimal that nobody else uses")
+        case .rankOutOfRange(let found, let limit):
+            self.init(.badRequest, code: "adapter.rank", "rank is \(found); this federation has ranks 1 to \(limit)")
+        case .unknownElementType(let found):
+            self.init(.badRequest, code: "adapter.dtype", "dtype is '\(found)'; expected one of F32, F16, BF16")
+        case .store(.full):
+            self.init(
+                RequestFailure.insufficientStorage.status, code: "store.full",
+                "the server's disk is full; nothing was changed, try again later")
+        case .store(.conflict), .store(.exists), .store(.failed):
+            self.init(
+                .serviceUnavailable, code: "store.unavailable",
+                "the store did not take it; nothing was changed, try again")
+        case .internalFailure:
+            self.init(.internalServerError, code: "internal", "something broke on the server; its log has more")
+        }
+    }
+
+    private init(_ error: RoundError) {
+        switch error {
+        case .closed(let round, let current):
+            self.init(
+                .conflict, code: "round.closed", "round \(round) takes no more updates; the current one is \(current)",
+                current: current)
+        case .unknown(let round, let current):
+            self.init(
+                .notFound, code: "round.unknown", "there is no round \(round) yet; the current one is \(current)",
+                current: current)
+        case .notSelected(let round):
+            self.init(
+                .conflict, code: "round.not_selected", "this client is not selected for round \(round)", current: round)
+        case .updateExists(let round):
+            self.init(
+                .conflict, code: "update.exists", "round \(round) holds another update of this client", current: round)
+        }
+    }
+
+    private init(_ error: RegistrationError) {
+        switch error {
+        case .nameTaken(let name):
+            self.init(.conflict, code: "client.exists", "client \(name) is registered with another token")
+        case .revoked(let name): self.init(.forbidden, code: "client.revoked", "client \(name) was revoked")
+        case .full(let limit):
+            self.init(.conflict, code: "federation.full", "the federation takes no more than \(limit) clients")
+        case .badRank(let found):
+            self.init(.unprocessableContent, code: "client.rank", "rank is \(found); expected at least 1")
+        case .finished: self.init(.conflict, code: "federation.finished", "the federation has run all its rounds")
+        }
+    }
+
+    private init(_ error: LifecycleError) {
+        switch error {
+        case .unknownClient(let name): self.init(.notFound, code: "client.unknown", "there is no client \(name)")
+        case .cannotChange(let from, let to):
+            self.init(
+                .conflict, code: "federation.state",
+                "a federation that is \(from.rawValue) cannot become \(to.rawValue)")
+        case .settings(let error): self.init(.unprocessableContent, code: "settings.invalid", "\(error)")
+        }
+    }
+
+    init(_ error: WireError) {
+        self.init(error.path.isEmpty ? .badRequest : .unprocessableContent, code: "body.invalid", "\(error)")
+    }
+
+    init(_ error: ArgumentError) {
+        self.init(.badRequest, code: "request.argument", "\(error)")
+    }
+
+    init(_ error: UnsupportedType) {
+        self.init(
+            .unsupportedMediaType, code: "request.type", "Content-Type is \(error.found); expected \(error.expected)")
+    }
+
+    /// What the transport refuses by itself.
+    init(_ failure: RequestFailure) {
+        let code =
+            switch failure {
+            case .malformed: "request.malformed"
+            case .notFound: "path.unknown"
+            case .methodNotAllowed: "method.not_allowed"
+            case .timeout: "request.timeout"
+            case .lengthRequired: "request.length"
+            case .contentTooLarge: "request.too_large"
+            case .uriTooLong: "request.uri_too_long"
+            case .rangeNotSatisfiable: "range.unsatisfiable"
+            case .expectationFailed: "request.expectation"
+            case .headerTooLarge: "request.header_too_large"
+            case .internal: "internal"
+            case .unsupportedTransferCoding: "request.transfer_coding"
+            case .overloaded: "server.overloaded"
+            case .versionNotSupported: "request.version"
+            case .insufficientStorage: "store.full"
+            }
+        self.init(failure.status, code: code, failure.detail)
+    }
+}

@@ -1,0 +1,80 @@
+package import Coordinator
+package import HTTPServing
+import HTTPTypes
+package import Logging
+import RankwiseWire
+
+/// HTTP v1: joins every route group to the services and turns what they throw into problems.
+package struct RankwiseAPI: Sendable {
+    let services: Services
+    let about: About
+    private let logger: Logger
+
+    /// What `GET /v1/server` says of this server.
+    package struct About: Sendable {
+        package let version: String
+        package let limits: [String: Int]
+
+        package init(version: String, limits: [String: Int]) {
+            self.version = version
+            self.limits = limits
+        }
+    }
+
+    package init(services: Services, about: About, logger: Logger) {
+        self.services = services
+        self.about = about
+        self.logger = logger
+    }
+
+    package var router: Router {
+        var routes = Routes(api: self)
+        addServerRoutes(to: &routes)
+        addFederationRoutes(to: &routes)
+        addClientRoutes(to: &routes)
+        addRoundRoutes(to: &routes)
+        addUpdateRoutes(to: &routes)
+        addAdapterRoutes(to: &routes)
+        return routes.router
+    }
+
+    /// What the transport refuses by itself, as a problem like all others.
+    package static func render(_ failure: RequestFailure) -> Response {
+        .problem(Problem(failure))
+    }
+
+    /// Answers a problem for every error that a service throws; what the transport threw is the transport's.
+    func answer(_ request: Request, with handler: Handler) async throws -> Response {
+        do {
+            return try await handler(request)
+        } catch let error as ServiceError {
+            switch error {
+            case .store(let reason):
+                logger.error("the store failed", metadata: ["reason": "\(reason)", "path": "\(request.path)"])
+            case .internalFailure(let reason):
+                logger.error("internal failure", metadata: ["reason": "\(reason)", "path": "\(request.path)"])
+            default: break
+            }
+            return .problem(Problem(error))
+        } catch let error as ArgumentError {
+            return .problem(Problem(error))
+        } catch let error as WireError {
+            return .problem(Problem(error))
+        } catch let error as UnsupportedType {
+            return .problem(Problem(error))
+        }
+    }
+}
+
+/// Collects routes, each wrapped so that its errors become problems.
+struct Routes {
+    let api: RankwiseAPI
+    private(set) var router = Router()
+
+    init(api: RankwiseAPI) { self.api = api }
+
+    mutating func on(_ method: HTTPRequest.Method, _ pattern: String, _ handler: @escaping Handler) {
+        let api = api
+        router.on(method, pattern) { request in try await api.answer(request, with: handler) }
+    }
+}

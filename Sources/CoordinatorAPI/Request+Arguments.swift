@@ -1,0 +1,101 @@
+import Coordinator
+import Federation
+import Foundation
+import HTTPServing
+import HTTPTypes
+
+/// Typed reads of what a request's target and headers say; each names what it expected.
+extension Request {
+    func federation() throws(ArgumentError) -> FederationID {
+        let text = parameters["federation"] ?? ""
+        do throws(NameError) {
+            return try FederationID(text)
+        } catch {
+            throw .invalid(name: "federation", found: text, expected: "1 to 64 of a-z, 0-9, '.', '_' and '-'")
+        }
+    }
+
+    func client() throws(ArgumentError) -> ClientName {
+        let text = parameters["client"] ?? ""
+        do throws(NameError) {
+            return try ClientName(text)
+        } catch {
+            throw .invalid(name: "client", found: text, expected: "1 to 64 of a-z, 0-9, '.', '_' and '-'")
+        }
+    }
+
+    func round() throws(ArgumentError) -> Int {
+        let text = parameters["round"] ?? ""
+        guard let round = Int(text), round >= 0 else {
+            throw .invalid(name: "round", found: text, expected: "a round's number")
+        }
+        return round
+    }
+
+    /// Refuses query names that the operation does not know.
+    func expect(query names: String...) throws(ArgumentError) {
+        for pair in query.pairs where !names.contains(pair.name) { throw .unknown(name: pair.name, known: names) }
+    }
+
+    func integer(_ name: String, in range: ClosedRange<Int>) throws(ArgumentError) -> Int? {
+        guard let text = query[name] else { return nil }
+        guard let value = Int(text), range.contains(value) else {
+            throw .invalid(
+                name: name, found: text, expected: "a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return value
+    }
+
+    func number(_ name: String) throws(ArgumentError) -> Double? {
+        guard let text = query[name] else { return nil }
+        guard let value = Double(text), value.isFinite else {
+            throw .invalid(name: name, found: text, expected: "a finite number")
+        }
+        return value
+    }
+
+    /// The revision to wait beyond and for how many seconds, where the request is a long poll.
+    func longPoll() throws(ArgumentError) -> (revision: Int64, seconds: Double)? {
+        let after = try integer("after", in: 0...Int.max)
+        let wait = try integer("wait", in: 0...60)
+        guard let after else {
+            guard wait == nil else { throw .missing(name: "after", expected: "the revision that you know") }
+            return nil
+        }
+        return (Int64(after), Double(wait ?? 0))
+    }
+
+    /// Whom the request's token stands for.
+    func principal(_ access: Access) throws(ServiceError) -> Principal {
+        guard let field = headerFields[.authorization] else { return try access.principal(bearer: nil) }
+        let scheme = "bearer "
+        guard field.count > scheme.count, field.prefix(scheme.count).lowercased() == scheme else {
+            throw .unauthenticated
+        }
+        return try access.principal(bearer: String(field.dropFirst(scheme.count)).trimmingSpaces())
+    }
+
+    /// SHA-256 from `Content-Digest` (RFC 9530), where it was sent.
+    func contentDigest() throws(ArgumentError) -> ContentDigest? {
+        guard let name = HTTPField.Name("Content-Digest"), let field = headerFields[name] else { return nil }
+        for part in field.split(separator: ",") {
+            let member = String(part).trimmingSpaces()
+            guard member.hasPrefix("sha-256=:"), member.hasSuffix(":"), member.utf8.count > 10 else { continue }
+            let text = member.dropFirst(9).dropLast()
+            guard let digest = Data(base64Encoded: String(text)).flatMap({ ContentDigest(bytes: Array($0)) }) else {
+                break
+            }
+            return digest
+        }
+        throw .invalid(name: "Content-Digest", found: field, expected: "sha-256=:…: with 32 bytes in base64")
+    }
+}
+
+extension String {
+    fileprivate func trimmingSpaces() -> String {
+        var text = self[...]
+        while text.first == " " { text.removeFirst() }
+        while text.last == " " { text.removeLast() }
+        return String(text)
+    }
+}

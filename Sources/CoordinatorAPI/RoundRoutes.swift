@@ -1,0 +1,140 @@
+import Coordinator
+import Federation
+import Foundation
+import HTTPServing
+import HTTPTypes
+import RankwiseWire
+
+extension RankwiseAPI {
+    /// How rounds stand, and the client's plan.
+    func addRoundRoutes(to routes: inout Routes) {
+        let services = services
+        routes.on(.get, "/v1/federations/{federation}/rounds/current") { request in
+            let federation = try request.federation()
+            try request.principal(services.access).requireReader(of: federation)
+            try request.expect(query: "after", "wait")
+            guard let poll = try request.longPoll() else {
+                return try Self.current(try services.rounds.current(of: federation))
+            }
+            let snapshot = try await services.rounds.current(
+                of: federation, after: poll.revision, waiting: poll.seconds)
+            return try snapshot.map { try Self.current($0) } ?? Response(status: .noContent)
+        }
+        routes.on(.get, "/v1/federations/{federation}/rounds/{round}") { request in
+            let federation = try request.federation()
+            try request.principal(services.access).requireReader(of: federation)
+            try request.expect()
+            let seen = try await services.rounds.round(try request.round(), of: federation)
+            return try .json(RoundBody(seen.round, of: seen.machine))
+        }
+        routes.on(.get, "/v1/federations/{federation}/rounds") { request in
+            let federation = try request.federation()
+            try request.principal(services.access).requireReader(of: federation)
+            try request.expect(query: "limit", "before")
+            let limit = try request.integer("limit", in: 1...100) ?? 20
+            let before = try request.integer("before", in: 1...Int.max) ?? Int.max
+            let rounds = try await services.rounds.rounds(before: before, limit: limit, of: federation)
+            return try .json(["rounds": rounds.map { RoundBody($0.round, of: $0.machine) }])
+        }
+        routes.on(.get, "/v1/federations/{federation}/plan") { request in
+            let federation = try request.federation()
+            let client = try request.principal(services.access).requireClient(of: federation)
+            try request.expect(query: "after", "wait")
+            guard let poll = try request.longPoll() else {
+                return try .json(PlanBody(try services.plans.plan(for: client, in: federation)))
+            }
+            let plan = try await request.park {
+                try await services.plans.plan(
+                    for: client, in: federation, after: poll.revision, waiting: poll.seconds)
+            }
+            return try plan.map { try .json(PlanBody($0)) } ?? Response(status: .noContent)
+        }
+    }
+
+    /// The current round, rendered once for each stored step.
+    private static func current(_ snapshot: FederationSnapshot) throws -> Response {
+        try snapshot.rendered { snapshot in
+            try Response.json(
+                snapshot.machine.round.map { RoundBody($0, of: snapshot.machine) }
+                    ?? RoundBody(waiting: snapshot.machine))
+        }
+    }
+}
+
+extension RoundBody {
+    init(_ round: RoundMachine, of machine: FederationMachine) {
+        let phase: String
+        var reason: String?
+        var adapter: Adapter?
+        switch round.phase {
+        case .collecting: phase = "collecting"
+        case .aggregating: phase = "aggregating"
+        case .published(let published):
+            phase = "published"
+            adapter = Adapter(
+                digest: "\(published.digest)", bytes: published.byteCount, ranks: published.ranks, merge: false)
+        case .failed(let why):
+            phase = "failed"
+            reason = why
+        }
+        self.init(
+            federation: machine.settings.id.rawValue, round: round.number, phase: phase, reason: reason,
+            revision: machine.revision, strategy: machine.settings.strategy.name, openedAt: round.openedAt.timestamp,
+            deadlineAt: round.deadline.timestamp, closedAt: round.closedAt?.timestamp, selected: round.places.count,
+            received: round.updates.count, refused: round.refusals.count, minUpdates: round.minimumUpdates,
+            updates: round.updates.values.sorted { $0.client < $1.client }.map(Update.init),
+            refusals: round.refusals.map {
+                Refusal(client: $0.client.rawValue, at: $0.at.timestamp, code: $0.code, detail: $0.detail)
+            },
+            metrics: Metrics(round.metrics), adapter: adapter)
+    }
+
+    /// Before round 1 opens.
+    init(waiting machine: FederationMachine) {
+        self.init(
+            federation: machine.settings.id.rawValue, round: 0, phase: "waiting", reason: nil,
+            revision: machine.revision, strategy: machine.settings.strategy.name, openedAt: nil, deadlineAt: nil,
+            closedAt: nil, selected: 0, received: 0, refused: 0, minUpdates: machine.settings.policy.minimumUpdates,
+            updates: [], refusals: [], metrics: Metrics(), adapter: nil)
+    }
+}
+
+extension RoundBody.Update {
+    init(_ update: Update) {
+        var reason: String?
+        if case .leftOut(let why) = update.status { reason = why }
+        self.init(
+            client: update.client.rawValue, status: reason == nil ? "accepted" : "left_out", reason: reason,
+            rank: update.rank, samples: update.samples, digest: "\(update.digest)", bytes: update.byteCount,
+            receivedAt: update.receivedAt.timestamp, metrics: RoundBody.Metrics(update.metrics))
+    }
+}
+
+extension RoundBody.Metrics {
+    init(_ metrics: Metrics) { self.init(loss: metrics.loss, accuracy: metrics.accuracy) }
+}
+
+extension PlanBody {
+    init(_ plan: PlanService.Plan) throws(WireError) {
+        let base = "/v1/federations/\(plan.federation)"
+        let number = plan.round?.number ?? 0
+        let phase =
+            switch plan.round?.phase {
+            case nil: "waiting"
+            case .collecting: "collecting"
+            case .aggregating: "aggregating"
+            case .published: "published"
+            case .failed: "failed"
+            }
+        self.init(
+            federation: plan.federation.rawValue, round: number, phase: phase, state: plan.state.rawValue,
+            revision: plan.revision, client: plan.client.rawValue, selected: plan.isSelected,
+            answered: plan.hasAnswered, deadlineAt: plan.round?.deadline.timestamp, rank: plan.rank, ranks: plan.ranks,
+            scales: plan.scales,
+            adapter: Source(
+                round: plan.adapterRound, href: "\(base)/rounds/\(plan.adapterRound)/adapter?rank=\(plan.rank)"),
+            merge: nil, reinitialise: false, seed: plan.seed, train: ["A", "B"], send: ["A", "B"], penalty: 0,
+            training: try WireJSON.decode([String: JSONValue].self, from: Data(plan.training.utf8)),
+            update: "\(base)/rounds/\(number)/update")
+    }
+}

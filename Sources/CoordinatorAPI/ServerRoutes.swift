@@ -1,0 +1,23 @@
+import Coordinator
+import HTTPServing
+import HTTPTypes
+import RankwiseWire
+
+extension RankwiseAPI {
+    /// Health and what the server is.
+    func addServerRoutes(to routes: inout Routes) {
+        let services = services
+        let about = about
+        routes.on(.get, "/healthz") { _ in try .json(["status": "alive"]) }
+        routes.on(.get, "/readyz") { _ in
+            try await services.probe()
+            return try .json(["status": "ready"])
+        }
+        routes.on(.get, "/v1/server") { _ in
+            try .json(
+                ServerBody(
+                    version: about.version, strategies: services.strategyNames,
+                    limits: about.limits.mapValues { .integer(Int64($0)) }))
+        }
+    }
+}

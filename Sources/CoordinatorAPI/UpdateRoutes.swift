@@ -1,0 +1,72 @@
+import Coordinator
+import Federation
+import HTTPServing
+import HTTPTypes
+import RankwiseWire
+
+extension RankwiseAPI {
+    /// A client's update of a round.
+    func addUpdateRoutes(to routes: inout Routes) {
+        let services = services
+        let path = "/v1/federations/{federation}/rounds/{round}/update"
+        routes.on(.put, path) { request in
+            let claim = try Self.claim(request, services)
+            try Self.refuseOtherTypes(request)
+            let ticket = try await services.updates.begin(claim)
+            let saved: SavedBody
+            do throws(RequestBodyError) {
+                saved = try await request.body.save(to: ticket.spool.path, upTo: ticket.byteLimit, durably: true)
+            } catch {
+                await services.updates.abandon(ticket)
+                throw error
+            }
+            guard let digest = ContentDigest(bytes: saved.sha256) else {
+                throw ServiceError.internalFailure("a digest of \(saved.sha256.count) bytes")
+            }
+            let receipt = try await services.updates.finish(ticket, digest: digest, byteCount: saved.byteCount)
+            return try .json(ReceiptBody(receipt), status: receipt.isNew ? .created : .ok)
+        }
+        routes.on(.get, path) { request in
+            let federation = try request.federation()
+            let client = try request.principal(services.access).requireClient(of: federation)
+            try request.expect()
+            let round = try request.round()
+            return try .json(ReceiptBody(try await services.updates.receipt(for: client, round: round, in: federation)))
+        }
+    }
+
+    private static func claim(_ request: Request, _ services: Services) throws -> UpdateService.Claim {
+        let federation = try request.federation()
+        let client = try request.principal(services.access).requireClient(of: federation)
+        try request.expect(query: "samples", "loss", "accuracy")
+        guard let samples = try request.integer("samples", in: 0...Int.max) else {
+            throw ArgumentError.missing(name: "samples", expected: "?samples=N, the number of samples trained on")
+        }
+        return UpdateService.Claim(
+            federation: federation, round: try request.round(), client: client, samples: samples,
+            metrics: Metrics(loss: try request.number("loss"), accuracy: try request.number("accuracy")),
+            digest: try request.contentDigest())
+    }
+
+    /// curl sends files without a type, or as a form; what claims to be something else is refused.
+    private static func refuseOtherTypes(_ request: Request) throws {
+        guard let field = request.headerFields[.contentType] else { return }
+        let type = field.prefix { $0 != ";" }.lowercased()
+        let taken = ["application/octet-stream", "application/vnd.safetensors", "application/x-www-form-urlencoded"]
+        guard taken.contains(type) else { throw UnsupportedType(found: type, expected: taken[0]) }
+    }
+}
+
+/// A body of a type that the operation does not take.
+struct UnsupportedType: Error {
+    let found: String
+    let expected: String
+}
+
+extension ReceiptBody {
+    init(_ receipt: UpdateService.Receipt) {
+        self.init(
+            digest: "\(receipt.update.digest)", rank: receipt.update.rank, samples: receipt.update.samples,
+            received: receipt.received)
+    }
+}

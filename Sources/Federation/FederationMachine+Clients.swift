@@ -1,0 +1,69 @@
+/// Who takes part: registration, revocation, and clients that come back.
+extension FederationMachine {
+    mutating func register(
+        _ name: ClientName, rank: Int, token: ContentDigest, capabilities: String, in step: inout Step
+    ) -> Reply {
+        guard rank >= 1 else { return .registration(.badRank(found: rank)) }
+        let granted = min(rank, settings.adapter.maximumRank)
+        if var known = clients[name] {
+            guard known.token.matches(token) else { return .registration(.nameTaken(name)) }
+            guard known.revokedAt == nil else { return .registration(.revoked(name)) }
+            if known.rank != granted || known.capabilities != capabilities {
+                known.rank = granted
+                known.capabilities = capabilities
+                known.lastSeenAt = step.now
+                clients[name] = known
+                step.changes.append(.client(known))
+                step.record("client.changed", client: name, "rank \(granted)")
+            }
+            return .registered(known, isNew: false)
+        }
+        guard state != .finished else { return .registration(.finished) }
+        guard clients.values.count(where: { $0.revokedAt == nil }) < settings.limits.clients else {
+            return .registration(.full(limit: settings.limits.clients))
+        }
+        let client = Client(
+            name: name, rank: granted, token: token, capabilities: capabilities, registeredAt: step.now,
+            lastSeenAt: step.now)
+        clients[name] = client
+        step.changes.append(.client(client))
+        step.record("client.registered", client: name, "rank \(granted)")
+        join(name, in: &step)
+        return .registered(client, isNew: true)
+    }
+
+    mutating func revoke(_ name: ClientName, in step: inout Step) -> Reply {
+        guard var client = clients[name] else { return .lifecycle(.unknownClient(name)) }
+        guard client.revokedAt == nil else { return .done }
+        client.revokedAt = step.now
+        clients[name] = client
+        step.changes.append(.client(client))
+        step.record("client.revoked", client: name)
+        if round?.phase == .collecting, round?.places[name]?.state == .awaited {
+            setPlace(of: name, to: .left, in: &step)
+        }
+        return .done
+    }
+
+    mutating func letIn(_ arrivals: [ClientName], in step: inout Step) -> Reply {
+        for name in arrivals { join(name, in: &step) }
+        return .done
+    }
+
+    /// Selects a late-comer, where the policy selects everybody.
+    private mutating func join(_ name: ClientName, in step: inout Step) {
+        guard let round, round.phase == .collecting, settings.policy.selectsEverybody else { return }
+        guard round.places[name] == nil, let client = clients[name], client.revokedAt == nil else { return }
+        setPlace(of: name, to: .awaited, in: &step)
+        step.record("client.selected", round: round.number, client: name, "joined while the round collects")
+    }
+
+    private mutating func setPlace(of name: ClientName, to state: RoundMachine.Place.State, in step: inout Step) {
+        guard let number = round?.number else { return }
+        switch state {
+        case .left: round?.leave(name, revision: step.revision)
+        case .awaited, .answered: round?.join(name, revision: step.revision)
+        }
+        step.changes.append(.place(name, round: number, .init(state: state, revision: step.revision)))
+    }
+}

@@ -1,0 +1,172 @@
+/// A federation in motion: its clients, its current round and what may happen next, as a value without effects.
+///
+/// Events go in and replies and changes come out. The caller stores the changes in one transaction and only then keeps
+/// the new value, so a failed write leaves the federation as it was.
+package struct FederationMachine: Sendable {
+    package internal(set) var settings: FederationSettings
+    package internal(set) var state: FederationState
+    package internal(set) var clients: [ClientName: Client]
+    /// The current round, or the last one; `nil` until round 1 opens.
+    package internal(set) var round: RoundMachine?
+    /// The last round that published an adapter; 0 is the initial adapter.
+    package internal(set) var publishedRound: Int
+    /// Grows by one with every stored change.
+    package internal(set) var revision: Int64
+    /// The revision of the last change that concerns every client's plan.
+    package internal(set) var planRevision: Int64
+
+    package init(
+        settings: FederationSettings, state: FederationState = .waiting, clients: [ClientName: Client] = [:],
+        round: RoundMachine? = nil, publishedRound: Int = 0, revision: Int64 = 1, planRevision: Int64 = 1
+    ) {
+        self.settings = settings
+        self.state = state
+        self.clients = clients
+        self.round = round
+        self.publishedRound = publishedRound
+        self.revision = revision
+        self.planRevision = planRevision
+    }
+
+    /// What happened outside.
+    package enum Event: Sendable {
+        case register(name: ClientName, rank: Int, token: ContentDigest, capabilities: String)
+        case revoke(ClientName)
+        /// An update that was checked, with the file that holds its bytes.
+        case update(Update, round: Int, spool: SpoolFile)
+        case refused(Refusal, round: Int)
+        case aggregated(PublishedAdapter, round: Int)
+        case aggregationFailed(reason: String, round: Int)
+        case setState(FederationState)
+        case setPolicy(RoundPolicy)
+        /// Time has passed, and these clients called that are not in the current round's selection.
+        case tick(arrivals: [ClientName])
+    }
+
+    package enum Reply: Sendable {
+        case done
+        case registered(Client, isNew: Bool)
+        /// The update counts; the round now holds this many.
+        case received(count: Int)
+        case round(RoundError)
+        case registration(RegistrationError)
+        case lifecycle(LifecycleError)
+    }
+
+    /// What the machine needs to know of the world to decide.
+    package struct Surroundings: Sendable {
+        package let now: Instant
+        /// When each client was last heard of.
+        package let lastSeen: [ClientName: Instant]
+        package let sampler: any ClientSampler
+
+        package init(now: Instant, lastSeen: [ClientName: Instant], sampler: any ClientSampler) {
+            self.now = now
+            self.lastSeen = lastSeen
+            self.sampler = sampler
+        }
+    }
+
+    /// Applies events in order as one step, at the next revision if anything changed.
+    package mutating func apply(_ events: [Event], in surroundings: Surroundings) -> (
+        replies: [Reply], changes: [Change]
+    ) {
+        var step = Step(surroundings: surroundings, revision: revision + 1)
+        let replies = events.map { event in
+            let reply = handle(event, in: &step)
+            advance(in: &step)
+            return reply
+        }
+        guard !step.changes.isEmpty else { return (replies, []) }
+        revision = step.revision
+        if step.concernsEveryPlan { planRevision = step.revision }
+        return (replies, step.changes)
+    }
+
+    /// One step in the making.
+    struct Step {
+        let surroundings: Surroundings
+        let revision: Int64
+        var changes: [Change] = []
+        var concernsEveryPlan = false
+
+        var now: Instant { surroundings.now }
+
+        mutating func record(_ kind: String, round: Int? = nil, client: ClientName? = nil, _ detail: String? = nil) {
+            changes.append(.event(AuditEvent(at: now, kind: kind, round: round, client: client, detail: detail)))
+        }
+    }
+}
+
+extension FederationMachine {
+    private mutating func handle(_ event: Event, in step: inout Step) -> Reply {
+        switch event {
+        case .register(let name, let rank, let token, let capabilities):
+            register(name, rank: rank, token: token, capabilities: capabilities, in: &step)
+        case .revoke(let name): revoke(name, in: &step)
+        case .update(let update, let number, let spool): accept(update, round: number, spool: spool, in: &step)
+        case .refused(let refusal, let number): refuse(refusal, round: number, in: &step)
+        case .aggregated(let adapter, let number): publish(adapter, round: number, in: &step)
+        case .aggregationFailed(let reason, let number): fail(round: number, reason: reason, in: &step)
+        case .setState(let wanted): change(to: wanted, in: &step)
+        case .setPolicy(let policy): change(to: policy, in: &step)
+        case .tick(let arrivals): letIn(arrivals, in: &step)
+        }
+    }
+
+    private mutating func accept(_ update: Update, round number: Int, spool: SpoolFile, in step: inout Step) -> Reply {
+        if let objection = objection(to: update.client, round: number) { return .round(objection) }
+        do throws(RoundError) {
+            try round?.accept(update, revision: step.revision)
+        } catch {
+            return .round(error)
+        }
+        step.changes.append(.update(update, round: number, spool: spool))
+        step.changes.append(.place(update.client, round: number, .init(state: .answered, revision: step.revision)))
+        step.record(
+            "update.accepted", round: number, client: update.client, "\(update.digest), \(update.samples) samples")
+        return .received(count: round?.updates.count ?? 0)
+    }
+
+    private mutating func refuse(_ refusal: Refusal, round number: Int, in step: inout Step) -> Reply {
+        step.record("update.refused", round: number, client: refusal.client, "\(refusal.code): \(refusal.detail)")
+        guard round?.number == number, round?.phase == .collecting else { return .done }
+        round?.refuse(refusal)
+        step.changes.append(.refusal(refusal, round: number))
+        return .done
+    }
+
+    /// Why `client` may not send an update for round `number` now; `nil` when it may.
+    package func objection(to client: ClientName, round number: Int) -> RoundError? {
+        guard let round else { return .unknown(round: number, current: 0) }
+        if number < round.number { return .closed(round: number, current: round.number) }
+        if number > round.number { return .unknown(round: number, current: round.number) }
+        return round.objection(to: client)
+    }
+
+    /// The revision of the last change to what `client` should do.
+    package func planRevision(of client: ClientName) -> Int64 {
+        max(planRevision, round?.places[client]?.revision ?? 0)
+    }
+}
+
+extension FederationMachine {
+    /// Whether a call of `client` could let it into the current round, or let the next round open.
+    package func maySelect(_ client: ClientName) -> Bool {
+        guard let known = clients[client], known.revokedAt == nil else { return false }
+        guard let round, round.phase == .collecting else { return awaitsRound }
+        return settings.policy.selectsEverybody && round.places[client] == nil
+    }
+
+    /// Whether time alone may change something now.
+    package func isDue(at now: Instant) -> Bool {
+        if let round, round.phase == .collecting { return now >= round.deadline }
+        return awaitsRound
+    }
+
+    /// Whether the federation would open a round if enough clients were there.
+    private var awaitsRound: Bool {
+        guard state == .waiting || state == .running else { return false }
+        return round?.phase != .aggregating
+    }
+}

@@ -1,0 +1,131 @@
+/// A setting that cannot be: which one, what is expected and what came.
+package struct SettingsError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Dotted path, such as `round.min_updates`.
+    package let path: String
+    package let reason: String
+
+    package init(path: String, reason: String) {
+        self.path = path
+        self.reason = reason
+    }
+
+    package var description: String { "\(path) \(reason)" }
+}
+
+extension FederationSettings {
+    /// The most elements that one tensor may have: 2³¹, far above any adapter and far below overflow.
+    private static let largestTensor = 1 << 31
+
+    /// Checks every bound that does not need the strategy.
+    package func validate() throws(SettingsError) {
+        try Self.expect(!baseModel.name.isEmpty, "base_model.name", "is empty; expected a name")
+        try validateAdapter()
+        try Self.expect(
+            (1...1_000_000).contains(limits.clients), "limits.max_clients",
+            "is \(limits.clients); expected 1 to 1000000")
+        try Self.expect(limits.samples >= 1, "limits.max_samples", "is \(limits.samples); expected at least 1")
+        try validatePolicy()
+    }
+
+    private func validateAdapter() throws(SettingsError) {
+        let ranks = 1...65_536
+        try Self.expect(
+            ranks.contains(adapter.maximumRank), "adapter.max_rank", "is \(adapter.maximumRank); expected 1 to 65536")
+        switch adapter.scaling {
+        case .constant(let value):
+            try Self.expect(
+                value.isFinite && value > 0, "adapter.scaling.value", "is \(value); expected a number above 0")
+        case .lora(let alpha), .rslora(let alpha):
+            try Self.expect(
+                alpha.isFinite && alpha > 0, "adapter.scaling.alpha", "is \(alpha); expected a number above 0")
+        }
+        try Self.expect(!adapter.modules.isEmpty, "adapter.modules", "is empty; expected at least one module")
+        for (name, module) in adapter.modules {
+            let path = "adapter.modules.\(name)"
+            try Self.expectName(name, path)
+            try Self.expect(module.inputs >= 1, path + ".in", "is \(module.inputs); expected at least 1")
+            try Self.expect(module.outputs >= 1, path + ".out", "is \(module.outputs); expected at least 1")
+            let rank = module.maximumRank ?? adapter.maximumRank
+            try Self.expect(ranks.contains(rank), path + ".max_rank", "is \(rank); expected 1 to 65536")
+            var sides = [module.inputs, rank]
+            if case .convolution(let height, let width) = module.kind {
+                try Self.expect(
+                    height >= 1 && width >= 1, path + ".kernel", "is \(height) × \(width); expected sides of at least 1"
+                )
+                sides += [height, width]
+            }
+            try Self.expect(Self.elements(sides) != nil, path, "has a factor A of more than 2³¹ elements")
+            try Self.expect(
+                Self.elements([module.outputs, rank]) != nil, path, "has a factor B of more than 2³¹ elements")
+        }
+        for (name, shape) in adapter.dense {
+            let path = "adapter.dense.\(name)"
+            try Self.expectName(name, path)
+            try Self.expect(
+                !shape.isEmpty && shape.count <= 8 && shape.allSatisfy { $0 >= 1 } && Self.elements(shape) != nil, path,
+                "is \(shape); expected 1 to 8 sides of at least 1 and at most 2³¹ elements")
+        }
+    }
+
+    private func validatePolicy() throws(SettingsError) {
+        try Self.expect(
+            (1...1_000_000).contains(policy.total), "round.total", "is \(policy.total); expected 1 to 1000000")
+        try Self.expect(
+            policy.minimumClients >= 1, "round.min_clients", "is \(policy.minimumClients); expected at least 1")
+        try Self.expect(
+            policy.minimumUpdates >= 1, "round.min_updates", "is \(policy.minimumUpdates); expected at least 1")
+        try Self.expect(
+            policy.minimumClients <= limits.clients, "round.min_clients",
+            "is \(policy.minimumClients); limits.max_clients allows only \(limits.clients)")
+        try Self.expect(
+            policy.minimumUpdates <= limits.clients, "round.min_updates",
+            "is \(policy.minimumUpdates); limits.max_clients allows only \(limits.clients)")
+        if let target = policy.targetUpdates {
+            try Self.expect(
+                target >= policy.minimumUpdates, "round.target_updates",
+                "is \(target); expected at least round.min_updates, \(policy.minimumUpdates)")
+        }
+        let deadline = policy.deadlineSeconds
+        try Self.expect(
+            deadline > 0 && deadline <= 31_536_000, "round.deadline_seconds",
+            "is \(deadline); expected above 0, at most a year")
+        let seen = policy.seenSeconds
+        try Self.expect(
+            seen > 0 && seen <= 31_536_000, "round.seen_seconds", "is \(seen); expected above 0, at most a year")
+        switch policy.selection {
+        case .count(let count):
+            try Self.expect(count >= 1, "round.selection.count", "is \(count); expected at least 1")
+        case .fraction(let fraction):
+            try Self.expect(
+                fraction > 0 && fraction <= 1, "round.selection.fraction", "is \(fraction); expected above 0, at most 1"
+            )
+        }
+        let over = policy.overSelection
+        try Self.expect(over >= 0 && over <= 10, "round.selection.over", "is \(over); expected 0 to 10")
+    }
+
+    /// Tensors' names become columns, file contents and lines of logs.
+    private static func expectName(_ name: String, _ path: String) throws(SettingsError) {
+        try expect(
+            !name.isEmpty && name.utf8.count <= 512, path, "has a name of \(name.utf8.count) bytes; expected 1 to 512")
+        try expect(
+            name.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }, path,
+            "has a control character in its name; expected none")
+    }
+
+    private static func expect(_ holds: Bool, _ path: String, _ reason: @autoclosure () -> String) throws(SettingsError)
+    {
+        guard holds else { throw SettingsError(path: path, reason: reason()) }
+    }
+
+    /// The product of the sides, `nil` above `largestTensor`.
+    private static func elements(_ sides: [Int]) -> Int? {
+        var product = 1
+        for side in sides {
+            let (next, overflow) = product.multipliedReportingOverflow(by: side)
+            guard !overflow, next <= largestTensor else { return nil }
+            product = next
+        }
+        return product
+    }
+}

@@ -1,0 +1,131 @@
+/// What a step of the machine changed; a store applies all changes of a step in one transaction.
+package enum Change: Sendable {
+    case settings(FederationSettings)
+    case client(Client)
+    /// The round's own columns; places, updates and refusals come as changes of their own.
+    case round(RoundMachine)
+    case places([ClientName: RoundMachine.Place], round: Int)
+    case place(ClientName, round: Int, RoundMachine.Place)
+    /// The blob becomes durable under its digest before the row does.
+    case update(Update, round: Int, spool: SpoolFile)
+    /// The round's updates need their blobs no more; with a reason, those that still counted are left out for it.
+    case releaseUpdates(round: Int, leftOutFor: String?)
+    case refusal(Refusal, round: Int)
+    case event(AuditEvent)
+}
+
+/// A file in the store's care that no record refers to yet.
+package struct SpoolFile: Sendable, Hashable {
+    package let path: String
+    package init(path: String) { self.path = path }
+}
+
+/// A federation as it is stored.
+package struct StoredFederation: Sendable {
+    package let machine: FederationMachine
+    package let createdAt: Instant
+    package let tokens: [IssuedToken]
+
+    package init(machine: FederationMachine, createdAt: Instant, tokens: [IssuedToken]) {
+        self.machine = machine
+        self.createdAt = createdAt
+        self.tokens = tokens
+    }
+}
+
+/// One row of the audit log with its number.
+package struct StoredEvent: Sendable, Hashable {
+    package let id: Int64
+    package let event: AuditEvent
+
+    package init(id: Int64, event: AuditEvent) {
+        self.id = id
+        self.event = event
+    }
+}
+
+/// Keeps federations, rounds, updates and the audit log. What returned is durable; what threw changed nothing.
+package protocol FederationStore: Sendable {
+    func federations() async throws(StoreError) -> [StoredFederation]
+    /// Throws `.exists` where the name is taken.
+    func create(_ federation: StoredFederation) async throws(StoreError)
+    /// Stores one step: `machine` is the value after it. Throws `.conflict` unless the stored revision is `revision`.
+    func commit(_ changes: [Change], to machine: FederationMachine, from revision: Int64) async throws(StoreError)
+    /// Drops a federation whose creation could not be completed.
+    func discard(_ federation: FederationID) async throws(StoreError)
+    func round(_ number: Int, of federation: FederationID) async throws(StoreError) -> RoundMachine?
+    /// Rounds below `before`, newest first.
+    func rounds(before: Int, limit: Int, of federation: FederationID) async throws(StoreError) -> [RoundMachine]
+    /// Events after `id`, oldest first.
+    func events(after id: Int64, limit: Int, of federation: FederationID) async throws(StoreError) -> [StoredEvent]
+
+    /// A fresh path for a body to be streamed to.
+    func makeSpoolFile() -> SpoolFile
+    /// Forgets a spool file that no record came to refer to.
+    func discard(_ spool: SpoolFile) async
+    /// The file with a blob's bytes, immutable while a record refers to it.
+    func blobPath(of digest: ContentDigest) -> String
+    /// Deletes the blobs that no record refers to.
+    func sweepBlobs() async throws(StoreError)
+    /// Whether the store can be written now.
+    func probe() async throws(StoreError)
+}
+
+/// Keeps global adapters, factor by factor. Its calls block: make them on a queue of your own.
+package protocol AdapterStore: Sendable {
+    /// Forgets what there is of a round's adapter, so that it can be written again from the start.
+    func removeAdapter(of federation: FederationID, round: Int) throws(StoreError)
+    /// Appends rows in one durable transaction.
+    func append(_ parts: [AdapterPart], of federation: FederationID, round: Int) throws(StoreError)
+    /// The first `rows` rows of a tensor, or as many as there are.
+    func rows(_ rows: Int, of tensor: AdapterTensor, federation: FederationID, round: Int) throws(StoreError) -> [Float]
+}
+
+/// A piece of a global adapter that is stored by itself.
+package struct AdapterTensor: Sendable, Hashable {
+    package enum Kind: String, Sendable {
+        /// (rank × inputs)
+        case a = "A"
+        /// Transposed: (rank × outputs)
+        case b = "B"
+        /// The bias of B: one row.
+        case bias
+        /// A tensor beside the factors, flattened to one row.
+        case dense
+    }
+
+    /// The module, or the dense tensor's name.
+    package let name: String
+    package let kind: Kind
+
+    package init(name: String, kind: Kind) {
+        self.name = name
+        self.kind = kind
+    }
+}
+
+/// Consecutive rows of one tensor.
+package struct AdapterPart: Sendable {
+    package let tensor: AdapterTensor
+    package let firstRow: Int
+    package let rowCount: Int
+    /// (rowCount × width), row-major.
+    package let values: [Float]
+
+    package init(tensor: AdapterTensor, firstRow: Int, rowCount: Int, values: [Float]) {
+        self.tensor = tensor
+        self.firstRow = firstRow
+        self.rowCount = rowCount
+        self.values = values
+    }
+}
+
+package enum StoreError: Error, Sendable, Hashable {
+    /// No space is left; nothing was changed, and it may be tried again.
+    case full
+    /// The stored revision is another one: somebody else writes to this federation.
+    case conflict
+    case exists
+    /// Anything else; the text is for the log, not for clients.
+    case failed(String)
+}

@@ -1,0 +1,40 @@
+/// Why a round does not take a client's update.
+package enum RoundError: Error, Sendable, Hashable {
+    /// The round collects no more; `current` is the one that clients should turn to.
+    case closed(round: Int, current: Int)
+    /// There is no such round yet.
+    case unknown(round: Int, current: Int)
+    /// The client is not in the round's selection.
+    case notSelected(round: Int)
+    /// The round holds another update of this client.
+    case updateExists(round: Int)
+}
+
+/// Why a client cannot be registered.
+package enum RegistrationError: Error, Sendable, Hashable {
+    /// The name is taken by a client with another token.
+    case nameTaken(ClientName)
+    case revoked(ClientName)
+    /// The federation has as many clients as its limits allow.
+    case full(limit: Int)
+    case badRank(found: Int)
+    /// The federation has run all its rounds.
+    case finished
+}
+
+/// Why a federation's state cannot change as asked.
+package enum LifecycleError: Error, Sendable, Hashable {
+    case unknownClient(ClientName)
+    case cannotChange(from: FederationState, to: FederationState)
+    case settings(SettingsError)
+}
+
+package enum FederationState: String, Sendable, Codable, CaseIterable {
+    /// Too few clients to open a round. Exits: `running`, `paused`, `finished`.
+    case waiting
+    /// Exits: `paused`, `finished`.
+    case running
+    /// No new round opens; the current one goes on. Exits: `running`, `finished`.
+    case paused
+    case finished
+}

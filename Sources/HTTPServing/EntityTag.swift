@@ -1,0 +1,61 @@
+/// Names the bytes of a representation, as `ETag` carries it.
+package struct EntityTag: Sendable, Hashable, CustomStringConvertible {
+    /// What stands between the quotes.
+    package let opaque: String
+    package let isWeak: Bool
+
+    /// - Returns: nil where the text holds what an entity tag cannot: quotes, spaces, control characters.
+    package init?(_ opaque: String, isWeak: Bool = false) {
+        guard opaque.utf8.allSatisfy(Self.isTagCharacter) else { return nil }
+        self.opaque = opaque
+        self.isWeak = isWeak
+    }
+
+    /// The strong tag of a digest, in hexadecimal.
+    package init(digest: some Sequence<UInt8>) {
+        let digits = Array("0123456789abcdef".utf8)
+        opaque = String(decoding: digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        isWeak = false
+    }
+
+    package var description: String { isWeak ? "W/\"\(opaque)\"" : "\"\(opaque)\"" }
+
+    /// Whether `If-None-Match` names this tag by weak comparison; what is not a tag in the list names none.
+    package func isNamed(inNoneMatch value: String) -> Bool {
+        var rest = Substring(value).utf8
+        while let first = rest.first {
+            if first == UInt8(ascii: ",") || ByteGrammar.isBlank(first) {
+                rest = rest.dropFirst()
+            } else if first == UInt8(ascii: "*") {
+                return true
+            } else {
+                guard let tag = Self.read(&rest) else { return false }
+                if tag.opaque == opaque { return true }
+            }
+        }
+        return false
+    }
+
+    /// Whether `If-Range` asks for a part of just this; a date never does, as nothing here carries one.
+    package func isNamed(inRange value: String) -> Bool {
+        var rest = Substring(value).utf8
+        guard let tag = Self.read(&rest), rest.isEmpty else { return false }
+        return !tag.isWeak && !isWeak && tag.opaque == opaque
+    }
+
+    /// Takes one tag off the front.
+    private static func read(_ text: inout Substring.UTF8View) -> EntityTag? {
+        let isWeak = text.starts(with: "W/".utf8)
+        var rest = isWeak ? text.dropFirst(2) : text
+        guard rest.popFirst() == UInt8(ascii: "\"") else { return nil }
+        let opaque = rest.prefix(while: isTagCharacter)
+        rest = rest.dropFirst(opaque.count)
+        guard rest.popFirst() == UInt8(ascii: "\"") else { return nil }
+        text = rest
+        return EntityTag(String(Substring(opaque)), isWeak: isWeak)
+    }
+
+    private static func isTagCharacter(_ byte: UInt8) -> Bool {
+        byte == 0x21 || (byte >= 0x23 && byte != 0x7F)
+    }
+}

@@ -1,0 +1,118 @@
+import CLinux
+import Dispatch
+import Foundation
+package import Logging
+import Synchronization
+
+/// An HTTP/1.1 server: a listener that deals connections to one shard a core.
+package final class HTTPServer: Sendable {
+    package struct Configuration: Sendable {
+        /// An address or a name. Default 127.0.0.1.
+        package var host = "127.0.0.1"
+        /// 0 lets the system pick one. Default 8080.
+        package var port = 8080
+        /// How many queues share the connections. Default: one a core.
+        package var shards = ProcessInfo.processInfo.activeProcessorCount
+        package var limits = Limits()
+        /// How often deadlines are looked at, and so how late they may be noticed. Default 1 s.
+        package var sweepInterval: Duration = .seconds(1)
+
+        package init() {}
+    }
+
+    private enum State {
+        /// Exit: `running`.
+        case idle
+        /// Exit: `stopped`.
+        case running(Listener, [Shard])
+        case stopped
+    }
+
+    private static let diskLanes = 16
+    /// Descriptors that are kept from connections: for files, epoll sets and the rest of the process.
+    private static let reservedDescriptors = 512
+    private let configuration: Configuration
+    private let router: Router
+    private let renderFailure: @Sendable (RequestFailure) -> Response
+    private let logger: Logger
+    private let state = Mutex(State.idle)
+
+    /// - Parameter renderFailure: turns what the server refuses by itself into an answer. It runs on the shards.
+    package init(
+        configuration: Configuration, router: Router,
+        renderFailure: @escaping @Sendable (RequestFailure) -> Response, logger: Logger
+    ) {
+        self.configuration = configuration
+        self.router = router
+        self.renderFailure = renderFailure
+        self.logger = logger
+    }
+
+    /// Begins to serve.
+    ///
+    /// It raises the process's soft limit of open files to the hard one and has it ignore SIGPIPE, which `sendfile`
+    /// raises when a peer is gone.
+    /// - Returns: the address that it listens on.
+    package func start() throws(HTTPServerError) -> SocketAddress {
+        let result = state.withLock { state -> Result<SocketAddress, HTTPServerError> in
+            guard case .idle = state else { return .failure(.alreadyStarted) }
+            do throws(HTTPServerError) {
+                let (listener, shards) = try open()
+                state = .running(listener, shards)
+                return .success(listener.address)
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    /// Stops gracefully: accepts no more, closes idle connections, cancels parked handlers, lets requests under way
+    /// finish, and closes by force what is left after `time`.
+    package func shutdown(within time: Duration) async {
+        let running = state.withLock { state -> (Listener, [Shard])? in
+            guard case .running(let listener, let shards) = state else { return nil }
+            state = .stopped
+            return (listener, shards)
+        }
+        guard let (listener, shards) = running else { return }
+        await listener.stop()
+        for shard in shards { await shard.beginDraining() }
+        let end = DispatchTime.now() + .nanoseconds(Int(clamping: time.nanoseconds))
+        for shard in shards {
+            shard.executor.queue.asyncAfter(deadline: end) { shard.assumeIsolated { $0.endDraining() } }
+        }
+        for shard in shards { await shard.drained() }
+        for shard in shards { await shard.stop() }
+    }
+
+    private func open() throws(HTTPServerError) -> (Listener, [Shard]) {
+        signal(SIGPIPE, SIG_IGN)
+        let descriptors = Self.raiseDescriptorLimit()
+        let census = ConnectionCensus(
+            limits: configuration.limits, connections: max(descriptors - Self.reservedDescriptors, descriptors / 2))
+        let settings = Shard.Settings(
+            router: router, limits: configuration.limits, sweepInterval: configuration.sweepInterval,
+            renderFailure: renderFailure, logger: logger, census: census, disk: DiskLanes(count: Self.diskLanes))
+        var shards: [Shard] = []
+        for index in 0..<max(1, configuration.shards) { shards.append(try Shard(index: index, settings: settings)) }
+        let (descriptor, address) = try ListeningSocket.open(host: configuration.host, port: configuration.port)
+        let listener = Listener(
+            descriptor: descriptor, address: address, shards: shards, census: census, logger: logger)
+        for shard in shards { shard.executor.queue.async { shard.assumeIsolated { $0.start() } } }
+        listener.executor.queue.async { listener.assumeIsolated { $0.start() } }
+        return (listener, shards)
+    }
+
+    /// - Returns: how many files this process may hold open.
+    private static func raiseDescriptorLimit() -> Int {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
+        if limit.rlim_cur < limit.rlim_max {
+            var raised = limit
+            raised.rlim_cur = limit.rlim_max
+            if setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &raised) == 0 { limit = raised }
+        }
+        return Int(clamping: limit.rlim_cur)
+    }
+}

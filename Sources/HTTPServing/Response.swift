@@ -1,0 +1,34 @@
+package import HTTPTypes
+
+/// An answer: the server adds `Content-Length`, `Date` and `Connection`, and leaves the body out for `HEAD`.
+package struct Response: Sendable {
+    package enum Body: Sendable {
+        case empty
+        case bytes([UInt8])
+        /// - Parameter range: which of the file's bytes; it must lie within the file.
+        case file(OpenFile, Range<Int>)
+
+        var count: Int {
+            switch self {
+            case .empty: 0
+            case .bytes(let bytes): bytes.count
+            case .file(_, let range): range.count
+            }
+        }
+    }
+
+    package var status: HTTPResponse.Status
+    /// `Connection: close` is honoured; what else frames the message is dropped in favour of what is true.
+    package var headerFields: HTTPFields
+    package var body: Body
+
+    package init(status: HTTPResponse.Status, headerFields: HTTPFields = [:], body: Body = .empty) {
+        self.status = status
+        self.headerFields = headerFields
+        self.body = body
+    }
+
+    package init(status: HTTPResponse.Status, contentType: String, bytes: [UInt8]) {
+        self.init(status: status, headerFields: [.contentType: contentType], body: .bytes(bytes))
+    }
+}

@@ -1,0 +1,90 @@
+package import HTTPTypes
+
+/// Answers one request; it runs on the shard that holds the connection, so it must not block.
+package typealias Handler = @Sendable (Request) async throws -> Response
+
+/// Finds the handler for a method and a path, among patterns such as `/v1/federations/{federation}/plan`.
+///
+/// A literal segment is preferred to a parameter. `HEAD` is answered by the handler for `GET`.
+package struct Router: Sendable {
+    package struct Match: Sendable {
+        package let handler: Handler
+        package let parameters: Parameters
+        /// The pattern as it was registered, for logs and metrics.
+        package let pattern: String
+    }
+
+    private struct Route: Sendable {
+        let handler: Handler
+        let names: [String]
+        let pattern: String
+    }
+
+    private struct Node: Sendable {
+        var literals: [String: Int] = [:]
+        var parameter: Int?
+        var routes: [(method: HTTPRequest.Method, route: Route)] = []
+    }
+
+    private var nodes = [Node()]
+
+    package init() {}
+
+    /// Registers a handler; one registered before under the same method and pattern is replaced.
+    package mutating func on(_ method: HTTPRequest.Method, _ pattern: String, _ handler: @escaping Handler) {
+        var names: [String] = []
+        var node = 0
+        for segment in pattern.split(separator: "/", omittingEmptySubsequences: false).dropFirst() {
+            if segment.hasPrefix("{"), segment.hasSuffix("}") {
+                names.append(String(segment.dropFirst().dropLast()))
+                node = child(nodes[node].parameter) { $0.nodes[node].parameter = $1 }
+            } else {
+                let literal = String(segment)
+                node = child(nodes[node].literals[literal]) { $0.nodes[node].literals[literal] = $1 }
+            }
+        }
+        nodes[node].routes.removeAll { $0.method == method }
+        nodes[node].routes.append((method, Route(handler: handler, names: names, pattern: pattern)))
+    }
+
+    /// - Throws: `notFound` or `methodNotAllowed`.
+    package func match(_ method: HTTPRequest.Method, _ target: RequestTarget) throws(RequestFailure) -> Match {
+        var values: [String] = []
+        guard !target.segments.isEmpty, let node = find(target.segments[...], from: 0, &values) else {
+            throw .notFound
+        }
+        let routes = nodes[node].routes
+        guard
+            let route = routes.first(where: { $0.method == method })?.route
+                ?? (method == .head ? routes.first { $0.method == .get }?.route : nil)
+        else { throw .methodNotAllowed(allow: allowed(at: node)) }
+        return Match(
+            handler: route.handler, parameters: Parameters(names: route.names, values: values), pattern: route.pattern)
+    }
+
+    private func find(_ segments: ArraySlice<String>, from node: Int, _ values: inout [String]) -> Int? {
+        guard let segment = segments.first else { return nodes[node].routes.isEmpty ? nil : node }
+        if let literal = nodes[node].literals[segment], let found = find(segments.dropFirst(), from: literal, &values) {
+            return found
+        }
+        guard let parameter = nodes[node].parameter, !segment.isEmpty else { return nil }
+        values.append(segment)
+        if let found = find(segments.dropFirst(), from: parameter, &values) { return found }
+        values.removeLast()
+        return nil
+    }
+
+    private func allowed(at node: Int) -> [HTTPRequest.Method] {
+        var methods = nodes[node].routes.map(\.method)
+        if methods.contains(.get), !methods.contains(.head) { methods.append(.head) }
+        if !methods.contains(.options) { methods.append(.options) }
+        return methods.sorted { $0.rawValue < $1.rawValue }
+    }
+
+    private mutating func child(_ existing: Int?, _ link: (inout Router, Int) -> Void) -> Int {
+        if let existing { return existing }
+        nodes.append(Node())
+        link(&self, nodes.count - 1)
+        return nodes.count - 1
+    }
+}

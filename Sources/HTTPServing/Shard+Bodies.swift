@@ -1,0 +1,254 @@
+import Foundation
+
+/// Brings request bodies from the socket to whoever asks for them, no faster than asked.
+extension Shard {
+    private static let pieceSize = 64 << 10
+    private static let blocksOfPour = 4
+
+    private enum Pull {
+        case piece([UInt8])
+        case end
+        case dry
+        case failed(RequestBodyError)
+    }
+
+    func nextPiece(of id: Exchange.ID) async throws(RequestBodyError) -> [UInt8]? {
+        let connection = try reading(id)
+        switch pull(connection) {
+        case .piece(let bytes): return bytes
+        case .end: return nil
+        case .failed(let error):
+            fail(connection, error)
+            throw error
+        case .dry:
+            let result = await withCheckedContinuation { continuation in
+                connection.current?.reader = .piece(continuation)
+                beginWaiting(connection)
+            }
+            return try result.get()
+        }
+    }
+
+    /// Moves the rest of the body into a file.
+    func pour(_ id: Exchange.ID, into file: BodyFile, upTo limit: Int) async throws(RequestBodyError) {
+        let connection = try reading(id)
+        let result = await withCheckedContinuation { continuation in
+            connection.current?.reader = .pour(Pour(file: file, limit: limit, continuation: continuation))
+            pump(connection)
+        }
+        try result.get()
+    }
+
+    private func reading(_ id: Exchange.ID) throws(RequestBodyError) -> Connection {
+        guard let connection = live(id), let current = connection.current else { throw .peerGone }
+        if let error = current.bodyError { throw error }
+        guard current.reader == nil else { throw .alreadyRead }
+        if current.awaitsContinue {
+            connection.current?.awaitsContinue = false
+            if connection.backlogCount == 0, !current.body.isComplete { sendContinue(connection) }
+        }
+        return connection
+    }
+
+    private func sendContinue(_ connection: Connection) {
+        scratch.removeAll(keepingCapacity: true)
+        ResponseHead.continueLine.withUTF8Buffer { scratch.append(contentsOf: $0) }
+        // Nothing else is in the socket's way: a partial write means that the peer reads nothing at all.
+        guard case .moved(let count) = Socket.send(connection.descriptor, scratch, []), count == scratch.count else {
+            return hangUp(connection)
+        }
+    }
+
+    /// Serves the body's reader, if there is one, from what has come.
+    func pump(_ connection: Connection) {
+        guard let reader = connection.current?.reader else { return }
+        switch reader {
+        case .piece(let continuation):
+            let result: Result<[UInt8]?, RequestBodyError>
+            switch pull(connection) {
+            case .dry: return beginWaiting(connection)
+            case .piece(let bytes): result = .success(bytes)
+            case .end: result = .success(nil)
+            case .failed(let error): return fail(connection, error)
+            }
+            connection.current?.reader = nil
+            continuation.resume(returning: result)
+        case .pour(let pour):
+            pump(connection, pour)
+        }
+    }
+
+    private func pull(_ connection: Connection) -> Pull {
+        while var body = connection.current?.body {
+            if body.isComplete { return .end }
+            do throws(Malformed) {
+                let piece: [UInt8]
+                if connection.backlogCount > 0 {
+                    let start = connection.backlogStart
+                    let payload = try decodeBacklog(connection, &body)
+                    piece = Array(connection.backlog[start..<start + payload])
+                    if connection.backlogCount == 0 { connection.dropBacklog() }
+                } else {
+                    guard let count = receive(connection, upTo: body.readSize(upTo: Self.pieceSize)) else {
+                        return connection.phase == .closed ? .failed(.peerGone) : .dry
+                    }
+                    guard count > 0 else { return .failed(.peerGone) }
+                    var bytes = readBuffer.mutableSpan
+                    let progress = try body.decode(&bytes, in: 0..<count)
+                    piece = Array(readBuffer[..<progress.payload])
+                    if progress.consumed < count {
+                        connection.backlog = Array(readBuffer[progress.consumed..<count])
+                        connection.backlogStart = 0
+                    }
+                }
+                connection.current?.body = body
+                if let error = count(connection, piece.count, limit: settings.limits.bodyBytes) {
+                    return .failed(error)
+                }
+                if !piece.isEmpty { return .piece(piece) }
+            } catch {
+                return .failed(.malformed(error))
+            }
+        }
+        return .failed(.peerGone)
+    }
+
+    /// - Returns: how much payload now stands at where the backlog began.
+    func decodeBacklog(_ connection: Connection, _ body: inout BodyDecoder) throws(Malformed) -> Int {
+        var backlog = connection.backlog
+        // Given back below: the decoder then works in place instead of in a copy.
+        connection.backlog = []
+        defer { connection.backlog = backlog }
+        let range = connection.backlogStart..<backlog.count
+        var bytes = backlog.mutableSpan
+        let progress = try body.decode(&bytes, in: range)
+        connection.backlogStart += progress.consumed
+        return progress.payload
+    }
+
+    private func count(_ connection: Connection, _ payload: Int, limit: Int) -> RequestBodyError? {
+        endWaiting(connection)
+        connection.current?.rateBytes += payload
+        connection.current?.bodyBytes += payload
+        guard let total = connection.current?.bodyBytes, total > limit else { return nil }
+        return .tooLong(limit: limit)
+    }
+
+    /// Fills blocks as long as bytes come and few are under way.
+    private func pump(_ connection: Connection, _ started: Pour) {
+        var pour = started
+        while var body = connection.current?.body {
+            if body.isComplete {
+                guard pour.blocksUnderWay == 0 else { return }
+                connection.current?.reader = nil
+                pour.continuation.resume(returning: .success(()))
+                return
+            }
+            guard pour.blocksUnderWay < Self.blocksOfPour else { return }
+            guard connection.backlogCount > 0 || connection.isReadable else { return beginWaiting(connection) }
+            guard let block = blocks.take() else {
+                starved.append(connection.key)
+                return
+            }
+            let filled = fill(block, connection, &body)
+            let payload: Int
+            switch filled {
+            case .success(let count) where count > 0: payload = count
+            case .success:
+                blocks.put(block)
+                continue
+            case .failure(let error):
+                blocks.put(block)
+                return fail(connection, error)
+            }
+            let limit = min(pour.limit, settings.limits.bodyBytes)
+            if let error = count(connection, payload, limit: limit) {
+                blocks.put(block)
+                return fail(connection, error)
+            }
+            pour.blocksUnderWay += 1
+            connection.current?.reader = .pour(pour)
+            write(block, payload, pour.file, Exchange.ID(connection: connection.key, serial: connection.serial))
+            if payload == block.bytes.count { return makeReady(connection) }
+        }
+    }
+
+    /// - Returns: the payload that stands in the block now; 0 where only framing or nothing came.
+    private func fill(
+        _ block: MappedBuffer, _ connection: Connection, _ body: inout BodyDecoder
+    ) -> Result<Int, RequestBodyError> {
+        do throws(Malformed) {
+            let payload: Int
+            if connection.backlogCount > 0 {
+                let start = connection.backlogStart
+                payload = try decodeBacklog(connection, &body)
+                connection.backlog.withUnsafeBytes {
+                    block.bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[start..<start + payload]))
+                }
+                if connection.backlogCount == 0 { connection.dropBacklog() }
+            } else {
+                let size = body.readSize(upTo: block.bytes.count)
+                let target = UnsafeMutableRawBufferPointer(rebasing: block.bytes[..<size])
+                let outcome = Socket.receive(connection.descriptor, into: target)
+                guard let count = account(outcome, of: size, connection) else {
+                    return connection.phase == .closed ? .failure(.peerGone) : .success(0)
+                }
+                guard count > 0 else { return .failure(.peerGone) }
+                var bytes = block.bytes.bindMemory(to: UInt8.self).mutableSpan
+                let progress = try body.decode(&bytes, in: 0..<count)
+                payload = progress.payload
+                if progress.consumed < count {
+                    connection.backlog = Array(block.bytes[progress.consumed..<count])
+                    connection.backlogStart = 0
+                }
+            }
+            connection.current?.body = body
+            return .success(payload)
+        } catch {
+            return .failure(.malformed(error))
+        }
+    }
+
+    private nonisolated func write(_ block: MappedBuffer, _ count: Int, _ file: BodyFile, _ id: Exchange.ID) {
+        file.executor.queue.async {
+            let error = file.assumeIsolated { $0.append(block, count) }
+            self.executor.queue.async { self.assumeIsolated { $0.written(block, id, error) } }
+        }
+    }
+
+    /// A block comes back from the disk.
+    private func written(_ block: MappedBuffer, _ id: Exchange.ID, _ error: RequestBodyError?) {
+        tick()
+        blocks.put(block)
+        if let connection = live(id), case .pour(var pour) = connection.current?.reader {
+            pour.blocksUnderWay -= 1
+            connection.current?.reader = .pour(pour)
+            if let error {
+                fail(connection, error)
+            } else {
+                advance(connection)
+            }
+        }
+        while !starved.isEmpty, blocks.hasRoom {
+            if let connection = connections[starved.removeFirst()] { advance(connection) }
+        }
+    }
+
+    /// Ends the body for good; the answer to its request closes the connection.
+    func fail(_ connection: Connection, _ error: RequestBodyError) {
+        connection.current?.bodyError = error
+        let reader = connection.current?.reader
+        connection.current?.reader = nil
+        reader?.fail(error)
+    }
+
+    private func beginWaiting(_ connection: Connection) {
+        if connection.current?.waitsSince == nil { connection.current?.waitsSince = now }
+    }
+
+    private func endWaiting(_ connection: Connection) {
+        guard let since = connection.current?.waitsSince else { return }
+        connection.current?.rateWaited &+= now &- since
+        connection.current?.waitsSince = nil
+    }
+}

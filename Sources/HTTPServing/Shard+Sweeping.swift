@@ -1,0 +1,74 @@
+/// Ends, once in a sweep, what has taken too long, and the shard itself when the server stops.
+extension Shard {
+    func sweep() {
+        tick()
+        for connection in connections.all {
+            if connection.phase == .handling {
+                checkRate(connection)
+            } else if now >= connection.deadline {
+                expire(connection)
+            }
+        }
+        blocks.trim()
+    }
+
+    private func expire(_ connection: Connection) {
+        // Nothing was asked of a silent connection, so there is nothing to answer.
+        guard connection.phase == .head, !connection.parser.isIdle else { return hangUp(connection) }
+        refuse(connection, .timeout)
+        advance(connection)
+    }
+
+    private func checkRate(_ connection: Connection) {
+        guard let current = connection.current, let since = current.waitsSince else { return }
+        let waited = current.rateWaited &+ (now &- since)
+        guard waited >= timings.bodyRateWindow else { return }
+        if current.rateBytes < timings.leastBytesInWindow {
+            fail(connection, .tooSlow)
+        } else {
+            connection.current?.rateWaited = 0
+            connection.current?.rateBytes = 0
+            connection.current?.waitsSince = now
+        }
+    }
+
+    /// Takes no further request: idle connections close, parked handlers are cancelled, the others finish.
+    func beginDraining() {
+        // A request that has arrived before the stop is served.
+        takeEvents()
+        isDraining = true
+        for connection in connections.all {
+            if connection.phase == .head, connection.parser.isIdle, connection.backlogCount == 0 {
+                hangUp(connection)
+            } else if connection.current?.isParked == true {
+                connection.current?.task?.cancel()
+            }
+        }
+    }
+
+    /// Returns when the last connection is closed and the last handler has returned, or after `endDraining`.
+    func drained() async {
+        guard connections.count > 0 || handlersUnderWay > 0 else { return }
+        await withCheckedContinuation { drainWaiters.append($0) }
+    }
+
+    func resumeIfDrained() {
+        guard isDraining, connections.count == 0, handlersUnderWay == 0 else { return }
+        resumeDrainWaiters()
+    }
+
+    /// Closes whatever is left and cancels its handlers.
+    func endDraining() {
+        for connection in connections.all {
+            connection.current?.task?.cancel()
+            hangUp(connection)
+        }
+        resumeDrainWaiters()
+    }
+
+    private func resumeDrainWaiters() {
+        let waiters = drainWaiters
+        drainWaiters = []
+        for waiter in waiters { waiter.resume() }
+    }
+}

@@ -1,0 +1,79 @@
+import CLinux
+import Foundation
+
+/// Where a socket is bound or who is at its other end: an IPv4 or IPv6 address and a port.
+package struct SocketAddress: Sendable, Hashable {
+    package enum Host: Sendable, Hashable {
+        /// In network byte order.
+        case v4(UInt32)
+        /// The sixteen bytes as two words in network byte order.
+        case v6(UInt64, UInt64)
+    }
+
+    package let host: Host
+    package let port: UInt16
+
+    package var isLoopback: Bool {
+        switch host {
+        case .v4(let address): UInt32(bigEndian: address) >> 24 == 127
+        case .v6(let high, let low): high == 0 && UInt64(bigEndian: low) == 1
+        }
+    }
+
+    /// What counts as one peer: an IPv4 address, or the /64 that one IPv6 subscriber owns whole.
+    var subscriber: Host {
+        switch host {
+        case .v4: host
+        case .v6(let high, _): .v6(high, 0)
+        }
+    }
+
+    /// - Returns: nil for a family other than IPv4 and IPv6.
+    init?(_ storage: sockaddr_storage) {
+        switch Int32(storage.ss_family) {
+        case AF_INET:
+            let address = withUnsafeBytes(of: storage) { $0.loadUnaligned(as: sockaddr_in.self) }
+            self.init(host: .v4(address.sin_addr.s_addr), port: UInt16(bigEndian: address.sin_port))
+        case AF_INET6:
+            let address = withUnsafeBytes(of: storage) { $0.loadUnaligned(as: sockaddr_in6.self) }
+            let (high, low) = withUnsafeBytes(of: address.sin6_addr) {
+                ($0.loadUnaligned(as: UInt64.self), $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            }
+            let port = UInt16(bigEndian: address.sin6_port)
+            if high == 0, UInt64(bigEndian: low) >> 32 == 0xFFFF {
+                self.init(host: .v4(UInt32(truncatingIfNeeded: UInt64(bigEndian: low)).bigEndian), port: port)
+            } else {
+                self.init(host: .v6(high, low), port: port)
+            }
+        default:
+            return nil
+        }
+    }
+
+    package init(host: Host, port: UInt16) {
+        self.host = host
+        self.port = port
+    }
+}
+
+extension SocketAddress: CustomStringConvertible {
+    /// As a URL carries it: `127.0.0.1:8080`, `[::1]:8080`.
+    package var description: String {
+        switch host {
+        case .v4(var address):
+            return "\(Self.text(AF_INET, &address)):\(port)"
+        case .v6(let high, let low):
+            var words = (high, low)
+            return "[\(Self.text(AF_INET6, &words))]:\(port)"
+        }
+    }
+
+    private static func text(_ family: Int32, _ address: UnsafeRawPointer) -> String {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(INET6_ADDRSTRLEN)) { buffer in
+            guard let start = buffer.baseAddress,
+                inet_ntop(family, address, start, socklen_t(buffer.count)) != nil
+            else { return "?" }
+            return String(cString: start)
+        }
+    }
+}

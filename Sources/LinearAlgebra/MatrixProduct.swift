@@ -1,0 +1,40 @@
+import COpenBLAS
+
+/// How a factor of a product enters it.
+package enum MatrixForm: Sendable {
+    case asGiven
+    case transposed
+}
+
+/// General matrix products on float matrices, on OpenBLAS.
+package enum MatrixProduct {
+    /// target ← scale · left · right + keep · target, where `left` and `right` enter in their forms.
+    ///
+    /// Shapes: op(left) is (m × k), op(right) (k × n), target (m × n). O(m·n·k); allocates nothing of its own.
+    /// `keep` 0 overwrites the target without reading it.
+    /// - Precondition: the shapes agree, and the target shares no memory with the factors.
+    package static func accumulate(
+        into target: MutableMatrixView, keep: Float = 0, scale: Float = 1,
+        _ left: MatrixView, _ leftForm: MatrixForm = .asGiven,
+        _ right: MatrixView, _ rightForm: MatrixForm = .asGiven
+    ) {
+        let (m, k) = leftForm == .asGiven ? (left.rows, left.columns) : (left.columns, left.rows)
+        let (inner, n) = rightForm == .asGiven ? (right.rows, right.columns) : (right.columns, right.rows)
+        precondition(
+            k == inner && target.rows == m && target.columns == n,
+            "\(target.rows)×\(target.columns) cannot hold the product of \(m)×\(k) and \(inner)×\(n)")
+        OpenBLAS.singleThreaded
+        cblas_sgemm(
+            CblasRowMajor, leftForm.cblas, rightForm.cblas, Int32(m), Int32(n), Int32(k), scale,
+            left.base, Int32(left.stride), right.base, Int32(right.stride), keep, target.base, Int32(target.stride))
+    }
+}
+
+extension MatrixForm {
+    fileprivate var cblas: CBLAS_TRANSPOSE {
+        switch self {
+        case .asGiven: CblasNoTrans
+        case .transposed: CblasTrans
+        }
+    }
+}

@@ -1,0 +1,108 @@
+import Federation
+import Foundation
+import Glibc
+import Synchronization
+
+/// The folder that a server owns: the database, the blobs, the spool and the lock that keeps other servers out.
+final class DataDirectory: Sendable {
+    let path: String
+    private let lock: Mutex<FileDescriptor?>
+    private let blobs: FileDescriptor
+    private let nextSpoolFile = Atomic<UInt64>(1)
+
+    var databasePath: String { path + "/rankwise.sqlite" }
+    private var blobsPath: String { path + "/blobs" }
+    private var spoolPath: String { path + "/spool" }
+
+    init(path: String) throws(StoreOpeningError) {
+        self.path = path
+        do {
+            for folder in [path, path + "/blobs", path + "/spool"] {
+                try FileManager.default.createDirectory(
+                    atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            }
+            lock = try Mutex(Self.takeLock(in: path))
+            blobs = try FileDescriptor(opening: path + "/blobs", O_RDONLY | O_DIRECTORY)
+        } catch let error as StoreOpeningError {
+            throw error
+        } catch let error as FileError {
+            throw .directory(path: path, reason: error.description)
+        } catch {
+            throw .directory(path: path, reason: error.localizedDescription)
+        }
+    }
+
+    /// Lets other processes have the directory.
+    func unlock() { lock.withLock { $0 = nil } }
+
+    /// The lock belongs to the open file, so that it ends with the process however that ends.
+    private static func takeLock(in path: String) throws -> FileDescriptor {
+        let file = try FileDescriptor(opening: path + "/lock", O_RDWR | O_CREAT)
+        guard flock(file.number, LOCK_EX | LOCK_NB) == 0 else {
+            guard errno == EWOULDBLOCK else { throw FileError(doing: "lock", path: path + "/lock") }
+            let holder = try? String(contentsOfFile: path + "/lock", encoding: .utf8)
+            throw StoreOpeningError.locked(
+                path: path, by: holder?.trimmingCharacters(in: .whitespacesAndNewlines) ?? "unknown")
+        }
+        // Only for the message above; the lock holds without it.
+        let note = "\(getpid())\n"
+        if ftruncate(file.number, 0) == 0 { _ = Glibc.write(file.number, note, note.utf8.count) }
+        return file
+    }
+}
+
+extension DataDirectory {
+    func blobPath(of digest: ContentDigest) -> String { blobsPath + "/" + digest.hex }
+
+    /// A path in the spool that was not given out since the start, when the spool was emptied.
+    func makeSpoolPath() -> String {
+        spoolPath + "/\(nextSpoolFile.wrappingAdd(1, ordering: .relaxed).oldValue)"
+    }
+
+    /// Gives a durable file its blob's name, replacing a file of the same bytes.
+    func keep(_ spool: SpoolFile, as digest: ContentDigest) throws(FileError) {
+        let blob = blobPath(of: digest)
+        guard rename(spool.path, blob) == 0 else { throw FileError(doing: "rename to \(blob)", path: spool.path) }
+    }
+
+    /// Makes the names of the blobs durable.
+    func syncBlobs() throws(FileError) {
+        guard fsync(blobs.number) == 0 else { throw FileError(doing: "sync", path: blobsPath) }
+    }
+
+    /// Makes the names of the database and the folders durable.
+    func sync() throws(FileError) {
+        let folder = try FileDescriptor(opening: path, O_RDONLY | O_DIRECTORY)
+        guard fsync(folder.number) == 0 else { throw FileError(doing: "sync", path: path) }
+    }
+
+    /// Deletes a file; one that is gone already is no error.
+    func delete(_ path: String) throws(FileError) {
+        guard unlink(path) == 0 || errno == ENOENT else { throw FileError(doing: "delete", path: path) }
+    }
+
+    /// Deletes all that a former run left in the spool, and tells how many files that was.
+    func deleteSpoolFiles() throws -> Int {
+        let names = try FileManager.default.contentsOfDirectory(atPath: spoolPath)
+        for name in names { try delete(spoolPath + "/" + name) }
+        return names.count
+    }
+
+    /// The digests of all blob files; files with other names are not the store's and stay.
+    func blobDigests() throws -> [ContentDigest] {
+        try FileManager.default.contentsOfDirectory(atPath: blobsPath).compactMap { name in
+            ContentDigest(hex: name).flatMap { $0.hex == name ? $0 : nil }
+        }
+    }
+
+    /// Bytes that this process may still write here, 0 where that cannot be told.
+    var freeBytes: UInt64 {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { return 0 }
+        let (bytes, overflow) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
+        return overflow ? .max : bytes
+    }
+
+    /// Whether there is too little room to go on: less than 8 MiB.
+    var isFull: Bool { freeBytes < 8 << 20 }
+}

@@ -1,0 +1,132 @@
+import Federation
+import Foundation
+import GRDB
+
+/// Reads what belongs to one federation, within the snapshot that it was made for.
+struct FederationReader {
+    private let database: Database
+    private let row: Row
+    /// `federations.key`
+    private let key: Int64
+
+    private init(database: Database, row: Row) throws {
+        self.database = database
+        self.row = row
+        key = try row.value("key")
+    }
+
+    /// `nil` where there is no such federation.
+    init?(_ id: FederationID, in database: Database) throws {
+        let row = try Row.fetchOne(database, sql: "SELECT key FROM federations WHERE id = ?", arguments: [id.rawValue])
+        guard let row else { return nil }
+        try self.init(database: database, row: row)
+    }
+
+    /// Every federation, in the order in which they were created.
+    static func federations(in database: Database) throws -> [StoredFederation] {
+        try Row.fetchAll(database, sql: "SELECT * FROM federations ORDER BY key").map { row in
+            try FederationReader(database: database, row: row).federation()
+        }
+    }
+
+    private func federation() throws -> StoredFederation {
+        let number: Int? = try row.optional("round")
+        let machine = FederationMachine(
+            settings: try row.json("settings"), state: try row.text("state"), clients: try clients(),
+            round: try number.flatMap { try round($0) }, publishedRound: try row.value("published_round"),
+            revision: try row.value("revision"), planRevision: try row.value("plan_revision"))
+        return StoredFederation(machine: machine, createdAt: try row.instant("created_at"), tokens: try tokens())
+    }
+
+    func round(_ number: Int) throws -> RoundMachine? {
+        try rows("SELECT * FROM rounds WHERE federation = ? AND number = ?", number) { try round(from: $0) }.first
+    }
+
+    /// Rounds below `before`, newest first.
+    func rounds(before: Int, limit: Int) throws -> [RoundMachine] {
+        try rows(
+            "SELECT * FROM rounds WHERE federation = ? AND number < ? ORDER BY number DESC LIMIT ?", before,
+            max(0, limit)
+        ) { try round(from: $0) }
+    }
+
+    /// Events after `id`, oldest first.
+    func events(after id: Int64, limit: Int) throws -> [StoredEvent] {
+        try rows("SELECT * FROM events WHERE federation = ? AND id > ? ORDER BY id LIMIT ?", id, max(0, limit)) { row in
+            let client: ClientName? = try row.optionalText("client")
+            let event = AuditEvent(
+                at: try row.instant("at"), kind: try row.value("kind"), round: try row.optional("round"),
+                client: client, detail: try row.optional("detail"))
+            return StoredEvent(id: try row.value("id"), event: event)
+        }
+    }
+}
+
+extension FederationReader {
+    /// Runs a query whose first parameter is the federation.
+    private func rows<Value>(
+        _ sql: String, _ arguments: any DatabaseValueConvertible..., as value: (Row) throws -> Value
+    ) throws -> [Value] {
+        let statement = try database.cachedStatement(sql: sql)
+        let rows = try Row.fetchCursor(statement, arguments: [key] + StatementArguments(arguments))
+        var values: [Value] = []
+        while let row = try rows.next() { values.append(try value(row)) }
+        return values
+    }
+
+    private func tokens() throws -> [IssuedToken] {
+        try rows("SELECT * FROM tokens WHERE federation = ? ORDER BY id") { row in
+            IssuedToken(id: try row.value("id"), role: try row.text("role"), hash: try row.digest("hash"))
+        }
+    }
+
+    private func clients() throws -> [ClientName: Client] {
+        let clients = try rows("SELECT * FROM clients WHERE federation = ?") { row in
+            Client(
+                name: try row.text("name"), rank: try row.value("rank"), token: try row.digest("token"),
+                capabilities: try row.value("capabilities"), registeredAt: try row.instant("registered_at"),
+                lastSeenAt: try row.instant("last_seen_at"), revokedAt: try row.optionalInstant("revoked_at"))
+        }
+        return Dictionary(uniqueKeysWithValues: clients.map { ($0.name, $0) })
+    }
+
+    private func round(from row: Row) throws -> RoundMachine {
+        let number: Int = try row.value("number")
+        return RoundMachine(
+            number: number, openedAt: try row.instant("opened_at"), minimumUpdates: try row.value("minimum_updates"),
+            targetUpdates: try row.optional("target_updates"), phase: try PhaseColumns.phase(of: row),
+            deadline: try row.instant("deadline"), closedAt: try row.optionalInstant("closed_at"),
+            places: try places(of: number), updates: try updates(of: number), refusals: try refusals(of: number))
+    }
+
+    private func places(of round: Int) throws -> [ClientName: RoundMachine.Place] {
+        let places = try rows("SELECT * FROM places WHERE federation = ? AND round = ?", round) { row in
+            (
+                try row.text("client", as: ClientName.self),
+                RoundMachine.Place(state: try row.text("state"), revision: try row.value("revision"))
+            )
+        }
+        return Dictionary(uniqueKeysWithValues: places)
+    }
+
+    private func updates(of round: Int) throws -> [ClientName: Update] {
+        let updates = try rows("SELECT * FROM updates WHERE federation = ? AND round = ?", round) { row in
+            let leftOutFor: String? = try row.optional("left_out_for")
+            return Update(
+                client: try row.text("client"), digest: try row.digest("digest"), byteCount: try row.value("bytes"),
+                rank: try row.value("rank"), samples: try row.value("samples"),
+                metrics: Metrics(loss: try row.optional("loss"), accuracy: try row.optional("accuracy")),
+                receivedAt: try row.instant("received_at"),
+                status: leftOutFor.map { .leftOut(reason: $0) } ?? .accepted)
+        }
+        return Dictionary(uniqueKeysWithValues: updates.map { ($0.client, $0) })
+    }
+
+    private func refusals(of round: Int) throws -> [Refusal] {
+        try rows("SELECT * FROM refusals WHERE federation = ? AND round = ? ORDER BY id", round) { row in
+            Refusal(
+                client: try row.text("client"), at: try row.instant("at"), code: try row.value("code"),
+                detail: try row.value("detail"))
+        }
+    }
+}

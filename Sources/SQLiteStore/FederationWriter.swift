@@ -1,0 +1,180 @@
+import Federation
+import Foundation
+import GRDB
+
+/// Writes what belongs to one federation, within the transaction that it was made for.
+struct FederationWriter {
+    let database: Database
+    /// `federations.key`
+    let key: Int64
+
+    /// Inserts a federation with all its machine holds; throws `.exists` where the name is taken.
+    static func insert(_ federation: StoredFederation, into database: Database) throws {
+        let machine = federation.machine
+        let key = try Int64.fetchOne(
+            database,
+            sql: """
+                INSERT INTO federations
+                  (id, settings, state, round, published_round, revision, plan_revision, created_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING key
+                """,
+            arguments: [
+                machine.settings.id.rawValue, encode(machine.settings), machine.state.rawValue, machine.round?.number,
+                machine.publishedRound, machine.revision, machine.planRevision, federation.createdAt.milliseconds,
+            ])
+        guard let key else { throw StoreError.exists }
+        let writer = FederationWriter(database: database, key: key)
+        for token in federation.tokens { try writer.insert(token) }
+        for client in machine.clients.values { try writer.store(client) }
+        if let round = machine.round {
+            try writer.store(round)
+            try writer.store(round.places, round: round.number)
+            for update in round.updates.values { try writer.insert(update, round: round.number, holdsBlob: false) }
+            for refusal in round.refusals { try writer.store(refusal, round: round.number) }
+        }
+    }
+
+    /// Moves a federation's own row to the state of `machine`; throws `.conflict` unless it stands at `revision`.
+    init(moving machine: FederationMachine, from revision: Int64, in database: Database) throws {
+        let statement = try database.cachedStatement(
+            sql: """
+                UPDATE federations
+                SET state = ?, round = ?, published_round = ?, revision = ?, plan_revision = ?
+                WHERE id = ? AND revision = ? RETURNING key
+                """)
+        let key = try Int64.fetchOne(
+            statement,
+            arguments: [
+                machine.state.rawValue, machine.round?.number, machine.publishedRound, machine.revision,
+                machine.planRevision, machine.settings.id.rawValue, revision,
+            ])
+        guard let key else { throw StoreError.conflict }
+        self.init(database: database, key: key)
+    }
+
+    private init(database: Database, key: Int64) {
+        self.database = database
+        self.key = key
+    }
+
+    func store(_ change: Change) throws {
+        switch change {
+        case .settings(let settings):
+            try execute("UPDATE federations SET settings = ? WHERE key = ?", [Self.encode(settings), key])
+        case .client(let client): try store(client)
+        case .round(let round): try store(round)
+        case .places(let places, let round): try store(places, round: round)
+        case .place(let client, let round, let place): try store([client: place], round: round)
+        case .update(let update, let round, _): try insert(update, round: round, holdsBlob: true)
+        case .releaseUpdates(let round, let reason): try releaseUpdates(of: round, leftOutFor: reason)
+        case .refusal(let refusal, let round): try store(refusal, round: round)
+        case .event(let event): try insert(event)
+        }
+    }
+}
+
+extension FederationWriter {
+    private func execute(_ sql: String, _ arguments: StatementArguments) throws {
+        try database.cachedStatement(sql: sql).execute(arguments: arguments)
+    }
+
+    private static func encode(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+
+    private func insert(_ token: IssuedToken) throws {
+        try execute(
+            "INSERT INTO tokens (federation, id, role, hash) VALUES (?, ?, ?, ?)",
+            [key, token.id, token.role.rawValue, token.hash.data])
+    }
+
+    private func store(_ client: Client) throws {
+        try execute(
+            """
+            INSERT INTO clients
+              (federation, name, rank, token, capabilities, registered_at, last_seen_at, revoked_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET rank = excluded.rank, capabilities = excluded.capabilities,
+              last_seen_at = excluded.last_seen_at, revoked_at = excluded.revoked_at
+            """,
+            [
+                key, client.name.rawValue, client.rank, client.token.data, client.capabilities,
+                client.registeredAt.milliseconds, client.lastSeenAt.milliseconds, client.revokedAt?.milliseconds,
+            ])
+    }
+
+    /// Stores the round's own columns.
+    private func store(_ round: RoundMachine) throws {
+        let columns = PhaseColumns(round.phase)
+        try execute(
+            """
+            INSERT INTO rounds
+              (federation, number, phase, opened_at, deadline, closed_at, minimum_updates, target_updates,
+               failed_for, adapter_digest, adapter_bytes, adapter_ranks)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET phase = excluded.phase, deadline = excluded.deadline,
+              closed_at = excluded.closed_at, failed_for = excluded.failed_for,
+              adapter_digest = excluded.adapter_digest, adapter_bytes = excluded.adapter_bytes,
+              adapter_ranks = excluded.adapter_ranks
+            """,
+            [
+                key, round.number, columns.name.rawValue, round.openedAt.milliseconds, round.deadline.milliseconds,
+                round.closedAt?.milliseconds, round.minimumUpdates, round.targetUpdates, columns.failedFor,
+                columns.adapter?.digest.data, columns.adapter?.byteCount,
+                columns.adapter.map { try Self.encode($0.ranks) },
+            ])
+    }
+
+    private func store(_ places: [ClientName: RoundMachine.Place], round: Int) throws {
+        for (client, place) in places {
+            try execute(
+                """
+                INSERT INTO places (federation, round, client, state, revision) VALUES (?, ?, ?, ?, ?)
+                ON CONFLICT DO UPDATE SET state = excluded.state, revision = excluded.revision
+                """,
+                [key, round, client.rawValue, place.state.rawValue, place.revision])
+        }
+    }
+
+    private func insert(_ update: Update, round: Int, holdsBlob: Bool) throws {
+        let leftOutFor: String? =
+            switch update.status {
+            case .accepted: nil
+            case .leftOut(let reason): reason
+            }
+        try execute(
+            """
+            INSERT INTO updates
+              (federation, round, client, digest, bytes, rank, samples, loss, accuracy, received_at, left_out_for,
+               holds_blob)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                key, round, update.client.rawValue, update.digest.data, update.byteCount, update.rank, update.samples,
+                update.metrics.loss, update.metrics.accuracy, update.receivedAt.milliseconds, leftOutFor, holdsBlob,
+            ])
+    }
+
+    private func releaseUpdates(of round: Int, leftOutFor reason: String?) throws {
+        try execute(
+            """
+            UPDATE updates SET holds_blob = 0, left_out_for = coalesce(left_out_for, ?)
+            WHERE federation = ? AND round = ?
+            """,
+            [reason, key, round])
+    }
+
+    private func store(_ refusal: Refusal, round: Int) throws {
+        try execute(
+            "INSERT OR REPLACE INTO refusals (federation, round, client, at, code, detail) VALUES (?, ?, ?, ?, ?, ?)",
+            [key, round, refusal.client.rawValue, refusal.at.milliseconds, refusal.code, refusal.detail])
+    }
+
+    private func insert(_ event: AuditEvent) throws {
+        try execute(
+            "INSERT INTO events (federation, at, kind, round, client, detail) VALUES (?, ?, ?, ?, ?, ?)",
+            [key, event.at.milliseconds, event.kind, event.round, event.client?.rawValue, event.detail])
+    }
+}

@@ -1,0 +1,42 @@
+import Federation
+import GRDB
+
+/// A round's phase as the columns of its row.
+struct PhaseColumns {
+    enum Name: String {
+        case collecting
+        case aggregating
+        case published
+        case failed
+    }
+
+    let name: Name
+    private(set) var failedFor: String?
+    private(set) var adapter: PublishedAdapter?
+
+    init(_ phase: RoundMachine.Phase) {
+        switch phase {
+        case .collecting: name = .collecting
+        case .aggregating: name = .aggregating
+        case .published(let published):
+            name = .published
+            adapter = published
+        case .failed(let reason):
+            name = .failed
+            failedFor = reason
+        }
+    }
+
+    static func phase(of row: Row) throws(StoreError) -> RoundMachine.Phase {
+        switch try row.text("phase", as: Name.self) {
+        case .collecting: .collecting
+        case .aggregating: .aggregating
+        case .published:
+            .published(
+                PublishedAdapter(
+                    digest: try row.digest("adapter_digest"), byteCount: try row.value("adapter_bytes"),
+                    ranks: try row.json("adapter_ranks")))
+        case .failed: .failed(reason: try row.value("failed_for"))
+        }
+    }
+}

@@ -1,0 +1,126 @@
+package import Federation
+import Foundation
+import GRDB
+
+#if _endian(big)
+    #error("adapters are stored little-endian; rows would have to be swapped here")
+#endif
+
+extension SQLiteStore: AdapterStore {
+    package func removeAdapter(of federation: FederationID, round: Int) throws(StoreError) {
+        try write { database in
+            try database.execute(
+                sql:
+                    "DELETE FROM adapter_parts WHERE federation = (SELECT key FROM federations WHERE id = ?) AND round = ?",
+                arguments: [federation.rawValue, round])
+        }
+    }
+
+    package func append(_ parts: [AdapterPart], of federation: FederationID, round: Int) throws(StoreError) {
+        for part in parts { try part.checkShape() }
+        try write { database in
+            let key = try Int64.fetchOne(
+                database, sql: "SELECT key FROM federations WHERE id = ?", arguments: [federation.rawValue])
+            guard let key else { throw StoreError.failed("there is no federation \(federation)") }
+            // Not the cached statement: it would keep its last arguments, and with them memory that is not its own.
+            let statement = try database.makeStatement(
+                sql: """
+                    INSERT INTO adapter_parts (federation, round, name, kind, first_row, row_count, factors)
+                    VALUES (?, ?, ?, ?, ?, ?, ?)
+                    """)
+            for part in parts {
+                try part.values.withUnsafeBytes { bytes in
+                    try statement.execute(arguments: [
+                        key, round, part.tensor.name, part.tensor.kind.rawValue, part.firstRow, part.rowCount,
+                        Data(lending: bytes),
+                    ])
+                }
+            }
+        }
+    }
+
+    package func rows(
+        _ rows: Int, of tensor: AdapterTensor, federation: FederationID, round: Int
+    ) throws(StoreError) -> [Float] {
+        try read { database in
+            let arguments: StatementArguments = [
+                federation.rawValue, round, tensor.name, tensor.kind.rawValue, rows,
+            ]
+            let prefix = try PrefixShape(rows: rows, query: arguments, in: database)
+            return try [Float](unsafeUninitializedCapacity: prefix.valueCount) { values, count in
+                var rest = UnsafeMutableRawBufferPointer(values)
+                let parts = try Row.fetchCursor(
+                    database.cachedStatement(sql: PrefixShape.select("factors")), arguments: arguments)
+                while let part = try parts.next() {
+                    try part.withUnsafeData(atIndex: 0) { data in
+                        let taken = data.map { $0.copyBytes(to: rest) } ?? 0
+                        rest = UnsafeMutableRawBufferPointer(rebasing: rest[taken...])
+                    }
+                }
+                guard rest.isEmpty else { throw StoreError.failed("\(tensor.name) \(tensor.kind) ends early") }
+                count = prefix.valueCount
+            }
+        }
+    }
+}
+
+/// How many values the first rows of a tensor have, known before any of them is read.
+private struct PrefixShape {
+    private(set) var valueCount = 0
+
+    static func select(_ columns: String) -> String {
+        """
+        SELECT \(columns) FROM adapter_parts
+        WHERE federation = (SELECT key FROM federations WHERE id = ?) AND round = ? AND name = ? AND kind = ?
+          AND first_row < ? ORDER BY first_row
+        """
+    }
+
+    init(rows: Int, query arguments: StatementArguments, in database: Database) throws {
+        let statement = try database.cachedStatement(sql: Self.select("first_row, row_count, length(factors) AS bytes"))
+        var nextRow = 0
+        var width: Int?
+        let parts = try Row.fetchCursor(statement, arguments: arguments)
+        while let part = try parts.next() {
+            let firstRow: Int = try part.value("first_row")
+            let rowCount: Int = try part.value("row_count")
+            let bytes: Int = try part.value("bytes")
+            guard firstRow == nextRow, rowCount > 0, bytes > 0, bytes % (4 * rowCount) == 0 else {
+                throw StoreError.failed(
+                    "an adapter's part of \(rowCount) rows at \(firstRow) does not follow \(nextRow)")
+            }
+            let partWidth = bytes / (4 * rowCount)
+            guard partWidth == width ?? partWidth else {
+                throw StoreError.failed(
+                    "an adapter's part at row \(firstRow) is \(partWidth) wide; expected \(width ?? 0)")
+            }
+            width = partWidth
+            nextRow += rowCount
+            valueCount += min(rowCount, rows - firstRow) * partWidth
+        }
+    }
+}
+
+extension AdapterPart {
+    /// SQLite takes no blob of more than 10⁹ bytes.
+    fileprivate func checkShape() throws(StoreError) {
+        guard firstRow >= 0, rowCount > 0, !values.isEmpty, values.count % rowCount == 0,
+            values.count <= 1_000_000_000 / 4
+        else {
+            throw .failed(
+                "a part of \(tensor.name) \(tensor.kind) has \(values.count) values in \(rowCount) rows; "
+                    + "expected whole rows of at most 250000000 values in all")
+        }
+    }
+}
+
+extension Data {
+    /// The same memory as `bytes`, valid as long as they are.
+    fileprivate init(lending bytes: UnsafeRawBufferPointer) {
+        self =
+            bytes.baseAddress.map {
+                Data(
+                    bytesNoCopy: UnsafeMutableRawPointer(mutating: $0), count: bytes.count, deallocator: .none)
+            } ?? Data()
+    }
+}

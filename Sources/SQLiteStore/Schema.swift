@@ -1,0 +1,135 @@
+import GRDB
+
+/// The tables, as numbered migrations; a migration that was released never changes.
+enum Schema {
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("0001") { database in try database.execute(sql: first) }
+        return migrator
+    }
+
+    /// Times are milliseconds since 1970. A `federation` column elsewhere is `federations.key`: names of up to 64 bytes
+    /// would be most of a place's row.
+    private static let first = """
+        CREATE TABLE federations (
+          key INTEGER PRIMARY KEY,
+          id TEXT NOT NULL UNIQUE,
+          settings TEXT NOT NULL,
+          state TEXT NOT NULL,
+          round INTEGER,
+          published_round INTEGER NOT NULL,
+          revision INTEGER NOT NULL,
+          plan_revision INTEGER NOT NULL,
+          created_at INTEGER NOT NULL
+        ) STRICT;
+
+        CREATE TABLE tokens (
+          federation INTEGER NOT NULL REFERENCES federations ON DELETE CASCADE,
+          id TEXT NOT NULL,
+          role TEXT NOT NULL,
+          hash BLOB NOT NULL,
+          PRIMARY KEY (federation, id)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE clients (
+          federation INTEGER NOT NULL REFERENCES federations ON DELETE CASCADE,
+          name TEXT NOT NULL,
+          rank INTEGER NOT NULL,
+          token BLOB NOT NULL,
+          capabilities TEXT NOT NULL,
+          registered_at INTEGER NOT NULL,
+          last_seen_at INTEGER NOT NULL,
+          revoked_at INTEGER,
+          PRIMARY KEY (federation, name)
+        ) STRICT, WITHOUT ROWID;
+
+        -- phase: collecting, aggregating, published (with adapter_*) or failed (with failed_for).
+        CREATE TABLE rounds (
+          federation INTEGER NOT NULL REFERENCES federations ON DELETE CASCADE,
+          number INTEGER NOT NULL,
+          phase TEXT NOT NULL,
+          opened_at INTEGER NOT NULL,
+          deadline INTEGER NOT NULL,
+          closed_at INTEGER,
+          minimum_updates INTEGER NOT NULL,
+          target_updates INTEGER,
+          failed_for TEXT,
+          adapter_digest BLOB,
+          adapter_bytes INTEGER,
+          adapter_ranks TEXT,
+          PRIMARY KEY (federation, number)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE places (
+          federation INTEGER NOT NULL,
+          round INTEGER NOT NULL,
+          client TEXT NOT NULL,
+          state TEXT NOT NULL,
+          revision INTEGER NOT NULL,
+          PRIMARY KEY (federation, round, client),
+          FOREIGN KEY (federation, round) REFERENCES rounds ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID;
+
+        -- left_out_for is null while the update counts; holds_blob is 1 while its round may still need the bytes.
+        CREATE TABLE updates (
+          federation INTEGER NOT NULL,
+          round INTEGER NOT NULL,
+          client TEXT NOT NULL,
+          digest BLOB NOT NULL,
+          bytes INTEGER NOT NULL,
+          rank INTEGER NOT NULL,
+          samples INTEGER NOT NULL,
+          loss REAL,
+          accuracy REAL,
+          received_at INTEGER NOT NULL,
+          left_out_for TEXT,
+          holds_blob INTEGER NOT NULL,
+          PRIMARY KEY (federation, round, client),
+          FOREIGN KEY (federation, round) REFERENCES rounds ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX updates_that_hold_blobs ON updates (digest) WHERE holds_blob = 1;
+
+        -- Read in the order of id: a refusal that replaces one of the same code goes to the end.
+        CREATE TABLE refusals (
+          id INTEGER PRIMARY KEY,
+          federation INTEGER NOT NULL,
+          round INTEGER NOT NULL,
+          client TEXT NOT NULL,
+          at INTEGER NOT NULL,
+          code TEXT NOT NULL,
+          detail TEXT NOT NULL,
+          UNIQUE (federation, round, client, code),
+          FOREIGN KEY (federation, round) REFERENCES rounds ON DELETE CASCADE
+        ) STRICT;
+
+        -- factors: row_count rows of 32-bit floats, little-endian.
+        CREATE TABLE adapter_parts (
+          id INTEGER PRIMARY KEY,
+          federation INTEGER NOT NULL REFERENCES federations ON DELETE CASCADE,
+          round INTEGER NOT NULL,
+          name TEXT NOT NULL,
+          kind TEXT NOT NULL,
+          first_row INTEGER NOT NULL,
+          row_count INTEGER NOT NULL,
+          factors BLOB NOT NULL,
+          UNIQUE (federation, round, name, kind, first_row)
+        ) STRICT;
+
+        CREATE TABLE events (
+          id INTEGER PRIMARY KEY AUTOINCREMENT,
+          federation INTEGER NOT NULL REFERENCES federations ON DELETE CASCADE,
+          at INTEGER NOT NULL,
+          kind TEXT NOT NULL,
+          round INTEGER,
+          client TEXT,
+          detail TEXT
+        ) STRICT;
+        CREATE INDEX events_of_federation ON events (federation, id);
+
+        -- Written to find out whether the store can be.
+        CREATE TABLE probes (
+          id INTEGER PRIMARY KEY CHECK (id = 1),
+          count INTEGER NOT NULL
+        ) STRICT;
+        """
+}

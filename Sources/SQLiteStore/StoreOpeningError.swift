@@ -1,0 +1,25 @@
+/// Why a data directory cannot be served from.
+package enum StoreOpeningError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// A folder or file in it cannot be created or opened.
+    case directory(path: String, reason: String)
+    /// Another process has it open.
+    case locked(path: String, by: String)
+    case database(path: String, reason: String)
+    /// The database was written by a newer version of the program.
+    case newerSchema(path: String)
+    /// SQLite would not promise that commits survive a power cut.
+    case notDurable(path: String, synchronous: Int?)
+
+    package var description: String {
+        switch self {
+        case .directory(let path, let reason): "the data directory cannot be used: \(path): \(reason)"
+        case .locked(let path, let holder):
+            "the data directory \(path) is in use by another server (process \(holder)); one server owns a data directory"
+        case .database(let path, let reason): "the database \(path) cannot be opened: \(reason)"
+        case .newerSchema(let path):
+            "the database \(path) was written by a newer version of this program; use that version, or another directory"
+        case .notDurable(let path, let level):
+            "the database \(path) runs with synchronous=\(level.map(String.init) ?? "unknown"); expected 2 (FULL)"
+        }
+    }
+}

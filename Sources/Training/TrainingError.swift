@@ -1,0 +1,34 @@
+/// Why a round of training, or an evaluation, gave no result.
+package enum TrainingError: Error, Equatable, Sendable {
+    /// A model's name that means nothing here.
+    case model(String, reason: String)
+    /// A setting of the plan that cannot be followed.
+    case setting(String, expected: String, found: String)
+    /// The data do not fit the model.
+    case data(reason: String)
+    /// The adapter or merge that came does not fit the model.
+    case adapter(file: String, reason: String)
+    /// The loss left the finite numbers.
+    case diverged(epoch: Int, step: Int)
+    case file(String, reason: String)
+    /// The external command did not do its part.
+    case command(reason: String)
+    case cancelled
+}
+
+extension TrainingError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .model(let name, let reason): "the base model \"\(name)\" cannot be trained here: \(reason)"
+        case .setting(let name, let expected, let found):
+            "the plan's \(name) is \(found); expected \(expected)"
+        case .data(let reason): "the data do not fit the model: \(reason)"
+        case .adapter(let file, let reason): "\(file) does not fit the model: \(reason)"
+        case .diverged(let epoch, let step):
+            "the loss is not finite in epoch \(epoch), step \(step); a lower learning rate may help"
+        case .file(let path, let reason): "\(path): \(reason)"
+        case .command(let reason): "the trainer command \(reason)"
+        case .cancelled: "training was cancelled"
+        }
+    }
+}

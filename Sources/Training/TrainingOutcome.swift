@@ -1,0 +1,15 @@
+/// What a client reports of its training, beside the adapter.
+package struct TrainingOutcome: Sendable, Hashable {
+    /// The client's own examples.
+    package var samples: Int
+    /// The mean cross-entropy over the last epoch, in nats.
+    package var loss: Double
+    /// The share of examples classified correctly over the last epoch, 0 to 1.
+    package var accuracy: Double
+
+    package init(samples: Int, loss: Double, accuracy: Double) {
+        self.samples = samples
+        self.loss = loss
+        self.accuracy = accuracy
+    }
+}

@@ -1,0 +1,41 @@
+/// What the server asks of this client in a round.
+package struct TrainingPlan: Sendable, Hashable {
+    /// One of the two matrices of a LoRA module.
+    package enum Factor: String, Sendable, Hashable, CaseIterable {
+        case a = "A"
+        case b = "B"
+    }
+
+    package var round: Int
+    package var rank: Int
+    /// The rank of every module.
+    package var ranks: [String: Int]
+    /// What every module's product is multiplied by.
+    package var scales: [String: Double]
+    /// Draws this client's randomness for the round.
+    package var seed: UInt64
+    package var train: Set<Factor>
+    package var send: Set<Factor>
+    /// The weight μ of the penalty μ·Σ‖B·A‖² that holds the adapter near the base; 0 for none.
+    package var penalty: Double
+    package var settings: TrainingSettings
+    /// The plan as it came, for an external trainer's `plan.json`.
+    package var json: [UInt8]
+
+    package init(
+        round: Int, rank: Int, ranks: [String: Int], scales: [String: Double], seed: UInt64,
+        train: Set<Factor> = [.a, .b], send: Set<Factor> = [.a, .b], penalty: Double = 0,
+        settings: TrainingSettings = TrainingSettings(), json: [UInt8] = []
+    ) {
+        self.round = round
+        self.rank = rank
+        self.ranks = ranks
+        self.scales = scales
+        self.seed = seed
+        self.train = train
+        self.send = send
+        self.penalty = penalty
+        self.settings = settings
+        self.json = json
+    }
+}

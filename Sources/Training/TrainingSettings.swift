@@ -1,0 +1,68 @@
+/// The `training` part of a federation's settings: names that the server passes on unread, typed where they are used.
+package struct TrainingSettings: Sendable, Hashable {
+    package enum Value: Sendable, Hashable {
+        case number(Double)
+        case text(String)
+        case flag(Bool)
+        /// A list, an object or null, shown in errors.
+        case other(String)
+    }
+
+    private var values: [String: Value]
+
+    package init(_ values: [String: Value] = [:]) {
+        self.values = values
+    }
+
+    package subscript(name: String) -> Value? {
+        get { values[name] }
+        set { values[name] = newValue }
+    }
+
+    /// A whole number in `range`, or `fallback` where the name is absent.
+    package func count(
+        _ name: String, in range: ClosedRange<Int>, default fallback: Int
+    ) throws(TrainingError) -> Int {
+        guard let value = values[name] else { return fallback }
+        guard case .number(let number) = value, let count = Int(exactly: number), range.contains(count) else {
+            throw .setting(
+                name, expected: "a whole number from \(range.lowerBound) to \(range.upperBound)", found: "\(value)")
+        }
+        return count
+    }
+
+    /// A number in `range`, or `fallback` where the name is absent.
+    package func number(
+        _ name: String, in range: ClosedRange<Double>, default fallback: Double
+    ) throws(TrainingError) -> Double {
+        guard let value = values[name] else { return fallback }
+        guard case .number(let number) = value, range.contains(number) else {
+            throw .setting(
+                name, expected: "a number from \(range.lowerBound) to \(range.upperBound)", found: "\(value)")
+        }
+        return number
+    }
+
+    /// One of `choices`, or `fallback` where the name is absent.
+    package func choice<Choice: RawRepresentable<String> & CaseIterable>(
+        _ name: String, default fallback: Choice
+    ) throws(TrainingError) -> Choice {
+        guard let value = values[name] else { return fallback }
+        guard case .text(let text) = value, let choice = Choice(rawValue: text) else {
+            let known = Choice.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: " or ")
+            throw .setting(name, expected: known, found: "\(value)")
+        }
+        return choice
+    }
+}
+
+extension TrainingSettings.Value: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .number(let number): Int(exactly: number).map(String.init) ?? "\(number)"
+        case .text(let text): "\"\(text)\""
+        case .flag(let flag): "\(flag)"
+        case .other(let shown): shown
+        }
+    }
+}

@@ -1,0 +1,48 @@
+import AdapterFormat
+import ArgumentParser
+import Foundation
+import Training
+
+/// `rankwise-lab evaluate`: scores an adapter file on data.
+struct EvaluateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "evaluate",
+        abstract: "Score an adapter on a data set.",
+        discussion: """
+            Prints accuracy and mean loss, separated by a tab. The scales come from the adapter_config.json beside the \
+            adapter.
+            """)
+
+    @Option(help: "The base model, such as mlp-64-200-200-10.") var model: String
+    @Option(help: "What draws the base model's frozen weights.") var modelSeed: UInt64 = 0
+    @Option(help: "A CSV file (label last) or IDX images with their labels beside them.") var data: String
+    @Option(help: "An adapter_model.safetensors.") var adapter: String
+    @Option(help: "Its adapter_config.json; by default the one beside it.") var config: String?
+    @Option(help: "What features are divided by, as training.feature_scale in a federation's settings.")
+    var featureScale = 1.0
+
+    func run() throws {
+        let configPath =
+            config ?? URL(fileURLWithPath: adapter).deletingLastPathComponent().path + "/adapter_config.json"
+        guard let text = FileManager.default.contents(atPath: configPath) else {
+            throw ValidationError("\(configPath) cannot be read; it gives the adapter's scales")
+        }
+        do {
+            let configuration = try AdapterConfig(json: Array(text))
+            let file = try AdapterFile(try SafetensorsFile(path: adapter))
+            let scales = Dictionary(
+                uniqueKeysWithValues: file.modules.map { ($0.name, configuration.scale(of: $0.name)) })
+            let result = try Evaluation(
+                model: model, seed: modelSeed, adapter: adapter, scales: scales, data: try DataSet(path: data),
+                featureScale: featureScale)
+            print("accuracy=\(result.accuracy.formatted(places: 4))\tloss=\(result.loss.formatted(places: 4))")
+        } catch let error where !(error is ExitCode) {
+            throw ValidationError("\(error)")
+        }
+    }
+}
+
+extension Double {
+    /// With a point and this many digits behind it, in every locale.
+    func formatted(places: Int) -> String { String(format: "%.\(places)f", self) }
+}

@@ -1,0 +1,110 @@
+import AdapterFormat
+import ArgumentParser
+import ClientAgent
+import Foundation
+import HTTPFetching
+import RankwiseWire
+import Training
+
+/// `rankwise-lab follow`: scores every round of a federation on held-out data as it is published.
+struct FollowCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "follow",
+        abstract: "Follow a federation round by round and score its adapters.",
+        discussion: """
+            Prints a line for each round until the federation is finished; the last line is the strategy, the final \
+            accuracy and the first round that reached 90%, separated by tabs. The reader's token comes from RANKWISE_TOKEN \
+            or --token-file.
+            """)
+
+    @Argument(help: "The server, such as http://127.0.0.1:8080.") var url: String
+    @Option(help: "The federation.") var federation: String
+    @Option(help: "Held-out examples: a CSV file (label last) or IDX images with their labels beside them.") var data:
+        String
+    @Option(help: "A file that holds the reader's token.") var tokenFile: String?
+
+    func run() async throws {
+        let folder = NSTemporaryDirectory() + "rankwise-follow-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        do {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            let endpoint = FederationEndpoint(
+                server: url, federation: federation, token: try token(), fetcher: try HTTPFetcher())
+            let scorer = RoundScorer(
+                settings: try await endpoint.settings().settings, examples: try DataSet(path: data), folder: folder)
+            try await follow(endpoint, scorer)
+        } catch let error
+            where error is CallError || error is DataSetError || error is TrainingError || error is FetchError
+        {
+            FileHandle.standardError.write(Data("rankwise-lab: \(error)\n".utf8))
+            throw ExitCode.failure
+        }
+    }
+
+    private func follow(_ endpoint: FederationEndpoint, _ scorer: RoundScorer) async throws {
+        var accuracy: Double?
+        var firstAtNinety: Int?
+        show("round\tupdates\tranks\tclient_loss\taccuracy")
+        var walk = RoundWalk(endpoint)
+        while let round = try await walk.next() {
+            guard round.phase == "published" else {
+                show("\(round.round)\t\(round.received)\t-\t-\t\(round.phase): \(round.reason ?? "")")
+                continue
+            }
+            let reached = try await scorer.accuracy(of: round.round, from: endpoint)
+            accuracy = reached
+            if reached >= 0.9, firstAtNinety == nil { firstAtNinety = round.round }
+            let ranks = round.updates.map(\.rank)
+            show(
+                [
+                    "\(round.round)", "\(round.updates.count)", "\(ranks.min() ?? 0)-\(ranks.max() ?? 0)",
+                    round.metrics.loss?.formatted(places: 3) ?? "-", reached.formatted(places: 3),
+                ].joined(separator: "\t"))
+        }
+        show(
+            [
+                scorer.settings.strategy.name, "accuracy=\(accuracy?.formatted(places: 3) ?? "-")",
+                "rounds_to_90=\(firstAtNinety.map(String.init) ?? "-")",
+            ].joined(separator: "\t"))
+    }
+
+    /// Prints a line at once, also into a pipe.
+    private func show(_ line: String) {
+        FileHandle.standardOutput.write(Data((line + "\n").utf8))
+    }
+
+    private func token() throws -> String? {
+        if let tokenFile {
+            guard let text = try? String(contentsOfFile: tokenFile, encoding: .utf8) else {
+                throw ValidationError("the token file \(tokenFile) cannot be read")
+            }
+            return text.trimmingCharacters(in: .whitespacesAndNewlines)
+        }
+        return ProcessInfo.processInfo.environment["RANKWISE_TOKEN"]
+    }
+}
+
+/// Downloads a round's adapter and scores it on examples that no client has.
+struct RoundScorer {
+    let settings: FederationDocument
+    let examples: DataSet
+    let folder: String
+
+    /// No adapter that a federation publishes here is longer.
+    private static let adapterLimit: Int64 = 1 << 32
+
+    func accuracy(of round: Int, from endpoint: FederationEndpoint) async throws -> Double {
+        let rank = settings.adapter.maxRank
+        let adapter = folder + "/adapter_model.safetensors"
+        let configuration = folder + "/adapter_config.json"
+        try await endpoint.downloadAdapter(round: round, rank: rank, to: adapter, limit: Self.adapterLimit)
+        try await endpoint.downloadConfiguration(round: round, rank: rank, to: configuration)
+        let config = try AdapterConfig(json: Array(FileManager.default.contents(atPath: configuration) ?? Data()))
+        let scales = settings.adapter.modules.keys.map { ($0, config.scale(of: $0)) }
+        return try Evaluation(
+            model: settings.baseModel.name, seed: settings.baseModel.seed ?? 0, adapter: adapter,
+            scales: Dictionary(uniqueKeysWithValues: scales), data: examples,
+            featureScale: settings.training["feature_scale"]?.double ?? 1
+        ).accuracy
+    }
+}

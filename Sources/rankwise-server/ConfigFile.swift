@@ -1,0 +1,48 @@
+import Foundation
+import RankwiseWire
+import Yams
+
+/// Reads the YAML documents of `Config/`.
+enum ConfigFile {
+    /// A file that cannot be used, and why.
+    struct Failure: Error, CustomStringConvertible {
+        let path: String
+        let reason: String
+        var description: String { "\(path): \(reason)" }
+    }
+
+    static func read<Document: Decodable>(_ type: Document.Type, from path: String) throws(Failure) -> Document {
+        do {
+            return try YAMLDecoder().decode(type, from: try text(of: path), userInfo: WireJSON.strictUserInfo)
+        } catch {
+            throw failure(error, path)
+        }
+    }
+
+    /// Whether the document describes a federation, and not a server.
+    static func describesFederation(_ path: String) throws(Failure) -> Bool {
+        do {
+            let node = try Yams.compose(yaml: try text(of: path))
+            guard let mapping = node?.mapping else { throw WireError(path: "", reason: "is no mapping of settings") }
+            return mapping["base_model"] != nil || mapping["adapter"] != nil || mapping["id"] != nil
+        } catch {
+            throw failure(error, path)
+        }
+    }
+
+    private static func text(of path: String) throws -> String {
+        guard let bytes = FileManager.default.contents(atPath: path) else {
+            throw WireError(path: "", reason: "cannot be read")
+        }
+        guard let text = String(data: bytes, encoding: .utf8) else { throw WireError(path: "", reason: "is not UTF-8") }
+        return text
+    }
+
+    private static func failure(_ error: any Error, _ path: String) -> Failure {
+        switch error {
+        case let error as Failure: error
+        case let error as YamlError: Failure(path: path, reason: "is not valid YAML: \(error)")
+        default: Failure(path: path, reason: WireError(describing: error).description)
+        }
+    }
+}

@@ -1,0 +1,93 @@
+import ArgumentParser
+import Coordinator
+import CoordinatorAPI
+import Dispatch
+import Federation
+import Foundation
+import HTTPServing
+import Logging
+import SQLiteStore
+
+/// Runs the server until SIGTERM or SIGINT.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Serve federations over HTTP.",
+        discussion: """
+            Settings come from flags, then from the environment (RANKWISE_LISTEN, RANKWISE_DATA, RANKWISE_AUTH, \
+            RANKWISE_LOG_LEVEL, RANKWISE_LOG_FORMAT), then from --config, then from defaults. The admin's token is \
+            RANKWISE_ADMIN_TOKEN, else DATA/admin.token, which the first start makes.
+
+            SIGTERM and SIGINT stop it once the requests in flight are answered.
+            """)
+
+    @Option(help: "A settings document such as Config/server.yaml.") var config: String?
+    @Option(help: "HOST:PORT to listen on; port 0 picks one (default: 127.0.0.1:8080).") var listen: String?
+    @Option(help: "The data folder, made if need be; one server owns it (default: data).") var data: String?
+    @Option(help: "tokens, or none: everybody is admin, on loopback only (default: tokens).") var auth: String?
+
+    func run() async throws {
+        let environment = ProcessInfo.processInfo.environment
+        let settings: ServerSettings
+        do {
+            let file = try config.map { try ConfigFile.read(ServerDocument.self, from: $0) } ?? ServerDocument()
+            settings = try ServerSettings(file: file, listen: listen, data: data, auth: auth, environment: environment)
+        } catch {
+            throw ValidationError("\(error)")
+        }
+        let logger = Self.bootstrapLogging(settings)
+        do {
+            try await serve(settings, environment: environment, logger: logger)
+        } catch {
+            logger.critical("\(error)")
+            throw ExitCode.failure
+        }
+    }
+
+    private func serve(_ settings: ServerSettings, environment: [String: String], logger: Logger) async throws {
+        let store = try SQLiteStore(directory: settings.data, logger: logger)
+        let mode: Access.Mode =
+            settings.usesTokens
+            ? .tokens(admin: try AdminToken.hash(dataFolder: settings.data, environment: environment)) : .none
+        let services = Services(
+            store: store, cache: try AdapterCache(folder: settings.data + "/cache", byteLimit: settings.cacheBytes),
+            access: Access(mode: mode), clock: SystemClock(), threads: ProcessInfo.processInfo.activeProcessorCount,
+            logger: logger)
+        try await services.resume()
+        let api = RankwiseAPI(
+            services: services,
+            about: .init(
+                version: RankwiseServer.version,
+                limits: ["body_bytes": settings.limits.bodyBytes, "connections": settings.limits.connections]),
+            logger: logger)
+        var configuration = HTTPServer.Configuration()
+        configuration.host = settings.host
+        configuration.port = settings.port
+        configuration.limits = settings.limits
+        let server = HTTPServer(
+            configuration: configuration, router: api.router, renderFailure: { RankwiseAPI.render($0) }, logger: logger)
+        let stop = StopSignal()
+        let address = try server.start()
+        FileHandle.standardOutput.write(Data("listening on http://\(address)\n".utf8))
+        logger.info("serving", metadata: ["address": "\(address)", "data": "\(settings.data)"])
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await services.run() }
+            let name = await stop.received()
+            logger.info("stopping", metadata: ["signal": "\(name)"])
+            await server.shutdown(within: .seconds(settings.drainSeconds))
+            group.cancelAll()
+        }
+        logger.info("stopped")
+    }
+
+    private static func bootstrapLogging(_ settings: ServerSettings) -> Logger {
+        let (json, level) = (settings.logsJSON, settings.logLevel)
+        LoggingSystem.bootstrap { label in
+            var handler: any LogHandler =
+                json ? JSONLogHandler(label: label) : StreamLogHandler.standardError(label: label)
+            handler.logLevel = level
+            return handler
+        }
+        return Logger(label: "rankwise-server")
+    }
+}

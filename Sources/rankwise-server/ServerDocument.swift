@@ -1,0 +1,91 @@
+import Federation
+import HTTPServing
+import RankwiseWire
+
+/// `Config/server.yaml`: what of it is absent comes from the environment or from defaults.
+struct ServerDocument: Codable {
+    var listen: String?
+    var data: String?
+    var auth: String?
+    var log: Log?
+    var limits: Limits?
+
+    enum CodingKeys: String, CodingKey, CaseIterable { case listen, data, auth, log, limits }
+
+    struct Log: Codable {
+        var level: String?
+        var format: String?
+
+        enum CodingKeys: String, CodingKey, CaseIterable { case level, format }
+
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.knownKeys(CodingKeys.self)
+            level = try values.decodeIfPresent(String.self, forKey: .level)
+            format = try values.decodeIfPresent(String.self, forKey: .format)
+        }
+    }
+
+    /// Bounds of the HTTP server and of the cache; bytes and seconds.
+    struct Limits: Codable {
+        var requestLineBytes: Int?
+        var headerBytes: Int?
+        var headerFields: Int?
+        var bodyBytes: Int?
+        var headerSeconds: Double?
+        var idleSeconds: Double?
+        var leastBodyBytesPerSecond: Int?
+        var connections: Int?
+        var connectionsPerAddress: Int?
+        var cacheBytes: Int?
+        var drainSeconds: Double?
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case connections
+            case requestLineBytes = "request_line_bytes"
+            case headerBytes = "header_bytes"
+            case headerFields = "header_fields"
+            case bodyBytes = "body_bytes"
+            case headerSeconds = "header_seconds"
+            case idleSeconds = "idle_seconds"
+            case leastBodyBytesPerSecond = "least_body_bytes_per_second"
+            case connectionsPerAddress = "connections_per_address"
+            case cacheBytes = "cache_bytes"
+            case drainSeconds = "drain_seconds"
+        }
+
+        init() {}
+
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.knownKeys(CodingKeys.self)
+            func positive<T: Decodable & Comparable & ExpressibleByIntegerLiteral>(_ key: CodingKeys) throws -> T? {
+                guard let value = try values.decodeIfPresent(T.self, forKey: key) else { return nil }
+                guard value > 0 else {
+                    throw WireError(path: "limits.\(key.stringValue)", reason: "is \(value); expected a number above 0")
+                }
+                return value
+            }
+            requestLineBytes = try positive(.requestLineBytes)
+            headerBytes = try positive(.headerBytes)
+            headerFields = try positive(.headerFields)
+            bodyBytes = try positive(.bodyBytes)
+            headerSeconds = try positive(.headerSeconds)
+            idleSeconds = try positive(.idleSeconds)
+            leastBodyBytesPerSecond = try positive(.leastBodyBytesPerSecond)
+            connections = try positive(.connections)
+            connectionsPerAddress = try positive(.connectionsPerAddress)
+            cacheBytes = try positive(.cacheBytes)
+            drainSeconds = try positive(.drainSeconds)
+        }
+    }
+
+    init() {}
+
+    init(from decoder: any Decoder) throws {
+        let values = try decoder.knownKeys(CodingKeys.self)
+        listen = try values.decodeIfPresent(String.self, forKey: .listen)
+        data = try values.decodeIfPresent(String.self, forKey: .data)
+        auth = try values.decodeIfPresent(String.self, forKey: .auth)
+        log = try values.decodeIfPresent(Log.self, forKey: .log)
+        limits = try values.decodeIfPresent(Limits.self, forKey: .limits)
+    }
+}

@@ -1,0 +1,84 @@
+import Coordinator
+import CoordinatorAPI
+import Federation
+import Foundation
+import HTTPFetching
+import HTTPServing
+import Logging
+import RankwiseWire
+import SQLiteStore
+
+/// The whole server on a port of 127.0.0.1, over a real store in a folder of its own.
+final class LiveServer: Sendable {
+    static let admin = "an-admin-token-of-more-than-32-bytes"
+
+    let url: String
+    private let server: HTTPServer
+    private let store: SQLiteStore
+    private let work: Task<Void, Never>
+
+    struct SystemClock: WallClock {
+        func now() -> Instant { Instant(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) }
+    }
+
+    init(folder: String) async throws {
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        store = try SQLiteStore(directory: folder, logger: logger)
+        let services = Services(
+            store: store, cache: try AdapterCache(folder: folder + "/cache", byteLimit: 1 << 20),
+            access: Access(mode: .tokens(admin: Access.hash(Self.admin))), clock: SystemClock(), threads: 2,
+            logger: logger)
+        try await services.resume()
+        let api = RankwiseAPI(services: services, about: .init(version: "test", limits: [:]), logger: logger)
+        var configuration = HTTPServer.Configuration()
+        configuration.host = "127.0.0.1"
+        configuration.port = 0
+        server = HTTPServer(
+            configuration: configuration, router: api.router, renderFailure: { RankwiseAPI.render($0) }, logger: logger)
+        url = "http://\(try server.start())"
+        work = Task { await services.run(tickEvery: .milliseconds(20)) }
+    }
+
+    func stop() async throws {
+        await server.shutdown(within: .seconds(2))
+        work.cancel()
+        await work.value
+        try store.close()
+    }
+}
+
+/// One who calls the server with a token.
+struct Caller: Sendable {
+    let url: String
+    let token: String?
+    private let fetcher: HTTPFetcher
+
+    init(_ server: LiveServer, token: String?) throws {
+        url = server.url
+        self.token = token
+        fetcher = try HTTPFetcher()
+    }
+
+    func call(
+        _ method: FetchRequest.Method, _ path: String, body: String? = nil, file: String? = nil, fields: [HTTPField] = []
+    ) async throws -> FetchResponse {
+        let authorization = token.map { [HTTPField("Authorization", "Bearer \($0)")] } ?? []
+        return try await fetcher.fetch(
+            FetchRequest(
+                method, url + path, fields: authorization + fields,
+                body: file.map { .file(path: $0) } ?? body.map { .bytes(Array($0.utf8)) } ?? .none))
+    }
+
+    func get<Body: Decodable>(_ type: Body.Type, _ path: String) async throws -> Body {
+        try WireJSON.decode(type, from: Data(try await call(.get, path).body))
+    }
+
+    /// Status and stable code of an error answer.
+    func refusal(
+        _ method: FetchRequest.Method, _ path: String, body: String? = nil, file: String? = nil
+    ) async throws -> String {
+        let response = try await call(method, path, body: body, file: file)
+        let problem = try WireJSON.decode(Problem.self, from: Data(response.body))
+        return "\(response.status) \(problem.code)"
+    }
+}

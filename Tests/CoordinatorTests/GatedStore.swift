@@ -1,0 +1,86 @@
+import Federation
+import SQLiteStore
+import Synchronization
+
+/// A real store whose commits a test can hold up or make fail.
+final class GatedStore: FederationStore, AdapterStore {
+    enum Gate: Sendable {
+        case open
+        case failing(StoreError)
+        case held
+    }
+
+    private struct State {
+        var gate = Gate.open
+        var held: [CheckedContinuation<Void, Never>] = []
+        var arrivals: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let store: SQLiteStore
+    private let state = Mutex(State())
+
+    init(_ store: SQLiteStore) { self.store = store }
+
+    func set(_ gate: Gate) {
+        let released = state.withLock { state in
+            state.gate = gate
+            defer { state.held = [] }
+            return state.held
+        }
+        for continuation in released { continuation.resume() }
+    }
+
+    /// Returns once a commit is held.
+    func commitArrives() async {
+        await withCheckedContinuation { continuation in
+            let isThere = state.withLock { state in
+                if state.held.isEmpty { state.arrivals.append(continuation) }
+                return !state.held.isEmpty
+            }
+            if isThere { continuation.resume() }
+        }
+    }
+
+    func commit(_ changes: [Change], to machine: FederationMachine, from revision: Int64) async throws(StoreError) {
+        await withCheckedContinuation { continuation in
+            let arrivals: [CheckedContinuation<Void, Never>]? = state.withLock { state in
+                guard case .held = state.gate else { return nil }
+                state.held.append(continuation)
+                defer { state.arrivals = [] }
+                return state.arrivals
+            }
+            guard let arrivals else { return continuation.resume() }
+            for arrival in arrivals { arrival.resume() }
+        }
+        if case .failing(let error) = state.withLock({ $0.gate }) { throw error }
+        try await store.commit(changes, to: machine, from: revision)
+    }
+
+    func federations() async throws(StoreError) -> [StoredFederation] { try await store.federations() }
+    func create(_ federation: StoredFederation) async throws(StoreError) { try await store.create(federation) }
+    func discard(_ federation: FederationID) async throws(StoreError) { try await store.discard(federation) }
+    func round(_ number: Int, of federation: FederationID) async throws(StoreError) -> RoundMachine? {
+        try await store.round(number, of: federation)
+    }
+    func rounds(before: Int, limit: Int, of federation: FederationID) async throws(StoreError) -> [RoundMachine] {
+        try await store.rounds(before: before, limit: limit, of: federation)
+    }
+    func events(after id: Int64, limit: Int, of federation: FederationID) async throws(StoreError) -> [StoredEvent] {
+        try await store.events(after: id, limit: limit, of: federation)
+    }
+    func makeSpoolFile() -> SpoolFile { store.makeSpoolFile() }
+    func discard(_ spool: SpoolFile) async { await store.discard(spool) }
+    func blobPath(of digest: ContentDigest) -> String { store.blobPath(of: digest) }
+    func sweepBlobs() async throws(StoreError) { try await store.sweepBlobs() }
+    func probe() async throws(StoreError) { try await store.probe() }
+    func removeAdapter(of federation: FederationID, round: Int) throws(StoreError) {
+        try store.removeAdapter(of: federation, round: round)
+    }
+    func append(_ parts: [AdapterPart], of federation: FederationID, round: Int) throws(StoreError) {
+        try store.append(parts, of: federation, round: round)
+    }
+    func rows(_ rows: Int, of tensor: AdapterTensor, federation: FederationID, round: Int) throws(StoreError) -> [Float]
+    {
+        try store.rows(rows, of: tensor, federation: federation, round: round)
+    }
+}

@@ -1,0 +1,121 @@
+import Federation
+import Testing
+
+/// A federation's machine with a clock that tests move, a sampler that they can predict, and clients by short names.
+struct MachineUnderTest {
+    var machine: FederationMachine
+    /// Seconds since the start.
+    var seconds = 0.0
+    /// When clients called last, in seconds since the start; those not named here count as seen.
+    var lastSeen: [String: Double] = [:]
+    /// The changes of the last step.
+    private(set) var changes: [Change] = []
+
+    init(_ adjust: (inout FederationSettings) -> Void = { _ in }) throws {
+        var settings = try FederationSettings.sample()
+        adjust(&settings)
+        try settings.validate()
+        machine = FederationMachine(settings: settings)
+    }
+
+    var now: Instant { Instant(milliseconds: 1_700_000_000_000).adding(seconds: seconds) }
+    var round: RoundMachine? { machine.round }
+
+    @discardableResult
+    mutating func apply(_ events: FederationMachine.Event...) throws -> [FederationMachine.Reply] {
+        let heard = try Dictionary(
+            uniqueKeysWithValues: lastSeen.map {
+                (try ClientName($0.key), Instant(milliseconds: 1_700_000_000_000).adding(seconds: $0.value))
+            })
+        let step = machine.apply(events, in: .init(now: now, lastSeen: heard, sampler: LastClients()))
+        changes = step.changes
+        return step.replies
+    }
+
+    @discardableResult
+    mutating func register(_ names: String...) throws -> [FederationMachine.Reply] {
+        try names.flatMap { try apply(.registration($0)) }
+    }
+
+    @discardableResult
+    mutating func send(_ names: String..., round: Int) throws -> [FederationMachine.Reply] {
+        try names.flatMap { try apply(.update(.sample($0), round: round, spool: SpoolFile(path: $0))) }
+    }
+
+    /// The state of each client's place in the current round.
+    var places: [String: RoundMachine.Place.State] {
+        Dictionary(uniqueKeysWithValues: (round?.places ?? [:]).map { ($0.key.rawValue, $0.value.state) })
+    }
+
+    /// What the last step put into the audit log.
+    var events: [String] {
+        changes.compactMap { change in
+            if case .event(let event) = change { event.kind } else { nil }
+        }
+    }
+}
+
+/// Draws the first of the candidates and the last ones, which no simple cut of the list would.
+struct LastClients: ClientSampler {
+    func sample(_ count: Int, of candidates: [ClientName], seed: UInt64, round: Int) -> [ClientName] {
+        (candidates.suffix(count - 1) + candidates.prefix(1)).sorted()
+    }
+}
+
+extension FederationMachine.Event {
+    static func registration(
+        _ name: String, rank: Int = 8, token: UInt8 = 1, capabilities: String = "{}"
+    ) throws -> Self {
+        .register(name: try ClientName(name), rank: rank, token: try .repeating(token), capabilities: capabilities)
+    }
+
+    static func refusal(_ name: String, _ code: String = "update.shape", round: Int) throws -> Self {
+        .refused(
+            Refusal(client: try ClientName(name), at: Instant(milliseconds: 0), code: code, detail: "8×65"),
+            round: round)
+    }
+
+    static func aggregation(of round: Int) throws -> Self { .aggregated(try .sample(), round: round) }
+}
+
+extension PublishedAdapter {
+    static func sample() throws -> PublishedAdapter {
+        PublishedAdapter(digest: try .repeating(9), byteCount: 4, ranks: ["fc1": 8])
+    }
+}
+
+extension ContentDigest {
+    static func repeating(_ byte: UInt8) throws -> ContentDigest {
+        try #require(ContentDigest(bytes: [UInt8](repeating: byte, count: 32)))
+    }
+}
+
+extension Update {
+    static func sample(_ client: String, samples: Int = 100, loss: Double? = nil, accuracy: Double? = nil) throws
+        -> Update
+    {
+        Update(
+            client: try ClientName(client), digest: try .repeating(7), byteCount: 10, rank: 8, samples: samples,
+            metrics: Metrics(loss: loss, accuracy: accuracy), receivedAt: Instant(milliseconds: 0))
+    }
+}
+
+extension FederationSettings {
+    /// Three rounds of at least two updates from everybody, abandoned after 100 seconds.
+    static func sample() throws -> FederationSettings {
+        FederationSettings(
+            id: try FederationID("digits"), baseModel: .init(name: "mlp", seed: 7, sha256: nil),
+            adapter: .init(
+                maximumRank: 60, scaling: .constant(1), elementType: .float32,
+                modules: [
+                    "fc1": .init(kind: .linear, inputs: 64, outputs: 200, maximumRank: nil, bias: false),
+                    "fc2": .init(kind: .linear, inputs: 200, outputs: 200, maximumRank: 160, bias: false),
+                ],
+                dense: [:]),
+            strategy: .init(name: "rbla", weighting: "samples"),
+            policy: RoundPolicy(
+                total: 3, minimumClients: 2, minimumUpdates: 2, targetUpdates: nil, deadlineSeconds: 100,
+                onMissedQuorum: .abandon, selection: .fraction(1), overSelection: 0, seenSeconds: 50),
+            limits: .init(clients: 5, samples: 1000), training: "{}", seed: 7)
+    }
+}

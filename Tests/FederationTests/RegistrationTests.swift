@@ -1,0 +1,107 @@
+import Federation
+import Testing
+
+@Suite struct RegistrationTests {
+    @Test func `a new client is registered at its rank`() throws {
+        var subject = try MachineUnderTest()
+        guard case .registered(let client, isNew: true) = try subject.register("a")[0] else {
+            Issue.record("expected a new client")
+            return
+        }
+        #expect(client.rank == 8)
+        #expect(client.registeredAt == subject.now)
+        #expect(subject.machine.clients == [try ClientName("a"): client])
+        #expect(subject.events == ["client.registered"])
+    }
+
+    @Test func `a rank above the federation's is granted up to it`() throws {
+        var subject = try MachineUnderTest()
+        try subject.apply(.registration("a", rank: 61))
+        #expect(subject.machine.clients.values.map(\.rank) == [60])
+    }
+
+    @Test(arguments: [0, -1, .min])
+    func `a rank below one is refused`(_ rank: Int) throws {
+        var subject = try MachineUnderTest()
+        let reply = try subject.apply(.registration("a", rank: rank))[0]
+        #expect(reply.registrationError == .badRank(found: rank))
+        #expect(subject.machine.clients.isEmpty)
+        #expect(subject.changes.isEmpty)
+    }
+
+    @Test func `registering again with the same token changes nothing`() throws {
+        var subject = try MachineUnderTest()
+        try subject.register("a")
+        let revision = subject.machine.revision
+        guard case .registered(_, isNew: false) = try subject.register("a")[0] else {
+            Issue.record("expected the known client")
+            return
+        }
+        #expect(subject.changes.isEmpty)
+        #expect(subject.machine.revision == revision)
+    }
+
+    @Test func `registering again with another rank or other capabilities changes them`() throws {
+        var subject = try MachineUnderTest()
+        try subject.register("a")
+        subject.seconds = 4
+        try subject.apply(.registration("a", rank: 99, capabilities: #"{"gpu":true}"#))
+        let client = try #require(subject.machine.clients[try ClientName("a")])
+        #expect(client.rank == 60)
+        #expect(client.capabilities == #"{"gpu":true}"#)
+        #expect(client.lastSeenAt == subject.now)
+        #expect(subject.events == ["client.changed"])
+    }
+
+    @Test func `a name is taken by the client that has its token`() throws {
+        var subject = try MachineUnderTest()
+        try subject.register("a")
+        let reply = try subject.apply(.registration("a", rank: 9, token: 2))[0]
+        #expect(reply.registrationError == .nameTaken(try ClientName("a")))
+        #expect(subject.machine.clients.values.map(\.rank) == [8])
+        #expect(subject.changes.isEmpty)
+    }
+
+    @Test func `a revoked client cannot come back, and its name stays taken`() throws {
+        var subject = try MachineUnderTest()
+        try subject.register("a")
+        try subject.apply(.revoke(try ClientName("a")))
+        #expect(subject.events == ["client.revoked"])
+        #expect(try subject.register("a")[0].registrationError == .revoked(try ClientName("a")))
+        let stranger = try subject.apply(.registration("a", token: 2))[0]
+        #expect(stranger.registrationError == .nameTaken(try ClientName("a")))
+    }
+
+    @Test func `revoking twice is done once, and revoking nobody is refused`() throws {
+        var subject = try MachineUnderTest()
+        try subject.register("a")
+        subject.seconds = 1
+        try subject.apply(.revoke(try ClientName("a")))
+        let revokedAt = subject.now
+        subject.seconds = 2
+        guard case .done = try subject.apply(.revoke(try ClientName("a")))[0] else {
+            Issue.record("expected no error")
+            return
+        }
+        #expect(subject.changes.isEmpty)
+        #expect(subject.machine.clients.values.map(\.revokedAt) == [revokedAt])
+        let reply = try subject.apply(.revoke(try ClientName("z")))[0]
+        #expect(reply.lifecycleError == .unknownClient(try ClientName("z")))
+    }
+
+    @Test func `a full federation takes nobody until somebody is revoked`() throws {
+        var subject = try MachineUnderTest { $0.limits.clients = 2 }
+        try subject.register("a", "b")
+        #expect(try subject.register("c")[0].registrationError == .full(limit: 2))
+        try subject.apply(.revoke(try ClientName("a")))
+        #expect(try subject.register("c")[0].registrationError == nil)
+    }
+
+    @Test func `a finished federation takes nobody new, but knows its clients`() throws {
+        var subject = try MachineUnderTest()
+        try subject.register("a")
+        try subject.apply(.setState(.finished))
+        #expect(try subject.register("b")[0].registrationError == .finished)
+        #expect(try subject.register("a")[0].registrationError == nil)
+    }
+}

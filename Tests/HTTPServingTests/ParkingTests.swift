@@ -1,0 +1,174 @@
+import Foundation
+import HTTPServing
+import HTTPTypes
+import Testing
+
+/// Handlers that wait long, peers that leave meanwhile, and servers that stop.
+@Suite struct ParkingTests {
+    /// A long-poll's wait: it begins, and it ends when opened or cancelled.
+    private struct Wait: Sendable {
+        let began: AsyncStream<Void>
+        let ended: AsyncStream<Bool>
+        let open: AsyncStream<Void>.Continuation
+        let handler: Handler
+
+        init() {
+            let (began, begin) = AsyncStream<Void>.makeStream()
+            let (ended, end) = AsyncStream<Bool>.makeStream()
+            let (opened, open) = AsyncStream<Void>.makeStream()
+            self.began = began
+            self.ended = ended
+            self.open = open
+            handler = { request in
+                await request.park {
+                    begin.yield()
+                    for await _ in opened { break }
+                }
+                end.yield(Task.isCancelled)
+                return .text(Task.isCancelled ? "cancelled" : "opened")
+            }
+        }
+
+        func begins() async { for await _ in began { return } }
+
+        /// Whether by cancellation.
+        func ends() async -> Bool? {
+            for await isCancelled in ended { return isCancelled }
+            return nil
+        }
+    }
+
+    private let wait = Wait()
+
+    @Test func `a parked handler outlasts every time-out`() async throws {
+        try await serving {
+            $0.limits.timeToHeaders = .milliseconds(20)
+            $0.limits.idleTime = .milliseconds(20)
+            $0.limits.bodyRateWindow = .milliseconds(20)
+            $0.limits.writeStallTime = .milliseconds(20)
+        } routes: {
+            $0.on(.get, "/wait", wait.handler)
+        } _: { port in
+            let client = try RawClient(port: port)
+            try client.send("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
+            await wait.begins()
+            // The silent one's end shows that the time-outs have struck meanwhile.
+            #expect(try RawClient(port: port).receiveAll().isEmpty)
+            #expect(try RawClient(port: port).receiveAll().isEmpty)
+            wait.open.yield()
+            #expect(try client.receiveAnswer().text == "opened")
+        }
+    }
+
+    @Test func `a half-closed peer gets the answer that it waits for`() async throws {
+        try await serving {
+            $0.on(.get, "/wait", wait.handler)
+        } _: { port in
+            let client = try RawClient(port: port)
+            try client.send("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
+            client.finishSending()
+            await wait.begins()
+            wait.open.yield()
+            #expect(try client.receiveAnswer().text == "opened")
+            #expect(try client.receiveAll().isEmpty)
+        }
+    }
+
+    @Test func `a parked handler is cancelled when its peer breaks off`() async throws {
+        try await serving {
+            $0.on(.get, "/wait", wait.handler)
+        } _: { port in
+            let client = try RawClient(port: port)
+            try client.send("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
+            await wait.begins()
+            client.reset()
+            #expect(await wait.ends() == true)
+        }
+    }
+
+    @Test func `a handler that works is not cancelled when its peer breaks off`() async throws {
+        let (begun, begin) = AsyncStream<Void>.makeStream()
+        let (opened, open) = AsyncStream<Void>.makeStream()
+        let (ended, end) = AsyncStream<Bool>.makeStream()
+        try await serving {
+            $0.on(.get, "/work") { _ in
+                begin.yield()
+                for await _ in opened { break }
+                end.yield(Task.isCancelled)
+                return .text("done")
+            }
+            $0.on(.get, "/hello") { _ in .text("hello") }
+        } _: { port in
+            let client = try RawClient(port: port)
+            try client.send("GET /work HTTP/1.1\r\nHost: h\r\n\r\n")
+            for await _ in begun { break }
+            client.reset()
+            // Both shards have taken an event since, so the break-off is known.
+            for _ in 0..<8 {
+                let other = try RawClient(port: port)
+                try other.send("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n")
+                #expect(try other.receiveAnswer().text == "hello")
+            }
+            open.yield()
+            for await isCancelled in ended {
+                #expect(!isCancelled)
+                break
+            }
+        }
+    }
+
+    @Test func `a stop cancels who is parked and lets others finish`() async throws {
+        let (begun, begin) = AsyncStream<Void>.makeStream()
+        let (opened, open) = AsyncStream<Void>.makeStream()
+        let server = HTTPServer.forTest(.onAnyPort) {
+            $0.on(.get, "/wait", wait.handler)
+            $0.on(.get, "/work") { _ in
+                begin.yield()
+                for await _ in opened { break }
+                return .text("finished")
+            }
+            $0.on(.get, "/hello") { _ in .text("hello") }
+        }
+        let port = try server.start().port
+        let idle = try RawClient(port: port)
+        try idle.send("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n")
+        #expect(try idle.receiveAnswer().text == "hello")
+        let parked = try RawClient(port: port)
+        try parked.send("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
+        await wait.begins()
+        let working = try RawClient(port: port)
+        try working.send("GET /work HTTP/1.1\r\nHost: h\r\n\r\n")
+        for await _ in begun { break }
+        async let stopped: Void = server.shutdown(within: .seconds(20))
+        let answer = try parked.receiveAnswer()
+        #expect(answer.text == "cancelled")
+        #expect(answer["connection"] == "close")
+        #expect(try idle.receiveAll().isEmpty)
+        #expect(throws: RawClient.Failure.self) { try RawClient(port: port) }
+        open.yield()
+        #expect(try working.receiveAnswer().text == "finished")
+        #expect(try working.receiveAll().isEmpty)
+        await stopped
+    }
+
+    @Test func `a stop ends by force what does not finish in time`() async throws {
+        let server = HTTPServer.forTest(.onAnyPort) {
+            $0.on(.post, "/body") { .text(String(try await $0.body.collect(upTo: 1000).count)) }
+        }
+        let port = try server.start().port
+        let client = try RawClient(port: port)
+        try client.send("POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n")
+        #expect(try client.receiveAnswer().status == 100)
+        await server.shutdown(within: .milliseconds(50))
+        #expect(try client.receiveAll().isEmpty)
+        await server.shutdown(within: .zero)
+    }
+}
+
+extension HTTPServer.Configuration {
+    static var onAnyPort: HTTPServer.Configuration {
+        var configuration = HTTPServer.Configuration()
+        configuration.port = 0
+        return configuration
+    }
+}

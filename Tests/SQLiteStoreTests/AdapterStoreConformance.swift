@@ -1,0 +1,137 @@
+import Federation
+import Foundation
+import Testing
+
+/// What every adapter store promises.
+@Suite struct AdapterStoreConformance {
+    private let a = AdapterTensor(name: "fc1", kind: .a)
+
+    @Test(arguments: StoreUnderTest.all)
+    func `every prefix of a tensor is read back, whatever parts it came in`(_ subject: StoreUnderTest) async throws {
+        try await subject.withRestart { store in
+            let live = try await LiveFederation(creating: "digits", in: store.federations)
+            try store.adapters.append(
+                [Sample.part("fc1", .a, rows: 0..<3), Sample.part("fc1", .a, rows: 3..<4)], of: live.id, round: 2)
+            try store.adapters.append([Sample.part("fc1", .a, rows: 4..<9)], of: live.id, round: 2)
+        } then: { store in
+            let live = try await LiveFederation(loadedFrom: store.federations)
+            for rows in 0...9 {
+                #expect(
+                    try store.adapters.rows(rows, of: a, federation: live.id, round: 2) == Sample.values(0..<rows))
+            }
+            for rows in [10, .max] {
+                #expect(try store.adapters.rows(rows, of: a, federation: live.id, round: 2) == Sample.values(0..<9))
+            }
+            #expect(try store.adapters.rows(-1, of: a, federation: live.id, round: 2).isEmpty)
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `tensors, rounds and federations are kept apart`(_ subject: StoreUnderTest) async throws {
+        try await subject.withStore { store in
+            let first = try await LiveFederation(creating: "first", in: store.federations).id
+            let second = try await LiveFederation(creating: "second", in: store.federations).id
+            let kinds: [AdapterTensor.Kind] = [.a, .b, .bias, .dense]
+            for (width, kind) in kinds.enumerated() {
+                try store.adapters.append(
+                    [Sample.part("fc1", kind, rows: 0..<1, width: width + 1)], of: first, round: 0)
+            }
+            try store.adapters.append([Sample.part("fc2", .a, rows: 0..<1, width: 5)], of: first, round: 0)
+            try store.adapters.append([Sample.part("fc1", .a, rows: 0..<1, width: 6)], of: first, round: 1)
+            try store.adapters.append([Sample.part("fc1", .a, rows: 0..<1, width: 7)], of: second, round: 0)
+            func width(_ name: String, _ kind: AdapterTensor.Kind, _ id: FederationID, _ round: Int) throws -> Int {
+                let tensor = AdapterTensor(name: name, kind: kind)
+                return try store.adapters.rows(9, of: tensor, federation: id, round: round).count
+            }
+            for (index, kind) in kinds.enumerated() { #expect(try width("fc1", kind, first, 0) == index + 1) }
+            #expect(try width("fc2", .a, first, 0) == 5)
+            #expect(try width("fc1", .a, first, 1) == 6)
+            #expect(try width("fc1", .a, second, 0) == 7)
+            #expect(try width("fc3", .a, first, 0) == 0)
+            #expect(try width("fc1", .a, first, 2) == 0)
+            try store.adapters.removeAdapter(of: first, round: 0)
+            #expect(try width("fc1", .bias, first, 0) == 0)
+            #expect(try width("fc1", .a, first, 1) == 6)
+            #expect(try width("fc1", .a, second, 0) == 7)
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `a removed adapter can be written again`(_ subject: StoreUnderTest) async throws {
+        try await subject.withStore { store in
+            let id = try await LiveFederation(creating: "digits", in: store.federations).id
+            try store.adapters.removeAdapter(of: id, round: 1)
+            try store.adapters.append([Sample.part("fc1", .a, rows: 0..<2)], of: id, round: 1)
+            try store.adapters.removeAdapter(of: id, round: 1)
+            try store.adapters.append([Sample.part("fc1", .a, rows: 0..<1)], of: id, round: 1)
+            #expect(try store.adapters.rows(9, of: a, federation: id, round: 1) == Sample.values(0..<1))
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `values of every kind keep their bits`(_ subject: StoreUnderTest) async throws {
+        try await subject.withStore { store in
+            let id = try await LiveFederation(creating: "digits", in: store.federations).id
+            let values: [Float] = [
+                0, -0.0, 1, -1.5, .pi, .infinity, -.infinity, .leastNonzeroMagnitude, .greatestFiniteMagnitude,
+                Float(bitPattern: 0x7fc0_1234),
+            ]
+            let part = AdapterPart(tensor: a, firstRow: 0, rowCount: 2, values: values)
+            try store.adapters.append([part], of: id, round: 0)
+            let found = try store.adapters.rows(2, of: a, federation: id, round: 0)
+            #expect(found.map(\.bitPattern) == values.map(\.bitPattern))
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `parts are stored all or none`(_ subject: StoreUnderTest) async throws {
+        try await subject.withStore { store in
+            let id = try await LiveFederation(creating: "digits", in: store.federations).id
+            let twice = [Sample.part("fc1", .a, rows: 0..<2), Sample.part("fc1", .a, rows: 0..<2)]
+            #expect(throws: StoreError.self) { try store.adapters.append(twice, of: id, round: 0) }
+            #expect(try store.adapters.rows(9, of: a, federation: id, round: 0).isEmpty)
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `a part that is no number of whole rows is refused`(_ subject: StoreUnderTest) async throws {
+        try await subject.withStore { store in
+            let id = try await LiveFederation(creating: "digits", in: store.federations).id
+            for (firstRow, rowCount, values) in [(0, 2, 3), (0, 0, 3), (-1, 1, 3), (0, 1, 0), (0, -1, 3)] {
+                let part = AdapterPart(
+                    tensor: a, firstRow: firstRow, rowCount: rowCount, values: [Float](repeating: 1, count: values))
+                #expect(throws: StoreError.self) { try store.adapters.append([part], of: id, round: 0) }
+            }
+            #expect(try store.adapters.rows(9, of: a, federation: id, round: 0).isEmpty)
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `a tensor with a gap, an overlap or another width is reported, not read`(
+        _ subject: StoreUnderTest
+    ) async throws {
+        let first = Sample.part("fc1", .a, rows: 0..<2)
+        for second in [
+            Sample.part("fc1", .a, rows: 3..<4), Sample.part("fc1", .a, rows: 1..<4),
+            Sample.part("fc1", .a, rows: 2..<4, width: 4),
+        ] {
+            try await subject.withStore { store in
+                let id = try await LiveFederation(creating: "digits", in: store.federations).id
+                try store.adapters.append([first, second], of: id, round: 0)
+                #expect(throws: StoreError.self) { try store.adapters.rows(4, of: a, federation: id, round: 0) }
+                #expect(try store.adapters.rows(1, of: a, federation: id, round: 0) == Sample.values(0..<1))
+            }
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `an adapter of a federation that is not there is refused`(_ subject: StoreUnderTest) async throws {
+        try await subject.withStore { store in
+            let id = try FederationID("nobody")
+            #expect(throws: StoreError.self) {
+                try store.adapters.append([Sample.part("fc1", .a, rows: 0..<1)], of: id, round: 0)
+            }
+            #expect(try store.adapters.rows(9, of: a, federation: id, round: 0).isEmpty)
+        }
+    }
+}

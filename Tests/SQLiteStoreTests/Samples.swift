@@ -1,0 +1,73 @@
+import Federation
+
+/// Values for tests.
+enum Sample {
+    static let createdAt = Instant(milliseconds: 1_700_000_000_123)
+
+    static func settings(_ id: String = "digits") throws -> FederationSettings {
+        FederationSettings(
+            id: try FederationID(id),
+            baseModel: .init(name: "mlp-64-200-10", seed: .max, sha256: digest("base")),
+            adapter: .init(
+                maximumRank: 60, scaling: .rslora(alpha: 0.1), elementType: .bfloat16,
+                modules: [
+                    "fc1": .init(kind: .linear, inputs: 64, outputs: 200, maximumRank: nil, bias: false),
+                    "conv/ß": .init(
+                        kind: .convolution(height: 3, width: 5), inputs: 8, outputs: 16, maximumRank: 7, bias: true),
+                    "words": .init(kind: .embedding, inputs: 1000, outputs: 32, maximumRank: nil, bias: false),
+                ],
+                dense: ["norm.weight": [200, 3]]),
+            strategy: .init(name: "rbla", weighting: "samples"),
+            policy: RoundPolicy(
+                total: 20, minimumClients: 2, minimumUpdates: 2, targetUpdates: nil, deadlineSeconds: 600,
+                onMissedQuorum: .abandon, selection: .fraction(1), overSelection: 0, seenSeconds: 120),
+            limits: .init(clients: 100, samples: 1000), training: #"{"epochs":5,"rate":0.01}"#, seed: .max - 1)
+    }
+
+    static func federation(_ id: String = "digits") throws -> StoredFederation {
+        StoredFederation(
+            machine: FederationMachine(settings: try settings(id)), createdAt: createdAt,
+            tokens: [
+                IssuedToken(id: "e1", role: .enrolment, hash: digest("e1")),
+                IssuedToken(id: "r1", role: .reader, hash: digest("r1")),
+            ])
+    }
+
+    /// Stands for the digest of `text`: distinct texts of up to 32 bytes have distinct ones.
+    static func digest(_ text: String) -> ContentDigest {
+        let padded = Array(text.utf8.prefix(32)) + [UInt8](repeating: 0, count: max(0, 32 - text.utf8.count))
+        guard let digest = ContentDigest(bytes: padded) else { preconditionFailure("a digest has 32 bytes") }
+        return digest
+    }
+
+    static func update(
+        _ client: ClientName, _ bytes: String, loss: Double? = 0.25, accuracy: Double? = nil
+    ) -> Update {
+        Update(
+            client: client, digest: digest(bytes), byteCount: bytes.utf8.count, rank: 42, samples: 151,
+            metrics: Metrics(loss: loss, accuracy: accuracy), receivedAt: createdAt.adding(seconds: 5))
+    }
+}
+
+extension Sample {
+    static func refusal(_ client: String, _ code: String, _ detail: String = "fc1 is 8×65") throws -> Refusal {
+        Refusal(client: try ClientName(client), at: createdAt, code: code, detail: detail)
+    }
+
+    static func adapter(_ text: String) -> PublishedAdapter {
+        PublishedAdapter(digest: digest(text), byteCount: 163_840, ranks: ["fc1": 60, "conv/ß": 7])
+    }
+
+    /// Rows whose values tell where they belong: row + column / 8.
+    static func part(
+        _ name: String, _ kind: AdapterTensor.Kind, rows: Range<Int>, width: Int = 3
+    ) -> AdapterPart {
+        AdapterPart(
+            tensor: AdapterTensor(name: name, kind: kind), firstRow: rows.lowerBound, rowCount: rows.count,
+            values: values(rows, width: width))
+    }
+
+    static func values(_ rows: Range<Int>, width: Int = 3) -> [Float] {
+        rows.flatMap { row in (0..<width).map { Float(row) + Float($0) / 8 } }
+    }
+}
