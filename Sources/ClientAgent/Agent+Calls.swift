@@ -8,46 +8,27 @@ extension Agent {
         case refused(Problem)
     }
 
-    /// Repeats `call` until the server answers it, waiting longer each time or as long as the server asks for.
+    /// Repeats `call` until the server answers it; `call` is told whether an earlier try failed.
     func answer<Value>(
-        to name: String, _ call: () async throws(CallError) -> Value
-    ) async throws(AgentError) -> Answer<Value> {
-        try await interruptibleAnswer(to: name) { (_) async throws(CallError) in try await call() }.answer
-    }
-
-    /// As `answer`; tells `call` and the caller whether the server was out of reach in between.
-    func interruptibleAnswer<Value>(
         to name: String, _ call: (_ isRetry: Bool) async throws(CallError) -> Value
-    ) async throws(AgentError) -> (answer: Answer<Value>, wasInterrupted: Bool) {
-        var backoff = configuration.backoff
+    ) async throws(AgentError) -> Answer<Value> {
         let start = clock.now
-        var isRetry = false
-        while true {
-            let failure: CallError
-            do throws(CallError) {
-                return (.value(try await call(isRetry)), isRetry)
-            } catch {
-                failure = error
-            }
-            var leastDelay = Duration.zero
-            switch failure {
-            case .refused(let problem): return (.refused(problem), isRetry)
+        let observe = observe
+        let persistence = Persistence(limit: configuration.persistence, backoff: configuration.backoff, clock: clock)
+        var generator = generator
+        defer { self.generator = generator }
+        do throws(CallError) {
+            return .value(
+                try await persistence.answer(
+                    using: &generator,
+                    onRetry: { observe(.retrying(call: name, reason: "\($0)", after: $1)) }, call))
+        } catch {
+            switch error {
+            case .refused(let problem): return .refused(problem)
             case .unreached(.cancelled): throw .cancelled
             case .unreached(.file(let path, let reason)): throw .state(.failed(path: path, reason: reason))
-            case .unreached(let error) where !error.isWorthRetrying:
-                throw .outOfReach(lastReason: "\(error)", tried: clock.now - start)
-            case .unreached: break
-            case .unavailable(_, let retryAfter): leastDelay = retryAfter ?? .zero
+            case .unreached, .unavailable: throw .outOfReach(lastReason: "\(error)", tried: clock.now - start)
             }
-            let tried = clock.now - start
-            guard tried < configuration.persistence else {
-                throw .outOfReach(lastReason: "\(failure)", tried: tried)
-            }
-            // The last try falls on the end of the agent's persistence.
-            let delay = max(leastDelay, min(nextDelay(&backoff), configuration.persistence - tried))
-            observe(.retrying(call: name, reason: "\(failure)", after: delay))
-            try await sleep(for: delay)
-            isRetry = true
         }
     }
 
@@ -57,11 +38,5 @@ extension Agent {
         } catch {
             throw .cancelled
         }
-    }
-
-    private func nextDelay(_ backoff: inout Backoff) -> Duration {
-        var generator = generator
-        defer { self.generator = generator }
-        return backoff.next(using: &generator)
     }
 }

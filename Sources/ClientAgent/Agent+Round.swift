@@ -33,7 +33,7 @@ extension Agent {
         let observe = observe
         let limit = configuration.adapterLimit
         let source = plan.adapter?.round ?? plan.round - 1
-        let result = try await answer(to: "adapter") { () async throws(CallError) in
+        let result = try await answer(to: "adapter") { (_) async throws(CallError) in
             try await endpoint.downloadConfiguration(round: source, rank: plan.rank, to: files.configuration)
             try await endpoint.downloadAdapter(round: source, rank: plan.rank, to: files.adapter, limit: limit) {
                 observe(.downloading(round: plan.round, $0))
@@ -71,7 +71,7 @@ extension Agent {
         let endpoint = endpoint
         let observe = observe
         let files = try state { state throws(StateError) in try state.files(of: update.round) }
-        let result = try await answer(to: "update") { () async throws(CallError) in
+        let result = try await answer(to: "update") { (_) async throws(CallError) in
             try await endpoint.send(
                 update: files.trained, round: update.round, samples: update.samples,
                 metrics: RoundBody.Metrics(loss: update.loss, accuracy: update.accuracy)

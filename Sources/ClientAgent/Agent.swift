@@ -141,7 +141,7 @@ package actor Agent {
         let client = configuration.client
         switch try await answer(
             to: "registration",
-            { () async throws(CallError) in
+            { (_) async throws(CallError) in
                 try await enrolment.register(client, registration)
             })
         {
@@ -158,7 +158,7 @@ package actor Agent {
     private func readSettings() async throws(AgentError) -> Step {
         let endpoint = endpoint
         let federation: FederationBody
-        switch try await answer(to: "settings", { () async throws(CallError) in try await endpoint.settings() }) {
+        switch try await answer(to: "settings", { (_) async throws(CallError) in try await endpoint.settings() }) {
         case .value(let found): federation = found
         // A server that was set up anew knows neither the federation's clients nor their tokens.
         case .refused where !hasRegistered: return .register
@@ -193,12 +193,12 @@ package actor Agent {
         let endpoint = endpoint
         let wait = configuration.pollWait
         let asked = clock.now
-        let reply: (answer: Answer<(plan: PlanBody, json: [UInt8])?>, wasInterrupted: Bool)
-        reply = try await interruptibleAnswer(to: "plan") { (isRetry) async throws(CallError) in
+        let answer: Answer<(plan: PlanBody, json: [UInt8])?>
+        answer = try await self.answer(to: "plan") { (isRetry) async throws(CallError) in
             // After a break the revision may count for another life of the server.
             try await endpoint.plan(after: isRetry ? nil : revision, wait: wait)
         }
-        switch reply.answer {
+        switch answer {
         case .refused(let problem): throw .refused(problem)
         case .value(nil):
             try await restIfEarly(asked: asked, wait: wait)
@@ -207,9 +207,7 @@ package actor Agent {
             let step = Self.step(for: plan, json: json, after: progress.lastRound)
             if case .poll = step {
                 observe(.waiting(plan))
-                if let revision, plan.revision <= revision, !reply.wasInterrupted {
-                    try await restIfEarly(asked: asked, wait: wait)
-                }
+                if let revision, plan.revision <= revision { try await restIfEarly(asked: asked, wait: wait) }
             }
             return step
         }

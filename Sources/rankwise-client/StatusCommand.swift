@@ -26,36 +26,45 @@ struct StatusCommand: AsyncParsableCommand {
                 server: server.url, federation: server.federation, token: try server.token(), fetcher: fetcher)
             try await follow(endpoint)
         } catch let error as CallError {
-            FileHandle.standardError.write(Data("rankwise-client: \(error)\n".utf8))
+            try? FileHandle.standardError.write(contentsOf: Data("rankwise-client: \(error)\n".utf8))
             throw ExitStatus(error).code
         }
     }
 
     private func follow(_ endpoint: FederationEndpoint) async throws {
-        var round = try await endpoint.currentRound(after: nil, wait: .zero)
-        var backoff = Backoff()
+        // A look is taken once; a watch outlives its server's restarts.
+        var persistence = Persistence(limit: .zero)
+        var round: RoundBody?
         while true {
-            do throws(CallError) {
-                let federation = try await endpoint.settings()
-                if let round { draw(RoundTable(federation, round)) }
-                guard watch, federation.state != "finished" else { return }
-                let revision = round?.revision
+            let seen = round?.revision
+            let (federation, latest) = try await answer(persistence) { (isRetry) async throws(CallError) in
+                var latest: RoundBody?
                 repeat {
-                    round = try await endpoint.currentRound(after: revision, wait: .seconds(50))
-                } while round == nil
-                backoff.reset()
-            } catch {
-                guard watch, error.isWorthRetrying else { throw error }
-                FileHandle.standardError.write(Data("\(error); trying again\n".utf8))
-                var generator = SystemRandomNumberGenerator()
-                try await Task.sleep(for: backoff.next(using: &generator))
+                    latest = try await endpoint.currentRound(after: isRetry ? nil : seen, wait: .seconds(50))
+                } while latest == nil
+                return (try await endpoint.settings(), latest)
             }
+            round = latest
+            if let latest { try draw(RoundTable(federation, latest)) }
+            guard watch, federation.state != "finished" else { return }
+            persistence.limit = .seconds(86_400)
         }
     }
 
-    private func draw(_ table: RoundTable) {
+    private func answer<Value>(
+        _ persistence: Persistence, _ call: (Bool) async throws(CallError) -> Value
+    ) async throws(CallError) -> Value {
+        var generator = SystemRandomNumberGenerator()
+        return try await persistence.answer(
+            using: &generator,
+            onRetry: { error, _ in
+                try? FileHandle.standardError.write(contentsOf: Data("\(error); trying again\n".utf8))
+            }, call)
+    }
+
+    private func draw(_ table: RoundTable) throws {
         let clear = watch && isatty(STDOUT_FILENO) == 1 ? "\u{1B}[H\u{1B}[2J" : ""
         let gap = watch && clear.isEmpty ? "\n" : ""
-        FileHandle.standardOutput.write(Data("\(clear)\(table)\n\(gap)".utf8))
+        try FileHandle.standardOutput.write(contentsOf: Data("\(clear)\(table)\n\(gap)".utf8))
     }
 }

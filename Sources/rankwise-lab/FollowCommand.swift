@@ -23,20 +23,24 @@ struct FollowCommand: AsyncParsableCommand {
         String
     @Option(help: "A file that holds the reader's token.") var tokenFile: String?
 
+    /// How long a server that is away is waited for.
+    private static let patience = Duration.seconds(300)
+
     func run() async throws {
+        signal(SIGPIPE, SIG_IGN)
         let folder = NSTemporaryDirectory() + "rankwise-follow-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             let endpoint = FederationEndpoint(
                 server: url, federation: federation, token: try token(), fetcher: try HTTPFetcher())
-            let scorer = RoundScorer(
-                settings: try await endpoint.settings().settings, examples: try DataSet(path: data), folder: folder)
+            let settings = try await answer { () async throws(CallError) in try await endpoint.settings().settings }
+            let scorer = RoundScorer(settings: settings, examples: try DataSet(path: data), folder: folder)
             try await follow(endpoint, scorer)
         } catch let error
             where error is CallError || error is DataSetError || error is TrainingError || error is FetchError
         {
-            FileHandle.standardError.write(Data("rankwise-lab: \(error)\n".utf8))
+            try? FileHandle.standardError.write(contentsOf: Data("rankwise-lab: \(error)\n".utf8))
             throw ExitCode.failure
         }
     }
@@ -44,33 +48,43 @@ struct FollowCommand: AsyncParsableCommand {
     private func follow(_ endpoint: FederationEndpoint, _ scorer: RoundScorer) async throws {
         var accuracy: Double?
         var firstAtNinety: Int?
-        show("round\tupdates\tranks\tclient_loss\taccuracy")
+        try show("round\tupdates\tranks\tclient_loss\taccuracy")
         var walk = RoundWalk(endpoint)
-        while let round = try await walk.next() {
+        while let round = try await answer({ () async throws(CallError) in try await walk.next() }) {
             guard round.phase == "published" else {
-                show("\(round.round)\t\(round.received)\t-\t-\t\(round.phase): \(round.reason ?? "")")
+                try show("\(round.round)\t\(round.received)\t-\t-\t\(round.phase): \(round.reason ?? "")")
                 continue
             }
-            let reached = try await scorer.accuracy(of: round.round, from: endpoint)
+            try await answer { () async throws(CallError) in try await scorer.download(round.round, from: endpoint) }
+            let reached = try scorer.accuracy()
             accuracy = reached
             if reached >= 0.9, firstAtNinety == nil { firstAtNinety = round.round }
-            let ranks = round.updates.map(\.rank)
-            show(
+            let accepted = round.updates.filter { $0.status == "accepted" }
+            let ranks = accepted.map(\.rank)
+            try show(
                 [
-                    "\(round.round)", "\(round.updates.count)", "\(ranks.min() ?? 0)-\(ranks.max() ?? 0)",
+                    "\(round.round)", "\(accepted.count)", "\(ranks.min() ?? 0)-\(ranks.max() ?? 0)",
                     round.metrics.loss?.formatted(places: 3) ?? "-", reached.formatted(places: 3),
                 ].joined(separator: "\t"))
         }
-        show(
+        try show(
             [
                 scorer.settings.strategy.name, "accuracy=\(accuracy?.formatted(places: 3) ?? "-")",
                 "rounds_to_90=\(firstAtNinety.map(String.init) ?? "-")",
             ].joined(separator: "\t"))
     }
 
+    /// The answer to `call`, repeated while the server is away.
+    private func answer<Value>(_ call: () async throws(CallError) -> Value) async throws(CallError) -> Value {
+        var generator = SystemRandomNumberGenerator()
+        return try await Persistence(limit: Self.patience).answer(using: &generator) {
+            (_) async throws(CallError) in try await call()
+        }
+    }
+
     /// Prints a line at once, also into a pipe.
-    private func show(_ line: String) {
-        FileHandle.standardOutput.write(Data((line + "\n").utf8))
+    private func show(_ line: String) throws {
+        try FileHandle.standardOutput.write(contentsOf: Data((line + "\n").utf8))
     }
 
     private func token() throws -> String? {
@@ -93,12 +107,17 @@ struct RoundScorer {
     /// No adapter that a federation publishes here is longer.
     private static let adapterLimit: Int64 = 1 << 32
 
-    func accuracy(of round: Int, from endpoint: FederationEndpoint) async throws -> Double {
+    private var adapter: String { folder + "/adapter_model.safetensors" }
+    private var configuration: String { folder + "/adapter_config.json" }
+
+    func download(_ round: Int, from endpoint: FederationEndpoint) async throws(CallError) {
         let rank = settings.adapter.maxRank
-        let adapter = folder + "/adapter_model.safetensors"
-        let configuration = folder + "/adapter_config.json"
         try await endpoint.downloadAdapter(round: round, rank: rank, to: adapter, limit: Self.adapterLimit)
         try await endpoint.downloadConfiguration(round: round, rank: rank, to: configuration)
+    }
+
+    /// Of the adapter that was downloaded last.
+    func accuracy() throws -> Double {
         let config = try AdapterConfig(json: Array(FileManager.default.contents(atPath: configuration) ?? Data()))
         let scales = settings.adapter.modules.keys.map { ($0, config.scale(of: $0)) }
         return try Evaluation(
