@@ -34,6 +34,7 @@ struct ServerDocument: Codable {
         var headerSeconds: Double?
         var idleSeconds: Double?
         var leastBodyBytesPerSecond: Int?
+        var bodyWindowSeconds: Double?
         var connections: Int?
         var connectionsPerAddress: Int?
         var cacheBytes: Int?
@@ -48,6 +49,7 @@ struct ServerDocument: Codable {
             case headerSeconds = "header_seconds"
             case idleSeconds = "idle_seconds"
             case leastBodyBytesPerSecond = "least_body_bytes_per_second"
+            case bodyWindowSeconds = "body_window_seconds"
             case connectionsPerAddress = "connections_per_address"
             case cacheBytes = "cache_bytes"
             case drainSeconds = "drain_seconds"
@@ -71,6 +73,7 @@ struct ServerDocument: Codable {
             headerSeconds = try positive(.headerSeconds)
             idleSeconds = try positive(.idleSeconds)
             leastBodyBytesPerSecond = try positive(.leastBodyBytesPerSecond)
+            bodyWindowSeconds = try positive(.bodyWindowSeconds)
             connections = try positive(.connections)
             connectionsPerAddress = try positive(.connectionsPerAddress)
             cacheBytes = try positive(.cacheBytes)

@@ -79,6 +79,7 @@ extension HTTPServing.Limits {
         if let value = document.headerSeconds { timeToHeaders = .seconds(value) }
         if let value = document.idleSeconds { idleTime = .seconds(value) }
         if let value = document.leastBodyBytesPerSecond { leastBodyRate = value }
+        if let value = document.bodyWindowSeconds { bodyRateWindow = .seconds(value) }
         if let value = document.connections { connections = value }
         if let value = document.connectionsPerAddress { connectionsPerAddress = value }
     }

@@ -60,7 +60,8 @@ struct Caller: Sendable {
     }
 
     func call(
-        _ method: FetchRequest.Method, _ path: String, body: String? = nil, file: String? = nil, fields: [HTTPField] = []
+        _ method: FetchRequest.Method, _ path: String, body: String? = nil, file: String? = nil,
+        fields: [HTTPField] = []
     ) async throws -> FetchResponse {
         let authorization = token.map { [HTTPField("Authorization", "Bearer \($0)")] } ?? []
         return try await fetcher.fetch(

@@ -1,0 +1,150 @@
+import AdapterFormat
+import Foundation
+import LinearAlgebra
+import Testing
+
+@testable import Training
+
+/// Both trainers on real files, in a folder that goes with the test.
+@Suite final class TrainerTests {
+    private let folder: String
+
+    init() throws {
+        folder = NSTemporaryDirectory() + "rankwise-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    /// Two clouds of points, one a class.
+    private static let data: DataSet = {
+        var generator = SeededGenerator(seed: 4, stream: "clouds")
+        let labels = (0..<60).map { $0 % 2 }
+        let features = labels.flatMap { label in
+            (0..<4).map { Float(label * 2 - 1) * Float($0 % 2 + 1) + generator.uniform(within: 0.5) }
+        }
+        return DataSet(width: 4, features: features, labels: labels)
+    }()
+
+    /// An adapter that changes nothing yet, and the plan to train it.
+    private func assignment(output: String = "trained", settings: [String: TrainingSettings.Value] = [:]) throws
+        -> TrainingAssignment
+    {
+        let shape = try AdapterShape(modules: [
+            ModuleShape(name: "fc1", inputs: 4, outputs: 8, maximumRank: 2),
+            ModuleShape(name: "fc2", inputs: 8, outputs: 2, maximumRank: 3),
+        ])
+        let path = folder + "/adapter_model.safetensors"
+        let descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC, 0o600)
+        defer { close(descriptor) }
+        var writer = try AdapterWriter(shape: shape, descriptor: descriptor)
+        var generator = SeededGenerator(seed: 1, stream: "adapter")
+        for module in shape.modules {
+            var factors = ModuleFactors(zeroOf: module, rank: module.maximumRank)
+            for index in factors.a.indices { factors.a[index] = generator.uniform(within: 0.5) }
+            try writer.take(factors, of: module)
+        }
+        try writer.finish()
+        let configuration = folder + "/adapter_config.json"
+        try "{}".write(toFile: configuration, atomically: true, encoding: .utf8)
+        let plan = TrainingPlan(
+            round: 1, rank: 2, ranks: ["fc1": 2, "fc2": 3], scales: ["fc1": 1, "fc2": 1], seed: 11,
+            settings: TrainingSettings(settings), json: Array(#"{"round": 1}"#.utf8))
+        return TrainingAssignment(
+            adapter: path, configuration: configuration, plan: plan, output: folder + "/" + output)
+    }
+
+    private func bytes(_ path: String) throws -> Data { try #require(FileManager.default.contents(atPath: path)) }
+
+    @Test func `training learns, keeps the shapes and is the same for the same seed`() async throws {
+        let trainer = try NativeTrainer(model: "mlp-4-8-2", seed: 2, data: Self.data)
+        let settings: [String: TrainingSettings.Value] = [
+            "epochs": .number(20), "batch_size": .number(8), "learning_rate": .number(0.05),
+        ]
+        let first = try assignment(output: "first", settings: settings)
+        let outcome = try await trainer.train(first) { _ in }
+        #expect(outcome.samples == 60 && outcome.accuracy > 0.95)
+        let again = try assignment(output: "again", settings: settings)
+        #expect(try await trainer.train(again) { _ in } == outcome)
+        #expect(try bytes(first.output) == bytes(again.output))
+        #expect(try AdapterFile(try SafetensorsFile(path: first.output)).ranks == ["fc1": 2, "fc2": 3])
+        let result = try Evaluation(
+            model: "mlp-4-8-2", seed: 2, adapter: first.output, scales: first.plan.scales, data: Self.data,
+            featureScale: 1)
+        #expect(result.accuracy > 0.95)
+    }
+
+    @Test func `only the factors that the plan names are trained`() async throws {
+        let trainer = try NativeTrainer(model: "mlp-4-8-2", seed: 2, data: Self.data)
+        var assignment = try assignment()
+        assignment.plan.train = [.b]
+        _ = try await trainer.train(assignment) { _ in }
+        let before = try AdapterFile(try SafetensorsFile(path: assignment.adapter))
+        let after = try AdapterFile(try SafetensorsFile(path: assignment.output))
+        for name in ["fc1", "fc2"] {
+            #expect(before[module: name]?.a?.floats() == after[module: name]?.a?.floats())
+            #expect(before[module: name]?.b?.floats() != after[module: name]?.b?.floats())
+        }
+    }
+
+    @Test func `data or settings that do not fit are named`() async throws {
+        #expect(throws: TrainingError.data(reason: "an example has 4 features; the model takes 5")) {
+            try NativeTrainer(model: "mlp-5-2", seed: 0, data: Self.data)
+        }
+        let trainer = try NativeTrainer(model: "mlp-4-8-2", seed: 2, data: Self.data)
+        let odd = try assignment(settings: ["optimizer": .text("adam")])
+        await #expect(throws: TrainingError.setting("optimizer", expected: "\"sgd\"", found: "\"adam\"")) {
+            try await trainer.train(odd) { _ in }
+        }
+        let wild = try assignment(settings: ["learning_rate": .number(1e6)])
+        await #expect(throws: TrainingError.self) { try await trainer.train(wild) { _ in } }
+        #expect(!FileManager.default.fileExists(atPath: wild.output))
+    }
+
+    @Test func `a cancelled training leaves nothing`() async throws {
+        let trainer = try NativeTrainer(model: "mlp-4-8-2", seed: 2, data: Self.data)
+        let endless = try assignment(settings: ["epochs": .number(1_000_000)])
+        let training = Task { try await trainer.train(endless) { _ in } }
+        training.cancel()
+        await #expect(throws: TrainingError.cancelled) { try await training.value }
+        #expect(!FileManager.default.fileExists(atPath: endless.output))
+    }
+
+    @Test func `a command trains by its folder contract`() async throws {
+        let script = folder + "/train.sh"
+        try """
+        cp "$1/adapter_model.safetensors" "$2/" && test -s "$1/adapter_config.json" && grep -q round "$1/plan.json" &&
+        test "$RANKWISE_DATA" = some.csv && echo '{"samples": 6, "loss": 0.5, "accuracy": 0.75}' >"$2/metrics.json"
+        """.write(toFile: script, atomically: true, encoding: .utf8)
+        let assignment = try assignment()
+        let outcome = try await CommandTrainer(command: "sh \(script)", data: "some.csv").train(assignment) { _ in }
+        #expect(outcome == TrainingOutcome(samples: 6, loss: 0.5, accuracy: 0.75))
+        #expect(try bytes(assignment.output) == bytes(assignment.adapter))
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: folder).allSatisfy {
+                !$0.hasSuffix(".in") && !$0.hasSuffix(".out")
+            })
+    }
+
+    @Test(arguments: [
+        ("exit 3 #", "exited with status 3"), ("true", "exited with status 0 and left no adapter_model.safetensors"),
+        ("kill -9 $$ #", "was ended by signal 9"),
+    ])
+    func `a command that fails says how`(command: String, reason: String) async throws {
+        let assignment = try assignment()
+        await #expect(throws: TrainingError.command(reason: reason)) {
+            try await CommandTrainer(command: "sh -c '\(command)'", data: "").train(assignment) { _ in }
+        }
+    }
+
+    @Test func `a command that takes too long is stopped, and so is one whose task is cancelled`() async throws {
+        let slow = try assignment(output: "slow")
+        let trainer = CommandTrainer(command: "sleep 60 #", data: "", timeout: .milliseconds(50))
+        let error = await #expect(throws: TrainingError.self) { try await trainer.train(slow) { _ in } }
+        #expect("\(String(describing: error))".contains("ran longer than"))
+        let cancelled = try assignment(output: "cancelled")
+        let training = Task { try await CommandTrainer(command: "sleep 60 #", data: "").train(cancelled) { _ in } }
+        training.cancel()
+        await #expect(throws: TrainingError.cancelled) { try await training.value }
+    }
+}
