@@ -99,6 +99,7 @@ let package = Package(
                 "RankwiseWire",
                 .logging,
             ], resources: [.copy("Fixtures")]),
+        tests("EndToEndTests", ["HTTPFetching", "RankwiseWire", "rankwise-server", "rankwise-client"]),
         tests("HTTPFetchingTests", ["HTTPFetching"]),
         tests("TrainingTests", ["Training", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests("ClientAgentTests", ["ClientAgent", "HTTPFetching", "RankwiseWire", "Training", "AdapterFormat"]),
