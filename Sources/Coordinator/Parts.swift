@@ -2,6 +2,7 @@ import AdapterFormat
 import Aggregation
 import Federation
 import Logging
+import Synchronization
 
 /// What the services share.
 final class Parts: Sendable {
@@ -14,6 +15,8 @@ final class Parts: Sendable {
     let logger: Logger
     let registry = FederationRegistry()
     let aggregation: AggregationQueue
+    /// When the store was last tried, and what was wrong with it.
+    let lastProbe = Mutex<(at: Instant, error: ServiceError?)?>(nil)
     /// Checks updates, several at once.
     let validation = BlockingQueue(label: "validation", concurrent: true)
     /// Draws initial adapters.

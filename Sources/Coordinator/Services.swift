@@ -1,6 +1,7 @@
 import Aggregation
 package import Federation
 package import Logging
+import Synchronization
 
 /// The use cases of the server, one service each, over one store.
 package struct Services: Sendable {
@@ -73,12 +74,20 @@ package struct Services: Sendable {
     /// Every strategy that a federation can name.
     package var strategyNames: [String] { Strategy.names }
 
-    /// Whether the server can serve: its store takes writes.
+    /// Whether the server can serve: its store takes writes. Asked often, it answers what it found within a second.
     package func probe() async throws(ServiceError) {
+        let now = parts.clock.now()
+        if let known = parts.lastProbe.withLock({ $0 }), now.seconds(since: known.at) < 1 {
+            if let error = known.error { throw error }
+            return
+        }
+        var found: ServiceError?
         do throws(StoreError) {
             try await parts.store.probe()
         } catch {
-            throw .store(error)
+            found = .store(error)
         }
+        parts.lastProbe.withLock { $0 = (now, found) }
+        if let found { throw found }
     }
 }

@@ -15,6 +15,10 @@ extension FederationMachine {
                 clients[name] = known
                 step.changes.append(.client(known))
                 step.record("client.changed", client: name, "rank \(granted)")
+                // A plan of another rank: a poll that waits for it must wake.
+                if round?.phase == .collecting, round?.places[name]?.state == .awaited {
+                    setPlace(of: name, to: .awaited, in: &step)
+                }
             }
             return .registered(known, isNew: false)
         }

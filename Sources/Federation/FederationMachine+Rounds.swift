@@ -45,7 +45,8 @@ extension FederationMachine {
         let oldest = step.now.adding(seconds: -policy.seenSeconds)
         let active = clients.values.filter { $0.revokedAt == nil }
         if round == nil, active.count < policy.minimumClients { return }
-        let eligible = active.map(\.name).filter { (step.surroundings.lastSeen[$0] ?? oldest) >= oldest }.sorted()
+        let eligible = active.filter { (step.surroundings.lastSeen[$0.name] ?? oldest) >= oldest }.map(\.name)
+            .sorted()
         guard eligible.count >= policy.minimumUpdates else { return }
         open(number, from: eligible, in: &step)
     }
