@@ -6,6 +6,7 @@ package enum AdapterError: Error, Equatable, Sendable {
     case otherKind(tensor: String, expected: String)
     case notAFactor(tensor: String, found: [Int])
     case ranksDiffer(tensor: String, rankOfA: Int, rankOfB: Int)
+    case biasDiffers(tensor: String, outputs: Int, found: [Int])
     case missingFactor(tensor: String, module: String)
     case unexpectedBias(tensor: String)
     case unknownModule(tensor: String, module: String)
@@ -22,7 +23,8 @@ extension AdapterError {
         switch self {
         case .noModules: nil
         case .duplicate(let tensor), .mixedKinds(let tensor), .otherKind(let tensor, _), .notAFactor(let tensor, _),
-            .ranksDiffer(let tensor, _, _), .missingFactor(let tensor, _), .unexpectedBias(let tensor),
+            .ranksDiffer(let tensor, _, _), .biasDiffers(let tensor, _, _),
+            .missingFactor(let tensor, _), .unexpectedBias(let tensor),
             .unknownModule(let tensor, _), .unknownDense(let tensor), .shape(let tensor, _, _),
             .rankAboveGrant(let tensor, _, _), .rankNotFull(let tensor, _, _), .notFinite(let tensor, _):
             tensor
@@ -40,6 +42,8 @@ extension AdapterError: CustomStringConvertible {
         case .notAFactor(let tensor, let found): "\(tensor) is \(Self.sides(found)), which no LoRA factor is"
         case .ranksDiffer(let tensor, let rankOfA, let rankOfB):
             "\(tensor) has rank \(rankOfB), but its lora_A has rank \(rankOfA)"
+        case .biasDiffers(let tensor, let outputs, let found):
+            "\(tensor) is \(Self.sides(found)), but its lora_B has \(outputs) outputs"
         case .missingFactor(let tensor, let module): "\(tensor) is missing; \(module) needs it"
         case .unexpectedBias(let tensor): "\(tensor) came; this federation has no LoRA bias there"
         case .unknownModule(let tensor, let module): "\(tensor) came; this federation has no module \(module)"

@@ -29,7 +29,7 @@ package struct AdapterFile: Sendable {
     /// Sorts the tensors of a file into modules.
     ///
     /// - Throws: where a tensor comes twice (with and without PEFT's prefix), a factor has sides that no kind of module
-    ///   has, two factors disagree about the rank, a bias comes alone, or there is no factor at all.
+    ///   has, two factors disagree about the rank, a bias comes alone or of another size, or there is no factor at all.
     package init(_ file: SafetensorsFile) throws(AdapterError) {
         var parts: [String: Parts] = [:]
         var dense: [String: TensorView] = [:]
@@ -115,6 +115,11 @@ private struct Parts {
         }
         guard ranks[0] == ranks[ranks.count - 1] else {
             throw .ranksDiffer(tensor: nameOfB, rankOfA: ranks[0], rankOfB: ranks[1])
+        }
+        if let bias, bias.shape != [b?.shape[0] ?? bias.elementCount] {
+            throw .biasDiffers(
+                tensor: TensorName.bias(module: name).bare, outputs: b?.shape[0] ?? bias.elementCount, found: bias.shape
+            )
         }
         return AdapterFile.Module(name: name, rank: ranks[0], isEmbedding: embedding, a: a, b: b, bias: bias)
     }

@@ -81,6 +81,14 @@ struct AdapterFileTests {
             ["m.lora_A.weight": [2, 3], "m.lora_B.weight": [4, 3]],
             .ranksDiffer(tensor: "m.lora_B.weight", rankOfA: 2, rankOfB: 3)
         ),
+        (
+            ["m.lora_A.weight": [2, 3], "m.lora_B.weight": [4, 2], "m.lora_B.bias": [3]],
+            .biasDiffers(tensor: "m.lora_B.bias", outputs: 4, found: [3])
+        ),
+        (
+            ["m.lora_A.weight": [2, 3], "m.lora_B.bias": [3, 1]],
+            .biasDiffers(tensor: "m.lora_B.bias", outputs: 3, found: [3, 1])
+        ),
     ])
     func `tensors that make no adapter are refused`(tensors: [String: [Int]], error: AdapterError) throws {
         let file = try file(tensors)
@@ -111,8 +119,8 @@ struct AdapterFileTests {
             "fc2.lora_B.bias is missing; fc2 needs it"
         ),
         (
-            ["fc2.lora_A.weight": [8, 20], "fc2.lora_B.weight": [10, 8], "fc2.lora_B.bias": [8]],
-            "fc2.lora_B.bias is 8; this federation has 10"
+            ["fc2.lora_A.weight": [8, 20], "fc2.lora_B.bias": [8]],
+            "fc2.lora_B.weight is missing; fc2 needs it"
         ),
         (
             ["fc1.lora_A.weight": [8, 64], "fc1.lora_B.weight": [200, 8], "fc1.lora_B.bias": [200]],
