@@ -61,9 +61,9 @@ let package = Package(
         library("HTTPServing", [.httpTypes, .crypto, "CLinux", .logging]),
         library("RankwiseWire"),
         library("CoordinatorAPI", ["HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes, .logging]),
-        library("HTTPFetching", ["CCurl", .logging]),
+        library("HTTPFetching", ["CCurl"]),
         library("Training", ["AdapterFormat", "LinearAlgebra", .logging]),
-        library("ClientAgent", ["HTTPFetching", "RankwiseWire", "AdapterFormat", "Training", .logging]),
+        library("ClientAgent", ["HTTPFetching", "RankwiseWire", "AdapterFormat", "Training"]),
 
         program(
             "rankwise-server",
@@ -86,7 +86,7 @@ let package = Package(
 
         tests("LinearAlgebraTests", ["LinearAlgebra"]),
         tests("AdapterFormatTests", ["AdapterFormat"], resources: [.copy("Fixtures")]),
-        tests("AggregationTests", ["Aggregation", "AdapterFormat"], resources: [.copy("Fixtures")]),
+        tests("AggregationTests", ["Aggregation", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests("FederationTests", ["Federation"]),
         tests("CoordinatorTests", ["Coordinator", "Federation", "SQLiteStore", "AdapterFormat", .crypto, .logging]),
         tests("SQLiteStoreTests", ["SQLiteStore", "Federation", .grdb, .logging]),
@@ -105,3 +105,11 @@ let package = Package(
         tests("ClientAgentTests", ["ClientAgent", "HTTPFetching", "RankwiseWire", "Training", "AdapterFormat"]),
     ]
 )
+
+// The fuzz targets bring an entry of their own and are built by scripts/fuzz alone.
+if Context.environment["RANKWISE_FUZZ"] == "1" {
+    package.targets += [
+        program("fuzz-http", ["HTTPServing", .httpTypes]),
+        program("fuzz-safetensors", ["AdapterFormat"]),
+    ]
+}

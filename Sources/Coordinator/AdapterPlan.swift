@@ -58,7 +58,7 @@ struct AdapterPlan: Sendable {
         do throws(SafetensorsError) {
             file = try SafetensorsFile(path: path, limits: shape.readingLimits)
         } catch {
-            throw UpdateRefusal(code: "update.format", detail: "\(error)", tensor: error.tensor)
+            throw UpdateRefusal(error)
         }
         do throws(AdapterError) {
             return try AdapterFile(file)
@@ -69,6 +69,15 @@ struct AdapterPlan: Sendable {
 }
 
 extension UpdateRefusal {
+    init(_ error: SafetensorsError) {
+        let code =
+            switch error {
+            case .unknownType, .unsupportedType: "update.dtype"
+            default: "update.format"
+            }
+        self.init(code: code, detail: "\(error)", tensor: error.tensor)
+    }
+
     /// The stable code of what a file is refused for.
     init(_ error: AdapterError) {
         let code =
@@ -76,7 +85,7 @@ extension UpdateRefusal {
             case .noModules, .missingFactor: "update.missing"
             case .duplicate, .mixedKinds, .otherKind, .notAFactor, .ranksDiffer: "update.format"
             case .unexpectedBias, .unknownModule, .unknownDense: "update.unknown"
-            case .shape: "update.shape"
+            case .shape, .biasDiffers: "update.shape"
             case .rankAboveGrant, .rankNotFull: "update.rank"
             case .notFinite: "update.not_finite"
             }
