@@ -50,11 +50,6 @@ package struct AdapterShape: Sendable, Hashable {
         Dictionary(uniqueKeysWithValues: modules.map { ($0.name, $0.maximumRank) })
     }
 
-    /// The rank of every module for a client of `rank` where the federation's maximum is `maximum`.
-    package func grantedRanks(for rank: Int, of maximum: Int) -> [String: Int] {
-        Dictionary(uniqueKeysWithValues: modules.map { ($0.name, $0.grantedRank(for: rank, of: maximum)) })
-    }
-
     /// What a file of this shape can need at most, with room for what is then refused by name.
     package var readingLimits: SafetensorsFile.Limits {
         let expected = 3 * modules.count + dense.count

@@ -51,15 +51,4 @@ package struct ModuleShape: Sendable, Hashable {
         case .conv2d: [outputs, rank, 1, 1]
         }
     }
-
-    /// The rank that a client of `rank` holds here: max(1, round(rank·R / maximum)), halves up, and never above R.
-    ///
-    /// - Parameter maximum: the federation's `max_rank`, of which `rank` is a part.
-    package func grantedRank(for rank: Int, of maximum: Int) -> Int {
-        guard rank > 0, rank < maximum else { return rank > 0 ? maximumRank : 1 }
-        let (product, overflow) = rank.multipliedReportingOverflow(by: maximumRank)
-        guard !overflow else { return maximumRank }
-        let (quotient, remainder) = product.quotientAndRemainder(dividingBy: maximum)
-        return max(1, remainder >= maximum - remainder ? quotient + 1 : quotient)
-    }
 }

@@ -7,12 +7,14 @@ struct AdapterPlan: Sendable {
     let shape: AdapterShape
     let scaling: AdapterFormat.Scaling
     let strategy: Strategy
-    let maximumRank: Int
+    private let adapter: FederationSettings.Adapter
+
+    var maximumRank: Int { adapter.maximumRank }
 
     /// Throws where the modules are no adapter, or the strategy is unknown or cannot take them.
     init(_ settings: FederationSettings) throws(SettingsError) {
         let adapter = settings.adapter
-        maximumRank = adapter.maximumRank
+        self.adapter = adapter
         scaling = AdapterFormat.Scaling(adapter.scaling)
         do throws(AdapterShapeError) {
             shape = try AdapterShape(
@@ -38,7 +40,7 @@ struct AdapterPlan: Sendable {
     }
 
     /// The ranks that `rank` stands for, module by module.
-    func ranks(for rank: Int) -> [String: Int] { shape.grantedRanks(for: rank, of: maximumRank) }
+    func ranks(for rank: Int) -> [String: Int] { adapter.ranks(forClientRank: rank) }
 
     /// Checks a file from a client and answers the client rank that it stands for.
     func validate(fileAt path: String, granted: [String: Int], clientRank: Int) throws(UpdateRefusal) -> Int {

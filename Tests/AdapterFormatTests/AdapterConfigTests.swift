@@ -79,7 +79,7 @@ struct AdapterConfigTests {
                 .init(name: "head.weight", shape: [2, 3]), .init(name: "head.bias", shape: [2]),
                 .init(name: "fc1.lora_magnitude_vector", shape: [3]),
             ])
-        let ranks = shape.grantedRanks(for: 30, of: 60)
+        let ranks = shape.maximumRanks.mapValues { max(1, $0 / 2) }
         let written = AdapterConfig(shape: shape, ranks: ranks, scaling: scaling, baseModel: "mlp")
         let read = try AdapterConfig(json: Array(written.json.utf8))
         for module in shape.modules {

@@ -41,16 +41,6 @@ struct AdapterShapeTests {
             refused([module("c", kind: .conv2d(height: 0, width: 3))]) == .size("c", what: "kernel height", value: 0))
     }
 
-    @Test(arguments: [
-        (1, 60, 160, 3), (6, 60, 160, 16), (42, 60, 160, 112), (60, 60, 160, 160), (1, 100, 4, 1), (3, 8, 4, 2),
-        (1, 8, 4, 1), (5, 8, 4, 3), (61, 60, 160, 160), (Int.max - 1, Int.max, Int.max, Int.max),
-    ])
-    func `a client's rank is its share of each module's, halves up and never below one`(
-        rank: Int, maximum: Int, moduleMaximum: Int, granted: Int
-    ) {
-        #expect(module("m", rank: moduleMaximum).grantedRank(for: rank, of: maximum) == granted)
-    }
-
     @Test func `a file of the shape keeps within the reading limits`() throws {
         let names = (0..<300).map { "model.layers.\($0).self_attn.\"very\".q_proj" }
         let shape = try AdapterShape(
