@@ -20,7 +20,12 @@ package final class Access: Sendable {
     }
 
     private let mode: Mode
-    private let principals = Mutex<[ContentDigest: Principal]>([:])
+    private let holders = Mutex<[ContentDigest: Holder]>([:])
+
+    private struct Holder {
+        let principal: Principal
+        var isRevoked = false
+    }
 
     package init(mode: Mode) { self.mode = mode }
 
@@ -32,15 +37,23 @@ package final class Access: Sendable {
         return digest
     }
 
-    /// Whom the token stands for.
+    /// Whom the token stands for; throws for a client that was revoked.
     package func principal(bearer token: String?) throws(ServiceError) -> Principal {
-        if let token {
-            let hash = Self.hash(token)
-            if case .tokens(let admin) = mode, hash.matches(admin) { return .admin }
-            if let principal = principals.withLock({ $0[hash] }) { return principal }
+        guard let token else {
+            guard mode == .none else { throw .unauthenticated }
+            return .admin
         }
-        guard mode == .none else { throw .unauthenticated }
-        return .admin
+        let hash = Self.hash(token)
+        if case .tokens(let admin) = mode, hash.matches(admin) { return .admin }
+        let holder = holders.withLock { $0[hash] }
+        if let holder, holder.isRevoked, case .client(_, let name) = holder.principal { throw .revoked(name) }
+        switch (mode, holder?.principal) {
+        case (.tokens, let principal?): return principal
+        case (.tokens, nil): throw .unauthenticated
+        // Without authentication a token only says which client calls.
+        case (.none, .client(let federation, let name)?): return .client(federation, name)
+        case (.none, _): return .admin
+        }
     }
 
     /// A new token: 256 random bits in base64url.
@@ -66,11 +79,16 @@ package final class Access: Sendable {
     /// Whether no other than `principal` holds the token with this hash.
     func isFree(_ hash: ContentDigest, for principal: Principal) -> Bool {
         if case .tokens(let admin) = mode, hash.matches(admin) { return false }
-        return principals.withLock { $0[hash].map { $0 == principal } ?? true }
+        return holders.withLock { $0[hash].map { $0.principal == principal } ?? true }
     }
 
     func grant(_ principal: Principal, toTokenWithHash hash: ContentDigest) {
-        principals.withLock { $0[hash] = principal }
+        holders.withLock { $0[hash] = Holder(principal: principal) }
+    }
+
+    /// From now on the token is known as one that is good no more.
+    func revoke(tokenWithHash hash: ContentDigest) {
+        holders.withLock { $0[hash]?.isRevoked = true }
     }
 }
 

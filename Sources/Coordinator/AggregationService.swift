@@ -29,14 +29,13 @@ struct AggregationService: Sendable {
     func run() async {
         for await federation in parts.aggregation.line {
             await aggregate(federation)
-            parts.aggregation.finished(federation)
         }
     }
 
     private func aggregate(_ federation: FederationID) async {
         guard let session = try? parts.registry.session(federation), let round = session.snapshot.machine.round,
             round.phase == .aggregating
-        else { return }
+        else { return parts.aggregation.finished(federation) }
         do {
             let event: FederationMachine.Event
             do throws(Failure) {
@@ -45,11 +44,18 @@ struct AggregationService: Sendable {
                 event = .aggregationFailed(reason: reason, round: round.number)
             }
             _ = try await session.perform(event)
-            try await parts.store.sweepBlobs()
+            parts.aggregation.finished(federation)
         } catch {
+            parts.aggregation.failed(federation, at: parts.clock.now())
             parts.logger.error(
                 "a round could not be aggregated and will be tried again",
                 metadata: ["federation": "\(federation)", "round": "\(round.number)", "reason": "\(error)"])
+            return
+        }
+        do throws(StoreError) {
+            try await parts.store.sweepBlobs()
+        } catch {
+            parts.logger.error("blobs that nobody needs could not be deleted", metadata: ["reason": "\(error)"])
         }
     }
 
@@ -90,6 +96,8 @@ struct AggregationService: Sendable {
                 .aggregate(contributions, previous: previous, threads: threads, into: &target)
         } catch let error as AggregationError {
             throw .hopeless("\(error)")
+        } catch let refusal as UpdateRefusal {
+            throw .hopeless("an accepted update can be read no more: \(refusal.detail)")
         } catch {
             throw .passing("\(error)")
         }

@@ -47,6 +47,7 @@ package struct EnrolmentService: Sendable {
         if case .lifecycle(.unknownClient(let name)) = try await session.reply(to: .revoke(name)) {
             throw .unknownClient(name)
         }
+        if let client = session.snapshot.machine.clients[name] { parts.access.revoke(tokenWithHash: client.token) }
     }
 
     private func enrolled(_ client: Client, in session: FederationSession) -> Enrolled {

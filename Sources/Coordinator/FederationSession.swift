@@ -93,7 +93,13 @@ package final class FederationSession: Sendable {
             defer { state.arrivals = [] }
             return (state.snapshot.machine, state.arrivals.sorted())
         }
-        if !arrivals.isEmpty || machine.isDue(at: now) { _ = try await perform(.tick(arrivals: arrivals)) }
+        guard !arrivals.isEmpty || machine.isDue(at: now) else { return }
+        do throws(StoreError) {
+            _ = try await perform(.tick(arrivals: arrivals))
+        } catch {
+            state.withLock { $0.arrivals.formUnion(arrivals) }
+            throw error
+        }
     }
 
     /// The first snapshot whose revision is above `revision`, or `nil` once `deadline` has passed.
@@ -146,9 +152,7 @@ extension FederationSession {
         let snapshot = FederationSnapshot(machine: next, createdAt: current.createdAt)
         state.withLock { state in
             state.snapshot = snapshot
-            for event in events {
-                if case .register(let name, _, _, _) = event { state.lastSeen[name] = now }
-            }
+            for case .registered(let client, _) in replies { state.lastSeen[client.name] = now }
         }
         watchers.wake(with: snapshot)
         if next.round?.phase == .aggregating, next.round?.phase != current.machine.round?.phase { onAggregationDue(id) }

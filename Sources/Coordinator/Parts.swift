@@ -44,11 +44,13 @@ final class Parts: Sendable {
         }
         for client in stored.machine.clients.values {
             access.grant(.client(id, client.name), toTokenWithHash: client.token)
+            if client.revokedAt != nil { access.revoke(tokenWithHash: client.token) }
         }
-        let aggregation = aggregation
+        let (aggregation, clock) = (aggregation, clock)
         registry.add(
             FederationSession(
-                stored, store: store, clock: clock, sampler: sampler, onAggregationDue: { aggregation.add($0) }))
+                stored, store: store, clock: clock, sampler: sampler,
+                onAggregationDue: { aggregation.add($0, at: clock.now()) }))
     }
 
     /// The session, for a client that is registered and not revoked.

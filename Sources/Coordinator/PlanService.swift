@@ -35,7 +35,9 @@ package struct PlanService: Sendable {
     ) async throws(ServiceError) -> Plan? {
         let session = try called(by: client, in: federation)
         let deadline = parts.clock.now().adding(seconds: seconds)
-        guard let snapshot = await session.plan(of: client, after: revision, until: deadline) else { return nil }
+        let news = await session.plan(of: client, after: revision, until: deadline)
+        session.touch(client)
+        guard let snapshot = news else { return nil }
         return try plan(for: client, from: snapshot.machine)
     }
 

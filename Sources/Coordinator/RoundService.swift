@@ -1,6 +1,6 @@
 package import Federation
 
-/// Answers how rounds stand and what a client should do.
+/// Answers how rounds stand.
 package struct RoundService: Sendable {
     let parts: Parts
 

@@ -41,8 +41,9 @@ package struct UpdateRefusal: Error, Sendable, Hashable {
     package let tensor: String?
 
     package init(code: String, detail: String, tensor: String? = nil) {
+        // A client's names stand in these, and they are kept with the round.
         self.code = code
-        self.detail = detail
-        self.tensor = tensor
+        self.detail = String(detail.prefix(600))
+        self.tensor = tensor.map { String($0.prefix(300)) }
     }
 }

@@ -67,7 +67,9 @@ package struct Services: Sendable {
                 parts.logger.error(
                     "a deadline could not be stored", metadata: ["federation": "\(session.id)", "reason": "\(error)"])
             }
-            if session.snapshot.machine.round?.phase == .aggregating { parts.aggregation.add(session.id) }
+            if session.snapshot.machine.round?.phase == .aggregating {
+                parts.aggregation.add(session.id, at: parts.clock.now())
+            }
         }
     }
 
@@ -77,7 +79,7 @@ package struct Services: Sendable {
     /// Whether the server can serve: its store takes writes. Asked often, it answers what it found within a second.
     package func probe() async throws(ServiceError) {
         let now = parts.clock.now()
-        if let known = parts.lastProbe.withLock({ $0 }), now.seconds(since: known.at) < 1 {
+        if let known = parts.lastProbe.withLock({ $0 }), (0..<1).contains(now.seconds(since: known.at)) {
             if let error = known.error { throw error }
             return
         }

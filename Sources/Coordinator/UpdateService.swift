@@ -46,6 +46,7 @@ package struct UpdateService: Sendable {
     /// Whether the body is worth reading: throws before a byte of it was taken.
     package func begin(_ claim: Claim) async throws(ServiceError) -> Ticket {
         let session = try parts.activeSession(of: claim.federation, for: claim.client)
+        session.touch(claim.client)
         let machine = session.snapshot.machine
         if try await held(by: claim) == nil {
             if let objection = machine.objection(to: claim.client, round: claim.round) { throw .round(objection) }
@@ -110,6 +111,7 @@ extension UpdateService {
         let update = Update(
             client: claim.client, digest: digest, byteCount: byteCount, rank: rank, samples: claim.samples,
             metrics: claim.metrics, receivedAt: parts.clock.now())
+        session.touch(claim.client)
         switch try await session.reply(to: .update(update, round: claim.round, spool: ticket.spool)) {
         case .received(let count): return Receipt(update: update, received: count, isNew: true)
         case .round(.updateExists(let round)):
@@ -133,9 +135,9 @@ extension UpdateService {
 
     private func refuseUnlessSound(_ claim: Claim, in session: FederationSession) async throws(ServiceError) {
         let limit = session.snapshot.machine.settings.limits.samples
-        guard (0...limit).contains(claim.samples) else {
+        guard (1...limit).contains(claim.samples) else {
             let refusal = UpdateRefusal(
-                code: "update.samples", detail: "samples is \(claim.samples); this federation takes 0 to \(limit)")
+                code: "update.samples", detail: "samples is \(claim.samples); this federation takes 1 to \(limit)")
             try await refuse(claim, for: refusal, in: session)
         }
     }

@@ -13,13 +13,14 @@ extension RankwiseAPI {
             routes.on(.get, path) { request in
                 let (federation, round) = try Self.subject(request, services)
                 try request.expect(query: "rank", "dtype")
-                let file = try await services.adapters.file(
-                    round: round, rank: try request.integer("rank", in: 1...Int.max),
-                    elementType: request.query["dtype"],
-                    of: federation)
+                let rank = try request.integer("rank", in: 1...Int.max)
+                let (file, digest) = try await Self.open {
+                    try await services.adapters.file(
+                        round: round, rank: rank, elementType: request.query["dtype"], of: federation)
+                }
                 return try Response.file(
-                    try Self.open(file), etag: EntityTag(digest: file.digest.bytes),
-                    contentType: "application/vnd.safetensors", for: request)
+                    file, etag: EntityTag(digest: digest.bytes), contentType: "application/vnd.safetensors",
+                    for: request)
             }
         }
         for path in [base + "/adapter_config.json", base + "/rounds/{round}/adapter_config.json"] {
@@ -41,12 +42,16 @@ extension RankwiseAPI {
         return (federation, request.parameters["round"] == nil ? nil : try request.round())
     }
 
-    /// Opens a rendered file, which lasts as long as it is held open.
-    private static func open(_ file: AdapterCache.File) throws(ServiceError) -> OpenFile {
+    /// Opens a rendered file; where the cache gave it up in between, it is rendered once more.
+    private static func open(
+        _ render: () async throws -> AdapterCache.File
+    ) async throws -> (OpenFile, ContentDigest) {
+        let file = try await render()
         do throws(OpenFileError) {
-            return try OpenFile(path: file.path)
-        } catch {
-            throw .internalFailure("the cached adapter \(file.path) cannot be opened: \(error)")
+            return (try OpenFile(path: file.path), file.digest)
+        } catch .notFound {
+            let again = try await render()
+            return (try OpenFile(path: again.path), again.digest)
         }
     }
 }

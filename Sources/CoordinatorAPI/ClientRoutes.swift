@@ -8,6 +8,8 @@ import RankwiseWire
 extension RankwiseAPI {
     /// No registration is longer.
     private static let registrationLimit = 64 << 10
+    /// The server keeps every client's capabilities in memory.
+    private static let capabilitiesLimit = 2 << 10
 
     /// Registration and the list of clients.
     func addClientRoutes(to routes: inout Routes) {
@@ -20,9 +22,15 @@ extension RankwiseAPI {
             try request.expect()
             let bytes = try await request.body.collect(upTo: Self.registrationLimit)
             let body = try WireJSON.decodeStrictly(RegistrationBody.self, from: Data(bytes))
+            let capabilities = try WireJSON.encode(body.capabilities)
+            guard capabilities.count <= Self.capabilitiesLimit else {
+                throw WireError(
+                    path: "capabilities",
+                    reason: "takes \(capabilities.count) bytes; expected at most \(Self.capabilitiesLimit)")
+            }
             let (enrolled, isNew) = try await services.enrolment.register(
                 name, rank: body.rank, token: body.token,
-                capabilities: String(decoding: try WireJSON.encode(body.capabilities), as: UTF8.self), in: federation)
+                capabilities: String(decoding: capabilities, as: UTF8.self), in: federation)
             return try .json(ClientBody(enrolled), status: isNew ? .created : .ok)
         }
         routes.on(.get, "/v1/federations/{federation}/clients") { request in

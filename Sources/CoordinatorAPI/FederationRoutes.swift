@@ -44,13 +44,14 @@ extension RankwiseAPI {
             try request.expect()
             let bytes = try await request.body.collect(upTo: Self.documentLimit)
             let patch = try WireJSON.decodeStrictly(FederationPatch.self, from: Data(bytes))
+            let state = try patch.state.map { try Self.state($0) }
             var snapshot = try services.federations.snapshot(of: federation)
             if let changes = patch.round {
                 let policy = try Self.policy(snapshot.machine.settings.policy, changedBy: changes)
                 snapshot = try await services.federations.setPolicy(policy, of: federation)
             }
-            if let state = patch.state {
-                snapshot = try await services.federations.setState(try Self.state(state), of: federation)
+            if let state {
+                snapshot = try await services.federations.setState(state, of: federation)
             }
             return try .json(FederationBody(snapshot))
         }

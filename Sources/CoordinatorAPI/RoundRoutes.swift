@@ -16,8 +16,9 @@ extension RankwiseAPI {
             guard let poll = try request.longPoll() else {
                 return try Self.current(try services.rounds.current(of: federation))
             }
-            let snapshot = try await services.rounds.current(
-                of: federation, after: poll.revision, waiting: poll.seconds)
+            let snapshot = try await request.park {
+                try await services.rounds.current(of: federation, after: poll.revision, waiting: poll.seconds)
+            }
             return try snapshot.map { try Self.current($0) } ?? Response(status: .noContent)
         }
         routes.on(.get, "/v1/federations/{federation}/rounds/{round}") { request in

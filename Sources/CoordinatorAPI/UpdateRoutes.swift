@@ -51,7 +51,7 @@ extension RankwiseAPI {
     /// curl sends files without a type, or as a form; what claims to be something else is refused.
     private static func refuseOtherTypes(_ request: Request) throws {
         guard let field = request.headerFields[.contentType] else { return }
-        let type = field.prefix { $0 != ";" }.lowercased()
+        let type = field.prefix { $0 != ";" && $0 != " " }.lowercased()
         let taken = ["application/octet-stream", "application/vnd.safetensors", "application/x-www-form-urlencoded"]
         guard taken.contains(type) else { throw UnsupportedType(found: type, expected: taken[0]) }
     }

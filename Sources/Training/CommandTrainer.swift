@@ -192,7 +192,7 @@ private final class RunningCommand: Sendable {
         posix_spawnattr_setpgroup(&attributes, 0)
         let variables = ProcessInfo.processInfo.environment.filter { $0.key != "RANKWISE_TOKEN" }
             .merging(environment) { $1 }
-        let words = (["sh", "-c", "exec \(command) \"$@\"", "sh"] + arguments).map { strdup($0) }
+        let words = (["sh", "-c", "\(command) \"$@\"", "sh"] + arguments).map { strdup($0) }
         let settings = variables.map { strdup("\($0.key)=\($0.value)") }
         defer { for text in words + settings { free(text) } }
         var group: pid_t = 0

@@ -108,6 +108,10 @@ private final class TrainingRun {
             last.accuracy = Double(correct) / Double(data.count)
             progress(TrainingProgress(epoch: epoch, epochs: settings.epochs, loss: last.loss, accuracy: last.accuracy))
         }
+        let isFinite = model.adapters.allSatisfy { layer in
+            layer.map { $0.a.values.floats.allSatisfy(\.isFinite) && $0.b.values.floats.allSatisfy(\.isFinite) } ?? true
+        }
+        guard isFinite else { throw .diverged(epoch: settings.epochs, step: 0) }
         try adapter.write(model.adapters, of: model.base.shape, to: assignment.output)
         return last
     }

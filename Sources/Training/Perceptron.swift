@@ -14,7 +14,7 @@ final class Perceptron {
 
     /// What one layer needs of a batch.
     private struct Workspace {
-        /// (batch × outputs): the output, after ReLU where one follows; then its gradient in the backward pass.
+        /// (batch × outputs): the output, after ReLU where one follows, and its gradient.
         let output: FloatBlock
         let gradient: FloatBlock
         /// (batch × rank): x·Aᵀ, and its gradient.

@@ -73,6 +73,9 @@ struct PerceptronAdapter {
         guard let shape = module.shape, let factors = ModuleFactors(module) else {
             throw .adapter(file: path, reason: "\(layer.name) lacks a factor")
         }
+        guard !shape.hasBias else {
+            throw .adapter(file: path, reason: "\(layer.name) has a LoRA bias, which the native trainer does not train")
+        }
         guard shape.kind == .linear, shape.inputs == layer.inputs, shape.outputs == layer.outputs else {
             throw .adapter(
                 file: path,

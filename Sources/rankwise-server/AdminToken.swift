@@ -24,13 +24,15 @@ enum AdminToken {
             return Access.hash(token)
         }
         let token = Access.makeToken()
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        // Renamed into place once it is whole, so that a crash leaves no empty token behind.
+        let part = path + ".part"
+        let descriptor = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw Failure(description: "\(path) cannot be made: \(String(cString: strerror(errno)))")
         }
         defer { close(descriptor) }
         let line = Array((token + "\n").utf8)
-        guard write(descriptor, line, line.count) == line.count, fsync(descriptor) == 0 else {
+        guard write(descriptor, line, line.count) == line.count, fsync(descriptor) == 0, rename(part, path) == 0 else {
             throw Failure(description: "\(path) cannot be written: \(String(cString: strerror(errno)))")
         }
         return Access.hash(token)

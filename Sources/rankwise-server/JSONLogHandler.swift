@@ -25,6 +25,7 @@ struct JSONLogHandler: LogHandler {
         }
         guard var bytes = try? WireJSON.encode(line) else { return }
         bytes.append(UInt8(ascii: "\n"))
-        FileHandle.standardError.write(bytes)
+        // A log that cannot be written must not end the server: `write(_:)` would trap.
+        try? FileHandle.standardError.write(contentsOf: bytes)
     }
 }

@@ -68,7 +68,7 @@ struct ServeCommand: AsyncParsableCommand {
             configuration: configuration, router: api.router, renderFailure: { RankwiseAPI.render($0) }, logger: logger)
         let stop = StopSignal()
         let address = try server.start()
-        FileHandle.standardOutput.write(Data("listening on http://\(address)\n".utf8))
+        try FileHandle.standardOutput.write(contentsOf: Data("listening on http://\(address)\n".utf8))
         logger.info("serving", metadata: ["address": "\(address)", "data": "\(settings.data)"])
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await services.run() }

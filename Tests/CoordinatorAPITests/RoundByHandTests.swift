@@ -149,7 +149,9 @@ import Testing
             #expect(federation.state == "paused" && federation.settings.round.deadlineSeconds == 5)
             #expect(try await admin.refusal(.patch, base, body: #"{"round": {"colour": 5}}"#) == "422 body.invalid")
             #expect(try await admin.call(.delete, base + "/clients/edge-1").status == 204)
-            #expect(try await client.refusal(.get, base + "/plan") == "403 client.revoked")
+            for path in [base + "/plan", base + "/adapter", base + "/rounds/current"] {
+                #expect(try await client.refusal(.get, path) == "403 client.revoked")
+            }
             let list = try await reader.get([String: [RoundBody]].self, base + "/rounds?limit=5")
             #expect(list["rounds"]?.map(\.round) == [1])
         }

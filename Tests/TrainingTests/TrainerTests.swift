@@ -128,7 +128,7 @@ import Testing
 
     @Test(arguments: [
         ("exit 3 #", "exited with status 3"), ("true", "exited with status 0 and left no adapter_model.safetensors"),
-        ("kill -9 $$ #", "was ended by signal 9"),
+        ("kill -9 $$ #", "exited with status 137"),
     ])
     func `a command that fails says how`(command: String, reason: String) async throws {
         let assignment = try assignment()
