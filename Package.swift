@@ -90,7 +90,7 @@ let package = Package(
         tests("FederationTests", ["Federation"]),
         tests("CoordinatorTests", ["Coordinator", "Federation", "SQLiteStore", "AdapterFormat", .crypto, .logging]),
         tests("SQLiteStoreTests", ["SQLiteStore", "Federation", .grdb, .logging]),
-        tests("HTTPServingTests", ["HTTPServing", .httpTypes]),
+        tests("HTTPServingTests", ["HTTPServing", .httpTypes, .crypto, .logging]),
         tests("RankwiseWireTests", ["RankwiseWire"]),
         tests(
             "CoordinatorAPITests",

@@ -46,6 +46,7 @@ extension Shard {
         if current.awaitsContinue {
             connection.current?.awaitsContinue = false
             if connection.backlogCount == 0, !current.body.isComplete { sendContinue(connection) }
+            guard connection.phase == .handling else { throw .peerGone }
         }
         return connection
     }
@@ -156,6 +157,7 @@ extension Shard {
             case .success(let count) where count > 0: payload = count
             case .success:
                 blocks.put(block)
+                endWaiting(connection)
                 continue
             case .failure(let error):
                 blocks.put(block)
@@ -229,7 +231,13 @@ extension Shard {
                 advance(connection)
             }
         }
-        while !starved.isEmpty, blocks.hasRoom {
+        feedStarved()
+    }
+
+    /// Drives those that had to wait for a block, in their order, as long as there are blocks.
+    func feedStarved() {
+        for _ in 0..<starved.count {
+            guard blocks.hasRoom else { return }
             if let connection = connections[starved.removeFirst()] { advance(connection) }
         }
     }

@@ -9,6 +9,7 @@ extension Shard {
                 expire(connection)
             }
         }
+        feedStarved()
         blocks.trim()
     }
 
@@ -20,7 +21,7 @@ extension Shard {
     }
 
     private func checkRate(_ connection: Connection) {
-        guard let current = connection.current, let since = current.waitsSince else { return }
+        guard let current = connection.current, current.reader != nil, let since = current.waitsSince else { return }
         let waited = current.rateWaited &+ (now &- since)
         guard waited >= timings.bodyRateWindow else { return }
         if current.rateBytes < timings.leastBytesInWindow {

@@ -146,7 +146,7 @@ actor Shard {
         }
     }
 
-    private static let roundsPerTurn = 16
+    private static let roundsPerTurn = 8
 
     private func take(_ key: ConnectionTable.Key, _ readiness: EventPoll.Readiness) {
         guard let connection = connections[key] else { return }
