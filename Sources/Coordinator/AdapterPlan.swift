@@ -22,12 +22,12 @@ struct AdapterPlan: Sendable {
                 dense: adapter.dense.map { AdapterShape.Dense(name: $0.key, shape: $0.value) },
                 type: ScalarType(adapter.elementType))
         } catch {
-            throw SettingsError(path: "adapter", reason: "cannot be: \(error)")
+            throw SettingsError(path: "adapter", reason: "is refused: \(error)")
         }
         do throws(StrategyError) {
             strategy = try Strategy(named: settings.strategy.name, weighting: settings.strategy.weighting)
         } catch {
-            throw SettingsError(path: "strategy", reason: "cannot be: \(error)")
+            throw SettingsError(path: "strategy", reason: "is refused: \(error)")
         }
     }
 

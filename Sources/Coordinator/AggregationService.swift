@@ -42,6 +42,8 @@ struct AggregationService: Sendable {
                 event = .aggregated(try await publish(round, of: session.snapshot.machine), round: round.number)
             } catch .hopeless(let reason) {
                 event = .aggregationFailed(reason: reason, round: round.number)
+            } catch .passing(let reason) {
+                throw StoreError.failed(reason)
             }
             _ = try await session.perform(event)
             parts.aggregation.finished(federation)

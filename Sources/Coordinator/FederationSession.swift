@@ -11,6 +11,7 @@ package final class FederationSession: Sendable {
     private let clock: any WallClock
     private let sampler: any ClientSampler
     private let onAggregationDue: @Sendable (FederationID) -> Void
+    private let onEvent: @Sendable (FederationID, AuditEvent) -> Void
     private let state: Mutex<State>
     let watchers = Watchers()
 
@@ -38,13 +39,15 @@ package final class FederationSession: Sendable {
     /// A server that was away cannot know who was: everybody counts as seen when a session begins.
     init(
         _ stored: StoredFederation, store: any FederationStore, clock: any WallClock, sampler: any ClientSampler,
-        onAggregationDue: @escaping @Sendable (FederationID) -> Void
+        onAggregationDue: @escaping @Sendable (FederationID) -> Void,
+        onEvent: @escaping @Sendable (FederationID, AuditEvent) -> Void
     ) {
         id = stored.machine.settings.id
         self.store = store
         self.clock = clock
         self.sampler = sampler
         self.onAggregationDue = onAggregationDue
+        self.onEvent = onEvent
         let now = clock.now()
         state = Mutex(
             State(
@@ -154,6 +157,7 @@ extension FederationSession {
             state.snapshot = snapshot
             for case .registered(let client, _) in replies { state.lastSeen[client.name] = now }
         }
+        for case .event(let event) in changes { onEvent(id, event) }
         watchers.wake(with: snapshot)
         if next.round?.phase == .aggregating, next.round?.phase != current.machine.round?.phase { onAggregationDue(id) }
         return .success(replies)

@@ -50,7 +50,8 @@ final class Parts: Sendable {
         registry.add(
             FederationSession(
                 stored, store: store, clock: clock, sampler: sampler,
-                onAggregationDue: { aggregation.add($0, at: clock.now()) }))
+                onAggregationDue: { aggregation.add($0, at: clock.now()) },
+                onEvent: { [logger] in logger.record($1, of: $0) }))
     }
 
     /// The session, for a client that is registered and not revoked.
@@ -93,5 +94,17 @@ final class Parts: Sendable {
         } catch {
             throw .store(error)
         }
+    }
+}
+
+extension Logger {
+    /// What happened to a federation, as the audit log has it; what single clients do is for debugging.
+    func record(_ event: AuditEvent, of federation: FederationID) {
+        let level: Level = event.kind.hasPrefix("round.") || event.kind.hasPrefix("federation.") ? .info : .debug
+        var metadata: Metadata = ["federation": "\(federation)"]
+        if let round = event.round { metadata["round"] = "\(round)" }
+        if let client = event.client { metadata["client"] = "\(client)" }
+        if let detail = event.detail { metadata["detail"] = "\(detail)" }
+        log(level: level, "\(event.kind)", metadata: metadata)
     }
 }

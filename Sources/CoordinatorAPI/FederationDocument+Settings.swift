@@ -78,6 +78,8 @@ extension FederationSettings.Scaling {
         case ("rslora", nil, let alpha?): self = .rslora(alpha: alpha)
         case ("constant", _, _?):
             throw SettingsError(path: "adapter.scaling.alpha", reason: "does not go with mode constant; expected value")
+        case ("lora", nil, nil), ("rslora", nil, nil):
+            throw SettingsError(path: "adapter.scaling.alpha", reason: "is missing; mode \(document.mode) takes it")
         case ("lora", _, _), ("rslora", _, _):
             throw SettingsError(
                 path: "adapter.scaling", reason: "of mode \(document.mode) takes alpha, and nothing else")

@@ -28,12 +28,17 @@ extension WireError {
             self.init(path: dotted(context.codingPath), reason: "is null; expected \(Self.name(of: type))")
         case DecodingError.typeMismatch(let type, let context):
             self.init(path: dotted(context.codingPath), reason: "has the wrong type; expected \(Self.name(of: type))")
+        case DecodingError.dataCorrupted(let context) where context.underlyingError is WireError:
+            // YAML's decoder wraps what it does not know.
+            self = (context.underlyingError as? WireError) ?? WireError(path: "", reason: "cannot be read")
         case DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty:
             self.init(path: dotted(context.codingPath), reason: "cannot be read: \(context.debugDescription)")
         default:
-            self.init(path: "", reason: "is not valid JSON")
+            self.init(path: "", reason: Self.notJSON)
         }
     }
+
+    static let notJSON = "is not valid JSON"
 
     private static func name(of type: any Any.Type) -> String {
         switch type {

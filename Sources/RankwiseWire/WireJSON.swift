@@ -37,7 +37,30 @@ package enum WireJSON {
         do {
             return try decoder.decode(type, from: data)
         } catch {
-            throw WireError(describing: error)
+            if data.isEmpty { throw WireError(path: "", reason: "is empty; expected a JSON object") }
+            let described = WireError(describing: error)
+            guard described.reason == WireError.notJSON, let culprit = misfit(type, in: data, decoder: decoder) else {
+                throw described
+            }
+            throw culprit
         }
+    }
+
+    /// The number that made sound JSON undecodable: the decoder says neither which it was nor where it stands, so each
+    /// one that is not a small whole number is replaced in turn, until the document decodes or fails for another reason.
+    private static func misfit<T: Decodable>(_ type: T.Type, in data: Data, decoder: JSONDecoder) -> WireError? {
+        guard var document = try? decoder.decode(JSONValue.self, from: data) else { return nil }
+        for (path, found) in document.oddNumbers {
+            document.replace(at: path[...], by: .integer(1))
+            guard let changed = try? encode(document) else { return nil }
+            do {
+                _ = try decoder.decode(type, from: changed)
+            } catch  where WireError(describing: error).reason == WireError.notJSON {
+                continue
+            } catch {}
+            return WireError(
+                path: path.joined(separator: "."), reason: "is \(found); expected a whole number in its range")
+        }
+        return nil
     }
 }
