@@ -61,13 +61,15 @@ struct VectorTests {
                 scale: index.isMultiple(of: 2) ? update.scale : nil, accuracy: update.accuracy)
         }
         let expected = try file(round.adapter)
-        let shape = try Self.shape(of: contributions.map(\.adapter), rank: round.rank)
+        let previous = try round.previous.map(file)
+        let shape = try Self.shape(
+            of: contributions.map(\.adapter) + [previous].compactMap(\.self), rank: round.rank)
         var result = MemoryRound()
         try Aggregator(
             strategy: Strategy(named: round.strategy, weighting: round.weighting, parameters: round.parameters),
             shape: shape, scaling: scaling
         ).aggregate(
-            contributions, round: round.round, after: EarlierRound(previous: round.previous.map(file)),
+            contributions, round: round.round, after: EarlierRound(previous: previous),
             threads: threads, into: &result)
         for module in expected.modules.compactMap(\.shape) {
             let factors = try #require(result.adapter.modules[module.name])
