@@ -79,7 +79,8 @@ let package = Package(
         program(
             "rankwise-lab",
             [
-                "AdapterFormat", "Aggregation", "ClientAgent", "HTTPFetching", "LinearAlgebra", "RankwiseWire", "Training",
+                "AdapterFormat", "Aggregation", "ClientAgent", "HTTPFetching", "LinearAlgebra", "RankwiseWire",
+                "Training",
                 .argumentParser, .crypto, .logging,
             ]
         ),
