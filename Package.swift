@@ -85,7 +85,7 @@ let package = Package(
         ),
 
         tests("LinearAlgebraTests", ["LinearAlgebra"]),
-        tests("AdapterFormatTests", ["AdapterFormat"], resources: [.copy("Fixtures")]),
+        tests("AdapterFormatTests", ["AdapterFormat"], resources: [.copy("Fixtures"), .copy("Hostile")]),
         tests("AggregationTests", ["Aggregation", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests("FederationTests", ["Federation"]),
         tests("CoordinatorTests", ["Coordinator", "Federation", "SQLiteStore", "AdapterFormat", .crypto, .logging]),
