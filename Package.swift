@@ -110,6 +110,7 @@ let package = Package(
 if Context.environment["RANKWISE_FUZZ"] == "1" {
     package.targets += [
         program("fuzz-http", ["HTTPServing", .httpTypes]),
+        program("fuzz-json", ["AdapterFormat", "RankwiseWire"]),
         program("fuzz-safetensors", ["AdapterFormat"]),
     ]
 }
