@@ -9,7 +9,8 @@ package struct TruncatedProduct: Sendable {
     package private(set) var right: [Float]
     /// The largest singular values of the matrix, descending: as many as rank, Q and both sides allow.
     package let singularValues: [Double]
-    /// How many components the matrix has at this rank; the rows after them are zero on both sides.
+    /// How many components the matrix has at this rank: singular values above 1e-7 of the largest. The rows after them
+    /// are zero on both sides.
     package private(set) var filled = 0
 
     /// A product of zeros.
