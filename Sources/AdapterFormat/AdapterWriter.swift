@@ -14,15 +14,17 @@ package struct AdapterWriter: ~Copyable, AdapterSink {
     ///   - ranks: the rank of every module in the file; a module without an entry has its maximum.
     ///   - scaling: the federation's; nil leaves B as it is, as for an update.
     ///   - type: of the file's numbers; nil for the one that the shape names.
+    ///   - messageBits: quantises every tensor of two sides or more, channel by channel; nil for none.
     ///   - descriptor: an empty file, open for writing; it stays the caller's to sync and close.
     package init(
         shape: AdapterShape, ranks: [String: Int] = [:], scaling: Scaling? = nil, type: ScalarType? = nil,
-        descriptor: Int32
+        messageBits: MessageBits? = nil, descriptor: Int32
     ) throws(SafetensorsWriteError) {
         self.shape = shape
         self.ranks = ranks
         self.scaling = scaling
-        let layout = try SafetensorsLayout(shape: shape, ranks: ranks, type: type ?? shape.type)
+        let layout = try SafetensorsLayout(
+            shape: shape, ranks: ranks, type: type ?? shape.type, messageBits: messageBits)
         file = try SafetensorsWriter(layout: layout, descriptor: descriptor)
     }
 
@@ -72,19 +74,20 @@ package struct AdapterWriter: ~Copyable, AdapterSink {
 
 extension SafetensorsLayout {
     /// The file of an adapter of the given ranks; a module without an entry has its maximum.
-    package init(shape: AdapterShape, ranks: [String: Int] = [:], type: ScalarType) throws(SafetensorsWriteError) {
+    package init(
+        shape: AdapterShape, ranks: [String: Int] = [:], type: ScalarType, messageBits: MessageBits? = nil
+    ) throws(SafetensorsWriteError) {
         var tensors: [Tensor] = []
+        func add(_ name: TensorName, _ shape: [Int]) {
+            tensors.append(Tensor(name: name.peft, type: type, shape: shape, messageBits: messageBits))
+        }
         for module in shape.modules {
             let rank = ranks[module.name] ?? module.maximumRank
-            tensors.append(Tensor(name: module.nameOfA.peft, type: type, shape: module.shapeOfA(rank: rank)))
-            tensors.append(Tensor(name: module.nameOfB.peft, type: type, shape: module.shapeOfB(rank: rank)))
-            if module.hasBias {
-                tensors.append(Tensor(name: module.nameOfBias.peft, type: type, shape: [module.outputs]))
-            }
+            add(module.nameOfA, module.shapeOfA(rank: rank))
+            add(module.nameOfB, module.shapeOfB(rank: rank))
+            if module.hasBias { add(module.nameOfBias, [module.outputs]) }
         }
-        for tensor in shape.dense {
-            tensors.append(Tensor(name: TensorName.dense(tensor.name).peft, type: type, shape: tensor.shape))
-        }
+        for tensor in shape.dense { add(.dense(tensor.name), tensor.shape) }
         try self.init(tensors: tensors)
     }
 }
