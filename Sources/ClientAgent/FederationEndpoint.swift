@@ -1,4 +1,4 @@
-import AdapterFormat
+package import AdapterFormat
 package import HTTPFetching
 package import RankwiseWire
 
@@ -50,11 +50,14 @@ package struct FederationEndpoint: Sendable {
     }
 
     /// The adapter that `round` published, cut to `rank`, into a file; a broken download goes on where it stopped.
+    ///
+    /// - Parameter bits: asks for a quantised message.
     package func downloadAdapter(
-        round: Int, rank: Int, to path: String, limit: Int64,
+        round: Int, rank: Int, bits: MessageBits? = nil, to path: String, limit: Int64,
         progress: (@Sendable (FetchProgress) -> Void)? = nil
     ) async throws(CallError) {
-        var request = request(.get, "rounds/\(round)/adapter?rank=\(rank)")
+        let query = bits.map { "&bits=\($0.rawValue)" } ?? ""
+        var request = request(.get, "rounds/\(round)/adapter?rank=\(rank)\(query)")
         request.destination = .file(path: path, limit: limit)
         request.progress = progress
         try Self.checkAdapter(path, try await call(request))
