@@ -8,5 +8,6 @@ struct RankwiseLab: AsyncParsableCommand {
         abstract: "Work with LoRA adapters and federations from the command line.",
         subcommands: [
             AggregateCommand.self, PartitionCommand.self, BaseCommand.self, EvaluateCommand.self, FollowCommand.self,
+            BenchCommand.self,
         ])
 }
