@@ -35,6 +35,7 @@ extension AdapterFile {
             guard let bits = tensor.messageBits, !messageBits.contains(bits) else { continue }
             throw .quantised(tensor: TensorName(parsing: tensor.name).bare, bits: bits)
         }
+        guard !modules.isEmpty || shape.modules.isEmpty else { throw .noModules }
         for module in modules {
             guard let expected = shape[module: module.name] else {
                 let tensor = module.a ?? module.b

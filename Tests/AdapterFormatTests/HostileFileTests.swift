@@ -101,7 +101,6 @@ struct HostileFileTests {
 
     private static let adapter: [String: AdapterError] = [
         "no-tensor": .noModules,
-        "dense-alone": .noModules,
         "bias-alone": .missingFactor(tensor: "m.lora_A.weight", module: "m"),
         "duplicate-factor": .duplicate(tensor: "m.lora_A.weight"),
         "duplicate-dense": .duplicate(tensor: "d"),
@@ -120,6 +119,7 @@ struct HostileFileTests {
     private static let update: [String: AdapterError] = [
         "wide": .shape(tensor: "m.lora_A.weight", expected: [2, 3], found: [2, 5]),
         "tall": .shape(tensor: "m.lora_B.weight", expected: [4, 2], found: [5, 2]),
+        "dense-alone": .noModules,
         "a-missing": .missingFactor(tensor: "m.lora_A.weight", module: "m"),
         "b-missing": .missingFactor(tensor: "m.lora_B.weight", module: "m"),
         "bias-missing": .missingFactor(tensor: "m.lora_B.bias", module: "m"),

@@ -154,7 +154,6 @@ def zeros(**shapes):
 
 ADAPTER = {
     "no-tensor": zeros(),
-    "dense-alone": zeros(head__weight=[3, 2]),
     "bias-alone": zeros(m__lora_B__bias=[2]),
     "duplicate-factor": zeros(m__lora_A__weight=[2, 3], base_model__model__m__lora_A__weight=[2, 3]),
     "duplicate-dense": zeros(m__lora_A__weight=[2, 3], d=[1], base_model__model__d=[1]),
@@ -176,6 +175,7 @@ M = {"m__lora_A__weight": [2, 3], "m__lora_B__weight": [4, 2], "m__lora_B__bias"
 UPDATE = {
     "wide": zeros(**M | {"m__lora_A__weight": [2, 5]}),
     "tall": zeros(**M | {"m__lora_B__weight": [5, 2], "m__lora_B__bias": [5]}),
+    "dense-alone": zeros(d=[2]),
     "a-missing": zeros(m__lora_B__weight=[4, 2], m__lora_B__bias=[4]),
     "b-missing": zeros(m__lora_A__weight=[2, 3]),
     "bias-missing": zeros(m__lora_A__weight=[2, 3], m__lora_B__weight=[4, 2]),
