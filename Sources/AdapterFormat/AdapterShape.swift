@@ -82,7 +82,7 @@ package struct AdapterShape: Sendable, Hashable {
 
     /// What a file of this shape can need at most, with room for what is then refused by name.
     package var readingLimits: SafetensorsFile.Limits {
-        // A quantised tensor takes three entries and a line of metadata, an unprefixed or unknown one no more than that.
+        // A quantised tensor takes three entries and a line of the metadata.
         let expected = 3 * modules.count + dense.count
         let names = modules.reduce(0) { $0 + 3 * $1.name.utf8.count } + dense.reduce(0) { $0 + $1.name.utf8.count }
         return .init(
