@@ -11,12 +11,13 @@ extension Agent {
         let endpoint = endpoint
         let observe = observe
         let limit = configuration.adapterLimit
-        let source = plan.adapter?.round ?? plan.round - 1
+        let round = plan.adapter?.round ?? plan.round - 1
+        let cut = plan.cut
         let bits = plan.messageBits.flatMap(MessageBits.init)
         let target = bits == nil ? files.adapter : files.message
         let adapter = try await handedOut("adapter") { () async throws(CallError) in
-            try await endpoint.downloadConfiguration(round: source, rank: plan.rank, to: files.configuration)
-            try await endpoint.downloadAdapter(round: source, rank: plan.rank, bits: bits, to: target, limit: limit) {
+            try await endpoint.downloadConfiguration(round: round, cut: cut, to: files.configuration)
+            try await endpoint.downloadAdapter(round: round, cut: cut, bits: bits, to: target, limit: limit) {
                 observe(.downloading(round: plan.round, $0))
             }
         }
@@ -106,6 +107,16 @@ extension Agent {
 
 extension DispatchQueue {
     fileprivate static let files = DispatchQueue(label: "rankwise.files")
+}
+
+extension PlanBody {
+    /// How the adapter is cut for this client: the query of its path. Round and query suffice, behind a proxy with a
+    /// path of its own too, of which the server's path says nothing.
+    fileprivate var cut: String {
+        adapter.flatMap { adapter in
+            adapter.href.firstIndex(of: "?").map { String(adapter.href[$0...].dropFirst()) }
+        } ?? "rank=\(rank)"
+    }
 }
 
 extension PlanBody.Merge {
