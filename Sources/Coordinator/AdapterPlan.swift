@@ -25,7 +25,7 @@ struct AdapterPlan: Sendable {
             throw SettingsError(path: "adapter", reason: "is refused: \(error)")
         }
         do throws(StrategyError) {
-            strategy = try Strategy(named: settings.strategy.name, weighting: settings.strategy.weighting)
+            strategy = try Strategy(named: settings.strategy.name, weighting: settings.strategy.weighting ?? "samples")
         } catch {
             throw SettingsError(path: "strategy", reason: "is refused: \(error)")
         }

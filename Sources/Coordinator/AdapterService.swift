@@ -20,7 +20,7 @@ package struct AdapterService: Sendable {
         let key = AdapterCache.Key(
             federation: federation, round: number, rank: try checked(rank, plan),
             type: try elementType.map { text throws(ServiceError) in try Self.type(text) } ?? plan.shape.type)
-        return try await parts.cache.file(key, from: parts.adapter(of: federation, round: number), as: plan)
+        return try await parts.cache.file(key, from: parts.stored(.adapter, of: federation, round: number), as: plan)
     }
 
     /// The `adapter_config.json` beside it, under which PEFT computes with the federation's scales.

@@ -66,8 +66,8 @@ struct AggregationService: Sendable {
         let settings = machine.settings
         do {
             let plan = try parts.plan(of: settings)
-            let target = parts.adapter(of: settings.id, round: round.number)
-            let previous = parts.adapter(of: settings.id, round: machine.publishedRound)
+            let target = parts.stored(.adapter, of: settings.id, round: round.number)
+            let previous = parts.stored(.adapter, of: settings.id, round: machine.publishedRound)
             try await queue.run { () throws(Failure) in
                 try add(up: round, as: plan, from: previous, into: target, settings: settings)
             }
@@ -92,7 +92,7 @@ struct AggregationService: Sendable {
                     client: update.client.rawValue, adapter: try plan.open(parts.store.blobPath(of: update.digest)),
                     samples: update.samples)
             }
-            try parts.adapters.removeAdapter(of: settings.id, round: round.number)
+            try parts.adapters.remove(.adapter, ofRounds: round.number...round.number, in: settings.id)
             var target = target
             try Aggregator(strategy: plan.strategy, shape: plan.shape, scaling: plan.scaling)
                 .aggregate(contributions, previous: previous, threads: threads, into: &target)

@@ -70,8 +70,9 @@ final class Parts: Sendable {
         }
     }
 
-    func adapter(of federation: FederationID, round: Int) -> StoredAdapter {
-        StoredAdapter(store: adapters, federation: federation, round: round)
+    /// What a round left in a slot of the store.
+    func stored(_ slot: AdapterSlot, of federation: FederationID, round: Int) -> StoredAdapter {
+        StoredAdapter(store: adapters, address: AdapterAddress(federation: federation, round: round, slot: slot))
     }
 
     /// Writes version 0, drawn from the federation's seed.
@@ -79,8 +80,8 @@ final class Parts: Sendable {
         let plan = try plan(of: settings)
         do throws(StoreError) {
             try await drawing.run { () throws(StoreError) in
-                try self.adapters.removeAdapter(of: settings.id, round: 0)
-                let target = self.adapter(of: settings.id, round: 0)
+                try self.adapters.remove(.adapter, ofRounds: 0...0, in: settings.id)
+                let target = self.stored(.adapter, of: settings.id, round: 0)
                 let initial = InitialAdapter(seed: settings.seed)
                 for module in plan.shape.modules {
                     guard let factors = initial.factors(of: module, rank: module.maximumRank) else { continue }

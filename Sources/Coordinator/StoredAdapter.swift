@@ -1,7 +1,7 @@
 import AdapterFormat
 import Federation
 
-/// A round's adapter in the store, as a source that is read and a sink that is written module by module.
+/// What a round left in one slot of the store, as a source that is read and a sink that is written module by module.
 ///
 /// Its calls block: use it on a queue of its own.
 struct StoredAdapter: AdapterSource, AdapterSink {
@@ -9,20 +9,30 @@ struct StoredAdapter: AdapterSource, AdapterSink {
     private static let partSize = 1 << 20
 
     let store: any AdapterStore
-    let federation: FederationID
-    let round: Int
+    let address: AdapterAddress
 
+    /// What is there is given with its own rank, which differs between modules and may be above a module's maximum.
     func factors(of module: ModuleShape, rank: Int) throws(StoreError) -> ModuleFactors? {
         let a = try rows(rank, of: .a, module.name)
         let b = try rows(rank, of: .b, module.name)
-        guard a.count == rank * module.inputs, b.count == rank * module.outputs else { return nil }
-        let bias = module.hasBias ? try rows(1, of: .bias, module.name) : nil
-        return ModuleFactors(rank: rank, inputs: module.inputs, outputs: module.outputs, a: a, b: b, bias: bias)
+        let bias = module.hasBias ? try rows(1, of: .bias, module.name) : []
+        if a.isEmpty && b.isEmpty && bias.isEmpty { return nil }
+        let found = a.count / module.inputs
+        guard a.count == found * module.inputs, b.count == found * module.outputs,
+            bias.count == (module.hasBias ? module.outputs : 0)
+        else { throw .failed("\(module.name) of \(address) has factors of another size than its module") }
+        return ModuleFactors(
+            rank: found, inputs: module.inputs, outputs: module.outputs, a: a, b: b, bias: module.hasBias ? bias : nil)
     }
 
     func values(of tensor: AdapterShape.Dense) throws(StoreError) -> [Float]? {
         let values = try rows(1, of: .dense, tensor.name)
         return values.count == tensor.elementCount ? values : nil
+    }
+
+    /// The rank that is there of a module; 0 where it has none.
+    func rank(of module: ModuleShape) throws(StoreError) -> Int {
+        try store.rowCount(of: AdapterTensor(name: module.name, kind: .a), at: address)
     }
 
     func take(_ factors: ModuleFactors, of module: ModuleShape) throws(StoreError) {
@@ -36,10 +46,11 @@ struct StoredAdapter: AdapterSource, AdapterSink {
     }
 
     private func rows(_ count: Int, of kind: AdapterTensor.Kind, _ name: String) throws(StoreError) -> [Float] {
-        try store.rows(count, of: AdapterTensor(name: name, kind: kind), federation: federation, round: round)
+        try store.rows(count, of: AdapterTensor(name: name, kind: kind), at: address)
     }
 
     private func write(_ values: [Float], rows: Int, as kind: AdapterTensor.Kind, _ name: String) throws(StoreError) {
+        guard rows > 0 else { return }
         let tensor = AdapterTensor(name: name, kind: kind)
         let width = values.count / rows
         let step = max(1, Self.partSize / width)
@@ -48,7 +59,7 @@ struct StoredAdapter: AdapterSource, AdapterSink {
             let part = AdapterPart(
                 tensor: tensor, firstRow: first, rowCount: count,
                 values: count == rows ? values : Array(values[first * width..<(first + count) * width]))
-            try store.append([part], of: federation, round: round)
+            try store.append([part], to: address)
         }
     }
 }

@@ -99,11 +99,12 @@ extension UpdateService {
         let machine = session.snapshot.machine
         guard let client = machine.clients[claim.client] else { throw .unknownClient(claim.client) }
         let plan = try parts.plan(of: machine.settings)
-        let granted = machine.settings.adapter.ranks(forClientRank: client.rank)
+        let clientRank = machine.grantedRank(of: client)
+        let granted = machine.settings.adapter.ranks(forClientRank: clientRank)
         let rank: Int
         do throws(UpdateRefusal) {
             rank = try await parts.validation.run { () throws(UpdateRefusal) in
-                try plan.validate(fileAt: ticket.spool.path, granted: granted, clientRank: client.rank)
+                try plan.validate(fileAt: ticket.spool.path, granted: granted, clientRank: clientRank)
             }
         } catch {
             try await refuse(claim, for: error, in: session)

@@ -73,7 +73,8 @@ extension RoundBody {
         case .published(let published):
             phase = "published"
             adapter = Adapter(
-                digest: "\(published.digest)", bytes: published.byteCount, ranks: published.ranks, merge: false)
+                digest: "\(published.digest)", bytes: published.byteCount, ranks: published.ranks,
+                merge: published.hasMerge)
         case .failed(let why):
             phase = "failed"
             reason = why
