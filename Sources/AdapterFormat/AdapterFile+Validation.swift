@@ -28,6 +28,7 @@ extension AdapterFile {
     package func checkShapes(
         against shape: AdapterShape, ranks: [String: Int], needed: FactorSet = .both
     ) throws(AdapterError) {
+        guard !modules.isEmpty || shape.modules.isEmpty else { throw .noModules }
         for module in modules {
             guard let expected = shape[module: module.name] else {
                 let tensor = module.a ?? module.b

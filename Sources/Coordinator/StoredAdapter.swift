@@ -1,10 +1,11 @@
 import AdapterFormat
+import Aggregation
 import Federation
 
 /// What a round left in one slot of the store, as a source that is read and a sink that is written module by module.
 ///
 /// Its calls block: use it on a queue of its own.
-struct StoredAdapter: AdapterSource, AdapterSink {
+struct StoredAdapter: AdapterSource, AdapterSink, RoundSink {
     /// One part holds at most about this many numbers (4 MiB), so that reading and writing stay bounded.
     private static let partSize = 1 << 20
 
@@ -33,6 +34,12 @@ struct StoredAdapter: AdapterSource, AdapterSink {
     /// The rank that is there of a module; 0 where it has none.
     func rank(of module: ModuleShape) throws(StoreError) -> Int {
         try store.rowCount(of: AdapterTensor(name: module.name, kind: .a), at: address)
+    }
+
+    func begin(_ outline: RoundOutline) {}
+
+    func take(_ result: ModuleResult, of module: ModuleShape) throws(StoreError) {
+        try take(result.factors, of: module)
     }
 
     func take(_ factors: ModuleFactors, of module: ModuleShape) throws(StoreError) {

@@ -199,7 +199,9 @@ struct AgentTests {
     }
 
     @Test func `a server out of reach for too long is given up`() async throws {
-        fixture.peer.stop()
+        let peer = fixture.peer
+        peer.stop()
+        defer { withExtendedLifetime(peer) {} }
         let agent = try fixture.agent(persistence: .seconds(600))
         let error = try #require(await #expect(throws: AgentError.self) { try await agent.run() })
         guard case .outOfReach(_, let tried) = error else {
