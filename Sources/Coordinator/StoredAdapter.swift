@@ -1,11 +1,10 @@
 import AdapterFormat
-import Aggregation
 import Federation
 
 /// What a round left in one slot of the store, as a source that is read and a sink that is written module by module.
 ///
 /// Its calls block: use it on a queue of its own.
-struct StoredAdapter: AdapterSource, AdapterSink, RoundSink {
+struct StoredAdapter: AdapterSource, AdapterSink {
     /// One part holds at most about this many numbers (4 MiB), so that reading and writing stay bounded.
     private static let partSize = 1 << 20
 
@@ -36,10 +35,9 @@ struct StoredAdapter: AdapterSource, AdapterSink, RoundSink {
         try store.rowCount(of: AdapterTensor(name: module.name, kind: .a), at: address)
     }
 
-    func begin(_ outline: RoundOutline) {}
-
-    func take(_ result: ModuleResult, of module: ModuleShape) throws(StoreError) {
-        try take(result.factors, of: module)
+    /// Forgets all that is there.
+    func remove() throws(StoreError) {
+        try store.remove(address.slot, ofRounds: address.round...address.round, in: address.federation)
     }
 
     func take(_ factors: ModuleFactors, of module: ModuleShape) throws(StoreError) {
