@@ -79,8 +79,9 @@ let package = Package(
         program(
             "rankwise-lab",
             [
-                "AdapterFormat", "Aggregation", "ClientAgent", "HTTPFetching", "RankwiseWire", "Training",
-                .argumentParser, .logging,
+                "AdapterFormat", "Aggregation", "ClientAgent", "HTTPFetching", "LinearAlgebra", "RankwiseWire",
+                "Training",
+                .argumentParser, .crypto, .logging,
             ]
         ),
 

@@ -6,5 +6,7 @@ struct RankwiseLab: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rankwise-lab",
         abstract: "Work with LoRA adapters and federations from the command line.",
-        subcommands: [AggregateCommand.self, PartitionCommand.self, EvaluateCommand.self, FollowCommand.self])
+        subcommands: [
+            AggregateCommand.self, PartitionCommand.self, EvaluateCommand.self, FollowCommand.self, BenchCommand.self,
+        ])
 }

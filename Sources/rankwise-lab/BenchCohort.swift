@@ -1,0 +1,125 @@
+import AdapterFormat
+import Foundation
+import LinearAlgebra
+
+/// The files of a benchmark's clients: seeded, so that the same settings give the same bytes.
+struct BenchCohort {
+    /// One client's file.
+    struct Input: Sendable {
+        let client: String
+        let path: String
+        let byteCount: Int
+        let samples: Int
+    }
+
+    let folder: String
+    let shape: BenchShape
+    let ranks: [Int]
+    let type: ScalarType
+    let seed: UInt64
+    let commonStart: Bool
+
+    /// What a folder holds, so that files of other settings are not taken for these.
+    private struct Manifest: Codable, Equatable {
+        let shape: [Int]
+        let ranks: [Int]
+        let dtype: String
+        let seed: UInt64
+        let commonStart: Bool
+    }
+
+    /// The spread of a client's numbers around the common start, as a share of the start's.
+    private static let drift: Float = 0.001
+
+    /// R.
+    var rank: Int { ranks.max() ?? 1 }
+
+    /// The adapter that a round publishes.
+    func adapterShape() throws -> AdapterShape {
+        try AdapterShape(modules: modules(rank: rank), type: type)
+    }
+
+    /// The files of clients 0 to `clients` - 1, made where they are not there, and read once.
+    func prepare(clients: Int, threads: Int) throws -> [Input] {
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try checkManifest()
+        try orderedPipeline(
+            count: clients, threads: threads,
+            prepare: { $0 },
+            work: { client, _ in
+                if !FileManager.default.fileExists(atPath: path(of: client)) { try write(client) }
+            },
+            consume: { _, _ in })
+        return try (0..<clients).map { client in
+            var generator = SeededGenerator(seed: seed, stream: "bench samples", String(client))
+            let attributes = try FileManager.default.attributesOfItem(atPath: path(of: client))
+            return Input(
+                client: name(of: client), path: path(of: client), byteCount: attributes[.size] as? Int ?? 0,
+                samples: 100 + Int(generator.next() % 900))
+        }
+    }
+
+    private func checkManifest() throws {
+        let url = URL(filePath: folder).appending(path: "bench.json")
+        let manifest = Manifest(
+            shape: [shape.modules, shape.inputs, shape.outputs], ranks: ranks, dtype: type.rawValue, seed: seed,
+            commonStart: commonStart)
+        if let text = try? Data(contentsOf: url) {
+            guard try JSONDecoder().decode(Manifest.self, from: text) == manifest else {
+                throw BenchError("\(folder) holds files of other settings")
+            }
+        } else {
+            try JSONEncoder().encode(manifest).write(to: url)
+        }
+    }
+
+    private func name(of client: Int) -> String {
+        let number = String(client)
+        return "client-" + String(repeating: "0", count: max(0, 3 - number.count)) + number
+    }
+
+    private func path(of client: Int) -> String { "\(folder)/\(name(of: client)).safetensors" }
+
+    private func modules(rank: Int) -> [ModuleShape] {
+        (0..<shape.modules).map {
+            ModuleShape(name: shape.name(of: $0), inputs: shape.inputs, outputs: shape.outputs, maximumRank: rank)
+        }
+    }
+
+    /// Writes a file under another name first, so that a file that is there is whole.
+    private func write(_ client: Int) throws {
+        let adapter = try AdapterShape(modules: modules(rank: ranks[client % ranks.count]), type: type)
+        let part = path(of: client) + ".part"
+        let descriptor = open(part, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw SystemError.last("open \(part)") }
+        defer { close(descriptor) }
+        var writer = try AdapterWriter(shape: adapter, descriptor: descriptor)
+        for module in adapter.modules { try writer.take(factors(of: module, client: name(of: client)), of: module) }
+        try writer.finish()
+        guard rename(part, path(of: client)) == 0 else { throw SystemError.last("rename \(part)") }
+    }
+
+    /// Uniform numbers of the size that trained factors have.
+    private func factors(of module: ModuleShape, client: String) -> ModuleFactors {
+        var own = SeededGenerator(seed: seed, stream: "bench", module.name, client)
+        var start = SeededGenerator(seed: seed, stream: "bench start", module.name)
+        let scale: Float = commonStart ? Self.drift : 1
+        var factors = ModuleFactors(zeroOf: module, rank: module.maximumRank)
+        func draw(_ bound: Float) -> Float {
+            (commonStart ? start.uniform(within: bound) : 0) + scale * own.uniform(within: bound)
+        }
+        // Component by component, so that the start of a lower rank is a prefix.
+        for component in 0..<module.maximumRank {
+            for index in 0..<module.inputs { factors.a[component * module.inputs + index] = draw(0.02) }
+            for index in 0..<module.outputs { factors.b[component * module.outputs + index] = draw(0.02) }
+        }
+        return factors
+    }
+}
+
+/// What keeps a benchmark from running, in words.
+struct BenchError: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}

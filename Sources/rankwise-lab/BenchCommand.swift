@@ -1,0 +1,9 @@
+import ArgumentParser
+
+/// `rankwise-lab bench`: measures parts of Rankwise on this machine.
+struct BenchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Measure on this machine and print JSON.",
+        subcommands: [BenchAggregateCommand.self])
+}

@@ -1,0 +1,194 @@
+import Foundation
+
+/// What a benchmark of an aggregation found.
+struct BenchReport: Encodable {
+    struct Settings: Encodable {
+        let strategy: String
+        let clients: Int
+        let ranks: [Int]
+        let modules: Int
+        let inputs: Int
+        let outputs: Int
+        let dtype: String
+        let threads: Int
+        let runs: Int
+        let warmup: Int
+        let seed: UInt64
+        let commonStart: Bool
+    }
+
+    /// Of one figure over the runs, in seconds.
+    struct Series: Encodable {
+        var values: [Double] = []
+
+        enum CodingKeys: String, CodingKey { case median, lowest, highest, values }
+
+        var median: Double {
+            let ordered = values.sorted()
+            guard !ordered.isEmpty else { return 0 }
+            return (ordered[(ordered.count - 1) / 2] + ordered[ordered.count / 2]) / 2
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(median, forKey: .median)
+            try container.encode(values.min(), forKey: .lowest)
+            try container.encode(values.max(), forKey: .highest)
+            try container.encode(values, forKey: .values)
+        }
+    }
+
+    struct Shuffles: Encodable {
+        let runs: Int
+        let threads: [Int]
+        let same: Int
+        var isSame: Bool { same == runs }
+
+        enum CodingKeys: String, CodingKey { case runs, threads, same, isSame }
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(runs, forKey: .runs)
+            try container.encode(threads, forKey: .threads)
+            try container.encode(same, forKey: .same)
+            try container.encode(isSame, forKey: .isSame)
+        }
+    }
+
+    let settings: Settings
+    let machine: BenchMachine
+    let reference: String?
+    let inputBytes: Int
+    var publishedBytes = 0
+    /// Files to published files.
+    private(set) var total = Series()
+    /// Files to sums, nothing written.
+    private(set) var sum = Series()
+    private(set) var referenceTotal = Series()
+    private(set) var referenceSum = Series()
+    private(set) var readFirstTouch = Series()
+    private(set) var readMapped = Series()
+    /// Of the process before a run, the highest over the runs.
+    private(set) var anonymousBytesBefore = 0
+    private(set) var anonymousBytesPeak = 0
+    /// SHA-256 of what was published.
+    var digest = ""
+    /// Largest difference from the reference's numbers, as a share of the largest number.
+    var difference: Double?
+    var shuffles: Shuffles?
+
+    init(settings: Settings, machine: BenchMachine, reference: String?, inputBytes: Int) {
+        self.settings = settings
+        self.machine = machine
+        self.reference = reference
+        self.inputBytes = inputBytes
+    }
+
+    mutating func add(
+        total: Double, sum: Double, reading: ReadPass, reference: BenchReference.Times?, anonymous: MemorySampler.Peak
+    ) {
+        self.total.values.append(total)
+        self.sum.values.append(sum)
+        readFirstTouch.values.append(reading.firstTouch)
+        readMapped.values.append(reading.mapped)
+        if let reference { referenceTotal.values.append(reference.total) }
+        if let sum = reference?.sum { referenceSum.values.append(sum) }
+        anonymousBytesBefore = max(anonymousBytesBefore, anonymous.before)
+        anonymousBytesPeak = max(anonymousBytesPeak, anonymous.highest)
+    }
+
+    private func gigabytesPerSecond(_ series: Series) -> Double { Double(inputBytes) / series.median / 1e9 }
+
+    /// Our median as a share of the reference's.
+    private var ratio: Double? { referenceTotal.values.isEmpty ? nil : total.median / referenceTotal.median }
+
+    /// Of each run, ours as a share of the reference's.
+    private var ratios: Series { Series(values: zip(total.values, referenceTotal.values).map { $0 / $1 }) }
+
+    enum CodingKeys: String, CodingKey {
+        case settings, machine, reference, inputBytes, publishedBytes, total, sum, referenceTotal, referenceSum
+        case ratio, ratioByRun, readFirstTouch, readMapped, sumGigabytesPerSecond, readGigabytesPerSecond
+        case firstTouchGigabytesPerSecond, shareOfReadBandwidth, shareOfFirstTouchBandwidth
+        case anonymousBytesBefore, anonymousBytesPeak, digest, difference, shuffles
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(settings, forKey: .settings)
+        try container.encode(machine, forKey: .machine)
+        try container.encode(inputBytes, forKey: .inputBytes)
+        try container.encode(publishedBytes, forKey: .publishedBytes)
+        try container.encode(total, forKey: .total)
+        try container.encode(sum, forKey: .sum)
+        if let reference, let ratio {
+            try container.encode(reference, forKey: .reference)
+            try container.encode(referenceTotal, forKey: .referenceTotal)
+            if !referenceSum.values.isEmpty { try container.encode(referenceSum, forKey: .referenceSum) }
+            try container.encode(ratio, forKey: .ratio)
+            try container.encode(ratios, forKey: .ratioByRun)
+        }
+        try container.encode(readFirstTouch, forKey: .readFirstTouch)
+        try container.encode(readMapped, forKey: .readMapped)
+        try container.encode(gigabytesPerSecond(sum), forKey: .sumGigabytesPerSecond)
+        try container.encode(gigabytesPerSecond(readMapped), forKey: .readGigabytesPerSecond)
+        try container.encode(gigabytesPerSecond(readFirstTouch), forKey: .firstTouchGigabytesPerSecond)
+        try container.encode(readMapped.median / sum.median, forKey: .shareOfReadBandwidth)
+        try container.encode(readFirstTouch.median / sum.median, forKey: .shareOfFirstTouchBandwidth)
+        try container.encode(anonymousBytesBefore, forKey: .anonymousBytesBefore)
+        try container.encode(anonymousBytesPeak, forKey: .anonymousBytesPeak)
+        try container.encode(digest, forKey: .digest)
+        try container.encodeIfPresent(difference, forKey: .difference)
+        try container.encodeIfPresent(shuffles, forKey: .shuffles)
+    }
+
+    func json() throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        return try encoder.encode(self) + Data("\n".utf8)
+    }
+}
+
+extension BenchReport {
+    /// The same for people.
+    var table: String {
+        var lines = [
+            "\(settings.strategy), \(settings.clients) clients, \(settings.dtype), \(settings.threads) threads, "
+                + "\(megabytes(inputBytes)) in, \(megabytes(publishedBytes)) out",
+            line("files to published files", total),
+            line("decode and sum alone", sum)
+                + String(
+                    format: "  %.1f GB/s, %.0f%% of mapped reading, %.0f%% of first touch", gigabytesPerSecond(sum),
+                    100 * readMapped.median / sum.median, 100 * readFirstTouch.median / sum.median),
+            line("plain read, first touch", readFirstTouch)
+                + String(format: "  %.1f GB/s", gigabytesPerSecond(readFirstTouch)),
+            line("plain read, mapped", readMapped) + String(format: "  %.1f GB/s", gigabytesPerSecond(readMapped)),
+        ]
+        if let ratio {
+            lines.append(line("reference", referenceTotal) + "  \(reference ?? "")")
+            if !referenceSum.values.isEmpty { lines.append(line("reference, sum alone", referenceSum)) }
+            lines.append(
+                String(
+                    format: "ours / reference           %.3f    %.3f to %.3f by run", ratio,
+                    ratios.values.min() ?? 0, ratios.values.max() ?? 0))
+        }
+        if let difference { lines.append(String(format: "largest difference         %.1e", difference)) }
+        lines.append(
+            "RssAnon                    \(megabytes(anonymousBytesPeak)) at most, \(megabytes(anonymousBytesBefore)) before"
+        )
+        if let shuffles {
+            lines.append("shuffles                   \(shuffles.same) of \(shuffles.runs) gave the same digest")
+        }
+        lines.append("digest                     \(digest)")
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private func line(_ name: String, _ series: Series) -> String {
+        let label = name + String(repeating: " ", count: max(1, 27 - name.count))
+        return label
+            + String(
+                format: "%.3f s  %.3f to %.3f", series.median, series.values.min() ?? 0, series.values.max() ?? 0)
+    }
+
+    private func megabytes(_ bytes: Int) -> String { String(format: "%.1f MB", Double(bytes) / 1e6) }
+}
