@@ -14,6 +14,8 @@ package final class FederationSession: Sendable {
     private let onEvent: @Sendable (FederationID, AuditEvent) -> Void
     private let planning: Result<AdapterPlan, SettingsError>
     private let state: Mutex<State>
+    /// Up to which round merges are known to be kept as their sum alone.
+    let mergesFoldedThrough = Atomic<Int>(0)
     let watchers = Watchers()
 
     private struct State {

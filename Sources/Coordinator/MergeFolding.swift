@@ -2,6 +2,7 @@ import AdapterFormat
 import Aggregation
 import Federation
 import Logging
+import Synchronization
 
 /// Folds the merges of old rounds into one running total, so that what is kept of them stays bounded.
 ///
@@ -20,7 +21,8 @@ struct MergeFolding: Sendable {
                 let session = try parts.registry.session(federation)
                 let plan = try session.plan()
                 guard plan.strategy.publishesMerge else { continue }
-                try await parts.summing.run { try fold(federation, plan.mergeShape) }
+                let folded = try await parts.summing.run { try fold(federation, plan.mergeShape) }
+                session.mergesFoldedThrough.store(folded, ordering: .relaxed)
             } catch {
                 parts.logger.error(
                     "merges could not be folded and will be after the next round",
@@ -29,7 +31,8 @@ struct MergeFolding: Sendable {
         }
     }
 
-    private func fold(_ federation: FederationID, _ shape: AdapterShape) throws {
+    /// Answers the round up to which merges are folded from now on.
+    private func fold(_ federation: FederationID, _ shape: AdapterShape) throws -> Int {
         let record = try parts.adapters.merges(of: federation)
         let newest = record.published.last ?? record.foldedThrough
         let due = record.published.filter { $0 <= newest - Self.singleRounds }
@@ -38,9 +41,10 @@ struct MergeFolding: Sendable {
             try parts.adapters.foldMerges(through: last, of: federation)
         }
         let folded = due.last ?? record.foldedThrough
-        guard folded > 0 else { return }
+        guard folded > 0 else { return 0 }
         try parts.adapters.remove(.merge, ofRounds: 1...folded, in: federation)
         if folded > 1 { try parts.adapters.remove(.mergeTotal, ofRounds: 1...folded - 1, in: federation) }
+        return folded
     }
 
     private func writeTotal(

@@ -1,6 +1,7 @@
 import AdapterFormat
 import Aggregation
 package import Federation
+import Synchronization
 
 /// Hands out what strategies add to the base, and whole models: all merges and the adapter in one.
 package struct ModelService: Sendable {
@@ -23,6 +24,7 @@ package struct ModelService: Sendable {
         if let since, since >= number { throw .sinceOutOfRange(found: since, round: number) }
         guard number > 0 else { throw .noMerge(strategy: plan.strategy.name) }
         let first = since ?? number - 1
+        try Self.check(since: first, through: number, folded: session.mergesFoldedThrough.load(ordering: .relaxed))
         let key = AdapterCache.Key(
             federation: federation, content: .merge(since: first, through: number), type: type)
         return try await parts.cache.file(key, on: parts.summing) { descriptor in
@@ -49,13 +51,15 @@ package struct ModelService: Sendable {
         let machine = session.snapshot.machine
         let type = try plan.type(named: elementType)
         let number = try await parts.publishedRound(round, of: machine)
+        let needsMerges = plan.strategy.publishesMerge && number > 0
+        if needsMerges {
+            try Self.check(since: 0, through: number, folded: session.mergesFoldedThrough.load(ordering: .relaxed))
+        }
         let key = AdapterCache.Key(federation: federation, content: .model(round: number, rank: rank), type: type)
         return try await parts.cache.file(key, on: parts.summing) { descriptor in
             let adapter = parts.stored(.adapter, of: federation, round: number)
             var terms: [StoredSum.Term] = []
-            if plan.strategy.publishesMerge, number > 0 {
-                terms = try merges(of: federation, since: 0, through: number)
-            }
+            if needsMerges { terms = try merges(of: federation, since: 0, through: number) }
             let isSparse = plan.storedShape(ofRound: number).modules.isEmpty
             terms.append(
                 isSparse
@@ -85,13 +89,16 @@ package struct ModelService: Sendable {
     ) throws -> [StoredSum.Term] {
         let record = try parts.adapters.merges(of: federation)
         let folded = record.foldedThrough
-        guard round >= folded, since == 0 || since >= folded else {
-            throw ServiceError.mergeCompacted(through: folded)
-        }
+        try Self.check(since: since, through: round, folded: folded)
         let total = since < folded ? [parts.stored(.mergeTotal, of: federation, round: folded)] : []
         let single = record.published.filter { $0 > since && $0 <= round }
             .map { parts.stored(.merge, of: federation, round: $0) }
         return (total + single).map { .merge($0) }
+    }
+
+    /// Whether the merges of (since, through] can still be told from those before.
+    private static func check(since: Int, through: Int, folded: Int) throws(ServiceError) {
+        guard through >= folded, since == 0 || since >= folded else { throw .mergeCompacted(through: folded) }
     }
 
     private static func write(

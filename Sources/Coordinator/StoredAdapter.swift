@@ -19,10 +19,10 @@ struct StoredAdapter: AdapterSource, AdapterSink {
         if a.isEmpty && b.isEmpty && bias.isEmpty { return nil }
         let found = a.count / module.inputs
         guard a.count == found * module.inputs, b.count == found * module.outputs,
-            bias.count == (module.hasBias ? module.outputs : 0)
+            bias.isEmpty || bias.count == module.outputs
         else { throw .failed("\(module.name) of \(address) has factors of another size than its module") }
         return ModuleFactors(
-            rank: found, inputs: module.inputs, outputs: module.outputs, a: a, b: b, bias: module.hasBias ? bias : nil)
+            rank: found, inputs: module.inputs, outputs: module.outputs, a: a, b: b, bias: bias.isEmpty ? nil : bias)
     }
 
     func values(of tensor: AdapterShape.Dense) throws(StoreError) -> [Float]? {
