@@ -30,6 +30,15 @@ extension Problem {
             self.init(.notFound, code: "adapter.none", "round \(round) has published no adapter")
         case .noUpdate(let round):
             self.init(.notFound, code: "update.none", "the server holds no update of this client for round \(round)")
+        case .noMerge(let strategy):
+            self.init(.notFound, code: "merge.none", "\(strategy) has added nothing to the base")
+        case .mergeCompacted(let through):
+            self.init(
+                .gone, code: "merge.compacted",
+                "the merges up to round \(through) are kept as their sum alone; ask a round from \(through) on for "
+                    + "since=0 or for since=\(through) and above")
+        case .sinceOutOfRange(let found, let round):
+            self.init(.badRequest, code: "merge.since", "since is \(found); expected a round before \(round)")
         case .federationExists(let id):
             self.init(.conflict, code: "federation.exists", "federation \(id) exists already")
         case .settings(let error): self.init(.unprocessableContent, code: "settings.invalid", "\(error)")
