@@ -60,6 +60,11 @@ package struct AdapterFile: Sendable {
     package subscript(module name: String) -> Module? { modulePositions[name].map { modules[$0] } }
     package subscript(dense name: String) -> Dense? { densePositions[name].map { dense[$0] } }
 
+    /// Module by module, then the dense ones.
+    var tensors: [TensorView] {
+        modules.flatMap { [$0.a, $0.b, $0.bias].compactMap(\.self) } + dense.map(\.values)
+    }
+
     /// The rank of every module.
     package var ranks: [String: Int] { Dictionary(uniqueKeysWithValues: modules.map { ($0.name, $0.rank) }) }
 }

@@ -82,11 +82,12 @@ package struct AdapterShape: Sendable, Hashable {
 
     /// What a file of this shape can need at most, with room for what is then refused by name.
     package var readingLimits: SafetensorsFile.Limits {
+        // A quantised tensor takes three entries and a line of the metadata.
         let expected = 3 * modules.count + dense.count
         let names = modules.reduce(0) { $0 + 3 * $1.name.utf8.count } + dense.reduce(0) { $0 + $1.name.utf8.count }
         return .init(
-            headerBytes: min(SafetensorsFile.Limits().headerBytes, 65_536 + 2 * names + 512 * expected),
-            tensors: 256 + 2 * expected)
+            headerBytes: min(SafetensorsFile.Limits().headerBytes, 65_536 + 4 * names + 1024 * expected),
+            tensors: 256 + 4 * expected)
     }
 }
 

@@ -19,7 +19,7 @@ struct RoundRecorder: RoundSink {
 
     func take(_ result: ModuleResult, of module: ModuleShape) throws(StoreError) {
         try adapter.take(result.factors, of: module)
-        if let added = result.merge { try merge.take(added, of: module) }
+        if let added = result.merge { try merge.take(added.factors, of: module) }
         for (slot, moment) in zip(moments, result.moments) { try slot.take(moment, of: module) }
     }
 
