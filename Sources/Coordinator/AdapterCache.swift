@@ -18,7 +18,7 @@ package final class AdapterCache: Sendable {
     /// What a file holds of its federation.
     enum Content: Hashable, Sendable {
         /// What a round published, cut to what a client of this rank trains in round `trainedIn`.
-        case adapter(round: Int, rank: Int, trainedIn: Int)
+        case adapter(round: Int, rank: Int, trainedIn: Int, bits: MessageBits?)
         /// The sum of the merges of the rounds (since, through].
         case merge(since: Int, through: Int)
         /// All merges up to a round and its adapter in one, at most of this rank.
@@ -146,7 +146,8 @@ extension AdapterCache.Key {
     fileprivate var fileName: String {
         let content =
             switch content {
-            case .adapter(let round, let rank, let trained): "adapter~\(round)~\(rank)~\(trained)"
+            case .adapter(let round, let rank, let trained, let bits):
+                "adapter~\(round)~\(rank)~\(trained)~\(bits?.rawValue ?? 0)"
             case .merge(let since, let through): "merge~\(since)~\(through)"
             case .model(let round, let rank): "model~\(round)~\(rank.map(String.init) ?? "all")"
             }

@@ -10,6 +10,8 @@ struct AdapterPlan: Sendable {
     let mergeShape: AdapterShape
     let scaling: AdapterFormat.Scaling
     let strategy: Strategy
+    /// The quantised messages that are taken beside plain ones: any, where the federation has such messages.
+    let messageBits: Set<MessageBits>
     private let adapter: FederationSettings.Adapter
 
     var maximumRank: Int { adapter.maximumRank }
@@ -18,6 +20,7 @@ struct AdapterPlan: Sendable {
     init(_ settings: FederationSettings) throws(SettingsError) {
         let adapter = settings.adapter
         self.adapter = adapter
+        messageBits = adapter.messageBits == nil ? [] : Set(MessageBits.allCases)
         scaling = AdapterFormat.Scaling(adapter.scaling)
         do throws(AdapterShapeError) {
             shape = try AdapterShape(
@@ -71,12 +74,14 @@ extension AdapterPlan {
 
 extension AdapterPlan {
     /// The longest sound update of a round: every tensor at its maximum rank in the widest type, and room for the header.
+    ///
+    /// A quantised row brings its scale and minimum, which is more than a row of one number in the widest type.
     func updateByteLimit(round: Int) -> Int {
         let shape = strategy.updateShape(of: shape, round: round)
         let numbers =
             shape.modules.reduce(0) { $0 + $1.maximumRank * ($1.inputs + $1.outputs) + $1.outputs }
             + shape.dense.reduce(0) { $0 + $1.elementCount }
-        return 8 * numbers + shape.readingLimits.headerBytes
+        return (messageBits.isEmpty ? 8 : 16) * numbers + shape.readingLimits.headerBytes
     }
 
     /// Checks a file from a client and answers the client rank that it stands for.
@@ -85,7 +90,8 @@ extension AdapterPlan {
     ) throws(UpdateRefusal) -> Int {
         let file = try open(path, round: round)
         do throws(AdapterError) {
-            try strategy.validate(file, shape: shape, ranks: granted, round: round)
+            try strategy.validate(
+                file, shape: shape, ranks: granted, round: round, messageBits: messageBits)
         } catch {
             throw UpdateRefusal(error)
         }

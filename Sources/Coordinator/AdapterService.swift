@@ -12,15 +12,21 @@ package struct AdapterService: Sendable {
     ///   - rank: 1 to the federation's maximum, which it defaults to; a round that has less gives what it has.
     ///   - trainedIn: the round that it is for, where ranks fall from round to round.
     ///   - elementType: F32, F16 or BF16; defaults to the federation's.
+    ///   - messageBits: 8 or 4 for a quantised message.
     package func file(
-        round: Int?, rank: Int?, trainedIn: Int? = nil, elementType: String?, of federation: FederationID
+        round: Int?, rank: Int?, trainedIn: Int? = nil, elementType: String?, messageBits: Int? = nil,
+        of federation: FederationID
     ) async throws(ServiceError) -> AdapterCache.File {
         let session = try parts.registry.session(federation)
         let plan = try session.plan()
+        let bits = try messageBits.map { count throws(ServiceError) in
+            guard let bits = MessageBits(rawValue: count) else { throw .unknownMessageBits(count) }
+            return bits
+        }
         let number = try await parts.publishedRound(round, of: session.snapshot.machine)
         return try await file(
             round: number, rank: try checked(rank, plan), trainedIn: trainedIn ?? number,
-            type: try plan.type(named: elementType), of: federation, as: plan)
+            type: try plan.type(named: elementType), bits: bits, of: federation, as: plan)
     }
 
     /// The adapter as it was published: whole, in the federation's type.
@@ -28,20 +34,23 @@ package struct AdapterService: Sendable {
         ofRound round: Int, in federation: FederationID, as plan: AdapterPlan
     ) async throws(ServiceError) -> AdapterCache.File {
         try await file(
-            round: round, rank: plan.maximumRank, trainedIn: round, type: plan.shape.type, of: federation, as: plan)
+            round: round, rank: plan.maximumRank, trainedIn: round, type: plan.shape.type, bits: nil, of: federation,
+            as: plan)
     }
 
     private func file(
-        round: Int, rank: Int, trainedIn: Int, type: ScalarType, of federation: FederationID, as plan: AdapterPlan
+        round: Int, rank: Int, trainedIn: Int, type: ScalarType, bits: MessageBits?, of federation: FederationID,
+        as plan: AdapterPlan
     ) async throws(ServiceError) -> AdapterCache.File {
         let key = AdapterCache.Key(
-            federation: federation, content: .adapter(round: round, rank: rank, trainedIn: trainedIn), type: type)
+            federation: federation, content: .adapter(round: round, rank: rank, trainedIn: trainedIn, bits: bits),
+            type: type)
         let source = parts.stored(.adapter, of: federation, round: round)
         return try await parts.cache.file(key, on: parts.rendering) { descriptor in
             let ranks = Self.ranks(rank, ofRound: round, trainedIn: trainedIn, plan)
             let writer = try AdapterWriter(
                 shape: plan.storedShape(ofRound: round), ranks: ranks, scaling: plan.scaling, type: type,
-                descriptor: descriptor)
+                messageBits: bits, descriptor: descriptor)
             try writer.take(source)
             return ranks
         }

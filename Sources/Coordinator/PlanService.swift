@@ -1,6 +1,7 @@
 import AdapterFormat
 import Aggregation
 package import Federation
+import Foundation
 
 /// Tells a client what to do in the current round.
 package struct PlanService: Sendable {
@@ -106,7 +107,7 @@ package struct PlanService: Sendable {
             isCutFurther: plan.ranks(for: known.rank, round: published) != ranks,
             hasMerge: plan.strategy.publishesMerge && published > 0,
             demand: Demand(plan.strategy.demand(in: trained), seed: settings.seed),
-            messageBits: settings.adapter.messageBits,
+            messageBits: settings.adapter.messageBits.flatMap { known.reads(messageBits: $0) ? $0 : nil },
             seed: HashedSampler.hash(seed: settings.seed, round: number, client: client) >> 11,
             training: settings.training)
     }
@@ -123,4 +124,19 @@ extension PlanService.Demand {
         }
         sparse = demand.sparse.map { PlanService.Sparse(density: $0.density, seed: seed) }
     }
+}
+
+extension Client {
+    /// Whether the client's capabilities list messages of so many bits: `"message_bits": [8, 4]`.
+    fileprivate func reads(messageBits: Int) -> Bool {
+        let known = try? JSONDecoder().decode(MessageCapabilities.self, from: Data(capabilities.utf8))
+        return known?.messageBits.contains(messageBits) ?? false
+    }
+}
+
+/// What of a client's capabilities the server reads.
+private struct MessageCapabilities: Decodable {
+    let messageBits: [Int]
+
+    enum CodingKeys: String, CodingKey { case messageBits = "message_bits" }
 }

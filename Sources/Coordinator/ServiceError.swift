@@ -32,6 +32,7 @@ package enum ServiceError: Error, Sendable, Hashable {
     case badToken
     case rankOutOfRange(found: Int, limit: Int)
     case unknownElementType(String)
+    case unknownMessageBits(Int)
     case store(StoreError)
     /// Something broke inside; the text is for the log.
     case internalFailure(String)

@@ -12,13 +12,14 @@ extension RankwiseAPI {
         for path in [base + "/adapter", base + "/rounds/{round}/adapter"] {
             routes.on(.get, path) { request in
                 let (federation, round) = try request.subject(services.access)
-                try request.expect(query: "rank", "for", "dtype")
+                try request.expect(query: "rank", "for", "dtype", "bits")
                 let rank = try request.integer("rank", in: 1...Int.max)
                 let trainedIn = try request.integer("for", in: 1...Int.max)
+                let bits = try request.integer("bits", in: 1...64)
                 return try await Response.adapter(for: request) {
                     try await services.adapters.file(
                         round: round, rank: rank, trainedIn: trainedIn, elementType: request.query["dtype"],
-                        of: federation)
+                        messageBits: bits, of: federation)
                 }
             }
         }

@@ -58,6 +58,8 @@ extension Problem {
             self.init(.badRequest, code: "adapter.rank", "rank is \(found); this federation has ranks 1 to \(limit)")
         case .unknownElementType(let found):
             self.init(.badRequest, code: "adapter.dtype", "dtype is '\(found)'; expected one of F32, F16, BF16")
+        case .unknownMessageBits(let found):
+            self.init(.badRequest, code: "adapter.bits", "bits is \(found); expected 8 or 4")
         case .store(.full):
             self.init(
                 RequestFailure.insufficientStorage.status, code: "store.full",

@@ -15,15 +15,18 @@ final class TrainedFederation {
 
     /// - Parameters:
     ///   - strategy: the settings' `strategy`, as JSON; `more` stands beside it.
+    ///   - adapter: further keys of the settings' `adapter`, as JSON.
     ///   - ranks: the clients with their ranks.
-    init(strategy: String, more: String = "", rounds: Int = 3, ranks: [String: Int]) async throws {
+    init(
+        strategy: String, more: String = "", adapter: String = "", rounds: Int = 3, ranks: [String: Int]
+    ) async throws {
         self.ranks = ranks
         server = try await LiveServer(folder: folder)
         let settings = """
             {"id": "digits", "base_model": {"name": "mlp-6-5-3"}, "seed": 11,
              "adapter": {"max_rank": 4, "scaling": {"mode": "lora", "alpha": 8}, "modules": {
                "fc1": {"in": 6, "out": 5}, "fc2": {"in": 5, "out": 3, "max_rank": 2, "bias": true}},
-               "dense": {"head.bias": [3]}},
+               "dense": {"head.bias": [3]}\(adapter)},
              "strategy": \(strategy)\(more),
              "round": {"total": \(rounds), "min_updates": \(ranks.count)}}
             """
@@ -47,8 +50,11 @@ final class TrainedFederation {
             + name.utf8.map { String($0, radix: 16) }.joined()
     }
 
-    func register(_ name: String, rank: Int, capabilities: String = "{}") async throws -> Int {
-        try await caller(tokens.enrolmentToken).call(
+    /// Registers a client with the enrolment token, or by its own where it is known; answers the status.
+    func register(
+        _ name: String, rank: Int, capabilities: String = "{}", byItself: Bool = false
+    ) async throws -> Int {
+        try await caller(byItself ? Self.token(of: name) : tokens.enrolmentToken).call(
             .put, Self.path + "/clients/\(name)",
             body: #"{"rank": \#(rank), "token": "\#(Self.token(of: name))", "capabilities": \#(capabilities)}"#
         ).status
