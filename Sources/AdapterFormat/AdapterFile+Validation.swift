@@ -31,11 +31,11 @@ extension AdapterFile {
         against shape: AdapterShape, ranks: [String: Int], needed: FactorSet = .both,
         messageBits: Set<MessageBits> = []
     ) throws(AdapterError) {
+        guard !modules.isEmpty || shape.modules.isEmpty else { throw .noModules }
         for tensor in tensors {
             guard let bits = tensor.messageBits, !messageBits.contains(bits) else { continue }
             throw .quantised(tensor: TensorName(parsing: tensor.name).bare, bits: bits)
         }
-        guard !modules.isEmpty || shape.modules.isEmpty else { throw .noModules }
         for module in modules {
             guard let expected = shape[module: module.name] else {
                 let tensor = module.a ?? module.b

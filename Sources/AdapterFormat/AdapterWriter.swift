@@ -36,11 +36,27 @@ package struct AdapterWriter: ~Copyable, AdapterSink {
         }
         let scale = Float(scaling?.ratio(fromRank: module.maximumRank, toRank: rank) ?? 1)
         let cut = factors.prefix(rank: rank)
-        try file.write(cut.a, to: module.nameOfA.peft)
-        try file.write(cut.outputMajorB(scaledBy: scale), to: module.nameOfB.peft)
+        try write(
+            cut.a, cut.outputMajorB(scaledBy: scale), scale == 1 ? cut.bias : cut.bias?.map { $0 * scale }, of: module)
+    }
+
+    /// Takes a module's merge, of exactly the file's rank there.
+    package mutating func take(_ stack: StackedFactors, of module: ModuleShape) throws(SafetensorsWriteError) {
+        let rank = ranks[module.name] ?? module.maximumRank
+        guard stack.rank == rank else {
+            throw .rank(module: module.name, expected: rank, found: stack.rank)
+        }
+        try write(stack.a, stack.b, stack.bias, of: module)
+    }
+
+    private mutating func write(
+        _ a: [Float], _ outputMajorB: [Float], _ bias: [Float]?, of module: ModuleShape
+    ) throws(SafetensorsWriteError) {
+        try file.write(a, to: module.nameOfA.peft)
+        try file.write(outputMajorB, to: module.nameOfB.peft)
         if module.hasBias {
-            guard let bias = cut.bias else { throw .missing(module.nameOfBias.peft) }
-            try file.write(scale == 1 ? bias : bias.map { $0 * scale }, to: module.nameOfBias.peft)
+            guard let bias else { throw .missing(module.nameOfBias.peft) }
+            try file.write(bias, to: module.nameOfBias.peft)
         }
     }
 

@@ -65,17 +65,24 @@ package struct TensorView: Sendable {
     /// The numbers, in the order of the file.
     package func floats() -> [Float] {
         let elementCount = elementCount
-        let quantisation = quantisation
         return [Float](unsafeUninitializedCapacity: elementCount) { buffer, count in
-            let target = UnsafeMutableBufferPointer(rebasing: buffer[..<elementCount])
-            withBytes { bytes in
-                if let quantisation {
-                    quantisation.decode(bytes, into: target)
-                } else {
-                    type.decode(bytes, into: target)
-                }
-            }
+            decode(into: UnsafeMutableBufferPointer(rebasing: buffer[..<elementCount]))
             count = elementCount
+        }
+    }
+
+    /// Writes the numbers, in the order of the file, to memory that need not be initialized.
+    ///
+    /// - Precondition: `target` holds exactly as many.
+    package func decode(into target: UnsafeMutableBufferPointer<Float>) {
+        precondition(target.count == elementCount, "a tensor decoded into another size than its own")
+        let quantisation = quantisation
+        withBytes { bytes in
+            if let quantisation {
+                quantisation.decode(bytes, into: target)
+            } else {
+                type.decode(bytes, into: target)
+            }
         }
     }
 

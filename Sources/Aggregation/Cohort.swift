@@ -37,7 +37,8 @@ struct Cohort: Sendable {
         }
         do throws(AdapterError) {
             try contribution.adapter.checkShapes(
-                against: shape, ranks: [:], needed: strategy.demand(in: round).factors)
+                against: shape, ranks: [:], needed: strategy.demand(in: round).factors,
+                messageBits: Set(MessageBits.allCases))
             try strategy.admission.check(contribution.adapter, shape: shape)
         } catch {
             throw .adapter(client: contribution.client, error)

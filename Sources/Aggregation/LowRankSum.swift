@@ -10,7 +10,7 @@ package struct LowRankSum {
 
     package init(shape: ModuleShape) {
         self.shape = shape
-        sum = ComponentSum(shape: shape, capacity: 0)
+        sum = ComponentSum(shape: shape)
     }
 
     /// Adds scale · B·A, and scale · bias where there is one.
@@ -37,7 +37,7 @@ package struct LowRankSum {
     ///   of that rank, without components that are zero.
     package func factors(rankLimit limit: Int? = nil) throws -> ModuleFactors? {
         let limit = min(limit ?? .max, max(1, min(shape.inputs, shape.outputs)))
-        guard sum.rank > limit else { return sum.factors(bias: bias) }
+        guard sum.rank > limit else { return sum.stacked(bias: bias)?.factors }
         let (factors, filled) = try sum.truncated(toRank: limit, bias: bias)
         return factors.prefix(rank: max(1, filled))
     }

@@ -40,11 +40,11 @@ struct ModuleRound: Sendable {
 package struct ModuleResult: Sendable {
     package var factors: ModuleFactors
     /// What is added to the frozen base, at scale 1; nil where there is nothing to add.
-    package var merge: ModuleFactors?
+    package var merge: StackedFactors?
     /// The server optimizer's state after the round.
     package var moments: [ModuleFactors]
 
-    package init(factors: ModuleFactors, merge: ModuleFactors? = nil, moments: [ModuleFactors] = []) {
+    package init(factors: ModuleFactors, merge: StackedFactors? = nil, moments: [ModuleFactors] = []) {
         self.factors = factors
         self.merge = merge
         self.moments = moments

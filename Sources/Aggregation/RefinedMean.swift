@@ -17,7 +17,7 @@ struct RefinedMean: Projection {
         var result = try mean.publish(module, earlier: earlier)
         guard module.isHeld else { return result }
         // Scaled by s_R as a whole, so that the round's own sum serves: E·s_R = P − s_R·G_B·G_A.
-        var error = ComponentSum(module, .padded, extra: result.factors.rank)
+        var error = ComponentSum(module, .padded)
         error.add(result.factors, times: [Double](repeating: -module.scale, count: result.factors.rank))
         let correction = try error.withStack { stack in
             try result.factors.a.withUnsafeBufferPointer { a in

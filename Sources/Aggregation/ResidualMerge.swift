@@ -25,13 +25,14 @@ struct ResidualMerge: Projection {
         var result = try mean.publish(module, earlier: earlier)
         guard let rank = mergeRank(module) else { return result }
         let covered = module.coefficients(.reached).isCovered
-        var residual = ComponentSum(module, .padded, extra: covered.count)
+        var residual = ComponentSum(module, .padded)
         residual.add(result.factors, times: covered.map { $0 ? -module.scale : 0 })
         // The adapter's bias is the whole mean already.
         let bias = module.shape.hasBias ? module.shape.noBias : nil
         result.merge =
             residualRank == nil
-            ? residual.factors(bias: bias) : try residual.truncated(toRank: rank, bias: bias).factors
+            ? residual.stacked(bias: bias)
+            : StackedFactors(try residual.truncated(toRank: rank, bias: bias).factors)
         return result
     }
 }

@@ -68,7 +68,7 @@ struct SparseChange {
                 stack.b[place * module.outputs + row] = value
             }
         }
-        var sum = ComponentSum(shape: module, capacity: stack.rank)
+        var sum = ComponentSum(shape: module)
         sum.add(stack, times: [Double](repeating: 1, count: stack.rank))
         return try sum.truncated(toRank: rank, bias: module.hasBias ? module.noBias : nil)
     }

@@ -12,7 +12,7 @@ struct StackedMerge: Projection {
     func publish(_ module: ModuleRound, earlier: ModuleFactors?) -> ModuleResult {
         ModuleResult(
             factors: module.fresh.draw(module.shape, rank: module.shape.maximumRank),
-            merge: ComponentSum(module, .padded).factors(bias: module.mergedBias))
+            merge: ComponentSum(module, .padded).stacked(bias: module.mergedBias))
     }
 }
 
@@ -30,11 +30,11 @@ struct DrawnFactorMerge: Projection {
     func publish(_ module: ModuleRound, earlier: ModuleFactors?) throws -> ModuleResult {
         let factors = try mean.publish(module, earlier: earlier).factors
         let covered = Set(coveredRows(module))
-        var sum = ComponentSum(shape: module.shape, capacity: covered.count)
+        var sum = ComponentSum(shape: module.shape)
         sum.add(factors, times: (0..<factors.rank).map { covered.contains($0) ? module.scale : 0 })
         return ModuleResult(
             factors: module.fresh.draw(module.shape, rank: module.shape.maximumRank),
-            merge: sum.factors(bias: module.mergedBias))
+            merge: sum.stacked(bias: module.mergedBias))
     }
 
     private func coveredRows(_ module: ModuleRound) -> [Int] {

@@ -83,12 +83,16 @@ package struct Strategy: Sendable {
 
     /// Checks an update before it is accepted: the shape, the granted ranks, what this strategy asks, every number.
     ///
-    /// - Parameter shape: the federation's, at the maximum ranks.
+    /// - Parameters:
+    ///   - shape: the federation's, at the maximum ranks.
+    ///   - messageBits: the quantised messages that the federation takes.
     package func validate(
-        _ update: AdapterFile, shape: AdapterShape, ranks: [String: Int], round: Int
+        _ update: AdapterFile, shape: AdapterShape, ranks: [String: Int], round: Int,
+        messageBits: Set<MessageBits> = []
     ) throws(AdapterError) {
         let sent = updateShape(of: shape, round: round)
-        try update.checkShapes(against: sent, ranks: ranks, needed: demand(in: round).factors)
+        try update.checkShapes(
+            against: sent, ranks: ranks, needed: demand(in: round).factors, messageBits: messageBits)
         try admission.check(update, shape: sent)
         try update.checkFinite()
     }

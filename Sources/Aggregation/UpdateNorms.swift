@@ -40,7 +40,7 @@ struct UpdateNorms: Sendable {
                 ModuleFactors(
                     rank: module.rank, inputs: shape.inputs, outputs: shape.outputs, a: a, b: known?.b ?? [])
             }
-        var sum = ComponentSum(shape: shape, capacity: module.rank)
+        var sum = ComponentSum(shape: shape)
         sum.add(factors, times: [Double](repeating: 1, count: module.rank))
         let norm = scale * sum.withStack { $0.frobeniusNorm() }
         return norm * norm

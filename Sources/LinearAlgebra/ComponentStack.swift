@@ -19,7 +19,8 @@ package struct ComponentStack {
 
     /// ‖P‖_F = sqrt(Σ (left·leftᵀ) ∘ (right·rightᵀ)), in float64. O((outputs + inputs)·Q²).
     ///
-    /// Where components cancel each other, the error is up to 1e-8 of the norm they would have without.
+    /// Where components cancel each other, the error is up to 1e-8 of the norm they would have without. Not finite where a
+    /// factor is not.
     package func frobeniusNorm() -> Double {
         let (ofLeft, ofRight) = (FactorPanels(factor: left).gram(), FactorPanels(factor: right).gram())
         var sum = 0.0

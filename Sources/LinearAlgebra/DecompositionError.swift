@@ -5,7 +5,9 @@ package enum DecompositionError: Error, Equatable {
     /// The result holds a number that a float cannot: its factors are finite, their product is too large.
     case beyondFloat
     /// A LAPACK routine gave up, with its code.
-    case notConverged(routine: String, code: Int)
+    case gaveUp(routine: String, code: Int)
+    /// A LAPACK routine needs more workspace than its 32-bit integers count.
+    case tooLarge(routine: String)
 }
 
 extension DecompositionError: CustomStringConvertible {
@@ -13,7 +15,8 @@ extension DecompositionError: CustomStringConvertible {
         switch self {
         case .notFinite: "expected factors of finite numbers; one holds an infinity or a NaN"
         case .beyondFloat: "expected a product within the range of float32; it is larger"
-        case .notConverged(let routine, let code): "expected \(routine) to converge; it ended with code \(code)"
+        case .gaveUp(let routine, let code): "expected \(routine) to succeed; it ended with code \(code)"
+        case .tooLarge(let routine): "expected a matrix that \(routine) can take; this one is too large"
         }
     }
 }

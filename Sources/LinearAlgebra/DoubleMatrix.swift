@@ -31,13 +31,26 @@ final class DoubleMatrix {
         set { base[column * rows + row] = newValue }
     }
 
-    func copy() -> DoubleMatrix {
-        let copy = DoubleMatrix(rows: rows, columns: columns)
-        copy.base.update(from: base, count: rows * columns)
-        return copy
+    /// The leading block, with zeros where it is larger than the matrix.
+    func leadingBlock(rows blockRows: Int, columns blockColumns: Int) -> DoubleMatrix {
+        let block = DoubleMatrix(rows: blockRows, columns: blockColumns)
+        let count = min(blockRows, rows)
+        for index in 0..<min(blockColumns, columns) {
+            (block.base + index * blockRows).update(from: base + index * rows, count: count)
+        }
+        return block
     }
 
-    /// Makes a square matrix of which the lower triangle is known whole.
+    /// The entries at (order[i], order[j]).
+    func permutedSymmetrically(_ order: [Int]) -> DoubleMatrix {
+        let permuted = DoubleMatrix(rows: rows, columns: columns)
+        for (column, sourceColumn) in order.enumerated() {
+            for (row, sourceRow) in order.enumerated() { permuted[row, column] = self[sourceRow, sourceColumn] }
+        }
+        return permuted
+    }
+
+    /// Makes a square matrix whole of which the lower triangle is known.
     func mirrorLowerTriangle() {
         for column in 0..<columns {
             for row in 0..<column { self[row, column] = self[column, row] }
@@ -49,5 +62,28 @@ final class DoubleMatrix {
             let (first, last) = (column(index), column(columns - 1 - index))
             for row in 0..<rows { swap(&first[row], &last[row]) }
         }
+    }
+
+    /// The largest entry of a Gram matrix's diagonal.
+    /// - Throws: `notFinite` where the diagonal says that the factor is not.
+    func largestOnDiagonal() throws(DecompositionError) -> Double {
+        var largest = 0.0
+        for index in 0..<columns {
+            let entry = self[index, index]
+            guard entry.isFinite else { throw .notFinite }
+            largest = max(largest, entry)
+        }
+        return largest
+    }
+
+    /// The entries as floats, column by column.
+    /// - Throws: where a float cannot hold one.
+    func floats() throws(DecompositionError) -> [Float] {
+        let entries = UnsafeBufferPointer(start: base, count: rows * columns)
+        let floats = entries.map { Float($0) }
+        guard floats.allSatisfy(\.isFinite) else {
+            throw entries.allSatisfy(\.isFinite) ? .beyondFloat : .notFinite
+        }
+        return floats
     }
 }

@@ -2,13 +2,13 @@ import COpenBLAS
 
 /// A float factor (components × length, row-major), read as doubles a panel of positions at a time.
 ///
-/// A panel is column-major (positions × components), so every product below is a plain float64 product, and no factor is
-/// held in doubles whole.
+/// A panel is column-major (positions × components), so every product below is a plain float64 product, and but for one
+/// of them no factor is held in doubles whole.
 struct FactorPanels {
     let factor: MatrixView
 
     /// Positions of one panel: enough for the product's speed, few enough for a core's share of the cache.
-    private static let height = 512
+    private static let height = 256
 
     var components: Int { factor.rows }
     var length: Int { factor.columns }
@@ -31,8 +31,8 @@ struct FactorPanels {
         forEachPanel { panel, start, count in
             cblas_dgemm(
                 CblasColMajor, CblasNoTrans, CblasNoTrans, Int32(count), Int32(coefficients.columns), Int32(components),
-                1, panel, Int32(count),
-                coefficients.base, coefficients.leading, 0, combined.base + start, combined.leading)
+                1, panel, Int32(count), coefficients.base, coefficients.leading, 0, combined.base + start,
+                combined.leading)
         }
         return combined
     }
@@ -43,8 +43,7 @@ struct FactorPanels {
         forEachPanel { panel, start, count in
             cblas_dgemm(
                 CblasColMajor, CblasTrans, CblasNoTrans, Int32(components), Int32(vectors.columns), Int32(count), 1,
-                panel, Int32(count),
-                vectors.base + start, vectors.leading, 1, projected.base, projected.leading)
+                panel, Int32(count), vectors.base + start, vectors.leading, 1, projected.base, projected.leading)
         }
         return projected
     }

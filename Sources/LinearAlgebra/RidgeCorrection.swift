@@ -13,13 +13,14 @@ package func ridgeCorrection(
     precondition(g.columns == stack.inputs, "a factor of \(g.columns) inputs beside a stack of \(stack.inputs)")
     let factor = FactorPanels(factor: g)
     let gram = factor.gram()
-    let largest = try gram.largestOnDiagonal()
+    guard try gram.largestOnDiagonal() > 0 else { return Array(repeating: 0, count: g.rows * stack.outputs) }
     let pairs = try SymmetricEigenvectors(consuming: gram, count: g.rows)
 
     // Eᵀ seen from G: right·Gᵀ (Q × R), turned into the eigenvectors' frame, divided, and turned back.
     let seen = FactorPanels(factor: stack.right).projected(onto: factor.whole())
     let turned = seen.multiplied(by: pairs.vectors)
-    let floor = largest * Double(g.rows) * .ulpOfOne
+    // An eigenvalue below this is rounding.
+    let floor = pairs.values[0] * Double(g.rows) * .ulpOfOne
     for (index, value) in pairs.values.enumerated() {
         let divisor = max(value, 0) + ridge
         for row in 0..<turned.rows { turned[row, index] = divisor > floor ? turned[row, index] / divisor : 0 }

@@ -11,8 +11,8 @@ enum SingularBasis {
 
         let (rank, order) = try ofRight.factorizeCholesky()
         let permuted = ofLeft.permutedSymmetrically(order)
-        let core = try permuted.congruent(byLowerTriangle: ofRight)
-        let top = try SymmetricEigenvectors(consuming: core.leadingBlock(rank), count: min(count, rank)).vectors
+        let core = try permuted.congruent(byLowerTriangle: ofRight, size: rank)
+        let top = try SymmetricEigenvectors(consuming: core, count: min(count, rank)).vectors
 
         // U·Σ = leftᵀ·X with X = C·W, so V·Σ² = rightᵀ·(left·leftᵀ)·X; only the directions matter here.
         let inner = permuted.multiplied(by: ofRight.lowerTriangle(multipliedBy: top))

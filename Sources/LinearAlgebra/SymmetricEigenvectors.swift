@@ -17,9 +17,9 @@ struct SymmetricEigenvectors {
         var tridiagonal = Tridiagonal(
             diagonal: Array(repeating: 0, count: size), side: Array(repeating: 0, count: size))
         var reflectors = [Double](repeating: 0, count: size)
-        try withWorkspace("dsytrd") { work, room in
+        try LAPACK.withWorkspace("dsytrd") { work, room in
             LAPACKE_dsytrd_work(
-                LAPACK_COL_MAJOR, CChar(UInt8(ascii: "L")), Int32(size), matrix.base, matrix.leading,
+                LAPACK_COL_MAJOR, LAPACK.letter("L"), Int32(size), matrix.base, matrix.leading,
                 &tridiagonal.diagonal, &tridiagonal.side, &reflectors, work, room)
         }
         var found: (values: [Double], vectors: DoubleMatrix)
@@ -28,9 +28,9 @@ struct SymmetricEigenvectors {
         } catch {
             found = try tridiagonal.largestByDivideAndConquer(count)
         }
-        try withWorkspace("dormtr") { work, room in
+        try LAPACK.withWorkspace("dormtr") { work, room in
             LAPACKE_dormtr_work(
-                LAPACK_COL_MAJOR, CChar(UInt8(ascii: "L")), CChar(UInt8(ascii: "L")), CChar(UInt8(ascii: "N")),
+                LAPACK_COL_MAJOR, LAPACK.letter("L"), LAPACK.letter("L"), LAPACK.letter("N"),
                 Int32(size), Int32(count), matrix.base, matrix.leading, reflectors, found.vectors.base,
                 found.vectors.leading, work, room)
         }

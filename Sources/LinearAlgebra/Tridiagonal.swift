@@ -16,14 +16,14 @@ struct Tridiagonal {
         var support = [Int32](repeating: 0, count: 2 * count)
         var indices = [Int32](repeating: 0, count: 10 * size)
         var (found, isAccurate): (Int32, Int32) = (0, 1)
-        try withWorkspace("dstemr") { work, room in
+        try LAPACK.withWorkspace("dstemr") { work, room in
             LAPACKE_dstemr_work(
-                LAPACK_COL_MAJOR, CChar(UInt8(ascii: "V")), CChar(UInt8(ascii: "I")), Int32(size), &diagonal, &side, 0,
-                0,
-                Int32(size - count + 1), Int32(size), &found, &values, vectors.base, vectors.leading, Int32(count),
-                &support, &isAccurate, work, room, &indices, room == -1 ? -1 : Int32(indices.count))
+                LAPACK_COL_MAJOR, LAPACK.letter("V"), LAPACK.letter("I"), Int32(size), &diagonal, &side, 0, 0,
+                Int32(size - count + 1),
+                Int32(size), &found, &values, vectors.base, vectors.leading, Int32(count), &support, &isAccurate, work,
+                room, &indices, room == -1 ? -1 : Int32(indices.count))
         }
-        guard found == count else { throw .notConverged(routine: "dstemr", code: Int(found)) }
+        guard found == count else { throw .gaveUp(routine: "dstemr", code: Int(found)) }
         vectors.reverseColumns()
         return (values.prefix(count).reversed(), vectors)
     }
@@ -35,9 +35,9 @@ struct Tridiagonal {
         var (diagonal, side) = (diagonal, side)
         let all = DoubleMatrix(rows: size, columns: size)
         var indices = [Int32](repeating: 0, count: 3 + 5 * size)
-        try withWorkspace("dstedc") { work, room in
+        try LAPACK.withWorkspace("dstedc") { work, room in
             LAPACKE_dstedc_work(
-                LAPACK_COL_MAJOR, CChar(UInt8(ascii: "I")), Int32(size), &diagonal, &side, all.base, all.leading, work,
+                LAPACK_COL_MAJOR, LAPACK.letter("I"), Int32(size), &diagonal, &side, all.base, all.leading, work,
                 room, &indices, room == -1 ? -1 : Int32(indices.count))
         }
         let vectors = DoubleMatrix(rows: size, columns: count)

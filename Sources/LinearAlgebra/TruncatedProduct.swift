@@ -1,21 +1,22 @@
 /// The best approximation of a matrix at a given rank: left · right with right's rows orthonormal.
 package struct TruncatedProduct: Sendable {
+    package let rank: Int
+    package let outputs: Int
+    package let inputs: Int
     /// U·Σ, a component a row: (rank × outputs).
     package private(set) var left: [Float]
     /// Vᵀ, a component a row: (rank × inputs).
     package private(set) var right: [Float]
     /// The largest singular values of the matrix, descending: as many as rank, Q and both sides allow.
     package let singularValues: [Double]
-    /// How many components the matrix has at this rank; the rows after them are zero on both sides.
+    /// How many components the matrix has at this rank: singular values above 1e-7 of the largest. The rows after them
+    /// are zero on both sides.
     package private(set) var filled = 0
-
-    private let outputs: Int
-    private let inputs: Int
 
     /// A product of zeros.
     /// - Parameter count: how many singular values there are; those after the given ones are zero.
     init(rank: Int, of stack: ComponentStack, singularValues: [Double], count: Int) {
-        (outputs, inputs) = (stack.outputs, stack.inputs)
+        (self.rank, outputs, inputs) = (rank, stack.outputs, stack.inputs)
         left = Array(repeating: 0, count: rank * outputs)
         right = Array(repeating: 0, count: rank * inputs)
         self.singularValues = singularValues + Array(repeating: 0, count: count - singularValues.count)

@@ -26,7 +26,7 @@ struct RoundFolder: RoundSink {
 
     mutating func take(_ result: ModuleResult, of module: ModuleShape) throws {
         try adapter?.take(result.factors, of: module)
-        if let factors = result.merge { try merge?.take(factors, of: module) }
+        if let stack = result.merge { try merge?.take(stack, of: module) }
     }
 
     mutating func take(_ values: [Float], of tensor: AdapterShape.Dense) throws {
@@ -56,6 +56,10 @@ private final class OutputFile {
 
     func take(_ factors: ModuleFactors, of module: ModuleShape) throws {
         try writer?.take(factors, of: shape[module: module.name] ?? module)
+    }
+
+    func take(_ stack: StackedFactors, of module: ModuleShape) throws {
+        try writer?.take(stack, of: shape[module: module.name] ?? module)
     }
 
     func take(_ values: [Float], of tensor: AdapterShape.Dense) throws {

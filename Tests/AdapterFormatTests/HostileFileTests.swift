@@ -117,9 +117,9 @@ struct HostileFileTests {
     ]
 
     private static let update: [String: AdapterError] = [
+        "dense-alone": .noModules,
         "wide": .shape(tensor: "m.lora_A.weight", expected: [2, 3], found: [2, 5]),
         "tall": .shape(tensor: "m.lora_B.weight", expected: [4, 2], found: [5, 2]),
-        "dense-alone": .noModules,
         "a-missing": .missingFactor(tensor: "m.lora_A.weight", module: "m"),
         "b-missing": .missingFactor(tensor: "m.lora_B.weight", module: "m"),
         "bias-missing": .missingFactor(tensor: "m.lora_B.bias", module: "m"),

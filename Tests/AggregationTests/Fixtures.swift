@@ -29,7 +29,7 @@ struct MemoryRound: RoundSink, Equatable {
 
     mutating func take(_ result: ModuleResult, of module: ModuleShape) {
         adapter.modules[module.name] = result.factors
-        merge[module.name] = result.merge
+        merge[module.name] = result.merge?.factors
         for (index, moment) in result.moments.enumerated() {
             if moments.count == index { moments.append(MemoryAdapter()) }
             moments[index].modules[module.name] = moment
