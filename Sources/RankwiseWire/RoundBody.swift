@@ -55,6 +55,16 @@ package struct RoundBody: Codable, Sendable, Hashable {
             self.detail = detail
             self.count = count
         }
+
+        /// Earlier servers did not count.
+        package init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            self.init(
+                client: try values.decode(String.self, forKey: .client), at: try values.decode(String.self, forKey: .at),
+                code: try values.decode(String.self, forKey: .code),
+                detail: try values.decode(String.self, forKey: .detail),
+                count: try values.decodeIfPresent(Int.self, forKey: .count) ?? 1)
+        }
     }
 
     /// Something that was decided about the round, as the audit log has it.
@@ -166,6 +176,33 @@ package struct RoundBody: Codable, Sendable, Hashable {
         self.decisions = decisions
         self.metrics = metrics
         self.adapter = adapter
+    }
+
+    /// Earlier servers told neither whom they wait for nor what was decided.
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        federation = try values.decode(String.self, forKey: .federation)
+        round = try values.decode(Int.self, forKey: .round)
+        phase = try values.decode(String.self, forKey: .phase)
+        reason = try values.decodeIfPresent(String.self, forKey: .reason)
+        revision = try values.decode(Int64.self, forKey: .revision)
+        strategy = try values.decode(String.self, forKey: .strategy)
+        openedAt = try values.decodeIfPresent(String.self, forKey: .openedAt)
+        deadlineAt = try values.decodeIfPresent(String.self, forKey: .deadlineAt)
+        closedAt = try values.decodeIfPresent(String.self, forKey: .closedAt)
+        selected = try values.decode(Int.self, forKey: .selected)
+        received = try values.decode(Int.self, forKey: .received)
+        refused = try values.decode(Int.self, forKey: .refused)
+        minUpdates = try values.decode(Int.self, forKey: .minUpdates)
+        minCoverage = try values.decodeIfPresent(Int.self, forKey: .minCoverage)
+        coverage = try values.decodeIfPresent(Int.self, forKey: .coverage)
+        buffer = try values.decodeIfPresent(Int.self, forKey: .buffer)
+        awaited = try values.value(.awaited, default: [])
+        updates = try values.decode([Update].self, forKey: .updates)
+        refusals = try values.decode([Refusal].self, forKey: .refusals)
+        decisions = try values.value(.decisions, default: [])
+        metrics = try values.decode(Metrics.self, forKey: .metrics)
+        adapter = try values.decodeIfPresent(Adapter.self, forKey: .adapter)
     }
 
     package func encode(to encoder: any Encoder) throws {
