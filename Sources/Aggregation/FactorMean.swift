@@ -65,7 +65,7 @@ func sum(
     return TensorView.withBytes(of: terms.map(\.tensor)) { bytes in
         let matrices = zip(terms, bytes).map { term, bytes in
             WeightedMatrix(
-                bytes: bytes, storage: StoredReal(term.tensor.type),
+                bytes: bytes, fetch: term.tensor.copyBytes(at:into:), storage: StoredReal(term.tensor.type),
                 coefficients: term.coefficients.map { Float($0) })
         }
         return [Float](unsafeUninitializedCapacity: count) { target, initialized in
