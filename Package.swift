@@ -86,7 +86,7 @@ let package = Package(
         ),
 
         tests("LinearAlgebraTests", ["LinearAlgebra"]),
-        tests("AdapterFormatTests", ["AdapterFormat"], resources: [.copy("Fixtures")]),
+        tests("AdapterFormatTests", ["AdapterFormat"], resources: [.copy("Fixtures"), .copy("Hostile")]),
         tests("AggregationTests", ["Aggregation", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests("FederationTests", ["Federation"]),
         tests("CoordinatorTests", ["Coordinator", "Federation", "SQLiteStore", "AdapterFormat", .crypto, .logging]),
@@ -111,6 +111,7 @@ let package = Package(
 if Context.environment["RANKWISE_FUZZ"] == "1" {
     package.targets += [
         program("fuzz-http", ["HTTPServing", .httpTypes]),
+        program("fuzz-json", ["AdapterFormat", "RankwiseWire"]),
         program("fuzz-safetensors", ["AdapterFormat"]),
     ]
 }

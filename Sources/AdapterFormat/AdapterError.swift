@@ -15,6 +15,7 @@ package enum AdapterError: Error, Equatable, Sendable {
     case rankAboveGrant(tensor: String, granted: Int, found: Int)
     case rankNotFull(tensor: String, needed: Int, found: Int)
     case notFinite(tensor: String, count: Int)
+    case quantised(tensor: String, bits: MessageBits)
 }
 
 extension AdapterError {
@@ -26,7 +27,8 @@ extension AdapterError {
             .ranksDiffer(let tensor, _, _), .biasDiffers(let tensor, _, _),
             .missingFactor(let tensor, _), .unexpectedBias(let tensor),
             .unknownModule(let tensor, _), .unknownDense(let tensor), .shape(let tensor, _, _),
-            .rankAboveGrant(let tensor, _, _), .rankNotFull(let tensor, _, _), .notFinite(let tensor, _):
+            .rankAboveGrant(let tensor, _, _), .rankNotFull(let tensor, _, _), .notFinite(let tensor, _),
+            .quantised(let tensor, _):
             tensor
         }
     }
@@ -56,6 +58,8 @@ extension AdapterError: CustomStringConvertible {
             "\(tensor) has rank \(found); this federation's strategy needs rank \(needed) of every client"
         case .notFinite(let tensor, let count):
             "\(tensor) holds \(count) \(count == 1 ? "value that is" : "values that are") not finite"
+        case .quantised(let tensor, let bits):
+            "\(tensor) is quantised to \(bits.rawValue) bits; this federation takes no such messages"
         }
     }
 

@@ -17,17 +17,25 @@ extension AdapterFile {
     /// - Parameters:
     ///   - ranks: the granted rank of every module; a module without an entry may have its maximum.
     ///   - needed: the factors that must be there; others may be.
+    ///   - messageBits: the quantised messages that are taken beside plain ones.
     package func validate(
-        against shape: AdapterShape, ranks: [String: Int], needed: FactorSet = .both
+        against shape: AdapterShape, ranks: [String: Int], needed: FactorSet = .both,
+        messageBits: Set<MessageBits> = []
     ) throws(AdapterError) {
-        try checkShapes(against: shape, ranks: ranks, needed: needed)
+        try checkShapes(against: shape, ranks: ranks, needed: needed, messageBits: messageBits)
         try checkFinite()
     }
 
     /// The part of `validate` that reads no number.
     package func checkShapes(
-        against shape: AdapterShape, ranks: [String: Int], needed: FactorSet = .both
+        against shape: AdapterShape, ranks: [String: Int], needed: FactorSet = .both,
+        messageBits: Set<MessageBits> = []
     ) throws(AdapterError) {
+        guard !modules.isEmpty || shape.modules.isEmpty else { throw .noModules }
+        for tensor in tensors {
+            guard let bits = tensor.messageBits, !messageBits.contains(bits) else { continue }
+            throw .quantised(tensor: TensorName(parsing: tensor.name).bare, bits: bits)
+        }
         for module in modules {
             guard let expected = shape[module: module.name] else {
                 let tensor = module.a ?? module.b
@@ -47,7 +55,7 @@ extension AdapterFile {
 
     /// The part of `validate` that reads every number.
     package func checkFinite() throws(AdapterError) {
-        for tensor in modules.flatMap({ [$0.a, $0.b, $0.bias].compactMap(\.self) }) + dense.map(\.values) {
+        for tensor in tensors {
             let count = tensor.notFiniteCount()
             guard count == 0 else { throw .notFinite(tensor: TensorName(parsing: tensor.name).bare, count: count) }
         }

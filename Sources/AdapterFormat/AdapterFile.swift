@@ -29,7 +29,7 @@ package struct AdapterFile: Sendable {
     /// Sorts the tensors of a file into modules.
     ///
     /// - Throws: where a tensor comes twice (with and without PEFT's prefix), a factor has sides that no kind of module
-    ///   has, two factors disagree about the rank, a bias comes alone or of another size, or there is no factor at all.
+    ///   has, two factors disagree about the rank, a bias comes alone or of another size, or there is no tensor at all.
     package init(_ file: SafetensorsFile) throws(AdapterError) {
         var parts: [String: Parts] = [:]
         var dense: [String: TensorView] = [:]
@@ -46,7 +46,7 @@ package struct AdapterFile: Sendable {
                 guard dense.updateValue(tensor, forKey: bare) == nil else { throw .duplicate(tensor: bare) }
             }
         }
-        guard !parts.isEmpty else { throw .noModules }
+        guard !parts.isEmpty || !dense.isEmpty else { throw .noModules }
         var modules: [Module] = []
         for (name, part) in parts.sorted(by: { $0.key.precedes($1.key) }) {
             modules.append(try part.module(named: name))
@@ -59,6 +59,11 @@ package struct AdapterFile: Sendable {
 
     package subscript(module name: String) -> Module? { modulePositions[name].map { modules[$0] } }
     package subscript(dense name: String) -> Dense? { densePositions[name].map { dense[$0] } }
+
+    /// Module by module, then the dense ones.
+    var tensors: [TensorView] {
+        modules.flatMap { [$0.a, $0.b, $0.bias].compactMap(\.self) } + dense.map(\.values)
+    }
 
     /// The rank of every module.
     package var ranks: [String: Int] { Dictionary(uniqueKeysWithValues: modules.map { ($0.name, $0.rank) }) }

@@ -24,7 +24,7 @@ package struct AdapterShape: Sendable, Hashable {
     /// - Throws: where a size is not positive, a name is empty or taken twice, a convolution's inputs are no multiple of
     ///   its kernel, the type is not published, or a tensor would not fit in memory.
     package init(modules: [ModuleShape], dense: [Dense] = [], type: ScalarType = .f32) throws(AdapterShapeError) {
-        guard !modules.isEmpty else { throw .noModules }
+        guard !modules.isEmpty || !dense.isEmpty else { throw .noModules }
         guard type.isPublishable else { throw .type(type) }
         for module in modules { try Self.check(module) }
         for tensor in dense { try Self.check(tensor) }
@@ -45,6 +45,36 @@ package struct AdapterShape: Sendable, Hashable {
     package subscript(module name: String) -> ModuleShape? { modulePositions[name].map { modules[$0] } }
     package subscript(dense name: String) -> Dense? { densePositions[name].map { dense[$0] } }
 
+    /// The same modules and tensors, each module at another maximum rank.
+    ///
+    /// - Precondition: `rank` answers 1 to the module's own maximum.
+    package func withRanks(_ rank: (ModuleShape) -> Int) -> AdapterShape {
+        AdapterShape(
+            ordered: modules.map { module in
+                ModuleShape(
+                    name: module.name, kind: module.kind, inputs: module.inputs, outputs: module.outputs,
+                    maximumRank: rank(module), hasBias: module.hasBias)
+            }, dense: dense, type: type, modulePositions, densePositions)
+    }
+
+    /// The dense tensors alone, and further ones of other names.
+    package func withoutModules(adding tensors: [Dense]) -> AdapterShape {
+        let dense = (dense + tensors).sorted { $0.name.precedes($1.name) }
+        let positions = Dictionary(dense.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+        return AdapterShape(ordered: [], dense: dense, type: type, [:], positions)
+    }
+
+    private init(
+        ordered modules: [ModuleShape], dense: [Dense], type: ScalarType, _ modulePositions: [String: Int],
+        _ densePositions: [String: Int]
+    ) {
+        self.modules = modules
+        self.dense = dense
+        self.type = type
+        self.modulePositions = modulePositions
+        self.densePositions = densePositions
+    }
+
     /// The maximum rank of every module: what the global adapter has.
     package var maximumRanks: [String: Int] {
         Dictionary(uniqueKeysWithValues: modules.map { ($0.name, $0.maximumRank) })
@@ -52,11 +82,12 @@ package struct AdapterShape: Sendable, Hashable {
 
     /// What a file of this shape can need at most, with room for what is then refused by name.
     package var readingLimits: SafetensorsFile.Limits {
+        // A quantised tensor takes three entries and a line of the metadata.
         let expected = 3 * modules.count + dense.count
         let names = modules.reduce(0) { $0 + 3 * $1.name.utf8.count } + dense.reduce(0) { $0 + $1.name.utf8.count }
         return .init(
-            headerBytes: min(SafetensorsFile.Limits().headerBytes, 65_536 + 2 * names + 512 * expected),
-            tensors: 256 + 2 * expected)
+            headerBytes: min(SafetensorsFile.Limits().headerBytes, 65_536 + 4 * names + 1024 * expected),
+            tensors: 256 + 4 * expected)
     }
 }
 
@@ -74,7 +105,7 @@ package enum AdapterShapeError: Error, Equatable, Sendable {
 extension AdapterShapeError: CustomStringConvertible {
     package var description: String {
         switch self {
-        case .noModules: "an adapter needs at least one module"
+        case .noModules: "an adapter needs at least one module or dense tensor"
         case .emptyName: "a module or tensor has no name"
         case .duplicate(let name): "\(name) appears twice"
         case .size(let name, let what, let value): "\(name) has \(what) \(value); at least 1 is needed"

@@ -14,15 +14,17 @@ package struct AdapterWriter: ~Copyable, AdapterSink {
     ///   - ranks: the rank of every module in the file; a module without an entry has its maximum.
     ///   - scaling: the federation's; nil leaves B as it is, as for an update.
     ///   - type: of the file's numbers; nil for the one that the shape names.
+    ///   - messageBits: quantises every tensor of two sides or more, channel by channel; nil for none.
     ///   - descriptor: an empty file, open for writing; it stays the caller's to sync and close.
     package init(
         shape: AdapterShape, ranks: [String: Int] = [:], scaling: Scaling? = nil, type: ScalarType? = nil,
-        descriptor: Int32
+        messageBits: MessageBits? = nil, descriptor: Int32
     ) throws(SafetensorsWriteError) {
         self.shape = shape
         self.ranks = ranks
         self.scaling = scaling
-        let layout = try SafetensorsLayout(shape: shape, ranks: ranks, type: type ?? shape.type)
+        let layout = try SafetensorsLayout(
+            shape: shape, ranks: ranks, type: type ?? shape.type, messageBits: messageBits)
         file = try SafetensorsWriter(layout: layout, descriptor: descriptor)
     }
 
@@ -34,11 +36,27 @@ package struct AdapterWriter: ~Copyable, AdapterSink {
         }
         let scale = Float(scaling?.ratio(fromRank: module.maximumRank, toRank: rank) ?? 1)
         let cut = factors.prefix(rank: rank)
-        try file.write(cut.a, to: module.nameOfA.peft)
-        try file.write(cut.outputMajorB(scaledBy: scale), to: module.nameOfB.peft)
+        try write(
+            cut.a, cut.outputMajorB(scaledBy: scale), scale == 1 ? cut.bias : cut.bias?.map { $0 * scale }, of: module)
+    }
+
+    /// Takes a module's merge, of exactly the file's rank there.
+    package mutating func take(_ stack: StackedFactors, of module: ModuleShape) throws(SafetensorsWriteError) {
+        let rank = ranks[module.name] ?? module.maximumRank
+        guard stack.rank == rank else {
+            throw .rank(module: module.name, expected: rank, found: stack.rank)
+        }
+        try write(stack.a, stack.b, stack.bias, of: module)
+    }
+
+    private mutating func write(
+        _ a: [Float], _ outputMajorB: [Float], _ bias: [Float]?, of module: ModuleShape
+    ) throws(SafetensorsWriteError) {
+        try file.write(a, to: module.nameOfA.peft)
+        try file.write(outputMajorB, to: module.nameOfB.peft)
         if module.hasBias {
-            guard let bias = cut.bias else { throw .missing(module.nameOfBias.peft) }
-            try file.write(scale == 1 ? bias : bias.map { $0 * scale }, to: module.nameOfBias.peft)
+            guard let bias else { throw .missing(module.nameOfBias.peft) }
+            try file.write(bias, to: module.nameOfBias.peft)
         }
     }
 
@@ -72,19 +90,20 @@ package struct AdapterWriter: ~Copyable, AdapterSink {
 
 extension SafetensorsLayout {
     /// The file of an adapter of the given ranks; a module without an entry has its maximum.
-    package init(shape: AdapterShape, ranks: [String: Int] = [:], type: ScalarType) throws(SafetensorsWriteError) {
+    package init(
+        shape: AdapterShape, ranks: [String: Int] = [:], type: ScalarType, messageBits: MessageBits? = nil
+    ) throws(SafetensorsWriteError) {
         var tensors: [Tensor] = []
+        func add(_ name: TensorName, _ shape: [Int]) {
+            tensors.append(Tensor(name: name.peft, type: type, shape: shape, messageBits: messageBits))
+        }
         for module in shape.modules {
             let rank = ranks[module.name] ?? module.maximumRank
-            tensors.append(Tensor(name: module.nameOfA.peft, type: type, shape: module.shapeOfA(rank: rank)))
-            tensors.append(Tensor(name: module.nameOfB.peft, type: type, shape: module.shapeOfB(rank: rank)))
-            if module.hasBias {
-                tensors.append(Tensor(name: module.nameOfBias.peft, type: type, shape: [module.outputs]))
-            }
+            add(module.nameOfA, module.shapeOfA(rank: rank))
+            add(module.nameOfB, module.shapeOfB(rank: rank))
+            if module.hasBias { add(module.nameOfBias, [module.outputs]) }
         }
-        for tensor in shape.dense {
-            tensors.append(Tensor(name: TensorName.dense(tensor.name).peft, type: type, shape: tensor.shape))
-        }
+        for tensor in shape.dense { add(.dense(tensor.name), tensor.shape) }
         try self.init(tensors: tensors)
     }
 }

@@ -18,6 +18,7 @@ package enum SafetensorsError: Error, Equatable, Sendable {
     case gap(before: String, bytes: Int)
     case trailingBytes(Int)
     case metadataNotText(String)
+    case quantisation(tensor: String, QuantisationError)
 }
 
 extension SafetensorsError {
@@ -26,7 +27,8 @@ extension SafetensorsError {
         switch self {
         case .duplicateName(let name), .malformedTensor(let name, _), .unknownType(let name, _),
             .unsupportedType(let name, _), .shapeOverflow(let name), .offsetsMismatchShape(let name, _, _),
-            .offsetsBeyondFile(let name, _, _), .overlap(let name, _), .gap(let name, _):
+            .offsetsBeyondFile(let name, _, _), .overlap(let name, _), .gap(let name, _),
+            .quantisation(let name, _):
             name
         case .unreadable, .headerTooShort, .headerTooLong, .headerBeyondFile, .headerNotObject, .headerSyntax,
             .tooManyTensors, .trailingBytes, .metadataNotText:
@@ -49,7 +51,8 @@ extension SafetensorsError: CustomStringConvertible {
         case .duplicateName(let name): "\(name) appears twice"
         case .malformedTensor(let name, let reason): "the header's entry for \(name) \(reason)"
         case .unknownType(let name, let type): "\(name) has the dtype \(type), which safetensors does not know"
-        case .unsupportedType(let name, let type): "\(name) is \(type); adapters are F64, F32, F16 or BF16"
+        case .unsupportedType(let name, let type):
+            "\(name) is \(type); adapters are F64, F32, F16 or BF16, or quantised"
         case .shapeOverflow(let name): "\(name) has a shape too large to address"
         case .offsetsMismatchShape(let name, let expected, let found):
             "\(name) takes \(found) bytes, but its shape and dtype need \(expected)"
@@ -59,6 +62,7 @@ extension SafetensorsError: CustomStringConvertible {
         case .gap(let name, let bytes): "\(bytes) bytes before \(name) belong to no tensor"
         case .trailingBytes(let count): "\(count) bytes follow the last tensor"
         case .metadataNotText(let key): "the metadata \(key) is not a string"
+        case .quantisation(let name, let error): "\(name) is U8 and not a quantised tensor: \(error)"
         }
     }
 }

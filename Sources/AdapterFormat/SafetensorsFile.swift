@@ -14,7 +14,7 @@ package struct SafetensorsFile: Sendable {
         }
     }
 
-    /// In the order of the data.
+    /// In the order of the data; the scales and minima of quantised tensors belong to these and are none themselves.
     package let tensors: [TensorView]
     package let metadata: [String: String]
     private let positions: [String: Int]
@@ -36,12 +36,8 @@ package struct SafetensorsFile: Sendable {
             try SafetensorsHeader(file: bytes, limits: limits)
         }
         metadata = header.metadata
-        tensors = header.entries.map { entry in
-            TensorView(
-                name: entry.name, type: entry.type, shape: entry.shape, storage: storage,
-                range: header.dataStart + entry.range.lowerBound..<header.dataStart + entry.range.upperBound)
-        }
-        positions = Dictionary(uniqueKeysWithValues: header.entries.enumerated().map { ($1.name, $0) })
+        tensors = try QuantisedTensors(header, in: storage).views()
+        positions = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
     }
 
     package subscript(name: String) -> TensorView? {

@@ -2,7 +2,7 @@
 struct SafetensorsHeader {
     struct Entry {
         let name: String
-        let type: ScalarType
+        let type: ElementType
         let shape: [Int]
         /// Counted from the start of the data.
         let range: Range<Int>
@@ -112,8 +112,8 @@ private struct EntryReader {
         guard offsets.count == 2, offsets[0] <= offsets[1] else {
             throw .malformedTensor(name, reason: "has data_offsets that are not a start and an end")
         }
-        guard let type = ScalarType(rawValue: typeName) else {
-            throw ScalarType.knownElsewhere.contains(typeName)
+        guard let type = ElementType(dtype: typeName) else {
+            throw ElementType.knownElsewhere.contains(typeName)
                 ? .unsupportedType(tensor: name, type: typeName) : .unknownType(tensor: name, type: typeName)
         }
         guard let expected = type.byteCount(of: shape) else { throw .shapeOverflow(tensor: name) }
@@ -170,20 +170,5 @@ extension EntryReader {
 
     private mutating func finish() throws(SafetensorsError) {
         do throws(JSONSyntaxError) { try scanner.finish() } catch { throw .headerSyntax(error) }
-    }
-}
-
-extension ScalarType {
-    /// The bytes that a tensor of this shape takes; nil where no address space holds them.
-    func byteCount(of shape: [Int]) -> Int? {
-        // The product of the sizes that are not zero bounds every partial product, so its overflow is refused even
-        // where another size is zero.
-        var bytes = byteCount
-        for size in shape where size != 0 {
-            let (product, overflow) = bytes.multipliedReportingOverflow(by: size)
-            if overflow { return nil }
-            bytes = product
-        }
-        return shape.contains(0) ? 0 : bytes
     }
 }

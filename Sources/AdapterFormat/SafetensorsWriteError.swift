@@ -6,6 +6,8 @@ package enum SafetensorsWriteError: Error, Equatable, Sendable {
     case length(String, expected: Int, found: Int)
     case rank(module: String, expected: Int, found: Int)
     case missing(String)
+    case notFinite(String, row: Int)
+    case tooWide(String, row: Int)
     case system(SystemError)
 }
 
@@ -19,6 +21,9 @@ extension SafetensorsWriteError: CustomStringConvertible {
         case .rank(let module, let expected, let found):
             "\(module) is written at rank \(expected); \(found) components came"
         case .missing(let name): "\(name) was declared and not written"
+        case .notFinite(let name, let row): "\(name) cannot be quantised: row \(row) holds a value that is not finite"
+        case .tooWide(let name, let row):
+            "\(name) cannot be quantised: the values of row \(row) lie further apart than a Float reaches"
         case .system(let error): "\(error)"
         }
     }

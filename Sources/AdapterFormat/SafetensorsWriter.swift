@@ -18,17 +18,17 @@ package struct SafetensorsWriter: ~Copyable {
         }
     }
 
-    /// Writes one tensor, rounding to its declared type.
+    /// Writes one tensor, rounding to its declared type or quantising.
     package mutating func write(_ values: [Float], to name: String) throws(SafetensorsWriteError) {
         guard let place = layout.place(of: name), missing.remove(name) != nil else { throw .undeclared(name) }
-        guard values.count * place.type.byteCount == place.range.count else {
-            throw .length(name, expected: place.range.count / place.type.byteCount, found: values.count)
+        guard values.count == place.elementCount else {
+            throw .length(name, expected: place.elementCount, found: values.count)
         }
         try values.withUnsafeBufferPointer { values throws(SafetensorsWriteError) in
-            if place.type == .f32 {
-                try Self.put(UnsafeRawBufferPointer(values), at: place.range.lowerBound, descriptor)
-            } else {
-                try putEncoded(values, as: place.type, at: place.range.lowerBound)
+            switch place.coding {
+            case .number(.f32): try Self.put(UnsafeRawBufferPointer(values), at: place.range.lowerBound, descriptor)
+            case .number(let type): try putEncoded(values, as: type, at: place.range.lowerBound)
+            case .quantised(let quantised): try putQuantised(values, of: name, as: quantised, at: place.range)
             }
         }
     }
@@ -51,6 +51,45 @@ extension SafetensorsWriter {
             let bytes = UnsafeMutableRawBufferPointer(rebasing: encoded[..<(part.count * type.byteCount)])
             type.encode(part, into: bytes)
             try Self.put(UnsafeRawBufferPointer(bytes), at: offset + start * type.byteCount, descriptor)
+        }
+    }
+
+    /// Quantises some rows at a time; the scales and minima follow when all are known.
+    private func putQuantised(
+        _ values: UnsafeBufferPointer<Float>, of name: String, as quantised: SafetensorsLayout.Place.Quantised,
+        at range: Range<Int>
+    ) throws(SafetensorsWriteError) {
+        let columns = quantised.columns
+        let rowBytes = quantised.bits.byteCount(columns: columns)
+        let rows = quantised.rows
+        let chunk = max(1, min(rows, 65_536 / max(1, rowBytes)))
+        let packed = UnsafeMutableRawBufferPointer.allocate(byteCount: chunk * rowBytes, alignment: 16)
+        defer { packed.deallocate() }
+        var scales: [Float] = []
+        var minima: [Float] = []
+        for first in stride(from: 0, to: rows, by: chunk) {
+            let count = min(chunk, rows - first)
+            for index in 0..<count {
+                let row = first + index
+                let numbers = UnsafeBufferPointer(rebasing: values[row * columns..<(row + 1) * columns])
+                guard ScalarType.f32.notFiniteCount(in: UnsafeRawBufferPointer(numbers)) == 0 else {
+                    throw .notFinite(name, row: row)
+                }
+                let codes = UnsafeMutableRawBufferPointer(rebasing: packed[index * rowBytes..<(index + 1) * rowBytes])
+                guard let channel = quantised.bits.encode(numbers, into: codes) else {
+                    throw .tooWide(name, row: row)
+                }
+                scales.append(channel.scale)
+                minima.append(channel.minimum)
+            }
+            try Self.put(
+                UnsafeRawBufferPointer(rebasing: packed[..<(count * rowBytes)]),
+                at: range.lowerBound + first * rowBytes, descriptor)
+        }
+        for (numbers, range) in [(scales, quantised.scales), (minima, quantised.minima)] {
+            try numbers.withUnsafeBufferPointer { numbers throws(SafetensorsWriteError) in
+                try Self.put(UnsafeRawBufferPointer(numbers), at: range.lowerBound, descriptor)
+            }
         }
     }
 

@@ -1,25 +1,53 @@
 /// One tensor of a file, lent without copying; it keeps the file's storage alive.
 package struct TensorView: Sendable {
     package let name: String
+    /// Of the numbers as stored, or as `floats` gives them where they are quantised.
     package let type: ScalarType
     /// Row-major, as safetensors has it.
     package let shape: [Int]
     private let storage: TensorStorage
     private let range: Range<Int>
+    private let packing: Packing?
 
-    /// - Precondition: `range` lies in the storage and holds exactly the numbers of `shape`.
-    init(name: String, type: ScalarType, shape: [Int], storage: TensorStorage, range: Range<Int>) {
+    /// Where the parts of a quantised tensor lie.
+    struct Packing: Sendable {
+        let bits: MessageBits
+        /// A Float a row.
+        let scales: Range<Int>
+        /// A Float a row.
+        let minima: Range<Int>
+    }
+
+    /// - Precondition: `range` lies in the storage and holds exactly the numbers of `shape`, as `packing` has them.
+    init(
+        name: String, type: ScalarType, shape: [Int], storage: TensorStorage, range: Range<Int>,
+        packing: Packing? = nil
+    ) {
         self.name = name
         self.type = type
         self.shape = shape
         self.storage = storage
         self.range = range
+        self.packing = packing
     }
 
-    package var elementCount: Int { range.count / type.byteCount }
+    package var elementCount: Int { packing == nil ? range.count / type.byteCount : shape.reduce(1, *) }
+    /// Of the numbers as stored, without the scales and minima of quantised ones.
     package var byteCount: Int { range.count }
 
-    /// Lends the bytes, little-endian and at any alignment.
+    /// How the tensor is quantised, where it is.
+    package var messageBits: MessageBits? { packing?.bits }
+
+    /// What the bytes mean where the tensor is quantised; read from the file each time, so keep it while it is used.
+    package var quantisation: Quantisation? {
+        packing.map { packing in
+            Quantisation(
+                bits: packing.bits, columns: MessageBits.columns(of: shape), scales: floats(at: packing.scales),
+                minima: floats(at: packing.minima))
+        }
+    }
+
+    /// Lends the bytes, little-endian and at any alignment: numbers of `type`, or the codes of `quantisation`.
     package func withBytes<Result, Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -38,14 +66,41 @@ package struct TensorView: Sendable {
 
     /// How many of the numbers a Float cannot hold as finite ones.
     package func notFiniteCount() -> Int {
-        withBytes { type.notFiniteCount(in: $0) }
+        let quantisation = quantisation
+        return withBytes { quantisation?.notFiniteCount(in: $0) ?? type.notFiniteCount(in: $0) }
     }
 
     /// The numbers, in the order of the file.
     package func floats() -> [Float] {
-        [Float](unsafeUninitializedCapacity: elementCount) { buffer, count in
+        let elementCount = elementCount
+        return [Float](unsafeUninitializedCapacity: elementCount) { buffer, count in
+            decode(into: UnsafeMutableBufferPointer(rebasing: buffer[..<elementCount]))
+            count = elementCount
+        }
+    }
+
+    /// Writes the numbers, in the order of the file, to memory that need not be initialized.
+    ///
+    /// - Precondition: `target` holds exactly as many.
+    package func decode(into target: UnsafeMutableBufferPointer<Float>) {
+        precondition(target.count == elementCount, "a tensor decoded into another size than its own")
+        let quantisation = quantisation
+        withBytes { bytes in
+            if let quantisation {
+                quantisation.decode(bytes, into: target)
+            } else {
+                type.decode(bytes, into: target)
+            }
+        }
+    }
+
+    private func floats(at range: Range<Int>) -> [Float] {
+        let elementCount = range.count / ScalarType.f32.byteCount
+        return [Float](unsafeUninitializedCapacity: elementCount) { buffer, count in
             let target = UnsafeMutableBufferPointer(rebasing: buffer[..<elementCount])
-            withBytes { type.decode($0, into: target) }
+            storage.withBytes { bytes in
+                ScalarType.f32.decode(UnsafeRawBufferPointer(rebasing: bytes[range]), into: target)
+            }
             count = elementCount
         }
     }

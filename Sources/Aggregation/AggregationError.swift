@@ -7,9 +7,12 @@ package enum AggregationError: Error, Equatable, Sendable {
     case duplicateClient(String)
     case negativeSamples(client: String)
     case scale(client: String)
+    case noAccuracy(client: String)
     case adapter(client: String, AdapterError)
     /// What an earlier round left has another size than the federation's module or tensor.
     case earlier(String)
+    /// The round needs the last adapter's factors of a module, which are not there.
+    case noEarlier(module: String)
 }
 
 extension AggregationError: CustomStringConvertible {
@@ -20,8 +23,10 @@ extension AggregationError: CustomStringConvertible {
         case .duplicateClient(let client): "\(client) contributes twice"
         case .negativeSamples(let client): "\(client) claims a negative number of samples"
         case .scale(let client): "\(client) trained with a scale that is not a positive number"
+        case .noAccuracy(let client): "\(client) tells no accuracy, which ranking weights need"
         case .adapter(let client, let error): "\(client): \(error)"
         case .earlier(let name): "\(name) of the last adapter has another size than the federation's"
+        case .noEarlier(let module): "the last adapter lacks \(module), which this strategy goes on from"
         }
     }
 }

@@ -1,53 +1,115 @@
 package import AdapterFormat
 import LinearAlgebra
 
-/// Adds up the updates of one round into the adapter that it publishes.
+/// Adds up the updates of one round into what it publishes.
 package struct Aggregator: Sendable {
     private let strategy: Strategy
     private let shape: AdapterShape
     private let scaling: Scaling
+    private let seed: UInt64
 
-    package init(strategy: Strategy, shape: AdapterShape, scaling: Scaling) {
+    /// - Parameters:
+    ///   - shape: the federation's, at the maximum ranks.
+    ///   - seed: the federation's; fresh factors are drawn from it and the round.
+    package init(strategy: Strategy, shape: AdapterShape, scaling: Scaling, seed: UInt64 = 0) {
         self.strategy = strategy
         self.shape = shape
         self.scaling = scaling
+        self.seed = seed
     }
 
-    /// Sums the contributions in ascending client name and hands the global adapter over in the order of the shape.
+    /// Sums the contributions in ascending client name and hands over what the round publishes.
     ///
     /// The result is the same, byte for byte, in whatever order the contributions come and on any number of threads.
-    /// Reads the mapped files once; in memory are the modules in hand, at most one more than there are threads, and no
-    /// client's. Blocks until all is done; sources and sink are used on the calling thread only.
+    /// Reads the mapped files once (twice where weights need norms); in memory are the modules in hand, at most one more
+    /// than there are threads, and no client's whole adapter. Blocks until all is done; sources and sink are used on the
+    /// calling thread only.
     ///
-    /// - Parameters:
-    ///   - contributions: validated updates; each is checked again, but for its numbers.
-    ///   - previous: the last published adapter, at the federation's scale for maximum rank.
-    ///   - initial: version 0, for what the last adapter lacks; beyond that there are zeros.
+    /// - Parameter contributions: validated updates; each is checked again, but for its numbers.
     /// - Throws: `AggregationError`, or what a source or the sink throws.
-    package func aggregate<Sink: AdapterSink & ~Copyable>(
-        _ contributions: [Contribution], previous: (any AdapterSource)? = nil, initial: (any AdapterSource)? = nil,
-        threads: Int, into sink: inout Sink
+    package func aggregate<Sink: RoundSink & ~Copyable>(
+        _ contributions: [Contribution], round: Int, after earlier: EarlierRound = EarlierRound(), threads: Int,
+        into sink: inout Sink
     ) throws {
-        let cohort = try Cohort(contributions, shape: shape, scaling: scaling, strategy: strategy)
-        let earlier = EarlierAdapter(previous: previous, initial: initial)
-        let projection = strategy.projection
+        let before = EarlierAdapter(previous: earlier.previous, initial: earlier.initial)
+        let demand = strategy.demand(in: round)
+        let sent = strategy.updateShape(of: shape, round: round)
+        let cohort = try Cohort(
+            contributions, shape: sent, scaling: scaling, strategy: strategy, round: round,
+            norms: {
+                try UpdateNorms(shape: sent, scaling: scaling, factors: demand.factors, threads: threads)
+                    .norms(of: $0, after: before)
+            })
+        let published = strategy.publishedShape(of: shape, round: round)
+        if let sparse = demand.sparse {
+            try publishSparse(of: cohort, as: published, density: sparse.density, before, into: &sink)
+        } else {
+            try publishFactors(
+                of: cohort, as: published, demand, round: round, before, moments: earlier.moments, threads: threads,
+                into: &sink)
+        }
         try orderedPipeline(
-            count: shape.modules.count, threads: threads,
+            count: published.dense.count, threads: threads,
             prepare: { index in
-                let module = cohort.round(of: shape.modules[index])
-                return (module, projection.needsEarlier(module) ? try earlier.factors(of: module.shape) : nil)
-            },
-            work: { _, input in projection.publish(input.0, earlier: input.1) },
-            consume: { index, factors in try sink.take(factors, of: shape.modules[index]) })
-        try orderedPipeline(
-            count: shape.dense.count, threads: threads,
-            prepare: { index in
-                let tensor = shape.dense[index]
+                let tensor = published.dense[index]
                 let shares = cohort.shares(of: tensor)
-                return (shares, shares.isEmpty ? try earlier.values(of: tensor) : nil)
+                return (shares, shares.isEmpty ? try before.values(of: tensor) : nil)
             },
-            work: { index, input in mean(of: shape.dense[index], input.0, earlier: input.1) },
-            consume: { index, values in try sink.take(values, of: shape.dense[index]) })
+            work: { index, input in mean(of: published.dense[index], input.0, earlier: input.1) },
+            consume: { index, values in try sink.take(values, of: published.dense[index]) })
+    }
+
+    private func publishFactors<Sink: RoundSink & ~Copyable>(
+        of cohort: Cohort, as published: AdapterShape, _ demand: ClientDemand, round: Int, _ before: EarlierAdapter,
+        moments: [any AdapterSource], threads: Int, into sink: inout Sink
+    ) throws {
+        let projection = strategy.projection(round)
+        let optimizer = strategy.optimizer
+        let fresh = InitialAdapter(seed: seed, round: round)
+        let modules = published.modules.map { module in
+            cohort.round(
+                of: module, maximumRank: shape[module: module.name]?.maximumRank ?? module.maximumRank, fresh: fresh)
+        }
+        var mergeRanks: [String: Int] = [:]
+        for module in modules { mergeRanks[module.shape.name] = projection.mergeRank(module) }
+        try sink.begin(RoundOutline(shape: published, mergeRanks: mergeRanks))
+        try orderedPipeline(
+            count: modules.count, threads: threads,
+            prepare: { index in
+                let shape = modules[index].shape
+                let isNeeded = optimizer.momentCount > 0 || projection.needsEarlier(modules[index])
+                return Input(
+                    earlier: isNeeded ? try before.factors(of: shape) : nil,
+                    moments: try moments.map { try $0.factors(of: shape, rank: shape.maximumRank) })
+            },
+            work: { index, input in
+                var result = try projection.publish(modules[index], earlier: input.earlier)
+                (result.factors, result.moments) = optimizer.step(
+                    to: result.factors, from: input.earlier, moments: input.moments, factors: demand.factors)
+                return result
+            },
+            consume: { index, result in try sink.take(result, of: modules[index].shape) })
+    }
+
+    private struct Input: Sendable {
+        let earlier: ModuleFactors?
+        let moments: [ModuleFactors?]
+    }
+
+    /// The last sparse round turns the mean of the weights' changes into factors; those before publish it as it is.
+    private func publishSparse<Sink: RoundSink & ~Copyable>(
+        of cohort: Cohort, as published: AdapterShape, density: Double, _ before: EarlierAdapter,
+        into sink: inout Sink
+    ) throws {
+        try sink.begin(RoundOutline(shape: published, mergeRanks: [:]))
+        for module in published.modules {
+            let tensor = strategy.sparseTensor(of: module)
+            let shares = cohort.shares(of: tensor)
+            let change = mean(of: tensor, shares, earlier: shares.isEmpty ? try before.values(of: tensor) : nil)
+            let factors = try SparseChange(module: module, values: change, seed: seed, density: density)
+                .factors(scale: scaling.scale(atRank: module.maximumRank), seed: seed)
+            try sink.take(ModuleResult(factors: factors), of: module)
+        }
     }
 
     /// Σ_k p_k·x_k over the clients that hold the tensor; what it was where nobody does.

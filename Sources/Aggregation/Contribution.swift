@@ -1,4 +1,5 @@
 package import AdapterFormat
+import Glibc
 
 /// One client's part in a round.
 package struct Contribution: Sendable {
@@ -9,11 +10,27 @@ package struct Contribution: Sendable {
     /// The scale that the client trained every module with; nil where it follows from the federation's scaling and the
     /// rank.
     package let scale: Double?
+    /// On the client's validation data, for `ranking` weights.
+    package let accuracy: Double?
+    /// What its weight is multiplied by, for an update that began from an older adapter.
+    package let discount: Double
 
-    package init(client: String, adapter: AdapterFile, samples: Int, scale: Double? = nil) {
+    package init(
+        client: String, adapter: AdapterFile, samples: Int, scale: Double? = nil, accuracy: Double? = nil,
+        discount: Double = 1
+    ) {
         self.client = client
         self.adapter = adapter
         self.samples = samples
         self.scale = scale
+        self.accuracy = accuracy
+        self.discount = discount
+    }
+
+    /// FedBuff's discount of an update that began `age` versions ago: 1/(1+τ)^a (arXiv 2106.06639).
+    ///
+    /// - Precondition: `age` is at least 0.
+    package static func stalenessDiscount(age: Int, exponent: Double = 0.5) -> Double {
+        1 / pow(Double(1 + age), exponent)
     }
 }

@@ -3,55 +3,83 @@ import LinearAlgebra
 
 /// Publishes the weighted means of the factors: G_A[i] = Σ_k c_ki·a_ki and G_B[:, i] = Σ_k c_ki·(s_k/s_R)·b_ki.
 ///
-/// A component without a coefficient, and the bias of a module that nobody holds, keep their earlier values.
+/// A component without a coefficient, a factor that is not trained, and the bias of a module that nobody holds keep
+/// their earlier values.
 struct FactorMean: Projection {
     let coverage: Coverage
+    /// The factors that the clients trained.
+    var factors: FactorSet = .both
 
     func needsEarlier(_ module: ModuleRound) -> Bool {
-        coefficients(of: module).isCovered.contains(false)
+        factors != .both || module.coefficients(coverage).isCovered.contains(false)
     }
 
-    func publish(_ module: ModuleRound, earlier: ModuleFactors?) -> ModuleFactors {
+    func publish(_ module: ModuleRound, earlier: ModuleFactors?) throws -> ModuleResult {
         let shape = module.shape
-        let coefficients = coefficients(of: module)
-        let members = zip(module.members, coefficients.ofClients)
-        let a = sum(
-            members.compactMap { member, c in member.module.a.map { ($0, c) } },
-            count: shape.maximumRank * shape.inputs
-        ) { accumulateRows($0, columns: shape.inputs, into: $1) }
-        // B is summed as the files have it, in one pass over each, and transposed once.
-        let b = sum(
-            members.compactMap { member, c in member.module.b.map { ($0, c.map { $0 * member.ratio }) } },
-            count: shape.maximumRank * shape.outputs
-        ) { accumulateColumns($0, columns: shape.maximumRank, into: $1) }
-        var mean = ModuleFactors(
-            rank: shape.maximumRank, inputs: shape.inputs, outputs: shape.outputs, a: a, outputMajorB: b,
-            bias: shape.hasBias ? bias(of: module, earlier: earlier) : nil)
+        let rank = shape.maximumRank
+        let earlier = earlier?.prefix(rank: rank)
+        let coefficients = module.coefficients(coverage)
+        let a = factors.contains(.a) ? meanOfA(module, coefficients) : try frozen(\.a, earlier, rank, shape)
+        var mean: ModuleFactors
+        if factors.contains(.b) {
+            mean = ModuleFactors(
+                rank: rank, inputs: shape.inputs, outputs: shape.outputs, a: a,
+                outputMajorB: outputMajorMeanOfB(module, coefficients),
+                bias: shape.hasBias ? module.meanBias(earlier: earlier) : nil)
+        } else {
+            mean = ModuleFactors(
+                rank: rank, inputs: shape.inputs, outputs: shape.outputs, a: a,
+                b: try frozen(\.b, earlier, rank, shape), bias: shape.hasBias ? earlier?.bias ?? shape.noBias : nil)
+        }
         if let earlier {
             for (component, isCovered) in coefficients.isCovered.enumerated() where !isCovered {
-                mean.replaceComponent(component, with: earlier)
+                mean.replaceComponent(component, with: earlier, factors)
             }
         }
-        return mean
+        return ModuleResult(factors: mean)
     }
 
-    private func coefficients(of module: ModuleRound) -> Coverage.Coefficients {
-        coverage.coefficients(
-            weights: module.members.map(\.weight), ranks: module.members.map(\.module.rank),
-            rank: module.shape.maximumRank)
-    }
-
-    /// Σ_k p_k·(s_k/s_R)·bias_k: a bias is one vector, so every client that holds the module reaches it.
-    private func bias(of module: ModuleRound, earlier: ModuleFactors?) -> [Float] {
-        let total = module.members.reduce(0) { $0 + $1.weight }
-        guard total > 0 else {
-            return earlier?.bias ?? [Float](repeating: 0, count: module.shape.outputs)
-        }
+    private func meanOfA(_ module: ModuleRound, _ coefficients: Coverage.Coefficients) -> [Float] {
+        let shape = module.shape
         return sum(
-            module.members.compactMap { member in
-                member.module.bias.map { ($0, [member.weight / total * member.ratio]) }
-            }, count: module.shape.outputs
-        ) { accumulateRows($0, columns: module.shape.outputs, into: $1) }
+            zip(module.members, coefficients.ofClients).compactMap { member, c in member.module.a.map { ($0, c) } },
+            count: shape.maximumRank * shape.inputs
+        ) { accumulateRows($0, columns: shape.inputs, into: $1) }
+    }
+
+    /// B is summed as the files have it, in one pass over each, and transposed once.
+    private func outputMajorMeanOfB(_ module: ModuleRound, _ coefficients: Coverage.Coefficients) -> [Float] {
+        let shape = module.shape
+        return sum(
+            zip(module.members, coefficients.ofClients).compactMap { member, c in
+                member.module.b.map { ($0, c.map { $0 * (member.scale / module.scale) }) }
+            },
+            count: shape.maximumRank * shape.outputs
+        ) { accumulateColumns($0, columns: shape.maximumRank, into: $1) }
+    }
+
+    /// What a factor that nobody trained was before.
+    private func frozen(
+        _ factor: KeyPath<ModuleFactors, [Float]>, _ earlier: ModuleFactors?, _ rank: Int, _ shape: ModuleShape
+    ) throws(AggregationError) -> [Float] {
+        guard let earlier, earlier.rank == rank else { throw .noEarlier(module: shape.name) }
+        return earlier[keyPath: factor]
+    }
+}
+
+extension ModuleShape {
+    var noBias: [Float] { [Float](repeating: 0, count: outputs) }
+}
+
+extension ModuleRound {
+    /// Σ_k p_k·(s_k/s_R)·bias_k: a bias is one vector, so every client that holds the module reaches it.
+    func meanBias(earlier: ModuleFactors?) -> [Float] {
+        guard isHeld else { return earlier?.bias ?? shape.noBias }
+        return sum(
+            zip(members, shares).compactMap { member, share in
+                member.module.bias.map { ($0, [share * (member.scale / scale)]) }
+            }, count: shape.outputs
+        ) { accumulateRows($0, columns: shape.outputs, into: $1) }
     }
 }
 
@@ -89,11 +117,15 @@ extension StoredReal {
 
 extension ModuleFactors {
     /// Puts another adapter's component, where it has one, in the place of this one's.
-    fileprivate mutating func replaceComponent(_ component: Int, with other: ModuleFactors) {
+    fileprivate mutating func replaceComponent(_ component: Int, with other: ModuleFactors, _ factors: FactorSet) {
         guard component < other.rank else { return }
-        let row = component * inputs..<(component + 1) * inputs
-        let column = component * outputs..<(component + 1) * outputs
-        a.replaceSubrange(row, with: other.a[row])
-        b.replaceSubrange(column, with: other.b[column])
+        if factors.contains(.a) {
+            let row = component * inputs..<(component + 1) * inputs
+            a.replaceSubrange(row, with: other.a[row])
+        }
+        if factors.contains(.b) {
+            let column = component * outputs..<(component + 1) * outputs
+            b.replaceSubrange(column, with: other.b[column])
+        }
     }
 }

@@ -1,7 +1,7 @@
 package import AdapterFormat
 import LinearAlgebra
 
-/// Version 0 of a federation's adapter: A drawn from the federation's seed, B and everything else zero.
+/// Version 0 of a federation's adapter, and every fresh one: A drawn from the federation's seed, all else zero.
 ///
 /// A is uniform in ±1/√inputs, as torch's `kaiming_uniform_(a=√5)` draws it. Every module has a stream of random numbers
 /// of its own, and the first rows of a module are the same at every rank, so any part can be drawn alone.
@@ -16,15 +16,18 @@ package struct InitialAdapter: AdapterSource, Sendable {
     }
 
     package func factors(of module: ModuleShape, rank: Int) -> ModuleFactors? {
-        let rank = min(rank, module.maximumRank)
+        draw(module, rank: min(rank, module.maximumRank))
+    }
+
+    package func values(of tensor: AdapterShape.Dense) -> [Float]? {
+        [Float](repeating: 0, count: tensor.elementCount)
+    }
+
+    func draw(_ module: ModuleShape, rank: Int) -> ModuleFactors {
         var generator = SeededGenerator(seed: seed, stream: "adapter", String(round), module.name)
         let bound = 1 / Float(module.inputs).squareRoot()
         var factors = ModuleFactors(zeroOf: module, rank: rank)
         for index in factors.a.indices { factors.a[index] = generator.uniform(within: bound) }
         return factors
-    }
-
-    package func values(of tensor: AdapterShape.Dense) -> [Float]? {
-        [Float](repeating: 0, count: tensor.elementCount)
     }
 }

@@ -5,23 +5,15 @@ protocol Projection: Sendable {
     /// Whether `publish` needs what the module was before this round.
     func needsEarlier(_ module: ModuleRound) -> Bool
 
-    /// Forms the module's global factors, at its maximum rank and its scale; runs on any thread.
+    /// The rank of the module's merge; nil where the strategy has none, or nothing to add here.
+    func mergeRank(_ module: ModuleRound) -> Int?
+
+    /// Forms the module's global factors, at the rank of its shape and the scale of its maximum rank; runs on any thread.
     ///
     /// - Parameter earlier: what the module was before; nil stands for zeros.
-    func publish(_ module: ModuleRound, earlier: ModuleFactors?) -> ModuleFactors
+    func publish(_ module: ModuleRound, earlier: ModuleFactors?) throws -> ModuleResult
 }
 
-/// What a round holds of one module.
-struct ModuleRound: Sendable {
-    /// One client's factors.
-    struct Member: Sendable {
-        let module: AdapterFile.Module
-        let weight: Double
-        /// s_k / s_R.
-        let ratio: Double
-    }
-
-    let shape: ModuleShape
-    /// The clients that hold the module, in the order of every sum.
-    let members: [Member]
+extension Projection {
+    func mergeRank(_ module: ModuleRound) -> Int? { nil }
 }

@@ -1,50 +1,142 @@
-/// Why a federation cannot have the strategy that it names.
-package enum StrategyError: Error, Equatable, Sendable {
-    case unknownStrategy(String)
-    case unknownWeighting(String)
-    case unknownParameter(strategy: String, name: String)
-}
+import AdapterFormat
 
-extension StrategyError: CustomStringConvertible {
-    package var description: String {
-        switch self {
-        case .unknownStrategy(let name):
-            "there is no strategy \(name); there are \(Strategy.names.joined(separator: ", "))"
-        case .unknownWeighting(let name):
-            "there is no weighting \(name); there are "
-                + Weighting.allCases.map(\.rawValue).joined(separator: ", ")
-        case .unknownParameter(let strategy, let name): "\(strategy) has no parameter \(name)"
-        }
-    }
+/// What a strategy is made of.
+struct Recipe {
+    var admission = Admission.anyRank
+    var publishesMerge = false
+    /// Whether a server optimizer can move its factors on.
+    var isContinuous = false
+    /// The one weighting that it goes with; nil for any, by samples where none is named.
+    var weighting: Weighting?
+    /// The optimizer where none is named.
+    var optimizer = ServerOptimizer.none
+    var schedule: RankSchedule?
+    var sparse: SparseStart?
+    var demand: @Sendable (_ round: Int) -> ClientDemand = { _ in ClientDemand() }
+    let projection: @Sendable (_ round: Int) -> any Projection
 }
 
 extension Strategy {
-    /// What a strategy is made of, under its name.
-    private struct Recipe {
-        let name: String
-        var admission = Admission.anyRank
-        let projection: any Projection
-    }
-
-    /// arXiv 2408.08699 for `rbla`, and for the zero padding that it improves on.
-    private static let recipes: [Recipe] = [
-        Recipe(name: "fedavg", admission: .fullRank, projection: FactorMean(coverage: .padded)),
-        Recipe(name: "rbla", projection: FactorMean(coverage: .reached)),
-        Recipe(name: "zeropad", projection: FactorMean(coverage: .padded)),
-    ]
+    /// Takes a strategy's own parameters and composes it.
+    private typealias Composition = @Sendable (inout StrategyParameters) throws(StrategyError) -> Recipe
 
     /// The strategies that there are, ascending.
-    package static let names = recipes.map(\.name)
+    package static let names: [String] = compositions.keys.sorted()
+
+    private static let compositions: [String: Composition] = [
+        "fedavg": { _ in
+            Recipe(admission: .fullRank, isContinuous: true) { _ in FactorMean(coverage: .padded) }
+        },
+        "zeropad": { _ in Recipe(isContinuous: true) { _ in FactorMean(coverage: .padded) } },
+        "rbla": { _ in Recipe(isContinuous: true) { _ in FactorMean(coverage: .reached) } },
+        "hetlora": hetlora,
+        "flora": { _ in
+            Recipe(
+                publishesMerge: true,
+                demand: { ClientDemand(isFresh: true, drawnRound: $0 - 1) }
+            ) { _ in StackedMerge() }
+        },
+        "flexlora": { _ in Recipe { _ in ProductMean(coverage: .padded) } },
+        "raflora": { _ in Recipe { _ in ProductMean(coverage: .reached) } },
+        "fedex": fedex,
+        "lora-fair": { parameters throws(StrategyError) in
+            let ridge = try parameters.number("ridge", in: 1e-12...1e12) ?? 0.01
+            return Recipe { _ in RefinedMean(ridge: ridge) }
+        },
+        "rolora": { _ in
+            Recipe(
+                isContinuous: true, demand: { ClientDemand(factors: trainedByRoLoRA(in: $0)) }
+            ) { FactorMean(coverage: .reached, factors: trainedByRoLoRA(in: $0)) }
+        },
+        "ffa": { _ in
+            Recipe(
+                isContinuous: true, demand: { _ in ClientDemand(factors: .b, drawnRound: 0) }
+            ) { _ in FactorMean(coverage: .reached, factors: .b) }
+        },
+        "rac-lora": { _ in
+            Recipe(
+                publishesMerge: true,
+                demand: { ClientDemand(factors: .b, isFresh: true, drawnRound: $0 - 1) }
+            ) { _ in DrawnFactorMerge() }
+        },
+        "sa-fedlora": annealed,
+        "slora": { parameters throws(StrategyError) in
+            let rounds = try parameters.integer("sparse_rounds", in: 0...1_000_000) ?? 5
+            let density = try parameters.number("density", in: 1e-9...1) ?? 0.01
+            return Recipe(sparse: SparseStart(rounds: rounds, density: density)) { _ in
+                FactorMean(coverage: .reached)
+            }
+        },
+        "fdlora": { _ in
+            Recipe(isContinuous: true, optimizer: .momentum(rate: 0.7)) { _ in FactorMean(coverage: .reached) }
+        },
+    ]
+
+    private static func trainedByRoLoRA(in round: Int) -> FactorSet { round.isMultiple(of: 2) ? .a : .b }
+
+    private static let hetlora: Composition = { parameters throws(StrategyError) in
+        let pruning = ClientDemand.Pruning(
+            gamma: try parameters.number("gamma", in: 0...0.999_999) ?? 0.99,
+            penalty: try parameters.number("penalty", in: 0...1e12) ?? 0.001,
+            minimumRank: try parameters.integer("min_rank", in: 1...65_536) ?? 1)
+        return Recipe(
+            isContinuous: true, weighting: .norm, demand: { _ in ClientDemand(pruning: pruning) }
+        ) { _ in FactorMean(coverage: .padded) }
+    }
+
+    private static let fedex: Composition = { parameters throws(StrategyError) in
+        let residualRank = try parameters.integer("residual_rank", in: 1...65_536)
+        let admission: Admission = try parameters.flag("allow_inexact") ? .anyRank : .fullRank
+        return Recipe(admission: admission, publishesMerge: true) { _ in ResidualMerge(residualRank: residualRank) }
+    }
+
+    private static let annealed: Composition = { parameters throws(StrategyError) in
+        let schedule = RankSchedule(
+            warmupRounds: try parameters.integer("warmup_rounds", in: 0...1_000_000) ?? 5,
+            cooling: try parameters.number("cooling", in: 1e-9...1) ?? 0.95,
+            minimumRank: try parameters.integer("min_rank", in: 1...65_536) ?? 1)
+        let penalty = try parameters.number("penalty", in: 0...1e12) ?? 0.001
+        return Recipe(
+            isContinuous: true, schedule: schedule,
+            demand: { ClientDemand(penalty: schedule.isWarm($0) ? penalty : 0) }
+        ) { _ in FactorMean(coverage: .reached) }
+    }
 
     /// Composes the strategy that a federation's settings name.
     ///
-    /// - Parameter parameters: the settings' further keys; each must be one of the strategy's.
+    /// - Parameters:
+    ///   - weighting: nil for the strategy's own, which is by samples but for `hetlora`.
+    ///   - parameters: the settings' further keys; each must be one of the strategy's, or of `ranking` weights.
     package init(
-        named name: String, weighting: String = "samples", parameters: [String: Double] = [:]
+        named name: String, weighting: String? = nil, parameters: [String: ParameterValue] = [:],
+        optimizer: ServerOptimizer = .none
     ) throws(StrategyError) {
-        guard let recipe = Self.recipes.first(where: { $0.name == name }) else { throw .unknownStrategy(name) }
-        guard let weights = Weighting(rawValue: weighting) else { throw .unknownWeighting(weighting) }
-        if let parameter = parameters.keys.min() { throw .unknownParameter(strategy: name, name: parameter) }
-        self.init(name: name, weighting: weights, admission: recipe.admission, projection: recipe.projection)
+        guard let compose = Self.compositions[name] else { throw .unknownStrategy(name) }
+        var rest = StrategyParameters(parameters, of: name)
+        let recipe = try compose(&rest)
+        let weights = try Self.weighting(named: weighting, for: name, recipe, &rest)
+        try rest.finish()
+        guard optimizer == .none || recipe.isContinuous else { throw .optimizer(strategy: name) }
+        self.init(
+            name: name, weighting: weights, optimizer: optimizer == .none ? recipe.optimizer : optimizer,
+            recipe: recipe)
+    }
+
+    private static func weighting(
+        named name: String?, for strategy: String, _ recipe: Recipe, _ parameters: inout StrategyParameters
+    ) throws(StrategyError) -> Weighting {
+        if let only = recipe.weighting {
+            guard name == nil || name == only.name else {
+                throw .weighting(strategy: strategy, needed: only.name, found: name ?? "")
+            }
+            return only
+        }
+        switch name ?? "samples" {
+        case "samples": return .samples
+        case "uniform": return .uniform
+        case "norm": return .norm
+        case "ranking": return .ranking(normShare: try parameters.number("norm_share", in: 0...1) ?? 0.5)
+        case let other: throw .unknownWeighting(other)
+        }
     }
 }

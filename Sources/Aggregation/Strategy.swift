@@ -1,21 +1,99 @@
 package import AdapterFormat
 
-/// How a round's updates become its adapter: a composition of weights, an admission rule and a projection.
+/// How a round's updates become what it publishes: a composition of weights, an admission rule, projections, and what
+/// clients are asked for.
 package struct Strategy: Sendable {
     package let name: String
     /// What a client counts for.
     package let weighting: Weighting
     /// What an update must satisfy to take part.
     package let admission: Admission
-    /// What is published of a module, given the clients' factors.
-    let projection: any Projection
+    /// Whether rounds publish a merge.
+    package let publishesMerge: Bool
+    package let optimizer: ServerOptimizer
+    /// What is published of a module in a round, given the clients' factors.
+    let projection: @Sendable (_ round: Int) -> any Projection
+    private let asked: @Sendable (_ round: Int) -> ClientDemand
+    private let schedule: RankSchedule?
+    private let sparse: SparseStart?
+
+    init(
+        name: String, weighting: Weighting, optimizer: ServerOptimizer, recipe: Recipe
+    ) {
+        self.name = name
+        self.weighting = weighting
+        self.optimizer = optimizer
+        admission = recipe.admission
+        publishesMerge = recipe.publishesMerge
+        projection = recipe.projection
+        asked = recipe.demand
+        schedule = recipe.schedule
+        sparse = recipe.sparse
+    }
+
+    /// Whether a client must tell its validation accuracy.
+    package var needsAccuracy: Bool {
+        if case .ranking = weighting { true } else { false }
+    }
+
+    /// What clients do in a round.
+    package func demand(in round: Int) -> ClientDemand {
+        var demand = asked(round)
+        if let sparse, sparse.covers(round) { demand.sparse = .init(density: sparse.density) }
+        return demand
+    }
+
+    /// The highest rank in a round of a module whose maximum is `maximum`.
+    package func rank(_ maximum: Int, in round: Int) -> Int {
+        schedule?.rank(maximum, in: round) ?? maximum
+    }
+
+    /// What clients send in a round: the federation's shape at the round's ranks, or the sparse stage's tensors.
+    package func updateShape(of shape: AdapterShape, round: Int) -> AdapterShape {
+        if let sparse, sparse.covers(round) { return sparse.shape(of: shape) }
+        return lowered(shape, round)
+    }
+
+    /// What a round publishes; round 0 is version 0.
+    package func publishedShape(of shape: AdapterShape, round: Int) -> AdapterShape {
+        if let sparse, round < sparse.rounds { return sparse.shape(of: shape) }
+        return lowered(shape, round)
+    }
+
+    private func lowered(_ shape: AdapterShape, _ round: Int) -> AdapterShape {
+        guard let schedule else { return shape }
+        return shape.withRanks { schedule.rank($0.maximumRank, in: round) }
+    }
+
+    /// The share of weights that the sparse stage trains; nil where there is none.
+    var sparseDensity: Double? { sparse?.density }
+
+    /// The tensor that holds a module's change in the sparse stage.
+    package func sparseTensor(of module: ModuleShape) -> AdapterShape.Dense {
+        SparseStart.tensor(of: module, density: sparseDensity ?? 1)
+    }
+
+    /// Checks a federation's shape before it is created.
+    package func check(_ shape: AdapterShape) throws(StrategyError) {
+        guard publishesMerge else { return }
+        if let tensor = shape.dense.first(where: { $0.name.contains("lora_magnitude_vector") }) {
+            throw .magnitude(strategy: name, tensor: tensor.name)
+        }
+    }
 
     /// Checks an update before it is accepted: the shape, the granted ranks, what this strategy asks, every number.
+    ///
+    /// - Parameters:
+    ///   - shape: the federation's, at the maximum ranks.
+    ///   - messageBits: the quantised messages that the federation takes.
     package func validate(
-        _ update: AdapterFile, shape: AdapterShape, ranks: [String: Int]
+        _ update: AdapterFile, shape: AdapterShape, ranks: [String: Int], round: Int,
+        messageBits: Set<MessageBits> = []
     ) throws(AdapterError) {
-        try update.checkShapes(against: shape, ranks: ranks)
-        try admission.check(update, shape: shape)
+        let sent = updateShape(of: shape, round: round)
+        try update.checkShapes(
+            against: sent, ranks: ranks, needed: demand(in: round).factors, messageBits: messageBits)
+        try admission.check(update, shape: sent)
         try update.checkFinite()
     }
 }

@@ -1,3 +1,5 @@
+import AdapterFormat
+import Dispatch
 import HTTPFetching
 import RankwiseWire
 import Training
@@ -12,12 +14,18 @@ extension Agent {
             try state.removeRounds(but: round)
             return try state.files(of: round)
         }
-        if let problem = try await download(plan, to: files) {
+        if case .refused(let problem) = try await download(plan, to: files) {
             // The plan will change with the round; until then there is nothing to train on.
             observe(.missed(round: round, reason: problem.summary))
             return .poll(after: plan.revision)
         }
         let outcome = try await train(plan, json: json, files)
+        try await prune(plan, files)
+        if let bits = plan.messageBits.flatMap(MessageBits.init) {
+            try await onFiles { () throws(TrainingError) in
+                try AdapterMessage.rewrite(files.trained, to: files.trained, bits: bits)
+            }
+        }
         try state { _ throws(StateError) in try DurableFile.synchronize(files.trained) }
         let update = AgentProgress.Unacknowledged(
             round: round, samples: outcome.samples, loss: outcome.loss.finite, accuracy: outcome.accuracy.finite)
@@ -27,30 +35,6 @@ extension Agent {
         return .send(update, after: plan.revision)
     }
 
-    /// The reason why the server does not hand them out; nil when everything is there.
-    private func download(_ plan: PlanBody, to files: RoundFiles) async throws(AgentError) -> Problem? {
-        let endpoint = endpoint
-        let observe = observe
-        let limit = configuration.adapterLimit
-        let source = plan.adapter?.round ?? plan.round - 1
-        let result = try await answer(to: "adapter") { (_) async throws(CallError) in
-            try await endpoint.downloadConfiguration(round: source, rank: plan.rank, to: files.configuration)
-            try await endpoint.downloadAdapter(round: source, rank: plan.rank, to: files.adapter, limit: limit) {
-                observe(.downloading(round: plan.round, $0))
-            }
-            if let merge = plan.merge {
-                try await endpoint.download(href: merge.href, to: files.merge, limit: limit) {
-                    observe(.downloading(round: plan.round, $0))
-                }
-            }
-        }
-        switch result {
-        case .value: return nil
-        case .refused(let problem) where problem.isOfTheClient: throw .refused(problem)
-        case .refused(let problem): return problem
-        }
-    }
-
     private func train(
         _ plan: PlanBody, json: [UInt8], _ files: RoundFiles
     ) async throws(AgentError) -> TrainingOutcome {
@@ -58,12 +42,25 @@ extension Agent {
         let observe = observe
         let assignment = TrainingAssignment(
             adapter: files.adapter, configuration: files.configuration, plan: TrainingPlan(plan, json: json),
-            merge: plan.merge == nil ? nil : files.merge, output: files.trained)
+            merge: plan.merge == nil ? nil : state.merge, output: files.trained)
         do throws(TrainingError) {
             return try await trainer.train(assignment) { observe(.training(round: plan.round, $0)) }
         } catch {
             throw Task.isCancelled ? .cancelled : .trainingFailed("\(error)")
         }
+    }
+
+    /// Notes a lower rank for the rounds to come where training shrank what the plan's pruning would give up.
+    private func prune(_ plan: PlanBody, _ files: RoundFiles) async throws(AgentError) {
+        guard let pruning = TrainingPlan(plan, json: []).pruning else { return }
+        let reduced = pruning.reduced(plan.rank)
+        guard reduced < plan.rank else { return }
+        let hasShrunk = try await onFiles { () throws(TrainingError) in
+            try TailNorms(of: files.trained, pruning: pruning)
+                .isBelow(TailNorms(of: files.adapter, pruning: pruning))
+        }
+        guard hasShrunk else { return }
+        progress.pruned = AgentProgress.PrunedRank(configured: configuration.rank, rank: reduced)
     }
 
     /// Sends a trained update until the server says what becomes of it.
@@ -92,7 +89,8 @@ extension Agent {
             observe(.refused(round: update.round, problem))
             refusedInARow += 1
         }
-        progress = AgentProgress(lastRound: max(progress.lastRound, update.round), unacknowledged: nil)
+        progress.lastRound = max(progress.lastRound, update.round)
+        progress.unacknowledged = nil
         try keepProgress()
         try state { state throws(StateError) in try state.removeRounds(but: nil) }
         if case .refused(let problem) = result, refusedInARow >= configuration.refusalsInARow {
@@ -101,7 +99,7 @@ extension Agent {
         if let rounds = configuration.rounds, finishedRounds >= rounds {
             return .stop(.trained(rounds: finishedRounds))
         }
-        return .poll(after: revision)
+        return next(after: revision)
     }
 
     // MARK: State

@@ -58,14 +58,16 @@ package actor Agent {
     enum Step: Sendable {
         /// Exits: `readSettings`, `stop`.
         case register
-        /// Exits: `send` for an update that an earlier start left, `poll`, `register` where the server knows nothing
-        /// of this client.
+        /// Exits: `send` for an update that an earlier start left, `poll`, `advertise`, `register` where the server
+        /// knows nothing of this client.
         case readSettings
+        /// Tells the server of a rank that the client came down to. Exits: `poll`.
+        case advertise(after: Int64?)
         /// Exits: `work`, `poll`, `stop`.
         case poll(after: Int64?)
         /// Exits: `send`; `poll` where the round went on meanwhile.
         case work(PlanBody, json: [UInt8])
-        /// Exits: `poll`, `stop`.
+        /// Exits: `poll`, `advertise`, `stop`.
         case send(AgentProgress.Unacknowledged, after: Int64?)
         /// Exits: none.
         case stop(Outcome)
@@ -115,12 +117,15 @@ package actor Agent {
 
     /// Works until there is nothing left to do; cancelling the task ends it between or within steps.
     package func run() async throws(AgentError) -> Outcome {
-        var step = identity.registeredRank == configuration.rank ? Step.readSettings : .register
+        // A rank of its own pruning is advertised once an update of the old one is sent.
+        let isKnown = identity.registeredRank == rank || progress.pruned?.configured == configuration.rank
+        var step = isKnown && identity.registeredRank != nil ? Step.readSettings : .register
         while true {
             if Task.isCancelled { throw .cancelled }
             switch step {
             case .register: step = try await register()
             case .readSettings: step = try await readSettings()
+            case .advertise(let revision): step = try await advertise(after: revision)
             case .poll(let revision): step = try await poll(after: revision)
             case .work(let plan, let json): step = try await work(on: plan, json: json)
             case .send(let update, let revision): step = try await send(update, after: revision)
@@ -133,26 +138,11 @@ package actor Agent {
 
     private func register() async throws(AgentError) -> Step {
         hasRegistered = true
-        let enrolment = FederationEndpoint(
-            server: configuration.server, federation: configuration.federation, token: configuration.enrolmentToken,
-            fetcher: endpoint.fetcher)
-        let registration = RegistrationBody(
-            rank: configuration.rank, token: identity.token, capabilities: configuration.capabilities)
-        let client = configuration.client
-        switch try await answer(
-            to: "registration",
-            { (_) async throws(CallError) in
-                try await enrolment.register(client, registration)
-            })
-        {
-        case .value: break
+        switch try await registration() {
+        case .value: return .readSettings
         case .refused(let problem) where problem.code == "federation.finished": return .stop(.federationFinished)
         case .refused(let problem): throw .refused(problem)
         }
-        identity.registeredRank = configuration.rank
-        try keepIdentity()
-        observe(.registered(client: client, rank: configuration.rank))
-        return .readSettings
     }
 
     private func readSettings() async throws(AgentError) -> Step {
@@ -165,6 +155,7 @@ package actor Agent {
         case .refused(let problem): throw .refused(problem)
         }
         if let known = identity.federationCreatedAt, known != federation.createdAt {
+            try state { state throws(StateError) in try state.remove(state.merge) }
             progress = AgentProgress()
             try keepProgress()
         }
@@ -184,7 +175,7 @@ package actor Agent {
                 progress.unacknowledged = nil
             }
         }
-        return progress.unacknowledged.map { .send($0, after: nil) } ?? .poll(after: nil)
+        return progress.unacknowledged.map { .send($0, after: nil) } ?? next(after: nil)
     }
 
     // MARK: Waiting

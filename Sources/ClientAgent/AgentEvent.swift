@@ -5,6 +5,8 @@ package import Training
 /// What an agent tells whoever watches it.
 package enum AgentEvent: Sendable {
     case registered(client: String, rank: Int)
+    /// The server keeps this client at its old rank.
+    case rankKept(wanted: Int, reason: String)
     /// The identity of an earlier start goes on.
     case resumed(client: String, lastRound: Int)
     /// Nothing to do at this point of the federation.
@@ -27,6 +29,7 @@ extension AgentEvent: CustomStringConvertible {
     package var description: String {
         switch self {
         case .registered(let client, let rank): "registered as \(client) with rank \(rank)"
+        case .rankKept(let wanted, let reason): "rank \(wanted) would do, but the server keeps the old one: \(reason)"
         case .resumed(let client, let lastRound): "going on as \(client) after round \(lastRound)"
         case .waiting(let plan): "waiting: \(plan.waitingReason)"
         case .started(let round, let rank): "round \(round): begins at rank \(rank)"

@@ -27,35 +27,3 @@ package struct AgentIdentity: Codable, Sendable, Hashable {
         token = String((0..<64).map { _ in digits[Int(generator.next(upperBound: UInt8(16)))] })
     }
 }
-
-/// How far an agent has come, kept over restarts.
-package struct AgentProgress: Codable, Sendable, Hashable {
-    /// An update that is trained and that the server has not acknowledged; its adapter lies in the round's folder.
-    package struct Unacknowledged: Codable, Sendable, Hashable {
-        package var round: Int
-        package var samples: Int
-        package var loss: Double?
-        package var accuracy: Double?
-
-        package init(round: Int, samples: Int, loss: Double?, accuracy: Double?) {
-            self.round = round
-            self.samples = samples
-            self.loss = loss
-            self.accuracy = accuracy
-        }
-    }
-
-    /// The last round that this client is done with: acknowledged, missed or refused.
-    package var lastRound: Int
-    package var unacknowledged: Unacknowledged?
-
-    enum CodingKeys: String, CodingKey {
-        case unacknowledged
-        case lastRound = "last_round"
-    }
-
-    package init(lastRound: Int = 0, unacknowledged: Unacknowledged? = nil) {
-        self.lastRound = lastRound
-        self.unacknowledged = unacknowledged
-    }
-}

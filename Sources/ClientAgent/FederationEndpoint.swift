@@ -1,4 +1,4 @@
-import AdapterFormat
+package import AdapterFormat
 package import HTTPFetching
 package import RankwiseWire
 
@@ -49,19 +49,24 @@ package struct FederationEndpoint: Sendable {
         try await read(RoundBody.self, request(.get, "rounds/\(number)"))
     }
 
-    /// The adapter that `round` published, cut to `rank`, into a file; a broken download goes on where it stopped.
+    /// The adapter that `round` published into a file; a broken download goes on where it stopped.
+    ///
+    /// - Parameters:
+    ///   - cut: how the adapter is cut for whom it is for, as a query: `rank=4`.
+    ///   - bits: asks for a quantised message.
     package func downloadAdapter(
-        round: Int, rank: Int, to path: String, limit: Int64,
+        round: Int, cut: String, bits: MessageBits? = nil, to path: String, limit: Int64,
         progress: (@Sendable (FetchProgress) -> Void)? = nil
     ) async throws(CallError) {
-        var request = request(.get, "rounds/\(round)/adapter?rank=\(rank)")
+        let quantised = bits.map { "&bits=\($0.rawValue)" } ?? ""
+        var request = request(.get, "rounds/\(round)/adapter?\(cut)\(quantised)")
         request.destination = .file(path: path, limit: limit)
         request.progress = progress
         try Self.checkAdapter(path, try await call(request))
     }
 
-    package func downloadConfiguration(round: Int, rank: Int, to path: String) async throws(CallError) {
-        var request = request(.get, "rounds/\(round)/adapter_config.json?rank=\(rank)")
+    package func downloadConfiguration(round: Int, cut: String, to path: String) async throws(CallError) {
+        var request = request(.get, "rounds/\(round)/adapter_config.json?\(cut)")
         request.destination = .file(path: path, limit: Int64(Self.answerLimit))
         _ = try await call(request)
     }

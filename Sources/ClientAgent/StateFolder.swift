@@ -1,7 +1,7 @@
 import Foundation
 import RankwiseWire
 
-/// What an agent keeps on disk: its identity, its progress and the files of the round it works on.
+/// What an agent keeps on disk: its identity, its progress, the sum of all merges and the files of the round it works on.
 ///
 /// The folder is locked while this value lives, so that two agents never act as one client.
 package final class StateFolder {
@@ -86,6 +86,16 @@ package final class StateFolder {
         try DurableFile.write(bytes, to: path)
     }
 
+    // MARK: The sum of merges
+
+    /// Where the sum of all merges is kept; it holds itself the round that it goes up to.
+    package var merge: String { path + "/merge.safetensors" }
+
+    /// Removes a file, whether it is there or not.
+    func remove(_ path: String) throws(StateError) {
+        guard unlink(path) == 0 || errno == ENOENT else { throw .failed(path: path, errno: errno) }
+    }
+
     // MARK: Files of rounds
 
     /// The files of `round`, in a folder that is there.
@@ -111,16 +121,4 @@ package final class StateFolder {
     }
 
     private var rounds: String { path + "/rounds" }
-}
-
-/// Where the files of one round lie while an agent works on it.
-struct RoundFiles: Sendable, Hashable {
-    let folder: String
-
-    var adapter: String { folder + "/adapter_model.safetensors" }
-    var configuration: String { folder + "/adapter_config.json" }
-    var merge: String { folder + "/merge.safetensors" }
-    var outputFolder: String { folder + "/trained" }
-    var trained: String { outputFolder + "/adapter_model.safetensors" }
-    var hasTrained: Bool { FileManager.default.fileExists(atPath: trained) }
 }

@@ -7,7 +7,10 @@ extension TrainingPlan {
         self.init(
             round: plan.round, rank: plan.rank, ranks: plan.ranks, scales: plan.scales, seed: plan.seed,
             train: Set(plan.train.compactMap(Factor.init)), send: Set(plan.send.compactMap(Factor.init)),
-            penalty: plan.penalty, settings: TrainingSettings(plan.training.mapValues(TrainingSettings.Value.init)),
+            penalty: plan.penalty,
+            pruning: plan.pruning.map { Pruning(gamma: $0.gamma, penalty: $0.penalty, minRank: $0.minRank) },
+            stage: plan.stage.map { Stage(name: $0.name, density: $0.density, seed: $0.seed) },
+            settings: TrainingSettings(plan.training.mapValues(TrainingSettings.Value.init)),
             json: json)
     }
 }

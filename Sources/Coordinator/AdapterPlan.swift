@@ -26,6 +26,7 @@ struct AdapterPlan: Sendable {
         }
         do throws(StrategyError) {
             strategy = try Strategy(named: settings.strategy.name, weighting: settings.strategy.weighting)
+            try strategy.check(shape)
         } catch {
             throw SettingsError(path: "strategy", reason: "is refused: \(error)")
         }
@@ -43,10 +44,12 @@ struct AdapterPlan: Sendable {
     func ranks(for rank: Int) -> [String: Int] { adapter.ranks(forClientRank: rank) }
 
     /// Checks a file from a client and answers the client rank that it stands for.
-    func validate(fileAt path: String, granted: [String: Int], clientRank: Int) throws(UpdateRefusal) -> Int {
+    func validate(
+        fileAt path: String, granted: [String: Int], clientRank: Int, round: Int
+    ) throws(UpdateRefusal) -> Int {
         let file = try open(path)
         do throws(AdapterError) {
-            try strategy.validate(file, shape: shape, ranks: granted)
+            try strategy.validate(file, shape: shape, ranks: granted, round: round)
         } catch {
             throw UpdateRefusal(error)
         }
@@ -90,6 +93,7 @@ extension UpdateRefusal {
             case .shape, .biasDiffers: "update.shape"
             case .rankAboveGrant, .rankNotFull: "update.rank"
             case .notFinite: "update.not_finite"
+            case .quantised: "update.dtype"
             }
         self.init(code: code, detail: "\(error)", tensor: error.tensor)
     }

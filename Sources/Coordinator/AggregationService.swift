@@ -90,12 +90,15 @@ struct AggregationService: Sendable {
             let contributions = try round.accepted.map { update in
                 Contribution(
                     client: update.client.rawValue, adapter: try plan.open(parts.store.blobPath(of: update.digest)),
-                    samples: update.samples)
+                    samples: update.samples, accuracy: update.metrics.accuracy)
             }
             try parts.adapters.removeAdapter(of: settings.id, round: round.number)
             var target = target
-            try Aggregator(strategy: plan.strategy, shape: plan.shape, scaling: plan.scaling)
-                .aggregate(contributions, previous: previous, threads: threads, into: &target)
+            try Aggregator(
+                strategy: plan.strategy, shape: plan.shape, scaling: plan.scaling, seed: settings.seed
+            ).aggregate(
+                contributions, round: round.number, after: EarlierRound(previous: previous), threads: threads,
+                into: &target)
         } catch let error as AggregationError {
             throw .hopeless("\(error)")
         } catch let refusal as UpdateRefusal {

@@ -1,10 +1,11 @@
 import AdapterFormat
+import Aggregation
 import Federation
 
 /// A round's adapter in the store, as a source that is read and a sink that is written module by module.
 ///
 /// Its calls block: use it on a queue of its own.
-struct StoredAdapter: AdapterSource, AdapterSink {
+struct StoredAdapter: AdapterSource, AdapterSink, RoundSink {
     /// One part holds at most about this many numbers (4 MiB), so that reading and writing stay bounded.
     private static let partSize = 1 << 20
 
@@ -23,6 +24,12 @@ struct StoredAdapter: AdapterSource, AdapterSink {
     func values(of tensor: AdapterShape.Dense) throws(StoreError) -> [Float]? {
         let values = try rows(1, of: .dense, tensor.name)
         return values.count == tensor.elementCount ? values : nil
+    }
+
+    func begin(_ outline: RoundOutline) {}
+
+    func take(_ result: ModuleResult, of module: ModuleShape) throws(StoreError) {
+        try take(result.factors, of: module)
     }
 
     func take(_ factors: ModuleFactors, of module: ModuleShape) throws(StoreError) {

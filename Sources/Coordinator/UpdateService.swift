@@ -103,7 +103,8 @@ extension UpdateService {
         let rank: Int
         do throws(UpdateRefusal) {
             rank = try await parts.validation.run { () throws(UpdateRefusal) in
-                try plan.validate(fileAt: ticket.spool.path, granted: granted, clientRank: client.rank)
+                try plan.validate(
+                    fileAt: ticket.spool.path, granted: granted, clientRank: client.rank, round: claim.round)
             }
         } catch {
             try await refuse(claim, for: error, in: session)

@@ -1,16 +1,5 @@
 /// What one client should do in a round, as `GET …/plan` answers it.
 package struct PlanBody: Codable, Sendable, Hashable {
-    /// Something to download before training: the round that published it and its path on the server.
-    package struct Source: Codable, Sendable, Hashable {
-        package var round: Int
-        package var href: String
-
-        package init(round: Int, href: String) {
-            self.round = round
-            self.href = href
-        }
-    }
-
     package var federation: String
     package var round: Int
     /// `waiting`, `collecting`, `aggregating`, `published` or `failed`, as on the round.
@@ -27,29 +16,41 @@ package struct PlanBody: Codable, Sendable, Hashable {
     package var ranks: [String: Int]
     package var scales: [String: Double]
     package var adapter: Source?
-    package var merge: Source?
+    /// What to add to the base before training.
+    package var merge: Merge?
+    /// Whether the adapter is a fresh one, whose product is zero: nothing learnt about the last one still holds.
     package var reinitialise: Bool
     /// Draws this client's randomness for the round.
     package var seed: UInt64
     /// The factors to train, of "A" and "B".
     package var train: [String]
+    /// The factors to send; the others are left out of the update.
     package var send: [String]
+    /// The weight μ of the penalty μ·Σ‖B·A‖²; 0 for none.
     package var penalty: Double
+    /// How the client may give up ranks that it does not use; nil where it may not.
+    package var pruning: Pruning?
+    /// How many bits a number of a message may have, 8 or 4; nil for whole numbers of the adapter's type.
+    package var messageBits: Int?
+    /// What is trained in place of an adapter; nil for an adapter.
+    package var stage: Stage?
     package var training: [String: JSONValue]
     /// The path on the server to PUT the update to.
     package var update: String
 
     enum CodingKeys: String, CodingKey {
         case federation, round, phase, state, revision, client, selected, answered, rank, ranks, scales, adapter, merge
-        case reinitialise, seed, train, send, penalty, training, update
+        case reinitialise, seed, train, send, penalty, pruning, stage, training, update
         case deadlineAt = "deadline_at"
+        case messageBits = "message_bits"
     }
 
     package init(
         federation: String, round: Int, phase: String, state: String, revision: Int64, client: String, selected: Bool,
         answered: Bool, deadlineAt: String?, rank: Int, ranks: [String: Int], scales: [String: Double],
-        adapter: Source?, merge: Source?, reinitialise: Bool, seed: UInt64, train: [String], send: [String],
-        penalty: Double, training: [String: JSONValue], update: String
+        adapter: Source?, merge: Merge?, reinitialise: Bool, seed: UInt64, train: [String], send: [String],
+        penalty: Double, pruning: Pruning? = nil, messageBits: Int? = nil, stage: Stage? = nil,
+        training: [String: JSONValue], update: String
     ) {
         self.federation = federation
         self.round = round
@@ -70,10 +71,14 @@ package struct PlanBody: Codable, Sendable, Hashable {
         self.train = train
         self.send = send
         self.penalty = penalty
+        self.pruning = pruning
+        self.messageBits = messageBits
+        self.stage = stage
         self.training = training
         self.update = update
     }
 
+    /// Writes null where there is nothing, so that a reader sees every key.
     package func encode(to encoder: any Encoder) throws {
         var values = encoder.container(keyedBy: CodingKeys.self)
         try values.encode(federation, forKey: .federation)
@@ -95,6 +100,9 @@ package struct PlanBody: Codable, Sendable, Hashable {
         try values.encode(train, forKey: .train)
         try values.encode(send, forKey: .send)
         try values.encode(penalty, forKey: .penalty)
+        try values.encode(pruning, forKey: .pruning)
+        try values.encode(messageBits, forKey: .messageBits)
+        try values.encode(stage, forKey: .stage)
         try values.encode(training, forKey: .training)
         try values.encode(update, forKey: .update)
     }

@@ -46,21 +46,29 @@ package enum WireJSON {
         }
     }
 
-    /// The number that made sound JSON undecodable: the decoder says neither which it was nor where it stands, so each
-    /// one that is not a small whole number is replaced in turn, until the document decodes or fails for another reason.
+    /// The number that made sound JSON undecodable: the decoder says neither which it was nor where it stands, so ones
+    /// that are no small whole numbers are replaced, from the first on, and the fewest that let the document decode or
+    /// fail for another reason are searched by halving: bodies come from outside and may hold very many.
     private static func misfit<T: Decodable>(_ type: T.Type, in data: Data, decoder: JSONDecoder) -> WireError? {
-        guard var document = try? decoder.decode(JSONValue.self, from: data) else { return nil }
-        for (path, found) in document.oddNumbers {
-            document.replace(at: path[...], by: .integer(1))
-            guard let changed = try? encode(document) else { return nil }
+        guard let document = try? decoder.decode(JSONValue.self, from: data) else { return nil }
+        func fits(replacing count: Int) -> Bool {
+            guard let changed = try? encode(document.replacingOddNumbers(count, by: .integer(1))) else { return false }
             do {
                 _ = try decoder.decode(type, from: changed)
-            } catch  where WireError(describing: error).reason == WireError.notJSON {
-                continue
-            } catch {}
-            return WireError(
-                path: path.joined(separator: "."), reason: "is \(found); expected a whole number in its range")
+                return true
+            } catch {
+                return WireError(describing: error).reason != WireError.notJSON
+            }
         }
-        return nil
+        var tooFew = 0
+        var enough = document.oddNumberCount
+        guard enough > 0, fits(replacing: enough) else { return nil }
+        while enough - tooFew > 1 {
+            let middle = tooFew + (enough - tooFew) / 2
+            if fits(replacing: middle) { enough = middle } else { tooFew = middle }
+        }
+        return document.oddNumber(at: enough - 1).map { path, found in
+            WireError(path: path.joined(separator: "."), reason: "is \(found); expected a whole number in its range")
+        }
     }
 }

@@ -3,54 +3,31 @@ import LinearAlgebra
 
 /// The trainable factors of one linear layer, held by rank component, with their gradients and velocities.
 struct LoRALayer {
-    /// One factor: what is trained, where its gradient goes, and what momentum remembers.
-    struct Factor {
-        let values: FloatBlock
-        let gradient: FloatBlock
-        let velocity: FloatBlock
-        let rows: Int
-        let columns: Int
-
-        init(_ values: [Float], rows: Int, columns: Int) {
-            self.values = FloatBlock(count: values.count)
-            gradient = FloatBlock(count: values.count)
-            velocity = FloatBlock(count: values.count)
-            self.rows = rows
-            self.columns = columns
-            _ = self.values.floats.update(from: values)
-        }
-
-        var matrix: MatrixView { values.matrix(rows: rows, columns: columns).readOnly }
-        var gradientMatrix: MutableMatrixView { gradient.matrix(rows: rows, columns: columns) }
-
-        /// velocity ← momentum·velocity + gradient; values ← values − rate·velocity, as torch's SGD has it.
-        func descend(rate: Float, momentum: Float) {
-            let (values, gradient, velocity) = (values.floats, gradient.floats, velocity.floats)
-            for index in values.indices {
-                velocity[index] = momentum * velocity[index] + gradient[index]
-                values[index] -= rate * velocity[index]
-            }
-        }
-    }
-
     let rank: Int
     let scale: Float
     /// (rank × inputs)
-    let a: Factor
+    let a: TrainedTensor
     /// B transposed: (rank × outputs)
-    let b: Factor
+    let b: TrainedTensor
 
     init(_ factors: ModuleFactors, scale: Double) {
         rank = factors.rank
         self.scale = Float(scale)
-        a = Factor(factors.a, rows: factors.rank, columns: factors.inputs)
-        b = Factor(factors.b, rows: factors.rank, columns: factors.outputs)
+        a = TrainedTensor(factors.a, rows: factors.rank, columns: factors.inputs)
+        b = TrainedTensor(factors.b, rows: factors.rank, columns: factors.outputs)
     }
 
     /// The factors as they stand.
     var factors: ModuleFactors {
         ModuleFactors(
             rank: rank, inputs: a.columns, outputs: b.columns, a: Array(a.values.floats), b: Array(b.values.floats))
+    }
+
+    subscript(factor: TrainingPlan.Factor) -> TrainedTensor {
+        switch factor {
+        case .a: a
+        case .b: b
+        }
     }
 
     /// Adds the gradient of μ·‖B·A‖² to the gradients; `gram` holds at least rank² numbers.
@@ -64,5 +41,23 @@ struct LoRALayer {
         MatrixProduct.accumulate(into: gram, a.matrix, .asGiven, a.matrix, .transposed)
         MatrixProduct.accumulate(
             into: b.gradientMatrix, keep: 1, scale: 2 * weight, gram.readOnly, .asGiven, b.matrix, .asGiven)
+    }
+
+    /// Adds the gradient of λ·‖B[:, g:]‖·‖A[g:, :]‖ to the gradients, g being the components that the pruning keeps.
+    ///
+    /// ∂/∂A[g:] = λ·(‖B[:, g:]‖/‖A[g:]‖)·A[g:], and so for B; zero at a tail of norm zero, where there is no gradient.
+    func penaliseTail(_ pruning: TrainingPlan.Pruning) {
+        guard let kept = pruning.kept(ofRank: rank) else { return }
+        let (tailOfA, tailOfB) = (kept * a.columns..<a.values.floats.count, kept * b.columns..<b.values.floats.count)
+        let (normOfA, normOfB) = (Self.norm(a, tailOfA), Self.norm(b, tailOfB))
+        guard normOfA > 0, normOfB > 0 else { return }
+        for (factor, tail, ratio) in [(a, tailOfA, normOfB / normOfA), (b, tailOfB, normOfA / normOfB)] {
+            let weight = Float(pruning.penalty * ratio)
+            for index in tail { factor.gradient.floats[index] += weight * factor.values.floats[index] }
+        }
+    }
+
+    private static func norm(_ factor: TrainedTensor, _ range: Range<Int>) -> Double {
+        factor.values.floats[range].reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
     }
 }

@@ -3,6 +3,8 @@ import LinearAlgebra
 
 /// A frozen multilayer perceptron with LoRA on its layers: y = x·Wᵀ + bias + s·(x·Aᵀ)·Bᵀ, ReLU between layers.
 ///
+/// In a sparse stage a layer has a few trained weights in place of LoRA; they are part of W.
+///
 /// All memory is taken for one batch size when it is made; a step allocates nothing.
 final class Perceptron {
     /// The sums over one batch.
@@ -25,22 +27,26 @@ final class Perceptron {
     let base: PerceptronBase
     /// One a layer; nil where the adapter has none.
     let adapters: [LoRALayer?]
+    /// One a layer; nil where none of its weights is trained.
+    let sparse: [SparseLayer?]
     let batchLimit: Int
     private let workspaces: [Workspace]
     private let gram: FloatBlock
 
-    init(base: PerceptronBase, adapters: [LoRALayer?], batchLimit: Int) {
+    init(base: PerceptronBase, adapters: [LoRALayer?] = [], sparse: [SparseLayer?] = [], batchLimit: Int) {
+        let count = base.layers.count
         self.base = base
-        self.adapters = adapters
+        self.adapters = adapters.isEmpty ? .init(repeating: nil, count: count) : adapters
+        self.sparse = sparse.isEmpty ? .init(repeating: nil, count: count) : sparse
         self.batchLimit = batchLimit
-        workspaces = zip(base.shape.layers, adapters).map { layer, adapter in
+        workspaces = zip(base.shape.layers, self.adapters).map { layer, adapter in
             let outputs = batchLimit * layer.outputs
             let hidden = batchLimit * (adapter?.rank ?? 0)
             return Workspace(
                 output: FloatBlock(count: outputs), gradient: FloatBlock(count: outputs),
                 hidden: FloatBlock(count: hidden), hiddenGradient: FloatBlock(count: hidden))
         }
-        let rank = adapters.reduce(0) { max($0, $1?.rank ?? 0) }
+        let rank = self.adapters.reduce(0) { max($0, $1?.rank ?? 0) }
         gram = FloatBlock(count: rank * rank)
     }
 
@@ -57,8 +63,9 @@ final class Perceptron {
         return compare(with: labels)
     }
 
-    /// Fills the gradients of every factor for the batch that `forward` has seen; of the mean loss plus the penalty.
-    func backward(_ input: MatrixView, penalty: Float) {
+    /// Fills the gradients of everything trained for the batch that `forward` has seen; of the mean loss plus the
+    /// penalties.
+    func backward(_ input: MatrixView, penalty: Float = 0, pruning: TrainingPlan.Pruning? = nil) {
         for index in base.layers.indices.reversed() {
             let layerInput = index == 0 ? input : output(of: index - 1, rows: input.rows).readOnly
             let gradient = gradient(of: index, rows: input.rows).readOnly
@@ -73,12 +80,23 @@ final class Perceptron {
                 MatrixProduct.accumulate(
                     into: adapter.a.gradientMatrix, target.readOnly, .transposed, layerInput, .asGiven)
                 if penalty > 0 { adapter.penalise(penalty, gram: gram) }
+                if let pruning { adapter.penaliseTail(pruning) }
                 hiddenGradient = target.readOnly
             }
+            sparse[index]?.collect(gradient, input: layerInput)
             guard index > 0 else { continue }
             passBack(gradient, hiddenGradient, through: index, rows: input.rows)
         }
     }
+
+    /// Whether everything trained is a finite number.
+    var isFinite: Bool {
+        adapters.allSatisfy { $0.map { $0.a.isFinite && $0.b.isFinite } ?? true }
+            && sparse.allSatisfy { $0?.delta.isFinite ?? true }
+    }
+
+    /// The last layer's output for the batch that `forward` has seen (rows × classes).
+    func logits(rows: Int) -> MatrixView { output(of: base.layers.count - 1, rows: rows).readOnly }
 
     private func output(of layer: Int, rows: Int) -> MutableMatrixView {
         workspaces[layer].output.matrix(rows: rows, columns: base.shape.layers[layer].outputs)

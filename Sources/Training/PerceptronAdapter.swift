@@ -1,5 +1,4 @@
 import AdapterFormat
-import Glibc
 
 /// An adapter file as the factors of a perceptron's layers, and back.
 struct PerceptronAdapter {
@@ -17,9 +16,7 @@ struct PerceptronAdapter {
 
     /// The factors of every layer, checked against the model; nil for a layer that the adapter leaves out.
     func layers(of shape: PerceptronShape, scales: [String: Double]) throws(TrainingError) -> [LoRALayer?] {
-        for module in file.modules where !shape.layers.contains(where: { $0.name == module.name }) {
-            throw .adapter(file: path, reason: "it adapts \(module.name), which the model has not")
-        }
+        try checkModules(of: shape)
         var layers: [LoRALayer?] = []
         for layer in shape.layers {
             guard let factors = try factors(of: layer) else {
@@ -36,35 +33,47 @@ struct PerceptronAdapter {
 
     /// Adds the adapter's products, at scale 1, to the base's weights.
     func merge(into base: PerceptronBase) throws(TrainingError) {
+        try checkModules(of: base.shape)
         for (layer, weights) in zip(base.shape.layers, base.layers) {
             guard let factors = try factors(of: layer) else { continue }
-            let merged = LoRALayer(factors, scale: 1)
-            weights.add(merged, outputs: layer.outputs, inputs: layer.inputs)
+            weights.add(factors)
         }
     }
 
-    /// Writes the trained factors in place of the file's, everything else as it was, to a file that is complete or absent.
-    func write(_ layers: [LoRALayer?], of shape: PerceptronShape, to output: String) throws(TrainingError) {
-        let part = output + ".part"
-        do {
-            let adapter = try AdapterShape(template: file)
-            let descriptor = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-            guard descriptor >= 0 else { throw SystemError.last("open") }
-            defer { close(descriptor) }
-            var writer = try AdapterWriter(shape: adapter, descriptor: descriptor)
-            for (layer, trained) in zip(shape.layers, layers) {
-                guard let trained, let module = adapter[module: layer.name] else { continue }
-                try writer.take(trained.factors, of: module)
+    private func checkModules(of shape: PerceptronShape) throws(TrainingError) {
+        for module in file.modules where !shape.layers.contains(where: { $0.name == module.name }) {
+            throw .adapter(file: path, reason: "it adapts \(module.name), which the model has not")
+        }
+    }
+
+    /// Writes the trained factors that are to be sent, and the file's dense tensors as they were.
+    func write(
+        _ layers: [LoRALayer?], of shape: PerceptronShape, sending factors: Set<TrainingPlan.Factor>,
+        to output: String
+    ) throws(TrainingError) {
+        var tensors: [SafetensorsLayout.Tensor] = []
+        var contents: [(name: String, values: () -> [Float])] = []
+        func put(_ name: TensorName, _ shape: [Int], _ values: @escaping () -> [Float]) {
+            tensors.append(.init(name: name.peft, type: .f32, shape: shape))
+            contents.append((name.peft, values))
+        }
+        for (layer, trained) in zip(shape.layers, layers) {
+            guard let trained else { continue }
+            if factors.contains(.a) {
+                put(.factorA(module: layer.name, embedding: false), [trained.rank, layer.inputs]) { trained.factors.a }
             }
-            for tensor in adapter.dense {
-                guard let values = file.values(of: tensor) else { continue }
-                try writer.take(values, of: tensor)
+            if factors.contains(.b) {
+                put(.factorB(module: layer.name, embedding: false), [layer.outputs, trained.rank]) {
+                    trained.factors.outputMajorB()
+                }
             }
+        }
+        for tensor in file.dense { put(.dense(tensor.name), tensor.values.shape) { tensor.values.floats() } }
+        try WholeFile.replace(output) { descriptor in
+            var writer = try SafetensorsWriter(
+                layout: try SafetensorsLayout(tensors: tensors), descriptor: descriptor)
+            for (name, values) in contents { try writer.write(values(), to: name) }
             try writer.finish()
-            guard rename(part, output) == 0 else { throw SystemError.last("rename") }
-        } catch {
-            unlink(part)
-            throw .file(output, reason: "\(error)")
         }
     }
 

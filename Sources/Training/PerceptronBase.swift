@@ -1,3 +1,4 @@
+import AdapterFormat
 import LinearAlgebra
 
 /// The frozen weights of a multilayer perceptron, drawn from a seed alike on every machine.
@@ -31,9 +32,14 @@ struct PerceptronBase {
 
 extension PerceptronBase.Layer {
     /// W ← W + B·A.
-    func add(_ merged: LoRALayer, outputs: Int, inputs: Int) {
-        MatrixProduct.accumulate(
-            into: weight.matrix(rows: outputs, columns: inputs), keep: 1, merged.b.matrix, .transposed,
-            merged.a.matrix, .asGiven)
+    func add(_ merged: ModuleFactors) {
+        merged.a.withUnsafeBufferPointer { a in
+            merged.b.withUnsafeBufferPointer { b in
+                MatrixProduct.accumulate(
+                    into: weight.matrix(rows: merged.outputs, columns: merged.inputs), keep: 1,
+                    MatrixView(b, rows: merged.rank, columns: merged.outputs), .transposed,
+                    MatrixView(a, rows: merged.rank, columns: merged.inputs), .asGiven)
+            }
+        }
     }
 }

@@ -1,11 +1,5 @@
 /// What the server asks of this client in a round.
 package struct TrainingPlan: Sendable, Hashable {
-    /// One of the two matrices of a LoRA module.
-    package enum Factor: String, Sendable, Hashable, CaseIterable {
-        case a = "A"
-        case b = "B"
-    }
-
     package var round: Int
     package var rank: Int
     /// The rank of every module.
@@ -15,17 +9,21 @@ package struct TrainingPlan: Sendable, Hashable {
     /// Draws this client's randomness for the round.
     package var seed: UInt64
     package var train: Set<Factor>
+    /// The factors that the trained file holds; a LoRA bias goes with B.
     package var send: Set<Factor>
     /// The weight μ of the penalty μ·Σ‖B·A‖² that holds the adapter near the base; 0 for none.
     package var penalty: Double
+    package var pruning: Pruning?
+    /// Nil where an adapter is trained.
+    package var stage: Stage?
     package var settings: TrainingSettings
     /// The plan as it came, for an external trainer's `plan.json`.
     package var json: [UInt8]
 
     package init(
         round: Int, rank: Int, ranks: [String: Int], scales: [String: Double], seed: UInt64,
-        train: Set<Factor> = [.a, .b], send: Set<Factor> = [.a, .b], penalty: Double = 0,
-        settings: TrainingSettings = TrainingSettings(), json: [UInt8] = []
+        train: Set<Factor> = [.a, .b], send: Set<Factor> = [.a, .b], penalty: Double = 0, pruning: Pruning? = nil,
+        stage: Stage? = nil, settings: TrainingSettings = TrainingSettings(), json: [UInt8] = []
     ) {
         self.round = round
         self.rank = rank
@@ -35,6 +33,8 @@ package struct TrainingPlan: Sendable, Hashable {
         self.train = train
         self.send = send
         self.penalty = penalty
+        self.pruning = pruning
+        self.stage = stage
         self.settings = settings
         self.json = json
     }

@@ -1,3 +1,4 @@
+import Aggregation
 import ArgumentParser
 import Foundation
 
@@ -8,7 +9,7 @@ struct AggregateCommand: ParsableCommand {
         abstract: "Aggregate adapter files as a round of a federation would.",
         discussion: """
             Takes either a case file or a strategy, a rank and updates, and writes OUT/adapter.safetensors under PEFT's \
-            tensor names.
+            tensor names, and OUT/merge.safetensors where the strategy adds to the base.
 
               rankwise-lab aggregate --strategy rbla --rank 16 --out out \\
                 --update a.safetensors:samples=600 --update b.safetensors:samples=150,scale=2
@@ -26,8 +27,22 @@ struct AggregateCommand: ParsableCommand {
     @Option(help: "The maximum rank of every module.")
     var rank: Int?
 
-    @Option(help: "How clients' weights are counted: samples or uniform.")
-    var weighting = "samples"
+    @Option(
+        help: ArgumentHelp(
+            "How clients' weights are counted: \(Weighting.names.joined(separator: ", ")); the strategy's own if left out."
+        ))
+    var weighting: String?
+
+    @Option(
+        name: .customLong("parameter"),
+        help: ArgumentHelp("One of the strategy's parameters, such as residual_rank=8.", valueName: "name=value"))
+    var parameters: [ParameterArgument] = []
+
+    @Option(help: "The number of the round, which some strategies alternate or draw by.")
+    var round = 1
+
+    @Option(help: "Draws what the strategy begins afresh.")
+    var seed: UInt64 = 0
 
     @Option(help: "How the scale follows from the rank: constant, lora or rslora.")
     var scaling = "constant"
@@ -41,7 +56,8 @@ struct AggregateCommand: ParsableCommand {
     @Option(
         name: .customLong("update"),
         help: ArgumentHelp(
-            "A client's adapter, in ascending client name.", valueName: "file:samples=N[,scale=S][,accuracy=A]"))
+            "A client's adapter, in ascending client name.",
+            valueName: "file:samples=N[,scale=S][,accuracy=A][,staleness=T]"))
     var updates: [UpdateArgument] = []
 
     @Option(help: "The type of the written numbers: F32, F16 or BF16.")
@@ -71,22 +87,29 @@ struct AggregateCommand: ParsableCommand {
         AggregationCase(
             strategy: strategy ?? "", rank: rank ?? 0,
             scaling: .init(mode: scaling, value: alpha, alpha: alpha), weighting: weighting,
-            updates: updates.map { .init(file: $0.file, samples: $0.samples, scale: $0.scale) }, previous: previous)
+            updates: updates.map {
+                .init(
+                    file: $0.file, samples: $0.samples, scale: $0.scale, accuracy: $0.accuracy, staleness: $0.staleness)
+            },
+            previous: previous, round: round, seed: seed, server: nil,
+            parameters: Dictionary(parameters.map { ($0.name, $0.value) }, uniquingKeysWith: { _, last in last }))
     }
 }
 
-/// `FILE:samples=N[,scale=S][,accuracy=A]`
+/// `FILE:samples=N[,scale=S][,accuracy=A][,staleness=T]`
 struct UpdateArgument: ExpressibleByArgument {
     let file: String
     let samples: Int
     let scale: Double?
     let accuracy: Double?
+    let staleness: Int?
 
     init?(argument: String) {
         guard let colon = argument.lastIndex(of: ":"), colon != argument.startIndex else { return nil }
         var samples: Int?
         var scale: Double?
         var accuracy: Double?
+        var staleness: Int?
         for part in argument[argument.index(after: colon)...].split(separator: ",", omittingEmptySubsequences: false) {
             let pair = part.split(separator: "=", maxSplits: 1)
             guard pair.count == 2 else { return nil }
@@ -100,6 +123,9 @@ struct UpdateArgument: ExpressibleByArgument {
             case "accuracy":
                 accuracy = Double(pair[1])
                 guard accuracy != nil else { return nil }
+            case "staleness":
+                staleness = Int(pair[1])
+                guard let staleness, staleness >= 0 else { return nil }
             default: return nil
             }
         }
@@ -108,5 +134,26 @@ struct UpdateArgument: ExpressibleByArgument {
         self.samples = samples
         self.scale = scale
         self.accuracy = accuracy
+        self.staleness = staleness
+    }
+}
+
+/// `NAME=VALUE` with a number, true, false or null.
+struct ParameterArgument: ExpressibleByArgument {
+    let name: String
+    let value: ParameterValue
+
+    init?(argument: String) {
+        let pair = argument.split(separator: "=", maxSplits: 1)
+        guard pair.count == 2 else { return nil }
+        name = String(pair[0])
+        switch pair[1] {
+        case "true": value = .flag(true)
+        case "false": value = .flag(false)
+        case "null": value = .null
+        default:
+            guard let number = Double(pair[1]) else { return nil }
+            value = .number(number)
+        }
     }
 }

@@ -8,6 +8,9 @@ struct AggregationCase: Decodable {
         let file: String
         let samples: Int
         let scale: Double?
+        let accuracy: Double?
+        /// How many versions ago the update began.
+        let staleness: Int?
     }
 
     struct Scale: Decodable {
@@ -16,18 +19,41 @@ struct AggregationCase: Decodable {
         let alpha: Double?
     }
 
+    struct Server: Decodable {
+        let optimizer: String
+        let learningRate: Double?
+
+        enum CodingKeys: String, CodingKey {
+            case optimizer
+            case learningRate = "learning_rate"
+        }
+    }
+
     let strategy: String
     /// R, for every module.
     let rank: Int
     let scaling: Scale
-    let weighting: String
+    let weighting: String?
     /// In ascending client name.
     let updates: [Update]
     let previous: String?
+    let round: Int
+    let seed: UInt64
+    let server: Server?
+    /// The strategy's own.
+    let parameters: [String: ParameterValue]
     /// What the paths are relative to.
     private var folder = URL(filePath: FileManager.default.currentDirectoryPath)
 
-    enum CodingKeys: String, CodingKey { case strategy, rank, scaling, weighting, updates, previous }
+    enum CodingKeys: String, CodingKey {
+        case strategy, rank, scaling, weighting, updates, previous, round, seed, server
+    }
+
+    /// Keys of a case that are a strategy's parameters.
+    static let parameterNames = [
+        "allow_inexact", "cooling", "density", "gamma", "min_rank", "norm_share", "penalty", "residual_rank", "ridge",
+        "sparse_rounds", "warmup_rounds",
+    ]
 
     init(path: String) throws {
         let url = URL(filePath: path)
@@ -35,8 +61,34 @@ struct AggregationCase: Decodable {
         folder = url.deletingLastPathComponent()
     }
 
+    init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        strategy = try values.decode(String.self, forKey: .strategy)
+        rank = try values.decode(Int.self, forKey: .rank)
+        scaling = try values.decode(Scale.self, forKey: .scaling)
+        weighting = try values.decodeIfPresent(String.self, forKey: .weighting)
+        updates = try values.decode([Update].self, forKey: .updates)
+        previous = try values.decodeIfPresent(String.self, forKey: .previous)
+        round = try values.decodeIfPresent(Int.self, forKey: .round) ?? 1
+        seed = try values.decodeIfPresent(UInt64.self, forKey: .seed) ?? 0
+        server = try values.decodeIfPresent(Server.self, forKey: .server)
+        let further = try decoder.container(keyedBy: ParameterKey.self)
+        var parameters: [String: ParameterValue] = [:]
+        for key in further.allKeys where Self.parameterNames.contains(key.stringValue) {
+            if let flag = try? further.decode(Bool.self, forKey: key) {
+                parameters[key.stringValue] = .flag(flag)
+            } else if try further.decodeNil(forKey: key) {
+                parameters[key.stringValue] = .null
+            } else {
+                parameters[key.stringValue] = .number(try further.decode(Double.self, forKey: key))
+            }
+        }
+        self.parameters = parameters
+    }
+
     init(
-        strategy: String, rank: Int, scaling: Scale, weighting: String, updates: [Update], previous: String?
+        strategy: String, rank: Int, scaling: Scale, weighting: String?, updates: [Update], previous: String?,
+        round: Int, seed: UInt64, server: Server?, parameters: [String: ParameterValue]
     ) {
         self.strategy = strategy
         self.rank = rank
@@ -44,6 +96,17 @@ struct AggregationCase: Decodable {
         self.weighting = weighting
         self.updates = updates
         self.previous = previous
+        self.round = round
+        self.seed = seed
+        self.server = server
+        self.parameters = parameters
+    }
+
+    private struct ParameterKey: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
     }
 
     /// Writes `adapter.safetensors` into a folder.
@@ -51,28 +114,35 @@ struct AggregationCase: Decodable {
         guard let type = ScalarType(rawValue: type), type.isPublishable else {
             throw CaseError("\(type) is not one of F32, F16 and BF16")
         }
-        let strategy = try Strategy(named: strategy, weighting: weighting)
+        let strategy = try composedStrategy()
         let contributions = try updates.enumerated().map { index, update in
             Contribution(
                 client: String(format: "%08d", index), adapter: try adapter(update.file), samples: update.samples,
-                scale: update.scale)
+                scale: update.scale, accuracy: update.accuracy,
+                discount: Contribution.stalenessDiscount(age: max(0, update.staleness ?? 0)))
         }
         let previous = try previous.map(adapter)
         let shape = try Self.shape(of: contributions.map(\.adapter) + [previous].compactMap(\.self), rank: rank, type)
         for (update, contribution) in zip(updates, contributions) {
             do throws(AdapterError) {
-                try strategy.validate(contribution.adapter, shape: shape, ranks: [:])
+                try strategy.validate(contribution.adapter, shape: shape, ranks: [:], round: round)
             } catch {
                 throw CaseError("\(update.file): \(error)")
             }
         }
-        let aggregator = Aggregator(strategy: strategy, shape: shape, scaling: try federationScaling())
-        let descriptor = open(out.appending(path: "adapter.safetensors").path, O_CREAT | O_TRUNC | O_WRONLY, 0o644)
-        guard descriptor >= 0 else { throw SystemError.last("open \(out.path)/adapter.safetensors") }
-        defer { close(descriptor) }
-        var writer = try AdapterWriter(shape: shape, type: type, descriptor: descriptor)
-        try aggregator.aggregate(contributions, previous: previous, threads: threads, into: &writer)
-        try writer.finish()
+        var folder = RoundFolder(out, type: type)
+        try Aggregator(strategy: strategy, shape: shape, scaling: try federationScaling(), seed: seed).aggregate(
+            contributions, round: round, after: EarlierRound(previous: previous), threads: threads, into: &folder)
+        try folder.finish()
+    }
+
+    /// A case is computed as it is given, so what a federation would refuse as inexact is not refused here.
+    private func composedStrategy() throws -> Strategy {
+        var parameters = parameters
+        if strategy == "fedex", parameters["allow_inexact"] == nil { parameters["allow_inexact"] = .flag(true) }
+        let optimizer = try server.map { try ServerOptimizer(named: $0.optimizer, learningRate: $0.learningRate ?? 1) }
+        return try Strategy(
+            named: strategy, weighting: weighting, parameters: parameters, optimizer: optimizer ?? .none)
     }
 
     private func adapter(_ file: String) throws -> AdapterFile {

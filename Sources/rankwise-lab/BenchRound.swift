@@ -24,13 +24,9 @@ struct BenchRound {
 
     /// Opens, maps and checks the files, aggregates them and writes what is published.
     func publish(into folder: String, threads: Int) throws {
-        let path = folder + "/adapter.safetensors"
-        let descriptor = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw SystemError.last("open \(path)") }
-        defer { close(descriptor) }
-        var writer = try AdapterWriter(shape: shape, descriptor: descriptor)
-        try aggregate(threads: threads, into: &writer)
-        try writer.finish()
+        var sink = RoundFolder(URL(filePath: folder), type: shape.type)
+        try aggregate(threads: threads, into: &sink)
+        try sink.finish()
     }
 
     /// The same without writing anything.
@@ -39,13 +35,13 @@ struct BenchRound {
         try aggregate(threads: threads, into: &sink)
     }
 
-    private func aggregate<Sink: AdapterSink & ~Copyable>(threads: Int, into sink: inout Sink) throws {
+    private func aggregate<Sink: RoundSink & ~Copyable>(threads: Int, into sink: inout Sink) throws {
         let contributions = try inputs.map {
             Contribution(
                 client: $0.client, adapter: try AdapterFile(SafetensorsFile(path: $0.path)), samples: $0.samples)
         }
         try Aggregator(strategy: strategy, shape: shape, scaling: .constant(1))
-            .aggregate(contributions, threads: threads, into: &sink)
+            .aggregate(contributions, round: 1, threads: threads, into: &sink)
     }
 
     /// The largest difference between two folders' adapters, as a share of the largest number.
@@ -68,8 +64,9 @@ struct BenchRound {
 }
 
 /// A sink that keeps nothing.
-private struct DiscardingSink: AdapterSink {
-    mutating func take(_ factors: ModuleFactors, of module: ModuleShape) {}
+private struct DiscardingSink: RoundSink {
+    mutating func begin(_ outline: RoundOutline) {}
+    mutating func take(_ result: ModuleResult, of module: ModuleShape) {}
     mutating func take(_ values: [Float], of tensor: AdapterShape.Dense) {}
 }
 

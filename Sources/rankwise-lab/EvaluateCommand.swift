@@ -18,6 +18,10 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: "A CSV file (label last) or IDX images with their labels beside them.") var data: String
     @Option(help: "An adapter_model.safetensors.") var adapter: String
     @Option(help: "Its adapter_config.json; by default the one beside it.") var config: String?
+    @Option(help: "A sum of merges: an adapter whose product, at scale 1, is added to the base first.")
+    var merge: String?
+    @Option(help: "A file for the model's output on every example, as the safetensors tensor \"logits\".")
+    var logits: String?
     @Option(help: "What features are divided by, as training.feature_scale in a federation's settings.")
     var featureScale = 1.0
 
@@ -33,8 +37,9 @@ struct EvaluateCommand: ParsableCommand {
             let scales = Dictionary(
                 uniqueKeysWithValues: file.modules.map { ($0.name, configuration.scale(of: $0.name)) })
             let result = try Evaluation(
-                model: model, seed: modelSeed, adapter: adapter, scales: scales, data: try DataSet(path: data),
-                featureScale: featureScale)
+                model: model, seed: modelSeed, adapter: adapter, merge: merge, scales: scales,
+                data: try DataSet(path: data), featureScale: featureScale)
+            if let logits { try result.writeLogits(to: logits) }
             print("accuracy=\(result.accuracy.formatted(places: 4))\tloss=\(result.loss.formatted(places: 4))")
         } catch let error where !(error is ExitCode) {
             throw ValidationError("\(error)")

@@ -112,8 +112,8 @@ struct RoundScorer {
 
     func download(_ round: Int, from endpoint: FederationEndpoint) async throws(CallError) {
         let rank = settings.adapter.maxRank
-        try await endpoint.downloadAdapter(round: round, rank: rank, to: adapter, limit: Self.adapterLimit)
-        try await endpoint.downloadConfiguration(round: round, rank: rank, to: configuration)
+        try await endpoint.downloadAdapter(round: round, cut: "rank=\(rank)", to: adapter, limit: Self.adapterLimit)
+        try await endpoint.downloadConfiguration(round: round, cut: "rank=\(rank)", to: configuration)
     }
 
     /// Of the adapter that was downloaded last.

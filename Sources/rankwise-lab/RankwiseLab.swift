@@ -7,6 +7,7 @@ struct RankwiseLab: AsyncParsableCommand {
         commandName: "rankwise-lab",
         abstract: "Work with LoRA adapters and federations from the command line.",
         subcommands: [
-            AggregateCommand.self, PartitionCommand.self, EvaluateCommand.self, FollowCommand.self, BenchCommand.self,
+            AggregateCommand.self, PartitionCommand.self, BaseCommand.self, EvaluateCommand.self, FollowCommand.self,
+            BenchCommand.self,
         ])
 }

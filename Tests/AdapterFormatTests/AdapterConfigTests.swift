@@ -44,21 +44,6 @@ struct AdapterConfigTests {
         #expect(config.rank(of: "layers.0.q_proj") == 2)
     }
 
-    @Test(arguments: [
-        (#"{"r": 0}"#, AdapterConfigError.rank(key: "r")),
-        (#"{"rank_pattern": {"fc1": 0}}"#, .rank(key: "fc1")),
-        (#"{"r": 1, "r": 2}"#, .duplicateKey("r")),
-        (#"{"alpha_pattern": {"a": 1, "a": 2}}"#, .duplicateKey("a")),
-        (#"{"peft_type": "LOHA"}"#, .notLoRA("LOHA")),
-        (#"{"alpha_pattern": {"(a": 1}}"#, .pattern(.syntax(key: "(a", at: 2))),
-        (#"{"r": 1e2}"#, .syntax(.unexpected(UInt8(ascii: "e"), offset: 7, expected: "a whole number"))),
-        (#"{"lora_alpha": 1e999}"#, .syntax(.numberOutOfRange(offset: 15))),
-        (#"[]"#, .syntax(.unexpected(UInt8(ascii: "["), offset: 0, expected: "an object"))),
-    ])
-    func `a configuration that is not sound is refused`(json: String, error: AdapterConfigError) {
-        #expect(throws: error) { try config(json) }
-    }
-
     @Test func `a configuration of a megabyte is refused unread`() {
         let limit = AdapterConfig.byteLimit
         #expect(throws: AdapterConfigError.tooLong(bytes: limit + 1, limit: limit)) {

@@ -47,8 +47,11 @@ struct AdapterShapeTests {
             modules: names.map {
                 ModuleShape(name: $0, inputs: 4096, outputs: 4096, maximumRank: 64, hasBias: true)
             })
-        let layout = try SafetensorsLayout(shape: shape, type: .f32)
-        #expect(layout.head.count - 8 <= shape.readingLimits.headerBytes)
-        #expect(layout.tensors.count <= shape.readingLimits.tensors)
+        for bits in [nil, MessageBits.eight, .four] {
+            let layout = try SafetensorsLayout(shape: shape, type: .f32, messageBits: bits)
+            #expect(layout.head.count - 8 <= shape.readingLimits.headerBytes)
+            let parts = layout.tensors.map { $0.messageBits == nil ? 1 : 3 }.reduce(0, +)
+            #expect(parts <= shape.readingLimits.tensors)
+        }
     }
 }

@@ -3,9 +3,19 @@ import Testing
 
 @testable import AdapterFormat
 
-/// The files that the tests of this target read.
-enum Fixtures {
-    static let folder = Bundle.module.bundleURL.appending(path: "Fixtures")
+/// A folder of files that the tests of this target read.
+protocol TestFolder {
+    static var name: String { get }
+}
+
+/// Files that are sound.
+enum Fixtures: TestFolder { static let name = "Fixtures" }
+
+/// Files of which each is refused.
+enum Hostile: TestFolder { static let name = "Hostile" }
+
+extension TestFolder {
+    private static var folder: URL { Bundle.module.bundleURL.appending(path: name) }
 
     static func file(_ path: String) -> String { folder.appending(path: path).path }
 

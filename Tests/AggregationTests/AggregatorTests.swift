@@ -27,11 +27,13 @@ struct AggregatorTests {
         _ strategy: String, _ contributions: [Contribution], scaling: Scaling = .constant(1),
         previous: (any AdapterSource)? = nil, initial: (any AdapterSource)? = nil, weighting: String = "samples"
     ) throws -> MemoryAdapter {
-        var result = MemoryAdapter()
+        var result = MemoryRound()
         try Aggregator(
             strategy: Strategy(named: strategy, weighting: weighting), shape: shape, scaling: scaling
-        ).aggregate(contributions, previous: previous, initial: initial, threads: 2, into: &result)
-        return result
+        ).aggregate(
+            contributions, round: 1, after: EarlierRound(previous: previous, initial: initial), threads: 2,
+            into: &result)
+        return result.adapter
     }
 
     @Test func `padding dilutes a component that one client lacks, reaching does not`() throws {
@@ -120,13 +122,13 @@ struct AggregatorTests {
                 ("m.lora_B.bias", [1], [bias]),
             ])
         }
-        var result = MemoryAdapter()
+        var result = MemoryRound()
         try Aggregator(strategy: Strategy(named: "rbla"), shape: shape, scaling: .lora(alpha: 8)).aggregate(
             [
                 Contribution(client: "a", adapter: file(rank: 1, bias: 3), samples: 1),
                 Contribution(client: "b", adapter: file(rank: 2, bias: 2), samples: 3),
-            ], threads: 1, into: &result)
-        #expect(result.modules["m"]?.bias == [3])
+            ], round: 1, threads: 1, into: &result)
+        #expect(result.adapter.modules["m"]?.bias == [3])
     }
 
     @Test func `embeddings and convolutions add up like any other factor`() throws {
@@ -140,16 +142,16 @@ struct AggregatorTests {
                 ("c.lora_A.weight", [1, 2, 2, 1], [value, 1, 2, 3]), ("c.lora_B.weight", [2, 1, 1, 1], [0, value]),
             ])
         }
-        var result = MemoryAdapter()
+        var result = MemoryRound()
         try Aggregator(strategy: Strategy(named: "fedavg"), shape: shape, scaling: .constant(1)).aggregate(
             [
                 Contribution(client: "a", adapter: file(1), samples: 1),
                 Contribution(client: "b", adapter: file(3), samples: 1),
-            ], threads: 1, into: &result)
-        #expect(result.modules["e"]?.a == [2, 0, 1])
-        #expect(result.modules["e"]?.b == [2, 2])
-        #expect(result.modules["c"]?.a == [2, 1, 2, 3])
-        #expect(result.modules["c"]?.b == [0, 2])
+            ], round: 1, threads: 1, into: &result)
+        #expect(result.adapter.modules["e"]?.a == [2, 0, 1])
+        #expect(result.adapter.modules["e"]?.b == [2, 2])
+        #expect(result.adapter.modules["c"]?.a == [2, 1, 2, 3])
+        #expect(result.adapter.modules["c"]?.b == [0, 2])
     }
 
     @Test func `what cannot be added up is refused`() throws {

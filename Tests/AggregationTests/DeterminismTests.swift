@@ -5,7 +5,15 @@ import Testing
 @testable import Aggregation
 
 struct DeterminismTests {
-    @Test func `the same updates give the same bytes on any number of threads and in any order`() throws {
+    @Test(
+        arguments: [
+            ("rbla", "samples"), ("zeropad", "norm"), ("rbla", "ranking"), ("flora", "samples"),
+            ("flexlora", "uniform"),
+            ("lora-fair", "samples"),
+        ])
+    func `the same updates give the same bytes on any number of threads and in any order`(
+        name: String, weighting: String
+    ) throws {
         var generator = SeededGenerator(seed: 5, stream: "determinism")
         let shape = try AdapterShape(
             modules: (0..<7).map {
@@ -29,21 +37,23 @@ struct DeterminismTests {
                 Contribution(
                     client: "edge-\(index)",
                     adapter: try adapterFile(tensors, type: [.f32, .f16, .bf16, .f64][index % 4]),
-                    samples: Int(generator.next() % 1000) + 1))
+                    samples: Int(generator.next() % 1000) + 1, accuracy: Double(index % 5) / 5))
         }
-        var reference: MemoryAdapter?
+        var reference: MemoryRound?
         for threads in [1, 2, 3, 8] {
             for _ in 0..<5 {
                 contributions.shuffle(using: &generator)
-                var result = MemoryAdapter()
+                var result = MemoryRound()
                 try Aggregator(
-                    strategy: Strategy(named: "rbla"), shape: shape, scaling: .lora(alpha: 16)
+                    strategy: Strategy(named: name, weighting: weighting), shape: shape, scaling: .lora(alpha: 16),
+                    seed: 3
                 ).aggregate(
-                    contributions, initial: InitialAdapter(seed: 1), threads: threads, into: &result)
+                    contributions, round: 1, after: EarlierRound(initial: InitialAdapter(seed: 1)), threads: threads,
+                    into: &result)
                 #expect(result == reference ?? result)
                 reference = result
             }
         }
-        #expect(reference?.modules.count == 7)
+        #expect(reference?.adapter.modules.count == 7)
     }
 }

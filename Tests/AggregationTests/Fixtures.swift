@@ -8,14 +8,35 @@ enum Fixtures {
 }
 
 /// An adapter in memory, as source and as sink.
-struct MemoryAdapter: AdapterSource, AdapterSink, Equatable {
+struct MemoryAdapter: AdapterSource, Equatable {
     var modules: [String: ModuleFactors] = [:]
     var dense: [String: [Float]] = [:]
 
-    func factors(of module: ModuleShape, rank: Int) -> ModuleFactors? { modules[module.name]?.prefix(rank: rank) }
+    func factors(of module: ModuleShape, rank: Int) -> ModuleFactors? {
+        modules[module.name].map { $0.prefix(rank: min(rank, $0.rank)) }
+    }
     func values(of tensor: AdapterShape.Dense) -> [Float]? { dense[tensor.name] }
-    mutating func take(_ factors: ModuleFactors, of module: ModuleShape) { modules[module.name] = factors }
-    mutating func take(_ values: [Float], of tensor: AdapterShape.Dense) { dense[tensor.name] = values }
+}
+
+/// What a round published, in memory.
+struct MemoryRound: RoundSink, Equatable {
+    var outline: RoundOutline?
+    var adapter = MemoryAdapter()
+    var merge: [String: ModuleFactors] = [:]
+    var moments: [MemoryAdapter] = []
+
+    mutating func begin(_ outline: RoundOutline) { self.outline = outline }
+
+    mutating func take(_ result: ModuleResult, of module: ModuleShape) {
+        adapter.modules[module.name] = result.factors
+        merge[module.name] = result.merge?.factors
+        for (index, moment) in result.moments.enumerated() {
+            if moments.count == index { moments.append(MemoryAdapter()) }
+            moments[index].modules[module.name] = moment
+        }
+    }
+
+    mutating func take(_ values: [Float], of tensor: AdapterShape.Dense) { adapter.dense[tensor.name] = values }
 }
 
 /// A safetensors file in memory.

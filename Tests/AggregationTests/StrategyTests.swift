@@ -5,23 +5,98 @@ import Testing
 
 struct StrategyTests {
     @Test func `a strategy is made by its name and weighting`() throws {
-        #expect(Strategy.names == ["fedavg", "rbla", "zeropad"])
+        #expect(
+            Strategy.names == [
+                "fdlora", "fedavg", "fedex", "ffa", "flexlora", "flora", "hetlora", "lora-fair", "rac-lora", "raflora",
+                "rbla", "rolora", "sa-fedlora", "slora", "zeropad",
+            ])
         for name in Strategy.names {
-            for weighting in Weighting.allCases {
-                let strategy = try Strategy(named: name, weighting: weighting.rawValue)
+            #expect(try Strategy(named: name).weighting.name == (name == "hetlora" ? "norm" : "samples"))
+            for weighting in Weighting.names where name != "hetlora" {
+                let strategy = try Strategy(named: name, weighting: weighting)
                 #expect(strategy.name == name)
-                #expect(strategy.weighting == weighting)
+                #expect(strategy.weighting.name == weighting)
+                #expect(strategy.needsAccuracy == (weighting == "ranking"))
             }
         }
     }
 
     @Test func `an unknown name is answered with the known ones`() {
-        let unknown = #expect(throws: StrategyError.self) { try Strategy(named: "fedprox") }
-        #expect(unknown?.description == "there is no strategy fedprox; there are fedavg, rbla, zeropad")
-        let weighting = #expect(throws: StrategyError.self) { try Strategy(named: "rbla", weighting: "age") }
-        #expect(weighting?.description == "there is no weighting age; there are samples, uniform")
-        let parameter = #expect(throws: StrategyError.self) { try Strategy(named: "rbla", parameters: ["mu": 1]) }
-        #expect(parameter?.description == "rbla has no parameter mu")
+        func refusal(_ make: () throws -> Strategy) -> String? {
+            #expect(throws: StrategyError.self) { try make() }?.description
+        }
+        #expect(
+            refusal { try Strategy(named: "fedprox") }
+                == "there is no strategy fedprox; there are " + Strategy.names.joined(separator: ", "))
+        #expect(
+            refusal { try Strategy(named: "rbla", weighting: "age") }
+                == "there is no weighting age; there are samples, uniform, norm, ranking")
+        #expect(
+            refusal { try Strategy(named: "rbla", parameters: ["mu": .number(1)]) }
+                == "rbla has no parameter mu; it has none")
+        #expect(
+            refusal { try Strategy(named: "fedex", parameters: ["mu": .number(1)]) }
+                == "fedex has no parameter mu; it has allow_inexact, residual_rank")
+        #expect(
+            refusal { try Strategy(named: "hetlora", weighting: "samples") }
+                == "hetlora always weighs by norm, not by samples")
+        #expect(
+            refusal { try Strategy(named: "flexlora", optimizer: .momentum(rate: 1)) }
+                == "flexlora takes no server optimizer: its factors are not those of the round before, moved on")
+    }
+
+    @Test(
+        arguments: [
+            ("fedex", "residual_rank", ParameterValue.number(1.5), "a whole number from 1 to 65536"),
+            ("fedex", "residual_rank", .flag(true), "a whole number"),
+            ("fedex", "allow_inexact", .number(1), "true or false"),
+            ("lora-fair", "ridge", .number(0), "a number from 1e-12 to 1000000000000.0"),
+            ("hetlora", "gamma", .number(1), "a number from 0.0 to 0.999999"),
+            ("hetlora", "gamma", .number(.nan), "a number from 0.0 to 0.999999"),
+            ("sa-fedlora", "cooling", .number(2), "a number from 1e-09 to 1.0"),
+        ])
+    func `a parameter that cannot be is refused with what is expected`(
+        strategy: String, name: String, value: ParameterValue, expected: String
+    ) {
+        #expect(
+            throws: StrategyError.parameter(strategy: strategy, name: name, expected: expected, found: "\(value)")
+        ) { try Strategy(named: strategy, parameters: [name: value]) }
+    }
+
+    @Test func `DoRA magnitudes do not go with a merge`() throws {
+        let shape = try AdapterShape(
+            modules: [ModuleShape(name: "fc1", inputs: 2, outputs: 3, maximumRank: 2)],
+            dense: [.init(name: "fc1.lora_magnitude_vector.weight", shape: [3])])
+        for name in Strategy.names {
+            let strategy = try Strategy(named: name)
+            if strategy.publishesMerge {
+                #expect(throws: StrategyError.self) { try strategy.check(shape) }
+            } else {
+                try strategy.check(shape)
+            }
+        }
+        #expect(
+            try Strategy.names.filter { try Strategy(named: $0).publishesMerge } == ["fedex", "flora", "rac-lora"])
+    }
+
+    @Test func `clients are asked for what a strategy aggregates`() throws {
+        let rolora = try Strategy(named: "rolora")
+        #expect((1...4).map { rolora.demand(in: $0).factors } == [.b, .a, .b, .a])
+        #expect(try Strategy(named: "ffa").demand(in: 7) == ClientDemand(factors: .b, drawnRound: 0))
+        #expect(
+            try Strategy(named: "rac-lora").demand(in: 7)
+                == ClientDemand(factors: .b, isFresh: true, drawnRound: 6))
+        #expect(try Strategy(named: "flora").demand(in: 3) == ClientDemand(isFresh: true, drawnRound: 2))
+        let annealed = try Strategy(
+            named: "sa-fedlora",
+            parameters: ["warmup_rounds": .number(2), "cooling": .number(0.5), "min_rank": .number(3)])
+        #expect((1...3).map { annealed.demand(in: $0).penalty } == [0.001, 0.001, 0])
+        #expect((0...6).map { annealed.rank(16, in: $0) } == [16, 16, 16, 8, 4, 3, 3])
+        #expect(annealed.rank(2, in: 5) == 2)
+        #expect(try Strategy(named: "hetlora").demand(in: 1).pruning?.gamma == 0.99)
+        let sparse = try Strategy(named: "slora", parameters: ["sparse_rounds": .number(2)])
+        #expect((1...3).map { sparse.demand(in: $0).sparse?.density } == [0.01, 0.01, nil])
+        #expect(try Strategy(named: "slora", parameters: ["sparse_rounds": .number(0)]).demand(in: 1).sparse == nil)
     }
 
     @Test func `fedavg refuses an update below the full rank in words to act on`() throws {
@@ -30,12 +105,12 @@ struct StrategyTests {
             ("fc1.lora_A.weight", [1, 2], [1, 2]), ("fc1.lora_B.weight", [3, 1], [1, 2, 3]),
         ])
         let error = #expect(throws: AdapterError.self) {
-            try Strategy(named: "fedavg").validate(low, shape: shape, ranks: [:])
+            try Strategy(named: "fedavg").validate(low, shape: shape, ranks: [:], round: 1)
         }
         #expect(
             error?.description
                 == "fc1.lora_A.weight has rank 1; this federation's strategy needs rank 2 of every client")
-        try Strategy(named: "rbla").validate(low, shape: shape, ranks: [:])
+        try Strategy(named: "rbla").validate(low, shape: shape, ranks: [:], round: 1)
     }
 
     @Test func `an update with a number that is not finite is refused`() throws {
@@ -44,7 +119,7 @@ struct StrategyTests {
             ("fc1.lora_A.weight", [1, 2], [1, .nan]), ("fc1.lora_B.weight", [1, 1], [1]),
         ])
         #expect(throws: AdapterError.notFinite(tensor: "fc1.lora_A.weight", count: 1)) {
-            try Strategy(named: "rbla").validate(update, shape: shape, ranks: [:])
+            try Strategy(named: "rbla").validate(update, shape: shape, ranks: [:], round: 1)
         }
     }
 }

@@ -5,12 +5,16 @@ import RankwiseWire
 import Synchronization
 import Training
 
-/// A trainer that appends its count to the adapter it was given.
+/// A trainer that appends its count to the adapter it was given, or leaves what `result` makes of the assignment.
 final class CountingTrainer: LocalTrainer {
     let rounds = Mutex<[Int]>([])
     let failure: TrainingError?
+    private let result: (@Sendable (TrainingAssignment) -> Data)?
 
-    init(failure: TrainingError? = nil) { self.failure = failure }
+    init(failure: TrainingError? = nil, result: (@Sendable (TrainingAssignment) -> Data)? = nil) {
+        self.failure = failure
+        self.result = result
+    }
 
     func train(
         _ assignment: TrainingAssignment, progress: @escaping @Sendable (TrainingProgress) -> Void
@@ -22,7 +26,7 @@ final class CountingTrainer: LocalTrainer {
         }
         let adapter = FileManager.default.contents(atPath: assignment.adapter) ?? Data()
         _ = FileManager.default.createFile(
-            atPath: assignment.output, contents: adapter + Data(" trained \(count)".utf8))
+            atPath: assignment.output, contents: result?(assignment) ?? adapter + Data(" trained \(count)".utf8))
         progress(TrainingProgress(epoch: 1, epochs: 1, loss: 0.5, accuracy: 0.75))
         return TrainingOutcome(samples: 9, loss: 0.5, accuracy: 0.75)
     }

@@ -37,7 +37,10 @@ struct AgentTests {
         let state = fixture.stub.state.withLock { $0 }
         #expect(state.enrolments == [StubCoordinator.enrolment])
         #expect(state.registrations.map(\.rank) == [4])
-        #expect(state.registrations.map(\.capabilities) == [["cpu": .string("test")]])
+        #expect(
+            state.registrations.map(\.capabilities) == [
+                ["cpu": .string("test"), "message_bits": .array([.integer(8), .integer(4)])]
+            ])
         #expect(state.uploads.map(\.round) == [1, 2, 3])
         #expect(state.uploads.first?.query == ["samples": "9", "loss": "0.5", "accuracy": "0.75"])
         #expect(
@@ -199,7 +202,9 @@ struct AgentTests {
     }
 
     @Test func `a server out of reach for too long is given up`() async throws {
-        fixture.peer.stop()
+        let peer = fixture.peer
+        peer.stop()
+        defer { withExtendedLifetime(peer) {} }
         let agent = try fixture.agent(persistence: .seconds(600))
         let error = try #require(await #expect(throws: AgentError.self) { try await agent.run() })
         guard case .outOfReach(_, let tried) = error else {

@@ -123,7 +123,8 @@ final class StubCoordinator: Sendable {
             {"federation":"digits","round":\#(state.round),"phase":"\#(phase)","state":"\#(life)",
              "revision":\#(state.revision),"client":"\#(client)","selected":true,"answered":false,"deadline_at":null,
              "rank":4,"ranks":{"fc1":4},"scales":{"fc1":1.0},
-             "adapter":{"round":\#(state.round - 1),"href":"/elsewhere"},"merge":null,"reinitialise":false,
+             "adapter":{"round":\#(state.round - 1),"href":"/elsewhere?rank=4&for=\#(state.round)"},
+             "merge":null,"reinitialise":false,
              "seed":18446744073709551615,"train":["A","B"],"send":["A","B"],"penalty":0,"newer":{"key":[1]},
              "training":{"epochs":2,"batch_size":8,"optimizer":"sgd","learning_rate":0.01,"momentum":0.9},
              "update":"/v1/federations/digits/rounds/\#(state.round)/update"}

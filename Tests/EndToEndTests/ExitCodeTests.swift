@@ -31,7 +31,8 @@ import Testing
         let url = try #require(server.firstLine().split(separator: " ").last.map(String.init))
         #expect(try join(url) == 3)
         #expect(server.stop() == 0)
-        #expect(try join(url) == 4)
+        // The server's own port may be another test's by now; nobody serves port 1.
+        #expect(try join("http://127.0.0.1:1") == 4)
     }
 
     @Test func `versions and checks answer 0, and a document that cannot be read does not`() throws {

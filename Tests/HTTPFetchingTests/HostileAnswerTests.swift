@@ -82,10 +82,9 @@ struct HostileAnswerTests {
 
     @Test func `nobody listening is out of reach`() async throws {
         let peer = try LoopbackPeer { _ in }
-        let port = peer.port
         peer.stop()
         try await expect({ if case .unreachable = $0 { true } else { false } }, retry: true) {
-            try await HTTPFetcher().fetch(FetchRequest(.get, "http://127.0.0.1:\(port)"))
+            try await HTTPFetcher().fetch(FetchRequest(.get, peer.url))
         }
     }
 

@@ -16,26 +16,16 @@ final class LoopbackPeer: Sendable {
 
     let port: UInt16
     private let listener: Int32
+    /// Bound to the port and never listening: after `stop` it refuses connections, and nobody else is given the port.
+    private let reservation: Int32
     private let open = Mutex(Open())
 
     init(port wanted: UInt16 = 0, serve: @escaping @Sendable (PeerConnection) -> Void) throws {
-        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
-        var one: Int32 = 1
-        setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = wanted.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let listener = listener
-        port = try withUnsafeMutablePointer(to: &address) { pointer in
-            try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                guard bind(listener, address, length) == 0 else { throw Failure(call: "bind") }
-                guard listen(listener, 64) == 0 else { throw Failure(call: "listen") }
-                guard getsockname(listener, address, &length) == 0 else { throw Failure(call: "getsockname") }
-            }
-            return UInt16(bigEndian: pointer.pointee.sin_port)
-        }
+        reservation = try Self.bound(to: wanted)
+        port = try Self.port(of: reservation)
+        let listener = try Self.bound(to: port)
+        self.listener = listener
+        guard listen(listener, 64) == 0 else { throw Failure(call: "listen") }
         DispatchQueue(label: "peer.accept").async { [self] in
             while true {
                 let descriptor = accept(listener, nil, nil)
@@ -56,10 +46,40 @@ final class LoopbackPeer: Sendable {
         }
     }
 
+    deinit { close(reservation) }
+
+    /// A socket of its own on the port; several may share it while at most one listens.
+    private static func bound(to port: UInt16) throws -> Int32 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
+        var one: Int32 = 1
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        let length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, length) == 0 }
+        }
+        guard isBound else { throw Failure(call: "bind") }
+        return descriptor
+    }
+
+    private static func port(of descriptor: Int32) throws -> UInt16 {
+        var address = sockaddr_in()
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isKnown = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) == 0 }
+        }
+        guard isKnown else { throw Failure(call: "getsockname") }
+        return UInt16(bigEndian: address.sin_port)
+    }
+
     var url: String { "http://127.0.0.1:\(port)" }
     var accepted: Int { open.withLock { $0.connections.count } }
 
-    /// Closes the port and every connection, like a server that was killed.
+    /// Closes the listener and every connection, like a server that was killed; the port stays this peer's while it
+    /// lives, and `init(port:)` can serve it again.
     func stop() {
         let connections = open.withLock { open in
             open.stopped = true

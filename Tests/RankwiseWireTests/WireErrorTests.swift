@@ -26,6 +26,16 @@ import Testing
         #expect(error(seed: "-1")?.path == "seed", "\(String(describing: error(seed: "-1")))")
     }
 
+    @Test(.timeLimit(.minutes(1)))
+    func `a number that does not fit is found at once among as many as a body holds`() {
+        let others = [String](repeating: "-1", count: 20_000).joined(separator: ",")
+        let text = #"{"rank": 1e300, "token": "t", "capabilities": {"a": [\#(others)], "z": 0.5}}"#
+        let error = #expect(throws: WireError.self) {
+            try WireJSON.decodeStrictly(RegistrationBody.self, from: Data(text.utf8))
+        }
+        #expect(error == WireError(path: "rank", reason: "is 1e+300; expected a whole number in its range"))
+    }
+
     @Test func `what is no JSON is called so`() {
         #expect(error(rank: "{")?.description.contains("not valid JSON") == true)
         #expect(throws: WireError(path: "", reason: "is empty; expected a JSON object")) {

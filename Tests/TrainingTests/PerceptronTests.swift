@@ -80,25 +80,91 @@ import Testing
         return sum
     }
 
-    @Test(arguments: [Float(0), 0.05]) func `gradients agree with finite differences`(penalty: Float) throws {
+    /// Σ over the layers of ‖B[:, g:]‖·‖A[g:, :]‖.
+    private static func tails(_ model: Perceptron, gamma: Double) -> Double {
+        model.adapters.reduce(0) { sum, layer in
+            guard let layer else { return sum }
+            let kept = Int(gamma * Double(layer.rank))
+            func norm(_ factor: TrainedTensor) -> Double {
+                factor.values.floats[(kept * factor.columns)...].reduce(0) { $0 + Double($1 * $1) }.squareRoot()
+            }
+            return sum + norm(layer.a) * norm(layer.b)
+        }
+    }
+
+    /// Compares the gradients of `tensor` with central differences of `loss`, moving one number at a time by `move`.
+    private static func check(
+        _ tensor: TrainedTensor, loss: () -> Double, move: (_ index: Int, _ by: Float) -> Void
+    ) {
+        let step: Float = 1.0 / 1024
+        for index in tensor.values.floats.indices {
+            move(index, step)
+            let above = loss()
+            move(index, -2 * step)
+            let below = loss()
+            move(index, step)
+            let expected = (above - below) / (2 * Double(step))
+            #expect(abs(Double(tensor.gradient.floats[index]) - expected) < 1e-4 * max(1, abs(expected)))
+        }
+    }
+
+    @Test(
+        arguments: [Float(0), 0.05],
+        [nil, TrainingPlan.Pruning(gamma: 0.7, penalty: 0.3, minRank: 1)] as [TrainingPlan.Pruning?])
+    func `gradients agree with finite differences`(penalty: Float, pruning: TrainingPlan.Pruning?) throws {
         let (model, input, labels) = try Self.model()
         let view = input.matrix(rows: Self.rows, columns: 5).readOnly
         _ = labels.withUnsafeBufferPointer { model.forward(view, labels: $0) }
-        model.backward(view, penalty: penalty)
-        let step: Float = 1.0 / 1024
+        model.backward(view, penalty: penalty, pruning: pruning)
+        func loss() -> Double {
+            Self.reference(model, input, labels, penalty: Double(penalty))
+                + (pruning.map { $0.penalty * Self.tails(model, gamma: $0.gamma) } ?? 0)
+        }
         for case let layer? in model.adapters {
             for factor in [layer.a, layer.b] {
-                for index in factor.values.floats.indices {
-                    let value = factor.values.floats[index]
-                    factor.values.floats[index] = value + step
-                    let above = Self.reference(model, input, labels, penalty: Double(penalty))
-                    factor.values.floats[index] = value - step
-                    let below = Self.reference(model, input, labels, penalty: Double(penalty))
-                    factor.values.floats[index] = value
-                    let expected = (above - below) / (2 * Double(step))
-                    #expect(abs(Double(factor.gradient.floats[index]) - expected) < 1e-4 * max(1, abs(expected)))
-                }
+                Self.check(factor, loss: loss) { factor.values.floats[$0] += $1 }
             }
+        }
+    }
+
+    @Test func `a tail that is zero has no gradient of its own`() throws {
+        let factors = ModuleFactors(
+            rank: 2, inputs: 2, outputs: 2, a: [1, 2, 3, 4], b: [5, 6, 0, 0])
+        let layer = LoRALayer(factors, scale: 1)
+        layer.penaliseTail(TrainingPlan.Pruning(gamma: 0.5, penalty: 1, minRank: 1))
+        #expect((Array(layer.a.gradient.floats) + Array(layer.b.gradient.floats)).allSatisfy { $0 == 0 })
+    }
+
+    @Test(
+        arguments: [(0.99, 1, nil), (0.99, 2, 1), (0.99, 100, 99), (0.4, 2, nil), (1, 8, nil), (.nan, 8, nil)]
+            as [(Double, Int, Int?)])
+    func `pruning keeps the floor of its share`(gamma: Double, rank: Int, kept: Int?) {
+        #expect(TrainingPlan.Pruning(gamma: gamma, penalty: 0, minRank: 1).kept(ofRank: rank) == kept)
+    }
+
+    @Test func `a rank that is given up stays above the least one`() {
+        let pruning = TrainingPlan.Pruning(gamma: 0.5, penalty: 0, minRank: 3)
+        #expect([8, 6, 4, 3, 2].map(pruning.reduced) == [4, 3, 3, 3, 2])
+    }
+
+    @Test func `gradients of sparse weights agree with finite differences`() throws {
+        let shape = try PerceptronShape(name: "mlp-5-6-3")
+        let base = PerceptronBase(shape: shape, seed: 3)
+        let (_, input, labels) = try Self.model()
+        let sparse = zip(shape.layers, base.layers).map { layer, weights in
+            let mask = SparseMask(
+                seed: 1, module: layer.name, outputs: layer.outputs, inputs: layer.inputs, density: 0.4)
+            return SparseLayer(
+                mask: mask, delta: mask.indices.map { Float($0 % 5) / 8 }, weight: weights.weight, inputs: layer.inputs)
+        }
+        let model = Perceptron(base: base, sparse: sparse, batchLimit: Self.rows)
+        let view = input.matrix(rows: Self.rows, columns: 5).readOnly
+        _ = labels.withUnsafeBufferPointer { model.forward(view, labels: $0) }
+        model.backward(view)
+        for (layer, weights) in zip(sparse, base.layers) {
+            Self.check(
+                layer.delta, loss: { Self.reference(model, input, labels, penalty: 0) },
+                move: { weights.weight.floats[layer.mask.indices[$0]] += $1 })
         }
     }
 

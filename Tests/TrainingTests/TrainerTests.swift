@@ -87,6 +87,46 @@ import Testing
         }
     }
 
+    @Test(arguments: TrainingPlan.Factor.allCases) func `only the factors that the plan names are sent`(
+        factor: TrainingPlan.Factor
+    ) async throws {
+        let trainer = try NativeTrainer(model: "mlp-4-8-2", seed: 2, data: Self.data)
+        var assignment = try assignment()
+        let whole = try await trainer.train(assignment) { _ in }
+        let both = try AdapterFile(try SafetensorsFile(path: assignment.output))
+        assignment.plan.send = [factor]
+        assignment.output = folder + "/one"
+        #expect(try await trainer.train(assignment) { _ in } == whole)
+        let one = try AdapterFile(try SafetensorsFile(path: assignment.output))
+        #expect(one.ranks == both.ranks)
+        for name in ["fc1", "fc2"] {
+            let (sent, all) = (one[module: name], both[module: name])
+            #expect((sent?.a == nil, sent?.b == nil) == (factor == .b, factor == .a))
+            #expect(factor == .b || sent?.a?.floats() == all?.a?.floats())
+            #expect(factor == .a || sent?.b?.floats() == all?.b?.floats())
+        }
+        assignment.plan.send = []
+        await #expect(throws: TrainingError.setting("send", expected: "A, B or both", found: "none of them")) {
+            try await trainer.train(assignment) { _ in }
+        }
+    }
+
+    @Test func `a pruning plan drives the tail towards zero`() async throws {
+        let trainer = try NativeTrainer(model: "mlp-4-8-2", seed: 2, data: Self.data)
+        var assignment = try assignment()
+        func tail(_ pruning: TrainingPlan.Pruning?) async throws -> Double {
+            assignment.plan.pruning = pruning
+            _ = try await trainer.train(assignment) { _ in }
+            return try TailNorms(of: assignment.output, pruning: Self.pruning).modules.values.reduce(0, +)
+        }
+        let free = try await tail(nil)
+        #expect(free > 0)
+        #expect(try await tail(Self.pruning) < free / 2)
+        #expect(try TailNorms(of: assignment.adapter, pruning: Self.pruning).modules.values.reduce(0, +) == 0)
+    }
+
+    private static let pruning = TrainingPlan.Pruning(gamma: 0.5, penalty: 0.5, minRank: 1)
+
     @Test func `data or settings that do not fit are named`() async throws {
         #expect(throws: TrainingError.data(reason: "an example has 4 features; the model takes 5")) {
             try NativeTrainer(model: "mlp-5-2", seed: 0, data: Self.data)

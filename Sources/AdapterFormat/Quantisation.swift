@@ -1,0 +1,42 @@
+/// What the packed bytes of a quantised tensor mean: x = minima[row] + scales[row]·q.
+///
+/// A row is everything under one index of the first side and starts on a byte; of two 4-bit codes in a byte, the low
+/// nibble comes first.
+package struct Quantisation: Sendable, Hashable {
+    package let bits: MessageBits
+    /// The numbers in a row.
+    package let columns: Int
+    /// One per row, finite and not negative; 0 where every number of the row is its minimum.
+    package let scales: [Float]
+    /// One per row, finite.
+    package let minima: [Float]
+
+    package var bytesPerRow: Int { bits.byteCount(columns: columns) }
+
+    func channel(_ row: Int) -> MessageBits.Channel { .init(scale: scales[row], minimum: minima[row]) }
+
+    /// - Precondition: `source` holds exactly the rows, and `target` their numbers.
+    func decode(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableBufferPointer<Float>) {
+        for row in scales.indices {
+            bits.decode(
+                UnsafeRawBufferPointer(rebasing: source[row * bytesPerRow..<(row + 1) * bytesPerRow]),
+                of: channel(row),
+                into: UnsafeMutableBufferPointer(rebasing: target[row * columns..<(row + 1) * columns]))
+        }
+    }
+
+    /// How many numbers overflow a Float. Few rows can, so only those are decoded.
+    func notFiniteCount(in source: UnsafeRawBufferPointer) -> Int {
+        var total = 0
+        for row in scales.indices where !(minima[row] + scales[row] * Float(bits.levels)).isFinite {
+            let numbers = [Float](unsafeUninitializedCapacity: columns) { buffer, count in
+                bits.decode(
+                    UnsafeRawBufferPointer(rebasing: source[row * bytesPerRow..<(row + 1) * bytesPerRow]),
+                    of: channel(row), into: UnsafeMutableBufferPointer(rebasing: buffer[..<columns]))
+                count = columns
+            }
+            total += numbers.count { !$0.isFinite }
+        }
+        return total
+    }
+}

@@ -1,0 +1,19 @@
+package import AdapterFormat
+
+/// What a round goes on from.
+package struct EarlierRound {
+    /// The last published adapter, at the federation's scale for maximum rank.
+    package var previous: (any AdapterSource)?
+    /// Version 0, for what the last adapter lacks; beyond that there are zeros.
+    package var initial: (any AdapterSource)?
+    /// The server optimizer's state as the last published round left it.
+    package var moments: [any AdapterSource]
+
+    package init(
+        previous: (any AdapterSource)? = nil, initial: (any AdapterSource)? = nil, moments: [any AdapterSource] = []
+    ) {
+        self.previous = previous
+        self.initial = initial
+        self.moments = moments
+    }
+}

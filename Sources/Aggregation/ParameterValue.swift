@@ -1,0 +1,74 @@
+/// One of a strategy's further settings, as a federation's document has it.
+package enum ParameterValue: Sendable, Hashable {
+    case number(Double)
+    case flag(Bool)
+    /// Written out as null, which stands for the default.
+    case null
+}
+
+extension ParameterValue: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .number(let value): value == value.rounded() && abs(value) < 1e15 ? "\(Int(value))" : "\(value)"
+        case .flag(let value): "\(value)"
+        case .null: "null"
+        }
+    }
+}
+
+/// The parameters of a strategy while it is composed: each is taken once, and what nobody took is refused.
+struct StrategyParameters {
+    private let strategy: String
+    private var rest: [String: ParameterValue]
+    /// What the strategy asked for, for the message about one that it does not have.
+    private var known: [String] = []
+
+    init(_ values: [String: ParameterValue], of strategy: String) {
+        self.strategy = strategy
+        rest = values
+    }
+
+    /// A number in `range`; nil where it is left out or null.
+    mutating func number(_ name: String, in range: ClosedRange<Double>) throws(StrategyError) -> Double? {
+        switch take(name) {
+        case nil, .null: return nil
+        case .number(let value) where range.contains(value): return value
+        case let value?: throw refusal(name, "a number from \(range.lowerBound) to \(range.upperBound)", value)
+        }
+    }
+
+    /// A whole number in `range`; nil where it is left out or null.
+    mutating func integer(_ name: String, in range: ClosedRange<Int>) throws(StrategyError) -> Int? {
+        switch take(name) {
+        case nil, .null: return nil
+        case .number(let value):
+            if let whole = Int(exactly: value), range.contains(whole) { return whole }
+            throw refusal(name, "a whole number from \(range.lowerBound) to \(range.upperBound)", .number(value))
+        case let value?: throw refusal(name, "a whole number", value)
+        }
+    }
+
+    mutating func flag(_ name: String) throws(StrategyError) -> Bool {
+        switch take(name) {
+        case nil, .null: return false
+        case .flag(let value): return value
+        case let value?: throw refusal(name, "true or false", value)
+        }
+    }
+
+    /// Makes sure that nothing is left.
+    func finish() throws(StrategyError) {
+        if let name = rest.keys.min() {
+            throw .unknownParameter(strategy: strategy, name: name, known: known.sorted())
+        }
+    }
+
+    private mutating func take(_ name: String) -> ParameterValue? {
+        known.append(name)
+        return rest.removeValue(forKey: name)
+    }
+
+    private func refusal(_ name: String, _ expected: String, _ found: ParameterValue) -> StrategyError {
+        .parameter(strategy: strategy, name: name, expected: expected, found: "\(found)")
+    }
+}

@@ -1,0 +1,38 @@
+import AdapterFormat
+
+/// Publishes the factors' mean, and what the mean of the products has beyond their product as a merge: `fedex`
+/// (arXiv 2410.09432).
+///
+/// merge = Σ_k p_k·s_k·B_k·A_k − s_R·G_B·G_A, where components that nobody reached are left out of the subtraction.
+struct ResidualMerge: Projection {
+    /// The rank to which the merge is cut by SVD; nil publishes it exactly.
+    let residualRank: Int?
+    private let mean = FactorMean(coverage: .reached)
+
+    init(residualRank: Int?) { self.residualRank = residualRank }
+
+    func needsEarlier(_ module: ModuleRound) -> Bool { mean.needsEarlier(module) }
+
+    func mergeRank(_ module: ModuleRound) -> Int? {
+        let rank =
+            ComponentSum.rank(of: module.coefficients(.padded).ofClients)
+            + module.coefficients(.reached).isCovered.count { $0 }
+        guard rank > 0 else { return nil }
+        return residualRank ?? rank
+    }
+
+    func publish(_ module: ModuleRound, earlier: ModuleFactors?) throws -> ModuleResult {
+        var result = try mean.publish(module, earlier: earlier)
+        guard let rank = mergeRank(module) else { return result }
+        let covered = module.coefficients(.reached).isCovered
+        var residual = ComponentSum(module, .padded)
+        residual.add(result.factors, times: covered.map { $0 ? -module.scale : 0 })
+        // The adapter's bias is the whole mean already.
+        let bias = module.shape.hasBias ? module.shape.noBias : nil
+        result.merge =
+            residualRank == nil
+            ? residual.stacked(bias: bias)
+            : StackedFactors(try residual.truncated(toRank: rank, bias: bias).factors)
+        return result
+    }
+}

@@ -1,0 +1,100 @@
+import AdapterFormat
+
+/// How the server moves from the last adapter towards a round's mean: Δ = mean − last is taken for a gradient.
+///
+/// FedAvgM is Hsu, Qi and Brown, arXiv 1909.06335; FedAdam is Reddi et al., arXiv 2003.00295, without bias correction,
+/// as published.
+package enum ServerOptimizer: Sendable, Hashable {
+    /// The mean is published.
+    case none
+    /// v ← 0.9·v + Δ; adapter ← last + rate·v.
+    case momentum(rate: Double)
+    /// m ← 0.9·m + 0.1·Δ; v ← 0.99·v + 0.01·Δ²; adapter ← last + rate·m / (√v + 0.001).
+    case adam(rate: Double)
+
+    package static let names = ["none", "momentum", "adam"]
+
+    package init(named name: String, learningRate: Double = 1) throws(StrategyError) {
+        guard learningRate.isFinite, learningRate > 0 else {
+            throw .parameter(
+                strategy: name, name: "learning_rate", expected: "a number above 0", found: "\(learningRate)")
+        }
+        switch name {
+        case "none": self = .none
+        case "momentum": self = .momentum(rate: learningRate)
+        case "adam": self = .adam(rate: learningRate)
+        default: throw .unknownOptimizer(name)
+        }
+    }
+
+    /// How many adapters of state it carries from round to round.
+    package var momentCount: Int {
+        switch self {
+        case .none: 0
+        case .momentum: 1
+        case .adam: 2
+        }
+    }
+
+    /// Moves the trained factors; the others, and a bias, are published as their mean.
+    ///
+    /// - Parameters:
+    ///   - mean: of the round, (rank × …).
+    ///   - last: what was published before, of at least the mean's rank; nil stands for zeros.
+    ///   - moments: as the round before left them; empty stands for zeros.
+    func step(
+        to mean: ModuleFactors, from last: ModuleFactors?, moments: [ModuleFactors?], factors: FactorSet
+    ) -> (factors: ModuleFactors, moments: [ModuleFactors]) {
+        guard momentCount > 0 else { return (mean, []) }
+        var result = mean
+        var states = (0..<momentCount).map { index -> ModuleFactors in
+            moments.indices.contains(index) ? mean.aligned(moments[index]) : mean.aligned(nil)
+        }
+        let last = mean.aligned(last)
+        for (factor, path) in [(FactorSet.a, \ModuleFactors.a), (.b, \ModuleFactors.b)] where factors.contains(factor) {
+            move(&result[keyPath: path], from: last[keyPath: path], &states, path)
+        }
+        return (result, states)
+    }
+
+    private func move(
+        _ values: inout [Float], from last: [Float], _ states: inout [ModuleFactors],
+        _ path: WritableKeyPath<ModuleFactors, [Float]>
+    ) {
+        switch self {
+        case .none: break
+        case .momentum(let rate):
+            var velocity = states[0][keyPath: path]
+            for index in values.indices {
+                velocity[index] = 0.9 * velocity[index] + (values[index] - last[index])
+                values[index] = last[index] + Float(rate) * velocity[index]
+            }
+            states[0][keyPath: path] = velocity
+        case .adam(let rate):
+            var first = states[0][keyPath: path]
+            var second = states[1][keyPath: path]
+            for index in values.indices {
+                let change = values[index] - last[index]
+                first[index] = 0.9 * first[index] + 0.1 * change
+                second[index] = 0.99 * second[index] + 0.01 * change * change
+                values[index] = last[index] + Float(rate) * first[index] / (second[index].squareRoot() + 0.001)
+            }
+            states[0][keyPath: path] = first
+            states[1][keyPath: path] = second
+        }
+    }
+}
+
+extension ModuleFactors {
+    /// Another adapter's factors at this one's rank, without a bias; rows that it lacks, or all of it, are zeros.
+    fileprivate func aligned(_ other: ModuleFactors?) -> ModuleFactors {
+        let known = other?.prefix(rank: min(rank, other?.rank ?? 0))
+        func padded(_ values: [Float]?, _ count: Int) -> [Float] {
+            let values = values ?? []
+            return values + [Float](repeating: 0, count: count - values.count)
+        }
+        return ModuleFactors(
+            rank: rank, inputs: inputs, outputs: outputs, a: padded(known?.a, rank * inputs),
+            b: padded(known?.b, rank * outputs))
+    }
+}

@@ -1,0 +1,38 @@
+/// Why a federation cannot have the strategy that it names.
+package enum StrategyError: Error, Equatable, Sendable {
+    case unknownStrategy(String)
+    case unknownWeighting(String)
+    case unknownOptimizer(String)
+    case unknownParameter(strategy: String, name: String, known: [String])
+    case parameter(strategy: String, name: String, expected: String, found: String)
+    /// The strategy goes with one weighting only.
+    case weighting(strategy: String, needed: String, found: String)
+    /// The strategy publishes factors that do not continue those of the round before.
+    case optimizer(strategy: String)
+    /// The strategy adds to the base, under which a magnitude that was trained with the old base means nothing.
+    case magnitude(strategy: String, tensor: String)
+}
+
+extension StrategyError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .unknownStrategy(let name):
+            "there is no strategy \(name); there are \(Strategy.names.joined(separator: ", "))"
+        case .unknownWeighting(let name):
+            "there is no weighting \(name); there are \(Weighting.names.joined(separator: ", "))"
+        case .unknownOptimizer(let name):
+            "there is no server optimizer \(name); there are \(ServerOptimizer.names.joined(separator: ", "))"
+        case .unknownParameter(let strategy, let name, let known):
+            "\(strategy) has no parameter \(name); "
+                + (known.isEmpty ? "it has none" : "it has \(known.joined(separator: ", "))")
+        case .parameter(let strategy, let name, let expected, let found):
+            "\(name) of \(strategy) is \(found); expected \(expected)"
+        case .weighting(let strategy, let needed, let found):
+            "\(strategy) always weighs by \(needed), not by \(found)"
+        case .optimizer(let strategy):
+            "\(strategy) takes no server optimizer: its factors are not those of the round before, moved on"
+        case .magnitude(let strategy, let tensor):
+            "\(strategy) publishes a merge, so it cannot take DoRA's \(tensor)"
+        }
+    }
+}

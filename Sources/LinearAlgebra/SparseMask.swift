@@ -1,0 +1,37 @@
+/// The weights of a matrix that a sparse stage trains: the same ones on the server and on every client.
+///
+/// The mask is `SeededGenerator(seed:stream: "sparse mask", module)` put through selection sampling (Knuth, The Art of
+/// Computer Programming, volume 2, 3.4.2, algorithm S): of the `outputs × inputs` row-major indices, in ascending order,
+/// index i of N is kept with probability (K − kept)/(N − i), decided by one uniform double each: kept where
+/// (N − i)·u < K − kept. Every subset of K indices is as likely as any other.
+package struct SparseMask: Sendable, Hashable {
+    /// The kept flat indices, ascending; K = max(1, ⌊density · outputs · inputs⌋) of them.
+    package let indices: [Int]
+
+    /// Draws the mask in time linear in `outputs · inputs`.
+    ///
+    /// - Precondition: the sides are positive, their product is an `Int`, and 0 < density ≤ 1.
+    package init(seed: UInt64, module: String, outputs: Int, inputs: Int, density: Double) {
+        let total = outputs * inputs
+        let count = Self.count(outputs: outputs, inputs: inputs, density: density)
+        var generator = SeededGenerator(seed: seed, stream: "sparse mask", module)
+        var indices: [Int] = []
+        indices.reserveCapacity(count)
+        var index = 0
+        while indices.count < count {
+            let unit: Double = generator.uniform()
+            if Double(total - index) * unit < Double(count - indices.count) { indices.append(index) }
+            index += 1
+        }
+        self.indices = indices
+    }
+
+    /// How many weights a mask keeps.
+    ///
+    /// - Precondition: as for `init`.
+    package static func count(outputs: Int, inputs: Int, density: Double) -> Int {
+        precondition(outputs > 0 && inputs > 0, "a mask of \(outputs) × \(inputs)")
+        precondition(density > 0 && density <= 1, "a mask of density \(density)")
+        return max(1, Int((density * Double(outputs * inputs)).rounded(.down)))
+    }
+}

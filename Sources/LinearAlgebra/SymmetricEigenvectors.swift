@@ -1,0 +1,39 @@
+import COpenBLAS
+
+/// The eigenvectors of a symmetric matrix that belong to its largest eigenvalues, in descending order.
+///
+/// By reduction to tridiagonal form and LAPACK's multiple relatively robust representations, which find a few vectors
+/// without the rest; should those give up, by divide and conquer, which finds all.
+struct SymmetricEigenvectors {
+    /// The eigenvalues, descending.
+    let values: [Double]
+    /// Orthonormal, one a column.
+    let vectors: DoubleMatrix
+
+    /// O(n³). Overwrites the matrix.
+    /// - Parameter matrix: (n × n), of which the lower triangle is read; count is from 1 to n.
+    init(consuming matrix: DoubleMatrix, count: Int) throws(DecompositionError) {
+        let size = matrix.rows
+        var tridiagonal = Tridiagonal(
+            diagonal: Array(repeating: 0, count: size), side: Array(repeating: 0, count: size))
+        var reflectors = [Double](repeating: 0, count: size)
+        try LAPACK.withWorkspace("dsytrd") { work, room in
+            LAPACKE_dsytrd_work(
+                LAPACK_COL_MAJOR, LAPACK.letter("L"), Int32(size), matrix.base, matrix.leading,
+                &tridiagonal.diagonal, &tridiagonal.side, &reflectors, work, room)
+        }
+        var found: (values: [Double], vectors: DoubleMatrix)
+        do throws(DecompositionError) {
+            found = try tridiagonal.largest(count)
+        } catch {
+            found = try tridiagonal.largestByDivideAndConquer(count)
+        }
+        try LAPACK.withWorkspace("dormtr") { work, room in
+            LAPACKE_dormtr_work(
+                LAPACK_COL_MAJOR, LAPACK.letter("L"), LAPACK.letter("L"), LAPACK.letter("N"),
+                Int32(size), Int32(count), matrix.base, matrix.leading, reflectors, found.vectors.base,
+                found.vectors.leading, work, room)
+        }
+        (values, vectors) = found
+    }
+}

@@ -1,0 +1,77 @@
+import AdapterFormat
+import LinearAlgebra
+
+/// The file of a sparse stage as the trained weights of a perceptron's layers, and back.
+///
+/// It holds one tensor a module, `base_model.model.MODULE.sparse_delta`: W − W₀ at the indices of the module's
+/// `SparseMask`, in their order.
+struct SparseAdapter {
+    private static let suffix = ".sparse_delta"
+    private let file: SafetensorsFile
+    private let path: String
+    private let density: Double
+    private let seed: UInt64
+
+    init(path: String, stage: TrainingPlan.Stage) throws(TrainingError) {
+        guard stage.name == "sparse" else {
+            throw .setting("stage", expected: "\"sparse\" or null", found: "\"\(stage.name)\"")
+        }
+        guard let density = stage.density, density > 0, density <= 1 else {
+            let found = stage.density.map { "\($0)" } ?? "absent"
+            throw .setting("stage.density", expected: "a number above 0, up to 1", found: found)
+        }
+        guard let seed = stage.seed else {
+            throw .setting("stage.seed", expected: "a whole number", found: "absent")
+        }
+        self.path = path
+        self.density = density
+        self.seed = seed
+        do {
+            file = try SafetensorsFile(path: path)
+        } catch {
+            throw .adapter(file: path, reason: "\(error)")
+        }
+    }
+
+    /// The trained weights of every layer, added to the base's; nil for a layer that the file leaves out.
+    func layers(of base: PerceptronBase) throws(TrainingError) -> [SparseLayer?] {
+        var deltas: [String: [Float]] = [:]
+        for tensor in file.tensors {
+            let name = TensorName(parsing: tensor.name).bare
+            guard let layer = base.shape.layers.first(where: { $0.name + Self.suffix == name }) else {
+                throw .adapter(file: path, reason: "\(name) is no sparse delta of a layer that the model has")
+            }
+            let count = SparseMask.count(outputs: layer.outputs, inputs: layer.inputs, density: density)
+            guard tensor.shape == [count] else {
+                throw .adapter(file: path, reason: "\(name) is of shape \(tensor.shape); the mask keeps \(count)")
+            }
+            guard tensor.notFiniteCount() == 0 else {
+                throw .adapter(file: path, reason: "\(name) holds numbers that are not finite")
+            }
+            deltas[layer.name] = tensor.floats()
+        }
+        guard !deltas.isEmpty else { throw .adapter(file: path, reason: "it holds no sparse delta") }
+        return zip(base.shape.layers, base.layers).map { layer, weights in
+            deltas[layer.name].map { delta in
+                SparseLayer(
+                    mask: SparseMask(
+                        seed: seed, module: layer.name, outputs: layer.outputs, inputs: layer.inputs, density: density),
+                    delta: delta, weight: weights.weight, inputs: layer.inputs)
+            }
+        }
+    }
+
+    /// Writes the trained weights as a file of the same form.
+    func write(_ layers: [SparseLayer?], of shape: PerceptronShape, to output: String) throws(TrainingError) {
+        let trained = zip(shape.layers, layers).compactMap { layer, sparse in
+            sparse.map { (name: TensorName.dense(layer.name + Self.suffix).peft, delta: $0.delta) }
+        }
+        try WholeFile.replace(output) { descriptor in
+            let layout = try SafetensorsLayout(
+                tensors: trained.map { .init(name: $0.name, type: .f32, shape: [$0.delta.columns]) })
+            var writer = try SafetensorsWriter(layout: layout, descriptor: descriptor)
+            for (name, delta) in trained { try writer.write(Array(delta.values.floats), to: name) }
+            try writer.finish()
+        }
+    }
+}
