@@ -105,12 +105,31 @@ package struct TensorView: Sendable {
         }
     }
 
+    /// The bytes of a tensor while they are lent, with the parts of a quantised one.
+    package struct Lent {
+        /// Numbers, or codes.
+        package let bytes: UnsafeRawBufferPointer
+        /// A Float a row, little-endian and at any alignment; nil where the tensor is not quantised.
+        package let scales: UnsafeRawBufferPointer?
+        /// Alike.
+        package let minima: UnsafeRawBufferPointer?
+    }
+
     /// Lends the bytes of many tensors at once.
     package static func withBytes<Result, Failure: Error>(
-        of tensors: [TensorView], _ body: ([UnsafeRawBufferPointer]) throws(Failure) -> Result
+        of tensors: [TensorView], _ body: ([Lent]) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         // The views in `tensors` keep every storage alive until the body is done.
         defer { withExtendedLifetime(tensors) {} }
-        return try body(tensors.map { tensor in tensor.withBytes { $0 } })
+        return try body(tensors.map(\.lent))
+    }
+
+    private var lent: Lent {
+        storage.withBytes { bytes in
+            Lent(
+                bytes: UnsafeRawBufferPointer(rebasing: bytes[range]),
+                scales: packing.map { UnsafeRawBufferPointer(rebasing: bytes[$0.scales]) },
+                minima: packing.map { UnsafeRawBufferPointer(rebasing: bytes[$0.minima]) })
+        }
     }
 }
