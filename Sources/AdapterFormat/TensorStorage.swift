@@ -66,6 +66,9 @@ package final class TensorStorage: Sendable {
         return try body(bytes)
     }
 
+    /// Whether there is a file to read from.
+    var isReadable: Bool { descriptor >= 0 }
+
     /// Copies the bytes from `offset` on: read from the file, or from the mapping where that fails.
     ///
     /// - Precondition: as many bytes as `target` takes are there.

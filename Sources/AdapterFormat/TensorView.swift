@@ -56,12 +56,18 @@ package struct TensorView: Sendable {
         }
     }
 
-    /// Copies bytes of the tensor, from `offset` on: for a pass over a mapped file cheaper than to borrow them.
-    ///
-    /// - Precondition: as many bytes as `target` takes are there.
-    package func copyBytes(at offset: Int, into target: UnsafeMutableRawBufferPointer) {
-        precondition(offset >= 0 && target.count <= range.count - offset, "bytes outside their tensor")
-        storage.copyBytes(at: range.lowerBound + offset, into: target)
+    /// Copies bytes of the tensor into a buffer, from an offset on that leaves as many.
+    package typealias Reader = @Sendable (_ offset: Int, _ target: UnsafeMutableRawBufferPointer) -> Void
+
+    /// Reads the tensor from its file: for one pass over the whole of it, that costs less than to borrow its mapping. Nil
+    /// where there is no file to read from.
+    package var reader: Reader? {
+        guard storage.isReadable else { return nil }
+        let (storage, range) = (storage, range)
+        return { offset, target in
+            precondition(offset >= 0 && target.count <= range.count - offset, "bytes outside their tensor")
+            storage.copyBytes(at: range.lowerBound + offset, into: target)
+        }
     }
 
     /// How many of the numbers a Float cannot hold as finite ones.

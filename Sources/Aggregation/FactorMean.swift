@@ -93,7 +93,7 @@ func sum(
     return TensorView.withBytes(of: terms.map(\.tensor)) { lent in
         let matrices = zip(terms, lent).map { term, lent in
             WeightedMatrix(
-                bytes: lent.bytes, fetch: term.tensor.copyBytes(at:into:), storage: StoredReal(term.tensor),
+                bytes: lent.bytes, fetch: term.tensor.reader, storage: StoredReal(term.tensor),
                 channels: WeightedMatrix.Channels(lent), coefficients: term.coefficients.map { Float($0) })
         }
         return [Float](unsafeUninitializedCapacity: count) { target, initialized in

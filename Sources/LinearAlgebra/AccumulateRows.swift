@@ -1,8 +1,8 @@
 /// Adds Σ_k diag(c_k)·X_k to the first rows of `target`.
 ///
 /// Every element is added in the order of the terms, in float32, so the result does not depend on the blocking.
-/// Time and memory traffic are one pass over the terms; takes 64 KiB of room for each of up to eight terms in F32 that
-/// are fetched.
+/// Time and memory traffic are one pass over the terms; takes a copy of the coefficients, and for terms that are fetched
+/// room for eight parts of 32,768 numbers.
 ///
 /// - Parameters:
 ///   - terms: X_k (rows_k × columns) with its c_k (rows_k).
@@ -18,16 +18,13 @@ package func accumulateRows(
     }
     let rowStep = max(1, sumsInHand / columns)
     let columnStep = min(sumsInHand, columns)
-    TermRoom.with(terms, rows: rowStep, columns: columnStep) { room in
+    TermTable.with(terms, rows: rowStep, columns: columnStep) { table in
         for firstRow in stride(from: 0, to: rows, by: rowStep) {
-            let present = terms.filter { firstRow < $0.coefficients.count }
             for firstColumn in stride(from: 0, to: columns, by: columnStep) {
-                let block = RowBlock(
+                RowBlock(
                     rows: firstRow..<min(firstRow + rowStep, rows),
-                    columns: firstColumn..<min(firstColumn + columnStep, columns), width: columns)
-                for first in stride(from: 0, to: present.count, by: termsTogether) {
-                    block.add(present[first..<min(first + termsTogether, present.count)], room, to: base)
-                }
+                    columns: firstColumn..<min(firstColumn + columnStep, columns), width: columns
+                ).add(table, to: base)
             }
         }
     }
@@ -40,32 +37,48 @@ private struct RowBlock {
     /// Of the whole sum.
     let width: Int
 
-    func add(_ terms: ArraySlice<WeightedMatrix>, _ room: TermRoom, to sums: UnsafeMutablePointer<Float>) {
-        withUnsafeTemporaryAllocation(of: WeightedRow.self, capacity: terms.count) { parts in
-            for (place, term) in terms.enumerated() {
-                let held = min(rows.upperBound, term.coefficients.count) - rows.lowerBound
-                let offset =
-                    term.storage.byteCount(rows: rows.lowerBound, columns: width)
-                    + term.storage.byteCount(rows: 1, columns: columns.lowerBound)
-                let count = term.storage.byteCount(rows: held, columns: columns.count)
-                guard let start = room.part(of: term, at: offset, count: count, place: place) else { return }
-                parts.initializeElement(at: place, to: WeightedRow(start: start, storage: term.storage))
-            }
-            withUnsafeTemporaryAllocation(of: WeightedRow.self, capacity: terms.count) { present in
-                for row in rows {
-                    var count = 0
-                    for (place, term) in terms.enumerated() where row < term.coefficients.count {
-                        var part = parts[place]
-                        part.start += part.storage.byteCount(rows: row - rows.lowerBound, columns: columns.count)
-                        part.channel = term.channels?[row] ?? .none
-                        part.factor = term.coefficients[row]
-                        present.initializeElement(at: count, to: part)
-                        count += 1
-                    }
-                    WeightedRow.add(
-                        UnsafeBufferPointer(rebasing: present[..<count]), columns.count,
-                        to: sums + row * width + columns.lowerBound)
+    func add(_ table: TermTable, to sums: UnsafeMutablePointer<Float>) {
+        withUnsafeTemporaryAllocation(of: TermTable.Term.self, capacity: termsTogether) { together in
+            var count = 0
+            for term in table.list where rows.lowerBound < term.count {
+                together.initializeElement(at: count, to: part(of: term, table, place: count))
+                count += 1
+                if count == termsTogether {
+                    add(UnsafeBufferPointer(together), to: sums)
+                    count = 0
                 }
+            }
+            add(UnsafeBufferPointer(rebasing: together[..<count]), to: sums)
+        }
+    }
+
+    private func part(of term: TermTable.Term, _ table: TermTable, place: Int) -> TermTable.Term {
+        let offset =
+            term.storage.byteCount(rows: rows.lowerBound, columns: width)
+            + term.storage.byteCount(rows: 1, columns: columns.lowerBound)
+        let held = min(rows.upperBound, term.count) - rows.lowerBound
+        let size = term.storage.byteCount(rows: held, columns: columns.count)
+        var part = term
+        part.start = table.part(of: term, at: offset, count: size, place: place)
+        return part
+    }
+
+    private func add(_ parts: UnsafeBufferPointer<TermTable.Term>, to sums: UnsafeMutablePointer<Float>) {
+        withUnsafeTemporaryAllocation(of: WeightedRow.self, capacity: termsTogether) { present in
+            for row in rows {
+                var count = 0
+                for part in parts where row < part.count {
+                    let skipped = part.storage.byteCount(rows: row - rows.lowerBound, columns: columns.count)
+                    present.initializeElement(
+                        at: count,
+                        to: WeightedRow(
+                            start: part.start + skipped, storage: part.storage, channel: part.channels?[row] ?? .none,
+                            factor: part.factors[row]))
+                    count += 1
+                }
+                WeightedRow.add(
+                    UnsafeBufferPointer(rebasing: present[..<count]), columns.count,
+                    to: sums + row * width + columns.lowerBound)
             }
         }
     }
@@ -73,10 +86,10 @@ private struct RowBlock {
 
 /// One row of a term, or a piece of it.
 private struct WeightedRow {
-    var start: UnsafeRawPointer
+    let start: UnsafeRawPointer
     let storage: StoredReal
-    var channel = Channel.none
-    var factor: Float = 0
+    let channel: Channel
+    let factor: Float
 
     /// Adds all rows, four at a time where they are stored alike: the sums are then loaded and stored once for four.
     static func add(_ rows: UnsafeBufferPointer<WeightedRow>, _ count: Int, to sums: UnsafeMutablePointer<Float>) {
@@ -116,14 +129,14 @@ private struct WeightedRow {
     ) {
         let target = UnsafeMutableRawPointer(sums)
         var column = 0
-        while column + 4 <= count {
-            var sum = target.loadUnaligned(fromByteOffset: column * 4, as: SIMD4<Float>.self)
+        while column &+ 4 <= count {
+            var sum = target.loadUnaligned(fromByteOffset: column &* 4, as: SIMD4<Float>.self)
             sum += Load.load4(row0.start, column, row0.channel) * row0.factor
             sum += Load.load4(row1.start, column, row1.channel) * row1.factor
             sum += Load.load4(row2.start, column, row2.channel) * row2.factor
             sum += Load.load4(row3.start, column, row3.channel) * row3.factor
-            target.storeBytes(of: sum, toByteOffset: column * 4, as: SIMD4<Float>.self)
-            column += 4
+            target.storeBytes(of: sum, toByteOffset: column &* 4, as: SIMD4<Float>.self)
+            column &+= 4
         }
         while column < count {
             var sum = sums[column]
@@ -132,7 +145,7 @@ private struct WeightedRow {
             sum += Load.load(row2.start, column, row2.channel) * row2.factor
             sum += Load.load(row3.start, column, row3.channel) * row3.factor
             sums[column] = sum
-            column += 1
+            column &+= 1
         }
     }
 
@@ -142,15 +155,15 @@ private struct WeightedRow {
     ) {
         let target = UnsafeMutableRawPointer(sums)
         var column = 0
-        while column + 4 <= count {
-            var sum = target.loadUnaligned(fromByteOffset: column * 4, as: SIMD4<Float>.self)
+        while column &+ 4 <= count {
+            var sum = target.loadUnaligned(fromByteOffset: column &* 4, as: SIMD4<Float>.self)
             sum += Load.load4(row.start, column, row.channel) * row.factor
-            target.storeBytes(of: sum, toByteOffset: column * 4, as: SIMD4<Float>.self)
-            column += 4
+            target.storeBytes(of: sum, toByteOffset: column &* 4, as: SIMD4<Float>.self)
+            column &+= 4
         }
         while column < count {
             sums[column] += Load.load(row.start, column, row.channel) * row.factor
-            column += 1
+            column &+= 1
         }
     }
 }

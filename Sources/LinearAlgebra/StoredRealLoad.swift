@@ -19,41 +19,41 @@ struct Channel {
 }
 
 enum Float64Load: StoredRealLoad {
-    static func byteCount(columns: Int) -> Int { columns * 8 }
+    static func byteCount(columns: Int) -> Int { columns &* 8 }
 
     @inline(__always)
     static func load(_ row: UnsafeRawPointer, _ column: Int, _: Channel) -> Float {
-        Float(row.loadUnaligned(fromByteOffset: column * 8, as: Double.self))
+        Float(row.loadUnaligned(fromByteOffset: column &* 8, as: Double.self))
     }
 
     @inline(__always)
     static func load4(_ row: UnsafeRawPointer, _ column: Int, _: Channel) -> SIMD4<Float> {
-        SIMD4<Float>(row.loadUnaligned(fromByteOffset: column * 8, as: SIMD4<Double>.self))
+        SIMD4<Float>(row.loadUnaligned(fromByteOffset: column &* 8, as: SIMD4<Double>.self))
     }
 }
 
 enum Float32Load: StoredRealLoad {
-    static func byteCount(columns: Int) -> Int { columns * 4 }
+    static func byteCount(columns: Int) -> Int { columns &* 4 }
 
     @inline(__always)
     static func load(_ row: UnsafeRawPointer, _ column: Int, _: Channel) -> Float {
-        row.loadUnaligned(fromByteOffset: column * 4, as: Float.self)
+        row.loadUnaligned(fromByteOffset: column &* 4, as: Float.self)
     }
 
     @inline(__always)
     static func load4(_ row: UnsafeRawPointer, _ column: Int, _: Channel) -> SIMD4<Float> {
-        row.loadUnaligned(fromByteOffset: column * 4, as: SIMD4<Float>.self)
+        row.loadUnaligned(fromByteOffset: column &* 4, as: SIMD4<Float>.self)
     }
 }
 
 /// Half precision by integer steps and one multiplication, exact for subnormal numbers too: x86-64 without F16C, which
 /// the compiler has to assume, would call into the runtime for every number.
 enum Float16Load: StoredRealLoad {
-    static func byteCount(columns: Int) -> Int { columns * 2 }
+    static func byteCount(columns: Int) -> Int { columns &* 2 }
 
     @inline(__always)
     static func load(_ row: UnsafeRawPointer, _ column: Int, _: Channel) -> Float {
-        let half = row.loadUnaligned(fromByteOffset: column * 2, as: UInt16.self)
+        let half = row.loadUnaligned(fromByteOffset: column &* 2, as: UInt16.self)
         let magnitude = UInt32(half & 0x7FFF) << 13
         let infinite: UInt32 = magnitude >= 0x0F80_0000 ? 0x7F80_0000 : 0
         let scaled = Float(bitPattern: magnitude) * 0x1p112
@@ -62,7 +62,7 @@ enum Float16Load: StoredRealLoad {
 
     @inline(__always)
     static func load4(_ row: UnsafeRawPointer, _ column: Int, _: Channel) -> SIMD4<Float> {
-        let stored = row.loadUnaligned(fromByteOffset: column * 2, as: SIMD4<UInt16>.self)
+        let stored = row.loadUnaligned(fromByteOffset: column &* 2, as: SIMD4<UInt16>.self)
         let half = SIMD4<UInt32>(truncatingIfNeeded: stored)
         let magnitude = (half & 0x7FFF) &<< 13
         // All ones where the exponent is at its end: by integers, since a comparison of vectors does not stay one.
@@ -74,16 +74,16 @@ enum Float16Load: StoredRealLoad {
 }
 
 enum BFloat16Load: StoredRealLoad {
-    static func byteCount(columns: Int) -> Int { columns * 2 }
+    static func byteCount(columns: Int) -> Int { columns &* 2 }
 
     @inline(__always)
     static func load(_ row: UnsafeRawPointer, _ column: Int, _: Channel) -> Float {
-        Float(bitPattern: UInt32(row.loadUnaligned(fromByteOffset: column * 2, as: UInt16.self)) << 16)
+        Float(bitPattern: UInt32(row.loadUnaligned(fromByteOffset: column &* 2, as: UInt16.self)) << 16)
     }
 
     @inline(__always)
     static func load4(_ row: UnsafeRawPointer, _ column: Int, _: Channel) -> SIMD4<Float> {
-        let stored = row.loadUnaligned(fromByteOffset: column * 2, as: SIMD4<UInt16>.self)
+        let stored = row.loadUnaligned(fromByteOffset: column &* 2, as: SIMD4<UInt16>.self)
         return unsafeBitCast(SIMD4<UInt32>(truncatingIfNeeded: stored) &<< 16, to: SIMD4<Float>.self)
     }
 }
@@ -111,7 +111,7 @@ enum Quantised8Load: StoredRealLoad {
 }
 
 enum Quantised4Load: StoredRealLoad {
-    static func byteCount(columns: Int) -> Int { (columns + 1) / 2 }
+    static func byteCount(columns: Int) -> Int { (columns &+ 1) / 2 }
 
     @inline(__always)
     static func load(_ row: UnsafeRawPointer, _ column: Int, _ channel: Channel) -> Float {
