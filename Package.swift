@@ -96,9 +96,8 @@ let package = Package(
         tests(
             "CoordinatorAPITests",
             [
-                "CoordinatorAPI", "Coordinator", "Federation", "HTTPFetching", "HTTPServing", "SQLiteStore",
-                "RankwiseWire",
-                .logging,
+                "AdapterFormat", "CoordinatorAPI", "Coordinator", "Federation", "HTTPFetching", "HTTPServing",
+                "SQLiteStore", "RankwiseWire", .logging,
             ], resources: [.copy("Fixtures")]),
         tests("EndToEndTests", ["HTTPFetching", "RankwiseWire", "rankwise-server", "rankwise-client"]),
         tests("HTTPFetchingTests", ["HTTPFetching"]),

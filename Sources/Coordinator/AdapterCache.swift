@@ -4,16 +4,25 @@ package import Federation
 import Foundation
 import Synchronization
 
-/// Adapters rendered for download: immutable files, one a (federation, round, rank, type), all rebuildable from the store.
+/// Adapters, merges and models rendered for download: immutable files, all rebuildable from the store.
 ///
-/// Bounded by bytes: what was used longest ago goes first. Files are rendered one at a time, so whoever asks for one
-/// that is being rendered finds it there.
+/// Bounded by bytes: what was used longest ago goes first. Files of one kind are rendered one at a time, so whoever asks
+/// for one that is being rendered finds it there.
 package final class AdapterCache: Sendable {
     struct Key: Hashable, Sendable {
         let federation: FederationID
-        let round: Int
-        let rank: Int
+        let content: Content
         let type: ScalarType
+    }
+
+    /// What a file holds of its federation.
+    enum Content: Hashable, Sendable {
+        /// What a round published, cut to what a client of this rank trains in round `trainedIn`.
+        case adapter(round: Int, rank: Int, trainedIn: Int, bits: MessageBits?)
+        /// The sum of the merges of the rounds (since, through].
+        case merge(since: Int, through: Int)
+        /// All merges up to a round and its adapter in one, at most of this rank.
+        case model(round: Int, rank: Int?)
     }
 
     /// A rendered file.
@@ -21,7 +30,12 @@ package final class AdapterCache: Sendable {
         package let path: String
         package let digest: ContentDigest
         package let byteCount: Int
+        /// The rank of every module in it.
+        let ranks: [String: Int]
     }
+
+    /// Writes a file's content to a descriptor and answers the rank of every module in it.
+    typealias Rendering = @Sendable (_ descriptor: Int32) throws -> [String: Int]
 
     private struct State {
         var files: [Key: (file: File, lastUse: UInt64)] = [:]
@@ -32,7 +46,6 @@ package final class AdapterCache: Sendable {
     private let folder: String
     private let byteLimit: Int
     private let state = Mutex(State())
-    private let queue = BlockingQueue(label: "render")
 
     /// Empties the folder: nothing in it is needed.
     package init(folder: String, byteLimit: Int) throws(ServiceError) {
@@ -48,11 +61,15 @@ package final class AdapterCache: Sendable {
     }
 
     /// The file of this key, rendered now if need be.
-    func file(_ key: Key, from adapter: StoredAdapter, as plan: AdapterPlan) async throws(ServiceError) -> File {
+    ///
+    /// - Parameter queue: where files of its kind are rendered; it runs one piece of work at a time.
+    func file(
+        _ key: Key, on queue: BlockingQueue, rendering: @escaping Rendering
+    ) async throws(ServiceError) -> File {
         if let file = known(key) { return file }
         return try await queue.run { () throws(ServiceError) in
             if let file = self.known(key) { return file }
-            let file = try self.render(key, from: adapter, as: plan)
+            let file = try self.render(key, by: rendering)
             self.keep(file, as: key)
             return file
         }
@@ -85,21 +102,19 @@ package final class AdapterCache: Sendable {
         for file in evicted { unlink(file.path) }
     }
 
-    private func render(_ key: Key, from adapter: StoredAdapter, as plan: AdapterPlan) throws(ServiceError) -> File {
-        let path = "\(folder)/\(key.federation)-\(key.round)-\(key.rank)-\(key.type.rawValue).safetensors"
+    private func render(_ key: Key, by rendering: Rendering) throws(ServiceError) -> File {
+        let path = "\(folder)/\(key.fileName)"
         do {
             let descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
             guard descriptor >= 0 else { throw SystemError.last("open \(path)") }
             defer { close(descriptor) }
-            let writer = try AdapterWriter(
-                shape: plan.shape, ranks: plan.ranks(for: key.rank), scaling: plan.scaling, type: key.type,
-                descriptor: descriptor)
-            try writer.take(adapter)
+            let ranks = try rendering(descriptor)
             let (digest, byteCount) = try Self.digest(of: descriptor)
-            return File(path: path, digest: digest, byteCount: byteCount)
+            return File(path: path, digest: digest, byteCount: byteCount, ranks: ranks)
         } catch {
             unlink(path)
             switch error {
+            case let error as ServiceError: throw error
             case let error as StoreError: throw .store(error)
             case SafetensorsWriteError.system(let error) where error.code == ENOSPC || error.code == EDQUOT:
                 throw .store(.full)
@@ -123,5 +138,19 @@ package final class AdapterCache: Sendable {
             throw ServiceError.internalFailure("SHA-256 of another length")
         }
         return (digest, offset)
+    }
+}
+
+extension AdapterCache.Key {
+    /// A name that no other key has: federations' names hold no `~`.
+    fileprivate var fileName: String {
+        let content =
+            switch content {
+            case .adapter(let round, let rank, let trained, let bits):
+                "adapter~\(round)~\(rank)~\(trained)~\(bits?.rawValue ?? 0)"
+            case .merge(let since, let through): "merge~\(since)~\(through)"
+            case .model(let round, let rank): "model~\(round)~\(rank.map(String.init) ?? "all")"
+            }
+        return "\(federation)~\(content)~\(type.rawValue).safetensors"
     }
 }

@@ -2,11 +2,16 @@ import AdapterFormat
 import Aggregation
 import Federation
 
-/// A federation's adapter settings, put into the terms of files, scales and strategies.
+/// A federation's settings, put into the terms of files, scales and strategies.
 struct AdapterPlan: Sendable {
+    /// The federation's adapter, at the maximum ranks.
     let shape: AdapterShape
+    /// The same without the tensors beside the factors: what a merge has.
+    let mergeShape: AdapterShape
     let scaling: AdapterFormat.Scaling
     let strategy: Strategy
+    /// The quantised messages that are taken beside plain ones: any, where the federation has such messages.
+    let messageBits: Set<MessageBits>
     private let adapter: FederationSettings.Adapter
 
     var maximumRank: Int { adapter.maximumRank }
@@ -15,41 +20,78 @@ struct AdapterPlan: Sendable {
     init(_ settings: FederationSettings) throws(SettingsError) {
         let adapter = settings.adapter
         self.adapter = adapter
+        messageBits = adapter.messageBits == nil ? [] : Set(MessageBits.allCases)
         scaling = AdapterFormat.Scaling(adapter.scaling)
         do throws(AdapterShapeError) {
             shape = try AdapterShape(
                 modules: adapter.modules.map { ModuleShape($0.value, named: $0.key, maximumRank: adapter.maximumRank) },
                 dense: adapter.dense.map { AdapterShape.Dense(name: $0.key, shape: $0.value) },
                 type: ScalarType(adapter.elementType))
+            mergeShape = try AdapterShape(modules: shape.modules, type: shape.type)
         } catch {
             throw SettingsError(path: "adapter", reason: "is refused: \(error)")
         }
         do throws(StrategyError) {
-            strategy = try Strategy(named: settings.strategy.name, weighting: settings.strategy.weighting)
+            strategy = try Strategy(settings)
             try strategy.check(shape)
         } catch {
-            throw SettingsError(path: "strategy", reason: "is refused: \(error)")
+            throw SettingsError(error)
         }
     }
+}
 
-    /// The longest sound update: every tensor at its maximum rank in the widest type, and room for the header.
-    var updateByteLimit: Int {
+extension AdapterPlan {
+    /// The ranks that a client of rank `rank` holds in a round, module by module.
+    func ranks(for rank: Int, round: Int) -> [String: Int] {
+        var ranks = adapter.ranks(forClientRank: rank)
+        for module in shape.modules {
+            ranks[module.name] = ranks[module.name].map { min($0, strategy.rank(module.maximumRank, in: round)) }
+        }
+        return ranks
+    }
+
+    /// The ranks that `rank` limits a whole model to; those above the federation's maximum rank grow alike.
+    func modelRanks(for rank: Int) -> [String: Int] {
+        let ranks = shape.modules.map { module in
+            (module.name, max(1, (2 * rank * module.maximumRank + maximumRank) / (2 * maximumRank)))
+        }
+        return Dictionary(uniqueKeysWithValues: ranks)
+    }
+
+    /// What a round left in its adapter slot; the maximum ranks say which scale B stands for, not what is there.
+    func storedShape(ofRound round: Int) -> AdapterShape {
+        let published = strategy.publishedShape(of: shape, round: round)
+        return published.modules.isEmpty ? published : shape
+    }
+
+    /// The type of a file's numbers, by its name; the federation's where there is none.
+    func type(named name: String?) throws(ServiceError) -> ScalarType {
+        guard let name else { return shape.type }
+        guard let type = ScalarType(rawValue: name), type.isPublishable else { throw .unknownElementType(name) }
+        return type
+    }
+}
+
+extension AdapterPlan {
+    /// The longest sound update of a round: every tensor at its maximum rank in the widest type, and room for the header.
+    ///
+    /// A quantised row brings its scale and minimum, which is more than a row of one number in the widest type.
+    func updateByteLimit(round: Int) -> Int {
+        let shape = strategy.updateShape(of: shape, round: round)
         let numbers =
             shape.modules.reduce(0) { $0 + $1.maximumRank * ($1.inputs + $1.outputs) + $1.outputs }
             + shape.dense.reduce(0) { $0 + $1.elementCount }
-        return 8 * numbers + shape.readingLimits.headerBytes
+        return (messageBits.isEmpty ? 8 : 16) * numbers + shape.readingLimits.headerBytes
     }
-
-    /// The ranks that `rank` stands for, module by module.
-    func ranks(for rank: Int) -> [String: Int] { adapter.ranks(forClientRank: rank) }
 
     /// Checks a file from a client and answers the client rank that it stands for.
     func validate(
         fileAt path: String, granted: [String: Int], clientRank: Int, round: Int
     ) throws(UpdateRefusal) -> Int {
-        let file = try open(path)
+        let file = try open(path, round: round)
         do throws(AdapterError) {
-            try strategy.validate(file, shape: shape, ranks: granted, round: round)
+            try strategy.validate(
+                file, shape: shape, ranks: granted, round: round, messageBits: messageBits)
         } catch {
             throw UpdateRefusal(error)
         }
@@ -57,11 +99,12 @@ struct AdapterPlan: Sendable {
         return isFull ? clientRank : min(clientRank, file.modules.map(\.rank).max() ?? clientRank)
     }
 
-    /// A client's file, mapped.
-    func open(_ path: String) throws(UpdateRefusal) -> AdapterFile {
+    /// A client's file for a round, mapped.
+    func open(_ path: String, round: Int) throws(UpdateRefusal) -> AdapterFile {
         let file: SafetensorsFile
         do throws(SafetensorsError) {
-            file = try SafetensorsFile(path: path, limits: shape.readingLimits)
+            file = try SafetensorsFile(
+                path: path, limits: strategy.updateShape(of: shape, round: round).readingLimits)
         } catch {
             throw UpdateRefusal(error)
         }
@@ -70,76 +113,5 @@ struct AdapterPlan: Sendable {
         } catch {
             throw UpdateRefusal(error)
         }
-    }
-}
-
-extension UpdateRefusal {
-    init(_ error: SafetensorsError) {
-        let code =
-            switch error {
-            case .unknownType, .unsupportedType: "update.dtype"
-            default: "update.format"
-            }
-        self.init(code: code, detail: "\(error)", tensor: error.tensor)
-    }
-
-    /// The stable code of what a file is refused for.
-    init(_ error: AdapterError) {
-        let code =
-            switch error {
-            case .noModules, .missingFactor: "update.missing"
-            case .duplicate, .mixedKinds, .otherKind, .notAFactor, .ranksDiffer: "update.format"
-            case .unexpectedBias, .unknownModule, .unknownDense: "update.unknown"
-            case .shape, .biasDiffers: "update.shape"
-            case .rankAboveGrant, .rankNotFull: "update.rank"
-            case .notFinite: "update.not_finite"
-            case .quantised: "update.dtype"
-            }
-        self.init(code: code, detail: "\(error)", tensor: error.tensor)
-    }
-}
-
-extension ModuleShape {
-    init(_ module: FederationSettings.Module, named name: String, maximumRank: Int) {
-        let kind: Kind
-        var inputs = module.inputs
-        switch module.kind {
-        case .linear: kind = .linear
-        case .embedding: kind = .embedding
-        case .convolution(let height, let width):
-            kind = .conv2d(height: height, width: width)
-            inputs *= height * width
-        }
-        self.init(
-            name: name, kind: kind, inputs: inputs, outputs: module.outputs,
-            maximumRank: module.maximumRank ?? maximumRank, hasBias: module.bias)
-    }
-}
-
-extension AdapterFormat.Scaling {
-    init(_ scaling: FederationSettings.Scaling) {
-        switch scaling {
-        case .constant(let value): self = .constant(value)
-        case .lora(let alpha): self = .lora(alpha: alpha)
-        case .rslora(let alpha): self = .rslora(alpha: alpha)
-        }
-    }
-}
-
-extension ScalarType {
-    init(_ type: FederationSettings.ElementType) {
-        switch type {
-        case .float32: self = .f32
-        case .float16: self = .f16
-        case .bfloat16: self = .bf16
-        }
-    }
-}
-
-extension FederationSettings.Adapter {
-    /// The scale at which each module is trained at these ranks.
-    func scales(atRanks ranks: [String: Int]) -> [String: Double] {
-        let scaling = AdapterFormat.Scaling(scaling)
-        return ranks.mapValues { scaling.scale(atRank: $0) }
     }
 }

@@ -9,50 +9,78 @@ package struct AdapterService: Sendable {
     ///
     /// - Parameters:
     ///   - round: 0 is the initial adapter; nil the newest.
-    ///   - rank: 1 to the federation's maximum, which it defaults to.
+    ///   - rank: 1 to the federation's maximum, which it defaults to; a round that has less gives what it has.
+    ///   - trainedIn: the round that it is for, where ranks fall from round to round.
     ///   - elementType: F32, F16 or BF16; defaults to the federation's.
+    ///   - messageBits: 8 or 4 for a quantised message.
     package func file(
-        round: Int?, rank: Int?, elementType: String?, of federation: FederationID
+        round: Int?, rank: Int?, trainedIn: Int? = nil, elementType: String?, messageBits: Int? = nil,
+        of federation: FederationID
     ) async throws(ServiceError) -> AdapterCache.File {
-        let machine = try parts.registry.session(federation).snapshot.machine
-        let plan = try parts.plan(of: machine.settings)
-        let number = try await published(round, of: machine)
+        let session = try parts.registry.session(federation)
+        let plan = try session.plan()
+        let bits = try messageBits.map { count throws(ServiceError) in
+            guard let bits = MessageBits(rawValue: count) else { throw .unknownMessageBits(count) }
+            return bits
+        }
+        let number = try await parts.publishedRound(round, of: session.snapshot.machine)
+        return try await file(
+            round: number, rank: try checked(rank, plan), trainedIn: trainedIn ?? number,
+            type: try plan.type(named: elementType), bits: bits, of: federation, as: plan)
+    }
+
+    /// The adapter as it was published: whole, in the federation's type.
+    func file(
+        ofRound round: Int, in federation: FederationID, as plan: AdapterPlan
+    ) async throws(ServiceError) -> AdapterCache.File {
+        try await file(
+            round: round, rank: plan.maximumRank, trainedIn: round, type: plan.shape.type, bits: nil, of: federation,
+            as: plan)
+    }
+
+    private func file(
+        round: Int, rank: Int, trainedIn: Int, type: ScalarType, bits: MessageBits?, of federation: FederationID,
+        as plan: AdapterPlan
+    ) async throws(ServiceError) -> AdapterCache.File {
         let key = AdapterCache.Key(
-            federation: federation, round: number, rank: try checked(rank, plan),
-            type: try elementType.map { text throws(ServiceError) in try Self.type(text) } ?? plan.shape.type)
-        return try await parts.cache.file(key, from: parts.adapter(of: federation, round: number), as: plan)
+            federation: federation, content: .adapter(round: round, rank: rank, trainedIn: trainedIn, bits: bits),
+            type: type)
+        let source = parts.stored(.adapter, of: federation, round: round)
+        return try await parts.cache.file(key, on: parts.rendering) { descriptor in
+            let ranks = Self.ranks(rank, ofRound: round, trainedIn: trainedIn, plan)
+            let writer = try AdapterWriter(
+                shape: plan.storedShape(ofRound: round), ranks: ranks, scaling: plan.scaling, type: type,
+                messageBits: bits, descriptor: descriptor)
+            try writer.take(source)
+            return ranks
+        }
     }
 
     /// The `adapter_config.json` beside it, under which PEFT computes with the federation's scales.
     package func configuration(
-        round: Int?, rank: Int?, of federation: FederationID
+        round: Int?, rank: Int?, trainedIn: Int? = nil, of federation: FederationID
     ) async throws(ServiceError) -> String {
-        let machine = try parts.registry.session(federation).snapshot.machine
-        let plan = try parts.plan(of: machine.settings)
-        _ = try await published(round, of: machine)
+        let session = try parts.registry.session(federation)
+        let plan = try session.plan()
+        let machine = session.snapshot.machine
+        let number = try await parts.publishedRound(round, of: machine)
         return AdapterConfig(
-            shape: plan.shape, ranks: plan.ranks(for: try checked(rank, plan)), scaling: plan.scaling,
-            baseModel: machine.settings.baseModel.name
+            shape: plan.storedShape(ofRound: number),
+            ranks: Self.ranks(try checked(rank, plan), ofRound: number, trainedIn: trainedIn ?? number, plan),
+            scaling: plan.scaling, baseModel: machine.settings.baseModel.name
         ).json
     }
 
-    /// The round whose adapter is meant, which must have published one.
-    private func published(_ round: Int?, of machine: FederationMachine) async throws(ServiceError) -> Int {
-        guard let round else { return machine.publishedRound }
-        if round == 0 || round == machine.publishedRound { return round }
-        let seen = try await RoundService(parts: parts).round(round, of: machine.settings.id)
-        guard case .published = seen.round.phase else { throw .noAdapter(round: round) }
-        return round
+    /// What the round has of a rank, and what the round that it is for takes.
+    private static func ranks(
+        _ rank: Int, ofRound round: Int, trainedIn: Int, _ plan: AdapterPlan
+    ) -> [String: Int] {
+        plan.ranks(for: rank, round: round).merging(plan.ranks(for: rank, round: trainedIn), uniquingKeysWith: min)
     }
 
     private func checked(_ rank: Int?, _ plan: AdapterPlan) throws(ServiceError) -> Int {
         guard let rank else { return plan.maximumRank }
         guard (1...plan.maximumRank).contains(rank) else { throw .rankOutOfRange(found: rank, limit: plan.maximumRank) }
         return rank
-    }
-
-    private static func type(_ text: String) throws(ServiceError) -> ScalarType {
-        guard let type = ScalarType(rawValue: text), type.isPublishable else { throw .unknownElementType(text) }
-        return type
     }
 }

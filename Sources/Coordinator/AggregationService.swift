@@ -39,7 +39,7 @@ struct AggregationService: Sendable {
         do {
             let event: FederationMachine.Event
             do throws(Failure) {
-                event = .aggregated(try await publish(round, of: session.snapshot.machine), round: round.number)
+                event = .aggregated(try await publish(round, in: session), round: round.number)
             } catch .hopeless(let reason) {
                 event = .aggregationFailed(reason: reason, round: round.number)
             } catch .passing(let reason) {
@@ -47,6 +47,7 @@ struct AggregationService: Sendable {
             }
             _ = try await session.perform(event)
             parts.aggregation.finished(federation)
+            parts.folding.continuation.yield(federation)
         } catch {
             parts.aggregation.failed(federation, at: parts.clock.now())
             parts.logger.error(
@@ -54,27 +55,40 @@ struct AggregationService: Sendable {
                 metadata: ["federation": "\(federation)", "round": "\(round.number)", "reason": "\(error)"])
             return
         }
-        do throws(StoreError) {
+        await tidy(after: round.number, in: session)
+    }
+
+    /// Deletes what the round's end leaves without use.
+    private func tidy(after round: Int, in session: FederationSession) async {
+        do {
             try await parts.store.sweepBlobs()
+            let momentCount = try session.plan().strategy.optimizer.momentCount
+            let isPublished = session.snapshot.machine.publishedRound == round
+            try await queue.run { () throws(StoreError) in
+                if !isPublished {
+                    try RoundRecorder(round: round, of: session.id, momentCount: momentCount, parts: parts).clear()
+                } else if round > 1 {
+                    for index in 0..<momentCount {
+                        try parts.adapters.remove(.moment(index), ofRounds: 1...round - 1, in: session.id)
+                    }
+                }
+            }
         } catch {
-            parts.logger.error("blobs that nobody needs could not be deleted", metadata: ["reason": "\(error)"])
+            parts.logger.error("what nobody needs could not be deleted", metadata: ["reason": "\(error)"])
         }
     }
 
-    private func publish(_ round: RoundMachine, of machine: FederationMachine) async throws(Failure) -> PublishedAdapter
-    {
-        let settings = machine.settings
+    private func publish(
+        _ round: RoundMachine, in session: FederationSession
+    ) async throws(Failure) -> PublishedAdapter {
         do {
-            let plan = try parts.plan(of: settings)
-            let target = parts.adapter(of: settings.id, round: round.number)
-            let previous = parts.adapter(of: settings.id, round: machine.publishedRound)
-            try await queue.run { () throws(Failure) in
-                try add(up: round, as: plan, from: previous, into: target, settings: settings)
-            }
-            let key = AdapterCache.Key(
-                federation: settings.id, round: round.number, rank: plan.maximumRank, type: plan.shape.type)
-            let file = try await parts.cache.file(key, from: target, as: plan)
-            return PublishedAdapter(digest: file.digest, byteCount: file.byteCount, ranks: plan.shape.maximumRanks)
+            let plan = try session.plan()
+            let machine = session.snapshot.machine
+            try await queue.run { () throws(Failure) in try add(up: round, as: plan, after: machine) }
+            let file = try await AdapterService(parts: parts).file(ofRound: round.number, in: session.id, as: plan)
+            return PublishedAdapter(
+                digest: file.digest, byteCount: file.byteCount, ranks: file.ranks,
+                hasMerge: plan.strategy.publishesMerge)
         } catch let failure as Failure {
             throw failure
         } catch {
@@ -82,23 +96,25 @@ struct AggregationService: Sendable {
         }
     }
 
-    private func add(
-        up round: RoundMachine, as plan: AdapterPlan, from previous: StoredAdapter, into target: StoredAdapter,
-        settings: FederationSettings
-    ) throws(Failure) {
+    private func add(up round: RoundMachine, as plan: AdapterPlan, after machine: FederationMachine) throws(Failure) {
+        let settings = machine.settings
+        let momentCount = plan.strategy.optimizer.momentCount
         do {
             let contributions = try round.accepted.map { update in
                 Contribution(
-                    client: update.client.rawValue, adapter: try plan.open(parts.store.blobPath(of: update.digest)),
+                    client: update.client.rawValue,
+                    adapter: try plan.open(parts.store.blobPath(of: update.digest), round: round.number),
                     samples: update.samples, accuracy: update.metrics.accuracy)
             }
-            try parts.adapters.removeAdapter(of: settings.id, round: round.number)
-            var target = target
-            try Aggregator(
-                strategy: plan.strategy, shape: plan.shape, scaling: plan.scaling, seed: settings.seed
-            ).aggregate(
-                contributions, round: round.number, after: EarlierRound(previous: previous), threads: threads,
-                into: &target)
+            let last = machine.publishedRound
+            let earlier = EarlierRound(
+                previous: parts.stored(.adapter, of: settings.id, round: last),
+                initial: parts.stored(.adapter, of: settings.id, round: 0),
+                moments: (0..<momentCount).map { parts.stored(.moment($0), of: settings.id, round: last) })
+            var recorder = RoundRecorder(
+                round: round.number, of: settings.id, momentCount: momentCount, parts: parts)
+            try Aggregator(strategy: plan.strategy, shape: plan.shape, scaling: plan.scaling, seed: settings.seed)
+                .aggregate(contributions, round: round.number, after: earlier, threads: threads, into: &recorder)
         } catch let error as AggregationError {
             throw .hopeless("\(error)")
         } catch let refusal as UpdateRefusal {

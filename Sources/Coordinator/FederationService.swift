@@ -12,14 +12,17 @@ package struct FederationService: Sendable {
     }
 
     /// Whether a federation could be created so: its bounds, its adapter and its strategy.
-    package static func check(_ settings: FederationSettings) throws(SettingsError) {
+    package static func check(_ settings: FederationSettings) throws(SettingsError) { _ = try checked(settings) }
+
+    private static func checked(_ settings: FederationSettings) throws(SettingsError) -> AdapterPlan {
         try settings.validate()
-        _ = try AdapterPlan(settings)
+        return try AdapterPlan(settings)
     }
 
     package func create(_ settings: FederationSettings) async throws(ServiceError) -> Created {
+        let plan: AdapterPlan
         do throws(SettingsError) {
-            try Self.check(settings)
+            plan = try Self.checked(settings)
         } catch {
             throw .settings(error)
         }
@@ -37,7 +40,7 @@ package struct FederationService: Sendable {
             throw error == .exists ? .federationExists(settings.id) : .store(error)
         }
         do throws(ServiceError) {
-            try await parts.drawInitialAdapter(of: settings)
+            try await parts.drawInitialAdapter(of: settings, as: plan)
         } catch {
             try? await parts.store.discard(settings.id)
             throw error

@@ -12,7 +12,10 @@ package final class FederationSession: Sendable {
     private let sampler: any ClientSampler
     private let onAggregationDue: @Sendable (FederationID) -> Void
     private let onEvent: @Sendable (FederationID, AuditEvent) -> Void
+    private let planning: Result<AdapterPlan, SettingsError>
     private let state: Mutex<State>
+    /// Up to which round merges are known to be kept as their sum alone.
+    let mergesFoldedThrough = Atomic<Int>(0)
     let watchers = Watchers()
 
     private struct State {
@@ -48,11 +51,22 @@ package final class FederationSession: Sendable {
         self.sampler = sampler
         self.onAggregationDue = onAggregationDue
         self.onEvent = onEvent
+        // Adapter and strategy stay what they were at creation.
+        planning = Result { () throws(SettingsError) in try AdapterPlan(stored.machine.settings) }
         let now = clock.now()
         state = Mutex(
             State(
                 snapshot: FederationSnapshot(machine: stored.machine, createdAt: stored.createdAt),
                 lastSeen: stored.machine.clients.mapValues { _ in now }))
+    }
+
+    /// The adapter's shape and the strategy; throws where a stored federation has what this version does not know.
+    func plan() throws(ServiceError) -> AdapterPlan {
+        do throws(SettingsError) {
+            return try planning.get()
+        } catch {
+            throw .settings(error)
+        }
     }
 
     package var snapshot: FederationSnapshot { state.withLock { $0.snapshot } }

@@ -19,6 +19,12 @@ final class Parts: Sendable {
     let lastProbe = Mutex<(at: Instant, error: ServiceError?)?>(nil)
     /// Checks updates, several at once.
     let validation = BlockingQueue(label: "validation", concurrent: true)
+    /// Renders adapters as they are stored.
+    let rendering = BlockingQueue(label: "rendering")
+    /// Sums what rounds left, and folds merges; one at a time, so that no merge goes while it is summed.
+    let summing = BlockingQueue(label: "summing")
+    /// The federations whose old merges may be folded.
+    let folding = AsyncStream.makeStream(of: FederationID.self)
     /// Draws initial adapters.
     let drawing = BlockingQueue(label: "drawing")
 
@@ -62,31 +68,24 @@ final class Parts: Sendable {
         return session
     }
 
-    func plan(of settings: FederationSettings) throws(ServiceError) -> AdapterPlan {
-        do throws(SettingsError) {
-            return try AdapterPlan(settings)
-        } catch {
-            throw .settings(error)
-        }
-    }
-
-    func adapter(of federation: FederationID, round: Int) -> StoredAdapter {
-        StoredAdapter(store: adapters, federation: federation, round: round)
+    /// What a round left in a slot of the store.
+    func stored(_ slot: AdapterSlot, of federation: FederationID, round: Int) -> StoredAdapter {
+        StoredAdapter(store: adapters, address: AdapterAddress(federation: federation, round: round, slot: slot))
     }
 
     /// Writes version 0, drawn from the federation's seed.
-    func drawInitialAdapter(of settings: FederationSettings) async throws(ServiceError) {
-        let plan = try plan(of: settings)
+    func drawInitialAdapter(of settings: FederationSettings, as plan: AdapterPlan) async throws(ServiceError) {
         do throws(StoreError) {
             try await drawing.run { () throws(StoreError) in
-                try self.adapters.removeAdapter(of: settings.id, round: 0)
-                let target = self.adapter(of: settings.id, round: 0)
+                let target = self.stored(.adapter, of: settings.id, round: 0)
+                try target.remove()
+                let shape = plan.strategy.publishedShape(of: plan.shape, round: 0)
                 let initial = InitialAdapter(seed: settings.seed)
-                for module in plan.shape.modules {
+                for module in shape.modules {
                     guard let factors = initial.factors(of: module, rank: module.maximumRank) else { continue }
                     try target.take(factors, of: module)
                 }
-                for tensor in plan.shape.dense {
+                for tensor in shape.dense {
                     guard let values = initial.values(of: tensor) else { continue }
                     try target.take(values, of: tensor)
                 }
@@ -94,6 +93,15 @@ final class Parts: Sendable {
         } catch {
             throw .store(error)
         }
+    }
+
+    /// The round whose adapter is meant, which must have published one; nil means the newest.
+    func publishedRound(_ round: Int?, of machine: FederationMachine) async throws(ServiceError) -> Int {
+        guard let round else { return machine.publishedRound }
+        if round == 0 || round == machine.publishedRound { return round }
+        let seen = try await RoundService(parts: self).round(round, of: machine.settings.id)
+        guard case .published = seen.round.phase else { throw .noAdapter(round: round) }
+        return round
     }
 }
 

@@ -1,4 +1,7 @@
+import AdapterFormat
+import Aggregation
 package import Federation
+import Foundation
 
 /// Tells a client what to do in the current round.
 package struct PlanService: Sendable {
@@ -18,15 +21,51 @@ package struct PlanService: Sendable {
         package let scales: [String: Double]
         /// The round whose adapter training starts from.
         package let adapterRound: Int
+        /// Whether that adapter has to be cut further than its round did.
+        package let isCutFurther: Bool
+        /// Whether what the rounds have added to the base must be added first.
+        package let hasMerge: Bool
+        package let demand: Demand
+        /// How many bits a number of a message may have, where the client can read such messages.
+        package let messageBits: Int?
         /// Draws this client's randomness in this round.
         package let seed: UInt64
         /// A JSON object, as the settings have it.
         package let training: String
     }
 
+    /// What the federation's strategy asks of its clients in a round.
+    package struct Demand: Sendable {
+        /// Of "A" and "B".
+        package let factors: [String]
+        package let isFresh: Bool
+        package let penalty: Double
+        package let drawn: Drawn?
+        package let pruning: Pruning?
+        package let sparse: Sparse?
+    }
+
+    /// A factor A that nobody trains.
+    package struct Drawn: Sendable {
+        package let round: Int
+        package let seed: UInt64
+    }
+
+    package struct Pruning: Sendable {
+        package let gamma: Double
+        package let penalty: Double
+        package let minimumRank: Int
+    }
+
+    /// Full weights are trained under a mask.
+    package struct Sparse: Sendable {
+        package let density: Double
+        package let seed: UInt64
+    }
+
     package func plan(for client: ClientName, in federation: FederationID) throws(ServiceError) -> Plan {
         let session = try called(by: client, in: federation)
-        return try plan(for: client, from: session.snapshot.machine)
+        return try plan(for: client, from: session.snapshot.machine, as: session.plan())
     }
 
     /// The first plan above `revision`; `nil` after `seconds`.
@@ -38,7 +77,7 @@ package struct PlanService: Sendable {
         let news = await session.plan(of: client, after: revision, until: deadline)
         session.touch(client)
         guard let snapshot = news else { return nil }
-        return try plan(for: client, from: snapshot.machine)
+        return try plan(for: client, from: snapshot.machine, as: session.plan())
     }
 
     /// The session, once the client's call is noted.
@@ -48,19 +87,56 @@ package struct PlanService: Sendable {
         return session
     }
 
-    private func plan(for client: ClientName, from machine: FederationMachine) throws(ServiceError) -> Plan {
+    private func plan(
+        for client: ClientName, from machine: FederationMachine, as plan: AdapterPlan
+    ) throws(ServiceError) -> Plan {
         guard let known = machine.clients[client] else { throw .unknownClient(client) }
         guard known.revokedAt == nil else { throw .revoked(client) }
-        let adapter = machine.settings.adapter
-        let ranks = adapter.ranks(forClientRank: known.rank)
-        let place = machine.round?.places[client]
+        let settings = machine.settings
         let number = machine.round?.number ?? 0
+        let published = machine.publishedRound
+        // Before round 1 opens, the plan already says what round 1 will ask for.
+        let trained = max(1, number)
+        let ranks = plan.ranks(for: known.rank, round: trained)
+        let place = machine.round?.places[client]
         return Plan(
-            federation: machine.settings.id, client: client, state: machine.state, round: machine.round,
+            federation: settings.id, client: client, state: machine.state, round: machine.round,
             revision: machine.planRevision(of: client), isSelected: place.map { $0.state != .left } ?? false,
             hasAnswered: place?.state == .answered, rank: known.rank, ranks: ranks,
-            scales: adapter.scales(atRanks: ranks), adapterRound: machine.publishedRound,
-            seed: HashedSampler.hash(seed: machine.settings.seed, round: number, client: client) >> 11,
-            training: machine.settings.training)
+            scales: settings.adapter.scales(atRanks: ranks), adapterRound: published,
+            isCutFurther: plan.ranks(for: known.rank, round: published) != ranks,
+            hasMerge: plan.strategy.publishesMerge && published > 0,
+            demand: Demand(plan.strategy.demand(in: trained), seed: settings.seed),
+            messageBits: settings.adapter.messageBits.flatMap { known.reads(messageBits: $0) ? $0 : nil },
+            seed: HashedSampler.hash(seed: settings.seed, round: number, client: client) >> 11,
+            training: settings.training)
     }
+}
+
+extension PlanService.Demand {
+    init(_ demand: ClientDemand, seed: UInt64) {
+        factors = [(FactorSet.a, "A"), (.b, "B")].filter { demand.factors.contains($0.0) }.map(\.1)
+        isFresh = demand.isFresh
+        penalty = demand.penalty
+        drawn = demand.drawnRound.map { PlanService.Drawn(round: $0, seed: seed) }
+        pruning = demand.pruning.map {
+            PlanService.Pruning(gamma: $0.gamma, penalty: $0.penalty, minimumRank: $0.minimumRank)
+        }
+        sparse = demand.sparse.map { PlanService.Sparse(density: $0.density, seed: seed) }
+    }
+}
+
+extension Client {
+    /// Whether the client's capabilities list messages of so many bits: `"message_bits": [8, 4]`.
+    fileprivate func reads(messageBits: Int) -> Bool {
+        let known = try? JSONDecoder().decode(MessageCapabilities.self, from: Data(capabilities.utf8))
+        return known?.messageBits.contains(messageBits) ?? false
+    }
+}
+
+/// What of a client's capabilities the server reads.
+private struct MessageCapabilities: Decodable {
+    let messageBits: [Int]
+
+    enum CodingKeys: String, CodingKey { case messageBits = "message_bits" }
 }

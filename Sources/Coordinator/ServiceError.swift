@@ -14,6 +14,11 @@ package enum ServiceError: Error, Sendable, Hashable {
     /// The round has published no adapter.
     case noAdapter(round: Int)
     case noUpdate(round: Int)
+    /// The strategy adds nothing to the base, or has not yet.
+    case noMerge(strategy: String)
+    /// The merges up to this round are kept as their sum alone.
+    case mergeCompacted(through: Int)
+    case sinceOutOfRange(found: Int, round: Int)
     case federationExists(FederationID)
     case settings(SettingsError)
     case round(RoundError)
@@ -27,23 +32,8 @@ package enum ServiceError: Error, Sendable, Hashable {
     case badToken
     case rankOutOfRange(found: Int, limit: Int)
     case unknownElementType(String)
+    case unknownMessageBits(Int)
     case store(StoreError)
     /// Something broke inside; the text is for the log.
     case internalFailure(String)
-}
-
-/// Why an update is not taken.
-package struct UpdateRefusal: Error, Sendable, Hashable {
-    /// Stable, such as `update.shape`.
-    package let code: String
-    /// What was expected and what came.
-    package let detail: String
-    package let tensor: String?
-
-    package init(code: String, detail: String, tensor: String? = nil) {
-        // A client's names stand in these, and they are kept with the round.
-        self.code = code
-        self.detail = String(detail.prefix(600))
-        self.tensor = tensor.map { String($0.prefix(300)) }
-    }
 }

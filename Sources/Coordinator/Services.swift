@@ -12,8 +12,10 @@ package struct Services: Sendable {
     package let plans: PlanService
     package let updates: UpdateService
     package let adapters: AdapterService
+    package let models: ModelService
     let parts: Parts
     private let aggregation: AggregationService
+    private let folding: MergeFolding
 
     package init(
         store: some FederationStore & AdapterStore, cache: AdapterCache, access: Access, clock: any WallClock,
@@ -28,7 +30,9 @@ package struct Services: Sendable {
         plans = PlanService(parts: parts)
         updates = UpdateService(parts: parts)
         adapters = AdapterService(parts: parts)
+        models = ModelService(parts: parts)
         aggregation = AggregationService(parts: parts, threads: threads)
+        folding = MergeFolding(parts: parts)
     }
 
     /// Takes up every stored federation where it stood.
@@ -40,7 +44,10 @@ package struct Services: Sendable {
         }
         for session in parts.registry.all {
             let machine = session.snapshot.machine
-            if machine.publishedRound == 0 { try await parts.drawInitialAdapter(of: machine.settings) }
+            if machine.publishedRound == 0 {
+                try await parts.drawInitialAdapter(of: machine.settings, as: try session.plan())
+            }
+            parts.folding.continuation.yield(session.id)
         }
     }
 
@@ -55,8 +62,13 @@ package struct Services: Sendable {
         }
     }
 
-    /// Aggregates the rounds that close, until the task is cancelled.
-    package func aggregateRounds() async { await aggregation.run() }
+    /// Aggregates the rounds that close and folds old merges, until the task is cancelled.
+    package func aggregateRounds() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await aggregation.run() }
+            group.addTask { await folding.run() }
+        }
+    }
 
     /// Ends long polls whose time is up, closes rounds at their deadlines and takes up aggregations that failed.
     package func tick() async {

@@ -1,3 +1,4 @@
+import Aggregation
 package import Federation
 
 /// Takes a client's update: checks that it may come, that it is sound, and answers once it is durable.
@@ -54,7 +55,7 @@ package struct UpdateService: Sendable {
         }
         return Ticket(
             claim: claim, spool: parts.store.makeSpoolFile(),
-            byteLimit: try parts.plan(of: machine.settings).updateByteLimit)
+            byteLimit: try session.plan().updateByteLimit(round: claim.round))
     }
 
     /// Takes the streamed body, whose file must be durable: the file becomes the update's blob, or goes.
@@ -98,13 +99,14 @@ extension UpdateService {
         let session = try parts.activeSession(of: claim.federation, for: claim.client)
         let machine = session.snapshot.machine
         guard let client = machine.clients[claim.client] else { throw .unknownClient(claim.client) }
-        let plan = try parts.plan(of: machine.settings)
-        let granted = machine.settings.adapter.ranks(forClientRank: client.rank)
+        let plan = try session.plan()
+        let clientRank = machine.grantedRank(of: client)
+        let granted = plan.ranks(for: clientRank, round: claim.round)
         let rank: Int
         do throws(UpdateRefusal) {
             rank = try await parts.validation.run { () throws(UpdateRefusal) in
                 try plan.validate(
-                    fileAt: ticket.spool.path, granted: granted, clientRank: client.rank, round: claim.round)
+                    fileAt: ticket.spool.path, granted: granted, clientRank: clientRank, round: claim.round)
             }
         } catch {
             try await refuse(claim, for: error, in: session)
@@ -139,6 +141,13 @@ extension UpdateService {
         guard (1...limit).contains(claim.samples) else {
             let refusal = UpdateRefusal(
                 code: "update.samples", detail: "samples is \(claim.samples); this federation takes 1 to \(limit)")
+            try await refuse(claim, for: refusal, in: session)
+        }
+        let strategy = try session.plan().strategy
+        if strategy.needsAccuracy, claim.metrics.accuracy == nil {
+            let refusal = UpdateRefusal(
+                code: "update.accuracy",
+                detail: "accuracy is missing; this federation weighs clients by ranking and needs ?accuracy=X")
             try await refuse(claim, for: refusal, in: session)
         }
     }

@@ -17,8 +17,10 @@ extension RankwiseAPI {
         let one = "/v1/federations/{federation}/clients/{client}"
         routes.on(.put, one) { request in
             let federation = try request.federation()
-            try request.principal(services.access).requireEnrolment(in: federation)
+            let principal = try request.principal(services.access)
             let name = try request.client()
+            // A client that is registered may change its own rank and capabilities.
+            if principal != .client(federation, name) { try principal.requireEnrolment(in: federation) }
             try request.expect()
             let bytes = try await request.body.collect(upTo: Self.registrationLimit)
             let body = try WireJSON.decodeStrictly(RegistrationBody.self, from: Data(bytes))

@@ -14,7 +14,8 @@ extension FederationSettings {
                 name: document.baseModel.name, seed: document.baseModel.seed,
                 sha256: try Self.hash(document.baseModel.sha256)),
             adapter: try Adapter(document.adapter),
-            strategy: Strategy(name: document.strategy.name, weighting: document.strategy.weighting),
+            strategy: try Strategy(document.strategy),
+            server: Server(optimizer: document.server.optimizer, learningRate: document.server.learningRate),
             policy: try RoundPolicy(document.round),
             limits: Limits(clients: document.limits.maxClients, samples: document.limits.maxSamples),
             training: try Self.text(of: document.training),
@@ -66,7 +67,31 @@ extension FederationSettings.Adapter {
             scaling: try FederationSettings.Scaling(document.scaling),
             elementType: try FederationSettings.choice(
                 document.dtype, of: FederationSettings.ElementType.self, path: "adapter.dtype"),
-            modules: modules, dense: document.dense)
+            modules: modules, dense: document.dense, messageBits: document.messageBits)
+    }
+}
+
+extension FederationSettings.Strategy {
+    init(_ document: FederationDocument.Strategy) throws(SettingsError) {
+        var parameters: [String: FederationSettings.Parameter] = [:]
+        for (name, value) in document.parameters {
+            parameters[name] = try FederationSettings.Parameter(value, named: name)
+        }
+        self.init(name: document.name, weighting: document.weighting, parameters: parameters)
+    }
+}
+
+extension FederationSettings.Parameter {
+    init(_ value: JSONValue, named name: String) throws(SettingsError) {
+        switch value {
+        case .null: self = .null
+        case .bool(let flag): self = .flag(flag)
+        case .integer(let number): self = .number(Double(number))
+        case .number(let number): self = .number(number)
+        case .string, .array, .object:
+            throw SettingsError(
+                path: "strategy.\(name)", reason: "has the wrong type; expected a number, true, false or null")
+        }
     }
 }
 
@@ -132,7 +157,8 @@ extension FederationDocument {
             baseModel: BaseModel(
                 name: settings.baseModel.name, seed: settings.baseModel.seed, sha256: settings.baseModel.sha256?.hex),
             adapter: Adapter(settings.adapter),
-            strategy: Strategy(name: settings.strategy.name, weighting: settings.strategy.weighting),
+            strategy: Strategy(settings.strategy),
+            server: Server(optimizer: settings.server.optimizer, learningRate: settings.server.learningRate),
             round: Round(settings.policy),
             limits: Limits(maxClients: settings.limits.clients, maxSamples: settings.limits.samples),
             training: try WireJSON.decode([String: JSONValue].self, from: Data(settings.training.utf8)),
@@ -161,7 +187,21 @@ extension FederationDocument.Adapter {
                 }
                 return document
             },
-            dense: adapter.dense)
+            dense: adapter.dense, messageBits: adapter.messageBits)
+    }
+}
+
+extension FederationDocument.Strategy {
+    init(_ strategy: FederationSettings.Strategy) {
+        self.init(
+            name: strategy.name, weighting: strategy.weighting,
+            parameters: strategy.parameters.mapValues { value in
+                switch value {
+                case .number(let number): Int64(exactly: number).map { .integer($0) } ?? .number(number)
+                case .flag(let flag): .bool(flag)
+                case .null: .null
+                }
+            })
     }
 }
 

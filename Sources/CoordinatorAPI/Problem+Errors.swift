@@ -30,6 +30,15 @@ extension Problem {
             self.init(.notFound, code: "adapter.none", "round \(round) has published no adapter")
         case .noUpdate(let round):
             self.init(.notFound, code: "update.none", "the server holds no update of this client for round \(round)")
+        case .noMerge(let strategy):
+            self.init(.notFound, code: "merge.none", "\(strategy) has added nothing to the base")
+        case .mergeCompacted(let through):
+            self.init(
+                .gone, code: "merge.compacted",
+                "the merges up to round \(through) are kept as their sum alone; ask a round from \(through) on for "
+                    + "since=0 or for since=\(through) and above")
+        case .sinceOutOfRange(let found, let round):
+            self.init(.badRequest, code: "merge.since", "since is \(found); expected a round before \(round)")
         case .federationExists(let id):
             self.init(.conflict, code: "federation.exists", "federation \(id) exists already")
         case .settings(let error): self.init(.unprocessableContent, code: "settings.invalid", "\(error)")
@@ -49,6 +58,8 @@ extension Problem {
             self.init(.badRequest, code: "adapter.rank", "rank is \(found); this federation has ranks 1 to \(limit)")
         case .unknownElementType(let found):
             self.init(.badRequest, code: "adapter.dtype", "dtype is '\(found)'; expected one of F32, F16, BF16")
+        case .unknownMessageBits(let found):
+            self.init(.badRequest, code: "adapter.bits", "bits is \(found); expected 8 or 4")
         case .store(.full):
             self.init(
                 RequestFailure.insufficientStorage.status, code: "store.full",

@@ -35,6 +35,7 @@ package struct RankwiseAPI: Sendable {
         addRoundRoutes(to: &routes)
         addUpdateRoutes(to: &routes)
         addAdapterRoutes(to: &routes)
+        addModelRoutes(to: &routes)
         return routes.router
     }
 

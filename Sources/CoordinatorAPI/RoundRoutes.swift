@@ -73,7 +73,8 @@ extension RoundBody {
         case .published(let published):
             phase = "published"
             adapter = Adapter(
-                digest: "\(published.digest)", bytes: published.byteCount, ranks: published.ranks, merge: false)
+                digest: "\(published.digest)", bytes: published.byteCount, ranks: published.ranks,
+                merge: published.hasMerge)
         case .failed(let why):
             phase = "failed"
             reason = why
@@ -127,14 +128,27 @@ extension PlanBody {
             case .published: "published"
             case .failed: "failed"
             }
+        let cut = plan.isCutFurther ? "&for=\(max(1, number))" : ""
+        let demand = plan.demand
         self.init(
             federation: plan.federation.rawValue, round: number, phase: phase, state: plan.state.rawValue,
             revision: plan.revision, client: plan.client.rawValue, selected: plan.isSelected,
             answered: plan.hasAnswered, deadlineAt: plan.round?.deadline.timestamp, rank: plan.rank, ranks: plan.ranks,
             scales: plan.scales,
             adapter: Source(
-                round: plan.adapterRound, href: "\(base)/rounds/\(plan.adapterRound)/adapter?rank=\(plan.rank)"),
-            merge: nil, reinitialise: false, seed: plan.seed, train: ["A", "B"], send: ["A", "B"], penalty: 0,
+                round: plan.adapterRound, href: "\(base)/rounds/\(plan.adapterRound)/adapter?rank=\(plan.rank)\(cut)"),
+            merge: plan.hasMerge
+                ? Merge(
+                    round: plan.adapterRound, since: 0, href: "\(base)/rounds/\(plan.adapterRound)/merge?since=0")
+                : nil,
+            reinitialise: demand.isFresh,
+            drawn: demand.drawn.map { Drawn(factor: "A", round: $0.round, seed: $0.seed) }, seed: plan.seed,
+            train: demand.factors, send: demand.factors, penalty: demand.penalty,
+            pruning: demand.pruning.map {
+                Pruning(gamma: $0.gamma, penalty: $0.penalty, minRank: $0.minimumRank)
+            },
+            messageBits: plan.messageBits,
+            stage: demand.sparse.map { Stage(name: "sparse", density: $0.density, seed: $0.seed) },
             training: try WireJSON.decode([String: JSONValue].self, from: Data(plan.training.utf8)),
             update: "\(base)/rounds/\(number)/update")
     }

@@ -9,16 +9,14 @@ extension FederationMachine {
             guard known.token.matches(token) else { return .registration(.nameTaken(name)) }
             guard known.revokedAt == nil else { return .registration(.revoked(name)) }
             if known.rank != granted || known.capabilities != capabilities {
+                let earlierRank = known.rank
                 known.rank = granted
                 known.capabilities = capabilities
                 known.lastSeenAt = step.now
                 clients[name] = known
                 step.changes.append(.client(known))
                 step.record("client.changed", client: name, "rank \(granted)")
-                // A plan of another rank: a poll that waits for it must wake.
-                if round?.phase == .collecting, round?.places[name]?.state == .awaited {
-                    setPlace(of: name, to: .awaited, in: &step)
-                }
+                changePlan(of: name, earlierRank: earlierRank, in: &step)
             }
             return .registered(known, isNew: false)
         }
@@ -60,6 +58,14 @@ extension FederationMachine {
         guard round.places[name] == nil, let client = clients[name], client.revokedAt == nil else { return }
         setPlace(of: name, to: .awaited, in: &step)
         step.record("client.selected", round: round.number, client: name, "joined while the round collects")
+    }
+
+    /// A plan of another rank: a poll that waits for it must wake, and what was trained by the earlier one still counts.
+    private mutating func changePlan(of name: ClientName, earlierRank: Int, in step: inout Step) {
+        guard var current = round, current.phase == .collecting, current.places[name]?.state == .awaited else { return }
+        current.changeRank(of: name, from: earlierRank, revision: step.revision)
+        round = current
+        if let place = current.places[name] { step.changes.append(.place(name, round: current.number, place)) }
     }
 
     private mutating func setPlace(of name: ClientName, to state: RoundMachine.Place.State, in step: inout Step) {

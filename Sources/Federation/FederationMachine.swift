@@ -144,6 +144,10 @@ extension FederationMachine {
         return round.objection(to: client)
     }
 
+    /// The highest rank that an update of `client` for the current round may have: its own, or the one that an earlier
+    /// plan of the round named.
+    package func grantedRank(of client: Client) -> Int { max(client.rank, round?.places[client.name]?.rank ?? 0) }
+
     /// The revision of the last change to what `client` should do.
     package func planRevision(of client: ClientName) -> Int64 {
         max(planRevision, round?.places[client]?.revision ?? 0)

@@ -23,6 +23,13 @@ extension FederationSettings {
         try Self.expect(
             (1...1_000_000).contains(limits.clients), "limits.max_clients",
             "is \(limits.clients); expected 1 to 1000000")
+        for (name, value) in strategy.parameters {
+            guard case .number(let number) = value else { continue }
+            try Self.expect(number.isFinite, "strategy.\(name)", "is \(number); expected a finite number")
+        }
+        try Self.expect(
+            server.learningRate.isFinite && server.learningRate > 0, "server.learning_rate",
+            "is \(server.learningRate); expected a number above 0")
         try Self.expect(limits.samples >= 1, "limits.max_samples", "is \(limits.samples); expected at least 1")
         try validatePolicy()
     }
@@ -38,6 +45,9 @@ extension FederationSettings {
         case .lora(let alpha), .rslora(let alpha):
             try Self.expect(
                 alpha.isFinite && alpha > 0, "adapter.scaling.alpha", "is \(alpha); expected a number above 0")
+        }
+        if let bits = adapter.messageBits {
+            try Self.expect(bits == 8 || bits == 4, "adapter.message_bits", "is \(bits); expected null, 8 or 4")
         }
         try Self.expect(!adapter.modules.isEmpty, "adapter.modules", "is empty; expected at least one module")
         for (name, module) in adapter.modules {

@@ -4,6 +4,7 @@ package struct FederationSettings: Sendable, Codable, Hashable {
     package var baseModel: BaseModel
     package var adapter: Adapter
     package var strategy: Strategy
+    package var server: Server
     package var policy: RoundPolicy
     package var limits: Limits
     /// A JSON object that clients get as it is.
@@ -11,14 +12,19 @@ package struct FederationSettings: Sendable, Codable, Hashable {
     /// Draws the initial adapter and the selection.
     package var seed: UInt64
 
+    enum CodingKeys: String, CodingKey {
+        case id, baseModel, adapter, strategy, server, policy, limits, training, seed
+    }
+
     package init(
-        id: FederationID, baseModel: BaseModel, adapter: Adapter, strategy: Strategy, policy: RoundPolicy,
-        limits: Limits, training: String, seed: UInt64
+        id: FederationID, baseModel: BaseModel, adapter: Adapter, strategy: Strategy, server: Server = Server(),
+        policy: RoundPolicy, limits: Limits, training: String, seed: UInt64
     ) {
         self.id = id
         self.baseModel = baseModel
         self.adapter = adapter
         self.strategy = strategy
+        self.server = server
         self.policy = policy
         self.limits = limits
         self.training = training
@@ -48,16 +54,19 @@ extension FederationSettings {
         package var modules: [String: Module]
         /// Tensors that travel beside the factors: name → shape.
         package var dense: [String: [Int]]
+        /// How many bits a number in a message may have; nil where messages are not quantised.
+        package var messageBits: Int?
 
         package init(
             maximumRank: Int, scaling: Scaling, elementType: ElementType, modules: [String: Module],
-            dense: [String: [Int]]
+            dense: [String: [Int]], messageBits: Int? = nil
         ) {
             self.maximumRank = maximumRank
             self.scaling = scaling
             self.elementType = elementType
             self.modules = modules
             self.dense = dense
+            self.messageBits = messageBits
         }
     }
 
@@ -100,16 +109,6 @@ extension FederationSettings {
             self.outputs = outputs
             self.maximumRank = maximumRank
             self.bias = bias
-        }
-    }
-
-    package struct Strategy: Sendable, Codable, Hashable {
-        package var name: String
-        package var weighting: String
-
-        package init(name: String, weighting: String) {
-            self.name = name
-            self.weighting = weighting
         }
     }
 

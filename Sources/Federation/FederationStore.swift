@@ -71,55 +71,6 @@ package protocol FederationStore: Sendable {
     func probe() async throws(StoreError)
 }
 
-/// Keeps global adapters, factor by factor. Its calls block: make them on a queue of your own.
-package protocol AdapterStore: Sendable {
-    /// Forgets what there is of a round's adapter, so that it can be written again from the start.
-    func removeAdapter(of federation: FederationID, round: Int) throws(StoreError)
-    /// Appends rows in one durable transaction.
-    func append(_ parts: [AdapterPart], of federation: FederationID, round: Int) throws(StoreError)
-    /// The first `rows` rows of a tensor, or as many as there are.
-    func rows(_ rows: Int, of tensor: AdapterTensor, federation: FederationID, round: Int) throws(StoreError) -> [Float]
-}
-
-/// A piece of a global adapter that is stored by itself.
-package struct AdapterTensor: Sendable, Hashable {
-    package enum Kind: String, Sendable {
-        /// (rank × inputs)
-        case a = "A"
-        /// Transposed: (rank × outputs)
-        case b = "B"
-        /// The bias of B: one row.
-        case bias
-        /// A tensor beside the factors, flattened to one row.
-        case dense
-    }
-
-    /// The module, or the dense tensor's name.
-    package let name: String
-    package let kind: Kind
-
-    package init(name: String, kind: Kind) {
-        self.name = name
-        self.kind = kind
-    }
-}
-
-/// Consecutive rows of one tensor.
-package struct AdapterPart: Sendable {
-    package let tensor: AdapterTensor
-    package let firstRow: Int
-    package let rowCount: Int
-    /// (rowCount × width), row-major.
-    package let values: [Float]
-
-    package init(tensor: AdapterTensor, firstRow: Int, rowCount: Int, values: [Float]) {
-        self.tensor = tensor
-        self.firstRow = firstRow
-        self.rowCount = rowCount
-        self.values = values
-    }
-}
-
 package enum StoreError: Error, Sendable, Hashable {
     /// No space is left; nothing was changed, and it may be tried again.
     case full

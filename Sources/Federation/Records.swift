@@ -91,11 +91,14 @@ package struct PublishedAdapter: Sendable, Hashable {
     package let digest: ContentDigest
     package let byteCount: Int
     package let ranks: [String: Int]
+    /// Whether the round also published something to add to the base.
+    package let hasMerge: Bool
 
-    package init(digest: ContentDigest, byteCount: Int, ranks: [String: Int]) {
+    package init(digest: ContentDigest, byteCount: Int, ranks: [String: Int], hasMerge: Bool = false) {
         self.digest = digest
         self.byteCount = byteCount
         self.ranks = ranks
+        self.hasMerge = hasMerge
     }
 }
 

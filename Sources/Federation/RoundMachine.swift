@@ -23,10 +23,13 @@ package struct RoundMachine: Sendable {
         package var state: State
         /// The federation's revision when this last changed.
         package var revision: Int64
+        /// The highest rank that a plan of this round has named, where the client's rank is another one by now.
+        package var rank: Int?
 
-        package init(state: State, revision: Int64) {
+        package init(state: State, revision: Int64, rank: Int? = nil) {
             self.state = state
             self.revision = revision
+            self.rank = rank
         }
     }
 
@@ -121,6 +124,12 @@ extension RoundMachine {
     /// Selects a client that joined late.
     package mutating func join(_ client: ClientName, revision: Int64) {
         places[client] = Place(state: .awaited, revision: revision)
+    }
+
+    /// Notes that a client's rank is another one from now on: an update of the rank that it was may be on its way.
+    package mutating func changeRank(of client: ClientName, from rank: Int, revision: Int64) {
+        guard let place = places[client], place.state == .awaited else { return }
+        places[client] = Place(state: .awaited, revision: revision, rank: max(place.rank ?? rank, rank))
     }
 
     /// Takes a client out of the selection; an update that it sent before stays.

@@ -4,6 +4,7 @@ package struct FederationDocument: Codable, Sendable, Hashable {
     package var baseModel: BaseModel
     package var adapter: Adapter
     package var strategy: Strategy
+    package var server: Server
     package var round: Round
     package var limits: Limits
     /// Passed to the clients as it is; trainers give its keys their meaning.
@@ -11,7 +12,7 @@ package struct FederationDocument: Codable, Sendable, Hashable {
     package var seed: UInt64
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case id, adapter, strategy, round, limits, training, seed
+        case id, adapter, strategy, server, round, limits, training, seed
         case baseModel = "base_model"
     }
 
@@ -21,6 +22,7 @@ package struct FederationDocument: Codable, Sendable, Hashable {
         baseModel = try values.decode(BaseModel.self, forKey: .baseModel)
         adapter = try values.decode(Adapter.self, forKey: .adapter)
         strategy = try values.value(.strategy, default: Strategy())
+        server = try values.value(.server, default: Server())
         round = try values.value(.round, default: Round())
         limits = try values.value(.limits, default: Limits())
         training = try values.value(.training, default: [:])
@@ -28,13 +30,14 @@ package struct FederationDocument: Codable, Sendable, Hashable {
     }
 
     package init(
-        id: String, baseModel: BaseModel, adapter: Adapter, strategy: Strategy = Strategy(), round: Round = Round(),
-        limits: Limits = Limits(), training: [String: JSONValue] = [:], seed: UInt64 = 0
+        id: String, baseModel: BaseModel, adapter: Adapter, strategy: Strategy = Strategy(), server: Server = Server(),
+        round: Round = Round(), limits: Limits = Limits(), training: [String: JSONValue] = [:], seed: UInt64 = 0
     ) {
         self.id = id
         self.baseModel = baseModel
         self.adapter = adapter
         self.strategy = strategy
+        self.server = server
         self.round = round
         self.limits = limits
         self.training = training
@@ -73,21 +76,25 @@ extension FederationDocument {
         package var modules: [String: Module]
         /// Tensors that travel beside the factors: name → shape.
         package var dense: [String: [Int]]
+        /// 8 or 4 where messages may be quantised to so many bits.
+        package var messageBits: Int?
 
         enum CodingKeys: String, CodingKey, CaseIterable {
             case scaling, dtype, modules, dense
             case maxRank = "max_rank"
+            case messageBits = "message_bits"
         }
 
         package init(
             maxRank: Int, scaling: Scaling = Scaling(), dtype: String = "F32", modules: [String: Module],
-            dense: [String: [Int]] = [:]
+            dense: [String: [Int]] = [:], messageBits: Int? = nil
         ) {
             self.maxRank = maxRank
             self.scaling = scaling
             self.dtype = dtype
             self.modules = modules
             self.dense = dense
+            self.messageBits = messageBits
         }
 
         package init(from decoder: any Decoder) throws {
@@ -97,6 +104,7 @@ extension FederationDocument {
             dtype = try values.value(.dtype, default: "F32")
             modules = try values.decode([String: Module].self, forKey: .modules)
             dense = try values.value(.dense, default: [:])
+            messageBits = try values.decodeIfPresent(Int.self, forKey: .messageBits)
         }
     }
 
@@ -160,24 +168,6 @@ extension FederationDocument {
             kernel = try values.decodeIfPresent([Int].self, forKey: .kernel)
             embedding = try values.decodeIfPresent(Bool.self, forKey: .embedding)
             bias = try values.decodeIfPresent(Bool.self, forKey: .bias)
-        }
-    }
-
-    package struct Strategy: Codable, Sendable, Hashable {
-        package var name: String
-        package var weighting: String
-
-        enum CodingKeys: String, CodingKey, CaseIterable { case name, weighting }
-
-        package init(name: String = "rbla", weighting: String = "samples") {
-            self.name = name
-            self.weighting = weighting
-        }
-
-        package init(from decoder: any Decoder) throws {
-            let values = try decoder.knownKeys(CodingKeys.self)
-            name = try values.value(.name, default: "rbla")
-            weighting = try values.value(.weighting, default: "samples")
         }
     }
 }

@@ -33,6 +33,20 @@ extension PlanBody {
         }
     }
 
+    /// A factor that nobody trains: drawn from the seed and the round, and part of the adapter to download as well.
+    package struct Drawn: Codable, Sendable, Hashable {
+        /// "A" or "B".
+        package var factor: String
+        package var round: Int
+        package var seed: UInt64
+
+        package init(factor: String, round: Int, seed: UInt64) {
+            self.factor = factor
+            self.round = round
+            self.seed = seed
+        }
+    }
+
     /// How a client may give up ranks: `hetlora`'s self-pruning.
     package struct Pruning: Codable, Sendable, Hashable {
         /// The share of a module's components that is not penalised, and that is kept when a rank is given up.

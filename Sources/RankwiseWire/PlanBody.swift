@@ -20,6 +20,8 @@ package struct PlanBody: Codable, Sendable, Hashable {
     package var merge: Merge?
     /// Whether the adapter is a fresh one, whose product is zero: nothing learnt about the last one still holds.
     package var reinitialise: Bool
+    /// The factor of the adapter that was drawn, where the strategy draws one.
+    package var drawn: Drawn?
     /// Draws this client's randomness for the round.
     package var seed: UInt64
     /// The factors to train, of "A" and "B".
@@ -40,7 +42,7 @@ package struct PlanBody: Codable, Sendable, Hashable {
 
     enum CodingKeys: String, CodingKey {
         case federation, round, phase, state, revision, client, selected, answered, rank, ranks, scales, adapter, merge
-        case reinitialise, seed, train, send, penalty, pruning, stage, training, update
+        case reinitialise, drawn, seed, train, send, penalty, pruning, stage, training, update
         case deadlineAt = "deadline_at"
         case messageBits = "message_bits"
     }
@@ -48,8 +50,8 @@ package struct PlanBody: Codable, Sendable, Hashable {
     package init(
         federation: String, round: Int, phase: String, state: String, revision: Int64, client: String, selected: Bool,
         answered: Bool, deadlineAt: String?, rank: Int, ranks: [String: Int], scales: [String: Double],
-        adapter: Source?, merge: Merge?, reinitialise: Bool, seed: UInt64, train: [String], send: [String],
-        penalty: Double, pruning: Pruning? = nil, messageBits: Int? = nil, stage: Stage? = nil,
+        adapter: Source?, merge: Merge?, reinitialise: Bool, drawn: Drawn? = nil, seed: UInt64, train: [String],
+        send: [String], penalty: Double, pruning: Pruning? = nil, messageBits: Int? = nil, stage: Stage? = nil,
         training: [String: JSONValue], update: String
     ) {
         self.federation = federation
@@ -67,6 +69,7 @@ package struct PlanBody: Codable, Sendable, Hashable {
         self.adapter = adapter
         self.merge = merge
         self.reinitialise = reinitialise
+        self.drawn = drawn
         self.seed = seed
         self.train = train
         self.send = send
@@ -96,6 +99,7 @@ package struct PlanBody: Codable, Sendable, Hashable {
         try values.encode(adapter, forKey: .adapter)
         try values.encode(merge, forKey: .merge)
         try values.encode(reinitialise, forKey: .reinitialise)
+        try values.encode(drawn, forKey: .drawn)
         try values.encode(seed, forKey: .seed)
         try values.encode(train, forKey: .train)
         try values.encode(send, forKey: .send)

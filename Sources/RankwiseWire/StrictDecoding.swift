@@ -6,12 +6,14 @@ enum StrictDecoding {
     /// Set in a decoder's `userInfo` to turn the refusal on.
     static let key = CodingUserInfoKey(rawValue: "rankwise.refuses-unknown-keys")
 
-    struct AnyKey: CodingKey {
-        var stringValue: String
-        var intValue: Int? { nil }
-        init(stringValue: String) { self.stringValue = stringValue }
-        init?(intValue: Int) { nil }
-    }
+}
+
+/// Any key of an object.
+struct AnyKey: CodingKey {
+    let stringValue: String
+    var intValue: Int? { nil }
+    init(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { nil }
 }
 
 extension Decoder {
@@ -20,7 +22,7 @@ extension Decoder {
         let known = try container(keyedBy: keys)
         guard let flag = StrictDecoding.key, userInfo[flag] as? Bool == true else { return known }
         let names = Set(Keys.allCases.map(\.stringValue))
-        for key in try container(keyedBy: StrictDecoding.AnyKey.self).allKeys.map(\.stringValue).sorted()
+        for key in try container(keyedBy: AnyKey.self).allKeys.map(\.stringValue).sorted()
         where !names.contains(key) {
             throw WireError(
                 path: (codingPath.map(\.stringValue) + [key]).joined(separator: "."),

@@ -42,6 +42,21 @@ struct FederationReader {
         try rows("SELECT * FROM rounds WHERE federation = ? AND number = ?", number) { try round(from: $0) }.first
     }
 
+    /// Which merges there are.
+    func merges() throws -> MergeRecord {
+        let folded =
+            try rows("SELECT merges_folded_through FROM federations WHERE key = ?") { row in
+                try row.value("merges_folded_through") as Int
+            }.first ?? 0
+        let published = try rows(
+            """
+            SELECT number FROM rounds
+            WHERE federation = ? AND number > ? AND phase = '\(PhaseColumns.Name.published.rawValue)' ORDER BY number
+            """, folded
+        ) { try $0.value("number") as Int }
+        return MergeRecord(foldedThrough: folded, published: published)
+    }
+
     /// Rounds below `before`, newest first.
     func rounds(before: Int, limit: Int) throws -> [RoundMachine] {
         try rows(
@@ -103,7 +118,8 @@ extension FederationReader {
         let places = try rows("SELECT * FROM places WHERE federation = ? AND round = ?", round) { row in
             (
                 try row.text("client", as: ClientName.self),
-                RoundMachine.Place(state: try row.text("state"), revision: try row.value("revision"))
+                RoundMachine.Place(
+                    state: try row.text("state"), revision: try row.value("revision"), rank: try row.optional("rank"))
             )
         }
         return Dictionary(uniqueKeysWithValues: places)

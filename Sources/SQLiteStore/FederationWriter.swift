@@ -112,18 +112,18 @@ extension FederationWriter {
             """
             INSERT INTO rounds
               (federation, number, phase, opened_at, deadline, closed_at, minimum_updates, target_updates,
-               failed_for, adapter_digest, adapter_bytes, adapter_ranks)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+               failed_for, adapter_digest, adapter_bytes, adapter_ranks, adapter_has_merge)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT DO UPDATE SET phase = excluded.phase, deadline = excluded.deadline,
               closed_at = excluded.closed_at, failed_for = excluded.failed_for,
               adapter_digest = excluded.adapter_digest, adapter_bytes = excluded.adapter_bytes,
-              adapter_ranks = excluded.adapter_ranks
+              adapter_ranks = excluded.adapter_ranks, adapter_has_merge = excluded.adapter_has_merge
             """,
             [
                 key, round.number, columns.name.rawValue, round.openedAt.milliseconds, round.deadline.milliseconds,
                 round.closedAt?.milliseconds, round.minimumUpdates, round.targetUpdates, columns.failedFor,
                 columns.adapter?.digest.data, columns.adapter?.byteCount,
-                columns.adapter.map { try Self.encode($0.ranks) },
+                columns.adapter.map { try Self.encode($0.ranks) }, columns.adapter?.hasMerge ?? false,
             ])
     }
 
@@ -131,10 +131,10 @@ extension FederationWriter {
         for (client, place) in places {
             try execute(
                 """
-                INSERT INTO places (federation, round, client, state, revision) VALUES (?, ?, ?, ?, ?)
-                ON CONFLICT DO UPDATE SET state = excluded.state, revision = excluded.revision
+                INSERT INTO places (federation, round, client, state, revision, rank) VALUES (?, ?, ?, ?, ?, ?)
+                ON CONFLICT DO UPDATE SET state = excluded.state, revision = excluded.revision, rank = excluded.rank
                 """,
-                [key, round, client.rawValue, place.state.rawValue, place.revision])
+                [key, round, client.rawValue, place.state.rawValue, place.revision, place.rank])
         }
     }
 

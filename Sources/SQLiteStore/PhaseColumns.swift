@@ -35,7 +35,7 @@ struct PhaseColumns {
             .published(
                 PublishedAdapter(
                     digest: try row.digest("adapter_digest"), byteCount: try row.value("adapter_bytes"),
-                    ranks: try row.json("adapter_ranks")))
+                    ranks: try row.json("adapter_ranks"), hasMerge: try row.value("adapter_has_merge")))
         case .failed: .failed(reason: try row.value("failed_for"))
         }
     }

@@ -7,32 +7,36 @@ import GRDB
 #endif
 
 extension SQLiteStore: AdapterStore {
-    package func removeAdapter(of federation: FederationID, round: Int) throws(StoreError) {
+    package func remove(
+        _ slot: AdapterSlot, ofRounds rounds: ClosedRange<Int>, in federation: FederationID
+    ) throws(StoreError) {
         try write { database in
             try database.execute(
-                sql:
-                    "DELETE FROM adapter_parts WHERE federation = (SELECT key FROM federations WHERE id = ?) AND round = ?",
-                arguments: [federation.rawValue, round])
+                sql: """
+                    DELETE FROM adapter_parts
+                    WHERE federation = (SELECT key FROM federations WHERE id = ?) AND slot = ? AND round BETWEEN ? AND ?
+                    """,
+                arguments: [federation.rawValue, slot.column, rounds.lowerBound, rounds.upperBound])
         }
     }
 
-    package func append(_ parts: [AdapterPart], of federation: FederationID, round: Int) throws(StoreError) {
+    package func append(_ parts: [AdapterPart], to address: AdapterAddress) throws(StoreError) {
         for part in parts { try part.checkShape() }
         try write { database in
             let key = try Int64.fetchOne(
-                database, sql: "SELECT key FROM federations WHERE id = ?", arguments: [federation.rawValue])
-            guard let key else { throw StoreError.failed("there is no federation \(federation)") }
+                database, sql: "SELECT key FROM federations WHERE id = ?", arguments: [address.federation.rawValue])
+            guard let key else { throw StoreError.failed("there is no federation \(address.federation)") }
             // Not the cached statement: it would keep its last arguments, and with them memory that is not its own.
             let statement = try database.makeStatement(
                 sql: """
-                    INSERT INTO adapter_parts (federation, round, name, kind, first_row, row_count, factors)
-                    VALUES (?, ?, ?, ?, ?, ?, ?)
+                    INSERT INTO adapter_parts (federation, slot, round, name, kind, first_row, row_count, factors)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                     """)
             for part in parts {
                 try part.values.withUnsafeBytes { bytes in
                     try statement.execute(arguments: [
-                        key, round, part.tensor.name, part.tensor.kind.rawValue, part.firstRow, part.rowCount,
-                        Data(lending: bytes),
+                        key, address.slot.column, address.round, part.tensor.name, part.tensor.kind.rawValue,
+                        part.firstRow, part.rowCount, Data(lending: bytes),
                     ])
                 }
             }
@@ -40,12 +44,10 @@ extension SQLiteStore: AdapterStore {
     }
 
     package func rows(
-        _ rows: Int, of tensor: AdapterTensor, federation: FederationID, round: Int
+        _ rows: Int, of tensor: AdapterTensor, at address: AdapterAddress
     ) throws(StoreError) -> [Float] {
         try read { database in
-            let arguments: StatementArguments = [
-                federation.rawValue, round, tensor.name, tensor.kind.rawValue, rows,
-            ]
+            let arguments = PrefixShape.arguments(rows: rows, of: tensor, at: address)
             let prefix = try PrefixShape(rows: rows, query: arguments, in: database)
             return try [Float](unsafeUninitializedCapacity: prefix.valueCount) { values, count in
                 var rest = UnsafeMutableRawBufferPointer(values)
@@ -62,41 +64,83 @@ extension SQLiteStore: AdapterStore {
             }
         }
     }
+
+    package func rowCount(of tensor: AdapterTensor, at address: AdapterAddress) throws(StoreError) -> Int {
+        try read { database in
+            let arguments = PrefixShape.arguments(rows: .max, of: tensor, at: address)
+            return try PrefixShape(rows: .max, query: arguments, in: database).rowCount
+        }
+    }
+
+    package func merges(of federation: FederationID) throws(StoreError) -> MergeRecord {
+        try read { database in
+            guard let reader = try FederationReader(federation, in: database) else {
+                return MergeRecord(foldedThrough: 0, published: [])
+            }
+            return try reader.merges()
+        }
+    }
+
+    package func foldMerges(through round: Int, of federation: FederationID) throws(StoreError) {
+        try write { database in
+            try database.execute(
+                sql: "UPDATE federations SET merges_folded_through = ? WHERE id = ? AND merges_folded_through < ?",
+                arguments: [round, federation.rawValue, round])
+        }
+    }
+}
+
+extension AdapterSlot {
+    /// As it is stored.
+    fileprivate var column: String {
+        switch self {
+        case .adapter: "adapter"
+        case .merge: "merge"
+        case .mergeTotal: "merge.total"
+        case .moment(let index): "moment.\(index)"
+        }
+    }
 }
 
 /// How many values the first rows of a tensor have, known before any of them is read.
 private struct PrefixShape {
     private(set) var valueCount = 0
+    private(set) var rowCount = 0
 
     static func select(_ columns: String) -> String {
         """
         SELECT \(columns) FROM adapter_parts
-        WHERE federation = (SELECT key FROM federations WHERE id = ?) AND round = ? AND name = ? AND kind = ?
-          AND first_row < ? ORDER BY first_row
+        WHERE federation = (SELECT key FROM federations WHERE id = ?) AND slot = ? AND round = ? AND name = ?
+          AND kind = ? AND first_row < ? ORDER BY first_row
         """
+    }
+
+    static func arguments(rows: Int, of tensor: AdapterTensor, at address: AdapterAddress) -> StatementArguments {
+        [
+            address.federation.rawValue, address.slot.column, address.round, tensor.name, tensor.kind.rawValue, rows,
+        ]
     }
 
     init(rows: Int, query arguments: StatementArguments, in database: Database) throws {
         let statement = try database.cachedStatement(sql: Self.select("first_row, row_count, length(factors) AS bytes"))
-        var nextRow = 0
         var width: Int?
         let parts = try Row.fetchCursor(statement, arguments: arguments)
         while let part = try parts.next() {
             let firstRow: Int = try part.value("first_row")
-            let rowCount: Int = try part.value("row_count")
+            let partRows: Int = try part.value("row_count")
             let bytes: Int = try part.value("bytes")
-            guard firstRow == nextRow, rowCount > 0, bytes > 0, bytes % (4 * rowCount) == 0 else {
+            guard firstRow == rowCount, partRows > 0, bytes > 0, bytes % (4 * partRows) == 0 else {
                 throw StoreError.failed(
-                    "an adapter's part of \(rowCount) rows at \(firstRow) does not follow \(nextRow)")
+                    "an adapter's part of \(partRows) rows at \(firstRow) does not follow \(rowCount)")
             }
-            let partWidth = bytes / (4 * rowCount)
+            let partWidth = bytes / (4 * partRows)
             guard partWidth == width ?? partWidth else {
                 throw StoreError.failed(
                     "an adapter's part at row \(firstRow) is \(partWidth) wide; expected \(width ?? 0)")
             }
             width = partWidth
-            nextRow += rowCount
-            valueCount += min(rowCount, rows - firstRow) * partWidth
+            rowCount += partRows
+            valueCount += min(partRows, rows - firstRow) * partWidth
         }
     }
 }

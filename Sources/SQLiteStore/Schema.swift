@@ -5,6 +5,7 @@ enum Schema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("0001") { database in try database.execute(sql: first) }
+        migrator.registerMigration("0002") { database in try database.execute(sql: second) }
         return migrator
     }
 
@@ -131,5 +132,30 @@ enum Schema {
           id INTEGER PRIMARY KEY CHECK (id = 1),
           count INTEGER NOT NULL
         ) STRICT;
+        """
+    /// Rounds leave more than an adapter: a slot says what a part belongs to. What was stored before is adapters.
+    private static let second = """
+        CREATE TABLE slotted_parts (
+          id INTEGER PRIMARY KEY,
+          federation INTEGER NOT NULL REFERENCES federations ON DELETE CASCADE,
+          slot TEXT NOT NULL,
+          round INTEGER NOT NULL,
+          name TEXT NOT NULL,
+          kind TEXT NOT NULL,
+          first_row INTEGER NOT NULL,
+          row_count INTEGER NOT NULL,
+          factors BLOB NOT NULL,
+          UNIQUE (federation, slot, round, name, kind, first_row)
+        ) STRICT;
+        INSERT INTO slotted_parts
+          SELECT id, federation, 'adapter', round, name, kind, first_row, row_count, factors FROM adapter_parts;
+        DROP TABLE adapter_parts;
+        ALTER TABLE slotted_parts RENAME TO adapter_parts;
+
+        -- The merges of the rounds up to this one are kept as their sum alone.
+        ALTER TABLE federations ADD COLUMN merges_folded_through INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE rounds ADD COLUMN adapter_has_merge INTEGER NOT NULL DEFAULT 0;
+        -- The highest rank that the client was granted while the round collects, once that is not its rank any more.
+        ALTER TABLE places ADD COLUMN rank INTEGER;
         """
 }

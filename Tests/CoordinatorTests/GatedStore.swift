@@ -73,14 +73,22 @@ final class GatedStore: FederationStore, AdapterStore {
     func blobPath(of digest: ContentDigest) -> String { store.blobPath(of: digest) }
     func sweepBlobs() async throws(StoreError) { try await store.sweepBlobs() }
     func probe() async throws(StoreError) { try await store.probe() }
-    func removeAdapter(of federation: FederationID, round: Int) throws(StoreError) {
-        try store.removeAdapter(of: federation, round: round)
+    func remove(
+        _ slot: AdapterSlot, ofRounds rounds: ClosedRange<Int>, in federation: FederationID
+    ) throws(StoreError) {
+        try store.remove(slot, ofRounds: rounds, in: federation)
     }
-    func append(_ parts: [AdapterPart], of federation: FederationID, round: Int) throws(StoreError) {
-        try store.append(parts, of: federation, round: round)
+    func append(_ parts: [AdapterPart], to address: AdapterAddress) throws(StoreError) {
+        try store.append(parts, to: address)
     }
-    func rows(_ rows: Int, of tensor: AdapterTensor, federation: FederationID, round: Int) throws(StoreError) -> [Float]
-    {
-        try store.rows(rows, of: tensor, federation: federation, round: round)
+    func rows(_ rows: Int, of tensor: AdapterTensor, at address: AdapterAddress) throws(StoreError) -> [Float] {
+        try store.rows(rows, of: tensor, at: address)
+    }
+    func rowCount(of tensor: AdapterTensor, at address: AdapterAddress) throws(StoreError) -> Int {
+        try store.rowCount(of: tensor, at: address)
+    }
+    func merges(of federation: FederationID) throws(StoreError) -> MergeRecord { try store.merges(of: federation) }
+    func foldMerges(through round: Int, of federation: FederationID) throws(StoreError) {
+        try store.foldMerges(through: round, of: federation)
     }
 }

@@ -104,4 +104,27 @@ import Testing
         #expect(try subject.register("b")[0].registrationError == .finished)
         #expect(try subject.register("a")[0].registrationError == nil)
     }
+
+    @Test func `an update of the rank that a plan of the round named still counts when the client lowers its rank`()
+        throws
+    {
+        var subject = try MachineUnderTest()
+        try subject.register("a", "b")
+        let a = try ClientName("a")
+        func granted() throws -> Int { subject.machine.grantedRank(of: try #require(subject.machine.clients[a])) }
+        #expect(try granted() == 8)
+        for rank in [7, 5, 6] {
+            try subject.apply(.registration("a", rank: rank))
+            #expect(try granted() == 8)
+            #expect(subject.machine.clients[a]?.rank == rank)
+        }
+        try subject.apply(.registration("a", rank: 9))
+        #expect(try granted() == 9)
+        try subject.apply(.registration("a", rank: 6))
+        #expect(try granted() == 9)
+        try subject.send("a", "b", round: 1)
+        try subject.apply(.aggregation(of: 1))
+        #expect(subject.round?.number == 2)
+        #expect(try granted() == 6)
+    }
 }

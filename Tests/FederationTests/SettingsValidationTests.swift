@@ -29,6 +29,10 @@ import Testing
         Refused("adapter.scaling.value", "not a number") { $0.adapter.scaling = .constant(.nan) },
         Refused("adapter.scaling.alpha", "lora, negative") { $0.adapter.scaling = .lora(alpha: -1) },
         Refused("adapter.scaling.alpha", "rslora, infinite") { $0.adapter.scaling = .rslora(alpha: .infinity) },
+        Refused("adapter.message_bits", "5") { $0.adapter.messageBits = 5 },
+        Refused("strategy.gamma", "not a number") { $0.strategy.parameters["gamma"] = .number(.nan) },
+        Refused("server.learning_rate", "0") { $0.server.learningRate = 0 },
+        Refused("server.learning_rate", "infinite") { $0.server.learningRate = .infinity },
         Refused("adapter.modules", "none") { $0.adapter.modules = [:] },
         Refused("adapter.modules.", "empty name") { $0.adapter.modules = ["": module()] },
         Refused("adapter.modules." + String(repeating: "x", count: 513), "long name") {

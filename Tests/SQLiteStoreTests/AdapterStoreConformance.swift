@@ -134,4 +134,61 @@ import Testing
             #expect(try store.adapters.rows(9, of: a, federation: id, round: 0).isEmpty)
         }
     }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `slots of a round are kept apart, each with ranks of its own, across a restart`(
+        _ subject: StoreUnderTest
+    ) async throws {
+        let slots: [AdapterSlot] = [.adapter, .merge, .mergeTotal, .moment(0), .moment(1)]
+        func address(_ slot: AdapterSlot, _ id: FederationID) -> AdapterAddress {
+            AdapterAddress(federation: id, round: 3, slot: slot)
+        }
+        try await subject.withRestart { store in
+            let id = try await LiveFederation(creating: "digits", in: store.federations).id
+            for (index, slot) in slots.enumerated() {
+                try store.adapters.append([Sample.part("fc1", .a, rows: 0..<index + 1)], to: address(slot, id))
+                try store.adapters.append(
+                    [Sample.part("fc1", .a, rows: index + 1..<9 * index + 2)], to: address(slot, id))
+            }
+        } then: { store in
+            let id = try await LiveFederation(loadedFrom: store.federations).id
+            for (index, slot) in slots.enumerated() {
+                let count = 9 * index + 2
+                #expect(try store.adapters.rowCount(of: a, at: address(slot, id)) == count)
+                #expect(try store.adapters.rows(.max, of: a, at: address(slot, id)) == Sample.values(0..<count))
+                #expect(try store.adapters.rows(1, of: a, at: address(slot, id)) == Sample.values(0..<1))
+            }
+            try store.adapters.remove(.merge, ofRounds: 1...3, in: id)
+            try store.adapters.remove(.moment(0), ofRounds: 0...2, in: id)
+            let left = try slots.map { try store.adapters.rowCount(of: a, at: address($0, id)) }
+            #expect(left == [2, 0, 20, 29, 38])
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
+    func `the rounds whose merges are single follow the folded ones`(_ subject: StoreUnderTest) async throws {
+        try await subject.withRestart { store in
+            let live = try await LiveFederation(creating: "digits", in: store.federations)
+            try await live.register("edge-1", "edge-2")
+            for number in 1...4 {
+                for client in ["edge-1", "edge-2"] {
+                    try await live.send("\(number)\(client)", from: client, round: number)
+                }
+                try await live.step(
+                    number == 2
+                        ? .aggregationFailed(reason: "no weight", round: 2)
+                        : .aggregated(Sample.adapter("\(number)", hasMerge: true), round: number))
+            }
+            #expect(try store.adapters.merges(of: live.id) == MergeRecord(foldedThrough: 0, published: [1, 3, 4]))
+            try store.adapters.foldMerges(through: 3, of: live.id)
+            try store.adapters.foldMerges(through: 2, of: live.id)
+        } then: { store in
+            let live = try await LiveFederation(loadedFrom: store.federations)
+            #expect(try store.adapters.merges(of: live.id) == MergeRecord(foldedThrough: 3, published: [4]))
+            let nobody = try FederationID("nobody")
+            #expect(try store.adapters.merges(of: nobody) == MergeRecord(foldedThrough: 0, published: []))
+            let round = try #require(try await store.federations.round(4, of: live.id))
+            #expect(round.phase == .published(Sample.adapter("4", hasMerge: true)))
+        }
+    }
 }

@@ -16,8 +16,10 @@ enum Sample {
                         kind: .convolution(height: 3, width: 5), inputs: 8, outputs: 16, maximumRank: 7, bias: true),
                     "words": .init(kind: .embedding, inputs: 1000, outputs: 32, maximumRank: nil, bias: false),
                 ],
-                dense: ["norm.weight": [200, 3]]),
-            strategy: .init(name: "rbla", weighting: "samples"),
+                dense: ["norm.weight": [200, 3]], messageBits: 4),
+            strategy: .init(
+                name: "fedex", parameters: ["residual_rank": .number(8), "allow_inexact": .flag(true), "x": .null]),
+            server: .init(optimizer: "adam", learningRate: 0.25),
             policy: RoundPolicy(
                 total: 20, minimumClients: 2, minimumUpdates: 2, targetUpdates: nil, deadlineSeconds: 600,
                 onMissedQuorum: .abandon, selection: .fraction(1), overSelection: 0, seenSeconds: 120),
@@ -54,8 +56,9 @@ extension Sample {
         Refusal(client: try ClientName(client), at: createdAt, code: code, detail: detail)
     }
 
-    static func adapter(_ text: String) -> PublishedAdapter {
-        PublishedAdapter(digest: digest(text), byteCount: 163_840, ranks: ["fc1": 60, "conv/ß": 7])
+    static func adapter(_ text: String, hasMerge: Bool = false) -> PublishedAdapter {
+        PublishedAdapter(
+            digest: digest(text), byteCount: 163_840, ranks: ["fc1": 60, "conv/ß": 7], hasMerge: hasMerge)
     }
 
     /// Rows whose values tell where they belong: row + column / 8.

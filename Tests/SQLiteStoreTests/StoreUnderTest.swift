@@ -47,6 +47,23 @@ struct OpenStore: Sendable {
     let close: @Sendable () throws -> Void
 }
 
+extension AdapterStore {
+    /// The adapter slot of a round, which most tests are about.
+    func append(_ parts: [AdapterPart], of federation: FederationID, round: Int) throws(StoreError) {
+        try append(parts, to: AdapterAddress(federation: federation, round: round, slot: .adapter))
+    }
+
+    func rows(
+        _ count: Int, of tensor: AdapterTensor, federation: FederationID, round: Int
+    ) throws(StoreError) -> [Float] {
+        try rows(count, of: tensor, at: AdapterAddress(federation: federation, round: round, slot: .adapter))
+    }
+
+    func removeAdapter(of federation: FederationID, round: Int) throws(StoreError) {
+        try remove(.adapter, ofRounds: round...round, in: federation)
+    }
+}
+
 /// Runs a test with a path that nothing exists at yet, and deletes what it leaves there.
 func withDirectory(_ test: (String) async throws -> Void) async throws {
     let directory = NSTemporaryDirectory() + "rankwise-store-" + UUID().uuidString

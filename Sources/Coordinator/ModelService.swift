@@ -1,0 +1,113 @@
+import AdapterFormat
+import Aggregation
+package import Federation
+import Synchronization
+
+/// Hands out what strategies add to the base, and whole models: all merges and the adapter in one.
+package struct ModelService: Sendable {
+    let parts: Parts
+
+    /// The highest rank that a model may be asked for, which is that of any adapter.
+    private static let highestRank = 65_536
+
+    /// The sum of the merges of the rounds (since, round] at scale 1, as a file.
+    ///
+    /// - Parameter since: nil for the merge of that round alone; 0 for the sum from the start.
+    package func merge(
+        round: Int, since: Int?, elementType: String?, of federation: FederationID
+    ) async throws(ServiceError) -> AdapterCache.File {
+        let session = try parts.registry.session(federation)
+        let plan = try session.plan()
+        guard plan.strategy.publishesMerge else { throw .noMerge(strategy: plan.strategy.name) }
+        let type = try plan.type(named: elementType)
+        let number = try await parts.publishedRound(round, of: session.snapshot.machine)
+        if let since, since >= number { throw .sinceOutOfRange(found: since, round: number) }
+        guard number > 0 else { throw .noMerge(strategy: plan.strategy.name) }
+        let first = since ?? number - 1
+        try Self.check(since: first, through: number, folded: session.mergesFoldedThrough.load(ordering: .relaxed))
+        let key = AdapterCache.Key(
+            federation: federation, content: .merge(since: first, through: number), type: type)
+        return try await parts.cache.file(key, on: parts.summing) { descriptor in
+            let terms = try merges(of: federation, since: first, through: number)
+            return try Self.write(
+                StoredSum(terms: terms, scaling: nil, dense: nil), shape: plan.mergeShape, limits: [:], type: type,
+                to: descriptor)
+        }
+    }
+
+    /// All merges up to a round and its adapter as one adapter in the federation's scaling, as a file.
+    ///
+    /// - Parameters:
+    ///   - round: 0 is the initial adapter; nil the newest.
+    ///   - rank: the rank that it may have, of any size; nil for as many components as there are.
+    package func file(
+        round: Int?, rank: Int?, elementType: String?, of federation: FederationID
+    ) async throws(ServiceError) -> AdapterCache.File {
+        let session = try parts.registry.session(federation)
+        let plan = try session.plan()
+        if let rank, !(1...Self.highestRank).contains(rank) {
+            throw .rankOutOfRange(found: rank, limit: Self.highestRank)
+        }
+        let machine = session.snapshot.machine
+        let type = try plan.type(named: elementType)
+        let number = try await parts.publishedRound(round, of: machine)
+        let needsMerges = plan.strategy.publishesMerge && number > 0
+        if needsMerges {
+            try Self.check(since: 0, through: number, folded: session.mergesFoldedThrough.load(ordering: .relaxed))
+        }
+        let key = AdapterCache.Key(federation: federation, content: .model(round: number, rank: rank), type: type)
+        return try await parts.cache.file(key, on: parts.summing) { descriptor in
+            let adapter = parts.stored(.adapter, of: federation, round: number)
+            var terms: [StoredSum.Term] = []
+            if needsMerges { terms = try merges(of: federation, since: 0, through: number) }
+            let isSparse = plan.storedShape(ofRound: number).modules.isEmpty
+            terms.append(
+                isSparse
+                    ? .sparse(adapter, plan.strategy, seed: machine.settings.seed) : .adapter(adapter, plan.scaling))
+            return try Self.write(
+                StoredSum(terms: terms, scaling: plan.scaling, dense: adapter), shape: plan.shape,
+                limits: rank.map { plan.modelRanks(for: $0) } ?? [:], type: type, to: descriptor)
+        }
+    }
+
+    /// The `adapter_config.json` beside a model.
+    package func configuration(
+        round: Int?, rank: Int?, of federation: FederationID
+    ) async throws(ServiceError) -> String {
+        let session = try parts.registry.session(federation)
+        let file = try await file(round: round, rank: rank, elementType: nil, of: federation)
+        let plan = try session.plan()
+        return AdapterConfig(
+            shape: plan.shape, ranks: file.ranks, scaling: plan.scaling,
+            baseModel: session.snapshot.machine.settings.baseModel.name
+        ).json
+    }
+
+    /// The merges of the rounds (since, through] as they are kept; to be called where merges are summed.
+    private func merges(
+        of federation: FederationID, since: Int, through round: Int
+    ) throws -> [StoredSum.Term] {
+        let record = try parts.adapters.merges(of: federation)
+        let folded = record.foldedThrough
+        try Self.check(since: since, through: round, folded: folded)
+        let total = since < folded ? [parts.stored(.mergeTotal, of: federation, round: folded)] : []
+        let single = record.published.filter { $0 > since && $0 <= round }
+            .map { parts.stored(.merge, of: federation, round: $0) }
+        return (total + single).map { .merge($0) }
+    }
+
+    /// Whether the merges of (since, through] can still be told from those before.
+    private static func check(since: Int, through: Int, folded: Int) throws(ServiceError) {
+        guard through >= folded, since == 0 || since >= folded else { throw .mergeCompacted(through: folded) }
+    }
+
+    private static func write(
+        _ sum: StoredSum, shape: AdapterShape, limits: [String: Int], type: ScalarType, to descriptor: Int32
+    ) throws -> [String: Int] {
+        var ranks: [String: Int] = [:]
+        for module in shape.modules { ranks[module.name] = try sum.rank(of: module, limit: limits[module.name]) }
+        let writer = try AdapterWriter(shape: shape, ranks: ranks, type: type, descriptor: descriptor)
+        try writer.take(sum)
+        return ranks
+    }
+}

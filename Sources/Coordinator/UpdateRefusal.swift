@@ -1,0 +1,43 @@
+import AdapterFormat
+
+/// Why an update is not taken.
+package struct UpdateRefusal: Error, Sendable, Hashable {
+    /// Stable, such as `update.shape`.
+    package let code: String
+    /// What was expected and what came.
+    package let detail: String
+    package let tensor: String?
+
+    package init(code: String, detail: String, tensor: String? = nil) {
+        // A client's names stand in these, and they are kept with the round.
+        self.code = code
+        self.detail = String(detail.prefix(600))
+        self.tensor = tensor.map { String($0.prefix(300)) }
+    }
+}
+
+extension UpdateRefusal {
+    init(_ error: SafetensorsError) {
+        let code =
+            switch error {
+            case .unknownType, .unsupportedType: "update.dtype"
+            default: "update.format"
+            }
+        self.init(code: code, detail: "\(error)", tensor: error.tensor)
+    }
+
+    /// The stable code of what a file is refused for.
+    init(_ error: AdapterError) {
+        let code =
+            switch error {
+            case .noModules, .missingFactor: "update.missing"
+            case .duplicate, .mixedKinds, .otherKind, .notAFactor, .ranksDiffer: "update.format"
+            case .unexpectedBias, .unknownModule, .unknownDense: "update.unknown"
+            case .shape, .biasDiffers: "update.shape"
+            case .rankAboveGrant, .rankNotFull: "update.rank"
+            case .notFinite: "update.not_finite"
+            case .quantised: "update.dtype"
+            }
+        self.init(code: code, detail: "\(error)", tensor: error.tensor)
+    }
+}

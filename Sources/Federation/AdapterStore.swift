@@ -1,0 +1,95 @@
+/// Keeps what rounds leave behind, factor by factor. Its calls block: make them on a queue of your own.
+///
+/// What returned is durable; what threw changed nothing.
+package protocol AdapterStore: Sendable {
+    /// Forgets what there is in a slot of these rounds, so that it can be written again from the start.
+    func remove(_ slot: AdapterSlot, ofRounds rounds: ClosedRange<Int>, in federation: FederationID) throws(StoreError)
+    /// Appends rows in one transaction.
+    func append(_ parts: [AdapterPart], to address: AdapterAddress) throws(StoreError)
+    /// The first `rows` rows of a tensor, or as many as there are.
+    func rows(_ rows: Int, of tensor: AdapterTensor, at address: AdapterAddress) throws(StoreError) -> [Float]
+    /// How many rows of a tensor there are.
+    func rowCount(of tensor: AdapterTensor, at address: AdapterAddress) throws(StoreError) -> Int
+
+    /// Which merges there are, in one snapshot.
+    func merges(of federation: FederationID) throws(StoreError) -> MergeRecord
+    /// From now on the merges of the rounds up to `round` count as folded into the total that is stored there.
+    func foldMerges(through round: Int, of federation: FederationID) throws(StoreError)
+}
+
+/// One of the things that a round leaves, each with ranks of its own.
+package enum AdapterSlot: Sendable, Hashable {
+    /// The published adapter.
+    case adapter
+    /// What the round adds to the base.
+    case merge
+    /// The sum of all merges up to the round.
+    case mergeTotal
+    /// A running mean of the server's optimizer: 0 for the first, 1 for the second.
+    case moment(Int)
+}
+
+/// Where something that a round left is kept.
+package struct AdapterAddress: Sendable, Hashable {
+    package let federation: FederationID
+    package let round: Int
+    package let slot: AdapterSlot
+
+    package init(federation: FederationID, round: Int, slot: AdapterSlot) {
+        self.federation = federation
+        self.round = round
+        self.slot = slot
+    }
+}
+
+/// Which merges of a federation there are.
+package struct MergeRecord: Sendable, Hashable {
+    /// Up to this round there is only the sum of all merges; 0 where nothing is folded.
+    package let foldedThrough: Int
+    /// The rounds after it that published, ascending.
+    package let published: [Int]
+
+    package init(foldedThrough: Int, published: [Int]) {
+        self.foldedThrough = foldedThrough
+        self.published = published
+    }
+}
+
+/// A piece of an adapter that is stored by itself.
+package struct AdapterTensor: Sendable, Hashable {
+    package enum Kind: String, Sendable {
+        /// (rank × inputs)
+        case a = "A"
+        /// Transposed: (rank × outputs)
+        case b = "B"
+        /// The bias of B: one row.
+        case bias
+        /// A tensor beside the factors, flattened to one row.
+        case dense
+    }
+
+    /// The module, or the dense tensor's name.
+    package let name: String
+    package let kind: Kind
+
+    package init(name: String, kind: Kind) {
+        self.name = name
+        self.kind = kind
+    }
+}
+
+/// Consecutive rows of one tensor.
+package struct AdapterPart: Sendable {
+    package let tensor: AdapterTensor
+    package let firstRow: Int
+    package let rowCount: Int
+    /// (rowCount × width), row-major.
+    package let values: [Float]
+
+    package init(tensor: AdapterTensor, firstRow: Int, rowCount: Int, values: [Float]) {
+        self.tensor = tensor
+        self.firstRow = firstRow
+        self.rowCount = rowCount
+        self.values = values
+    }
+}

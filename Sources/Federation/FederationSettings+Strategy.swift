@@ -1,0 +1,86 @@
+extension FederationSettings {
+    /// How updates become an adapter: a strategy's name and what it takes, which only the coordinator can check.
+    package struct Strategy: Sendable, Hashable {
+        package var name: String
+        /// The strategy's own where it is nil.
+        package var weighting: String?
+        package var parameters: [String: Parameter]
+
+        package init(name: String, weighting: String? = nil, parameters: [String: Parameter] = [:]) {
+            self.name = name
+            self.weighting = weighting
+            self.parameters = parameters
+        }
+    }
+
+    /// The value of a strategy's parameter.
+    package enum Parameter: Sendable, Hashable {
+        case number(Double)
+        case flag(Bool)
+        case null
+    }
+
+    /// What the server does with a round's mean before it publishes it.
+    package struct Server: Sendable, Codable, Hashable {
+        package var optimizer: String
+        package var learningRate: Double
+
+        package init(optimizer: String = "none", learningRate: Double = 1) {
+            self.optimizer = optimizer
+            self.learningRate = learningRate
+        }
+    }
+}
+
+extension FederationSettings.Strategy: Codable {
+    private enum CodingKeys: String, CodingKey { case name, weighting, parameters }
+
+    /// Settings that were stored before strategies took parameters have none.
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            name: try values.decode(String.self, forKey: .name),
+            weighting: try values.decodeIfPresent(String.self, forKey: .weighting),
+            parameters: try values.decodeIfPresent([String: FederationSettings.Parameter].self, forKey: .parameters)
+                ?? [:])
+    }
+}
+
+extension FederationSettings.Parameter: Codable {
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if container.decodeNil() {
+            self = .null
+        } else if let flag = try? container.decode(Bool.self) {
+            self = .flag(flag)
+        } else {
+            self = .number(try container.decode(Double.self))
+        }
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch self {
+        case .number(let value): try container.encode(value)
+        case .flag(let value): try container.encode(value)
+        case .null: try container.encodeNil()
+        }
+    }
+}
+
+extension FederationSettings {
+    /// Settings that were stored before there were server optimizers have none.
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            id: try values.decode(FederationID.self, forKey: .id),
+            baseModel: try values.decode(BaseModel.self, forKey: .baseModel),
+            adapter: try values.decode(Adapter.self, forKey: .adapter),
+            strategy: try values.decode(Strategy.self, forKey: .strategy),
+            server: try values.decodeIfPresent(Server.self, forKey: .server) ?? Server(),
+            policy: try values.decode(RoundPolicy.self, forKey: .policy),
+            limits: try values.decode(Limits.self, forKey: .limits),
+            training: try values.decode(String.self, forKey: .training),
+            seed: try values.decode(UInt64.self, forKey: .seed))
+    }
+}

@@ -1,0 +1,61 @@
+extension FederationDocument {
+    /// How updates become an adapter; the strategy's own parameters stand beside `name` and `weighting`.
+    package struct Strategy: Sendable, Hashable {
+        package var name: String
+        /// The strategy's own where it is nil.
+        package var weighting: String?
+        /// Numbers, booleans and nulls, under the names that the strategy gives them.
+        package var parameters: [String: JSONValue]
+
+        package init(name: String = "rbla", weighting: String? = nil, parameters: [String: JSONValue] = [:]) {
+            self.name = name
+            self.weighting = weighting
+            self.parameters = parameters
+        }
+    }
+
+    /// What the server does with a round's mean before it publishes it.
+    package struct Server: Codable, Sendable, Hashable {
+        /// `none`, `momentum` or `adam`.
+        package var optimizer: String
+        package var learningRate: Double
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case optimizer
+            case learningRate = "learning_rate"
+        }
+
+        package init(optimizer: String = "none", learningRate: Double = 1) {
+            self.optimizer = optimizer
+            self.learningRate = learningRate
+        }
+
+        package init(from decoder: any Decoder) throws {
+            let values = try decoder.knownKeys(CodingKeys.self)
+            optimizer = try values.value(.optimizer, default: "none")
+            learningRate = try values.value(.learningRate, default: 1)
+        }
+    }
+}
+
+extension FederationDocument.Strategy: Codable {
+    /// A strategy's parameters are known to the strategy alone, so every key is read and the server refuses by name.
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: AnyKey.self)
+        self.init()
+        for key in values.allKeys {
+            switch key.stringValue {
+            case "name": name = try values.decode(String.self, forKey: key)
+            case "weighting": weighting = try values.decodeIfPresent(String.self, forKey: key)
+            default: parameters[key.stringValue] = try values.decode(JSONValue.self, forKey: key)
+            }
+        }
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: AnyKey.self)
+        try values.encode(name, forKey: AnyKey(stringValue: "name"))
+        try values.encode(weighting, forKey: AnyKey(stringValue: "weighting"))
+        for (name, value) in parameters { try values.encode(value, forKey: AnyKey(stringValue: name)) }
+    }
+}
