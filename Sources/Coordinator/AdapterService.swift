@@ -47,9 +47,11 @@ package struct AdapterService: Sendable {
             type: type)
         let source = parts.stored(.adapter, of: federation, round: round)
         return try await parts.cache.file(key, on: parts.rendering) { descriptor in
+            let shape = plan.storedShape(ofRound: round)
             let ranks = Self.ranks(rank, ofRound: round, trainedIn: trainedIn, plan)
+                .filter { shape[module: $0.key] != nil }
             let writer = try AdapterWriter(
-                shape: plan.storedShape(ofRound: round), ranks: ranks, scaling: plan.scaling, type: type,
+                shape: shape, ranks: ranks, scaling: plan.scaling, type: type,
                 messageBits: bits, descriptor: descriptor)
             try writer.take(source)
             return ranks
