@@ -57,9 +57,12 @@ extension MessageBits {
         case .eight:
             for index in target.indices { target[index] = channel.minimum + channel.scale * Float(source[index]) }
         case .four:
-            for index in target.indices {
-                let code = source[index / 2] >> (index % 2 == 0 ? 0 : 4) & 0xF
-                target[index] = channel.minimum + channel.scale * Float(code)
+            for index in 0..<target.count / 2 {
+                target[2 * index] = channel.minimum + channel.scale * Float(source[index] & 0xF)
+                target[2 * index + 1] = channel.minimum + channel.scale * Float(source[index] >> 4)
+            }
+            if target.count % 2 == 1 {
+                target[target.count - 1] = channel.minimum + channel.scale * Float(source[target.count / 2] & 0xF)
             }
         }
     }

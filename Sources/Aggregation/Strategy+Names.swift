@@ -68,7 +68,7 @@ extension Strategy {
             }
         },
         "fdlora": { _ in
-            Recipe(isContinuous: true, optimizer: .momentum(rate: 0.7)) { _ in FactorMean(coverage: .reached) }
+            Recipe(isContinuous: true, optimizer: .momentum(rate: 0.1)) { _ in FactorMean(coverage: .reached) }
         },
     ]
 

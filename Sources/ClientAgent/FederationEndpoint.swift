@@ -65,8 +65,22 @@ package struct FederationEndpoint: Sendable {
         try Self.checkAdapter(path, try await call(request))
     }
 
+    /// All that the rounds up to `round` have trained, as one adapter, and the configuration under which it applies.
+    package func downloadModel(
+        round: Int, to path: String, configuration: String, limit: Int64
+    ) async throws(CallError) {
+        var request = request(.get, "rounds/\(round)/model")
+        request.destination = .file(path: path, limit: limit)
+        try Self.checkAdapter(path, try await call(request))
+        try await downloadConfiguration("rounds/\(round)/model/adapter_config.json", to: configuration)
+    }
+
     package func downloadConfiguration(round: Int, cut: String, to path: String) async throws(CallError) {
-        var request = request(.get, "rounds/\(round)/adapter_config.json?\(cut)")
+        try await downloadConfiguration("rounds/\(round)/adapter_config.json?\(cut)", to: path)
+    }
+
+    private func downloadConfiguration(_ source: String, to path: String) async throws(CallError) {
+        var request = request(.get, source)
         request.destination = .file(path: path, limit: Int64(Self.answerLimit))
         _ = try await call(request)
     }

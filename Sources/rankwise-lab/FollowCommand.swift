@@ -10,7 +10,7 @@ import Training
 struct FollowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "follow",
-        abstract: "Follow a federation round by round and score its adapters.",
+        abstract: "Follow a federation round by round and score its models.",
         discussion: """
             Prints a line for each round until the federation is finished; the last line is the strategy, the final \
             accuracy and the first round that reached 90%, separated by tabs. The reader's token comes from RANKWISE_TOKEN \
@@ -98,7 +98,7 @@ struct FollowCommand: AsyncParsableCommand {
     }
 }
 
-/// Downloads a round's adapter and scores it on examples that no client has.
+/// Downloads a round's whole model, merges included, and scores it on examples that no client has.
 struct RoundScorer {
     let settings: FederationDocument
     let examples: DataSet
@@ -111,9 +111,8 @@ struct RoundScorer {
     private var configuration: String { folder + "/adapter_config.json" }
 
     func download(_ round: Int, from endpoint: FederationEndpoint) async throws(CallError) {
-        let rank = settings.adapter.maxRank
-        try await endpoint.downloadAdapter(round: round, cut: "rank=\(rank)", to: adapter, limit: Self.adapterLimit)
-        try await endpoint.downloadConfiguration(round: round, cut: "rank=\(rank)", to: configuration)
+        try await endpoint.downloadModel(
+            round: round, to: adapter, configuration: configuration, limit: Self.adapterLimit)
     }
 
     /// Of the adapter that was downloaded last.

@@ -173,7 +173,7 @@ ADAPTER = {
 M = {"m__lora_A__weight": [2, 3], "m__lora_B__weight": [4, 2], "m__lora_B__bias": [4]}
 
 UPDATE = {
-    "dense-alone": zeros(head__weight=[3, 2]),
+    "dense-alone": zeros(d=[2]),
     "wide": zeros(**M | {"m__lora_A__weight": [2, 5]}),
     "tall": zeros(**M | {"m__lora_B__weight": [5, 2], "m__lora_B__bias": [5]}),
     "a-missing": zeros(m__lora_B__weight=[4, 2], m__lora_B__bias=[4]),
