@@ -24,8 +24,13 @@ package struct AdapterService: Sendable {
             return bits
         }
         let number = try await parts.publishedRound(round, of: session.snapshot.machine)
+        let rank = try checked(rank, plan)
+        // Rounds that take the same ranks share a file.
+        let later = trainedIn.flatMap { later in
+            later > number && plan.ranks(for: rank, round: later) != plan.ranks(for: rank, round: number) ? later : nil
+        }
         return try await file(
-            round: number, rank: try checked(rank, plan), trainedIn: trainedIn ?? number,
+            round: number, rank: rank, trainedIn: later ?? number,
             type: try plan.type(named: elementType), bits: bits, of: federation, as: plan)
     }
 
