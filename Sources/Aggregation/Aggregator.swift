@@ -118,8 +118,10 @@ package struct Aggregator: Sendable {
     ) -> [Float] {
         let count = tensor.elementCount
         guard !shares.isEmpty else { return earlier ?? [Float](repeating: 0, count: count) }
-        return sum(shares.map { ($0.values, [$0.share]) }, count: count) {
-            accumulateRows($0, columns: count, into: $1)
+        // As one row, but where rows have channels of their own.
+        let rows = shares.contains { $0.values.messageBits != nil } ? tensor.shape[0] : 1
+        return sum(shares.map { ($0.values, [Double](repeating: $0.share, count: rows)) }, count: count) {
+            accumulateRows($0, columns: count / rows, into: $1)
         }
     }
 }
