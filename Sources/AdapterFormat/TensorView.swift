@@ -71,9 +71,14 @@ package struct TensorView: Sendable {
     }
 
     /// How many of the numbers a Float cannot hold as finite ones.
-    package func notFiniteCount() -> Int {
+    package func notFiniteCount() -> Int { count(beyond: .greatestFiniteMagnitude) }
+
+    /// How many of the numbers are larger in size than `limit`, or no finite Floats.
+    ///
+    /// - Precondition: `limit` is finite and at least 65504, the largest half.
+    package func count(beyond limit: Float) -> Int {
         let quantisation = quantisation
-        return withBytes { quantisation?.notFiniteCount(in: $0) ?? type.notFiniteCount(in: $0) }
+        return withBytes { quantisation?.count(in: $0, beyond: limit) ?? type.count(in: $0, beyond: limit) }
     }
 
     /// The numbers, in the order of the file.
