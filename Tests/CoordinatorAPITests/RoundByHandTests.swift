@@ -142,7 +142,7 @@ import Testing
             let base = "/v1/federations/llama"
             let clients = try await admin.get([String: [ClientBody]].self, base + "/clients")
             #expect(clients["clients"]?.map(\.name) == ["edge-1"])
-            let events = try await admin.get([String: [EventBody]].self, base + "/events?limit=2")
+            let events = try await admin.get([String: [EventBody]].self, base + "/events?limit=3")
             #expect(events["events"]?.map(\.kind) == ["client.registered", "round.opened", "round.selected"])
             let patched = try await admin.call(
                 .patch, base, body: #"{"state": "paused", "round": {"deadline_seconds": 5}}"#)
