@@ -39,9 +39,8 @@ import Testing
             try await server.aggregating {
                 _ = try await server.send(try adapterFile(rank: 4, value: 3), of: two, round: 1, in: federation)
                 if isHarmed {
-                    let again = try #require(
-                        try await server.services.plans.plan(
-                            for: one, in: federation, after: try server.snapshot(federation).planRevision, waiting: 60))
+                    try await server.wait(in: federation) { $0.round?.places[one]?.state == .awaited }
+                    let again = try server.services.plans.plan(for: one, in: federation)
                     #expect(!again.hasAnswered && again.isLost && again.round?.phase == .collecting)
                     await #expect(throws: ServiceError.noUpdate(round: 1)) {
                         try await server.services.updates.receipt(for: one, round: 1, in: federation)
@@ -75,10 +74,7 @@ import Testing
         try harm(server.sqlite.blobPath(of: receipt.update.digest), .truncated)
         try await server.aggregating {
             await server.services.tick()
-            while try server.snapshot(federation).round?.phase == .aggregating {
-                let revision = try server.snapshot(federation).revision
-                _ = try await server.services.rounds.current(of: federation, after: revision, waiting: 60)
-            }
+            try await server.wait(in: federation) { $0.round?.phase == .collecting }
         }
         try server.close()
         let again = try await TestServer(folder: folder, clock: server.clock)

@@ -122,10 +122,15 @@ struct TestServer {
 
     /// Waits until the current round is number `number` or the federation has finished.
     func wait(forRound number: Int, in federation: FederationID) async throws {
+        try await wait(in: federation) { $0.state == .finished || ($0.round?.number ?? 0) >= number }
+    }
+
+    /// Waits until the federation is as `condition` wants it.
+    func wait(in federation: FederationID, until condition: (FederationMachine) -> Bool) async throws {
         while true {
-            let machine = try snapshot(federation)
-            if machine.state == .finished || (machine.round?.number ?? 0) >= number { return }
             try Task.checkCancellation()
+            let machine = try snapshot(federation)
+            if condition(machine) { return }
             _ = try await services.rounds.current(of: federation, after: machine.revision, waiting: 60)
         }
     }
