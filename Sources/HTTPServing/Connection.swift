@@ -62,6 +62,8 @@ struct CurrentRequest {
     var awaitsContinue: Bool
     var body: BodyDecoder
     var bodyBytes = 0
+    /// Whether its bytes are counted as in flight when they come, as it did not say how many.
+    let isUnsized: Bool
     /// Once the body has failed, every later reader fails alike.
     var bodyError: RequestBodyError?
     var reader: BodyReader?

@@ -93,7 +93,8 @@ package final class HTTPServer: Sendable {
             limits: configuration.limits, connections: max(descriptors - Self.reservedDescriptors, descriptors / 2))
         let settings = Shard.Settings(
             router: router, limits: configuration.limits, sweepInterval: configuration.sweepInterval,
-            renderFailure: renderFailure, logger: logger, census: census, disk: DiskLanes(count: Self.diskLanes))
+            renderFailure: renderFailure, logger: logger, census: census,
+            bodies: BodyCensus(limits: configuration.limits), disk: DiskLanes(count: Self.diskLanes))
         var shards: [Shard] = []
         for index in 0..<max(1, configuration.shards) { shards.append(try Shard(index: index, settings: settings)) }
         let (descriptor, address) = try ListeningSocket.open(host: configuration.host, port: configuration.port)

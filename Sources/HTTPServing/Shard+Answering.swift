@@ -52,6 +52,8 @@ extension Shard {
     /// - Returns: whether the next byte on the connection begins a request.
     private func settleBody(_ connection: Connection) -> Bool {
         guard var body = connection.current?.body, connection.current?.bodyError == nil else { return false }
+        // Who was never told to go on may send the body or leave it out: what comes next could be either.
+        if connection.current?.awaitsContinue == true { return false }
         if !body.isComplete, connection.backlogCount > 0 {
             // A handler that had no use for a small body which is here already costs nobody the connection.
             guard (try? decodeBacklog(connection, &body)) != nil else { return false }

@@ -131,8 +131,20 @@ extension Shard {
         endWaiting(connection)
         connection.current?.rateBytes += payload
         connection.current?.bodyBytes += payload
-        guard let total = connection.current?.bodyBytes, total > limit else { return nil }
-        return .tooLong(limit: limit)
+        guard let current = connection.current else { return nil }
+        guard current.bodyBytes <= limit else { return .tooLong(limit: limit) }
+        if current.isUnsized {
+            guard settings.bodies.grow(by: payload) else {
+                return .overloaded(retryAfter: settings.limits.retryAfterSeconds)
+            }
+            bodyCharges[Exchange.ID(connection: connection.key, serial: connection.serial)]? += payload
+        }
+        return nil
+    }
+
+    /// Gives a body's place in flight back.
+    func endBody(_ id: Exchange.ID) {
+        if let bytes = bodyCharges.removeValue(forKey: id) { settings.bodies.release(bytes) }
     }
 
     /// Fills blocks as long as bytes come and few are under way.

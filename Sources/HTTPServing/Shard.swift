@@ -14,6 +14,7 @@ actor Shard {
         let renderFailure: @Sendable (RequestFailure) -> Response
         let logger: Logger
         let census: ConnectionCensus
+        let bodies: BodyCensus
         let disk: DiskLanes
     }
 
@@ -44,6 +45,8 @@ actor Shard {
     /// `CLOCK_MONOTONIC` at the beginning of the current turn.
     var now: UInt64 = 0
     var handlersUnderWay = 0
+    /// The bytes that are counted as in flight for each request with a body, until its handler ends.
+    var bodyCharges: [Exchange.ID: Int] = [:]
     var isDraining = false
     var drainWaiters: [CheckedContinuation<Void, Never>] = []
     private var ready: [ConnectionTable.Key] = []

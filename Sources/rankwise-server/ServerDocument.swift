@@ -37,6 +37,9 @@ struct ServerDocument: Codable {
         var bodyWindowSeconds: Double?
         var connections: Int?
         var connectionsPerAddress: Int?
+        var bodiesInFlight: Int?
+        var bodyBytesInFlight: Int?
+        var retryAfterSeconds: Int?
         var cacheBytes: Int?
         var drainSeconds: Double?
 
@@ -51,6 +54,9 @@ struct ServerDocument: Codable {
             case leastBodyBytesPerSecond = "least_body_bytes_per_second"
             case bodyWindowSeconds = "body_window_seconds"
             case connectionsPerAddress = "connections_per_address"
+            case bodiesInFlight = "bodies_in_flight"
+            case bodyBytesInFlight = "body_bytes_in_flight"
+            case retryAfterSeconds = "retry_after_seconds"
             case cacheBytes = "cache_bytes"
             case drainSeconds = "drain_seconds"
         }
@@ -76,6 +82,9 @@ struct ServerDocument: Codable {
             bodyWindowSeconds = try positive(.bodyWindowSeconds)
             connections = try positive(.connections)
             connectionsPerAddress = try positive(.connectionsPerAddress)
+            bodiesInFlight = try positive(.bodiesInFlight)
+            bodyBytesInFlight = try positive(.bodyBytesInFlight)
+            retryAfterSeconds = try positive(.retryAfterSeconds)
             cacheBytes = try positive(.cacheBytes)
             drainSeconds = try positive(.drainSeconds)
         }

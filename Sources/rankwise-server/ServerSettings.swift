@@ -87,5 +87,8 @@ extension HTTPServing.Limits {
         if let value = document.bodyWindowSeconds { bodyRateWindow = .seconds(value) }
         if let value = document.connections { connections = value }
         if let value = document.connectionsPerAddress { connectionsPerAddress = value }
+        if let value = document.bodiesInFlight { bodiesInFlight = value }
+        if let value = document.bodyBytesInFlight { bodyBytesInFlight = value }
+        if let value = document.retryAfterSeconds { retryAfterSeconds = value }
     }
 }
