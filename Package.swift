@@ -51,6 +51,7 @@ let package = Package(
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
 
         library("LinearAlgebra", ["COpenBLAS"]),
         library("AdapterFormat"),
@@ -58,7 +59,7 @@ let package = Package(
         library("Federation"),
         library("Coordinator", ["Federation", "AdapterFormat", "Aggregation", .crypto, .logging]),
         library("SQLiteStore", ["Federation", .grdb, .logging]),
-        library("HTTPServing", [.httpTypes, .crypto, "CLinux", .logging]),
+        library("HTTPServing", [.httpTypes, .crypto, "CLinux", "COpenSSL", .logging]),
         library("RankwiseWire"),
         library("CoordinatorAPI", ["HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes, .logging]),
         library("HTTPFetching", ["CCurl"]),
@@ -91,7 +92,7 @@ let package = Package(
         tests("FederationTests", ["Federation"]),
         tests("CoordinatorTests", ["Coordinator", "Federation", "SQLiteStore", "AdapterFormat", .crypto, .logging]),
         tests("SQLiteStoreTests", ["SQLiteStore", "Federation", .grdb, .logging]),
-        tests("HTTPServingTests", ["HTTPServing", .httpTypes, .crypto, .logging]),
+        tests("HTTPServingTests", ["HTTPServing", "COpenSSL", .httpTypes, .crypto, .logging]),
         tests("RankwiseWireTests", ["RankwiseWire"]),
         tests(
             "CoordinatorAPITests",

@@ -83,7 +83,7 @@ extension Shard {
         guard connection.isReadable else { return nil }
         let size = min(most, readBuffer.count)
         let outcome = readBuffer.withUnsafeMutableBytes {
-            Socket.receive(connection.descriptor, into: UnsafeMutableRawBufferPointer(rebasing: $0[..<size]))
+            receive(connection, into: UnsafeMutableRawBufferPointer(rebasing: $0[..<size]))
         }
         return account(outcome, of: size, connection)
     }
@@ -93,7 +93,9 @@ extension Shard {
         switch outcome {
         case .moved(let count):
             // A short read has emptied the socket; but the end, once announced, is announced no more.
-            if count < size, !connection.peerFinished { connection.isReadable = false }
+            if count < size, !connection.peerFinished, connection.tls?.isOver != true {
+                connection.isReadable = false
+            }
             if count == 0 {
                 connection.isReadable = false
                 connection.peerFinished = true
@@ -103,6 +105,7 @@ extension Shard {
             connection.isReadable = false
             return nil
         case .broken:
+            logFailure(connection)
             hangUp(connection)
             return nil
         }
@@ -144,7 +147,7 @@ extension Shard {
         let request = Request(
             method: head.method, path: head.target.path, parameters: match.parameters, query: head.target.query,
             headerFields: head.headerFields, body: RequestBody(declaredLength: length, exchange: exchange),
-            peer: connection.peer, exchange: exchange)
+            peer: connection.peer, certificate: connection.tls?.certificate, exchange: exchange)
         handlersUnderWay += 1
         let task = launch(match, request)
         guard connection.serial == exchange.id.serial, connection.phase == .handling else { return }

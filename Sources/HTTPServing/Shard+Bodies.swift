@@ -55,7 +55,7 @@ extension Shard {
         scratch.removeAll(keepingCapacity: true)
         ResponseHead.continueLine.withUTF8Buffer { scratch.append(contentsOf: $0) }
         // Nothing else is in the socket's way: a partial write means that the peer reads nothing at all.
-        guard case .moved(let count) = Socket.send(connection.descriptor, scratch, []), count == scratch.count else {
+        guard case .moved(let count) = send(connection, scratch, []), count == scratch.count else {
             return hangUp(connection)
         }
     }
@@ -203,7 +203,7 @@ extension Shard {
             } else {
                 let size = body.readSize(upTo: block.bytes.count)
                 let target = UnsafeMutableRawBufferPointer(rebasing: block.bytes[..<size])
-                let outcome = Socket.receive(connection.descriptor, into: target)
+                let outcome = receive(connection, into: target)
                 guard let count = account(outcome, of: size, connection) else {
                     return connection.phase == .closed ? .failure(.peerGone) : .success(0)
                 }
