@@ -29,6 +29,12 @@ final class Program {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// Everything that it prints until it ends, by lines.
+    func lines() -> [String] {
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        return text.split(separator: "\n").map(String.init)
+    }
+
     /// SIGKILL, as by a crash or by the kernel.
     func crash() {
         kill(process.processIdentifier, SIGKILL)
