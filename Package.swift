@@ -86,13 +86,14 @@ let package = Package(
             ]
         ),
 
+        .target(name: "TestCertificates", path: "Tests/TestCertificates", swiftSettings: strict),
         tests("LinearAlgebraTests", ["LinearAlgebra"]),
         tests("AdapterFormatTests", ["AdapterFormat"], resources: [.copy("Fixtures"), .copy("Hostile")]),
         tests("AggregationTests", ["Aggregation", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests("FederationTests", ["Federation"]),
         tests("CoordinatorTests", ["Coordinator", "Federation", "SQLiteStore", "AdapterFormat", .crypto, .logging]),
         tests("SQLiteStoreTests", ["SQLiteStore", "Federation", .grdb, .logging]),
-        tests("HTTPServingTests", ["HTTPServing", "COpenSSL", .httpTypes, .crypto, .logging]),
+        tests("HTTPServingTests", ["HTTPServing", "COpenSSL", "TestCertificates", .httpTypes, .crypto, .logging]),
         tests("RankwiseWireTests", ["RankwiseWire"]),
         tests(
             "CoordinatorAPITests",
@@ -100,7 +101,12 @@ let package = Package(
                 "AdapterFormat", "CoordinatorAPI", "Coordinator", "Federation", "HTTPFetching", "HTTPServing",
                 "SQLiteStore", "RankwiseWire", .logging,
             ], resources: [.copy("Fixtures")]),
-        tests("EndToEndTests", ["HTTPFetching", "RankwiseWire", "rankwise-server", "rankwise-client"]),
+        tests(
+            "EndToEndTests",
+            [
+                "Federation", "HTTPFetching", "HTTPServing", "RankwiseWire", "TestCertificates", "rankwise-server",
+                "rankwise-client",
+            ]),
         tests("HTTPFetchingTests", ["HTTPFetching"]),
         tests("TrainingTests", ["Training", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests("ClientAgentTests", ["ClientAgent", "HTTPFetching", "RankwiseWire", "Training", "AdapterFormat"]),

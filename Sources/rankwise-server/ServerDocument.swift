@@ -9,8 +9,13 @@ struct ServerDocument: Codable {
     var auth: String?
     var log: Log?
     var limits: Limits?
+    var tls: TLS?
+    var plainHTTP: Bool?
 
-    enum CodingKeys: String, CodingKey, CaseIterable { case listen, data, auth, log, limits }
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case listen, data, auth, log, limits, tls
+        case plainHTTP = "plain_http"
+    }
 
     struct Log: Codable {
         var level: String?
@@ -22,6 +27,30 @@ struct ServerDocument: Codable {
             let values = try decoder.knownKeys(CodingKeys.self)
             level = try values.decodeIfPresent(String.self, forKey: .level)
             format = try values.decodeIfPresent(String.self, forKey: .format)
+        }
+    }
+
+    /// Certificate, key and what is asked of clients; PEM files.
+    struct TLS: Codable {
+        var certificate: String?
+        var key: String?
+        var clientCA: String?
+        var clientCertificates: String?
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case certificate, key
+            case clientCA = "client_ca"
+            case clientCertificates = "client_certificates"
+        }
+
+        init() {}
+
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.knownKeys(CodingKeys.self)
+            certificate = try values.decodeIfPresent(String.self, forKey: .certificate)
+            key = try values.decodeIfPresent(String.self, forKey: .key)
+            clientCA = try values.decodeIfPresent(String.self, forKey: .clientCA)
+            clientCertificates = try values.decodeIfPresent(String.self, forKey: .clientCertificates)
         }
     }
 
@@ -99,5 +128,7 @@ struct ServerDocument: Codable {
         auth = try values.decodeIfPresent(String.self, forKey: .auth)
         log = try values.decodeIfPresent(Log.self, forKey: .log)
         limits = try values.decodeIfPresent(Limits.self, forKey: .limits)
+        tls = try values.decodeIfPresent(TLS.self, forKey: .tls)
+        plainHTTP = try values.decodeIfPresent(Bool.self, forKey: .plainHTTP)
     }
 }

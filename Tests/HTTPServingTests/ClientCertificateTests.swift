@@ -2,6 +2,7 @@ import COpenSSL
 import Foundation
 import HTTPServing
 import HTTPTypes
+import TestCertificates
 import Testing
 
 /// What certificates are asked of peers, what is read of them, and what is wrong with the server's own.

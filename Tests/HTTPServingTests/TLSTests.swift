@@ -3,6 +3,7 @@ import Crypto
 import Foundation
 import HTTPServing
 import HTTPTypes
+import TestCertificates
 import Testing
 
 /// TLS over real sockets, with certificates made for the test.

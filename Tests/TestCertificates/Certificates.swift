@@ -1,15 +1,16 @@
 import Foundation
 
 /// An authority of the test's own, and what it has signed, made by the openssl command.
-struct Certificates {
-    struct Failure: Error, CustomStringConvertible {
-        let description: String
+package final class Certificates: Sendable {
+    package struct Failure: Error, CustomStringConvertible {
+        package let description: String
     }
 
-    private let folder: TemporaryFolder
+    private let folder: String
 
-    init() throws {
-        folder = try TemporaryFolder()
+    package init() throws {
+        folder = NSTemporaryDirectory() + "certificates-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         for authority in ["ca", "other-ca"] {
             try openssl(
                 "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
@@ -17,17 +18,19 @@ struct Certificates {
         }
     }
 
-    func certificate(_ name: String) -> String { folder.file(name + ".pem") }
-    func key(_ name: String) -> String { folder.file(name + ".key") }
-    func file(_ name: String) -> String { folder.file(name) }
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    package func certificate(_ name: String) -> String { file(name + ".pem") }
+    package func key(_ name: String) -> String { file(name + ".key") }
+    package func file(_ name: String) -> String { folder + "/" + name }
 
     /// A certificate for `localhost` and 127.0.0.1, and its key.
-    func makeServer() throws {
+    package func makeServer() throws {
         try make("server", subject: "/CN=localhost", alternatives: "DNS:localhost,IP:127.0.0.1")
     }
 
     /// - Parameter alternatives: as OpenSSL writes them: `DNS:a,URI:b`.
-    func make(_ name: String, subject: String, alternatives: String? = nil, authority: String = "ca") throws {
+    package func make(_ name: String, subject: String, alternatives: String? = nil, authority: String = "ca") throws {
         try openssl(
             "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", subject,
             "-keyout", key(name), "-out", file(name + ".csr"))
@@ -39,7 +42,7 @@ struct Certificates {
     }
 
     /// The key again, under a passphrase.
-    func lock(_ name: String, as locked: String) throws {
+    package func lock(_ name: String, as locked: String) throws {
         try openssl("ec", "-in", key(name), "-aes256", "-passout", "pass:secret", "-out", key(locked))
     }
 
