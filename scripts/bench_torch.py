@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """RBLA as a streaming sum in PyTorch: what `rankwise-lab bench aggregate --reference torch` measures itself against.
 
-Reads one line of JSON (files, samples, rank, threads, out), answers with its versions, then runs once for each further
-line and answers with its times. It maps the clients' files, adds module by module into a preallocated sum in place, and
-writes one safetensors file.
+Reads one line of JSON (files, samples, rank, threads, out, by), answers with its versions, then runs once for each
+further line and answers with its times. By module, it maps the clients' files and adds module by module into a
+preallocated sum in place; by client, it loads one client's file after the other, as a server that meets them one by one
+does, into preallocated sums of all modules. Both write one safetensors file.
 """
 import json
 import sys
@@ -12,7 +13,7 @@ import time
 import safetensors
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load, save_file
 
 
 def aggregate(job):
@@ -42,12 +43,44 @@ def aggregate(job):
             "processor": time.process_time() - processor}
 
 
+def aggregate_by_client(job):
+    started, processor = time.perf_counter(), time.process_time()
+    sums, reaching, summing = {}, {}, 0.0
+    for path, samples in zip(job["files"], job["samples"]):
+        with open(path, "rb") as file:
+            tensors = load(file.read())
+        loaded = time.perf_counter()
+        for name, a in tensors.items():
+            if not name.endswith(".lora_A.weight"):
+                continue
+            partner = name.replace(".lora_A.", ".lora_B.")
+            b = tensors[partner]
+            if name not in sums:
+                sums[name] = torch.zeros(job["rank"], a.shape[1])
+                sums[partner] = torch.zeros(b.shape[0], job["rank"])
+                reaching[name] = torch.zeros(job["rank"], dtype=torch.float64)
+            rank = a.shape[0]
+            reaching[name][:rank] += samples
+            sums[name][:rank].add_(a, alpha=samples)
+            sums[partner][:, :rank].add_(b, alpha=samples)
+        summing += time.perf_counter() - loaded
+    loaded = time.perf_counter()
+    for name, total in reaching.items():
+        scale = (1 / total).float()
+        sums[name].mul_(scale[:, None])
+        sums[name.replace(".lora_A.", ".lora_B.")].mul_(scale)
+    summing += time.perf_counter() - loaded
+    save_file(sums, job["out"], metadata={"format": "pt"})
+    return {"total": time.perf_counter() - started, "sum": summing, "processor": time.process_time() - processor}
+
+
 def main():
     job = json.loads(sys.stdin.readline())
     torch.set_num_threads(job["threads"])
     print(json.dumps({"versions": f"torch {torch.__version__}, safetensors {safetensors.__version__}"}), flush=True)
+    run = aggregate_by_client if job["by"] == "client" else aggregate
     for _ in sys.stdin:
-        print(json.dumps(aggregate(job)), flush=True)
+        print(json.dumps(run(job)), flush=True)
 
 
 main()

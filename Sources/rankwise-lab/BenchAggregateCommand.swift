@@ -29,7 +29,7 @@ struct BenchAggregateCommand: ParsableCommand {
     var files: String?
     @Option(help: "What draws the files' numbers.") var seed: UInt64 = 1
     @Flag(help: "Let all clients be near a common start, as after a round of training.") var commonStart = false
-    @Option(help: "What to run in turn: torch, copy or none.") var reference = BenchReference.Kind.none
+    @Option(help: "What to run in turn: torch, torch-by-client, copy or none.") var reference = BenchReference.Kind.none
     @Option(help: "The Python that has PyTorch.") var python = "python3"
     @Option(help: "The PyTorch reference.") var torchScript = "scripts/bench_torch.py"
     @Option(help: "How many shuffles of the contributions, in turn on 1 and 2 threads, must give the same digest.")

@@ -6,6 +6,7 @@ final class BenchReference {
     enum Kind: String, ExpressibleByArgument, CaseIterable {
         case none
         case torch
+        case torchByClient = "torch-by-client"
         case copy
     }
 
@@ -25,6 +26,7 @@ final class BenchReference {
         let rank: Int
         let threads: Int
         let out: String
+        let by: String
     }
 
     private struct Greeting: Decodable {
@@ -47,7 +49,7 @@ final class BenchReference {
         self.inputs = inputs
         self.out = out
         process = Process()
-        guard kind == .torch else {
+        guard kind == .torch || kind == .torchByClient else {
             name = kind == .copy ? "copy: the inputs read and the published bytes written, in blocks of 256 KiB" : nil
             return
         }
@@ -58,13 +60,13 @@ final class BenchReference {
         try process.run()
         let job = Job(
             files: inputs.map(\.path), samples: inputs.map(\.samples), rank: rank, threads: threads,
-            out: out + "/adapter.safetensors")
+            out: out + "/adapter.safetensors", by: kind == .torchByClient ? "client" : "module")
         try Self.send(try JSONEncoder().encode(job), to: questions)
         name = try Self.answer(Greeting.self, from: answers).versions
     }
 
     /// Whether it publishes what Rankwise does.
-    var isComparable: Bool { kind == .torch }
+    var isComparable: Bool { kind == .torch || kind == .torchByClient }
 
     /// Runs once into an empty folder; nil where there is nothing to run.
     func run(publishedBytes: Int) throws -> Times? {
@@ -73,7 +75,7 @@ final class BenchReference {
         case .copy:
             let times = try BenchTimes { try copy(publishedBytes) }
             return Times(total: times.seconds, sum: nil, processor: times.processorSeconds)
-        case .torch:
+        case .torch, .torchByClient:
             try Self.send(Data("run".utf8), to: questions)
             return try Self.answer(Times.self, from: answers)
         }
