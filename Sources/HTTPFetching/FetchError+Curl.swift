@@ -4,12 +4,11 @@ extension FetchError {
     /// What curl's result means to a caller; `detail` is curl's own message.
     init(_ code: CURLcode, detail: String) {
         let message = detail.isEmpty ? String(cString: curl_easy_strerror(code)) : detail
-        switch code {
-        // OpenSSL's names for what a server says of a client's certificate.
-        case CURLE_SSL_CONNECT_ERROR, CURLE_RECV_ERROR,
-            CURLE_SEND_ERROR
-        where message.contains(" alert ") && !message.contains("internal error"):
+        guard !Self.isRefusedCertificate(code, message) else {
             self = .untrusted(message)
+            return
+        }
+        switch code {
         case CURLE_URL_MALFORMAT, CURLE_BAD_FUNCTION_ARGUMENT, CURLE_UNKNOWN_OPTION, CURLE_SETOPT_OPTION_SYNTAX,
             CURLE_NOT_BUILT_IN:
             self = .malformedRequest(message)
@@ -25,6 +24,20 @@ extension FetchError {
             self = .malformedResponse(message)
         default:
             self = .interrupted(message)
+        }
+    }
+
+    /// Whether the server has refused this client's certificate, or the lack of one, by an alert of TLS.
+    private static func isRefusedCertificate(_ code: CURLcode, _ message: String) -> Bool {
+        switch code {
+        case CURLE_SSL_CONNECT_ERROR, CURLE_RECV_ERROR, CURLE_SEND_ERROR:
+            // OpenSSL's names for them.
+            [
+                "alert certificate required", "alert bad certificate", "alert unsupported certificate",
+                "alert certificate revoked", "alert certificate expired", "alert certificate unknown",
+                "alert unknown ca", "alert handshake failure",
+            ].contains { message.contains($0) }
+        default: false
         }
     }
 }

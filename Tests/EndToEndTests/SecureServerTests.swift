@@ -95,7 +95,10 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let (server, url) = try serve(["--tls-client-ca", certificates.certificate("ca")])
         let refused = try HTTPFetcher(tls: .init(authority: certificates.certificate("ca")))
-        await #expect(throws: FetchError.self) { try await refused.fetch(FetchRequest(.get, url + "/healthz")) }
+        let error = await #expect(throws: FetchError.self) {
+            try await refused.fetch(FetchRequest(.get, url + "/healthz"))
+        }
+        #expect(error?.isWorthRetrying == false)
         let admin = try HTTPFetcher(
             tls: .init(
                 authority: certificates.certificate("ca"), certificate: certificates.certificate("edge-08"),

@@ -194,7 +194,7 @@ import Testing
         let client = try RawClient(port: port)
         try client.send("POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n")
         #expect(try client.receiveAnswer().status == 100)
-        await server.shutdown(within: .milliseconds(50))
+        await server.beginShutdown(within: .milliseconds(50)).value
         #expect(try client.receiveAll().isEmpty)
         await server.shutdown(within: .zero)
     }
