@@ -63,7 +63,7 @@ let package = Package(
         library("CoordinatorAPI", ["HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes, .logging]),
         library("HTTPFetching", ["CCurl"]),
         library("Training", ["AdapterFormat", "LinearAlgebra", .logging]),
-        library("ClientAgent", ["HTTPFetching", "RankwiseWire", "AdapterFormat", "Training"]),
+        library("ClientAgent", ["HTTPFetching", "RankwiseWire", "AdapterFormat", "Training", .crypto]),
 
         program(
             "rankwise-server",
@@ -97,7 +97,7 @@ let package = Package(
             "CoordinatorAPITests",
             [
                 "AdapterFormat", "CoordinatorAPI", "Coordinator", "Federation", "HTTPFetching", "HTTPServing",
-                "SQLiteStore", "RankwiseWire", .logging,
+                "SQLiteStore", "RankwiseWire", .crypto, .logging,
             ], resources: [.copy("Fixtures")]),
         tests("EndToEndTests", ["HTTPFetching", "RankwiseWire", "rankwise-server", "rankwise-client"]),
         tests("HTTPFetchingTests", ["HTTPFetching"]),

@@ -106,7 +106,7 @@ extension Agent {
 }
 
 extension DispatchQueue {
-    fileprivate static let files = DispatchQueue(label: "rankwise.files")
+    static let files = DispatchQueue(label: "rankwise.files")
 }
 
 extension PlanBody {

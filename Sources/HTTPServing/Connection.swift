@@ -46,6 +46,10 @@ final class Connection {
         self.deadline = deadline
     }
 
+    var isPouring: Bool {
+        if case .pour = current?.reader { true } else { false }
+    }
+
     var backlogCount: Int { backlog.count - backlogStart }
 
     func dropBacklog() {
@@ -89,7 +93,7 @@ enum BodyReader {
 
 /// A body on its way into a file, in blocks of which few are under way at once.
 struct Pour {
-    let file: BodyFile
+    let file: any BodySink
     let limit: Int
     let continuation: CheckedContinuation<Result<Void, RequestBodyError>, Never>
     var blocksUnderWay = 0

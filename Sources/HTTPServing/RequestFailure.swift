@@ -89,7 +89,7 @@ extension RequestFailure {
         case .malformed(let reason): self = .malformed(reason)
         case .noSpace: self = .insufficientStorage
         case .fileFailed, .alreadyRead: self = .internal
-        case .peerGone: return nil
+        case .peerGone, .stopped: return nil
         }
     }
 }

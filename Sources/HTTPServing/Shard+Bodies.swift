@@ -30,7 +30,7 @@ extension Shard {
     }
 
     /// Moves the rest of the body into a file.
-    func pour(_ id: Exchange.ID, into file: BodyFile, upTo limit: Int) async throws(RequestBodyError) {
+    func pour(_ id: Exchange.ID, into file: any BodySink, upTo limit: Int) async throws(RequestBodyError) {
         let connection = try reading(id)
         let result = await withCheckedContinuation { continuation in
             connection.current?.reader = .pour(Pour(file: file, limit: limit, continuation: continuation))
@@ -211,9 +211,9 @@ extension Shard {
         }
     }
 
-    private nonisolated func write(_ block: MappedBuffer, _ count: Int, _ file: BodyFile, _ id: Exchange.ID) {
+    private nonisolated func write(_ block: MappedBuffer, _ count: Int, _ file: any BodySink, _ id: Exchange.ID) {
         file.executor.queue.async {
-            let error = file.assumeIsolated { $0.append(block, count) }
+            let error = file.take(block, count)
             self.executor.queue.async { self.assumeIsolated { $0.written(block, id, error) } }
         }
     }

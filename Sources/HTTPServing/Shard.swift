@@ -150,12 +150,13 @@ actor Shard {
 
     private func take(_ key: ConnectionTable.Key, _ readiness: EventPoll.Readiness) {
         guard let connection = connections[key] else { return }
-        guard readiness.isDisjoint(with: .gone) else {
+        // What a peer that broke off had sent before is still worth having where a file takes it.
+        guard readiness.isDisjoint(with: .gone) || connection.isPouring else {
             hangUp(connection)
             return
         }
-        if readiness.contains(.finished) { connection.peerFinished = true }
-        if !readiness.isDisjoint(with: [.readable, .finished]) { connection.isReadable = true }
+        if !readiness.isDisjoint(with: [.finished, .gone]) { connection.peerFinished = true }
+        if !readiness.isDisjoint(with: [.readable, .finished, .gone]) { connection.isReadable = true }
         if readiness.contains(.writable) { connection.isWritable = true }
         advance(connection)
     }

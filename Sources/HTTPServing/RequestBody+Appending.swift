@@ -1,0 +1,36 @@
+import Dispatch
+
+extension RequestBody {
+    /// Streams the body to the end of a file that exists, at the speed of the slower of peer and disk.
+    ///
+    /// However the body ends, whatever of it came is in the file without a gap, and durable on return.
+    /// - Parameters:
+    ///   - offset: where the body begins; what the file holds beyond it goes first.
+    ///   - limit: the length that the file may reach.
+    package func append(to path: String, at offset: Int, upTo limit: Int) async -> AppendedBody {
+        let file = AppendingFile(path: path, offset: offset, lane: exchange.shard.settings.disk.next())
+        do throws(RequestBodyError) {
+            try await file.open()
+            try await exchange.shard.pour(exchange.id, into: file, upTo: limit - offset)
+            return await file.close(after: nil)
+        } catch {
+            return await file.close(after: error)
+        }
+    }
+
+    /// Ends a body that has not come whole: whoever reads it gets `stopped`. May be called from anywhere.
+    package func stop() {
+        exchange.shard.stop(exchange.id)
+    }
+}
+
+extension Shard {
+    nonisolated func stop(_ id: Exchange.ID) {
+        executor.queue.async {
+            self.assumeIsolated { shard in
+                guard let connection = shard.live(id), connection.current?.body.isComplete == false else { return }
+                shard.fail(connection, .stopped)
+            }
+        }
+    }
+}
