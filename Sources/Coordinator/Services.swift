@@ -24,7 +24,8 @@ package struct Services: Sendable {
         uploadLimits: UploadService.Limits = .init(), logger: Logger
     ) {
         parts = Parts(
-            store: store, adapters: store, partials: partials, uploadLimits: uploadLimits, cache: cache, access: access, clock: clock, sampler: sampler, logger: logger)
+            store: store, adapters: store, partials: partials, uploadLimits: uploadLimits, cache: cache, access: access,
+            clock: clock, sampler: sampler, logger: logger)
         self.access = access
         federations = FederationService(parts: parts)
         enrolment = EnrolmentService(parts: parts)

@@ -50,7 +50,8 @@ struct ServeCommand: AsyncParsableCommand {
             settings.usesTokens
             ? .tokens(admin: try AdminToken.hash(dataFolder: settings.data, environment: environment)) : .none
         let services = Services(
-            store: store, partials: store, cache: try AdapterCache(folder: settings.data + "/cache", byteLimit: settings.cacheBytes),
+            store: store, partials: store,
+            cache: try AdapterCache(folder: settings.data + "/cache", byteLimit: settings.cacheBytes),
             access: Access(mode: mode), clock: SystemClock(), threads: ProcessInfo.processInfo.activeProcessorCount,
             logger: logger)
         try await services.resume()

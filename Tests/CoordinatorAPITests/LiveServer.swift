@@ -67,7 +67,8 @@ struct Caller: Sendable {
         return try await fetcher.fetch(
             FetchRequest(
                 method, url + path, fields: authorization + fields,
-                body: file.map { .file(path: $0) } ?? (bytes ?? body.map { Array($0.utf8) }).map { .bytes($0) } ?? .none))
+                body: file.map { .file(path: $0) } ?? (bytes ?? body.map { Array($0.utf8) }).map { .bytes($0) } ?? .none
+            ))
     }
 
     func get<Body: Decodable>(_ type: Body.Type, _ path: String) async throws -> Body {

@@ -14,7 +14,7 @@ import Testing
            "model.layers.0.self_attn.v_proj": {"in": 64, "out": 32},
            "model.layers.1.self_attn.q_proj": {"in": 64, "out": 64},
            "model.layers.1.self_attn.v_proj": {"in": 64, "out": 32}}},
-         "round": {"total": 2, "min_updates": 2, "min_clients": 1}}
+         "round": {"total": 2, "min_updates": 2}}
         """
     private static let update = "/v1/federations/llama/rounds/1/update"
     private static let upload = update + "/upload"
@@ -35,9 +35,12 @@ import Testing
         let admin = try Caller(server, token: LiveServer.admin)
         let created = try await admin.call(.post, "/v1/federations", body: Self.settings)
         if created.status == 201 {
-            let registration = #"{"rank": 16, "token": "\#(Self.token)"}"#
-            let answer = try await admin.call(.put, "/v1/federations/llama/clients/edge-1", body: registration)
-            #expect(answer.status == 201)
+            // The second one keeps the round open.
+            for (name, token) in [("edge-1", Self.token), ("edge-2", String(repeating: "cd", count: 32))] {
+                let answer = try await admin.call(
+                    .put, "/v1/federations/llama/clients/\(name)", body: #"{"rank": 16, "token": "\#(token)"}"#)
+                #expect(answer.status == 201)
+            }
         }
         return (server, try Caller(server, token: Self.token))
     }
@@ -144,13 +147,13 @@ import Testing
 
     @Test func `lengths that contradict each other are refused`() async throws {
         try await withServer { _, client in
-            let length = { HTTPField("Upload-Length", "\($0)") }
-            #expect(try code(try await append(0..<100, fields: [length(99)], client)) == "400 upload.length")
-            #expect(try code(try await append(0..<100, last: true, fields: [length(101)], client)) == "400 upload.length")
+            func length(_ count: Int) -> HTTPField { HTTPField("Upload-Length", "\(count)") }
+            #expect(try await code(append(0..<100, fields: [length(99)], client)) == "400 upload.length")
+            #expect(try await code(append(0..<100, last: true, fields: [length(101)], client)) == "400 upload.length")
             #expect(try await append(0..<100, fields: [length(200)], client).status == 204)
-            #expect(try code(try await append(100..<110, fields: [length(300)], client)) == "400 upload.length")
-            #expect(try code(try await append(100..<201, client)) == "400 upload.length")
-            #expect(try code(try await append(100..<150, last: true, client)) == "400 upload.length")
+            #expect(try await code(append(100..<110, fields: [length(300)], client)) == "400 upload.length")
+            #expect(try await code(append(100..<201, client)) == "400 upload.length")
+            #expect(try await code(append(100..<150, last: true, client)) == "400 upload.length")
             #expect(try await state(client) == "100 ?0")
             #expect(try await client.call(.delete, Self.upload).status == 204)
             let long = try await append(0..<1, fields: [length(1 << 40)], client)
@@ -224,14 +227,17 @@ import Testing
 
     @Test func `an upload is cancelled, and dropped when its round has the update`() async throws {
         try await withServer { _, client in
-            #expect(try await append(0..<100, client).status == 204)
-            #expect(try await client.call(.delete, Self.upload).status == 204)
+            let first = try await append(0..<100, client)
+            #expect(first.status == 204)
+            let cancelled = try await client.call(.delete, Self.upload)
+            #expect(cancelled.status == 204)
             #expect(try await state(client) == "0 ?0")
-            #expect(try await append(0..<50, client).status == 204)
+            let second = try await append(0..<50, client)
+            #expect(second.status == 204)
             #expect(try uploads == ["llama~1~edge-1~"])
             #expect(try await client.call(.put, Self.update + "?samples=600", bytes: file).status == 201)
             #expect(try await state(client) == "\(file.count) ?1")
-            #expect(try code(try await append(50..<100, client)) == "409 upload.offset")
+            #expect(try await code(append(50..<100, client)) == "409 upload.offset")
             #expect(try uploads.isEmpty)
         }
     }
