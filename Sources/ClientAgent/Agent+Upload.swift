@@ -5,15 +5,6 @@ import Training
 
 /// Brings a trained update to the server, whatever breaks on the way.
 extension Agent {
-    /// How a try to send the rest of an update ended.
-    private enum Advance {
-        case receipt(ReceiptBody)
-        /// It broke, but the server holds more than before.
-        case moved(Int64)
-        case unsupported
-        case ofAnother(Problem)
-    }
-
     /// What the server says of the update.
     ///
     /// - Parameter isNew: whether this very start has trained it, so that the server can have nothing of it yet.
@@ -44,60 +35,52 @@ extension Agent {
         }
     }
 
-    /// Sends the update from where the server has it; waits begin anew whenever the server got further.
+    /// Sends the update from where the server has it, until it is acknowledged.
     private func sendInParts(
         _ update: OutgoingUpdate, isNew: Bool
     ) async throws(AgentError) -> Answer<ReceiptBody> {
-        var offset: Int64? = isNew ? 0 : nil
+        var isKnown = isNew
         var hasBegunAnew = false
+        let headway = Headway()
         while true {
-            let known = offset
-            let answer = try await answer(to: "update") { (isRetry) async throws(CallError) in
-                try await advance(update, from: known, asking: isRetry || known == nil)
+            let knows = isKnown
+            let answer = try await answer(to: "update", headway: headway) { (isRetry) async throws(CallError) in
+                try await finish(update, asking: isRetry || !knows, headway)
             }
             switch answer {
             case .refused(let problem): return .refused(problem)
             case .value(.receipt(let receipt)):
                 return update.isAcknowledged(by: receipt) ? .value(receipt) : .refused(.anotherUpdate(update.round))
-            case .value(.moved(let held)): offset = held
             case .value(.unsupported): return try await sendWhole(update)
             case .value(.ofAnother(let problem)):
                 guard !hasBegunAnew else { return .refused(problem) }
-                hasBegunAnew = true
                 if case .refused(let problem) = try await forgetUpload(round: update.round) { return .refused(problem) }
-                offset = 0
+                hasBegunAnew = true
+                isKnown = true
             }
         }
     }
 
     /// One try to send the rest of the update.
     ///
-    /// - Parameters:
-    ///   - known: what the server held when it was last asked; nil where it was not.
-    ///   - isAsking: whether to ask what the server holds first.
-    private func advance(
-        _ update: OutgoingUpdate, from known: Int64?, asking isAsking: Bool
-    ) async throws(CallError) -> Advance {
-        var offset = known ?? 0
+    /// - Parameter isAsking: whether to ask what the server holds; else it holds nothing.
+    private func finish(
+        _ update: OutgoingUpdate, asking isAsking: Bool, _ headway: Headway
+    ) async throws(CallError) -> FederationEndpoint.UploadAnswer {
+        var offset: Int64 = 0
         if isAsking {
             switch try await endpoint.uploadState(round: update.round) {
             case .none: return .unsupported
             case .complete:
-                guard let receipt = try await endpoint.receipt(round: update.round) else { return .unsupported }
-                return .receipt(receipt)
+                return try await endpoint.receipt(round: update.round).map { .receipt($0) } ?? .unsupported
             case .partial(let held):
                 guard held <= update.length else { return .ofAnother(.anotherUpdate(update.round)) }
-                if known.map({ held > $0 }) ?? true { return .moved(held) }
                 offset = held
+                headway.reached(held)
             }
         }
         let observe = observe
-        let answer = try await endpoint.finish(update, from: offset) { observe(.uploading(round: update.round, $0)) }
-        switch answer {
-        case .receipt(let receipt): return .receipt(receipt)
-        case .unsupported: return .unsupported
-        case .ofAnother(let problem): return .ofAnother(problem)
-        }
+        return try await endpoint.finish(update, from: offset) { observe(.uploading(round: update.round, $0)) }
     }
 
     private func forgetUpload(round: Int) async throws(AgentError) -> Answer<Void> {

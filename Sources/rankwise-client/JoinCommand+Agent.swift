@@ -17,7 +17,7 @@ extension JoinCommand {
                 "memory_bytes": .integer(Int64(clamping: ProcessInfo.processInfo.physicalMemory)),
                 "trainer": .string(trainer == nil ? "native" : "command"),
             ],
-            rounds: rounds, persistence: .seconds(giveUpAfter))
+            rounds: rounds, persistence: .seconds(giveUpAfter), resumableFrom: resumableFrom)
         return try Agent(
             configuration, state: folder, fetcher: HTTPFetcher(), observe: { display.show($0) },
             makeTrainer: try trainerMaker())
