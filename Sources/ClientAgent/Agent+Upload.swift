@@ -80,7 +80,9 @@ extension Agent {
             }
         }
         let observe = observe
-        return try await endpoint.finish(update, from: offset) { observe(.uploading(round: update.round, $0)) }
+        return try await endpoint.finish(update, from: offset, isNew: !isAsking) {
+            observe(.uploading(round: update.round, $0))
+        }
     }
 
     private func forgetUpload(round: Int) async throws(AgentError) -> Answer<Void> {

@@ -62,8 +62,10 @@ extension FederationEndpoint {
     }
 
     /// Sends all of an update from `offset` on.
+    ///
+    /// - Parameter isNew: whether nothing of it can be on the server yet.
     package func finish(
-        _ update: OutgoingUpdate, from offset: Int64, progress: (@Sendable (FetchProgress) -> Void)? = nil
+        _ update: OutgoingUpdate, from offset: Int64, isNew: Bool, progress: (@Sendable (FetchProgress) -> Void)? = nil
     ) async throws(CallError) -> UploadAnswer {
         var request = request(
             .patch, "rounds/\(update.round)/update/upload?\(update.query)",
@@ -71,6 +73,8 @@ extension FederationEndpoint {
         request.fields += [
             Self.draft, HTTPField("Upload-Offset", "\(offset)"), HTTPField("Upload-Complete", "?1"),
             HTTPField("Upload-Length", "\(update.length)"), HTTPField("Repr-Digest", update.digestField),
+            // Where the server holds something else by now, curl's own second try included, no byte is wasted.
+            HTTPField("Expect", "100-continue"),
         ]
         if let progress {
             request.progress = { counts in
@@ -87,8 +91,7 @@ extension FederationEndpoint {
         case 404, 405, 501: return .unsupported
         case 400 where problem.code == "update.digest" || problem.code == "upload.length": return .ofAnother(problem)
         case 409 where problem.code == "upload.offset":
-            // A first byte that the server does not want means that it has others.
-            if offset == 0 { return .ofAnother(problem) }
+            if isNew { return .ofAnother(problem) }
             throw .unavailable(problem, retryAfter: nil)
         default: throw CallError(response)
         }

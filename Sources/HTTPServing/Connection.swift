@@ -46,8 +46,10 @@ final class Connection {
         self.deadline = deadline
     }
 
-    var isPouring: Bool {
-        if case .pour = current?.reader { true } else { false }
+    /// Whether bytes of the request's body may still be in the socket.
+    var awaitsBody: Bool {
+        guard phase == .handling, let current else { return false }
+        return !current.body.isComplete && current.bodyError == nil
     }
 
     var backlogCount: Int { backlog.count - backlogStart }
@@ -69,6 +71,8 @@ struct CurrentRequest {
     /// Once the body has failed, every later reader fails alike.
     var bodyError: RequestBodyError?
     var reader: BodyReader?
+    /// Set once the body is to end (`RequestBody.stop`): so much may still come of what is on its way.
+    var bytesUntilStop: Int?
     var task: Task<Void, Never>?
     var isParked = false
     /// Since when the reader has been waiting for the peer, and not for a handler or a disk.

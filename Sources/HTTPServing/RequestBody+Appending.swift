@@ -18,18 +18,25 @@ extension RequestBody {
         }
     }
 
-    /// Ends a body that has not come whole: whoever reads it gets `stopped`. May be called from anywhere.
+    /// Ends a body that has not come whole: once what is here of it is written, `append` fails with `stopped`. May be
+    /// called from anywhere.
     package func stop() {
         exchange.shard.stop(exchange.id)
     }
 }
 
 extension Shard {
+    /// More than what sockets hold; whoever sends on nevertheless is cut off.
+    private static let bytesAfterStop = 8 << 20
+
     nonisolated func stop(_ id: Exchange.ID) {
         executor.queue.async {
             self.assumeIsolated { shard in
                 guard let connection = shard.live(id), connection.current?.body.isComplete == false else { return }
-                shard.fail(connection, .stopped)
+                connection.current?.bytesUntilStop = Self.bytesAfterStop
+                // Whether there is more, only the socket can tell now.
+                connection.isReadable = true
+                shard.advance(connection)
             }
         }
     }

@@ -131,8 +131,10 @@ extension Shard {
         endWaiting(connection)
         connection.current?.rateBytes += payload
         connection.current?.bodyBytes += payload
-        guard let total = connection.current?.bodyBytes, total > limit else { return nil }
-        return .tooLong(limit: limit)
+        if let total = connection.current?.bodyBytes, total > limit { return .tooLong(limit: limit) }
+        guard let rest = connection.current?.bytesUntilStop else { return nil }
+        connection.current?.bytesUntilStop = rest - payload
+        return payload > rest ? .stopped : nil
     }
 
     /// Fills blocks as long as bytes come and few are under way.
@@ -146,7 +148,10 @@ extension Shard {
                 return
             }
             guard pour.blocksUnderWay < Self.blocksOfPour else { return }
-            guard connection.backlogCount > 0 || connection.isReadable else { return beginWaiting(connection) }
+            guard connection.backlogCount > 0 || connection.isReadable else {
+                if connection.current?.bytesUntilStop != nil { return fail(connection, .stopped) }
+                return beginWaiting(connection)
+            }
             guard let block = blocks.take() else {
                 starved.append(connection.key)
                 return

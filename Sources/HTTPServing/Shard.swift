@@ -150,8 +150,8 @@ actor Shard {
 
     private func take(_ key: ConnectionTable.Key, _ readiness: EventPoll.Readiness) {
         guard let connection = connections[key] else { return }
-        // What a peer that broke off had sent before is still worth having where a file takes it.
-        guard readiness.isDisjoint(with: .gone) || connection.isPouring else {
+        // What a peer that broke off had sent of a body is still worth having.
+        guard readiness.isDisjoint(with: .gone) || connection.awaitsBody else {
             hangUp(connection)
             return
         }
