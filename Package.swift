@@ -102,7 +102,9 @@ let package = Package(
         tests("EndToEndTests", ["HTTPFetching", "RankwiseWire", "rankwise-server", "rankwise-client"]),
         tests("HTTPFetchingTests", ["HTTPFetching"]),
         tests("TrainingTests", ["Training", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
-        tests("ClientAgentTests", ["ClientAgent", "HTTPFetching", "RankwiseWire", "Training", "AdapterFormat"]),
+        tests(
+            "ClientAgentTests",
+            ["ClientAgent", "HTTPFetching", "RankwiseWire", "Training", "AdapterFormat", .crypto]),
     ]
 )
 

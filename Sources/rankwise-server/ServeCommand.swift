@@ -53,7 +53,7 @@ struct ServeCommand: AsyncParsableCommand {
             store: store, partials: store,
             cache: try AdapterCache(folder: settings.data + "/cache", byteLimit: settings.cacheBytes),
             access: Access(mode: mode), clock: SystemClock(), threads: ProcessInfo.processInfo.activeProcessorCount,
-            logger: logger)
+            uploadLimits: settings.uploadLimits, logger: logger)
         try await services.resume()
         let api = RankwiseAPI(
             services: services,

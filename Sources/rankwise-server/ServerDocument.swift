@@ -37,6 +37,8 @@ struct ServerDocument: Codable {
         var bodyWindowSeconds: Double?
         var connections: Int?
         var connectionsPerAddress: Int?
+        var uploadBytesInFlight: Int?
+        var uploadSeconds: Double?
         var cacheBytes: Int?
         var drainSeconds: Double?
 
@@ -51,6 +53,8 @@ struct ServerDocument: Codable {
             case leastBodyBytesPerSecond = "least_body_bytes_per_second"
             case bodyWindowSeconds = "body_window_seconds"
             case connectionsPerAddress = "connections_per_address"
+            case uploadBytesInFlight = "upload_bytes_in_flight"
+            case uploadSeconds = "upload_seconds"
             case cacheBytes = "cache_bytes"
             case drainSeconds = "drain_seconds"
         }
@@ -76,6 +80,8 @@ struct ServerDocument: Codable {
             bodyWindowSeconds = try positive(.bodyWindowSeconds)
             connections = try positive(.connections)
             connectionsPerAddress = try positive(.connectionsPerAddress)
+            uploadBytesInFlight = try positive(.uploadBytesInFlight)
+            uploadSeconds = try positive(.uploadSeconds)
             cacheBytes = try positive(.cacheBytes)
             drainSeconds = try positive(.drainSeconds)
         }
