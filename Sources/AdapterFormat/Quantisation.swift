@@ -17,26 +17,39 @@ package struct Quantisation: Sendable, Hashable {
 
     /// - Precondition: `source` holds exactly the rows, and `target` their numbers.
     func decode(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableBufferPointer<Float>) {
-        for row in scales.indices {
+        decode(source, rows: scales.indices, into: target)
+    }
+
+    /// - Precondition: `source` holds exactly these rows, and `target` their numbers.
+    func decode(
+        _ source: UnsafeRawBufferPointer, rows: Range<Int>, into target: UnsafeMutableBufferPointer<Float>
+    ) {
+        for (place, row) in rows.enumerated() {
             bits.decode(
-                UnsafeRawBufferPointer(rebasing: source[row * bytesPerRow..<(row + 1) * bytesPerRow]),
+                UnsafeRawBufferPointer(rebasing: source[place * bytesPerRow..<(place + 1) * bytesPerRow]),
                 of: channel(row),
-                into: UnsafeMutableBufferPointer(rebasing: target[row * columns..<(row + 1) * columns]))
+                into: UnsafeMutableBufferPointer(rebasing: target[place * columns..<(place + 1) * columns]))
         }
     }
 
-    /// How many numbers overflow a Float. Few rows can, so only those are decoded.
-    func notFiniteCount(in source: UnsafeRawBufferPointer) -> Int {
+    /// How many numbers are larger in size than `limit`, or overflow a Float. Few rows hold any, so only those are decoded.
+    func count(in source: UnsafeRawBufferPointer, beyond limit: Float = .greatestFiniteMagnitude) -> Int {
         var total = 0
-        for row in scales.indices where !(minima[row] + scales[row] * Float(bits.levels)).isFinite {
+        for row in scales.indices where !isWithin(limit, row) {
             let numbers = [Float](unsafeUninitializedCapacity: columns) { buffer, count in
                 bits.decode(
                     UnsafeRawBufferPointer(rebasing: source[row * bytesPerRow..<(row + 1) * bytesPerRow]),
                     of: channel(row), into: UnsafeMutableBufferPointer(rebasing: buffer[..<columns]))
                 count = columns
             }
-            total += numbers.count { !$0.isFinite }
+            total += numbers.count { !(abs($0) <= limit) }
         }
         return total
+    }
+
+    /// Whether every code of a row stands for a number of at most this size.
+    private func isWithin(_ limit: Float, _ row: Int) -> Bool {
+        let top = minima[row] + scales[row] * Float(bits.levels)
+        return abs(minima[row]) <= limit && abs(top) <= limit
     }
 }

@@ -36,9 +36,10 @@ struct BenchRound {
     }
 
     private func aggregate<Sink: RoundSink & ~Copyable>(threads: Int, into sink: inout Sink) throws {
-        let contributions = try inputs.map {
-            Contribution(
-                client: $0.client, adapter: try AdapterFile(SafetensorsFile(path: $0.path)), samples: $0.samples)
+        let contributions = inputs.map { input in
+            Contribution(client: input.client, samples: input.samples) {
+                try AdapterFile(SafetensorsFile(path: input.path))
+            }
         }
         try Aggregator(strategy: strategy, shape: shape, scaling: .constant(1))
             .aggregate(contributions, round: 1, threads: threads, into: &sink)

@@ -96,7 +96,7 @@ import Testing
         \(subject.adapter)},
          "strategy": {"name": "\(subject.name)"\(subject.strategy)}\(subject.more),
          "round": {"total": 4, "min_updates": 3, "seen_seconds": 600}, "seed": 6,
-         "training": {"epochs": 3, "batch_size": 10, "learning_rate": 0.02, "momentum": 0.9, "feature_scale": 8}}
+         "training": {"epochs": 3, "batch_size": 10, "learning_rate": 0.01, "momentum": 0.9, "feature_scale": 8}}
         """
     }
 }
