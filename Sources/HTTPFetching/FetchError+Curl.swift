@@ -6,9 +6,9 @@ extension FetchError {
         let message = detail.isEmpty ? String(cString: curl_easy_strerror(code)) : detail
         switch code {
         // OpenSSL's names for what a server says of a client's certificate.
-        case CURLE_SSL_CONNECT_ERROR, CURLE_RECV_ERROR,
-            CURLE_SEND_ERROR
-        where message.contains(" alert ") && !message.contains("internal error"):
+        // A `where` holds for the one pattern before it.
+        case CURLE_SSL_CONNECT_ERROR where message.isAlert, CURLE_RECV_ERROR where message.isAlert,
+            CURLE_SEND_ERROR where message.isAlert:
             self = .untrusted(message)
         case CURLE_URL_MALFORMAT, CURLE_BAD_FUNCTION_ARGUMENT, CURLE_UNKNOWN_OPTION, CURLE_SETOPT_OPTION_SYNTAX,
             CURLE_NOT_BUILT_IN:
@@ -27,4 +27,9 @@ extension FetchError {
             self = .interrupted(message)
         }
     }
+}
+
+extension String {
+    /// Whether OpenSSL names a TLS alert of the peer's, and not its own trouble.
+    fileprivate var isAlert: Bool { contains(" alert ") && !contains("internal error") }
 }
