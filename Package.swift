@@ -64,7 +64,7 @@ let package = Package(
         library("CoordinatorAPI", ["HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes, .logging]),
         library("HTTPFetching", ["CCurl"]),
         library("Training", ["AdapterFormat", "LinearAlgebra", .logging]),
-        library("ClientAgent", ["HTTPFetching", "RankwiseWire", "AdapterFormat", "Training"]),
+        library("ClientAgent", ["HTTPFetching", "RankwiseWire", "AdapterFormat", "Training", .crypto]),
 
         program(
             "rankwise-server",
@@ -99,7 +99,7 @@ let package = Package(
             "CoordinatorAPITests",
             [
                 "AdapterFormat", "CoordinatorAPI", "Coordinator", "Federation", "HTTPFetching", "HTTPServing",
-                "SQLiteStore", "RankwiseWire", .logging,
+                "SQLiteStore", "RankwiseWire", .crypto, .logging,
             ], resources: [.copy("Fixtures")]),
         tests(
             "EndToEndTests",
@@ -109,7 +109,9 @@ let package = Package(
             ]),
         tests("HTTPFetchingTests", ["HTTPFetching"]),
         tests("TrainingTests", ["Training", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
-        tests("ClientAgentTests", ["ClientAgent", "HTTPFetching", "RankwiseWire", "Training", "AdapterFormat"]),
+        tests(
+            "ClientAgentTests",
+            ["ClientAgent", "HTTPFetching", "RankwiseWire", "Training", "AdapterFormat", .crypto]),
     ]
 )
 

@@ -10,7 +10,8 @@ extension Agent {
 
     /// Repeats `call` until the server answers it; `call` is told whether an earlier try failed.
     func answer<Value>(
-        to name: String, _ call: (_ isRetry: Bool) async throws(CallError) -> Value
+        to name: String, headway: Headway? = nil,
+        _ call: (_ isRetry: Bool) async throws(CallError) -> Value
     ) async throws(AgentError) -> Answer<Value> {
         let start = clock.now
         let observe = observe
@@ -20,7 +21,7 @@ extension Agent {
         do throws(CallError) {
             return .value(
                 try await persistence.answer(
-                    using: &generator,
+                    using: &generator, headway: headway,
                     onRetry: { observe(.retrying(call: name, reason: "\($0)", after: $1)) }, call))
         } catch {
             switch error {

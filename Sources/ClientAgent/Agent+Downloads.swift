@@ -15,9 +15,11 @@ extension Agent {
         let cut = plan.cut
         let bits = plan.messageBits.flatMap(MessageBits.init)
         let target = bits == nil ? files.adapter : files.message
-        let adapter = try await handedOut("adapter") { () async throws(CallError) in
+        let headway = Headway()
+        let adapter = try await handedOut("adapter", headway) { () async throws(CallError) in
             try await endpoint.downloadConfiguration(round: round, cut: cut, to: files.configuration)
             try await endpoint.downloadAdapter(round: round, cut: cut, bits: bits, to: target, limit: limit) {
+                headway.reached($0.received)
                 observe(.downloading(round: plan.round, $0))
             }
         }
@@ -61,8 +63,10 @@ extension Agent {
         let endpoint = endpoint
         let observe = observe
         let limit = configuration.adapterLimit
-        return try await handedOut("merge") { () async throws(CallError) in
+        let headway = Headway()
+        return try await handedOut("merge", headway) { () async throws(CallError) in
             try await endpoint.download(href: merge.href(since: since), to: path, limit: limit) {
+                headway.reached($0.received)
                 observe(.downloading(round: round, $0))
             }
         }
@@ -87,9 +91,9 @@ extension Agent {
 
     /// The answer to a download; a server that has something against this client ends the agent.
     private func handedOut(
-        _ name: String, _ call: () async throws(CallError) -> Void
+        _ name: String, _ headway: Headway, _ call: () async throws(CallError) -> Void
     ) async throws(AgentError) -> Answer<Void> {
-        let answer = try await answer(to: name) { (_) async throws(CallError) in try await call() }
+        let answer = try await answer(to: name, headway: headway) { (_) async throws(CallError) in try await call() }
         if case .refused(let problem) = answer, problem.isOfTheClient { throw .refused(problem) }
         return answer
     }
@@ -106,7 +110,7 @@ extension Agent {
 }
 
 extension DispatchQueue {
-    fileprivate static let files = DispatchQueue(label: "rankwise.files")
+    static let files = DispatchQueue(label: "rankwise.files")
 }
 
 extension PlanBody {

@@ -66,15 +66,9 @@ extension Agent {
 
     /// Sends a trained update until the server says what becomes of it.
     func send(_ update: AgentProgress.Unacknowledged, after revision: Int64?) async throws(AgentError) -> Step {
-        let endpoint = endpoint
-        let observe = observe
         let files = try state { state throws(StateError) in try state.files(of: update.round) }
-        let result = try await answer(to: "update") { (_) async throws(CallError) in
-            try await endpoint.send(
-                update: files.trained, round: update.round, samples: update.samples,
-                metrics: RoundBody.Metrics(loss: update.loss, accuracy: update.accuracy)
-            ) { observe(.uploading(round: update.round, $0)) }
-        }
+        // What an earlier start left comes without a plan's revision.
+        let result = try await deliver(update, files, isNew: revision != nil)
         switch result {
         case .value(let receipt):
             observe(.accepted(round: update.round, received: receipt.received))

@@ -28,13 +28,15 @@ package actor Agent {
         package var adapterLimit: Int64
         /// So many updates refused in a row, and the agent stops: what is wrong here will not mend itself.
         package var refusalsInARow: Int
+        /// From this many bytes on an update is sent so that it can go on where it broke off.
+        package var resumableFrom: Int64
 
         package init(
             server: String, federation: String, client: String, rank: Int, enrolmentToken: String? = nil,
             capabilities: [String: JSONValue] = [:], registersAnew: Bool = false, rounds: Int? = nil,
             pollWait: Duration = .seconds(50),
             persistence: Duration = .seconds(86_400), backoff: Backoff = Backoff(), adapterLimit: Int64 = 64 << 30,
-            refusalsInARow: Int = 3
+            refusalsInARow: Int = 3, resumableFrom: Int64 = 4 << 20
         ) {
             self.server = server
             self.federation = federation
@@ -49,6 +51,7 @@ package actor Agent {
             self.backoff = backoff
             self.adapterLimit = adapterLimit
             self.refusalsInARow = refusalsInARow
+            self.resumableFrom = resumableFrom
         }
     }
 

@@ -101,20 +101,6 @@ package struct FederationEndpoint: Sendable {
         try Self.checkAdapter(path, try await call(request))
     }
 
-    /// Sends a trained adapter from its file.
-    package func send(
-        update path: String, round: Int, samples: Int, metrics: RoundBody.Metrics,
-        progress: (@Sendable (FetchProgress) -> Void)? = nil
-    ) async throws(CallError) -> ReceiptBody {
-        var query = "samples=\(samples)"
-        if let loss = metrics.loss, loss.isFinite { query += "&loss=\(loss)" }
-        if let accuracy = metrics.accuracy, accuracy.isFinite { query += "&accuracy=\(accuracy)" }
-        var request = request(
-            .put, "rounds/\(round)/update?\(query)", body: .file(path: path), type: "application/octet-stream")
-        request.progress = progress
-        return try await read(ReceiptBody.self, request)
-    }
-
     // MARK: Requests
 
     private var authorization: [HTTPField] {
@@ -127,7 +113,7 @@ package struct FederationEndpoint: Sendable {
         return String(server[..<scheme.upperBound] + server[scheme.upperBound...].prefix { $0 != "/" })
     }
 
-    private func request(
+    func request(
         _ method: FetchRequest.Method, _ path: String, body: FetchRequest.Body = .none, type: String? = nil
     ) -> FetchRequest {
         let base = "\(server)/v1/federations/\(federation)"
@@ -145,15 +131,19 @@ package struct FederationEndpoint: Sendable {
         return request
     }
 
-    private func call(_ request: FetchRequest) async throws(CallError) -> FetchResponse {
-        let response: FetchResponse
+    func call(_ request: FetchRequest) async throws(CallError) -> FetchResponse {
+        let response = try await answer(request)
+        guard (200...299).contains(response.status) else { throw CallError(response) }
+        return response
+    }
+
+    /// The answer, whatever its status.
+    func answer(_ request: FetchRequest) async throws(CallError) -> FetchResponse {
         do throws(FetchError) {
-            response = try await fetcher.fetch(request)
+            return try await fetcher.fetch(request)
         } catch {
             throw .unreached(error)
         }
-        guard (200...299).contains(response.status) else { throw CallError(response) }
-        return response
     }
 
     /// A page that a public network's portal sent in place of a file must not get as far as the trainer.
@@ -165,11 +155,11 @@ package struct FederationEndpoint: Sendable {
         }
     }
 
-    private func read<T: Decodable>(_ type: T.Type, _ request: FetchRequest) async throws(CallError) -> T {
+    func read<T: Decodable>(_ type: T.Type, _ request: FetchRequest) async throws(CallError) -> T {
         try decoded(type, try await call(request))
     }
 
-    private func decoded<T: Decodable>(_ type: T.Type, _ response: FetchResponse) throws(CallError) -> T {
+    func decoded<T: Decodable>(_ type: T.Type, _ response: FetchResponse) throws(CallError) -> T {
         do throws(WireError) {
             return try WireJSON.decode(type, bytes: response.body)
         } catch {

@@ -18,14 +18,16 @@ package struct Persistence: Sendable {
     /// The answer, or the last failure once `limit` has passed or where trying again makes no sense.
     ///
     /// - Parameters:
+    ///   - headway: where it grew, the server is within reach: limit and waits begin anew.
     ///   - onRetry: told of each failure and how long it is waited then.
     ///   - call: told whether an earlier try failed.
     nonisolated(nonsending) package func answer<Value>(
-        using generator: inout some RandomNumberGenerator, onRetry: (CallError, Duration) -> Void = { _, _ in },
+        using generator: inout some RandomNumberGenerator, headway: Headway? = nil,
+        onRetry: (CallError, Duration) -> Void = { _, _ in },
         _ call: (_ isRetry: Bool) async throws(CallError) -> Value
     ) async throws(CallError) -> Value {
         var backoff = backoff
-        let start = clock.now
+        var start = clock.now
         var isRetry = false
         while true {
             let failure: CallError
@@ -33,6 +35,10 @@ package struct Persistence: Sendable {
                 return try await call(isRetry)
             } catch {
                 failure = error
+            }
+            if headway?.hasGrown() == true {
+                backoff.reset()
+                start = clock.now
             }
             let tried = clock.now - start
             guard failure.isWorthRetrying, tried < limit else { throw failure }

@@ -9,11 +9,14 @@ final class Parts: Sendable {
     let store: any FederationStore
     let adapters: any AdapterStore
     let cache: AdapterCache
+    let partials: any PartialUploadStore
+    let uploadLimits: UploadService.Limits
     let access: Access
     let clock: any WallClock
     let sampler: any ClientSampler
     let logger: Logger
     let registry = FederationRegistry()
+    let uploads = UploadTable()
     let aggregation: AggregationQueue
     /// When the store was last tried, and what was wrong with it.
     let lastProbe = Mutex<(at: Instant, error: ServiceError?)?>(nil)
@@ -31,11 +34,14 @@ final class Parts: Sendable {
     let drawing = BlockingQueue(label: "drawing")
 
     init(
-        store: any FederationStore, adapters: any AdapterStore, cache: AdapterCache, access: Access,
+        store: any FederationStore, adapters: any AdapterStore, partials: any PartialUploadStore,
+        uploadLimits: UploadService.Limits, cache: AdapterCache, access: Access,
         clock: any WallClock, sampler: any ClientSampler, logger: Logger
     ) {
         self.store = store
         self.adapters = adapters
+        self.partials = partials
+        self.uploadLimits = uploadLimits
         self.cache = cache
         self.access = access
         self.clock = clock

@@ -28,6 +28,7 @@ package enum ServiceError: Error, Sendable, Hashable {
     case update(UpdateRefusal)
     /// `Content-Digest` names other bytes than came.
     case digestMismatch(expected: ContentDigest, found: ContentDigest)
+    case upload(UploadError)
     /// A client's token is not 32 bytes in base64url or hexadecimal, or serves somebody else already.
     case badToken
     case rankOutOfRange(found: Int, limit: Int)

@@ -11,6 +11,7 @@ package struct Services: Sendable {
     package let rounds: RoundService
     package let plans: PlanService
     package let updates: UpdateService
+    package let uploads: UploadService
     package let adapters: AdapterService
     package let models: ModelService
     let parts: Parts
@@ -18,17 +19,20 @@ package struct Services: Sendable {
     private let folding: MergeFolding
 
     package init(
-        store: some FederationStore & AdapterStore, cache: AdapterCache, access: Access, clock: any WallClock,
-        sampler: any ClientSampler = HashedSampler(), threads: Int, logger: Logger
+        store: some FederationStore & AdapterStore, partials: any PartialUploadStore, cache: AdapterCache,
+        access: Access, clock: any WallClock, sampler: any ClientSampler = HashedSampler(), threads: Int,
+        uploadLimits: UploadService.Limits = .init(), logger: Logger
     ) {
         parts = Parts(
-            store: store, adapters: store, cache: cache, access: access, clock: clock, sampler: sampler, logger: logger)
+            store: store, adapters: store, partials: partials, uploadLimits: uploadLimits, cache: cache, access: access,
+            clock: clock, sampler: sampler, logger: logger)
         self.access = access
         federations = FederationService(parts: parts)
         enrolment = EnrolmentService(parts: parts)
         rounds = RoundService(parts: parts)
         plans = PlanService(parts: parts)
         updates = UpdateService(parts: parts)
+        uploads = UploadService(parts: parts)
         adapters = AdapterService(parts: parts)
         models = ModelService(parts: parts)
         aggregation = AggregationService(parts: parts, threads: threads)
@@ -39,6 +43,7 @@ package struct Services: Sendable {
     package func resume() async throws(ServiceError) {
         do throws(StoreError) {
             for stored in try await parts.store.federations() { parts.open(stored) }
+            try await uploads.resume()
         } catch {
             throw .store(error)
         }
@@ -72,6 +77,7 @@ package struct Services: Sendable {
 
     /// Ends long polls whose time is up, closes rounds at their deadlines and takes up aggregations that failed.
     package func tick() async {
+        await uploads.sweep()
         for session in parts.registry.all {
             do throws(StoreError) {
                 try await session.tick()

@@ -98,7 +98,8 @@ package struct UpdateService: Sendable {
 }
 
 extension UpdateService {
-    private func take(_ ticket: Ticket, digest: ContentDigest, byteCount: Int) async throws(ServiceError) -> Receipt {
+    /// Takes the update that a durable file holds; what becomes of the file otherwise is the caller's.
+    func take(_ ticket: Ticket, digest: ContentDigest, byteCount: Int) async throws(ServiceError) -> Receipt {
         let claim = ticket.claim
         if let expected = claim.digest, expected != digest { throw .digestMismatch(expected: expected, found: digest) }
         if let receipt = try await held(by: claim) {

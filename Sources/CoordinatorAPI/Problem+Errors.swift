@@ -50,6 +50,7 @@ extension Problem {
         case .digestMismatch(let expected, let found):
             self.init(
                 .badRequest, code: "update.digest", "Content-Digest says \(expected); the body that came is \(found)")
+        case .upload(let error): self.init(error)
         case .badToken:
             self.init(
                 .unprocessableContent, code: "client.token",

@@ -34,6 +34,7 @@ package struct RankwiseAPI: Sendable {
         addClientRoutes(to: &routes)
         addRoundRoutes(to: &routes)
         addUpdateRoutes(to: &routes)
+        addUploadRoutes(to: &routes)
         addAdapterRoutes(to: &routes)
         addModelRoutes(to: &routes)
         return routes.router

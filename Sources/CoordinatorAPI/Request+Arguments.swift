@@ -81,9 +81,9 @@ extension Request {
         return try access.principal(bearer: String(field.dropFirst(scheme.count)).trimmingSpaces())
     }
 
-    /// SHA-256 from `Content-Digest` (RFC 9530), where it was sent.
-    func contentDigest() throws(ArgumentError) -> ContentDigest? {
-        guard let name = HTTPField.Name("Content-Digest"), let field = headerFields[name] else { return nil }
+    /// SHA-256 from `Content-Digest` or `Repr-Digest` (RFC 9530), where it was sent.
+    func digest(_ name: String) throws(ArgumentError) -> ContentDigest? {
+        guard let field = HTTPField.Name(name).flatMap({ headerFields[$0] }) else { return nil }
         for part in field.split(separator: ",") {
             let member = String(part).trimmingSpaces()
             guard member.hasPrefix("sha-256=:"), member.hasSuffix(":"), member.utf8.count > 10 else { continue }
@@ -93,7 +93,7 @@ extension Request {
             }
             return digest
         }
-        throw .invalid(name: "Content-Digest", found: field, expected: "sha-256=:…: with 32 bytes in base64")
+        throw .invalid(name: name, found: field, expected: "sha-256=:…: with 32 bytes in base64")
     }
 }
 

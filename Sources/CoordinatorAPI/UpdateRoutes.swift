@@ -10,7 +10,7 @@ extension RankwiseAPI {
         let services = services
         let path = "/v1/federations/{federation}/rounds/{round}/update"
         routes.on(.put, path) { request in
-            let claim = try Self.claim(request, services)
+            let claim = try Self.claim(request, services, digest: try request.digest("Content-Digest"))
             try Self.refuseOtherTypes(request)
             let ticket = try await services.updates.begin(claim)
             let saved: SavedBody
@@ -35,7 +35,8 @@ extension RankwiseAPI {
         }
     }
 
-    private static func claim(_ request: Request, _ services: Services) throws -> UpdateService.Claim {
+    /// What the caller says of its update.
+    static func claim(_ request: Request, _ services: Services, digest: ContentDigest?) throws -> UpdateService.Claim {
         let federation = try request.federation()
         let client = try request.principal(services.access).requireClient(of: federation)
         try request.expect(query: "samples", "loss", "accuracy")
@@ -45,7 +46,7 @@ extension RankwiseAPI {
         return UpdateService.Claim(
             federation: federation, round: try request.round(), client: client, samples: samples,
             metrics: Metrics(loss: try request.number("loss"), accuracy: try request.number("accuracy")),
-            digest: try request.contentDigest())
+            digest: digest)
     }
 
     /// curl sends files without a type, or as a form; what claims to be something else is refused.

@@ -14,6 +14,8 @@ package struct FetchRequest: Sendable {
         case bytes([UInt8])
         /// Streamed from a file; its length when the transfer starts is what is sent.
         case file(path: String)
+        /// Likewise, without the file's first bytes.
+        case rest(path: String, from: Int64)
     }
 
     /// Where the body of a successful answer goes. Any other answer is kept in memory, up to

@@ -8,21 +8,33 @@ struct UploadSource: ~Copyable {
     }
 
     private let storage: Storage
+    /// Where in its file the body begins.
+    private let start: Int64
     let length: Int64
     private var position: Int64 = 0
 
     init?(_ body: FetchRequest.Body) throws(FetchError) {
         switch body {
-        case .none:
-            return nil
-        case .bytes(let bytes):
-            storage = .bytes(bytes)
-            length = Int64(bytes.count)
-        case .file(let path):
-            let file = try OwnedDescriptor(opening: path, O_RDONLY)
-            length = try file.length
-            storage = .file(file)
+        case .none: return nil
+        case .bytes(let bytes): self.init(.bytes(bytes), start: 0, length: Int64(bytes.count))
+        case .file(let path): try self.init(path, from: 0)
+        case .rest(let path, let offset): try self.init(path, from: offset)
         }
+    }
+
+    private init(_ path: String, from offset: Int64) throws(FetchError) {
+        let file = try OwnedDescriptor(opening: path, O_RDONLY)
+        let whole = try file.length
+        guard (0...whole).contains(offset) else {
+            throw .file(path: path, reason: "has \(whole) bytes and is to be sent from \(offset) on")
+        }
+        self.init(.file(file), start: offset, length: whole - offset)
+    }
+
+    private init(_ storage: consuming Storage, start: Int64, length: Int64) {
+        self.storage = storage
+        self.start = start
+        self.length = length
     }
 
     /// Fills `buffer` with what comes next; 0 at the end.
@@ -36,7 +48,7 @@ struct UploadSource: ~Copyable {
             piece.copyBytes(from: bytes[Int(position)..<Int(position) + count])
             read = count
         case .file(let file):
-            read = try file.read(into: piece, at: position)
+            read = try file.read(into: piece, at: start + position)
             guard read > 0 else { throw .file(path: file.path, reason: "became shorter while it was sent") }
         }
         position += Int64(read)

@@ -49,6 +49,12 @@ final class Connection {
         self.deadline = deadline
     }
 
+    /// Whether bytes of the request's body may still be in the socket.
+    var awaitsBody: Bool {
+        guard phase == .handling, let current else { return false }
+        return !current.body.isComplete && current.bodyError == nil
+    }
+
     var backlogCount: Int { backlog.count - backlogStart }
 
     func dropBacklog() {
@@ -70,6 +76,8 @@ struct CurrentRequest {
     /// Once the body has failed, every later reader fails alike.
     var bodyError: RequestBodyError?
     var reader: BodyReader?
+    /// Set once the body is to end (`RequestBody.stop`): so much may still come of what is on its way.
+    var bytesUntilStop: Int?
     var task: Task<Void, Never>?
     var isParked = false
     /// Since when the reader has been waiting for the peer, and not for a handler or a disk.
@@ -94,7 +102,7 @@ enum BodyReader {
 
 /// A body on its way into a file, in blocks of which few are under way at once.
 struct Pour {
-    let file: BodyFile
+    let file: any BodySink
     let limit: Int
     let continuation: CheckedContinuation<Result<Void, RequestBodyError>, Never>
     var blocksUnderWay = 0

@@ -8,6 +8,8 @@ package enum RequestBodyError: Error, Sendable, Hashable {
     case tooSlow
     /// The peer left before its end, or the server stopped.
     case peerGone
+    /// Somebody else on this server ended it (`RequestBody.stop`).
+    case stopped
     /// Its chunks are not chunks.
     case malformed(Malformed)
     /// The disk or the quota is full.

@@ -90,7 +90,7 @@ extension RequestFailure {
         case .noSpace: self = .insufficientStorage
         case .overloaded(let seconds): self = .overloaded(retryAfter: seconds)
         case .fileFailed, .alreadyRead: self = .internal
-        case .peerGone: return nil
+        case .peerGone, .stopped: return nil
         }
     }
 }

@@ -30,7 +30,7 @@ extension Shard {
     }
 
     /// Moves the rest of the body into a file.
-    func pour(_ id: Exchange.ID, into file: BodyFile, upTo limit: Int) async throws(RequestBodyError) {
+    func pour(_ id: Exchange.ID, into file: any BodySink, upTo limit: Int) async throws(RequestBodyError) {
         let connection = try reading(id)
         let result = await withCheckedContinuation { continuation in
             connection.current?.reader = .pour(Pour(file: file, limit: limit, continuation: continuation))
@@ -139,7 +139,9 @@ extension Shard {
             }
             bodyCharges[Exchange.ID(connection: connection.key, serial: connection.serial)]? += payload
         }
-        return nil
+        guard let rest = current.bytesUntilStop else { return nil }
+        connection.current?.bytesUntilStop = rest - payload
+        return payload > rest ? .stopped : nil
     }
 
     /// Gives a body's place in flight back.
@@ -158,7 +160,10 @@ extension Shard {
                 return
             }
             guard pour.blocksUnderWay < Self.blocksOfPour else { return }
-            guard connection.backlogCount > 0 || connection.isReadable else { return beginWaiting(connection) }
+            guard connection.backlogCount > 0 || connection.isReadable else {
+                if connection.current?.bytesUntilStop != nil { return fail(connection, .stopped) }
+                return beginWaiting(connection)
+            }
             guard let block = blocks.take() else {
                 starved.append(connection.key)
                 return
@@ -223,9 +228,9 @@ extension Shard {
         }
     }
 
-    private nonisolated func write(_ block: MappedBuffer, _ count: Int, _ file: BodyFile, _ id: Exchange.ID) {
+    private nonisolated func write(_ block: MappedBuffer, _ count: Int, _ file: any BodySink, _ id: Exchange.ID) {
         file.executor.queue.async {
-            let error = file.assumeIsolated { $0.append(block, count) }
+            let error = file.take(block, count)
             self.executor.queue.async { self.assumeIsolated { $0.written(block, id, error) } }
         }
     }

@@ -161,12 +161,13 @@ actor Shard {
 
     private func take(_ key: ConnectionTable.Key, _ readiness: EventPoll.Readiness) {
         guard let connection = connections[key] else { return }
-        guard readiness.isDisjoint(with: .gone) else {
+        // What a peer that broke off had sent of a body is still worth having.
+        guard readiness.isDisjoint(with: .gone) || connection.awaitsBody else {
             hangUp(connection)
             return
         }
-        if readiness.contains(.finished) { connection.peerFinished = true }
-        if !readiness.isDisjoint(with: [.readable, .finished]) { connection.isReadable = true }
+        if !readiness.isDisjoint(with: [.finished, .gone]) { connection.peerFinished = true }
+        if !readiness.isDisjoint(with: [.readable, .finished, .gone]) { connection.isReadable = true }
         if readiness.contains(.writable) { connection.isWritable = true }
         if connection.tls != nil {
             // Either direction of TLS may wait for the other one's socket.

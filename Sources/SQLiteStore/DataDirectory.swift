@@ -17,7 +17,7 @@ final class DataDirectory: Sendable {
     init(path: String) throws(StoreOpeningError) {
         self.path = path
         do {
-            for folder in [path, path + "/blobs", path + "/spool"] {
+            for folder in [path, path + "/blobs", path + "/spool", path + "/uploads"] {
                 try FileManager.default.createDirectory(
                     atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
             }

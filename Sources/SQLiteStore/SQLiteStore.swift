@@ -17,6 +17,8 @@ package final class SQLiteStore: Sendable {
     let reading = DispatchQueue(label: "rankwise.store.reading")
     /// Deletes files, so that commits do not wait for it.
     let deleting = DispatchQueue(label: "rankwise.store.deleting")
+    /// Makes and names the files of uploads.
+    let uploading = DispatchQueue(label: "rankwise.store.uploading")
 
     /// Opens the data directory, creating what is missing, and deletes what no record refers to.
     ///
@@ -41,7 +43,7 @@ package final class SQLiteStore: Sendable {
 
     /// Ends the calls under way, closes the database and gives the data directory up; later calls fail.
     package func close() throws(StoreError) {
-        for queue in [writing, reading, deleting] { queue.sync {} }
+        for queue in [writing, reading, deleting, uploading] { queue.sync {} }
         do {
             try pool.close()
         } catch {

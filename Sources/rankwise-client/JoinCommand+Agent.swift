@@ -19,7 +19,7 @@ extension JoinCommand {
         let configuration = Agent.Configuration(
             server: server.url, federation: server.federation, client: name, rank: rank, enrolmentToken: token,
             capabilities: capabilities, registersAnew: baseSha256 != nil, rounds: rounds,
-            persistence: .seconds(giveUpAfter))
+            persistence: .seconds(giveUpAfter), resumableFrom: resumableFrom)
         return try Agent(
             configuration, state: folder, fetcher: server.fetcher(), observe: { display.show($0) },
             makeTrainer: try trainerMaker())

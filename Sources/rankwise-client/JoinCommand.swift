@@ -51,6 +51,11 @@ struct JoinCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How long to try a server that is out of reach.", valueName: "seconds"))
     var giveUpAfter: Int = 86_400
 
+    @Option(
+        help: ArgumentHelp(
+            "Send updates from this size on so that they can go on where they broke off.", valueName: "bytes"))
+    var resumableFrom: Int64 = 4 << 20
+
     func validate() throws {
         try ServerOptions.check(name: name, of: "--name")
         guard rank >= 1 else { throw ValidationError("--rank is \(rank); expected at least 1") }
@@ -60,6 +65,9 @@ struct JoinCommand: AsyncParsableCommand {
         }
         guard (1...1_000_000_000).contains(giveUpAfter) else {
             throw ValidationError("--give-up-after is \(giveUpAfter); expected 1 to 1000000000 seconds")
+        }
+        guard resumableFrom >= 0 else {
+            throw ValidationError("--resumable-from is \(resumableFrom); expected at least 0 bytes")
         }
         guard FileManager.default.isReadableFile(atPath: data) else {
             throw ValidationError("--data is \(data), which cannot be read")

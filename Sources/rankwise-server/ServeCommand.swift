@@ -49,9 +49,10 @@ struct ServeCommand: AsyncParsableCommand {
             settings.usesTokens
             ? .tokens(admin: try AdminToken.hash(dataFolder: settings.data, environment: environment)) : .none
         let services = Services(
-            store: store, cache: try AdapterCache(folder: settings.data + "/cache", byteLimit: settings.cacheBytes),
+            store: store, partials: store,
+            cache: try AdapterCache(folder: settings.data + "/cache", byteLimit: settings.cacheBytes),
             access: Access(mode: mode), clock: SystemClock(), threads: ProcessInfo.processInfo.activeProcessorCount,
-            logger: logger)
+            uploadLimits: settings.uploadLimits, logger: logger)
         try await services.resume()
         let api = RankwiseAPI(
             services: services,

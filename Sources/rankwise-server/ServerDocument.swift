@@ -69,6 +69,8 @@ struct ServerDocument: Codable {
         var bodiesInFlight: Int?
         var bodyBytesInFlight: Int?
         var retryAfterSeconds: Int?
+        var uploadBytesInFlight: Int?
+        var uploadSeconds: Double?
         var cacheBytes: Int?
         var drainSeconds: Double?
 
@@ -86,6 +88,8 @@ struct ServerDocument: Codable {
             case bodiesInFlight = "bodies_in_flight"
             case bodyBytesInFlight = "body_bytes_in_flight"
             case retryAfterSeconds = "retry_after_seconds"
+            case uploadBytesInFlight = "upload_bytes_in_flight"
+            case uploadSeconds = "upload_seconds"
             case cacheBytes = "cache_bytes"
             case drainSeconds = "drain_seconds"
         }
@@ -114,6 +118,8 @@ struct ServerDocument: Codable {
             bodiesInFlight = try positive(.bodiesInFlight)
             bodyBytesInFlight = try positive(.bodyBytesInFlight)
             retryAfterSeconds = try positive(.retryAfterSeconds)
+            uploadBytesInFlight = try positive(.uploadBytesInFlight)
+            uploadSeconds = try positive(.uploadSeconds)
             cacheBytes = try positive(.cacheBytes)
             drainSeconds = try positive(.drainSeconds)
         }

@@ -1,3 +1,4 @@
+import Coordinator
 import Federation
 import Foundation
 import HTTPServing
@@ -12,6 +13,7 @@ struct ServerSettings {
     var logLevel: Logger.Level
     var logsJSON: Bool
     var limits: HTTPServing.Limits
+    var uploadLimits: UploadService.Limits
     var cacheBytes: Int
     var drainSeconds: Double
     var tls: HTTPServer.TLS?
@@ -41,6 +43,7 @@ struct ServerSettings {
         logsJSON = format == "json" || (format == "auto" && isatty(STDERR_FILENO) == 0)
         let limits = file.limits ?? ServerDocument.Limits()
         self.limits = HTTPServing.Limits(limits)
+        uploadLimits = UploadService.Limits(limits)
         cacheBytes = limits.cacheBytes ?? 1 << 30
         drainSeconds = limits.drainSeconds ?? 10
         guard usesTokens || Self.isLoopback(host) else {
@@ -138,5 +141,13 @@ extension HTTPServing.Limits {
         if let value = document.bodiesInFlight { bodiesInFlight = value }
         if let value = document.bodyBytesInFlight { bodyBytesInFlight = value }
         if let value = document.retryAfterSeconds { retryAfterSeconds = value }
+    }
+}
+
+extension UploadService.Limits {
+    init(_ document: ServerDocument.Limits) {
+        self.init()
+        if let value = document.uploadBytesInFlight { bytesInFlight = value }
+        if let value = document.uploadSeconds { lifetimeSeconds = value }
     }
 }

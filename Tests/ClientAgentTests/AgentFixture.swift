@@ -91,7 +91,7 @@ struct AgentFixture {
 
     func agent(
         rounds: Int? = nil, rank: Int = 4, client: String = "edge-1", enrolment: String? = StubCoordinator.enrolment,
-        registersAnew: Bool = false, persistence: Duration = .seconds(3600),
+        registersAnew: Bool = false, persistence: Duration = .seconds(3600), resumableFrom: Int64 = 4 << 20,
         observe: @escaping @Sendable (AgentEvent) -> Void = { _ in }
     ) throws -> Agent {
         let trainer = trainer
@@ -99,7 +99,7 @@ struct AgentFixture {
             Agent.Configuration(
                 server: peer.url, federation: "digits", client: client, rank: rank, enrolmentToken: enrolment,
                 capabilities: ["cpu": .string("test")], registersAnew: registersAnew, rounds: rounds,
-                persistence: persistence),
+                persistence: persistence, resumableFrom: resumableFrom),
             state: StateFolder(statePath), fetcher: HTTPFetcher(), clock: clock, generator: SeededGenerator(state: 1),
             observe: observe, makeTrainer: { _ in trainer })
     }

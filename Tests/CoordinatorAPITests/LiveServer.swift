@@ -25,7 +25,7 @@ final class LiveServer: Sendable {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         store = try SQLiteStore(directory: folder, logger: logger)
         let services = Services(
-            store: store, cache: try AdapterCache(folder: folder + "/cache", byteLimit: 1 << 20),
+            store: store, partials: store, cache: try AdapterCache(folder: folder + "/cache", byteLimit: 1 << 20),
             access: Access(mode: .tokens(admin: Access.hash(Self.admin))), clock: SystemClock(), threads: 2,
             logger: logger)
         try await services.resume()
@@ -61,13 +61,14 @@ struct Caller: Sendable {
 
     func call(
         _ method: FetchRequest.Method, _ path: String, body: String? = nil, file: String? = nil,
-        fields: [HTTPField] = []
+        bytes: [UInt8]? = nil, fields: [HTTPField] = []
     ) async throws -> FetchResponse {
         let authorization = token.map { [HTTPField("Authorization", "Bearer \($0)")] } ?? []
         return try await fetcher.fetch(
             FetchRequest(
                 method, url + path, fields: authorization + fields,
-                body: file.map { .file(path: $0) } ?? body.map { .bytes(Array($0.utf8)) } ?? .none))
+                body: file.map { .file(path: $0) } ?? (bytes ?? body.map { Array($0.utf8) }).map { .bytes($0) } ?? .none
+            ))
     }
 
     func get<Body: Decodable>(_ type: Body.Type, _ path: String) async throws -> Body {

@@ -39,21 +39,26 @@ struct TestServer {
 
     init(
         folder: TemporaryFolder? = nil, clock: HandClock = HandClock(),
+        uploadLimits: UploadService.Limits = .init(),
         wrapping wrap: (SQLiteStore) -> any FederationStore & AdapterStore = { $0 }
     ) async throws {
         self.folder = try folder ?? TemporaryFolder()
         self.clock = clock
         sqlite = try SQLiteStore(directory: self.folder.path + "/data", logger: Logger(label: "test"))
-        services = try await Self.services(over: wrap(sqlite), cache: self.folder.path + "/data/cache", clock: clock)
+        services = try await Self.services(
+            over: wrap(sqlite), partials: sqlite, cache: self.folder.path + "/data/cache", clock: clock,
+            uploadLimits: uploadLimits)
         try await services.resume()
     }
 
     private static func services(
-        over store: some FederationStore & AdapterStore, cache: String, clock: HandClock
+        over store: some FederationStore & AdapterStore, partials: SQLiteStore, cache: String, clock: HandClock,
+        uploadLimits: UploadService.Limits
     ) async throws -> Services {
         Services(
-            store: store, cache: try AdapterCache(folder: cache, byteLimit: 1 << 20), access: Access(mode: .none),
-            clock: clock, threads: 2, logger: Logger(label: "test"))
+            store: store, partials: partials, cache: try AdapterCache(folder: cache, byteLimit: 1 << 20),
+            access: Access(mode: .none), clock: clock, threads: 2, uploadLimits: uploadLimits,
+            logger: Logger(label: "test"))
     }
 
     /// Lets go of the data folder, as a stop does.

@@ -1,0 +1,52 @@
+import Crypto
+import Foundation
+package import RankwiseWire
+
+/// A trained update on its way to the server: its file and what is said of it.
+package struct OutgoingUpdate: Sendable, Hashable {
+    package let path: String
+    package let round: Int
+    package let samples: Int
+    package let metrics: RoundBody.Metrics
+    package let length: Int64
+    /// SHA-256 of the file; 32 bytes.
+    package let digest: [UInt8]
+
+    /// Reads the file through, which takes its time.
+    package init(path: String, round: Int, samples: Int, metrics: RoundBody.Metrics) throws(StateError) {
+        var hasher = SHA256()
+        var length: Int64 = 0
+        do {
+            let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+            while let piece = try file.read(upToCount: 1 << 20), !piece.isEmpty {
+                hasher.update(data: piece)
+                length += Int64(piece.count)
+            }
+        } catch {
+            throw .failed(path: path, reason: "cannot be read")
+        }
+        self.path = path
+        self.round = round
+        self.samples = samples
+        self.metrics = metrics
+        self.length = length
+        digest = Array(hasher.finalize())
+    }
+
+    /// What goes with the last byte.
+    var query: String {
+        var query = "samples=\(samples)"
+        if let loss = metrics.loss, loss.isFinite { query += "&loss=\(loss)" }
+        if let accuracy = metrics.accuracy, accuracy.isFinite { query += "&accuracy=\(accuracy)" }
+        return query
+    }
+
+    /// As `Content-Digest` and `Repr-Digest` have it (RFC 9530).
+    var digestField: String { "sha-256=:\(Data(digest).base64EncodedString()):" }
+
+    /// Whether the receipt is for these bytes.
+    func isAcknowledged(by receipt: ReceiptBody) -> Bool {
+        let digits = digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        return receipt.digest == "sha256:" + digits
+    }
+}

@@ -1,0 +1,344 @@
+package import Federation
+import Foundation
+
+/// Takes a client's update in parts, each of which may break off, and hands it on once it is whole.
+package struct UploadService: Sendable {
+    let parts: Parts
+
+    /// What uploads that have not arrived whole may take up.
+    package struct Limits: Sendable, Hashable {
+        /// Bytes that the unfinished uploads of a federation may come to together.
+        package var bytesInFlight = 16 << 30
+        /// How long an upload is kept after its last byte.
+        package var lifetimeSeconds = 86_400.0
+
+        package init() {}
+    }
+
+    /// How far an upload is.
+    package struct Status: Sendable, Hashable {
+        package let offset: Int
+        /// Of the whole upload, once the client has said it.
+        package let length: Int?
+        /// The server holds it as an update.
+        package let isComplete: Bool
+        /// No upload of the round may be longer.
+        package let byteLimit: Int
+        package let secondsLeft: Int
+    }
+
+    /// What a client says of the bytes that it is about to send.
+    package struct Part: Sendable {
+        package let key: UploadKey
+        package let offset: Int
+        /// Of the whole upload, where the client says it.
+        package let length: Int?
+        /// Of these bytes, where the client says it.
+        package let contentLength: Int?
+        /// Of these bytes, where the client says it.
+        package let contentDigest: ContentDigest?
+        /// What the client says of its update, where these bytes are the last.
+        package let claim: UpdateService.Claim?
+
+        package init(
+            key: UploadKey, offset: Int, length: Int?, contentLength: Int?, contentDigest: ContentDigest?,
+            claim: UpdateService.Claim?
+        ) {
+            self.key = key
+            self.offset = offset
+            self.length = length
+            self.contentLength = contentLength
+            self.contentDigest = contentDigest
+            self.claim = claim
+        }
+    }
+
+    /// Leave to append to the upload's file; whoever has it must `end` it or `breakOff`.
+    package struct Ticket: Sendable {
+        let part: Part
+        package let file: SpoolFile
+        /// The length that the file may reach.
+        package let byteLimit: Int
+        let length: Int?
+    }
+
+    package enum Beginning: Sendable {
+        case append(Ticket)
+        /// The update is here already, and nothing more was sent.
+        case held(UpdateService.Receipt)
+    }
+
+    package enum Ending: Sendable {
+        /// More bytes are to come.
+        case partial(Status)
+        case complete(UpdateService.Receipt)
+    }
+
+    /// How far the upload is; ends a part that is still arriving.
+    package func status(of key: UploadKey) async throws(ServiceError) -> Status {
+        let session = try parts.activeSession(of: key.federation, for: key.client)
+        session.touch(key.client)
+        let limit = try session.plan().updateByteLimit(round: key.round)
+        await parts.uploads.hold(key) {}
+        defer { parts.uploads.letGo(key) }
+        if let held = try await held(key) {
+            return Status(
+                offset: held.update.byteCount, length: held.update.byteCount, isComplete: true, byteLimit: limit,
+                secondsLeft: 0)
+        }
+        try await requireOpen(key, in: session)
+        return status(of: key, byteLimit: limit)
+    }
+
+    /// Whether the bytes are worth reading: throws before one of them was taken.
+    ///
+    /// - Parameter stop: ends the arriving of these bytes; called when the client comes back with another call.
+    package func begin(_ part: Part, stop: @escaping @Sendable () -> Void) async throws(ServiceError) -> Beginning {
+        let session = try parts.activeSession(of: part.key.federation, for: part.key.client)
+        session.touch(part.key.client)
+        await parts.uploads.hold(part.key, stop: stop)
+        do throws(ServiceError) {
+            let beginning = try await admit(part, in: session)
+            if case .held = beginning { parts.uploads.letGo(part.key) }
+            return beginning
+        } catch {
+            parts.uploads.letGo(part.key)
+            throw error
+        }
+    }
+
+    /// Takes a part that arrived whole.
+    ///
+    /// - Parameters:
+    ///   - fileLength: the file's, all of it durable.
+    ///   - digest: of the part.
+    package func end(
+        _ ticket: Ticket, fileLength: Int, digest: ContentDigest
+    ) async throws(ServiceError) -> Ending {
+        let part = ticket.part
+        defer { parts.uploads.letGo(part.key) }
+        if let expected = part.contentDigest, expected != digest {
+            try await cut(ticket)
+            throw .upload(.damaged(expected: expected, found: digest, offset: part.offset))
+        }
+        advance(part.key, to: fileLength)
+        guard let claim = part.claim else {
+            let session = try parts.activeSession(of: part.key.federation, for: part.key.client)
+            try await requireOpen(part.key, in: session)
+            return .partial(
+                status(of: part.key, byteLimit: try session.plan().updateByteLimit(round: part.key.round)))
+        }
+        if let length = ticket.length, length != fileLength {
+            throw .upload(.inconsistentLength(known: length, found: fileLength))
+        }
+        return .complete(try await complete(ticket, claim, byteCount: fileLength, partDigest: digest))
+    }
+
+    /// Keeps what arrived of a part that broke off; throws where the round needs it no more.
+    package func breakOff(_ ticket: Ticket, fileLength: Int) async throws(ServiceError) {
+        let key = ticket.part.key
+        defer { parts.uploads.letGo(key) }
+        advance(key, to: fileLength)
+        try await requireOpen(key, in: try parts.activeSession(of: key.federation, for: key.client))
+    }
+
+    /// Gives up an upload that grew longer than it may.
+    package func overflow(_ ticket: Ticket) async -> ServiceError {
+        defer { parts.uploads.letGo(ticket.part.key) }
+        await forget(ticket.part.key)
+        guard let length = ticket.length else { return .upload(.tooLong(limit: ticket.byteLimit)) }
+        return .upload(.inconsistentLength(known: length, found: length + 1))
+    }
+
+    /// Gives an upload up, at its client's wish.
+    package func cancel(_ key: UploadKey) async throws(ServiceError) {
+        _ = try parts.activeSession(of: key.federation, for: key.client)
+        await parts.uploads.hold(key) {}
+        await forget(key)
+        parts.uploads.letGo(key)
+    }
+}
+
+extension UploadService {
+    /// Takes up what a former run of the server left.
+    func resume() async throws(StoreError) {
+        for upload in try await parts.partials.partialUploads() {
+            parts.uploads[upload.key] = UploadTable.Entry(
+                file: upload.file, length: upload.length, offset: upload.offset, changedAt: upload.changedAt)
+        }
+        await sweep()
+    }
+
+    /// Drops the uploads whose time is up or that no round waits for.
+    func sweep() async {
+        let now = parts.clock.now()
+        for key in parts.uploads.keys {
+            guard let entry = parts.uploads[key] else { continue }
+            let isExpired = now.seconds(since: entry.changedAt) >= parts.uploadLimits.lifetimeSeconds
+            guard isExpired || objection(to: key) != nil, parts.uploads.holdIfFree(key) else { continue }
+            await forget(key)
+            parts.uploads.letGo(key)
+        }
+    }
+
+    /// Why the upload's round needs it no more.
+    private func objection(to key: UploadKey) -> ServiceError? {
+        do throws(ServiceError) {
+            let session = try parts.activeSession(of: key.federation, for: key.client)
+            return session.snapshot.machine.objection(to: key.client, round: key.round).map { .round($0) }
+        } catch {
+            return error
+        }
+    }
+
+    private func requireOpen(_ key: UploadKey, in session: FederationSession) async throws(ServiceError) {
+        guard let objection = session.snapshot.machine.objection(to: key.client, round: key.round) else { return }
+        await forget(key)
+        throw .round(objection)
+    }
+
+    private func held(_ key: UploadKey) async throws(ServiceError) -> UpdateService.Receipt? {
+        do throws(ServiceError) {
+            return try await UpdateService(parts: parts).receipt(
+                for: key.client, round: key.round, in: key.federation)
+        } catch .noUpdate, .unknownRound {
+            return nil
+        }
+    }
+
+    private func status(of key: UploadKey, byteLimit: Int) -> Status {
+        let entry = parts.uploads[key]
+        let age = entry.map { parts.clock.now().seconds(since: $0.changedAt) } ?? 0
+        return Status(
+            offset: entry?.offset ?? 0, length: entry?.length, isComplete: false, byteLimit: byteLimit,
+            secondsLeft: Int(max(0, parts.uploadLimits.lifetimeSeconds - age)))
+    }
+
+    private func advance(_ key: UploadKey, to offset: Int) {
+        guard var entry = parts.uploads[key] else { return }
+        entry.offset = offset
+        entry.changedAt = parts.clock.now()
+        parts.uploads[key] = entry
+    }
+
+    /// Drops an upload that the caller holds.
+    private func forget(_ key: UploadKey) async {
+        guard let entry = parts.uploads[key] else { return }
+        parts.uploads[key] = nil
+        await parts.store.discard(entry.file)
+    }
+}
+
+extension UploadService {
+    private func admit(_ part: Part, in session: FederationSession) async throws(ServiceError) -> Beginning {
+        let key = part.key
+        if let held = try await held(key) {
+            await forget(key)
+            if let claim = part.claim, part.offset == held.update.byteCount, part.contentLength == 0 {
+                guard claim.samples == held.update.samples else { throw .round(.updateExists(round: key.round)) }
+                return .held(held)
+            }
+            // From the start it may be sent again, as by PUT: whether it is the same shows at its end.
+            guard part.offset == 0 else {
+                throw .upload(
+                    .mismatchingOffset(expected: held.update.byteCount, found: part.offset, isComplete: true))
+            }
+        } else {
+            try await requireOpen(key, in: session)
+        }
+        let offset = parts.uploads[key]?.offset ?? 0
+        guard part.offset == offset else {
+            throw .upload(.mismatchingOffset(expected: offset, found: part.offset, isComplete: false))
+        }
+        let limit = try session.plan().updateByteLimit(round: key.round)
+        let length = try length(of: part, limit: limit)
+        if let claim = part.claim { _ = try await UpdateService(parts: parts).begin(claim) }
+        let file = try await file(for: key, length: length, limit: limit)
+        return .append(Ticket(part: part, file: file, byteLimit: length ?? limit, length: length))
+    }
+
+    /// The length of the whole upload, where it is known by now; refuses contradictions and what is too long.
+    private func length(of part: Part, limit: Int) throws(ServiceError) -> Int? {
+        var known = parts.uploads[part.key]?.length
+        let end = part.contentLength.map { part.offset + $0 }
+        for stated in [part.length, part.claim == nil ? nil : end] {
+            guard let stated else { continue }
+            guard known ?? stated == stated else {
+                throw .upload(.inconsistentLength(known: known ?? stated, found: stated))
+            }
+            known = stated
+        }
+        if let known, let end, end > known { throw .upload(.inconsistentLength(known: known, found: end)) }
+        if max(known ?? 0, end ?? 0) > limit { throw .upload(.tooLong(limit: limit)) }
+        return known
+    }
+
+    /// The file to append to, made or renamed as need be.
+    private func file(for key: UploadKey, length: Int?, limit: Int) async throws(ServiceError) -> SpoolFile {
+        let others = parts.uploads.bytes(in: key.federation, except: key, unknownAs: limit)
+        guard others == 0 || others <= parts.uploadLimits.bytesInFlight - (length ?? limit) else {
+            throw .upload(.tooManyBytes(limit: parts.uploadLimits.bytesInFlight))
+        }
+        let now = parts.clock.now()
+        do throws(StoreError) {
+            if var entry = parts.uploads[key] {
+                if entry.length == nil, let length {
+                    entry.file = try await parts.partials.setLength(length, of: key, in: entry.file)
+                    entry.length = length
+                }
+                entry.changedAt = now
+                parts.uploads[key] = entry
+                return entry.file
+            }
+            let file = try await parts.partials.beginUpload(key, length: length)
+            parts.uploads[key] = UploadTable.Entry(file: file, length: length, offset: 0, changedAt: now)
+            return file
+        } catch {
+            throw .store(error)
+        }
+    }
+
+    /// Takes a part's bytes away again.
+    private func cut(_ ticket: Ticket) async throws(ServiceError) {
+        do throws(StoreError) {
+            try await parts.partials.truncate(ticket.file, to: ticket.part.offset)
+        } catch {
+            throw .store(error)
+        }
+    }
+
+    /// Hands the file on as an update. What the store did not take stays, to be completed again.
+    private func complete(
+        _ ticket: Ticket, _ claim: UpdateService.Claim, byteCount: Int, partDigest: ContentDigest
+    ) async throws(ServiceError) -> UpdateService.Receipt {
+        do throws(ServiceError) {
+            let digest = ticket.part.offset == 0 ? partDigest : try await parts.digest(of: ticket.file)
+            let receipt = try await UpdateService(parts: parts).take(
+                .init(claim: claim, spool: ticket.file, byteLimit: ticket.byteLimit), digest: digest,
+                byteCount: byteCount)
+            if receipt.isNew { parts.uploads[ticket.part.key] = nil } else { await forget(ticket.part.key) }
+            return receipt
+        } catch {
+            switch error {
+            case .store, .internalFailure:
+                // The store may have taken the file away before it failed.
+                if !FileManager.default.fileExists(atPath: ticket.file.path) { parts.uploads[ticket.part.key] = nil }
+            default: await forget(ticket.part.key)
+            }
+            throw error
+        }
+    }
+}
+
+/// Why bytes of an upload are not taken.
+package enum UploadError: Error, Sendable, Hashable {
+    /// The bytes do not continue those that are here.
+    case mismatchingOffset(expected: Int, found: Int, isComplete: Bool)
+    /// `Content-Digest` names other bytes than came; the upload is as it was before.
+    case damaged(expected: ContentDigest, found: ContentDigest, offset: Int)
+    /// The client said another length before, or sent more or less than it said.
+    case inconsistentLength(known: Int, found: Int)
+    case tooLong(limit: Int)
+    /// The federation's unfinished uploads take up as much as they may.
+    case tooManyBytes(limit: Int)
+}

@@ -1,0 +1,93 @@
+import Federation
+import Synchronization
+
+/// The uploads that have not arrived whole, each in the hands of one call at a time.
+///
+/// A later call for the same upload stops the earlier one and goes on once that has let go: the client has surely given
+/// it up, though its connection may not know yet.
+final class UploadTable: Sendable {
+    struct Entry: Sendable {
+        var file: SpoolFile
+        var length: Int?
+        var offset: Int
+        var changedAt: Instant
+    }
+
+    private struct Waiter {
+        let stop: @Sendable () -> Void
+        let continuation: CheckedContinuation<Void, Never>
+    }
+
+    private struct Holder {
+        let stop: @Sendable () -> Void
+        var waiters: [Waiter] = []
+    }
+
+    private struct State {
+        var entries: [UploadKey: Entry] = [:]
+        var holders: [UploadKey: Holder] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    subscript(key: UploadKey) -> Entry? {
+        get { state.withLock { $0.entries[key] } }
+        set { state.withLock { $0.entries[key] = newValue } }
+    }
+
+    var keys: [UploadKey] { state.withLock { Array($0.entries.keys) } }
+
+    /// The bytes that a federation's other uploads may come to; one whose length is unknown counts as `limit`.
+    func bytes(in federation: FederationID, except key: UploadKey, unknownAs limit: Int) -> Int {
+        state.withLock { state in
+            state.entries.reduce(0) { sum, entry in
+                guard entry.key.federation == federation, entry.key != key else { return sum }
+                let (total, overflow) = sum.addingReportingOverflow(entry.value.length ?? limit)
+                return overflow ? .max : total
+            }
+        }
+    }
+
+    /// Returns once the caller alone has the upload, which it must let go of.
+    ///
+    /// - Parameter stop: called when somebody else wants it; may come from anywhere.
+    func hold(_ key: UploadKey, stop: @escaping @Sendable () -> Void) async {
+        await withCheckedContinuation { continuation in
+            let earlier: (@Sendable () -> Void)? = state.withLock { state in
+                guard let holder = state.holders[key] else {
+                    state.holders[key] = Holder(stop: stop)
+                    return nil
+                }
+                state.holders[key]?.waiters.append(Waiter(stop: stop, continuation: continuation))
+                return holder.stop
+            }
+            if let earlier { earlier() } else { continuation.resume() }
+        }
+    }
+
+    /// Takes the upload if nobody has it; else asks whoever has to stop.
+    func holdIfFree(_ key: UploadKey) -> Bool {
+        let stop: (@Sendable () -> Void)? = state.withLock { state in
+            if let holder = state.holders[key] { return holder.stop }
+            state.holders[key] = Holder(stop: {})
+            return nil
+        }
+        stop?()
+        return stop == nil
+    }
+
+    func letGo(_ key: UploadKey) {
+        let (next, isStale) = state.withLock { state -> (Waiter?, Bool) in
+            guard var holder = state.holders[key], !holder.waiters.isEmpty else {
+                state.holders[key] = nil
+                return (nil, false)
+            }
+            let next = holder.waiters.removeFirst()
+            holder = Holder(stop: next.stop, waiters: holder.waiters)
+            state.holders[key] = holder
+            return (next, !holder.waiters.isEmpty)
+        }
+        next?.continuation.resume()
+        if isStale { next?.stop() }
+    }
+}

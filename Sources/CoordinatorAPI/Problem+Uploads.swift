@@ -1,0 +1,32 @@
+import Coordinator
+import HTTPTypes
+import RankwiseWire
+
+/// The part of the table of errors that the draft on resumable uploads gives types of its own.
+extension Problem {
+    private static let registry = "https://iana.org/assignments/http-problem-types#"
+
+    init(_ error: UploadError) {
+        switch error {
+        case .mismatchingOffset(let expected, let found, _):
+            self.init(
+                .conflict, code: "upload.offset", "Upload-Offset is \(found); the server holds \(expected) bytes")
+            type = Self.registry + "mismatching-upload-offset"
+        case .damaged(let expected, let found, let offset):
+            self.init(
+                .badRequest, code: "update.digest",
+                "Content-Digest says \(expected); the content that came is \(found), and was dropped from \(offset) on")
+        case .inconsistentLength(let known, let found):
+            self.init(
+                .badRequest, code: "upload.length",
+                "the upload was to be \(known) bytes long; this request makes it \(found) or more")
+            type = Self.registry + "inconsistent-upload-length"
+        case .tooLong(let limit):
+            self.init(.contentTooLarge, code: "upload.too_large", "no sound update is longer than \(limit) bytes")
+        case .tooManyBytes(let limit):
+            self.init(
+                .serviceUnavailable, code: "upload.in_flight",
+                "the federation's unfinished uploads come to as much as they may, \(limit) bytes; try again later")
+        }
+    }
+}

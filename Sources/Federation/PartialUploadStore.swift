@@ -1,0 +1,44 @@
+/// Names an upload that has not arrived whole: a client has at most one in a round.
+package struct UploadKey: Hashable, Sendable {
+    package let federation: FederationID
+    package let round: Int
+    package let client: ClientName
+
+    package init(federation: FederationID, round: Int, client: ClientName) {
+        self.federation = federation
+        self.round = round
+        self.client = client
+    }
+}
+
+/// An upload that has not arrived whole, as a former run of the server left it.
+package struct PartialUpload: Sendable, Hashable {
+    package let key: UploadKey
+    package let file: SpoolFile
+    /// Of the whole upload, where the client has said it.
+    package let length: Int?
+    /// So many of its first bytes are there.
+    package let offset: Int
+    /// When the last of them came.
+    package let changedAt: Instant
+
+    package init(key: UploadKey, file: SpoolFile, length: Int?, offset: Int, changedAt: Instant) {
+        self.key = key
+        self.file = file
+        self.length = length
+        self.offset = offset
+        self.changedAt = changedAt
+    }
+}
+
+/// Keeps uploads that have not arrived whole, over restarts. What returned is durable; what threw changed nothing.
+package protocol PartialUploadStore: Sendable {
+    /// All there are; their bytes are durable on return.
+    func partialUploads() async throws(StoreError) -> [PartialUpload]
+    /// A new upload's file, empty and open to appending.
+    func beginUpload(_ key: UploadKey, length: Int?) async throws(StoreError) -> SpoolFile
+    /// Notes how long an upload will be; its file has another path then.
+    func setLength(_ length: Int, of key: UploadKey, in file: SpoolFile) async throws(StoreError) -> SpoolFile
+    /// Takes away what was appended beyond `offset`.
+    func truncate(_ file: SpoolFile, to offset: Int) async throws(StoreError)
+}

@@ -1,0 +1,45 @@
+import Federation
+import Foundation
+import Glibc
+
+/// The files of uploads that have not arrived whole. Their names are their records: `FEDERATION~ROUND~CLIENT~LENGTH`,
+/// with nothing after the last `~` while the length is unknown; none of the parts can hold a `~`.
+extension DataDirectory {
+    private var uploadsPath: String { path + "/uploads" }
+
+    func uploadPath(of key: UploadKey, length: Int?) -> String {
+        "\(uploadsPath)/\(key.federation)~\(key.round)~\(key.client)~\(length.map(String.init) ?? "")"
+    }
+
+    /// Makes the names of the uploads durable.
+    func syncUploads() throws(FileError) {
+        let folder = try FileDescriptor(opening: uploadsPath, O_RDONLY | O_DIRECTORY)
+        guard fsync(folder.number) == 0 else { throw FileError(doing: "sync", path: uploadsPath) }
+    }
+
+    /// Every upload, its bytes synced; files with other names are not the store's and stay.
+    func partialUploads() throws -> [PartialUpload] {
+        try FileManager.default.contentsOfDirectory(atPath: uploadsPath).compactMap { name in
+            guard let (key, length) = Self.upload(named: name) else { return nil }
+            let path = uploadsPath + "/" + name
+            let file = try FileDescriptor(opening: path, O_RDONLY)
+            var status = stat()
+            guard fsync(file.number) == 0, fstat(file.number, &status) == 0 else {
+                throw FileError(doing: "sync", path: path)
+            }
+            let milliseconds = Int64(status.st_mtim.tv_sec) * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
+            return PartialUpload(
+                key: key, file: SpoolFile(path: path), length: length, offset: Int(status.st_size),
+                changedAt: Instant(milliseconds: milliseconds))
+        }
+    }
+
+    private static func upload(named name: String) -> (UploadKey, length: Int?)? {
+        let parts = name.split(separator: "~", omittingEmptySubsequences: false)
+        guard parts.count == 4, let federation = FederationID(rawValue: String(parts[0])),
+            let round = Int(parts[1]), let client = ClientName(rawValue: String(parts[2])),
+            parts[3].isEmpty || Int(parts[3]) != nil
+        else { return nil }
+        return (UploadKey(federation: federation, round: round, client: client), Int(parts[3]))
+    }
+}
