@@ -68,11 +68,7 @@ struct FederationReader {
     /// Events after `id`, oldest first.
     func events(after id: Int64, limit: Int) throws -> [StoredEvent] {
         try rows("SELECT * FROM events WHERE federation = ? AND id > ? ORDER BY id LIMIT ?", id, max(0, limit)) { row in
-            let client: ClientName? = try row.optionalText("client")
-            let event = AuditEvent(
-                at: try row.instant("at"), kind: try row.value("kind"), round: try row.optional("round"),
-                client: client, detail: try row.optional("detail"))
-            return StoredEvent(id: try row.value("id"), event: event)
+            StoredEvent(id: try row.value("id"), event: try AuditEvent(row), hash: try row.digest("hash"))
         }
     }
 }
@@ -144,5 +140,14 @@ extension FederationReader {
                 client: try row.text("client"), at: try row.instant("at"), code: try row.value("code"),
                 detail: try row.value("detail"))
         }
+    }
+}
+
+extension AuditEvent {
+    init(_ row: Row) throws(StoreError) {
+        let client: ClientName? = try row.optionalText("client")
+        self.init(
+            at: try row.instant("at"), kind: try row.value("kind"), round: try row.optional("round"), client: client,
+            detail: try row.optional("detail"))
     }
 }
