@@ -29,6 +29,12 @@ final class Program {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// All that it prints until it ends.
+    func allLines() -> [String] {
+        let bytes = output.fileHandleForReading.readDataToEndOfFile()
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+
     /// SIGKILL, as by a crash or by the kernel.
     func crash() {
         kill(process.processIdentifier, SIGKILL)
