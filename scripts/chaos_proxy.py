@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections import deque
+from collections import Counter, deque
 
 UPDATE = re.compile(r"^/v1/federations/[^/]+/rounds/(\d+)/update(?:\?|$)")
 HEAD_LIMIT = 64 * 1024
@@ -25,12 +25,18 @@ class Proxy:
         self.cut_probability = cut_probability
         self.on_update_sent = on_update_sent
         self.on_acknowledged = on_acknowledged
+        # Seconds that a block of 16 KiB of a request takes on its way.
+        self.delay = 0
         self.cuts = 0
+        self.update_answers = Counter()
         self.port = None
 
     async def start(self):
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=HEAD_LIMIT)
-        self.port = server.sockets[0].getsockname()[1]
+        self.listener = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=HEAD_LIMIT)
+        self.port = self.listener.sockets[0].getsockname()[1]
+
+    def close(self):
+        self.listener.close()
 
     async def _serve(self, client_reader, client_writer):
         writers = [client_writer]
@@ -73,7 +79,7 @@ class Connection:
             self.open_requests.append((method, path))
             self.spend(len(head))
             writer.write(head)
-            await self.carry_body(reader, writer, int(fields.get("content-length", "0")))
+            await self.carry_body(reader, writer, int(fields.get("content-length", "0")), self.proxy.delay)
             if method == "PUT" and UPDATE.match(path):
                 self.proxy.on_update_sent()
 
@@ -85,9 +91,11 @@ class Connection:
                 writer.write(head)
                 continue
             method, path = self.open_requests.popleft()
-            update = UPDATE.match(path) if method == "PUT" and status in (200, 201) else None
+            update = UPDATE.match(path) if method == "PUT" else None
             receipt = None
             if update:
+                self.proxy.update_answers[status] += 1
+            if update and status in (200, 201):
                 receipt = {"round": int(update.group(1)), "digest": None}
                 self.proxy.on_acknowledged(receipt)
             self.spend(len(head))
@@ -103,7 +111,7 @@ class Connection:
                 await self.carry_body(reader, writer, length)
             await writer.drain()
 
-    async def carry_body(self, reader, writer, length):
+    async def carry_body(self, reader, writer, length, delay=0):
         while length > 0:
             block = await reader.read(min(length, 16 * 1024))
             if not block:
@@ -113,6 +121,7 @@ class Connection:
                 writer.write(block[: self.budget])
                 await writer.drain()
             self.spend(len(block))
+            await asyncio.sleep(delay)
             writer.write(block)
             await writer.drain()
 
