@@ -15,6 +15,7 @@ package enum AdapterError: Error, Equatable, Sendable {
     case rankAboveGrant(tensor: String, granted: Int, found: Int)
     case rankNotFull(tensor: String, needed: Int, found: Int)
     case notFinite(tensor: String, count: Int)
+    case tooLarge(tensor: String, limit: Float)
     case quantised(tensor: String, bits: MessageBits)
 }
 
@@ -28,6 +29,7 @@ extension AdapterError {
             .missingFactor(let tensor, _), .unexpectedBias(let tensor),
             .unknownModule(let tensor, _), .unknownDense(let tensor), .shape(let tensor, _, _),
             .rankAboveGrant(let tensor, _, _), .rankNotFull(let tensor, _, _), .notFinite(let tensor, _),
+            .tooLarge(let tensor, _),
             .quantised(let tensor, _):
             tensor
         }
@@ -56,6 +58,7 @@ extension AdapterError: CustomStringConvertible {
             "\(tensor) has rank \(found); the granted rank is \(granted)"
         case .rankNotFull(let tensor, let needed, let found):
             "\(tensor) has rank \(found); this federation's strategy needs rank \(needed) of every client"
+        case .tooLarge(let tensor, let limit): "\(tensor) holds a number beyond ±\(limit)"
         case .notFinite(let tensor, let count):
             "\(tensor) holds \(count) \(count == 1 ? "value that is" : "values that are") not finite"
         case .quantised(let tensor, let bits):

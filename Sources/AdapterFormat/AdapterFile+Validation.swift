@@ -53,11 +53,17 @@ extension AdapterFile {
         }
     }
 
+    /// The largest number that an update may hold: far beyond any that training reaches, and small enough that products
+    /// of factors, their sums and their scales stay within a Float. One update could else spoil everybody's round.
+    package static let largestNumber: Float = 1e15
+
     /// The part of `validate` that reads every number.
     package func checkFinite() throws(AdapterError) {
-        for tensor in tensors {
+        for tensor in tensors where tensor.count(beyond: Self.largestNumber) > 0 {
+            let name = TensorName(parsing: tensor.name).bare
             let count = tensor.notFiniteCount()
-            guard count == 0 else { throw .notFinite(tensor: TensorName(parsing: tensor.name).bare, count: count) }
+            guard count == 0 else { throw .notFinite(tensor: name, count: count) }
+            throw .tooLarge(tensor: name, limit: Self.largestNumber)
         }
     }
 }

@@ -1,16 +1,18 @@
 /// The factors of one module, held by rank component: row i of A beside column i of B.
 ///
-/// The first r components are a prefix of both arrays, so a cut to a lower rank is a prefix too.
+/// The first r components are a prefix of both arrays, so a cut to a lower rank is a prefix too. B is transposed only
+/// where somebody asks for it by component: from file to file it stays as it is.
 package struct ModuleFactors: Sendable, Equatable {
     package let rank: Int
     package let inputs: Int
     package let outputs: Int
     /// (rank × inputs)
     package var a: [Float]
-    /// (rank × outputs): B transposed.
-    package var b: [Float]
     /// (outputs)
     package var bias: [Float]?
+    private var storedB: [Float]
+    /// Whether `storedB` is (outputs × rank).
+    private var isOutputMajor: Bool
 
     /// - Precondition: the arrays have the lengths that the sizes give.
     package init(rank: Int, inputs: Int, outputs: Int, a: [Float], b: [Float], bias: [Float]? = nil) {
@@ -20,8 +22,9 @@ package struct ModuleFactors: Sendable, Equatable {
         self.inputs = inputs
         self.outputs = outputs
         self.a = a
-        self.b = b
         self.bias = bias
+        storedB = b
+        isOutputMajor = false
     }
 
     /// All zero.
@@ -37,10 +40,8 @@ package struct ModuleFactors: Sendable, Equatable {
     ///
     /// - Precondition: the arrays have the lengths that the sizes give.
     package init(rank: Int, inputs: Int, outputs: Int, a: [Float], outputMajorB: [Float], bias: [Float]? = nil) {
-        precondition(outputMajorB.count == rank * outputs, "factors of another size than their shape")
-        self.init(
-            rank: rank, inputs: inputs, outputs: outputs, a: a,
-            b: Self.transpose(outputMajorB, rows: outputs, columns: rank), bias: bias)
+        self.init(rank: rank, inputs: inputs, outputs: outputs, a: a, b: outputMajorB, bias: bias)
+        isOutputMajor = true
     }
 
     /// Decodes a module of a file; nil where a factor is missing.
@@ -49,6 +50,23 @@ package struct ModuleFactors: Sendable, Equatable {
         self.init(
             rank: module.rank, inputs: shape.inputs, outputs: shape.outputs, a: a.floats(),
             outputMajorB: b.floats(), bias: module.bias?.floats())
+    }
+
+    /// (rank × outputs): B transposed, at each access until it is changed where it was given as PEFT stores it.
+    package var b: [Float] {
+        get { isOutputMajor ? Self.transpose(storedB, rows: outputs, columns: rank) : storedB }
+        _modify {
+            if isOutputMajor {
+                storedB = Self.transpose(storedB, rows: outputs, columns: rank)
+                isOutputMajor = false
+            }
+            yield &storedB
+        }
+    }
+
+    package static func == (one: ModuleFactors, other: ModuleFactors) -> Bool {
+        one.rank == other.rank && one.inputs == other.inputs && one.outputs == other.outputs && one.a == other.a
+            && one.b == other.b && one.bias == other.bias
     }
 
     /// The first `rank` components.
@@ -63,7 +81,7 @@ package struct ModuleFactors: Sendable, Equatable {
 
     /// B as PEFT stores it, (outputs × rank), every number multiplied by `scale`.
     package func outputMajorB(scaledBy scale: Float = 1) -> [Float] {
-        var b = Self.transpose(b, rows: rank, columns: outputs)
+        var b = isOutputMajor ? storedB : Self.transpose(storedB, rows: rank, columns: outputs)
         if scale != 1 {
             for index in b.indices { b[index] *= scale }
         }

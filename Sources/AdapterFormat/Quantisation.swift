@@ -25,18 +25,24 @@ package struct Quantisation: Sendable, Hashable {
         }
     }
 
-    /// How many numbers overflow a Float. Few rows can, so only those are decoded.
-    func notFiniteCount(in source: UnsafeRawBufferPointer) -> Int {
+    /// How many numbers are larger in size than `limit`, or overflow a Float. Few rows hold any, so only those are decoded.
+    func count(in source: UnsafeRawBufferPointer, beyond limit: Float = .greatestFiniteMagnitude) -> Int {
         var total = 0
-        for row in scales.indices where !(minima[row] + scales[row] * Float(bits.levels)).isFinite {
+        for row in scales.indices where !isWithin(limit, row) {
             let numbers = [Float](unsafeUninitializedCapacity: columns) { buffer, count in
                 bits.decode(
                     UnsafeRawBufferPointer(rebasing: source[row * bytesPerRow..<(row + 1) * bytesPerRow]),
                     of: channel(row), into: UnsafeMutableBufferPointer(rebasing: buffer[..<columns]))
                 count = columns
             }
-            total += numbers.count { !$0.isFinite }
+            total += numbers.count { !(abs($0) <= limit) }
         }
         return total
+    }
+
+    /// Whether every code of a row stands for a number of at most this size.
+    private func isWithin(_ limit: Float, _ row: Int) -> Bool {
+        let top = minima[row] + scales[row] * Float(bits.levels)
+        return abs(minima[row]) <= limit && abs(top) <= limit
     }
 }

@@ -72,7 +72,7 @@ extension SafetensorsWriter {
             for index in 0..<count {
                 let row = first + index
                 let numbers = UnsafeBufferPointer(rebasing: values[row * columns..<(row + 1) * columns])
-                guard ScalarType.f32.notFiniteCount(in: UnsafeRawBufferPointer(numbers)) == 0 else {
+                guard ScalarType.f32.count(in: UnsafeRawBufferPointer(numbers)) == 0 else {
                     throw .notFinite(name, row: row)
                 }
                 let codes = UnsafeMutableRawBufferPointer(rebasing: packed[index * rowBytes..<(index + 1) * rowBytes])

@@ -46,20 +46,24 @@ extension ScalarType {
         }
     }
 
-    /// How many numbers are infinite, not a number, or (F64) too large for the Float that they become.
-    package func notFiniteCount(in source: UnsafeRawBufferPointer) -> Int {
+    /// How many of the numbers are larger in size than `limit`, or no finite number.
+    ///
+    /// - Precondition: `limit` is finite and at least 65504, the largest half.
+    package func count(in source: UnsafeRawBufferPointer, beyond limit: Float = .greatestFiniteMagnitude) -> Int {
         let count = source.count / byteCount
+        // Sizes of floats are in the order of their bits, and infinities and NaN above all of them.
+        let largest = limit.bitPattern
         var total = 0
         switch self {
         case .f64:
             for index in 0..<count {
                 let value = Float(source.loadUnaligned(fromByteOffset: index * 8, as: Double.self))
-                total &+= value.isFinite ? 0 : 1
+                total &+= value.bitPattern & 0x7FFF_FFFF > largest ? 1 : 0
             }
         case .f32:
             for index in 0..<count {
                 let bits = source.loadUnaligned(fromByteOffset: index * 4, as: UInt32.self)
-                total &+= bits & 0x7F80_0000 == 0x7F80_0000 ? 1 : 0
+                total &+= bits & 0x7FFF_FFFF > largest ? 1 : 0
             }
         case .f16:
             for index in 0..<count {
@@ -68,8 +72,8 @@ extension ScalarType {
             }
         case .bf16:
             for index in 0..<count {
-                let bits = source.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self)
-                total &+= bits & 0x7F80 == 0x7F80 ? 1 : 0
+                let bits = UInt32(source.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self)) << 16
+                total &+= bits & 0x7FFF_FFFF > largest ? 1 : 0
             }
         }
         return total

@@ -3,11 +3,14 @@ import Glibc
 /// The bytes of one safetensors file, mapped or in memory, alive as long as any view of them.
 ///
 /// A mapping is private and read-only: its pages belong to the page cache and count towards no process's own memory.
-/// The file must not be shortened while it is mapped; stored updates and adapters never change.
+/// The file must not be shortened while it is mapped; stored updates and adapters never change. Its descriptor stays open
+/// beside the mapping: a pass over the whole file reads it for less than it costs to map its pages in.
 package final class TensorStorage: Sendable {
     /// Set once and only read until `deinit` gives it back.
     nonisolated(unsafe) private let bytes: UnsafeRawBufferPointer
     private let isMapped: Bool
+    /// Negative where there is no file.
+    private let descriptor: Int32
 
     package var count: Int { bytes.count }
 
@@ -26,24 +29,29 @@ package final class TensorStorage: Sendable {
         let count = Int(status.st_size)
         isMapped = count > 0
         guard count > 0 else {
+            self.descriptor = -1
             bytes = UnsafeRawBufferPointer(start: nil, count: 0)
             return
         }
         guard let base = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), base != MAP_FAILED else {
             throw .last("mmap")
         }
+        // Where no descriptor is to be had, the mapping does.
+        self.descriptor = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
         bytes = UnsafeRawBufferPointer(start: base, count: count)
     }
 
     /// Keeps a copy of bytes that are in memory already.
     package init(copying source: UnsafeRawBufferPointer) {
         isMapped = false
+        descriptor = -1
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: source.count, alignment: 16)
         copy.copyMemory(from: source)
         bytes = UnsafeRawBufferPointer(copy)
     }
 
     deinit {
+        if descriptor >= 0 { close(descriptor) }
         if isMapped {
             munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
         } else {
@@ -56,5 +64,27 @@ package final class TensorStorage: Sendable {
     ) throws(Failure) -> Result {
         defer { withExtendedLifetime(self) {} }
         return try body(bytes)
+    }
+
+    /// Whether there is a file to read from.
+    var isReadable: Bool { descriptor >= 0 }
+
+    /// Copies the bytes from `offset` on: read from the file, or from the mapping where that fails.
+    ///
+    /// - Precondition: as many bytes as `target` takes are there.
+    func copyBytes(at offset: Int, into target: UnsafeMutableRawBufferPointer) {
+        precondition(offset >= 0 && target.count <= count - offset, "bytes outside their storage")
+        var done = 0
+        while descriptor >= 0, done < target.count {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: target[done...])
+            let read = pread(descriptor, rest.baseAddress, rest.count, off_t(offset + done))
+            if read > 0 {
+                done += read
+            } else if read == 0 || errno != EINTR {
+                break
+            }
+        }
+        let rest = UnsafeMutableRawBufferPointer(rebasing: target[done...])
+        rest.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[(offset + done)...].prefix(rest.count)))
     }
 }

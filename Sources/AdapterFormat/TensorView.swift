@@ -56,10 +56,29 @@ package struct TensorView: Sendable {
         }
     }
 
+    /// Copies bytes of the tensor into a buffer, from an offset on that leaves as many.
+    package typealias Reader = @Sendable (_ offset: Int, _ target: UnsafeMutableRawBufferPointer) -> Void
+
+    /// Reads the tensor from its file: for one pass over the whole of it, that costs less than to borrow its mapping. Nil
+    /// where there is no file to read from.
+    package var reader: Reader? {
+        guard storage.isReadable else { return nil }
+        let (storage, range) = (storage, range)
+        return { offset, target in
+            precondition(offset >= 0 && target.count <= range.count - offset, "bytes outside their tensor")
+            storage.copyBytes(at: range.lowerBound + offset, into: target)
+        }
+    }
+
     /// How many of the numbers a Float cannot hold as finite ones.
-    package func notFiniteCount() -> Int {
+    package func notFiniteCount() -> Int { count(beyond: .greatestFiniteMagnitude) }
+
+    /// How many of the numbers are larger in size than `limit`, or no finite Floats.
+    ///
+    /// - Precondition: `limit` is finite and at least 65504, the largest half.
+    package func count(beyond limit: Float) -> Int {
         let quantisation = quantisation
-        return withBytes { quantisation?.notFiniteCount(in: $0) ?? type.notFiniteCount(in: $0) }
+        return withBytes { quantisation?.count(in: $0, beyond: limit) ?? type.count(in: $0, beyond: limit) }
     }
 
     /// The numbers, in the order of the file.
@@ -97,12 +116,31 @@ package struct TensorView: Sendable {
         }
     }
 
+    /// The bytes of a tensor while they are lent, with the parts of a quantised one.
+    package struct Lent {
+        /// Numbers, or codes.
+        package let bytes: UnsafeRawBufferPointer
+        /// A Float a row, little-endian and at any alignment; nil where the tensor is not quantised.
+        package let scales: UnsafeRawBufferPointer?
+        /// Alike.
+        package let minima: UnsafeRawBufferPointer?
+    }
+
     /// Lends the bytes of many tensors at once.
     package static func withBytes<Result, Failure: Error>(
-        of tensors: [TensorView], _ body: ([UnsafeRawBufferPointer]) throws(Failure) -> Result
+        of tensors: [TensorView], _ body: ([Lent]) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         // The views in `tensors` keep every storage alive until the body is done.
         defer { withExtendedLifetime(tensors) {} }
-        return try body(tensors.map { tensor in tensor.withBytes { $0 } })
+        return try body(tensors.map(\.lent))
+    }
+
+    private var lent: Lent {
+        storage.withBytes { bytes in
+            Lent(
+                bytes: UnsafeRawBufferPointer(rebasing: bytes[range]),
+                scales: packing.map { UnsafeRawBufferPointer(rebasing: bytes[$0.scales]) },
+                minima: packing.map { UnsafeRawBufferPointer(rebasing: bytes[$0.minima]) })
+        }
     }
 }

@@ -1,4 +1,5 @@
 package import AdapterFormat
+package import LinearAlgebra
 
 /// Why a round's updates could not be added up.
 package enum AggregationError: Error, Equatable, Sendable {
@@ -13,6 +14,8 @@ package enum AggregationError: Error, Equatable, Sendable {
     case earlier(String)
     /// The round needs the last adapter's factors of a module, which are not there.
     case noEarlier(module: String)
+    /// The round's factors of a module are beyond what its strategy can compute with.
+    case decomposition(module: String, DecompositionError)
 }
 
 extension AggregationError: CustomStringConvertible {
@@ -26,6 +29,7 @@ extension AggregationError: CustomStringConvertible {
         case .noAccuracy(let client): "\(client) tells no accuracy, which ranking weights need"
         case .adapter(let client, let error): "\(client): \(error)"
         case .earlier(let name): "\(name) of the last adapter has another size than the federation's"
+        case .decomposition(let module, let error): "\(module): \(error)"
         case .noEarlier(let module): "the last adapter lacks \(module), which this strategy goes on from"
         }
     }

@@ -83,7 +83,7 @@ package struct Aggregator: Sendable {
                     moments: try moments.map { try $0.factors(of: shape, rank: shape.maximumRank) })
             },
             work: { index, input in
-                var result = try projection.publish(modules[index], earlier: input.earlier)
+                var result = try modules[index].publish(by: projection, earlier: input.earlier)
                 (result.factors, result.moments) = optimizer.step(
                     to: result.factors, from: input.earlier, moments: input.moments, factors: demand.factors)
                 return result
@@ -106,8 +106,13 @@ package struct Aggregator: Sendable {
             let tensor = strategy.sparseTensor(of: module)
             let shares = cohort.shares(of: tensor)
             let change = mean(of: tensor, shares, earlier: shares.isEmpty ? try before.values(of: tensor) : nil)
-            let factors = try SparseChange(module: module, values: change, seed: seed, density: density)
-                .factors(scale: scaling.scale(atRank: module.maximumRank), seed: seed)
+            let factors: ModuleFactors
+            do {
+                factors = try SparseChange(module: module, values: change, seed: seed, density: density)
+                    .factors(scale: scaling.scale(atRank: module.maximumRank), seed: seed)
+            } catch let error as DecompositionError {
+                throw AggregationError.decomposition(module: module.name, error)
+            }
             try sink.take(ModuleResult(factors: factors), of: module)
         }
     }
@@ -118,8 +123,21 @@ package struct Aggregator: Sendable {
     ) -> [Float] {
         let count = tensor.elementCount
         guard !shares.isEmpty else { return earlier ?? [Float](repeating: 0, count: count) }
-        return sum(shares.map { ($0.values, [$0.share]) }, count: count) {
-            accumulateRows($0, columns: count, into: $1)
+        // As one row, but where rows have channels of their own.
+        let rows = shares.contains { $0.values.messageBits != nil } ? tensor.shape[0] : 1
+        return sum(shares.map { ($0.values, [Double](repeating: $0.share, count: rows)) }, count: count) {
+            accumulateRows($0, columns: count / rows, into: $1)
+        }
+    }
+}
+
+extension ModuleRound {
+    /// What the projection publishes; where the numbers are beyond it, the error says which module they are in.
+    fileprivate func publish(by projection: any Projection, earlier: ModuleFactors?) throws -> ModuleResult {
+        do {
+            return try projection.publish(self, earlier: earlier)
+        } catch let error as DecompositionError {
+            throw AggregationError.decomposition(module: shape.name, error)
         }
     }
 }

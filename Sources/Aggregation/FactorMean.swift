@@ -90,11 +90,11 @@ func sum(
 ) -> [Float] {
     // A client whose weight is zero adds nothing, and is not read.
     let terms = terms.filter { $0.coefficients.contains { $0 != 0 } }
-    return TensorView.withBytes(of: terms.map(\.tensor)) { bytes in
-        let matrices = zip(terms, bytes).map { term, bytes in
+    return TensorView.withBytes(of: terms.map(\.tensor)) { lent in
+        let matrices = zip(terms, lent).map { term, lent in
             WeightedMatrix(
-                bytes: bytes, storage: StoredReal(term.tensor.type),
-                coefficients: term.coefficients.map { Float($0) })
+                bytes: lent.bytes, fetch: term.tensor.reader, storage: StoredReal(term.tensor),
+                channels: WeightedMatrix.Channels(lent), coefficients: term.coefficients.map { Float($0) })
         }
         return [Float](unsafeUninitializedCapacity: count) { target, initialized in
             target.update(repeating: 0)
@@ -105,13 +105,22 @@ func sum(
 }
 
 extension StoredReal {
-    init(_ type: ScalarType) {
-        switch type {
-        case .f64: self = .float64
-        case .f32: self = .float32
-        case .f16: self = .float16
-        case .bf16: self = .bfloat16
+    init(_ tensor: TensorView) {
+        switch (tensor.messageBits, tensor.type) {
+        case (.eight, _): self = .quantised8
+        case (.four, _): self = .quantised4
+        case (nil, .f64): self = .float64
+        case (nil, .f32): self = .float32
+        case (nil, .f16): self = .float16
+        case (nil, .bf16): self = .bfloat16
         }
+    }
+}
+
+extension WeightedMatrix.Channels {
+    fileprivate init?(_ lent: TensorView.Lent) {
+        guard let scales = lent.scales, let minima = lent.minima else { return nil }
+        self.init(scales: scales, minima: minima)
     }
 }
 

@@ -9,7 +9,8 @@ extension Agent {
     /// Downloads what the plan names, trains on it and writes down that the result has to be sent.
     func work(on plan: PlanBody, json: [UInt8]) async throws(AgentError) -> Step {
         let round = plan.round
-        observe(.started(round: round, rank: plan.rank))
+        // A schedule may have cut the adapter below the client's rank.
+        observe(.started(round: round, rank: plan.ranks.values.max() ?? plan.rank))
         let files = try state { state throws(StateError) in
             try state.removeRounds(but: round)
             return try state.files(of: round)

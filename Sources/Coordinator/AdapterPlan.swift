@@ -58,6 +58,11 @@ extension AdapterPlan {
         return Dictionary(uniqueKeysWithValues: ranks)
     }
 
+    /// Whether a module could have more components than these ranks say.
+    func limits(_ ranks: [String: Int]) -> Bool {
+        shape.modules.contains { module in ranks[module.name].map { $0 < min(module.inputs, module.outputs) } ?? false }
+    }
+
     /// What a round left in its adapter slot; the maximum ranks say which scale B stands for, not what is there.
     func storedShape(ofRound round: Int) -> AdapterShape {
         let published = strategy.publishedShape(of: shape, round: round)

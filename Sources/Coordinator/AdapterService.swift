@@ -24,8 +24,13 @@ package struct AdapterService: Sendable {
             return bits
         }
         let number = try await parts.publishedRound(round, of: session.snapshot.machine)
+        let rank = try checked(rank, plan)
+        // Rounds that take the same ranks share a file.
+        let later = trainedIn.flatMap { later in
+            later > number && plan.ranks(for: rank, round: later) != plan.ranks(for: rank, round: number) ? later : nil
+        }
         return try await file(
-            round: number, rank: try checked(rank, plan), trainedIn: trainedIn ?? number,
+            round: number, rank: rank, trainedIn: later ?? number,
             type: try plan.type(named: elementType), bits: bits, of: federation, as: plan)
     }
 
@@ -47,9 +52,11 @@ package struct AdapterService: Sendable {
             type: type)
         let source = parts.stored(.adapter, of: federation, round: round)
         return try await parts.cache.file(key, on: parts.rendering) { descriptor in
+            let shape = plan.storedShape(ofRound: round)
             let ranks = Self.ranks(rank, ofRound: round, trainedIn: trainedIn, plan)
+                .filter { shape[module: $0.key] != nil }
             let writer = try AdapterWriter(
-                shape: plan.storedShape(ofRound: round), ranks: ranks, scaling: plan.scaling, type: type,
+                shape: shape, ranks: ranks, scaling: plan.scaling, type: type,
                 messageBits: bits, descriptor: descriptor)
             try writer.take(source)
             return ranks

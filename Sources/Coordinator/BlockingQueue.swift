@@ -9,6 +9,11 @@ struct BlockingQueue: Sendable {
         queue = DispatchQueue(label: "rankwise." + label, attributes: concurrent ? .concurrent : [])
     }
 
+    /// Runs work when the queue is idle, blocking the caller, which must be none of the queue's own work.
+    func runBlocking<Success, Failure: Error>(_ work: () throws(Failure) -> Success) throws(Failure) -> Success {
+        try queue.sync { Result(catching: work) }.get()
+    }
+
     func run<Success: Sendable, Failure: Error>(
         _ work: @escaping @Sendable () throws(Failure) -> Success
     ) async throws(Failure) -> Success {

@@ -1,3 +1,4 @@
+import Aggregation
 package import Federation
 
 /// Creates federations and changes their course.
@@ -26,6 +27,9 @@ package struct FederationService: Sendable {
         } catch {
             throw .settings(error)
         }
+        // Written out, so that everybody can see what counts.
+        var settings = settings
+        settings.strategy.weighting = plan.strategy.weighting.name
         let enrolment = Access.makeToken()
         let reader = Access.makeToken()
         let stored = StoredFederation(

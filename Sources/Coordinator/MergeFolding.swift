@@ -7,12 +7,16 @@ import Synchronization
 /// Folds the merges of old rounds into one running total, so that what is kept of them stays bounded.
 ///
 /// Round after round is added by itself, so the total has the same bytes however many rounds one run folds. It is written
-/// beside the one in force, which it replaces in one transaction: a run that was cut off leaves nothing to repair.
+/// beside the one in force, which it replaces in one transaction: a run that was cut off leaves nothing to repair. What it
+/// replaced goes once nobody reads it.
 struct MergeFolding: Sendable {
     /// The merges of so many rounds are kept single.
     static let singleRounds = 16
 
     let parts: Parts
+    private let queue = BlockingQueue(label: "folding")
+
+    init(parts: Parts) { self.parts = parts }
 
     /// Folds where there is something to fold, until the task is cancelled.
     func run() async {
@@ -21,8 +25,13 @@ struct MergeFolding: Sendable {
                 let session = try parts.registry.session(federation)
                 let plan = try session.plan()
                 guard plan.strategy.publishesMerge else { continue }
-                let folded = try await parts.summing.run { try fold(federation, plan.mergeShape) }
+                let folded = try await queue.run { try fold(federation, plan.mergeShape) }
                 session.mergesFoldedThrough.store(folded, ordering: .relaxed)
+                try await parts.merging.run { () throws(StoreError) in
+                    try parts.modelling.runBlocking { () throws(StoreError) in
+                        try deleteFolded(through: folded, of: federation)
+                    }
+                }
             } catch {
                 parts.logger.error(
                     "merges could not be folded and will be after the next round",
@@ -40,11 +49,13 @@ struct MergeFolding: Sendable {
             try writeTotal(through: last, adding: due, after: record.foldedThrough, of: federation, shape)
             try parts.adapters.foldMerges(through: last, of: federation)
         }
-        let folded = due.last ?? record.foldedThrough
-        guard folded > 0 else { return 0 }
+        return due.last ?? record.foldedThrough
+    }
+
+    private func deleteFolded(through folded: Int, of federation: FederationID) throws(StoreError) {
+        guard folded > 0 else { return }
         try parts.adapters.remove(.merge, ofRounds: 1...folded, in: federation)
         if folded > 1 { try parts.adapters.remove(.mergeTotal, ofRounds: 1...folded - 1, in: federation) }
-        return folded
     }
 
     private func writeTotal(

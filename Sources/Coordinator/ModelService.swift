@@ -27,7 +27,7 @@ package struct ModelService: Sendable {
         try Self.check(since: first, through: number, folded: session.mergesFoldedThrough.load(ordering: .relaxed))
         let key = AdapterCache.Key(
             federation: federation, content: .merge(since: first, through: number), type: type)
-        return try await parts.cache.file(key, on: parts.summing) { descriptor in
+        return try await parts.cache.file(key, on: parts.merging) { descriptor in
             let terms = try merges(of: federation, since: first, through: number)
             return try Self.write(
                 StoredSum(terms: terms, scaling: nil, dense: nil), shape: plan.mergeShape, limits: [:], type: type,
@@ -51,12 +51,15 @@ package struct ModelService: Sendable {
         let machine = session.snapshot.machine
         let type = try plan.type(named: elementType)
         let number = try await parts.publishedRound(round, of: machine)
+        // A rank that limits no module is as good as none.
+        let limits = rank.map { plan.modelRanks(for: $0) }.flatMap { plan.limits($0) ? $0 : nil }
         let needsMerges = plan.strategy.publishesMerge && number > 0
         if needsMerges {
             try Self.check(since: 0, through: number, folded: session.mergesFoldedThrough.load(ordering: .relaxed))
         }
-        let key = AdapterCache.Key(federation: federation, content: .model(round: number, rank: rank), type: type)
-        return try await parts.cache.file(key, on: parts.summing) { descriptor in
+        let key = AdapterCache.Key(
+            federation: federation, content: .model(round: number, rank: limits == nil ? nil : rank), type: type)
+        return try await parts.cache.file(key, on: parts.modelling) { descriptor in
             let adapter = parts.stored(.adapter, of: federation, round: number)
             var terms: [StoredSum.Term] = []
             if needsMerges { terms = try merges(of: federation, since: 0, through: number) }
@@ -66,7 +69,7 @@ package struct ModelService: Sendable {
                     ? .sparse(adapter, plan.strategy, seed: machine.settings.seed) : .adapter(adapter, plan.scaling))
             return try Self.write(
                 StoredSum(terms: terms, scaling: plan.scaling, dense: adapter), shape: plan.shape,
-                limits: rank.map { plan.modelRanks(for: $0) } ?? [:], type: type, to: descriptor)
+                limits: limits ?? [:], type: type, to: descriptor)
         }
     }
 
@@ -83,7 +86,7 @@ package struct ModelService: Sendable {
         ).json
     }
 
-    /// The merges of the rounds (since, through] as they are kept; to be called where merges are summed.
+    /// The merges of the rounds (since, through] as they are kept; to be read on the queue that sums them.
     private func merges(
         of federation: FederationID, since: Int, through round: Int
     ) throws -> [StoredSum.Term] {

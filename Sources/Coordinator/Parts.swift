@@ -21,8 +21,10 @@ final class Parts: Sendable {
     let validation = BlockingQueue(label: "validation", concurrent: true)
     /// Renders adapters as they are stored.
     let rendering = BlockingQueue(label: "rendering")
-    /// Sums what rounds left, and folds merges; one at a time, so that no merge goes while it is summed.
-    let summing = BlockingQueue(label: "summing")
+    /// Sums merges for download. What is summed goes only while this and `modelling` are idle.
+    let merging = BlockingQueue(label: "merging")
+    /// Sums merges and adapters into models, which takes longer than clients should wait for a merge.
+    let modelling = BlockingQueue(label: "modelling")
     /// The federations whose old merges may be folded.
     let folding = AsyncStream.makeStream(of: FederationID.self)
     /// Draws initial adapters.

@@ -106,7 +106,7 @@ package struct PlanService: Sendable {
             scales: settings.adapter.scales(atRanks: ranks), adapterRound: published,
             isCutFurther: plan.ranks(for: known.rank, round: published) != ranks,
             hasMerge: plan.strategy.publishesMerge && published > 0,
-            demand: Demand(plan.strategy.demand(in: trained), seed: settings.seed),
+            demand: Demand(plan.strategy.demand(in: trained), after: published, seed: settings.seed),
             messageBits: settings.adapter.messageBits.flatMap { known.reads(messageBits: $0) ? $0 : nil },
             seed: HashedSampler.hash(seed: settings.seed, round: number, client: client) >> 11,
             training: settings.training)
@@ -114,11 +114,12 @@ package struct PlanService: Sendable {
 }
 
 extension PlanService.Demand {
-    init(_ demand: ClientDemand, seed: UInt64) {
+    /// - Parameter published: the round whose adapter training starts from; rounds between may have failed.
+    init(_ demand: ClientDemand, after published: Int, seed: UInt64) {
         factors = [(FactorSet.a, "A"), (.b, "B")].filter { demand.factors.contains($0.0) }.map(\.1)
         isFresh = demand.isFresh
         penalty = demand.penalty
-        drawn = demand.drawnRound.map { PlanService.Drawn(round: $0, seed: seed) }
+        drawn = demand.drawnRound.map { PlanService.Drawn(round: min($0, published), seed: seed) }
         pruning = demand.pruning.map {
             PlanService.Pruning(gamma: $0.gamma, penalty: $0.penalty, minimumRank: $0.minimumRank)
         }

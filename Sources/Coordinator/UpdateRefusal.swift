@@ -36,6 +36,7 @@ extension UpdateRefusal {
             case .shape, .biasDiffers: "update.shape"
             case .rankAboveGrant, .rankNotFull: "update.rank"
             case .notFinite: "update.not_finite"
+            case .tooLarge: "update.too_large"
             case .quantised: "update.dtype"
             }
         self.init(code: code, detail: "\(error)", tensor: error.tensor)

@@ -4,82 +4,27 @@ package enum StoredReal: Sendable, Hashable {
     case float32
     case float16
     case bfloat16
+    /// A byte a number, x = minimum + scale·q with the row's channel.
+    case quantised8
+    /// Four bits a number, low ones first, alike; every row starts on a byte.
+    case quantised4
 
-    package var byteCount: Int {
+    /// Whether a row needs its channel.
+    package var isQuantised: Bool {
         switch self {
-        case .float64: 8
-        case .float32: 4
-        case .float16, .bfloat16: 2
+        case .quantised8, .quantised4: true
+        case .float64, .float32, .float16, .bfloat16: false
         }
     }
-}
 
-/// Loads numbers of one storage; the kernels are specialised over it.
-protocol StoredRealLoad {
-    static var byteCount: Int { get }
-    static func load(_ source: UnsafeRawPointer) -> Float
-    static func load8(_ source: UnsafeRawPointer) -> SIMD8<Float>
-}
-
-enum Float64Load: StoredRealLoad {
-    static var byteCount: Int { 8 }
-
-    @inline(__always)
-    static func load(_ source: UnsafeRawPointer) -> Float { Float(source.loadUnaligned(as: Double.self)) }
-
-    @inline(__always)
-    static func load8(_ source: UnsafeRawPointer) -> SIMD8<Float> {
-        SIMD8<Float>(source.loadUnaligned(as: SIMD8<Double>.self))
-    }
-}
-
-enum Float32Load: StoredRealLoad {
-    static var byteCount: Int { 4 }
-
-    @inline(__always)
-    static func load(_ source: UnsafeRawPointer) -> Float { source.loadUnaligned(as: Float.self) }
-
-    @inline(__always)
-    static func load8(_ source: UnsafeRawPointer) -> SIMD8<Float> { source.loadUnaligned(as: SIMD8<Float>.self) }
-}
-
-/// Half precision by integer steps and one multiplication, exact for subnormal numbers too: x86-64 without F16C, which
-/// the compiler has to assume, would call into the runtime for every number.
-enum Float16Load: StoredRealLoad {
-    static var byteCount: Int { 2 }
-
-    @inline(__always)
-    static func load(_ source: UnsafeRawPointer) -> Float {
-        let half = source.loadUnaligned(as: UInt16.self)
-        let magnitude = UInt32(half & 0x7FFF) << 13
-        let infinite: UInt32 = magnitude >= 0x0F80_0000 ? 0x7F80_0000 : 0
-        let scaled = Float(bitPattern: magnitude) * 0x1p112
-        return Float(bitPattern: scaled.bitPattern | infinite | UInt32(half & 0x8000) << 16)
-    }
-
-    @inline(__always)
-    static func load8(_ source: UnsafeRawPointer) -> SIMD8<Float> {
-        let half = SIMD8<UInt32>(truncatingIfNeeded: source.loadUnaligned(as: SIMD8<UInt16>.self))
-        let magnitude = (half & 0x7FFF) &<< 13
-        // All ones where the exponent is at its end: by integers, since a comparison of vectors does not stay one.
-        let isInfinite = 0 &- (magnitude &+ 0x7080_0000) &>> 31
-        let scaled = unsafeBitCast(magnitude, to: SIMD8<Float>.self) * 0x1p112
-        let bits = unsafeBitCast(scaled, to: SIMD8<UInt32>.self) | (isInfinite & 0x7F80_0000) | (half & 0x8000) &<< 16
-        return unsafeBitCast(bits, to: SIMD8<Float>.self)
-    }
-}
-
-enum BFloat16Load: StoredRealLoad {
-    static var byteCount: Int { 2 }
-
-    @inline(__always)
-    static func load(_ source: UnsafeRawPointer) -> Float {
-        Float(bitPattern: UInt32(source.loadUnaligned(as: UInt16.self)) << 16)
-    }
-
-    @inline(__always)
-    static func load8(_ source: UnsafeRawPointer) -> SIMD8<Float> {
-        let bits = SIMD8<UInt32>(truncatingIfNeeded: source.loadUnaligned(as: SIMD8<UInt16>.self)) &<< 16
-        return unsafeBitCast(bits, to: SIMD8<Float>.self)
+    /// The length of a row-major matrix.
+    package func byteCount(rows: Int, columns: Int) -> Int {
+        switch self {
+        case .float64: rows * columns * 8
+        case .float32: rows * columns * 4
+        case .float16, .bfloat16: rows * columns * 2
+        case .quantised8: rows * columns
+        case .quantised4: rows * ((columns + 1) / 2)
+        }
     }
 }

@@ -78,12 +78,12 @@ struct BenchAggregateCommand: ParsableCommand {
         for run in 0..<(warmup + runs) {
             try FileManager.default.remakeFolder(ours)
             memory.start()
-            let total = try seconds { try round.publish(into: ours, threads: threads) }
+            let total = try BenchTimes { try round.publish(into: ours, threads: threads) }
             let anonymous = memory.stop()
             try FileManager.default.remakeFolder(theirs)
             report.publishedBytes = try FileManager.default.byteCount(ofFolder: ours)
             let other = try reference.run(publishedBytes: report.publishedBytes)
-            let sum = try seconds { try round.sum(threads: threads) }
+            let sum = try BenchTimes { try round.sum(threads: threads) }
             let reading = try ReadPass(inputs, threads: threads)
             if run >= warmup {
                 report.add(total: total, sum: sum, reading: reading, reference: other, anonymous: anonymous)
@@ -110,7 +110,21 @@ struct BenchAggregateCommand: ParsableCommand {
     }
 }
 
-/// How long a call takes, in seconds.
-func seconds(_ body: () throws -> Void) rethrows -> Double {
-    try ContinuousClock().measure(body) / .seconds(1)
+/// How long a call takes.
+struct BenchTimes {
+    let seconds: Double
+    /// Of all threads of this process: what a busy machine changes least.
+    let processorSeconds: Double
+
+    init(_ body: () throws -> Void) rethrows {
+        let before = Self.processorSeconds()
+        seconds = try ContinuousClock().measure(body) / .seconds(1)
+        processorSeconds = Self.processorSeconds() - before
+    }
+
+    private static func processorSeconds() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+    }
 }

@@ -79,8 +79,8 @@ struct ReadPass {
 
     init(_ inputs: [BenchCohort.Input], threads: Int) throws {
         let files = try inputs.map { try AdapterFile(SafetensorsFile(path: $0.path)) }
-        firstTouch = try seconds { try Self.read(files, threads: threads) }
-        mapped = try seconds { try Self.read(files, threads: threads) }
+        firstTouch = try BenchTimes { try Self.read(files, threads: threads) }.seconds
+        mapped = try BenchTimes { try Self.read(files, threads: threads) }.seconds
     }
 
     private static func read(_ files: [AdapterFile], threads: Int) throws {

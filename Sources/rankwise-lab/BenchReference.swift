@@ -14,6 +14,8 @@ final class BenchReference {
         let total: Double
         /// Without writing.
         let sum: Double?
+        /// Of all threads, in all.
+        let processor: Double
     }
 
     /// What the PyTorch script is told on its first line.
@@ -68,7 +70,9 @@ final class BenchReference {
     func run(publishedBytes: Int) throws -> Times? {
         switch kind {
         case .none: return nil
-        case .copy: return Times(total: try seconds { try copy(publishedBytes) }, sum: nil)
+        case .copy:
+            let times = try BenchTimes { try copy(publishedBytes) }
+            return Times(total: times.seconds, sum: nil, processor: times.processorSeconds)
         case .torch:
             try Self.send(Data("run".utf8), to: questions)
             return try Self.answer(Times.self, from: answers)

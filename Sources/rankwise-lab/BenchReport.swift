@@ -64,8 +64,12 @@ struct BenchReport: Encodable {
     private(set) var total = Series()
     /// Files to sums, nothing written.
     private(set) var sum = Series()
+    /// Of all threads, for what the two above are.
+    private(set) var totalProcessor = Series()
+    private(set) var sumProcessor = Series()
     private(set) var referenceTotal = Series()
     private(set) var referenceSum = Series()
+    private(set) var referenceProcessor = Series()
     private(set) var readFirstTouch = Series()
     private(set) var readMapped = Series()
     /// Of the process before a run, the highest over the runs.
@@ -85,13 +89,19 @@ struct BenchReport: Encodable {
     }
 
     mutating func add(
-        total: Double, sum: Double, reading: ReadPass, reference: BenchReference.Times?, anonymous: MemorySampler.Peak
+        total: BenchTimes, sum: BenchTimes, reading: ReadPass, reference: BenchReference.Times?,
+        anonymous: MemorySampler.Peak
     ) {
-        self.total.values.append(total)
-        self.sum.values.append(sum)
+        self.total.values.append(total.seconds)
+        self.sum.values.append(sum.seconds)
+        totalProcessor.values.append(total.processorSeconds)
+        sumProcessor.values.append(sum.processorSeconds)
         readFirstTouch.values.append(reading.firstTouch)
         readMapped.values.append(reading.mapped)
-        if let reference { referenceTotal.values.append(reference.total) }
+        if let reference {
+            referenceTotal.values.append(reference.total)
+            referenceProcessor.values.append(reference.processor)
+        }
         if let sum = reference?.sum { referenceSum.values.append(sum) }
         anonymousBytesBefore = max(anonymousBytesBefore, anonymous.before)
         anonymousBytesPeak = max(anonymousBytesPeak, anonymous.highest)
@@ -106,7 +116,8 @@ struct BenchReport: Encodable {
     private var ratios: Series { Series(values: zip(total.values, referenceTotal.values).map { $0 / $1 }) }
 
     enum CodingKeys: String, CodingKey {
-        case settings, machine, reference, inputBytes, publishedBytes, total, sum, referenceTotal, referenceSum
+        case settings, machine, reference, inputBytes, publishedBytes, total, sum, totalProcessor, sumProcessor
+        case referenceTotal, referenceSum, referenceProcessor
         case ratio, ratioByRun, readFirstTouch, readMapped, sumGigabytesPerSecond, readGigabytesPerSecond
         case firstTouchGigabytesPerSecond, shareOfReadBandwidth, shareOfFirstTouchBandwidth
         case anonymousBytesBefore, anonymousBytesPeak, digest, difference, shuffles
@@ -120,10 +131,13 @@ struct BenchReport: Encodable {
         try container.encode(publishedBytes, forKey: .publishedBytes)
         try container.encode(total, forKey: .total)
         try container.encode(sum, forKey: .sum)
+        try container.encode(totalProcessor, forKey: .totalProcessor)
+        try container.encode(sumProcessor, forKey: .sumProcessor)
         if let reference, let ratio {
             try container.encode(reference, forKey: .reference)
             try container.encode(referenceTotal, forKey: .referenceTotal)
             if !referenceSum.values.isEmpty { try container.encode(referenceSum, forKey: .referenceSum) }
+            try container.encode(referenceProcessor, forKey: .referenceProcessor)
             try container.encode(ratio, forKey: .ratio)
             try container.encode(ratios, forKey: .ratioByRun)
         }
@@ -155,8 +169,8 @@ extension BenchReport {
         var lines = [
             "\(settings.strategy), \(settings.clients) clients, \(settings.dtype), \(settings.threads) threads, "
                 + "\(megabytes(inputBytes)) in, \(megabytes(publishedBytes)) out",
-            line("files to published files", total),
-            line("decode and sum alone", sum)
+            line("files to published files", total) + processor(totalProcessor),
+            line("decode and sum alone", sum) + processor(sumProcessor)
                 + String(
                     format: "  %.1f GB/s, %.0f%% of mapped reading, %.0f%% of first touch", gigabytesPerSecond(sum),
                     100 * readMapped.median / sum.median, 100 * readFirstTouch.median / sum.median),
@@ -165,7 +179,7 @@ extension BenchReport {
             line("plain read, mapped", readMapped) + String(format: "  %.1f GB/s", gigabytesPerSecond(readMapped)),
         ]
         if let ratio {
-            lines.append(line("reference", referenceTotal) + "  \(reference ?? "")")
+            lines.append(line("reference", referenceTotal) + processor(referenceProcessor) + "  \(reference ?? "")")
             if !referenceSum.values.isEmpty { lines.append(line("reference, sum alone", referenceSum)) }
             lines.append(
                 String(
@@ -189,6 +203,8 @@ extension BenchReport {
             + String(
                 format: "%.3f s  %.3f to %.3f", series.median, series.values.min() ?? 0, series.values.max() ?? 0)
     }
+
+    private func processor(_ series: Series) -> String { String(format: "  (processor %.3f s)", series.median) }
 
     private func megabytes(_ bytes: Int) -> String { String(format: "%.1f MB", Double(bytes) / 1e6) }
 }

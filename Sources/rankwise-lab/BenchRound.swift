@@ -36,10 +36,16 @@ struct BenchRound {
     }
 
     private func aggregate<Sink: RoundSink & ~Copyable>(threads: Int, into sink: inout Sink) throws {
-        let contributions = try inputs.map {
-            Contribution(
-                client: $0.client, adapter: try AdapterFile(SafetensorsFile(path: $0.path)), samples: $0.samples)
-        }
+        var contributions: [Contribution] = []
+        try orderedPipeline(
+            count: inputs.count, threads: threads,
+            prepare: { inputs[$0] },
+            work: { _, input in
+                Contribution(
+                    client: input.client, adapter: try AdapterFile(SafetensorsFile(path: input.path)),
+                    samples: input.samples)
+            },
+            consume: { contributions.append($1) })
         try Aggregator(strategy: strategy, shape: shape, scaling: .constant(1))
             .aggregate(contributions, round: 1, threads: threads, into: &sink)
     }

@@ -129,6 +129,7 @@ struct HostileFileTests {
         "unknown-module": .unknownModule(tensor: "x.lora_A.weight", module: "x"),
         "unknown-dense": .unknownDense(tensor: "x"),
         "dense-of-another-shape": .shape(tensor: "d", expected: [2], found: [3]),
+        "beyond-all-training": .tooLarge(tensor: "m.lora_A.weight", limit: 1e15),
         "not-a-number": .notFinite(tensor: "m.lora_A.weight", count: 2),
         "f64-beyond-a-float": .notFinite(tensor: "m.lora_A.weight", count: 1),
         "quantised-unasked": .quantised(tensor: "m.lora_A.weight", bits: .eight),

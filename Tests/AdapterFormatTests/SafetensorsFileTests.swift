@@ -39,4 +39,18 @@ struct SafetensorsFileTests {
         #expect(file["ab"]?.floats() == values)
         #expect(file["ab"]?.notFiniteCount() == 0)
     }
+
+    @Test func `a tensor read from its file has the bytes that it lends`() throws {
+        let file = try SafetensorsFile(path: Fixtures.file("peft/llama_r4/adapter_model.safetensors"))
+        for tensor in file.tensors {
+            let read = try #require(tensor.reader)
+            var bytes = [UInt8](repeating: 0, count: tensor.byteCount / 2)
+            bytes.withUnsafeMutableBytes { read(tensor.byteCount - $0.count, $0) }
+            #expect(bytes == tensor.withBytes { Array($0.suffix(bytes.count)) })
+        }
+        #expect(
+            try SafetensorsFile(bytes: Fixtures.bytes("peft/llama_r4/adapter_model.safetensors")).tensors.allSatisfy {
+                $0.reader == nil
+            })
+    }
 }

@@ -34,6 +34,20 @@ import Testing
         try Data(message.body).write(to: URL(fileURLWithPath: file))
         let sent = try await federation.client("a").call(.put, plan.update + "?samples=1", file: file)
         #expect(sent.status == 201)
+        let other = try await federation.plan(of: "bc")
+        let update = try await federation.update(of: "bc", other)
+        #expect(try await federation.send(update, of: "bc", other).status == 201)
+        try await federation.waitForEnd(of: 1)
+        // 1 sample and 20.
+        let mean = try await federation.adapter(Self.path + "/rounds/1/adapter")
+        for module in mean.modules {
+            let found = try #require(module.a).floats()
+            let coarse = try #require(quantised[module: module.name]?.a).floats()
+            let trained = try #require(update.trained[module.name])
+            for (found, terms) in zip(found, zip(coarse, trained.a)) {
+                #expect(abs(found - (terms.0 + 20 * terms.1) / 21) < 1e-6)
+            }
+        }
         try await federation.stop()
     }
 

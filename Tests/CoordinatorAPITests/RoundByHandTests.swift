@@ -108,6 +108,7 @@ import Testing
             let registration = #"{"rank": 1, "token": "\#(String(repeating: "cd", count: 32))"}"#
             #expect(
                 try await enrolment.refusal(.put, base + "/clients/edge-1", body: registration) == "409 client.exists")
+            #expect(try await client.refusal(.put, base + "/clients/edge-2", body: registration) == "403 auth.role")
             #expect(
                 try await enrolment.refusal(.put, base + "/clients/Edge", body: registration) == "400 request.argument")
             #expect(

@@ -14,6 +14,14 @@ final class GatedStore: FederationStore, AdapterStore {
         var gate = Gate.open
         var held: [CheckedContinuation<Void, Never>] = []
         var arrivals: [CheckedContinuation<Void, Never>] = []
+        var intercept: @Sendable (AdapterWrite) throws(StoreError) -> Void = { _ in }
+    }
+
+    /// A write of what rounds leave.
+    enum AdapterWrite: Sendable, Hashable {
+        case remove(AdapterSlot, ClosedRange<Int>)
+        case append(AdapterSlot)
+        case fold
     }
 
     private let store: SQLiteStore
@@ -29,6 +37,13 @@ final class GatedStore: FederationStore, AdapterStore {
         }
         for continuation in released { continuation.resume() }
     }
+
+    /// From now on every write of what rounds leave is shown to `intercept`, which may fail it.
+    func onAdapterWrite(_ intercept: @escaping @Sendable (AdapterWrite) throws(StoreError) -> Void) {
+        state.withLock { $0.intercept = intercept }
+    }
+
+    private func show(_ write: AdapterWrite) throws(StoreError) { try state.withLock { $0.intercept }(write) }
 
     /// Returns once a commit is held.
     func commitArrives() async {
@@ -76,9 +91,11 @@ final class GatedStore: FederationStore, AdapterStore {
     func remove(
         _ slot: AdapterSlot, ofRounds rounds: ClosedRange<Int>, in federation: FederationID
     ) throws(StoreError) {
+        try show(.remove(slot, rounds))
         try store.remove(slot, ofRounds: rounds, in: federation)
     }
     func append(_ parts: [AdapterPart], to address: AdapterAddress) throws(StoreError) {
+        try show(.append(address.slot))
         try store.append(parts, to: address)
     }
     func rows(_ rows: Int, of tensor: AdapterTensor, at address: AdapterAddress) throws(StoreError) -> [Float] {
@@ -89,6 +106,7 @@ final class GatedStore: FederationStore, AdapterStore {
     }
     func merges(of federation: FederationID) throws(StoreError) -> MergeRecord { try store.merges(of: federation) }
     func foldMerges(through round: Int, of federation: FederationID) throws(StoreError) {
+        try show(.fold)
         try store.foldMerges(through: round, of: federation)
     }
 }

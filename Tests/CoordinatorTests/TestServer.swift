@@ -69,7 +69,8 @@ struct TestServer {
     }
 
     func federation(
-        _ id: String = "digits", rounds: Int = 2, minimum: Int = 2, missed: RoundPolicy.MissedQuorum = .extend
+        _ id: String = "digits", rounds: Int = 2, minimum: Int = 2, missed: RoundPolicy.MissedQuorum = .extend,
+        strategy: FederationSettings.Strategy = .init(name: "rbla"), server: FederationSettings.Server = .init()
     ) async throws -> FederationID {
         let settings = FederationSettings(
             id: try FederationID(id), baseModel: .init(name: "mlp-6-5", seed: 1, sha256: nil),
@@ -79,7 +80,7 @@ struct TestServer {
                     "fc1": .init(kind: .linear, inputs: 6, outputs: 5, maximumRank: nil, bias: false),
                     "fc2": .init(kind: .linear, inputs: 5, outputs: 3, maximumRank: 8, bias: false),
                 ], dense: [:]),
-            strategy: .init(name: "rbla", weighting: "samples"),
+            strategy: strategy, server: server,
             policy: .init(
                 total: rounds, minimumClients: minimum, minimumUpdates: minimum, targetUpdates: nil,
                 deadlineSeconds: 60, onMissedQuorum: missed, selection: .fraction(1), overSelection: 0, seenSeconds: 120
@@ -119,6 +120,7 @@ struct TestServer {
         while true {
             let machine = try snapshot(federation)
             if machine.state == .finished || (machine.round?.number ?? 0) >= number { return }
+            try Task.checkCancellation()
             _ = try await services.rounds.current(of: federation, after: machine.revision, waiting: 60)
         }
     }

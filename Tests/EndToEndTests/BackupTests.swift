@@ -63,7 +63,7 @@ import Testing
 
     private func run(_ arguments: String...) throws -> (status: Int32, lines: [String]) {
         let program = try Program("rankwise-server", arguments)
-        let lines = program.allLines()
+        let lines = program.lines()
         return (program.exitStatus(), lines)
     }
 

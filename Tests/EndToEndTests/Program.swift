@@ -36,10 +36,10 @@ final class Program {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// All that it prints until it ends.
-    func allLines() -> [String] {
-        let bytes = output.fileHandleForReading.readDataToEndOfFile()
-        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+    /// Everything that it prints until it ends, by lines.
+    func lines() -> [String] {
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        return text.split(separator: "\n").map(String.init)
     }
 
     /// SIGKILL, as by a crash or by the kernel.

@@ -185,6 +185,13 @@ UPDATE = {
     "unknown-module": zeros(**M, x__lora_A__weight=[2, 3], x__lora_B__weight=[4, 2]),
     "unknown-dense": zeros(**M, x=[2]),
     "dense-of-another-shape": zeros(**M, d=[3]),
+    "beyond-all-training": tensors(
+        {
+            "m.lora_A.weight": ("F32", [1, 3], struct.pack("<3f", 1, -2e15, 1)),
+            "m.lora_B.weight": ("F32", [4, 1], b"\0" * 16),
+            "m.lora_B.bias": ("F32", [4], b"\0" * 16),
+        }
+    ),
     "not-a-number": tensors(
         {
             "m.lora_A.weight": ("BF16", [1, 3], b"\0\0\x80\x7f\xc0\xff"),
