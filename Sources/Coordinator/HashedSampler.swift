@@ -1,17 +1,34 @@
 import Crypto
 package import Federation
+import Foundation
 
 /// Draws clients by hashing seed, round and name: whoever has the smallest hashes is selected.
 ///
-/// The draw depends on nothing else, so it can be replayed from the audit log on any machine.
+/// The draw depends on nothing else than its arguments, so it can be replayed from the audit log.
 package struct HashedSampler: ClientSampler {
     package init() {}
 
-    package func sample(_ count: Int, of candidates: [ClientName], seed: UInt64, round: Int) -> [ClientName] {
-        let drawn: [(key: UInt64, client: ClientName)] = candidates.map {
-            (Self.hash(seed: seed, round: round, client: $0), $0)
+    package func sample(
+        _ count: Int, of candidates: [Candidate], by preference: RoundPolicy.Preference, seed: UInt64, round: Int
+    ) -> [ClientName] {
+        let drawn: [(key: Double, hash: UInt64, client: ClientName)] = candidates.map {
+            let hash = Self.hash(seed: seed, round: round, client: $0.client)
+            return (Self.key(of: $0, hash: hash, by: preference), hash, $0.client)
         }
-        return drawn.sorted { $0 < $1 }.prefix(count).map(\.client).sorted()
+        return drawn.sorted { ($0.key, $0.hash, $0.client) < ($1.key, $1.hash, $1.client) }.prefix(count)
+            .map(\.client).sorted()
+    }
+
+    /// What a candidate is sorted by before its hash.
+    ///
+    /// With u from the hash, uniform in (0, 1), the smallest -ln(u)/w are a draw without replacement whose chances are
+    /// proportional to w (Efraimidis and Spirakis, 2006).
+    private static func key(of candidate: Candidate, hash: UInt64, by preference: RoundPolicy.Preference) -> Double {
+        switch preference {
+        case .uniform: 0
+        case .leastRecent: Double(candidate.value)
+        case .samples: -log((Double(hash >> 11) + 0.5) * 0x1p-53) / Double(max(1, candidate.value))
+        }
     }
 
     /// The first eight bytes, big-endian, of SHA-256 over "seed/round/name".

@@ -81,8 +81,8 @@ package struct UpdateService: Sendable {
         for client: ClientName, round: Int, in federation: FederationID
     ) async throws(ServiceError) -> Receipt {
         let seen = try await RoundService(parts: parts).round(round, of: federation)
-        guard let update = seen.round.updates[client] else { throw .noUpdate(round: round) }
-        return Receipt(update: update, received: seen.round.updates.count, isNew: false)
+        guard let update = seen.round.held(of: client) else { throw .noUpdate(round: round) }
+        return Receipt(update: update, received: seen.round.receivedCount, isNew: false)
     }
 }
 

@@ -5,9 +5,6 @@ package import RankwiseWire
 extension FederationSettings {
     /// The settings that a document describes; bounds are checked by `validate()`.
     package init(_ document: FederationDocument) throws(SettingsError) {
-        if document.limits.maxNorm != nil || document.limits.maxNormOverMedian != nil {
-            throw SettingsError(path: "limits.max_norm", reason: "is not applied by this version; leave it out")
-        }
         self.init(
             id: try Self.named(document.id),
             baseModel: BaseModel(
@@ -17,7 +14,9 @@ extension FederationSettings {
             strategy: try Strategy(document.strategy),
             server: Server(optimizer: document.server.optimizer, learningRate: document.server.learningRate),
             policy: try RoundPolicy(document.round),
-            limits: Limits(clients: document.limits.maxClients, samples: document.limits.maxSamples),
+            limits: Limits(
+                clients: document.limits.maxClients, samples: document.limits.maxSamples,
+                norm: document.limits.maxNorm, normOverMedian: document.limits.maxNormOverMedian),
             training: try Self.text(of: document.training),
             seed: document.seed)
     }
@@ -145,7 +144,24 @@ extension RoundPolicy {
             onMissedQuorum: try FederationSettings.choice(
                 document.onMissedQuorum, of: MissedQuorum.self, path: "round.on_missed_quorum"),
             selection: document.selection.count.map { .count($0) } ?? .fraction(document.selection.fraction),
-            overSelection: document.selection.over, seenSeconds: document.seenSeconds)
+            preference: try FederationSettings.choice(
+                document.selection.policy, of: Preference.self, path: "round.selection.policy"),
+            overSelection: document.selection.over, seenSeconds: document.seenSeconds,
+            minimumCoverage: document.minCoverage, buffer: try Self.buffer(document))
+    }
+
+    private static func buffer(_ document: FederationDocument.Round) throws(SettingsError) -> Buffer? {
+        if let size = document.buffer {
+            return Buffer(
+                size: size, stalenessExponent: document.stalenessExponent ?? 0.5,
+                maximumStaleness: document.maxStaleness ?? 10)
+        }
+        for (key, isThere) in [
+            ("staleness_exponent", document.stalenessExponent != nil), ("max_staleness", document.maxStaleness != nil),
+        ] where isThere {
+            throw SettingsError(path: "round.\(key)", reason: "goes with round.buffer only; leave it out")
+        }
+        return nil
     }
 }
 
@@ -160,7 +176,9 @@ extension FederationDocument {
             strategy: Strategy(settings.strategy),
             server: Server(optimizer: settings.server.optimizer, learningRate: settings.server.learningRate),
             round: Round(settings.policy),
-            limits: Limits(maxClients: settings.limits.clients, maxSamples: settings.limits.samples),
+            limits: Limits(
+                maxClients: settings.limits.clients, maxSamples: settings.limits.samples,
+                maxNorm: settings.limits.norm, maxNormOverMedian: settings.limits.normOverMedian),
             training: try WireJSON.decode([String: JSONValue].self, from: Data(settings.training.utf8)),
             seed: settings.seed)
     }
@@ -207,7 +225,8 @@ extension FederationDocument.Strategy {
 
 extension FederationDocument.Round {
     init(_ policy: RoundPolicy) {
-        var selection = FederationDocument.Selection(over: policy.overSelection)
+        var selection = FederationDocument.Selection(
+            over: policy.overSelection, policy: policy.preference.rawValue)
         switch policy.selection {
         case .count(let count): selection.count = count
         case .fraction(let fraction): selection.fraction = fraction
@@ -215,6 +234,8 @@ extension FederationDocument.Round {
         self.init(
             total: policy.total, minClients: policy.minimumClients, minUpdates: policy.minimumUpdates,
             targetUpdates: policy.targetUpdates, deadlineSeconds: policy.deadlineSeconds,
-            onMissedQuorum: policy.onMissedQuorum.rawValue, selection: selection, seenSeconds: policy.seenSeconds)
+            onMissedQuorum: policy.onMissedQuorum.rawValue, selection: selection, seenSeconds: policy.seenSeconds,
+            minCoverage: policy.minimumCoverage, buffer: policy.buffer?.size,
+            stalenessExponent: policy.buffer?.stalenessExponent, maxStaleness: policy.buffer?.maximumStaleness)
     }
 }

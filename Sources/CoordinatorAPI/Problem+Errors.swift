@@ -89,6 +89,10 @@ extension Problem {
         case .updateExists(let round):
             self.init(
                 .conflict, code: "update.exists", "round \(round) holds another update of this client", current: round)
+        case .busy(let round):
+            self.init(
+                .serviceUnavailable, code: "round.busy",
+                "the updates of round \(round) are being added up; try again in a moment", current: round)
         }
     }
 

@@ -83,10 +83,22 @@ extension RoundBody {
             federation: machine.settings.id.rawValue, round: round.number, phase: phase, reason: reason,
             revision: machine.revision, strategy: machine.settings.strategy.name, openedAt: round.openedAt.timestamp,
             deadlineAt: round.deadline.timestamp, closedAt: round.closedAt?.timestamp, selected: round.places.count,
-            received: round.updates.count, refused: round.refusals.count, minUpdates: round.minimumUpdates,
-            updates: round.updates.values.sorted { $0.client < $1.client }.map(Update.init),
+            received: round.receivedCount, refused: round.refusals.count, minUpdates: round.minimumUpdates,
+            minCoverage: round.minimumCoverage,
+            coverage: round.minimumCoverage.flatMap { _ in round.coverage(in: machine.settings.adapter) },
+            buffer: machine.settings.policy.buffer == nil ? nil : round.targetUpdates,
+            awaited: round.places.filter { $0.value.state == .awaited }.keys.sorted().prefix(100).map(\.rawValue),
+            updates: round.updates.values.sorted { $0.client < $1.client }.map {
+                Update(
+                    $0,
+                    staleness: machine.settings.policy.buffer == nil ? nil : round.number - ($0.began ?? round.number))
+            },
             refusals: round.refusals.map {
-                Refusal(client: $0.client.rawValue, at: $0.at.timestamp, code: $0.code, detail: $0.detail)
+                Refusal(
+                    client: $0.client.rawValue, at: $0.at.timestamp, code: $0.code, detail: $0.detail, count: $0.count)
+            },
+            decisions: round.decisions.map {
+                Decision(at: $0.at.timestamp, kind: $0.kind, client: $0.client?.rawValue, reason: $0.detail)
             },
             metrics: Metrics(round.metrics), adapter: adapter)
     }
@@ -102,13 +114,18 @@ extension RoundBody {
 }
 
 extension RoundBody.Update {
-    init(_ update: Update) {
-        var reason: String?
-        if case .leftOut(let why) = update.status { reason = why }
+    init(_ update: Update, staleness: Int?) {
+        let (status, reason): (String, String?) =
+            switch update.status {
+            case .accepted: ("accepted", nil)
+            case .leftOut(let reason): ("left_out", reason)
+            case .lost(let reason): ("lost", reason)
+            }
         self.init(
-            client: update.client.rawValue, status: reason == nil ? "accepted" : "left_out", reason: reason,
+            client: update.client.rawValue, status: status, reason: reason,
             rank: update.rank, samples: update.samples, digest: "\(update.digest)", bytes: update.byteCount,
-            receivedAt: update.receivedAt.timestamp, metrics: RoundBody.Metrics(update.metrics))
+            receivedAt: update.receivedAt.timestamp, metrics: RoundBody.Metrics(update.metrics),
+            norm: update.norm, staleness: staleness)
     }
 }
 

@@ -43,6 +43,7 @@ extension FederationMachine {
         step.record("client.revoked", client: name)
         if round?.phase == .collecting, round?.places[name]?.state == .awaited {
             setPlace(of: name, to: .left, in: &step)
+            decide("client.left", client: name, "was revoked before it answered", in: &step)
         }
         return .done
     }
@@ -57,6 +58,7 @@ extension FederationMachine {
         guard let round, round.phase == .collecting, settings.policy.selectsEverybody else { return }
         guard round.places[name] == nil, let client = clients[name], client.revokedAt == nil else { return }
         setPlace(of: name, to: .awaited, in: &step)
+        note(selected: [name], in: round.number)
         step.record("client.selected", round: round.number, client: name, "joined while the round collects")
     }
 
@@ -72,7 +74,7 @@ extension FederationMachine {
         guard let number = round?.number else { return }
         switch state {
         case .left: round?.leave(name, revision: step.revision)
-        case .awaited, .answered: round?.join(name, revision: step.revision)
+        case .awaited, .answered, .cut: round?.join(name, revision: step.revision)
         }
         step.changes.append(.place(name, round: number, .init(state: state, revision: step.revision)))
     }

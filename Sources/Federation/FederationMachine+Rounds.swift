@@ -8,26 +8,37 @@ extension FederationMachine {
 
     private mutating func closeRoundIfDue(in step: inout Step) {
         guard var current = round, current.phase == .collecting else { return }
-        let closing = current.closeIfDue(at: step.now, policy: settings.policy)
+        let closing = current.closeIfDue(at: step.now, settings: settings)
         guard closing != .notYet else { return }
         round = current
         step.concernsEveryPlan = true
         step.changes.append(.round(current))
         switch closing {
         case .notYet: break
-        case .aggregate:
-            let missed = current.places.values.count { $0.state == .awaited }
-            step.record(
-                "round.closed", round: current.number,
-                "\(current.updates.count) updates, \(missed) clients did not answer")
-        case .extended:
-            step.record(
-                "round.extended", round: current.number,
-                "\(current.updates.count) of at least \(current.minimumUpdates) updates at the deadline")
+        case .aggregate(let leftOut):
+            for client in leftOut {
+                guard let update = current.updates[client], case .leftOut(let reason) = update.status else { continue }
+                step.changes.append(.status(update, round: current.number))
+                decide("update.left_out", client: client, reason, in: &step)
+            }
+            let missed = current.places.filter { $0.value.state == .awaited }.keys.sorted()
+            let cut = missed.isEmpty ? "everybody answered" : "cut: \(Self.list(missed)), who did not answer"
+            decide("round.closed", "\(current.acceptedCount) updates; \(cut)", in: &step)
+            countRefusals(of: current, in: &step)
+        case .extended(let reason):
+            decide("round.extended", reason, in: &step)
+            inviteReplacements(in: &step)
         case .abandoned(let reason):
             step.changes.append(.releaseUpdates(round: current.number, leftOutFor: reason))
-            step.record("round.failed", round: current.number, reason)
+            decide("round.failed", reason, in: &step)
+            countRefusals(of: current, in: &step)
         }
+    }
+
+    /// The audit log has only the first refusal of a client and code; here are the numbers of those that came again.
+    private func countRefusals(of round: RoundMachine, in step: inout Step) {
+        let repeated = round.refusals.filter { $0.count > 1 }.map { "\($0.client) \($0.code) \($0.count) times" }
+        record("round.refusals", "refused", repeated, round: round.number, in: &step)
     }
 
     private mutating func openRoundIfPossible(in step: inout Step) {
@@ -42,31 +53,33 @@ extension FederationMachine {
             return
         }
         let policy = settings.policy
-        let oldest = step.now.adding(seconds: -policy.seenSeconds)
-        let active = clients.values.filter { $0.revokedAt == nil }
-        if round == nil, active.count < policy.minimumClients { return }
-        let eligible = active.filter { (step.surroundings.lastSeen[$0.name] ?? oldest) >= oldest }.map(\.name)
-            .sorted()
+        if round == nil, clients.values.count(where: { $0.revokedAt == nil }) < policy.minimumClients { return }
+        if policy.buffer != nil {
+            open(number, for: [], cohort: 0, "for updates of everybody", in: &step)
+            return
+        }
+        let eligible = eligible(in: step)
         guard eligible.count >= policy.minimumUpdates else { return }
-        open(number, from: eligible, in: &step)
+        let selected = select(policy.invited(of: eligible.count), of: eligible, round: number, in: &step)
+        open(
+            number, for: selected, cohort: policy.cohort(of: eligible.count),
+            "\(selected.count) of \(eligible.count) clients selected", in: &step)
+        note(selected: selected, in: number)
+        record("round.selected", "selected", selected.map(\.rawValue), round: number, in: &step)
     }
 
-    private mutating func open(_ number: Int, from eligible: [ClientName], in step: inout Step) {
-        let policy = settings.policy
-        let cohort = policy.cohort(of: eligible.count)
-        let wanted = policy.invited(of: eligible.count)
-        let selected =
-            wanted == eligible.count
-            ? eligible : step.surroundings.sampler.sample(wanted, of: eligible, seed: settings.seed, round: number)
+    private mutating func open(
+        _ number: Int, for selected: [ClientName], cohort: Int, _ detail: String, in step: inout Step
+    ) {
         let opened = RoundMachine(
-            number: number, openedAt: step.now, policy: policy, selected: selected, cohort: cohort,
+            number: number, openedAt: step.now, policy: settings.policy, selected: selected, cohort: cohort,
             revision: step.revision)
         round = opened
         state = .running
         step.concernsEveryPlan = true
         step.changes.append(.round(opened))
         step.changes.append(.places(opened.places, round: number))
-        step.record("round.opened", round: number, "\(selected.count) of \(eligible.count) clients selected")
+        decide("round.opened", detail, in: &step)
     }
 
     private mutating func finish(in step: inout Step) {
@@ -83,7 +96,7 @@ extension FederationMachine {
         step.concernsEveryPlan = true
         step.changes.append(.round(current))
         step.changes.append(.releaseUpdates(round: number, leftOutFor: nil))
-        step.record("round.published", round: number, "\(adapter.digest)")
+        decide("round.published", "\(adapter.digest)", in: &step)
         return .done
     }
 
@@ -98,7 +111,7 @@ extension FederationMachine {
         step.concernsEveryPlan = true
         step.changes.append(.round(current))
         step.changes.append(.releaseUpdates(round: number, leftOutFor: reason))
-        step.record("round.failed", round: number, reason)
+        decide("round.failed", reason, in: &step)
         return .done
     }
 
@@ -123,6 +136,10 @@ extension FederationMachine {
         var changed = settings
         changed.policy = policy
         do throws(SettingsError) {
+            guard (policy.buffer == nil) == (settings.policy.buffer == nil) else {
+                throw SettingsError(
+                    path: "round.buffer", reason: "can be set at the federation's creation only, and then resized")
+            }
             try changed.validate()
         } catch {
             return .lifecycle(.settings(error))

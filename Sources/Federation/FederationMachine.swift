@@ -37,6 +37,8 @@ package struct FederationMachine: Sendable {
         case refused(Refusal, round: Int)
         case aggregated(PublishedAdapter, round: Int)
         case aggregationFailed(reason: String, round: Int)
+        /// The bytes of these clients' updates can be read no more, for these reasons.
+        case lost([ClientName: String], round: Int)
         case setState(FederationState)
         case setPolicy(RoundPolicy)
         /// Time has passed, and these clients called that are not in the current round's selection.
@@ -108,40 +110,11 @@ extension FederationMachine {
         case .refused(let refusal, let number): refuse(refusal, round: number, in: &step)
         case .aggregated(let adapter, let number): publish(adapter, round: number, in: &step)
         case .aggregationFailed(let reason, let number): fail(round: number, reason: reason, in: &step)
+        case .lost(let reasons, let number): lose(reasons, round: number, in: &step)
         case .setState(let wanted): change(to: wanted, in: &step)
         case .setPolicy(let policy): change(to: policy, in: &step)
         case .tick(let arrivals): letIn(arrivals, in: &step)
         }
-    }
-
-    private mutating func accept(_ update: Update, round number: Int, spool: SpoolFile, in step: inout Step) -> Reply {
-        if let objection = objection(to: update.client, round: number) { return .round(objection) }
-        do throws(RoundError) {
-            try round?.accept(update, revision: step.revision)
-        } catch {
-            return .round(error)
-        }
-        step.changes.append(.update(update, round: number, spool: spool))
-        step.changes.append(.place(update.client, round: number, .init(state: .answered, revision: step.revision)))
-        step.record(
-            "update.accepted", round: number, client: update.client, "\(update.digest), \(update.samples) samples")
-        return .received(count: round?.updates.count ?? 0)
-    }
-
-    private mutating func refuse(_ refusal: Refusal, round number: Int, in step: inout Step) -> Reply {
-        step.record("update.refused", round: number, client: refusal.client, "\(refusal.code): \(refusal.detail)")
-        guard round?.number == number, round?.phase == .collecting else { return .done }
-        round?.refuse(refusal)
-        step.changes.append(.refusal(refusal, round: number))
-        return .done
-    }
-
-    /// Why `client` may not send an update for round `number` now; `nil` when it may.
-    package func objection(to client: ClientName, round number: Int) -> RoundError? {
-        guard let round else { return .unknown(round: number, current: 0) }
-        if number < round.number { return .closed(round: number, current: round.number) }
-        if number > round.number { return .unknown(round: number, current: round.number) }
-        return round.objection(to: client)
     }
 
     /// The highest rank that an update of `client` for the current round may have: its own, or the one that an earlier

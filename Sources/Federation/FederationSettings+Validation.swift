@@ -31,7 +31,38 @@ extension FederationSettings {
             server.learningRate.isFinite && server.learningRate > 0, "server.learning_rate",
             "is \(server.learningRate); expected a number above 0")
         try Self.expect(limits.samples >= 1, "limits.max_samples", "is \(limits.samples); expected at least 1")
+        if let norm = limits.norm {
+            try Self.expect(norm > 0 && norm.isFinite, "limits.max_norm", "is \(norm); expected a number above 0")
+        }
+        if let factor = limits.normOverMedian {
+            try Self.expect(
+                factor >= 1 && factor.isFinite, "limits.max_norm_over_median",
+                "is \(factor); expected a number of at least 1")
+        }
         try validatePolicy()
+        try validateBuffer()
+    }
+
+    /// An asynchronous federation selects nobody.
+    private func validateBuffer() throws(SettingsError) {
+        guard let buffer = policy.buffer else { return }
+        try Self.expect(
+            (1...limits.clients).contains(buffer.size), "round.buffer",
+            "is \(buffer.size); expected 1 to limits.max_clients, \(limits.clients)")
+        try Self.expect(
+            policy.minimumUpdates <= buffer.size, "round.min_updates",
+            "is \(policy.minimumUpdates); expected at most round.buffer, \(buffer.size)")
+        let exponent = buffer.stalenessExponent
+        try Self.expect(
+            (0...100).contains(exponent), "round.staleness_exponent", "is \(exponent); expected 0 to 100")
+        try Self.expect(
+            (0...1_000_000).contains(buffer.maximumStaleness), "round.max_staleness",
+            "is \(buffer.maximumStaleness); expected 0 to 1000000")
+        try Self.expect(
+            policy.targetUpdates == nil, "round.target_updates", "does not go with round.buffer; leave it out")
+        try Self.expect(
+            policy.selection == .fraction(1) && policy.overSelection == 0 && policy.preference == .uniform,
+            "round.selection", "does not go with round.buffer: nobody is selected; leave it out")
     }
 
     private func validateAdapter() throws(SettingsError) {
@@ -109,6 +140,11 @@ extension FederationSettings {
             try Self.expect(
                 fraction > 0 && fraction <= 1, "round.selection.fraction", "is \(fraction); expected above 0, at most 1"
             )
+        }
+        if let coverage = policy.minimumCoverage {
+            try Self.expect(
+                (1...limits.clients).contains(coverage), "round.min_coverage",
+                "is \(coverage); expected 1 to limits.max_clients, \(limits.clients)")
         }
         let over = policy.overSelection
         try Self.expect(over >= 0 && over <= 10, "round.selection.over", "is \(over); expected 0 to 10")

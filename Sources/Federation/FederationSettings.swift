@@ -116,11 +116,20 @@ extension FederationSettings {
     package struct Limits: Sendable, Codable, Hashable {
         package var clients: Int
         package var samples: Int
+        /// The largest norm of an update.
+        package var norm: Double?
+        /// The largest norm of an update relative to the median of its round.
+        package var normOverMedian: Double?
 
-        package init(clients: Int, samples: Int) {
+        package init(clients: Int, samples: Int, norm: Double? = nil, normOverMedian: Double? = nil) {
             self.clients = clients
             self.samples = samples
+            self.norm = norm
+            self.normOverMedian = normOverMedian
         }
+
+        /// Whether updates have to be measured.
+        package var needNorms: Bool { norm != nil || normOverMedian != nil }
     }
 }
 

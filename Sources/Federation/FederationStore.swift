@@ -8,6 +8,8 @@ package enum Change: Sendable {
     case place(ClientName, round: Int, RoundMachine.Place)
     /// The blob becomes durable under its digest before the row does.
     case update(Update, round: Int, spool: SpoolFile)
+    /// An update counts no more, or counts again; what is lost needs its blob no more.
+    case status(Update, round: Int)
     /// The round's updates need their blobs no more; with a reason, those that still counted are left out for it.
     case releaseUpdates(round: Int, leftOutFor: String?)
     case refusal(Refusal, round: Int)

@@ -11,11 +11,27 @@ package struct Client: Sendable, Hashable {
     /// When the store last heard of it; the session knows better while it runs.
     package var lastSeenAt: Instant
     package var revokedAt: Instant?
+    package var history: History
+
+    /// What of the rounds before bears on the next; it follows from them, and no record of its own is kept.
+    package struct History: Sendable, Hashable {
+        /// The last round that selected the client; 0 for none.
+        package var lastSelected: Int
+        /// The samples of its last update.
+        package var samples: Int?
+        /// The last round whose plan an update of it followed; 0 for none.
+        package var lastUpdated: Int
+
+        package init(lastSelected: Int = 0, samples: Int? = nil, lastUpdated: Int = 0) {
+            self.lastSelected = lastSelected
+            self.samples = samples
+            self.lastUpdated = lastUpdated
+        }
+    }
 
     package init(
         name: ClientName, rank: Int, token: ContentDigest, capabilities: String, registeredAt: Instant,
-        lastSeenAt: Instant,
-        revokedAt: Instant? = nil
+        lastSeenAt: Instant, revokedAt: Instant? = nil, history: History = History()
     ) {
         self.name = name
         self.rank = rank
@@ -24,6 +40,7 @@ package struct Client: Sendable, Hashable {
         self.registeredAt = registeredAt
         self.lastSeenAt = lastSeenAt
         self.revokedAt = revokedAt
+        self.history = history
     }
 }
 
@@ -45,6 +62,8 @@ package struct Update: Sendable, Hashable {
         case accepted
         /// On record, but not in the sum, for this reason.
         case leftOut(reason: String)
+        /// Its bytes can be read no more, for this reason; its client is asked again while the round collects.
+        case lost(reason: String)
     }
 
     package let client: ClientName
@@ -54,11 +73,18 @@ package struct Update: Sendable, Hashable {
     package let samples: Int
     package let metrics: Metrics
     package let receivedAt: Instant
+    /// The ranks of its modules where they are not those of `rank`.
+    package let ranks: [String: Int]?
+    /// ‖·‖_F of all that it would put into the model, where the federation's limits ask for it.
+    package let norm: Double?
+    /// The round whose plan it followed, where that is an earlier one than the round it counts in.
+    package var began: Int?
     package var status: Status
 
     package init(
         client: ClientName, digest: ContentDigest, byteCount: Int, rank: Int, samples: Int, metrics: Metrics,
-        receivedAt: Instant, status: Status = .accepted
+        receivedAt: Instant, ranks: [String: Int]? = nil, norm: Double? = nil, began: Int? = nil,
+        status: Status = .accepted
     ) {
         self.client = client
         self.digest = digest
@@ -67,6 +93,9 @@ package struct Update: Sendable, Hashable {
         self.samples = samples
         self.metrics = metrics
         self.receivedAt = receivedAt
+        self.ranks = ranks
+        self.norm = norm
+        self.began = began
         self.status = status
     }
 }
@@ -77,12 +106,15 @@ package struct Refusal: Sendable, Hashable {
     package let at: Instant
     package let code: String
     package let detail: String
+    /// How often the round has seen it.
+    package var count: Int
 
-    package init(client: ClientName, at: Instant, code: String, detail: String) {
+    package init(client: ClientName, at: Instant, code: String, detail: String, count: Int = 1) {
         self.client = client
         self.at = at
         self.code = code
         self.detail = detail
+        self.count = count
     }
 }
 
@@ -104,6 +136,14 @@ package struct PublishedAdapter: Sendable, Hashable {
 
 /// One row of the audit log.
 package struct AuditEvent: Sendable, Hashable {
+    /// The kinds that a round shows as its decisions; what befalls each of many clients stands in its other lists.
+    package static let decisions: Set<String> = [
+        "round.opened", "round.invited", "round.extended", "round.closed", "round.reopened", "round.published",
+        "round.failed", "client.left", "update.left_out", "update.lost",
+    ]
+    /// A round shows this many decisions, the newest.
+    package static let decisionLimit = 100
+
     package let at: Instant
     /// Such as `client.registered`, `round.opened`, `update.accepted`.
     package let kind: String

@@ -5,7 +5,7 @@ package struct RoundMachine: Sendable {
     package enum Phase: Sendable, Hashable {
         /// Exits: `aggregating`, `failed`.
         case collecting
-        /// Exits: `published`, `failed`.
+        /// Exits: `published`, `failed`; `collecting` where an update's bytes turn out to be lost.
         case aggregating
         case published(PublishedAdapter)
         case failed(reason: String)
@@ -18,6 +18,8 @@ package struct RoundMachine: Sendable {
             case answered
             /// Revoked before it answered.
             case left
+            /// Had not answered when the round closed, which then opened again for others: it is not waited for.
+            case cut
         }
 
         package var state: State
@@ -37,14 +39,20 @@ package struct RoundMachine: Sendable {
     package let openedAt: Instant
     /// The quorum, as the policy stood when the round opened.
     package let minimumUpdates: Int
+    /// How many updates must reach every rank component, as the policy stood when the round opened.
+    package let minimumCoverage: Int?
     /// How many updates close the round early, if any number does.
-    package let targetUpdates: Int?
-    package private(set) var phase: Phase
-    package private(set) var deadline: Instant
-    package private(set) var closedAt: Instant?
-    package private(set) var places: [ClientName: Place]
-    package private(set) var updates: [ClientName: Update]
-    package private(set) var refusals: [Refusal]
+    package internal(set) var targetUpdates: Int?
+    package internal(set) var phase: Phase
+    package internal(set) var deadline: Instant
+    package internal(set) var closedAt: Instant?
+    package internal(set) var places: [ClientName: Place]
+    package internal(set) var updates: [ClientName: Update]
+    package internal(set) var refusals: [Refusal]
+    /// What was decided about the round, oldest first; the newest `AuditEvent.decisionLimit`.
+    package internal(set) var decisions: [AuditEvent]
+    /// Whether the deadline has moved on once because updates were lost.
+    package internal(set) var hasReopened: Bool
 
     /// Opens a round for the selected clients.
     package init(
@@ -53,22 +61,27 @@ package struct RoundMachine: Sendable {
         self.number = number
         self.openedAt = openedAt
         minimumUpdates = policy.minimumUpdates
-        targetUpdates = policy.targetUpdates ?? (policy.overSelection > 0 ? cohort : nil)
+        minimumCoverage = policy.minimumCoverage
+        targetUpdates = policy.buffer?.size ?? policy.targetUpdates ?? (policy.overSelection > 0 ? cohort : nil)
         phase = .collecting
         deadline = openedAt.adding(seconds: policy.deadlineSeconds)
         places = Dictionary(uniqueKeysWithValues: selected.map { ($0, Place(state: .awaited, revision: revision)) })
         updates = [:]
         refusals = []
+        decisions = []
+        hasReopened = false
     }
 
     /// Puts a stored round back together.
     package init(
-        number: Int, openedAt: Instant, minimumUpdates: Int, targetUpdates: Int?, phase: Phase, deadline: Instant,
-        closedAt: Instant?, places: [ClientName: Place], updates: [ClientName: Update], refusals: [Refusal]
+        number: Int, openedAt: Instant, minimumUpdates: Int, minimumCoverage: Int?, targetUpdates: Int?, phase: Phase,
+        deadline: Instant, closedAt: Instant?, places: [ClientName: Place], updates: [ClientName: Update],
+        refusals: [Refusal], decisions: [AuditEvent], hasReopened: Bool
     ) {
         self.number = number
         self.openedAt = openedAt
         self.minimumUpdates = minimumUpdates
+        self.minimumCoverage = minimumCoverage
         self.targetUpdates = targetUpdates
         self.phase = phase
         self.deadline = deadline
@@ -76,11 +89,26 @@ package struct RoundMachine: Sendable {
         self.places = places
         self.updates = updates
         self.refusals = refusals
+        self.decisions = decisions
+        self.hasReopened = hasReopened
     }
 
     /// The updates that count, in ascending client name.
     package var accepted: [Update] {
         updates.values.filter { $0.status == .accepted }.sorted { $0.client < $1.client }
+    }
+
+    /// How many updates count.
+    package var acceptedCount: Int { updates.values.count { $0.status == .accepted } }
+
+    /// How many updates the server holds, counting or left out.
+    package var receivedCount: Int { updates.values.count { if case .lost = $0.status { false } else { true } } }
+
+    /// The update of a client that the server holds; nil where it was lost.
+    package func held(of client: ClientName) -> Update? {
+        guard let update = updates[client] else { return nil }
+        if case .lost = update.status { return nil }
+        return update
     }
 
     /// The sample-weighted means of what the clients of the accepted updates measured.
@@ -104,26 +132,49 @@ extension RoundMachine {
     package func objection(to client: ClientName) -> RoundError? {
         guard phase == .collecting else { return .closed(round: number, current: number) }
         guard let place = places[client], place.state != .left else { return .notSelected(round: number) }
-        guard updates[client] == nil else { return .updateExists(round: number) }
+        guard place.state != .answered else { return .updateExists(round: number) }
         return nil
     }
 
     /// Takes a durable update.
     package mutating func accept(_ update: Update, revision: Int64) throws(RoundError) {
         if let objection = objection(to: update.client) { throw objection }
+        take(update, revision: revision)
+    }
+
+    /// Takes a durable update, of whoever it is: nobody is selected in an asynchronous federation.
+    mutating func take(_ update: Update, revision: Int64) {
         updates[update.client] = update
         places[update.client] = Place(state: .answered, revision: revision)
     }
 
-    /// Puts a refused update on record; the client's place stays awaited.
-    package mutating func refuse(_ refusal: Refusal) {
-        refusals.removeAll { $0.client == refusal.client && $0.code == refusal.code }
-        refusals.append(refusal)
+    /// Puts a refused update on record; the client's place stays awaited. The result is what the round now shows of
+    /// this client and code.
+    @discardableResult
+    package mutating func refuse(_ refusal: Refusal) -> Refusal {
+        var shown = refusal
+        if let index = refusals.firstIndex(where: { $0.client == refusal.client && $0.code == refusal.code }) {
+            shown.count = refusals.remove(at: index).count + 1
+        }
+        refusals.append(shown)
+        return shown
     }
 
     /// Selects a client that joined late.
     package mutating func join(_ client: ClientName, revision: Int64) {
         places[client] = Place(state: .awaited, revision: revision)
+    }
+
+    /// Selects more clients in place of the silent ones; the round then closes at as many updates as it wanted before.
+    mutating func invite(_ clients: [ClientName], revision: Int64) {
+        targetUpdates = targetUpdates ?? places.values.count { $0.state != .left }
+        for client in clients { join(client, revision: revision) }
+    }
+
+    /// How many updates are missing to what the round wanted.
+    var missing: Int {
+        let wanted = targetUpdates ?? places.values.count { $0.state != .left }
+        return max(0, wanted - acceptedCount)
     }
 
     /// Notes that a client's rank is another one from now on: an update of the rank that it was may be on its way.
@@ -138,35 +189,11 @@ extension RoundMachine {
         places[client] = Place(state: .left, revision: revision)
     }
 
-    package enum Closing: Sendable, Hashable {
-        case notYet
-        case aggregate
-        case extended(until: Instant)
-        case abandoned(reason: String)
-    }
-
-    /// Closes, extends or abandons the round if its time has come.
-    package mutating func closeIfDue(at now: Instant, policy: RoundPolicy) -> Closing {
-        guard phase == .collecting else { return .notYet }
-        let received = updates.count
-        if received >= minimumUpdates {
-            let everybody = places.values.allSatisfy { $0.state != .awaited }
-            if everybody || targetUpdates.map({ received >= $0 }) == true || now >= deadline {
-                phase = .aggregating
-                closedAt = now
-                return .aggregate
-            }
-        }
-        guard now >= deadline else { return .notYet }
-        switch policy.onMissedQuorum {
-        case .extend:
-            deadline = now.adding(seconds: policy.deadlineSeconds)
-            return .extended(until: deadline)
-        case .abandon:
-            let reason = "\(received) of at least \(minimumUpdates) updates arrived by the deadline"
-            fail(reason: reason, at: now)
-            return .abandoned(reason: reason)
-        }
+    /// Shows a decision about the round.
+    mutating func note(_ event: AuditEvent) {
+        guard AuditEvent.decisions.contains(event.kind) else { return }
+        decisions.append(event)
+        if decisions.count > AuditEvent.decisionLimit { decisions.removeFirst() }
     }
 
     package mutating func publish(_ adapter: PublishedAdapter) { phase = .published(adapter) }

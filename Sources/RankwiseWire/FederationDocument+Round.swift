@@ -10,21 +10,33 @@ extension FederationDocument {
         package var onMissedQuorum: String
         package var selection: Selection
         package var seenSeconds: Double
+        /// How many updates must reach every rank component of every module before a round closes.
+        package var minCoverage: Int?
+        /// Makes the federation asynchronous: so many updates make a version.
+        package var buffer: Int?
+        /// a in the discount 1/(1+τ)^a of an update that began τ versions ago; 0.5 where there is a buffer.
+        package var stalenessExponent: Double?
+        /// The largest τ that is taken; 10 where there is a buffer.
+        package var maxStaleness: Int?
 
         enum CodingKeys: String, CodingKey, CaseIterable {
-            case total, selection
+            case total, selection, buffer
             case minClients = "min_clients"
             case minUpdates = "min_updates"
             case targetUpdates = "target_updates"
             case deadlineSeconds = "deadline_seconds"
             case onMissedQuorum = "on_missed_quorum"
             case seenSeconds = "seen_seconds"
+            case minCoverage = "min_coverage"
+            case stalenessExponent = "staleness_exponent"
+            case maxStaleness = "max_staleness"
         }
 
         package init(
             total: Int = 20, minClients: Int? = nil, minUpdates: Int = 1, targetUpdates: Int? = nil,
             deadlineSeconds: Double = 600, onMissedQuorum: String = "extend", selection: Selection = Selection(),
-            seenSeconds: Double = 120
+            seenSeconds: Double = 120, minCoverage: Int? = nil, buffer: Int? = nil, stalenessExponent: Double? = nil,
+            maxStaleness: Int? = nil
         ) {
             self.total = total
             self.minClients = minClients ?? minUpdates
@@ -34,6 +46,10 @@ extension FederationDocument {
             self.onMissedQuorum = onMissedQuorum
             self.selection = selection
             self.seenSeconds = seenSeconds
+            self.minCoverage = minCoverage
+            self.buffer = buffer
+            self.stalenessExponent = stalenessExponent
+            self.maxStaleness = maxStaleness
         }
 
         package init(from decoder: any Decoder) throws {
@@ -46,7 +62,11 @@ extension FederationDocument {
                 deadlineSeconds: try values.value(.deadlineSeconds, default: 600),
                 onMissedQuorum: try values.value(.onMissedQuorum, default: "extend"),
                 selection: try values.value(.selection, default: Selection()),
-                seenSeconds: try values.value(.seenSeconds, default: 120)
+                seenSeconds: try values.value(.seenSeconds, default: 120),
+                minCoverage: try values.decodeIfPresent(Int.self, forKey: .minCoverage),
+                buffer: try values.decodeIfPresent(Int.self, forKey: .buffer),
+                stalenessExponent: try values.decodeIfPresent(Double.self, forKey: .stalenessExponent),
+                maxStaleness: try values.decodeIfPresent(Int.self, forKey: .maxStaleness)
             )
         }
     }
@@ -56,13 +76,16 @@ extension FederationDocument {
         package var fraction: Double
         package var over: Double
         package var count: Int?
+        /// `uniform`, `samples` or `least_recent`.
+        package var policy: String
 
-        enum CodingKeys: String, CodingKey, CaseIterable { case fraction, over, count }
+        enum CodingKeys: String, CodingKey, CaseIterable { case fraction, over, count, policy }
 
-        package init(fraction: Double = 1, over: Double = 0, count: Int? = nil) {
+        package init(fraction: Double = 1, over: Double = 0, count: Int? = nil, policy: String = "uniform") {
             self.fraction = fraction
             self.over = over
             self.count = count
+            self.policy = policy
         }
 
         package init(from decoder: any Decoder) throws {
@@ -70,6 +93,7 @@ extension FederationDocument {
             fraction = try values.value(.fraction, default: 1)
             over = try values.value(.over, default: 0)
             count = try values.decodeIfPresent(Int.self, forKey: .count)
+            policy = try values.value(.policy, default: "uniform")
         }
     }
 

@@ -2,7 +2,7 @@
 package struct RoundBody: Codable, Sendable, Hashable {
     package struct Update: Codable, Sendable, Hashable {
         package var client: String
-        /// `accepted`, or `left_out` with a reason.
+        /// `accepted`; `left_out` or `lost` with a reason.
         package var status: String
         package var reason: String?
         package var rank: Int
@@ -12,15 +12,19 @@ package struct RoundBody: Codable, Sendable, Hashable {
         package var bytes: Int
         package var receivedAt: String
         package var metrics: Metrics
+        /// ‖·‖_F of all that it puts into the model, where the federation limits it.
+        package var norm: Double?
+        /// In an asynchronous federation, how many versions ago it began.
+        package var staleness: Int?
 
         enum CodingKeys: String, CodingKey {
-            case client, status, reason, rank, samples, digest, bytes, metrics
+            case client, status, reason, rank, samples, digest, bytes, metrics, norm, staleness
             case receivedAt = "received_at"
         }
 
         package init(
             client: String, status: String, reason: String?, rank: Int, samples: Int, digest: String, bytes: Int,
-            receivedAt: String, metrics: Metrics
+            receivedAt: String, metrics: Metrics, norm: Double? = nil, staleness: Int? = nil
         ) {
             self.client = client
             self.status = status
@@ -31,6 +35,8 @@ package struct RoundBody: Codable, Sendable, Hashable {
             self.bytes = bytes
             self.receivedAt = receivedAt
             self.metrics = metrics
+            self.norm = norm
+            self.staleness = staleness
         }
     }
 
@@ -39,12 +45,41 @@ package struct RoundBody: Codable, Sendable, Hashable {
         package var at: String
         package var code: String
         package var detail: String
+        /// How often; `at` and `detail` are the last time's.
+        package var count: Int
 
-        package init(client: String, at: String, code: String, detail: String) {
+        package init(client: String, at: String, code: String, detail: String, count: Int = 1) {
             self.client = client
             self.at = at
             self.code = code
             self.detail = detail
+            self.count = count
+        }
+
+        /// Earlier servers did not count.
+        package init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            self.init(
+                client: try values.decode(String.self, forKey: .client), at: try values.decode(String.self, forKey: .at),
+                code: try values.decode(String.self, forKey: .code),
+                detail: try values.decode(String.self, forKey: .detail),
+                count: try values.decodeIfPresent(Int.self, forKey: .count) ?? 1)
+        }
+    }
+
+    /// Something that was decided about the round, as the audit log has it.
+    package struct Decision: Codable, Sendable, Hashable {
+        package var at: String
+        /// Such as `round.extended` or `update.left_out`.
+        package var kind: String
+        package var client: String?
+        package var reason: String?
+
+        package init(at: String, kind: String, client: String?, reason: String?) {
+            self.at = at
+            self.kind = kind
+            self.client = client
+            self.reason = reason
         }
     }
 
@@ -89,24 +124,35 @@ package struct RoundBody: Codable, Sendable, Hashable {
     package var received: Int
     package var refused: Int
     package var minUpdates: Int
+    /// How many updates must reach every rank component, and how many do.
+    package var minCoverage: Int?
+    package var coverage: Int?
+    /// K of an asynchronous federation.
+    package var buffer: Int?
+    /// The selected clients that have not answered, the first hundred.
+    package var awaited: [String]
     package var updates: [Update]
     package var refusals: [Refusal]
+    /// Oldest first, the newest hundred.
+    package var decisions: [Decision]
     package var metrics: Metrics
     package var adapter: Adapter?
 
     enum CodingKeys: String, CodingKey {
         case federation, round, phase, reason, revision, strategy, selected, received, refused, updates, refusals
-        case metrics, adapter
+        case metrics, adapter, awaited, decisions, coverage, buffer
         case openedAt = "opened_at"
         case deadlineAt = "deadline_at"
         case closedAt = "closed_at"
         case minUpdates = "min_updates"
+        case minCoverage = "min_coverage"
     }
 
     package init(
         federation: String, round: Int, phase: String, reason: String?, revision: Int64, strategy: String,
         openedAt: String?, deadlineAt: String?, closedAt: String?, selected: Int, received: Int, refused: Int,
-        minUpdates: Int, updates: [Update], refusals: [Refusal], metrics: Metrics, adapter: Adapter?
+        minUpdates: Int, minCoverage: Int? = nil, coverage: Int? = nil, buffer: Int? = nil, awaited: [String] = [],
+        updates: [Update], refusals: [Refusal], decisions: [Decision] = [], metrics: Metrics, adapter: Adapter?
     ) {
         self.federation = federation
         self.round = round
@@ -121,10 +167,42 @@ package struct RoundBody: Codable, Sendable, Hashable {
         self.received = received
         self.refused = refused
         self.minUpdates = minUpdates
+        self.minCoverage = minCoverage
+        self.coverage = coverage
+        self.buffer = buffer
+        self.awaited = awaited
         self.updates = updates
         self.refusals = refusals
+        self.decisions = decisions
         self.metrics = metrics
         self.adapter = adapter
+    }
+
+    /// Earlier servers told neither whom they wait for nor what was decided.
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        federation = try values.decode(String.self, forKey: .federation)
+        round = try values.decode(Int.self, forKey: .round)
+        phase = try values.decode(String.self, forKey: .phase)
+        reason = try values.decodeIfPresent(String.self, forKey: .reason)
+        revision = try values.decode(Int64.self, forKey: .revision)
+        strategy = try values.decode(String.self, forKey: .strategy)
+        openedAt = try values.decodeIfPresent(String.self, forKey: .openedAt)
+        deadlineAt = try values.decodeIfPresent(String.self, forKey: .deadlineAt)
+        closedAt = try values.decodeIfPresent(String.self, forKey: .closedAt)
+        selected = try values.decode(Int.self, forKey: .selected)
+        received = try values.decode(Int.self, forKey: .received)
+        refused = try values.decode(Int.self, forKey: .refused)
+        minUpdates = try values.decode(Int.self, forKey: .minUpdates)
+        minCoverage = try values.decodeIfPresent(Int.self, forKey: .minCoverage)
+        coverage = try values.decodeIfPresent(Int.self, forKey: .coverage)
+        buffer = try values.decodeIfPresent(Int.self, forKey: .buffer)
+        awaited = try values.value(.awaited, default: [])
+        updates = try values.decode([Update].self, forKey: .updates)
+        refusals = try values.decode([Refusal].self, forKey: .refusals)
+        decisions = try values.value(.decisions, default: [])
+        metrics = try values.decode(Metrics.self, forKey: .metrics)
+        adapter = try values.decodeIfPresent(Adapter.self, forKey: .adapter)
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -142,8 +220,13 @@ package struct RoundBody: Codable, Sendable, Hashable {
         try values.encode(received, forKey: .received)
         try values.encode(refused, forKey: .refused)
         try values.encode(minUpdates, forKey: .minUpdates)
+        try values.encodeIfPresent(minCoverage, forKey: .minCoverage)
+        try values.encodeIfPresent(coverage, forKey: .coverage)
+        try values.encodeIfPresent(buffer, forKey: .buffer)
+        try values.encode(awaited, forKey: .awaited)
         try values.encode(updates, forKey: .updates)
         try values.encode(refusals, forKey: .refusals)
+        try values.encode(decisions, forKey: .decisions)
         try values.encode(metrics, forKey: .metrics)
         try values.encode(adapter, forKey: .adapter)
     }

@@ -47,8 +47,13 @@ final class DataDirectory: Sendable {
     }
 
     /// Lets other processes have the directory.
+    ///
+    /// Closing the file would not do: a child that was forked just now has it open too, until it runs its program.
     func unlock() {
-        lock.withLock { $0 = nil }
+        lock.withLock { file in
+            if let file { flock(file.number, LOCK_UN) }
+            file = nil
+        }
         flock(blobs.number, LOCK_UN)
     }
 

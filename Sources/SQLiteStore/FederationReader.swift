@@ -92,22 +92,57 @@ extension FederationReader {
     }
 
     private func clients() throws -> [ClientName: Client] {
+        let histories = try histories()
         let clients = try rows("SELECT * FROM clients WHERE federation = ?") { row in
-            Client(
-                name: try row.text("name"), rank: try row.value("rank"), token: try row.digest("token"),
+            let name: ClientName = try row.text("name")
+            return Client(
+                name: name, rank: try row.value("rank"), token: try row.digest("token"),
                 capabilities: try row.value("capabilities"), registeredAt: try row.instant("registered_at"),
-                lastSeenAt: try row.instant("last_seen_at"), revokedAt: try row.optionalInstant("revoked_at"))
+                lastSeenAt: try row.instant("last_seen_at"), revokedAt: try row.optionalInstant("revoked_at"),
+                history: histories[name] ?? Client.History())
         }
         return Dictionary(uniqueKeysWithValues: clients.map { ($0.name, $0) })
+    }
+
+    /// What the rounds up to now say of each client.
+    private func histories() throws -> [ClientName: Client.History] {
+        var histories: [ClientName: Client.History] = [:]
+        _ = try rows("SELECT client, MAX(round) AS round FROM places WHERE federation = ? GROUP BY client") { row in
+            let client: ClientName = try row.text("client")
+            histories[client, default: Client.History()].lastSelected = try row.value("round")
+        }
+        // With MAX, SQLite takes the other columns from the row that has the maximum.
+        _ = try rows(
+            """
+            SELECT client, samples, MAX(coalesce(began, round)) AS began FROM updates
+            WHERE federation = ? AND is_lost = 0 GROUP BY client
+            """
+        ) { row in
+            let client: ClientName = try row.text("client")
+            histories[client, default: Client.History()].samples = try row.value("samples")
+            histories[client, default: Client.History()].lastUpdated = try row.value("began")
+        }
+        return histories
     }
 
     private func round(from row: Row) throws -> RoundMachine {
         let number: Int = try row.value("number")
         return RoundMachine(
             number: number, openedAt: try row.instant("opened_at"), minimumUpdates: try row.value("minimum_updates"),
-            targetUpdates: try row.optional("target_updates"), phase: try PhaseColumns.phase(of: row),
+            minimumCoverage: try row.optional("minimum_coverage"), targetUpdates: try row.optional("target_updates"),
+            phase: try PhaseColumns.phase(of: row),
             deadline: try row.instant("deadline"), closedAt: try row.optionalInstant("closed_at"),
-            places: try places(of: number), updates: try updates(of: number), refusals: try refusals(of: number))
+            places: try places(of: number), updates: try updates(of: number), refusals: try refusals(of: number),
+            decisions: try decisions(of: number), hasReopened: try row.value("has_reopened"))
+    }
+
+    private func decisions(of round: Int) throws -> [AuditEvent] {
+        let kinds = AuditEvent.decisions.sorted().map { "'\($0)'" }.joined(separator: ", ")
+        return try rows(
+            """
+            SELECT * FROM events WHERE federation = ? AND round = ? AND kind IN (\(kinds)) ORDER BY id DESC LIMIT ?
+            """, round, AuditEvent.decisionLimit
+        ) { try AuditEvent($0) }.reversed()
     }
 
     private func places(of round: Int) throws -> [ClientName: RoundMachine.Place] {
@@ -123,13 +158,14 @@ extension FederationReader {
 
     private func updates(of round: Int) throws -> [ClientName: Update] {
         let updates = try rows("SELECT * FROM updates WHERE federation = ? AND round = ?", round) { row in
-            let leftOutFor: String? = try row.optional("left_out_for")
+            let ranks: String? = try row.optional("ranks")
             return Update(
                 client: try row.text("client"), digest: try row.digest("digest"), byteCount: try row.value("bytes"),
                 rank: try row.value("rank"), samples: try row.value("samples"),
                 metrics: Metrics(loss: try row.optional("loss"), accuracy: try row.optional("accuracy")),
                 receivedAt: try row.instant("received_at"),
-                status: leftOutFor.map { .leftOut(reason: $0) } ?? .accepted)
+                ranks: ranks == nil ? nil : try row.json("ranks"), norm: try row.optional("norm"),
+                began: try row.optional("began"), status: try StatusColumns.status(of: row))
         }
         return Dictionary(uniqueKeysWithValues: updates.map { ($0.client, $0) })
     }
@@ -138,7 +174,7 @@ extension FederationReader {
         try rows("SELECT * FROM refusals WHERE federation = ? AND round = ? ORDER BY id", round) { row in
             Refusal(
                 client: try row.text("client"), at: try row.instant("at"), code: try row.value("code"),
-                detail: try row.value("detail"))
+                detail: try row.value("detail"), count: try row.value("count"))
         }
     }
 }

@@ -32,6 +32,7 @@ struct FederationWriter {
             try writer.store(round.places, round: round.number)
             for update in round.updates.values { try writer.insert(update, round: round.number, holdsBlob: false) }
             for refusal in round.refusals { try writer.store(refusal, round: round.number) }
+            for decision in round.decisions { try writer.insert(decision) }
         }
     }
 
@@ -68,6 +69,7 @@ struct FederationWriter {
         case .places(let places, let round): try store(places, round: round)
         case .place(let client, let round, let place): try store([client: place], round: round)
         case .update(let update, let round, _): try insert(update, round: round, holdsBlob: true)
+        case .status(let update, let round): try store(update.status, of: update.client, round: round)
         case .releaseUpdates(let round, let reason): try releaseUpdates(of: round, leftOutFor: reason)
         case .refusal(let refusal, let round): try store(refusal, round: round)
         case .event(let event): try insert(event)
@@ -114,16 +116,19 @@ extension FederationWriter {
             """
             INSERT INTO rounds
               (federation, number, phase, opened_at, deadline, closed_at, minimum_updates, target_updates,
-               failed_for, adapter_digest, adapter_bytes, adapter_ranks, adapter_has_merge)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+               minimum_coverage, has_reopened, failed_for, adapter_digest, adapter_bytes, adapter_ranks,
+               adapter_has_merge)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT DO UPDATE SET phase = excluded.phase, deadline = excluded.deadline,
-              closed_at = excluded.closed_at, failed_for = excluded.failed_for,
+              closed_at = excluded.closed_at, target_updates = excluded.target_updates,
+              has_reopened = excluded.has_reopened, failed_for = excluded.failed_for,
               adapter_digest = excluded.adapter_digest, adapter_bytes = excluded.adapter_bytes,
               adapter_ranks = excluded.adapter_ranks, adapter_has_merge = excluded.adapter_has_merge
             """,
             [
                 key, round.number, columns.name.rawValue, round.openedAt.milliseconds, round.deadline.milliseconds,
-                round.closedAt?.milliseconds, round.minimumUpdates, round.targetUpdates, columns.failedFor,
+                round.closedAt?.milliseconds, round.minimumUpdates, round.targetUpdates, round.minimumCoverage,
+                round.hasReopened, columns.failedFor,
                 columns.adapter?.digest.data, columns.adapter?.byteCount,
                 columns.adapter.map { try Self.encode($0.ranks) }, columns.adapter?.hasMerge ?? false,
             ])
@@ -140,23 +145,32 @@ extension FederationWriter {
         }
     }
 
+    /// A client whose update was lost sends another in its place.
     private func insert(_ update: Update, round: Int, holdsBlob: Bool) throws {
-        let leftOutFor: String? =
-            switch update.status {
-            case .accepted: nil
-            case .leftOut(let reason): reason
-            }
+        let status = StatusColumns(update.status)
         try execute(
             """
-            INSERT INTO updates
-              (federation, round, client, digest, bytes, rank, samples, loss, accuracy, received_at, left_out_for,
-               holds_blob)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT OR REPLACE INTO updates
+              (federation, round, client, digest, bytes, rank, samples, loss, accuracy, received_at, ranks, norm,
+               began, left_out_for, is_lost, holds_blob)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 key, round, update.client.rawValue, update.digest.data, update.byteCount, update.rank, update.samples,
-                update.metrics.loss, update.metrics.accuracy, update.receivedAt.milliseconds, leftOutFor, holdsBlob,
+                update.metrics.loss, update.metrics.accuracy, update.receivedAt.milliseconds,
+                try update.ranks.map { try Self.encode($0) }, update.norm, update.began, status.leftOutFor,
+                status.isLost, holdsBlob,
             ])
+    }
+
+    private func store(_ status: Update.Status, of client: ClientName, round: Int) throws {
+        let columns = StatusColumns(status)
+        try execute(
+            """
+            UPDATE updates SET left_out_for = ?, is_lost = ?, holds_blob = holds_blob AND NOT ?
+            WHERE federation = ? AND round = ? AND client = ?
+            """,
+            [columns.leftOutFor, columns.isLost, columns.isLost, key, round, client.rawValue])
     }
 
     private func releaseUpdates(of round: Int, leftOutFor reason: String?) throws {
@@ -170,8 +184,14 @@ extension FederationWriter {
 
     private func store(_ refusal: Refusal, round: Int) throws {
         try execute(
-            "INSERT OR REPLACE INTO refusals (federation, round, client, at, code, detail) VALUES (?, ?, ?, ?, ?, ?)",
-            [key, round, refusal.client.rawValue, refusal.at.milliseconds, refusal.code, refusal.detail])
+            """
+            INSERT OR REPLACE INTO refusals (federation, round, client, at, code, detail, count)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                key, round, refusal.client.rawValue, refusal.at.milliseconds, refusal.code, refusal.detail,
+                refusal.count,
+            ])
     }
 
     /// Appends to the federation's chain, which ends with the last row.

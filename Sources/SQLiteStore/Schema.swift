@@ -8,6 +8,7 @@ enum Schema {
         migrator.registerMigration("0001") { database in try database.execute(sql: first) }
         migrator.registerMigration("0002") { database in try database.execute(sql: second) }
         migrator.registerMigration("0004") { try chainEvents(in: $0) }
+        migrator.registerMigration("0005") { database in try database.execute(sql: fifth) }
         return migrator
     }
 
@@ -177,4 +178,18 @@ enum Schema {
             }
         }
     }
+
+    /// Round policies that know coverage, buffers and lost updates; rounds show the decisions about them.
+    private static let fifth = """
+        ALTER TABLE rounds ADD COLUMN minimum_coverage INTEGER;
+        ALTER TABLE rounds ADD COLUMN has_reopened INTEGER NOT NULL DEFAULT 0;
+        -- The ranks by module where they do not follow from the client's; the round whose plan the update followed where
+        -- that is not the round that it counts in; whether the bytes are lost, for the reason in left_out_for.
+        ALTER TABLE updates ADD COLUMN ranks TEXT;
+        ALTER TABLE updates ADD COLUMN norm REAL;
+        ALTER TABLE updates ADD COLUMN began INTEGER;
+        ALTER TABLE updates ADD COLUMN is_lost INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE refusals ADD COLUMN count INTEGER NOT NULL DEFAULT 1;
+        CREATE INDEX events_of_round ON events (federation, round);
+        """
 }

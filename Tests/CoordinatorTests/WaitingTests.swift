@@ -52,11 +52,34 @@ import Testing
     }
 
     @Test func `a selection can be replayed`() throws {
-        let clients = try (0..<20).map { try ClientName("edge-\($0)") }.sorted()
+        let candidates = try (0..<20).map { Candidate(client: try ClientName("edge-\($0)"), value: 1 + $0) }
         let sampler = HashedSampler()
-        let first = sampler.sample(5, of: clients, seed: 7, round: 3)
-        #expect(first == sampler.sample(5, of: clients.reversed(), seed: 7, round: 3))
-        #expect(Set((1...30).map { sampler.sample(5, of: clients, seed: 7, round: $0) }).count > 20)
-        #expect(first.count == 5 && first == first.sorted())
+        for preference in [RoundPolicy.Preference.uniform, .samples] {
+            let first = sampler.sample(5, of: candidates, by: preference, seed: 7, round: 3)
+            #expect(first == sampler.sample(5, of: candidates.reversed(), by: preference, seed: 7, round: 3))
+            let draws = (1...30).map { sampler.sample(5, of: candidates, by: preference, seed: 7, round: $0) }
+            #expect(Set(draws).count > 20)
+            #expect(first.count == 5 && first == first.sorted())
+        }
+    }
+
+    @Test func `clients with more samples are drawn more often, in proportion`() throws {
+        let small = try (0..<10).map { Candidate(client: try ClientName("small-\($0)"), value: 100) }
+        let large = Candidate(client: try ClientName("large"), value: 1000)
+        let draws = (1...2000).map {
+            HashedSampler().sample(1, of: small + [large], by: .samples, seed: 7, round: $0)[0]
+        }
+        #expect((900...1100).contains(draws.count { $0 == large.client }))
+    }
+
+    @Test func `those whose last selection is longest ago are drawn first, by lot among equals`() throws {
+        let old = try (0..<10).map { Candidate(client: try ClientName("old-\($0)"), value: 3) }
+        let never = Candidate(client: try ClientName("never"), value: 0)
+        let recent = try (0..<10).map { Candidate(client: try ClientName("recent-\($0)"), value: 4) }
+        let draws = (1...30).map {
+            HashedSampler().sample(4, of: recent + old + [never], by: .leastRecent, seed: 7, round: $0)
+        }
+        for draw in draws { #expect(draw.contains(never.client) && !draw.contains { $0.rawValue.hasPrefix("recent") }) }
+        #expect(Set(draws).count > 10)
     }
 }

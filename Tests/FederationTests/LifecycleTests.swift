@@ -15,7 +15,7 @@ import Testing
         try subject.apply(.setState(.running))
         #expect(subject.machine.state == .running)
         #expect(subject.round?.number == 2)
-        #expect(subject.events == ["federation.running", "round.opened"])
+        #expect(subject.events == ["federation.running", "round.opened", "round.selected"])
     }
 
     @Test func `a federation paused before its first round waits again when it resumes`() throws {

@@ -47,6 +47,13 @@ struct MachineUnderTest {
         Dictionary(uniqueKeysWithValues: (round?.places ?? [:]).map { ($0.key.rawValue, $0.value.state) })
     }
 
+    /// The details of what the last step put into the audit log under one kind.
+    func details(_ kind: String) -> [String] {
+        changes.compactMap { change in
+            if case .event(let event) = change, event.kind == kind { event.detail } else { nil }
+        }
+    }
+
     /// What the last step put into the audit log.
     var events: [String] {
         changes.compactMap { change in
@@ -57,8 +64,10 @@ struct MachineUnderTest {
 
 /// Draws the first of the candidates and the last ones, which no simple cut of the list would.
 struct LastClients: ClientSampler {
-    func sample(_ count: Int, of candidates: [ClientName], seed: UInt64, round: Int) -> [ClientName] {
-        (candidates.suffix(count - 1) + candidates.prefix(1)).sorted()
+    func sample(
+        _ count: Int, of candidates: [Candidate], by preference: RoundPolicy.Preference, seed: UInt64, round: Int
+    ) -> [ClientName] {
+        (candidates.suffix(count - 1) + candidates.prefix(1)).map(\.client).sorted()
     }
 }
 
@@ -91,12 +100,14 @@ extension ContentDigest {
 }
 
 extension Update {
-    static func sample(_ client: String, samples: Int = 100, loss: Double? = nil, accuracy: Double? = nil) throws
-        -> Update
-    {
+    static func sample(
+        _ client: String, samples: Int = 100, loss: Double? = nil, accuracy: Double? = nil, rank: Int = 8,
+        ranks: [String: Int]? = nil, norm: Double? = nil
+    ) throws -> Update {
         Update(
-            client: try ClientName(client), digest: try .repeating(7), byteCount: 10, rank: 8, samples: samples,
-            metrics: Metrics(loss: loss, accuracy: accuracy), receivedAt: Instant(milliseconds: 0))
+            client: try ClientName(client), digest: try .repeating(7), byteCount: 10, rank: rank, samples: samples,
+            metrics: Metrics(loss: loss, accuracy: accuracy), receivedAt: Instant(milliseconds: 0),
+            ranks: ranks, norm: norm)
     }
 }
 

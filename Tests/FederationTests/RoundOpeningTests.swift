@@ -12,7 +12,7 @@ import Testing
         #expect(subject.machine.state == .running)
         #expect(subject.round?.number == 1)
         #expect(subject.places == ["a": .awaited, "b": .awaited, "c": .awaited])
-        #expect(subject.events == ["client.registered", "round.opened"])
+        #expect(subject.events == ["client.registered", "round.opened", "round.selected"])
     }
 
     @Test func `revoked clients do not count among those registered`() throws {

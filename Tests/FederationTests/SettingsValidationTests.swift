@@ -84,6 +84,26 @@ import Testing
         Refused("round.selection.fraction", "not a number") { $0.policy.selection = .fraction(.nan) },
         Refused("round.selection.over", "negative") { $0.policy.overSelection = -0.1 },
         Refused("round.selection.over", "above 10") { $0.policy.overSelection = 10.1 },
+        Refused("round.min_coverage", "0") { $0.policy.minimumCoverage = 0 },
+        Refused("round.min_coverage", "above limits") { $0.policy.minimumCoverage = 6 },
+        Refused("limits.max_norm", "0") { $0.limits.norm = 0 },
+        Refused("limits.max_norm", "infinite") { $0.limits.norm = .infinity },
+        Refused("limits.max_norm_over_median", "below 1") { $0.limits.normOverMedian = 0.9 },
+        Refused("limits.max_norm_over_median", "not a number") { $0.limits.normOverMedian = .nan },
+        Refused("round.buffer", "0") { $0.policy.buffer = .sample(size: 0) },
+        Refused("round.buffer", "above limits") { $0.policy.buffer = .sample(size: 6) },
+        Refused("round.min_updates", "above the buffer") { $0.policy.buffer = .sample(size: 1) },
+        Refused("round.staleness_exponent", "negative") { $0.policy.buffer = .sample(exponent: -1) },
+        Refused("round.staleness_exponent", "not a number") { $0.policy.buffer = .sample(exponent: .nan) },
+        Refused("round.max_staleness", "negative") { $0.policy.buffer = .sample(staleness: -1) },
+        Refused("round.target_updates", "beside a buffer") {
+            $0.policy.buffer = .sample()
+            $0.policy.targetUpdates = 2
+        },
+        Refused("round.selection", "beside a buffer") {
+            $0.policy.buffer = .sample()
+            $0.policy.selection = .count(2)
+        },
     ]
 
     @Test(arguments: adapterCases + policyCases)
@@ -116,5 +136,11 @@ import Testing
         settings.policy.minimumUpdates = 0
         let error = #expect(throws: SettingsError.self) { try settings.validate() }
         #expect(error?.description == "round.min_updates is 0; expected at least 1")
+    }
+}
+
+extension RoundPolicy.Buffer {
+    fileprivate static func sample(size: Int = 2, exponent: Double = 0.5, staleness: Int = 10) -> Self {
+        Self(size: size, stalenessExponent: exponent, maximumStaleness: staleness)
     }
 }

@@ -86,13 +86,33 @@ import Testing
         #expect(shown == ["a update.rank", "b update.shape", "a update.shape"])
     }
 
-    @Test func `a refusal for a round that is over is in the audit log only`() throws {
+    @Test func `refusals that repeat are counted, and the audit log has them twice at most`() throws {
+        var subject = try MachineUnderTest()
+        try subject.register("a", "b")
+        var events: [String] = []
+        for _ in 0..<7 {
+            try subject.apply(.refusal("a", round: 1))
+            events += subject.events
+        }
+        #expect(events == ["update.refused"])
+        #expect(subject.round?.refusals.map(\.count) == [7])
+        let stored = subject.changes.compactMap {
+            if case .refusal(let shown, round: 1) = $0 { shown.count } else { nil }
+        }
+        #expect(stored == [7])
+        try subject.apply(.refusal("b", round: 1))
+        try subject.send("a", "b", round: 1)
+        #expect(subject.events == ["update.accepted", "round.closed", "round.refusals"])
+        #expect(subject.details("round.refusals") == ["refused, part 1 of 1: a update.shape 7 times"])
+    }
+
+    @Test func `a refusal for a round that closed meanwhile leaves nothing`() throws {
         var subject = try MachineUnderTest()
         try subject.register("a", "b")
         try subject.send("a", "b", round: 1)
         try subject.apply(.refusal("a", round: 1))
         #expect(subject.round?.refusals.isEmpty == true)
-        #expect(subject.events == ["update.refused"])
+        #expect(subject.changes.isEmpty)
     }
 
     @Test func `a round's metrics are means weighted by samples, of those that were measured`() throws {

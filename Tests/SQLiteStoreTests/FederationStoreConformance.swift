@@ -204,13 +204,15 @@ import Testing
             let federations = store.federations
             let events = try await federations.events(after: 0, limit: 100, of: live.id)
             #expect(
-                events.map(\.event.kind) == ["client.registered", "client.registered", "round.opened"])
-            #expect(events.map(\.event.client) == [try ClientName("edge-1"), try ClientName("edge-2"), nil])
+                events.map(\.event.kind) == [
+                    "client.registered", "client.registered", "round.opened", "round.selected",
+                ])
+            #expect(events.map(\.event.client) == [try ClientName("edge-1"), try ClientName("edge-2"), nil, nil])
             #expect(events[2].event.round == 1)
             #expect(events[0].event.at == Sample.createdAt)
             #expect(zip(events, events.dropFirst()).allSatisfy { $0.id < $1.id })
             #expect(try await federations.events(after: events[0].id, limit: 1, of: live.id) == [events[1]])
-            #expect(try await federations.events(after: events[2].id, limit: 9, of: live.id).isEmpty)
+            #expect(try await federations.events(after: events[3].id, limit: 9, of: live.id).isEmpty)
             #expect(try await federations.events(after: 0, limit: -1, of: live.id).isEmpty)
         }
     }

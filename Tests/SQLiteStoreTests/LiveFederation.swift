@@ -64,8 +64,10 @@ final class LiveFederation {
 }
 
 struct FirstClients: ClientSampler {
-    func sample(_ count: Int, of candidates: [ClientName], seed: UInt64, round: Int) -> [ClientName] {
-        Array(candidates.prefix(count))
+    func sample(
+        _ count: Int, of candidates: [Candidate], by preference: RoundPolicy.Preference, seed: UInt64, round: Int
+    ) -> [ClientName] {
+        candidates.prefix(count).map(\.client)
     }
 }
 
@@ -85,6 +87,7 @@ func expectEqual(_ found: RoundMachine, _ expected: RoundMachine) {
     #expect(found.number == expected.number)
     #expect(found.openedAt == expected.openedAt)
     #expect(found.minimumUpdates == expected.minimumUpdates)
+    #expect(found.minimumCoverage == expected.minimumCoverage)
     #expect(found.targetUpdates == expected.targetUpdates)
     #expect(found.phase == expected.phase)
     #expect(found.deadline == expected.deadline)
@@ -92,4 +95,6 @@ func expectEqual(_ found: RoundMachine, _ expected: RoundMachine) {
     #expect(found.places == expected.places)
     #expect(found.updates == expected.updates)
     #expect(found.refusals == expected.refusals)
+    #expect(found.decisions == expected.decisions)
+    #expect(found.hasReopened == expected.hasReopened)
 }

@@ -1,0 +1,82 @@
+/// What becomes of updates: taken, refused, lost.
+extension FederationMachine {
+    mutating func accept(_ update: Update, round number: Int, spool: SpoolFile, in step: inout Step) -> Reply {
+        if let objection = objection(to: update.client, round: number) { return .round(objection) }
+        guard let current = round else { return .round(.unknown(round: number, current: 0)) }
+        guard current.phase == .collecting else { return .round(.busy(round: current.number)) }
+        var taken = update
+        if current.number > number { taken.began = number }
+        round?.take(taken, revision: step.revision)
+        clients[update.client]?.history.samples = update.samples
+        clients[update.client]?.history.lastUpdated = number
+        step.changes.append(.update(taken, round: current.number, spool: spool))
+        step.changes.append(
+            .place(update.client, round: current.number, .init(state: .answered, revision: step.revision)))
+        let age = taken.began.map { ", \(current.number - $0) rounds old" } ?? ""
+        step.record(
+            "update.accepted", round: current.number, client: update.client,
+            "\(update.digest), \(update.samples) samples\(age)")
+        return .received(count: round?.acceptedCount ?? 0)
+    }
+
+    /// Refusals must not let a client fill the audit log: the first of each code is an event, and the round counts them.
+    mutating func refuse(_ refusal: Refusal, round number: Int, in step: inout Step) -> Reply {
+        guard let current = round, current.phase == .collecting else { return .done }
+        guard number == current.number || settings.policy.buffer != nil else { return .done }
+        guard let shown = round?.refuse(refusal) else { return .done }
+        if shown.count == 1 {
+            step.record(
+                "update.refused", round: current.number, client: refusal.client,
+                "\(refusal.code): \(refusal.detail)")
+        }
+        step.changes.append(.refusal(shown, round: current.number))
+        return .done
+    }
+
+    /// Why `client` may not send an update for round `number` now; `nil` when it may.
+    package func objection(to client: ClientName, round number: Int) -> RoundError? {
+        guard let round else { return .unknown(round: number, current: 0) }
+        if number > round.number { return .unknown(round: number, current: round.number) }
+        guard let buffer = settings.policy.buffer else {
+            if number < round.number { return .closed(round: number, current: round.number) }
+            return round.objection(to: client)
+        }
+        switch round.phase {
+        case .published, .failed: return .closed(round: number, current: round.number)
+        case .collecting, .aggregating: break
+        }
+        guard number >= 1, round.number - number <= buffer.maximumStaleness else {
+            return .closed(round: number, current: round.number)
+        }
+        let known = clients[client]?.history.lastUpdated ?? 0
+        if known >= number || (round.phase == .collecting && round.places[client]?.state == .answered) {
+            return .updateExists(round: number)
+        }
+        return nil
+    }
+
+    /// Takes updates back whose bytes are gone, and asks their clients again.
+    mutating func lose(_ reasons: [ClientName: String], round number: Int, in step: inout Step) -> Reply {
+        guard var current = round, current.number == number, current.phase == .aggregating else { return .done }
+        let lost = reasons.filter { current.updates[$0.key]?.status == .accepted }
+        guard !lost.isEmpty else { return .done }
+        let before = current
+        current.lose(
+            lost, absent: Set(lost.keys.filter { clients[$0]?.revokedAt != nil }), at: step.now,
+            extendingBy: settings.policy.deadlineSeconds, revision: step.revision)
+        round = current
+        step.concernsEveryPlan = true
+        step.changes.append(.round(current))
+        step.changes.append(.places(current.places.filter { before.places[$0.key] != $0.value }, round: number))
+        for update in current.updates.values.sorted(by: { $0.client < $1.client })
+        where update.status != before.updates[update.client]?.status {
+            step.changes.append(.status(update, round: number))
+        }
+        for (client, reason) in lost.sorted(by: { $0.key < $1.key }) {
+            clients[client]?.history.lastUpdated = (current.updates[client]?.began ?? number) - 1
+            decide("update.lost", client: client, reason, in: &step)
+        }
+        decide("round.reopened", "\(lost.count) updates were lost; their clients are asked again", in: &step)
+        return .done
+    }
+}

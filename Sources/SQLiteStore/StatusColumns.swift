@@ -1,0 +1,24 @@
+import Federation
+import GRDB
+
+/// What became of an update, as the columns of its row.
+struct StatusColumns {
+    private(set) var leftOutFor: String?
+    private(set) var isLost = false
+
+    init(_ status: Update.Status) {
+        switch status {
+        case .accepted: break
+        case .leftOut(let reason): leftOutFor = reason
+        case .lost(let reason):
+            leftOutFor = reason
+            isLost = true
+        }
+    }
+
+    static func status(of row: Row) throws(StoreError) -> Update.Status {
+        let reason: String? = try row.optional("left_out_for")
+        guard let reason else { return .accepted }
+        return try row.value("is_lost") ? .lost(reason: reason) : .leftOut(reason: reason)
+    }
+}

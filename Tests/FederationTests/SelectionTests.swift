@@ -1,0 +1,109 @@
+import Federation
+import Testing
+
+@Suite struct SelectionTests {
+    @Test func `the candidates of a draw and the drawn are on record`() throws {
+        var subject = try MachineUnderTest {
+            $0.policy.selection = .count(2)
+            $0.policy.minimumClients = 4
+        }
+        try subject.register("a", "b", "c", "d")
+        #expect(subject.details("round.candidates") == ["2 by uniform, part 1 of 1: a, b, c, d"])
+        #expect(subject.details("round.selected") == ["selected, part 1 of 1: a, d"])
+        #expect(subject.round?.decisions.map(\.kind) == ["round.opened"])
+        #expect(subject.round?.decisions.map(\.detail) == ["2 of 4 clients selected"])
+    }
+
+    @Test func `where everybody is selected nothing is drawn`() throws {
+        var subject = try MachineUnderTest()
+        try subject.register("a", "b")
+        #expect(subject.details("round.candidates").isEmpty)
+        #expect(subject.details("round.selected") == ["selected, part 1 of 1: a, b"])
+    }
+
+    @Test func `many names are spread over events of bounded size`() throws {
+        var subject = try MachineUnderTest {
+            $0.limits.clients = 2000
+            $0.policy.minimumClients = 1100
+            $0.policy.selection = .count(600)
+        }
+        let names = try (0..<1100).map { index in
+            try FederationMachine.Event.registration("edge-\(index)", token: UInt8(index % 256))
+        }
+        _ = subject.machine.apply(
+            names.dropLast(), in: .init(now: subject.now, lastSeen: [:], sampler: LastClients()))
+        try subject.apply(names[1099])
+        #expect(subject.details("round.candidates").count == 3)
+        #expect(subject.details("round.selected").count == 2)
+        #expect(subject.details("round.candidates")[2].hasPrefix("600 by uniform, part 3 of 3: "))
+    }
+
+    @Test func `a draw by samples goes by the last update, and by the mean where there is none`() throws {
+        var subject = try MachineUnderTest {
+            $0.policy.selection = .count(2)
+            $0.policy.preference = .samples
+            $0.policy.minimumClients = 4
+        }
+        try subject.register("a", "b", "c", "d")
+        #expect(subject.details("round.candidates") == ["2 by samples, part 1 of 1: a 1, b 1, c 1, d 1"])
+        try subject.apply(
+            .update(.sample("a", samples: 100), round: 1, spool: SpoolFile(path: "a")),
+            .update(.sample("d", samples: 401), round: 1, spool: SpoolFile(path: "d")))
+        try subject.apply(.aggregation(of: 1))
+        #expect(subject.details("round.candidates") == ["2 by samples, part 1 of 1: a 100, b 251, c 251, d 401"])
+    }
+
+    @Test func `a draw by least recent goes by the round of the last selection`() throws {
+        var subject = try MachineUnderTest {
+            $0.policy.selection = .count(2)
+            $0.policy.preference = .leastRecent
+            $0.policy.minimumClients = 4
+        }
+        try subject.register("a", "b", "c", "d")
+        try subject.send("a", "d", round: 1)
+        try subject.apply(.aggregation(of: 1))
+        #expect(subject.details("round.candidates") == ["2 by least_recent, part 1 of 1: a 1, b 0, c 0, d 1"])
+    }
+
+    @Test func `a deadline that extends invites others for those who are silent`() throws {
+        var subject = try MachineUnderTest {
+            $0.policy.selection = .count(2)
+            $0.policy.minimumClients = 5
+            $0.policy.onMissedQuorum = .extend
+        }
+        try subject.register("a", "b", "c", "d", "e")
+        try subject.send("e", round: 1)
+        subject.seconds = 100
+        subject.lastSeen = ["b": 0]
+        try subject.apply(.tick(arrivals: []))
+        #expect(subject.events == ["round.extended", "round.candidates", "round.selected", "round.invited"])
+        #expect(subject.details("round.candidates") == ["1 by uniform, part 1 of 1: c, d"])
+        #expect(subject.details("round.invited") == ["1 more for a, who have not answered"])
+        #expect(subject.places == ["a": .awaited, "c": .awaited, "e": .answered])
+        #expect(subject.machine.planRevision(of: try ClientName("c")) == subject.machine.revision)
+        try subject.send("c", round: 1)
+        #expect(subject.round?.phase == .aggregating, "as many as were wanted have answered")
+        #expect(subject.details("round.closed") == ["2 updates; cut: a, who did not answer"])
+        let kinds = subject.round?.decisions.map(\.kind)
+        #expect(kinds == ["round.opened", "round.extended", "round.invited", "round.closed"])
+    }
+
+    @Test func `a deadline invites nobody where everybody is selected already`() throws {
+        var subject = try MachineUnderTest { $0.policy.onMissedQuorum = .extend }
+        try subject.register("a", "b")
+        subject.seconds = 100
+        try subject.apply(.tick(arrivals: []))
+        #expect(subject.events == ["round.extended"])
+    }
+
+    @Test func `a round shows its newest hundred decisions`() throws {
+        var subject = try MachineUnderTest { $0.policy.onMissedQuorum = .extend }
+        try subject.register("a", "b")
+        for extensions in 1...150 {
+            subject.seconds = Double(100 * extensions)
+            try subject.apply(.tick(arrivals: []))
+        }
+        #expect(subject.round?.decisions.count == AuditEvent.decisionLimit)
+        #expect(subject.round?.decisions.last?.at == subject.now)
+    }
+}
