@@ -105,6 +105,25 @@ package struct TensorView: Sendable {
         }
     }
 
+    /// Writes the numbers of some rows (of the first side) to memory that need not be initialized.
+    ///
+    /// - Precondition: the rows are there, and `target` holds exactly their numbers.
+    package func decode(rows: Range<Int>, into target: UnsafeMutableBufferPointer<Float>) {
+        let width = elementCount / max(1, shape.first ?? 1)
+        precondition(
+            rows.lowerBound >= 0 && rows.upperBound <= shape.first ?? 1 && target.count == rows.count * width,
+            "rows decoded into another size than their own")
+        let rowBytes = packing?.bits.byteCount(columns: width) ?? width * type.byteCount
+        let bytes = rows.lowerBound * rowBytes..<rows.upperBound * rowBytes
+        if let quantisation {
+            withBytes { quantisation.decode(UnsafeRawBufferPointer(rebasing: $0[bytes]), rows: rows, into: target) }
+        } else if type == .f32, let reader {
+            reader(bytes.lowerBound, UnsafeMutableRawBufferPointer(target))
+        } else {
+            withBytes { type.decode(UnsafeRawBufferPointer(rebasing: $0[bytes]), into: target) }
+        }
+    }
+
     private func floats(at range: Range<Int>) -> [Float] {
         let elementCount = range.count / ScalarType.f32.byteCount
         return [Float](unsafeUninitializedCapacity: elementCount) { buffer, count in

@@ -65,6 +65,9 @@ package struct Strategy: Sendable {
         return shape.withRanks { schedule.rank($0.maximumRank, in: round) }
     }
 
+    /// Whether every round has the federation's shape.
+    var keepsShape: Bool { schedule == nil && sparse == nil }
+
     /// The share of weights that the sparse stage trains; nil where there is none.
     var sparseDensity: Double? { sparse?.density }
 

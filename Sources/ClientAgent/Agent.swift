@@ -207,7 +207,8 @@ package actor Agent {
     /// What to do about a plan when `lastRound` is behind this client.
     static func step(for plan: PlanBody, json: [UInt8], after lastRound: Int) -> Step {
         if plan.state == "finished" { return .stop(.federationFinished) }
-        guard plan.phase == "collecting", plan.selected, !plan.answered, plan.round > lastRound else {
+        let isNews = plan.round > lastRound || (plan.round == lastRound && plan.lost == true)
+        guard plan.phase == "collecting", plan.selected, !plan.answered, isNews else {
             return .poll(after: plan.revision)
         }
         return .work(plan, json: json)

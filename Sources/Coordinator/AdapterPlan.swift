@@ -37,6 +37,17 @@ struct AdapterPlan: Sendable {
         } catch {
             throw SettingsError(error)
         }
+        try check(settings.policy)
+    }
+
+    /// Whether rounds can go by this policy under the strategy.
+    func check(_ policy: RoundPolicy) throws(SettingsError) {
+        if policy.buffer != nil, let objection = strategy.objectionToBuffer {
+            throw SettingsError(path: "round.buffer", reason: "is refused: \(objection)")
+        }
+        if policy.minimumCoverage != nil, let objection = strategy.objectionToCoverage {
+            throw SettingsError(path: "round.min_coverage", reason: "is refused: \(objection)")
+        }
     }
 }
 
@@ -89,19 +100,14 @@ extension AdapterPlan {
         return (messageBits.isEmpty ? 8 : 16) * numbers + shape.readingLimits.headerBytes
     }
 
-    /// Checks a file from a client and answers the client rank that it stands for.
-    func validate(
-        fileAt path: String, granted: [String: Int], clientRank: Int, round: Int
-    ) throws(UpdateRefusal) -> Int {
-        let file = try open(path, round: round)
+    /// Checks a file from a client.
+    func validate(_ file: AdapterFile, granted: [String: Int], round: Int) throws(UpdateRefusal) {
         do throws(AdapterError) {
             try strategy.validate(
                 file, shape: shape, ranks: granted, round: round, messageBits: messageBits)
         } catch {
             throw UpdateRefusal(error)
         }
-        let isFull = file.modules.allSatisfy { granted[$0.name] == $0.rank }
-        return isFull ? clientRank : min(clientRank, file.modules.map(\.rank).max() ?? clientRank)
     }
 
     /// A client's file for a round, mapped.

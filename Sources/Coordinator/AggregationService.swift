@@ -23,6 +23,8 @@ struct AggregationService: Sendable {
         case hopeless(String)
         /// It may work another time.
         case passing(String)
+        /// These clients have to send their updates again.
+        case lost([ClientName: String])
     }
 
     /// Aggregates rounds as they close, until the task is cancelled.
@@ -42,11 +44,16 @@ struct AggregationService: Sendable {
                 event = .aggregated(try await publish(round, in: session), round: round.number)
             } catch .hopeless(let reason) {
                 event = .aggregationFailed(reason: reason, round: round.number)
+            } catch .lost(let reasons) {
+                event = .lost(reasons, round: round.number)
             } catch .passing(let reason) {
                 throw StoreError.failed(reason)
             }
             _ = try await session.perform(event)
             parts.aggregation.finished(federation)
+            if session.snapshot.machine.round?.phase == .aggregating {
+                parts.aggregation.add(federation, at: parts.clock.now())
+            }
             parts.folding.continuation.yield(federation)
         } catch {
             parts.aggregation.failed(federation, at: parts.clock.now())
@@ -96,15 +103,39 @@ struct AggregationService: Sendable {
         }
     }
 
+    /// Reads every update once: what is not what the client sent must not be added up.
+    private func checkBlobs(of round: RoundMachine) throws(Failure) {
+        var lost: [ClientName: String] = [:]
+        for update in round.accepted {
+            do throws(BlobError) {
+                try BlobCheck(digest: update.digest, byteCount: update.byteCount)
+                    .check(fileAt: parts.store.blobPath(of: update.digest))
+            } catch {
+                switch error {
+                case .lost(let reason): lost[update.client] = reason
+                case .unreadable(let reason): throw .passing(reason)
+                }
+            }
+        }
+        guard lost.isEmpty else { throw .lost(lost) }
+    }
+
+    private static func discount(of update: Update, in round: RoundMachine, by policy: RoundPolicy) -> Double {
+        guard let buffer = policy.buffer, let began = update.began else { return 1 }
+        return Contribution.stalenessDiscount(age: round.number - began, exponent: buffer.stalenessExponent)
+    }
+
     private func add(up round: RoundMachine, as plan: AdapterPlan, after machine: FederationMachine) throws(Failure) {
         let settings = machine.settings
+        try checkBlobs(of: round)
         let momentCount = plan.strategy.optimizer.momentCount
         do {
             let contributions = try round.accepted.map { update in
                 Contribution(
                     client: update.client.rawValue,
                     adapter: try plan.open(parts.store.blobPath(of: update.digest), round: round.number),
-                    samples: update.samples, accuracy: update.metrics.accuracy)
+                    samples: update.samples, accuracy: update.metrics.accuracy,
+                    discount: Self.discount(of: update, in: round, by: settings.policy))
             }
             let last = machine.publishedRound
             let earlier = EarlierRound(

@@ -20,6 +20,11 @@ package struct EnrolmentService: Sendable {
         let hash = Access.hash(token)
         let principal = Principal.client(federation, name)
         guard parts.access.isFree(hash, for: principal) else { throw .badToken }
+        if let expected = session.snapshot.machine.settings.baseModel.sha256,
+            let found = Capabilities(json: capabilities)?.base, ContentDigest(hex: found) != expected
+        {
+            throw .registration(.otherBase(expected: expected, found: String(found.prefix(100))))
+        }
         let event = FederationMachine.Event.register(name: name, rank: rank, token: hash, capabilities: capabilities)
         switch try await session.reply(to: event) {
         case .registered(let client, let isNew):

@@ -71,7 +71,13 @@ package struct FederationService: Sendable {
     /// Takes effect with the next round; a deadline already set stays.
     package func setPolicy(_ policy: RoundPolicy, of id: FederationID) async throws(ServiceError) -> FederationSnapshot
     {
-        try await change(id, by: .setPolicy(policy))
+        let plan = try parts.registry.session(id).plan()
+        do throws(SettingsError) {
+            try plan.check(policy)
+        } catch {
+            throw .settings(error)
+        }
+        return try await change(id, by: .setPolicy(policy))
     }
 
     private func change(

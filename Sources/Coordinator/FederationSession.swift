@@ -124,6 +124,11 @@ package final class FederationSession: Sendable {
         await watchers.wait(for: { $0.machine.revision > revision }, until: deadline) { self.snapshot }
     }
 
+    /// Whether no round is being aggregated, now or by `deadline`.
+    func collects(by deadline: Instant) async -> Bool {
+        await watchers.wait(for: { $0.machine.round?.phase != .aggregating }, until: deadline) { self.snapshot } != nil
+    }
+
     /// The first snapshot in which the client's plan is newer than `revision`, or `nil` once `deadline` has passed.
     package func plan(of client: ClientName, after revision: Int64, until deadline: Instant) async
         -> FederationSnapshot?

@@ -16,6 +16,8 @@ package struct PlanService: Sendable {
         package let revision: Int64
         package let isSelected: Bool
         package let hasAnswered: Bool
+        /// Whether the server lost what the client sent in this round.
+        package let isLost: Bool
         package let rank: Int
         package let ranks: [String: Int]
         package let scales: [String: Double]
@@ -87,6 +89,11 @@ package struct PlanService: Sendable {
         return session
     }
 
+    private func isLost(_ client: ClientName, in machine: FederationMachine) -> Bool {
+        guard case .lost = machine.round?.updates[client]?.status else { return false }
+        return true
+    }
+
     private func plan(
         for client: ClientName, from machine: FederationMachine, as plan: AdapterPlan
     ) throws(ServiceError) -> Plan {
@@ -101,13 +108,16 @@ package struct PlanService: Sendable {
         let place = machine.round?.places[client]
         return Plan(
             federation: settings.id, client: client, state: machine.state, round: machine.round,
-            revision: machine.planRevision(of: client), isSelected: place.map { $0.state != .left } ?? false,
-            hasAnswered: place?.state == .answered, rank: known.rank, ranks: ranks,
+            revision: machine.planRevision(of: client),
+            isSelected: place.map { $0.state != .left } ?? (settings.policy.buffer != nil),
+            hasAnswered: place?.state == .answered, isLost: isLost(client, in: machine), rank: known.rank, ranks: ranks,
             scales: settings.adapter.scales(atRanks: ranks), adapterRound: published,
             isCutFurther: plan.ranks(for: known.rank, round: published) != ranks,
             hasMerge: plan.strategy.publishesMerge && published > 0,
             demand: Demand(plan.strategy.demand(in: trained), after: published, seed: settings.seed),
-            messageBits: settings.adapter.messageBits.flatMap { known.reads(messageBits: $0) ? $0 : nil },
+            messageBits: settings.adapter.messageBits.flatMap {
+                (Capabilities(json: known.capabilities)?.messageBits ?? []).contains($0) ? $0 : nil
+            },
             seed: HashedSampler.hash(seed: settings.seed, round: number, client: client) >> 11,
             training: settings.training)
     }
@@ -125,19 +135,4 @@ extension PlanService.Demand {
         }
         sparse = demand.sparse.map { PlanService.Sparse(density: $0.density, seed: seed) }
     }
-}
-
-extension Client {
-    /// Whether the client's capabilities list messages of so many bits: `"message_bits": [8, 4]`.
-    fileprivate func reads(messageBits: Int) -> Bool {
-        let known = try? JSONDecoder().decode(MessageCapabilities.self, from: Data(capabilities.utf8))
-        return known?.messageBits.contains(messageBits) ?? false
-    }
-}
-
-/// What of a client's capabilities the server reads.
-private struct MessageCapabilities: Decodable {
-    let messageBits: [Int]
-
-    enum CodingKeys: String, CodingKey { case messageBits = "message_bits" }
 }

@@ -80,9 +80,20 @@ package struct UpdateService: Sendable {
     package func receipt(
         for client: ClientName, round: Int, in federation: FederationID
     ) async throws(ServiceError) -> Receipt {
-        let seen = try await RoundService(parts: parts).round(round, of: federation)
-        guard let update = seen.round.held(of: client) else { throw .noUpdate(round: round) }
-        return Receipt(update: update, received: seen.round.receivedCount, isNew: false)
+        let machine = try parts.registry.session(federation).snapshot.machine
+        var rounds = round...round
+        if let buffer = machine.settings.policy.buffer, let current = machine.round?.number, round <= current,
+            machine.clients[client].map({ $0.history.lastUpdated >= round }) ?? false
+        {
+            // It counted in whichever round collected when it came.
+            rounds = round...min(current, round + buffer.maximumStaleness)
+        }
+        for number in rounds {
+            let seen = try await RoundService(parts: parts).round(number, of: federation)
+            guard let update = seen.round.held(of: client), (update.began ?? number) == round else { continue }
+            return Receipt(update: update, received: seen.round.receivedCount, isNew: false)
+        }
+        throw .noUpdate(round: round)
     }
 }
 
@@ -100,22 +111,23 @@ extension UpdateService {
         let machine = session.snapshot.machine
         guard let client = machine.clients[claim.client] else { throw .unknownClient(claim.client) }
         let plan = try session.plan()
-        let clientRank = machine.grantedRank(of: client)
-        let granted = plan.ranks(for: clientRank, round: claim.round)
-        let rank: Int
-        do throws(UpdateRefusal) {
-            rank = try await parts.validation.run { () throws(UpdateRefusal) in
-                try plan.validate(
-                    fileAt: ticket.spool.path, granted: granted, clientRank: clientRank, round: claim.round)
+        let check = UpdateCheck(
+            claim, clientRank: machine.grantedRank(of: client), of: machine, as: plan, parts: parts)
+        let finding: UpdateCheck.Finding
+        do throws(ServiceError) {
+            finding = try await parts.validation.run { () throws(ServiceError) in
+                try check.finding(fileAt: ticket.spool.path)
             }
         } catch {
-            try await refuse(claim, for: error, in: session)
+            guard case .update(let refusal) = error else { throw error }
+            try await refuse(claim, for: refusal, in: session)
         }
         let update = Update(
-            client: claim.client, digest: digest, byteCount: byteCount, rank: rank, samples: claim.samples,
-            metrics: claim.metrics, receivedAt: parts.clock.now())
+            client: claim.client, digest: digest, byteCount: byteCount, rank: finding.rank,
+            samples: claim.samples, metrics: claim.metrics, receivedAt: parts.clock.now(), ranks: finding.ranks,
+            norm: finding.norm)
         session.touch(claim.client)
-        switch try await session.reply(to: .update(update, round: claim.round, spool: ticket.spool)) {
+        switch try await reply(to: .update(update, round: claim.round, spool: ticket.spool), in: session) {
         case .received(let count): return Receipt(update: update, received: count, isNew: true)
         case .round(.updateExists(let round)):
             guard let receipt = try await held(by: claim), receipt.update.digest == digest,
@@ -125,6 +137,18 @@ extension UpdateService {
         case .round(let error): throw .round(error)
         default: throw .internalFailure("an update was answered with something else")
         }
+    }
+
+    /// The session's reply, once no buffer of an asynchronous federation is being added up, if that does not take long.
+    private func reply(
+        to event: FederationMachine.Event, in session: FederationSession
+    ) async throws(ServiceError) -> FederationMachine.Reply {
+        let patience = parts.clock.now().adding(seconds: 30)
+        var reply = try await session.reply(to: event)
+        while case .round(.busy) = reply, await session.collects(by: patience) {
+            reply = try await session.reply(to: event)
+        }
+        return reply
     }
 
     /// The receipt for what this client already sent in the round, if anything.
@@ -141,6 +165,9 @@ extension UpdateService {
         guard (1...limit).contains(claim.samples) else {
             let refusal = UpdateRefusal(
                 code: "update.samples", detail: "samples is \(claim.samples); this federation takes 1 to \(limit)")
+            try await refuse(claim, for: refusal, in: session)
+        }
+        if let refusal = claim.baseRefusal(in: session.snapshot.machine) {
             try await refuse(claim, for: refusal, in: session)
         }
         let strategy = try session.plan().strategy

@@ -105,6 +105,10 @@ extension Problem {
             self.init(.conflict, code: "federation.full", "the federation takes no more than \(limit) clients")
         case .badRank(let found):
             self.init(.unprocessableContent, code: "client.rank", "rank is \(found); expected at least 1")
+        case .otherBase(let expected, let found):
+            self.init(
+                .unprocessableContent, code: "client.base",
+                "the client trains the base model \(found); this federation adapts \(expected.hex)")
         case .finished: self.init(.conflict, code: "federation.finished", "the federation has run all its rounds")
         }
     }

@@ -150,7 +150,8 @@ extension PlanBody {
         self.init(
             federation: plan.federation.rawValue, round: number, phase: phase, state: plan.state.rawValue,
             revision: plan.revision, client: plan.client.rawValue, selected: plan.isSelected,
-            answered: plan.hasAnswered, deadlineAt: plan.round?.deadline.timestamp, rank: plan.rank, ranks: plan.ranks,
+            answered: plan.hasAnswered, lost: plan.isLost, deadlineAt: plan.round?.deadline.timestamp, rank: plan.rank,
+            ranks: plan.ranks,
             scales: plan.scales,
             adapter: Source(
                 round: plan.adapterRound, href: "\(base)/rounds/\(plan.adapterRound)/adapter?rank=\(plan.rank)\(cut)"),

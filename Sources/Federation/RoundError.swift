@@ -20,6 +20,8 @@ package enum RegistrationError: Error, Sendable, Hashable {
     /// The federation has as many clients as its limits allow.
     case full(limit: Int)
     case badRank(found: Int)
+    /// The client trains another base model than the federation adapts.
+    case otherBase(expected: ContentDigest, found: String)
     /// The federation has run all its rounds.
     case finished
 }

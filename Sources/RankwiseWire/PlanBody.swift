@@ -11,6 +11,8 @@ package struct PlanBody: Codable, Sendable, Hashable {
     package var selected: Bool
     /// Whether the server already holds this client's update for the round.
     package var answered: Bool
+    /// Whether the server lost the update that it had of this client for the round: it is to be trained and sent again.
+    package var lost: Bool?
     package var deadlineAt: String?
     package var rank: Int
     package var ranks: [String: Int]
@@ -41,7 +43,8 @@ package struct PlanBody: Codable, Sendable, Hashable {
     package var update: String
 
     enum CodingKeys: String, CodingKey {
-        case federation, round, phase, state, revision, client, selected, answered, rank, ranks, scales, adapter, merge
+        case federation, round, phase, state, revision, client, selected, answered, lost, rank, ranks, scales, adapter,
+            merge
         case reinitialise, drawn, seed, train, send, penalty, pruning, stage, training, update
         case deadlineAt = "deadline_at"
         case messageBits = "message_bits"
@@ -49,7 +52,8 @@ package struct PlanBody: Codable, Sendable, Hashable {
 
     package init(
         federation: String, round: Int, phase: String, state: String, revision: Int64, client: String, selected: Bool,
-        answered: Bool, deadlineAt: String?, rank: Int, ranks: [String: Int], scales: [String: Double],
+        answered: Bool, lost: Bool = false, deadlineAt: String?, rank: Int, ranks: [String: Int],
+        scales: [String: Double],
         adapter: Source?, merge: Merge?, reinitialise: Bool, drawn: Drawn? = nil, seed: UInt64, train: [String],
         send: [String], penalty: Double, pruning: Pruning? = nil, messageBits: Int? = nil, stage: Stage? = nil,
         training: [String: JSONValue], update: String
@@ -62,6 +66,7 @@ package struct PlanBody: Codable, Sendable, Hashable {
         self.client = client
         self.selected = selected
         self.answered = answered
+        self.lost = lost
         self.deadlineAt = deadlineAt
         self.rank = rank
         self.ranks = ranks
@@ -92,6 +97,7 @@ package struct PlanBody: Codable, Sendable, Hashable {
         try values.encode(client, forKey: .client)
         try values.encode(selected, forKey: .selected)
         try values.encode(answered, forKey: .answered)
+        try values.encode(lost, forKey: .lost)
         try values.encode(deadlineAt, forKey: .deadlineAt)
         try values.encode(rank, forKey: .rank)
         try values.encode(ranks, forKey: .ranks)

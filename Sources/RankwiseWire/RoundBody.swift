@@ -60,7 +60,8 @@ package struct RoundBody: Codable, Sendable, Hashable {
         package init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
             self.init(
-                client: try values.decode(String.self, forKey: .client), at: try values.decode(String.self, forKey: .at),
+                client: try values.decode(String.self, forKey: .client),
+                at: try values.decode(String.self, forKey: .at),
                 code: try values.decode(String.self, forKey: .code),
                 detail: try values.decode(String.self, forKey: .detail),
                 count: try values.decodeIfPresent(Int.self, forKey: .count) ?? 1)

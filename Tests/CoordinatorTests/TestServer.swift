@@ -70,9 +70,10 @@ struct TestServer {
 
     func federation(
         _ id: String = "digits", rounds: Int = 2, minimum: Int = 2, missed: RoundPolicy.MissedQuorum = .extend,
-        strategy: FederationSettings.Strategy = .init(name: "rbla"), server: FederationSettings.Server = .init()
+        strategy: FederationSettings.Strategy = .init(name: "rbla"), server: FederationSettings.Server = .init(),
+        adjust: (inout FederationSettings) throws -> Void = { _ in }
     ) async throws -> FederationID {
-        let settings = FederationSettings(
+        var settings = FederationSettings(
             id: try FederationID(id), baseModel: .init(name: "mlp-6-5", seed: 1, sha256: nil),
             adapter: .init(
                 maximumRank: 4, scaling: .lora(alpha: 8), elementType: .float32,
@@ -86,15 +87,19 @@ struct TestServer {
                 deadlineSeconds: 60, onMissedQuorum: missed, selection: .fraction(1), overSelection: 0, seenSeconds: 120
             ),
             limits: .init(clients: 10, samples: 1000), training: #"{"epochs":1}"#, seed: 3)
+        try adjust(&settings)
         _ = try await services.federations.create(settings)
         return settings.id
     }
 
-    func register(_ name: String, rank: Int, in federation: FederationID) async throws -> ClientName {
+    func register(
+        _ name: String, rank: Int, capabilities: String = "{}", in federation: FederationID
+    ) async throws -> ClientName {
         let client = try ClientName(name)
         let token =
             String(repeating: "0", count: 64 - name.utf8.count * 2) + name.utf8.map { String($0, radix: 16) }.joined()
-        _ = try await services.enrolment.register(client, rank: rank, token: token, capabilities: "{}", in: federation)
+        _ = try await services.enrolment.register(
+            client, rank: rank, token: token, capabilities: capabilities, in: federation)
         return client
     }
 

@@ -1,0 +1,49 @@
+package import AdapterFormat
+
+/// What a federation's round policy and limits need to know of its strategy.
+extension Strategy {
+    /// How much an update puts into the model: the Frobenius norm of s·B·A of every module, of the biases, and of the
+    /// tensors beside the factors, taken together. Beyond what a Double holds it is the largest that one holds.
+    ///
+    /// By Gram matrices, in O(r²·(inputs + outputs)) a module. A factor that the client did not send counts as the
+    /// server's copy of it.
+    ///
+    /// - Parameters:
+    ///   - update: validated.
+    ///   - shape: the federation's, at the maximum ranks.
+    package func norm(
+        of update: AdapterFile, shape: AdapterShape, scaling: Scaling, round: Int, after earlier: EarlierRound
+    ) throws -> Double {
+        let norms = UpdateNorms(
+            shape: updateShape(of: shape, round: round), scaling: scaling, factors: demand(in: round).factors,
+            threads: 1)
+        let product = try norms.norms(
+            of: [Contribution(client: "", adapter: update, samples: 1)],
+            after: EarlierAdapter(previous: earlier.previous, initial: earlier.initial))[0]
+        var sum = product * product
+        for module in update.modules {
+            if let bias = module.bias { sum += Self.square(of: bias) }
+        }
+        for tensor in update.dense { sum += Self.square(of: tensor.values) }
+        let norm = sum.squareRoot()
+        return norm.isFinite ? norm : .greatestFiniteMagnitude
+    }
+
+    private static func square(of tensor: TensorView) -> Double {
+        tensor.floats().reduce(0) { $0 + Double($1) * Double($1) }
+    }
+
+    /// Why updates of different rounds cannot be added up; nil where they can.
+    package var objectionToBuffer: String? {
+        if publishesMerge { return "\(name) merges into the base, which all clients must have alike" }
+        if let objectionToCoverage { return objectionToCoverage }
+        let first = demand(in: 1)
+        if first.isFresh || first.factors != .both || demand(in: 2).factors != .both {
+            return "\(name) fixes a factor, which differs between rounds or is not sent"
+        }
+        return nil
+    }
+
+    /// Why the ranks that clients hold do not say how well a round covers its components; nil where they do.
+    package var objectionToCoverage: String? { keepsShape ? nil : "\(name) changes the adapter's shape between rounds" }
+}

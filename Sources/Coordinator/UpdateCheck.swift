@@ -1,0 +1,70 @@
+import AdapterFormat
+import Aggregation
+import Federation
+
+/// Whether a client's file is sound, and what of it goes on record.
+struct UpdateCheck: Sendable {
+    let plan: AdapterPlan
+    let settings: FederationSettings
+    /// The round whose plan the client followed.
+    let round: Int
+    /// The highest client rank that the file may have.
+    let clientRank: Int
+    /// What the client's round went on from.
+    let previous: StoredAdapter
+    let initial: StoredAdapter
+
+    /// What the server writes down of a sound file.
+    struct Finding: Sendable {
+        /// The client rank that it stands for.
+        let rank: Int
+        /// The ranks of its modules where they do not follow from that.
+        let ranks: [String: Int]?
+        /// Where the federation's limits need it.
+        let norm: Double?
+    }
+
+    init(
+        _ claim: UpdateService.Claim, clientRank: Int, of machine: FederationMachine, as plan: AdapterPlan, parts: Parts
+    ) {
+        self.plan = plan
+        self.clientRank = clientRank
+        settings = machine.settings
+        round = claim.round
+        previous = parts.stored(.adapter, of: settings.id, round: machine.publishedRound)
+        initial = parts.stored(.adapter, of: settings.id, round: 0)
+    }
+
+    /// Reads the file; blocks.
+    func finding(fileAt path: String) throws(ServiceError) -> Finding {
+        do {
+            let granted = plan.ranks(for: clientRank, round: round)
+            let file = try plan.open(path, round: round)
+            try plan.validate(file, granted: granted, round: round)
+            let norm = try norm(of: file)
+            if file.modules.allSatisfy({ granted[$0.name] == $0.rank }) {
+                return Finding(rank: clientRank, ranks: nil, norm: norm)
+            }
+            return Finding(
+                rank: min(clientRank, file.modules.map(\.rank).max() ?? clientRank), ranks: file.ranks, norm: norm)
+        } catch let refusal as UpdateRefusal {
+            throw .update(refusal)
+        } catch let error as StoreError {
+            throw .store(error)
+        } catch {
+            throw .internalFailure("an update could not be measured: \(error)")
+        }
+    }
+
+    private func norm(of file: AdapterFile) throws -> Double? {
+        guard settings.limits.needNorms else { return nil }
+        let norm = try plan.strategy.norm(
+            of: file, shape: plan.shape, scaling: plan.scaling, round: round,
+            after: EarlierRound(previous: previous, initial: initial))
+        if let limit = settings.limits.norm, norm > limit {
+            throw UpdateRefusal(
+                code: "update.norm", detail: "the update's norm is \(norm); this federation takes at most \(limit)")
+        }
+        return norm
+    }
+}
