@@ -103,6 +103,7 @@ import Testing
             tar.waitUntilExit()
             #expect(tar.terminationStatus == 0)
 
+            #expect(try run("verify", "--data", folder + "/restored").status == 0)
             let restored = try Server(data: folder + "/restored")
             try await restored.send(adapter, from: "edge-2", round: 2, samples: 7)
             let round = try await restored.published(2)
