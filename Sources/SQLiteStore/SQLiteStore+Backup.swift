@@ -33,7 +33,7 @@ extension SQLiteStore {
             try FileDescriptor(opening: parent, O_RDONLY | O_DIRECTORY).sync(parent)
             return backup
         } catch let error as FileError {
-            // Here it is the archive's disk that may be full, not the store's.
+            // With its path: here it is the archive's disk that may be full, not the store's.
             throw .failed(error.description)
         } catch let error as TarWriter.Failure {
             throw .failed(error.description)

@@ -24,8 +24,13 @@ struct BackupCommand: ParsableCommand {
 
     func run() throws {
         let store = try SQLiteStore(beside: try data.folder(), logger: Logger(label: "rankwise-server"))
-        let backup = try store.backUp(to: file)
-        try store.close()
+        let backup: StoreBackup
+        do throws(StoreError) {
+            backup = try store.backUp(to: file)
+            try store.close()
+        } catch {
+            throw StoreFailure(error)
+        }
         for finding in backup.findings { print("finding: \(finding)") }
         print("\(file): \(backup.byteCount) bytes, a database of \(backup.databaseBytes) and \(backup.blobs) updates")
         guard backup.findings.isEmpty else { throw ExitCode.failure }

@@ -30,7 +30,12 @@ struct VerifyCommand: AsyncParsableCommand {
         let store = try SQLiteStore(beside: try data.folder(), logger: logger)
         let folder = NSTemporaryDirectory() + "rankwise-verify-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let audit = try store.audit(pins: pins)
+        let audit: StoreAudit
+        do throws(StoreError) {
+            audit = try store.audit(pins: pins)
+        } catch {
+            throw StoreFailure(error)
+        }
         let services = Services(
             // One file at a time: nothing is rendered twice.
             store: store, cache: try AdapterCache(folder: folder, byteLimit: 0), access: Access(mode: .none),
