@@ -5,8 +5,8 @@ package struct TensorView: Sendable {
     package let type: ScalarType
     /// Row-major, as safetensors has it.
     package let shape: [Int]
-    private let storage: TensorStorage
-    private let range: Range<Int>
+    let storage: TensorStorage
+    let range: Range<Int>
     private let packing: Packing?
 
     /// Where the parts of a quantised tensor lie.

@@ -14,12 +14,13 @@ extension Strategy {
     package func norm(
         of update: AdapterFile, shape: AdapterShape, scaling: Scaling, round: Int, after earlier: EarlierRound
     ) throws -> Double {
+        let sent = updateShape(of: shape, round: round)
         let norms = UpdateNorms(
-            shape: updateShape(of: shape, round: round), scaling: scaling, factors: demand(in: round).factors,
-            threads: 1)
+            shape: sent, scaling: scaling, factors: demand(in: round).factors, threads: 1)
+        let member = Cohort.Member(
+            contribution: Contribution(client: "", adapter: update, samples: 1), file: AdapterIndex(update, of: sent))
         let product = try norms.norms(
-            of: [Contribution(client: "", adapter: update, samples: 1)],
-            after: EarlierAdapter(previous: earlier.previous, initial: earlier.initial))[0]
+            of: [member], after: EarlierAdapter(previous: earlier.previous, initial: earlier.initial))[0]
         var sum = product * product
         for module in update.modules {
             if let bias = module.bias { sum += Self.square(of: bias) }

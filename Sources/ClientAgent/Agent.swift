@@ -16,6 +16,8 @@ package actor Agent {
         /// Lets a new client in; an old one needs none.
         package var enrolmentToken: String?
         package var capabilities: [String: JSONValue]
+        /// Registers at every start, for capabilities that the server must know as they are now.
+        package var registersAnew: Bool
         /// Ends the agent after so many rounds; nil for as many as there are.
         package var rounds: Int?
         /// How long a poll waits for news; the server allows 60 s.
@@ -29,7 +31,8 @@ package actor Agent {
 
         package init(
             server: String, federation: String, client: String, rank: Int, enrolmentToken: String? = nil,
-            capabilities: [String: JSONValue] = [:], rounds: Int? = nil, pollWait: Duration = .seconds(50),
+            capabilities: [String: JSONValue] = [:], registersAnew: Bool = false, rounds: Int? = nil,
+            pollWait: Duration = .seconds(50),
             persistence: Duration = .seconds(86_400), backoff: Backoff = Backoff(), adapterLimit: Int64 = 64 << 30,
             refusalsInARow: Int = 3
         ) {
@@ -39,6 +42,7 @@ package actor Agent {
             self.rank = rank
             self.enrolmentToken = enrolmentToken
             self.capabilities = capabilities
+            self.registersAnew = registersAnew
             self.rounds = rounds
             self.pollWait = pollWait
             self.persistence = persistence
@@ -119,7 +123,8 @@ package actor Agent {
     package func run() async throws(AgentError) -> Outcome {
         // A rank of its own pruning is advertised once an update of the old one is sent.
         let isKnown = identity.registeredRank == rank || progress.pruned?.configured == configuration.rank
-        var step = isKnown && identity.registeredRank != nil ? Step.readSettings : .register
+        let needsNone = isKnown && identity.registeredRank != nil && !configuration.registersAnew
+        var step = needsNone ? Step.readSettings : .register
         while true {
             if Task.isCancelled { throw .cancelled }
             switch step {

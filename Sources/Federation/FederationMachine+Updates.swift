@@ -7,8 +7,8 @@ extension FederationMachine {
         var taken = update
         if current.number > number { taken.began = number }
         round?.take(taken, revision: step.revision)
-        clients[update.client]?.history.samples = update.samples
-        clients[update.client]?.history.lastUpdated = number
+        clients[update.client]?.history = Client.History(
+            lastSelected: current.number, samples: update.samples, lastUpdated: number)
         step.changes.append(.update(taken, round: current.number, spool: spool))
         step.changes.append(
             .place(update.client, round: current.number, .init(state: .answered, revision: step.revision)))
@@ -48,6 +48,7 @@ extension FederationMachine {
         guard number >= 1, round.number - number <= buffer.maximumStaleness else {
             return .closed(round: number, current: round.number)
         }
+        if round.isLost(client, began: number) { return nil }
         let known = clients[client]?.history.lastUpdated ?? 0
         if known >= number || (round.phase == .collecting && round.places[client]?.state == .answered) {
             return .updateExists(round: number)
@@ -73,7 +74,6 @@ extension FederationMachine {
             step.changes.append(.status(update, round: number))
         }
         for (client, reason) in lost.sorted(by: { $0.key < $1.key }) {
-            clients[client]?.history.lastUpdated = (current.updates[client]?.began ?? number) - 1
             decide("update.lost", client: client, reason, in: &step)
         }
         decide("round.reopened", "\(lost.count) updates were lost; their clients are asked again", in: &step)

@@ -111,6 +111,12 @@ package struct RoundMachine: Sendable {
         return update
     }
 
+    /// Whether the round lost the update of a client that followed round `began`'s plan.
+    func isLost(_ client: ClientName, began: Int) -> Bool {
+        guard let update = updates[client], case .lost = update.status else { return false }
+        return (update.began ?? number) == began
+    }
+
     /// The sample-weighted means of what the clients of the accepted updates measured.
     package var metrics: Metrics {
         func mean(_ value: (Metrics) -> Double?) -> Double? {

@@ -114,8 +114,7 @@ extension FederationReader {
         // With MAX, SQLite takes the other columns from the row that has the maximum.
         _ = try rows(
             """
-            SELECT client, samples, MAX(coalesce(began, round)) AS began FROM updates
-            WHERE federation = ? AND is_lost = 0 GROUP BY client
+            SELECT client, samples, MAX(coalesce(began, round)) AS began FROM updates WHERE federation = ? GROUP BY client
             """
         ) { row in
             let client: ClientName = try row.text("client")

@@ -190,6 +190,6 @@ enum Schema {
         ALTER TABLE updates ADD COLUMN began INTEGER;
         ALTER TABLE updates ADD COLUMN is_lost INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE refusals ADD COLUMN count INTEGER NOT NULL DEFAULT 1;
-        CREATE INDEX events_of_round ON events (federation, round);
+        CREATE INDEX events_of_round ON events (federation, round, kind);
         """
 }

@@ -9,15 +9,17 @@ import Training
 extension JoinCommand {
     func agent(_ display: any ProgressDisplay, token: String?) throws -> Agent {
         let folder = try StateFolder(state ?? Self.defaultState(federation: server.federation, name: name))
+        var capabilities: [String: JSONValue] = [
+            "version": .string(RankwiseClient.version),
+            "processors": .integer(Int64(ProcessInfo.processInfo.activeProcessorCount)),
+            "memory_bytes": .integer(Int64(clamping: ProcessInfo.processInfo.physicalMemory)),
+            "trainer": .string(trainer == nil ? "native" : "command"),
+        ]
+        if let baseSha256 { capabilities["base_sha256"] = .string(baseSha256.lowercased()) }
         let configuration = Agent.Configuration(
             server: server.url, federation: server.federation, client: name, rank: rank, enrolmentToken: token,
-            capabilities: [
-                "version": .string(RankwiseClient.version),
-                "processors": .integer(Int64(ProcessInfo.processInfo.activeProcessorCount)),
-                "memory_bytes": .integer(Int64(clamping: ProcessInfo.processInfo.physicalMemory)),
-                "trainer": .string(trainer == nil ? "native" : "command"),
-            ],
-            rounds: rounds, persistence: .seconds(giveUpAfter))
+            capabilities: capabilities, registersAnew: baseSha256 != nil, rounds: rounds,
+            persistence: .seconds(giveUpAfter))
         return try Agent(
             configuration, state: folder, fetcher: HTTPFetcher(), observe: { display.show($0) },
             makeTrainer: try trainerMaker())

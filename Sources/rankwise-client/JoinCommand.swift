@@ -40,6 +40,11 @@ struct JoinCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Train with this command instead.", valueName: "command"))
     var trainer: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "The SHA-256 of the base model that is trained, where the federation names one.", valueName: "hex"))
+    var baseSha256: String?
+
     @Option(help: ArgumentHelp("Stop after this many rounds.", valueName: "count"))
     var rounds: Int?
 
@@ -50,6 +55,9 @@ struct JoinCommand: AsyncParsableCommand {
         try ServerOptions.check(name: name, of: "--name")
         guard rank >= 1 else { throw ValidationError("--rank is \(rank); expected at least 1") }
         guard rounds ?? 1 >= 1 else { throw ValidationError("--rounds is \(rounds ?? 0); expected at least 1") }
+        if let baseSha256, baseSha256.count != 64 || !baseSha256.allSatisfy(\.isHexDigit) {
+            throw ValidationError("--base-sha256 is '\(baseSha256)'; expected 64 hexadecimal digits")
+        }
         guard (1...1_000_000_000).contains(giveUpAfter) else {
             throw ValidationError("--give-up-after is \(giveUpAfter); expected 1 to 1000000000 seconds")
         }

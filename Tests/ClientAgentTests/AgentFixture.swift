@@ -93,13 +93,15 @@ struct AgentFixture {
 
     func agent(
         rounds: Int? = nil, rank: Int = 4, client: String = "edge-1", enrolment: String? = StubCoordinator.enrolment,
-        persistence: Duration = .seconds(3600), observe: @escaping @Sendable (AgentEvent) -> Void = { _ in }
+        registersAnew: Bool = false, persistence: Duration = .seconds(3600),
+        observe: @escaping @Sendable (AgentEvent) -> Void = { _ in }
     ) throws -> Agent {
         let trainer = trainer
         return try Agent(
             Agent.Configuration(
                 server: peer.url, federation: "digits", client: client, rank: rank, enrolmentToken: enrolment,
-                capabilities: ["cpu": .string("test")], rounds: rounds, persistence: persistence),
+                capabilities: ["cpu": .string("test")], registersAnew: registersAnew, rounds: rounds,
+                persistence: persistence),
             state: StateFolder(statePath), fetcher: HTTPFetcher(), clock: clock, generator: SeededGenerator(state: 1),
             observe: observe, makeTrainer: { _ in trainer })
     }

@@ -89,6 +89,15 @@ struct AgentTests {
         #expect(fixture.stub.state.withLock { $0.registrations.count } == 1)
     }
 
+    @Test func `capabilities that the server must know are told at every start`() async throws {
+        for rounds in [1, 2] {
+            _ = try await fixture.agent(rounds: 1, registersAnew: true).run()
+            #expect(fixture.stub.state.withLock { $0.registrations.count } == rounds)
+        }
+        let tokens = fixture.stub.state.withLock { $0.registrations.map(\.token) }
+        #expect(tokens[0] == tokens[1])
+    }
+
     @Test func `an update that was not acknowledged is sent again, not trained again`() async throws {
         fixture.script { request, _ in request.method == "PUT" && request.path.hasSuffix("/update") ? .silence : nil }
         await #expect(throws: AgentError.self) { try await fixture.agent(persistence: .seconds(5)).run() }

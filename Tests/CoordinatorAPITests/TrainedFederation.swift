@@ -16,9 +16,11 @@ final class TrainedFederation {
     /// - Parameters:
     ///   - strategy: the settings' `strategy`, as JSON; `more` stands beside it.
     ///   - adapter: further keys of the settings' `adapter`, as JSON.
+    ///   - policy: the settings' `round` besides its length; everybody answers where it is nil.
     ///   - ranks: the clients with their ranks.
     init(
-        strategy: String, more: String = "", adapter: String = "", rounds: Int = 3, ranks: [String: Int]
+        strategy: String, more: String = "", adapter: String = "", rounds: Int = 3, policy: String? = nil,
+        ranks: [String: Int]
     ) async throws {
         self.ranks = ranks
         server = try await LiveServer(folder: folder)
@@ -28,7 +30,7 @@ final class TrainedFederation {
                "fc1": {"in": 6, "out": 5}, "fc2": {"in": 5, "out": 3, "max_rank": 2, "bias": true}},
                "dense": {"head.bias": [3]}\(adapter)},
              "strategy": \(strategy)\(more),
-             "round": {"total": \(rounds), "min_updates": \(ranks.count)}}
+             "round": {"total": \(rounds), \(policy ?? "\"min_updates\": \(ranks.count)")}}
             """
         let created = try await caller(LiveServer.admin).call(.post, "/v1/federations", body: settings)
         let text = String(decoding: created.body, as: UTF8.self)
@@ -40,6 +42,8 @@ final class TrainedFederation {
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
     var reader: Caller { get throws { try caller(tokens.readerToken) } }
+
+    var admin: Caller { get throws { try caller(LiveServer.admin) } }
 
     func client(_ name: String) throws -> Caller { try caller(Self.token(of: name)) }
 

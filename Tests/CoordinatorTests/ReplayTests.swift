@@ -17,8 +17,8 @@ import Testing
         let (names, file) = (clients, try adapterFile(rank: 2, value: 1))
         try await server.aggregating {
             for number in 1...6 {
-                for (index, name) in names.enumerated() {
-                    guard try server.snapshot(federation).round?.places[name] != nil else { continue }
+                let selected = try server.snapshot(federation).round?.places ?? [:]
+                for (index, name) in names.enumerated() where selected[name] != nil {
                     _ = try await server.send(file, of: name, round: number, samples: 1 + 99 * index, in: federation)
                 }
                 try await server.wait(forRound: number + 1, in: federation)

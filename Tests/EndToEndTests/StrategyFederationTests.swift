@@ -17,8 +17,10 @@ import Testing
         /// Further settings of its adapter.
         var adapter = ""
         var ranks = [4, 8, 16]
+        /// Its round policy, besides its length.
+        var round = #""min_updates": 3"#
 
-        var testDescription: String { "\(name) \(strategy)\(more)\(adapter)" }
+        var testDescription: String { "\(name) \(strategy)\(more)\(adapter) \(round)" }
     }
 
     static let cases = [
@@ -26,6 +28,7 @@ import Testing
         Case(name: "rbla", strategy: #", "weighting": "ranking""#),
         Case(name: "rbla", more: #", "server": {"optimizer": "adam", "learning_rate": 0.02}"#),
         Case(name: "rbla", adapter: #", "message_bits": 8"#),
+        Case(name: "rbla", round: #""min_updates": 1, "buffer": 2"#),
         Case(name: "zeropad"),
         Case(name: "hetlora", strategy: #", "gamma": 0.5, "penalty": 0.1, "min_rank": 4"#),
         Case(name: "fedavg", ranks: [16, 16, 16]),
@@ -95,7 +98,7 @@ import Testing
          "adapter": {"max_rank": 16, "modules": {"fc1": {"in": 64, "out": 48}, "fc2": {"in": 48, "out": 10}}\
         \(subject.adapter)},
          "strategy": {"name": "\(subject.name)"\(subject.strategy)}\(subject.more),
-         "round": {"total": 4, "min_updates": 3, "seen_seconds": 600}, "seed": 6,
+         "round": {"total": 4, \(subject.round), "seen_seconds": 600}, "seed": 6,
          "training": {"epochs": 3, "batch_size": 10, "learning_rate": 0.01, "momentum": 0.9, "feature_scale": 8}}
         """
     }

@@ -9,9 +9,14 @@ final class LiveFederation {
     /// Seconds since the federation was created.
     var seconds = 0.0
 
-    init(creating id: String = "digits", in store: any FederationStore) async throws {
+    init(
+        creating id: String = "digits", in store: any FederationStore,
+        adjust: (inout FederationSettings) -> Void = { _ in }
+    ) async throws {
         self.store = store
-        let federation = try Sample.federation(id)
+        var settings = try Sample.settings(id)
+        adjust(&settings)
+        let federation = try Sample.federation(settings)
         try await store.create(federation)
         machine = federation.machine
     }

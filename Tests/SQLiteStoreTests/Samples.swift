@@ -28,9 +28,11 @@ enum Sample {
             limits: .init(clients: 100, samples: 1000), training: #"{"epochs":5,"rate":0.01}"#, seed: .max - 1)
     }
 
-    static func federation(_ id: String = "digits") throws -> StoredFederation {
+    static func federation(_ id: String = "digits") throws -> StoredFederation { try federation(settings(id)) }
+
+    static func federation(_ settings: FederationSettings) throws -> StoredFederation {
         StoredFederation(
-            machine: FederationMachine(settings: try settings(id)), createdAt: createdAt,
+            machine: FederationMachine(settings: settings), createdAt: createdAt,
             tokens: [
                 IssuedToken(id: "e1", role: .enrolment, hash: digest("e1")),
                 IssuedToken(id: "r1", role: .reader, hash: digest("r1")),

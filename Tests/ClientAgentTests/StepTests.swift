@@ -1,0 +1,29 @@
+import RankwiseWire
+import Testing
+
+@testable import ClientAgent
+
+@Suite struct StepTests {
+    private func works(
+        round: Int, after lastRound: Int, phase: String = "collecting", selected: Bool = true, answered: Bool = false,
+        lost: Bool = false
+    ) -> Bool {
+        let plan = PlanBody(
+            federation: "f", round: round, phase: phase, state: "running", revision: 1, client: "edge",
+            selected: selected, answered: answered, lost: lost, deadlineAt: nil, rank: 1, ranks: [:], scales: [:],
+            adapter: nil, merge: nil, reinitialise: false, seed: 1, train: [], send: [], penalty: 0, training: [:],
+            update: "")
+        guard case .work = Agent.step(for: plan, json: [], after: lastRound) else { return false }
+        return true
+    }
+
+    @Test func `a client trains a round once, unless the server lost what it sent`() {
+        #expect(works(round: 3, after: 2))
+        #expect(!works(round: 3, after: 3))
+        #expect(works(round: 3, after: 3, lost: true))
+        #expect(!works(round: 3, after: 4, lost: true))
+        #expect(!works(round: 3, after: 3, answered: true, lost: true))
+        #expect(!works(round: 3, after: 3, phase: "aggregating", lost: true))
+        #expect(!works(round: 3, after: 3, selected: false, lost: true))
+    }
+}
