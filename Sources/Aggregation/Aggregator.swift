@@ -67,17 +67,20 @@ package struct Aggregator: Sendable {
         let projection = strategy.projection(round)
         let optimizer = strategy.optimizer
         let fresh = InitialAdapter(seed: seed, round: round)
+        // A and B of every module in hand.
+        let pool = FloatPool(limit: 2 * (threads + 2))
         // Formed anew each time: all modules of all clients at once would be many times what is computed with.
         func held(at position: Int) -> ModuleRound {
             cohort.round(
                 at: position, of: published.modules[position], maximumRank: shape.modules[position].maximumRank,
-                fresh: fresh)
+                fresh: fresh, pool: pool)
         }
         var mergeRanks: [String: Int] = [:]
         for (position, module) in published.modules.enumerated() where strategy.publishesMerge {
             mergeRanks[module.name] = projection.mergeRank(held(at: position))
         }
         try sink.begin(RoundOutline(shape: published, mergeRanks: mergeRanks))
+        var spent: ModuleResult?
         try orderedPipeline(
             count: published.modules.count, threads: threads,
             prepare: { index in
@@ -93,7 +96,12 @@ package struct Aggregator: Sendable {
                     to: result.factors, from: input.earlier, moments: input.moments, factors: demand.factors)
                 return result
             },
-            consume: { index, result in try sink.take(result, of: published.modules[index]) })
+            consume: { index, result in
+                // The one before it, which the pipeline holds no more.
+                if var last = spent.take() { pool.give(&last) }
+                try sink.take(result, of: published.modules[index])
+                spent = result
+            })
     }
 
     private struct Input: Sendable {
@@ -131,7 +139,9 @@ package struct Aggregator: Sendable {
         guard !shares.isEmpty else { return earlier ?? [Float](repeating: 0, count: count) }
         // As one row, but where rows have channels of their own.
         let rows = shares.contains { $0.values.messageBits != nil } ? tensor.shape[0] : 1
-        return sum(shares.map { ($0.values, [Double](repeating: $0.share, count: rows)) }, count: count) {
+        return sum(
+            shares.map { ($0.values, [Double](repeating: $0.share, count: rows)) }, count: count, pool: FloatPool()
+        ) {
             accumulateRows($0, columns: count / rows, into: $1)
         }
     }

@@ -72,12 +72,15 @@ struct Cohort: Sendable {
     ///   - position: in the shape of what clients send.
     ///   - shape: with the rank that the round publishes.
     ///   - maximumRank: R, which the published factors' scale belongs to.
-    func round(at position: Int, of shape: ModuleShape, maximumRank: Int, fresh: InitialAdapter) -> ModuleRound {
+    func round(
+        at position: Int, of shape: ModuleShape, maximumRank: Int, fresh: InitialAdapter, pool: FloatPool
+    ) -> ModuleRound {
         let held = zip(members, weights).compactMap { member, weight -> ModuleRound.Member? in
             guard let module = member.file.module(at: position) else { return nil }
             return ModuleRound.Member(module: module, weight: weight, scale: member.scale(of: module, scaling))
         }
-        return ModuleRound(shape: shape, scale: scaling.scale(atRank: maximumRank), members: held, fresh: fresh)
+        return ModuleRound(
+            shape: shape, scale: scaling.scale(atRank: maximumRank), members: held, fresh: fresh, pool: pool)
     }
 
     /// The clients that hold the dense tensor at a position of what clients send, with their share p_k; empty where none of

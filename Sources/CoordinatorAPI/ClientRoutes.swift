@@ -20,7 +20,10 @@ extension RankwiseAPI {
             let principal = try request.principal(services.access)
             let name = try request.client()
             // A client that is registered may change its own rank and capabilities.
-            if principal != .client(federation, name) { try principal.requireEnrolment(in: federation) }
+            if principal != .client(federation, name) {
+                try principal.requireEnrolment(in: federation)
+                if principal != .admin { try request.requireCertificate(of: name) }
+            }
             try request.expect()
             let bytes = try await request.body.collect(upTo: Self.registrationLimit)
             let body = try WireJSON.decodeStrictly(RegistrationBody.self, from: Data(bytes))

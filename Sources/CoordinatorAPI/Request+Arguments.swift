@@ -65,8 +65,14 @@ extension Request {
         return (Int64(after), Double(wait ?? 0))
     }
 
-    /// Whom the request's token stands for.
-    func principal(_ access: Access) throws(ServiceError) -> Principal {
+    /// Whom the request's token stands for; a client's call must come under its certificate, if under any.
+    func principal(_ access: Access) throws -> Principal {
+        let principal = try bearer(access)
+        if case .client(_, let name) = principal { try requireCertificate(of: name) }
+        return principal
+    }
+
+    private func bearer(_ access: Access) throws(ServiceError) -> Principal {
         guard let field = headerFields[.authorization] else { return try access.principal(bearer: nil) }
         let scheme = "bearer "
         guard field.count > scheme.count, field.prefix(scheme.count).lowercased() == scheme else {
