@@ -8,10 +8,11 @@ struct DataOptions: ParsableArguments {
     @Option(help: "The data folder (default: RANKWISE_DATA, else the document's, else data).") var data: String?
 
     func folder() throws -> String {
+        if let data { return data }
         do {
             let file = try config.map { try ConfigFile.read(ServerDocument.self, from: $0) } ?? ServerDocument()
             let environment = ProcessInfo.processInfo.environment
-            return try ServerSettings(file: file, data: data, environment: environment).data
+            return try ServerSettings(file: file, environment: environment).data
         } catch {
             throw ValidationError("\(error)")
         }
