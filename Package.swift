@@ -58,7 +58,7 @@ let package = Package(
         library("Aggregation", ["AdapterFormat", "LinearAlgebra"]),
         library("Federation"),
         library("Coordinator", ["Federation", "AdapterFormat", "Aggregation", .crypto, .logging]),
-        library("SQLiteStore", ["Federation", .grdb, .logging]),
+        library("SQLiteStore", ["Federation", .crypto, .grdb, .logging]),
         library("HTTPServing", [.httpTypes, .crypto, "CLinux", "COpenSSL", .logging]),
         library("RankwiseWire"),
         library("CoordinatorAPI", ["HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes, .logging]),
@@ -92,7 +92,7 @@ let package = Package(
         tests("AggregationTests", ["Aggregation", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests("FederationTests", ["Federation"]),
         tests("CoordinatorTests", ["Coordinator", "Federation", "SQLiteStore", "AdapterFormat", .crypto, .logging]),
-        tests("SQLiteStoreTests", ["SQLiteStore", "Federation", .grdb, .logging]),
+        tests("SQLiteStoreTests", ["SQLiteStore", "Federation", .crypto, .grdb, .logging]),
         tests("HTTPServingTests", ["HTTPServing", "COpenSSL", "TestCertificates", .httpTypes, .crypto, .logging]),
         tests("RankwiseWireTests", ["RankwiseWire"]),
         tests(

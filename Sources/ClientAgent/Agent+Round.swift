@@ -85,6 +85,7 @@ extension Agent {
             refusedInARow += 1
         }
         progress.lastRound = max(progress.lastRound, update.round)
+        if case .refused = result { progress.refusedRound = update.round }
         progress.unacknowledged = nil
         try keepProgress()
         try state { state throws(StateError) in try state.removeRounds(but: nil) }

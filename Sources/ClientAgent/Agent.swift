@@ -203,7 +203,12 @@ package actor Agent {
             try await restIfEarly(asked: asked, wait: wait)
             return .poll(after: revision)
         case .value((let plan, let json)?):
-            let step = Self.step(for: plan, json: json, after: progress.lastRound)
+            if let refused = progress.refusedRound, plan.round < refused {
+                // A server that was restored from a backup comes to that round anew.
+                progress.refusedRound = nil
+                try keepProgress()
+            }
+            let step = Self.step(for: plan, json: json, refusedRound: progress.refusedRound)
             if case .poll = step {
                 observe(.waiting(plan))
                 if let revision, plan.revision <= revision { try await restIfEarly(asked: asked, wait: wait) }
@@ -212,13 +217,14 @@ package actor Agent {
         }
     }
 
-    /// What to do about a plan when `lastRound` is behind this client.
-    static func step(for plan: PlanBody, json: [UInt8], after lastRound: Int) -> Step {
+    /// What to do about a plan.
+    ///
+    /// The server knows best what it holds: one that was restored from a backup asks again for what it had acknowledged.
+    static func step(for plan: PlanBody, json: [UInt8], refusedRound: Int?) -> Step {
         if plan.state == "finished" { return .stop(.federationFinished) }
-        let isNews = plan.round > lastRound || (plan.round == lastRound && plan.lost == true)
-        guard plan.phase == "collecting", plan.selected, !plan.answered, isNews else {
-            return .poll(after: plan.revision)
-        }
+        guard plan.phase == "collecting", plan.selected, !plan.answered,
+            plan.round != refusedRound || plan.lost == true
+        else { return .poll(after: plan.revision) }
         return .work(plan, json: json)
     }
 

@@ -29,12 +29,15 @@ package struct AgentProgress: Codable, Sendable, Hashable {
 
     /// The last round that this client is done with: acknowledged, missed or refused.
     package var lastRound: Int
+    /// The last round in which the server did without this client's update: it is not offered one again.
+    package var refusedRound: Int?
     package var unacknowledged: Unacknowledged?
     package var pruned: PrunedRank?
 
     enum CodingKeys: String, CodingKey {
         case unacknowledged, pruned
         case lastRound = "last_round"
+        case refusedRound = "refused_round"
     }
 
     package init(lastRound: Int = 0, unacknowledged: Unacknowledged? = nil, pruned: PrunedRank? = nil) {

@@ -112,6 +112,6 @@ extension EventBody {
     init(_ stored: StoredEvent) {
         self.init(
             id: stored.id, at: stored.event.at.timestamp, kind: stored.event.kind, round: stored.event.round,
-            client: stored.event.client?.rawValue, detail: stored.event.detail)
+            client: stored.event.client?.rawValue, detail: stored.event.detail, hash: "\(stored.hash)")
     }
 }

@@ -35,14 +35,16 @@ package struct StoredFederation: Sendable {
     }
 }
 
-/// One row of the audit log with its number.
+/// One row of the audit log with its number and the hash that binds it to all rows before it.
 package struct StoredEvent: Sendable, Hashable {
     package let id: Int64
     package let event: AuditEvent
+    package let hash: ContentDigest
 
-    package init(id: Int64, event: AuditEvent) {
+    package init(id: Int64, event: AuditEvent, hash: ContentDigest) {
         self.id = id
         self.event = event
+        self.hash = hash
     }
 }
 

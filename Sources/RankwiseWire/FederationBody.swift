@@ -70,13 +70,18 @@ package struct EventBody: Codable, Sendable, Hashable {
     package var round: Int?
     package var client: String?
     package var detail: String?
+    /// Binds the row to all rows before it; who keeps it elsewhere can tell whether they were changed since.
+    package var hash: String
 
-    package init(id: Int64, at: String, kind: String, round: Int?, client: String?, detail: String?) {
+    package init(
+        id: Int64, at: String, kind: String, round: Int?, client: String?, detail: String?, hash: String
+    ) {
         self.id = id
         self.at = at
         self.kind = kind
         self.round = round
         self.client = client
         self.detail = detail
+        self.hash = hash
     }
 }

@@ -4,6 +4,9 @@ import Glibc
 import Synchronization
 
 /// The folder that a server owns: the database, the blobs, the spool and the lock that keeps other servers out.
+///
+/// Beside that lock there is one on the blobs' folder: who reads beside a server holds it shared, and blobs are deleted
+/// only under it alone.
 final class DataDirectory: Sendable {
     let path: String
     private let lock: Mutex<FileDescriptor?>
@@ -17,10 +20,7 @@ final class DataDirectory: Sendable {
     init(path: String) throws(StoreOpeningError) {
         self.path = path
         do {
-            for folder in [path, path + "/blobs", path + "/spool", path + "/uploads"] {
-                try FileManager.default.createDirectory(
-                    atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-            }
+            for folder in [path, path + "/blobs", path + "/spool", path + "/uploads"] { try Self.makeFolder(folder) }
             lock = try Mutex(Self.takeLock(in: path))
             blobs = try FileDescriptor(opening: path + "/blobs", O_RDONLY | O_DIRECTORY)
         } catch let error as StoreOpeningError {
@@ -32,8 +32,41 @@ final class DataDirectory: Sendable {
         }
     }
 
+    /// Opens the directory beside a server that may be running; no blob is deleted while this value lives.
+    init(reading path: String) throws(StoreOpeningError) {
+        self.path = path
+        lock = Mutex(nil)
+        do throws(FileError) {
+            blobs = try FileDescriptor(opening: path + "/blobs", O_RDONLY | O_DIRECTORY)
+            while flock(blobs.number, LOCK_SH) != 0 {
+                guard errno == EINTR else { throw FileError(doing: "lock", path: path + "/blobs") }
+            }
+        } catch {
+            throw .directory(path: path, reason: error.description)
+        }
+    }
+
     /// Lets other processes have the directory.
-    func unlock() { lock.withLock { $0 = nil } }
+    ///
+    /// Closing the file would not do: a child that was forked just now has it open too, until it runs its program.
+    func unlock() {
+        lock.withLock { file in
+            if let file { flock(file.number, LOCK_UN) }
+            file = nil
+        }
+        flock(blobs.number, LOCK_UN)
+    }
+
+    /// Makes a folder and those above it, each durable once this returns.
+    private static func makeFolder(_ path: String) throws {
+        var isFolder: ObjCBool = false
+        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue { return }
+        let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        if parent != path { try makeFolder(parent) }
+        try FileManager.default.createDirectory(
+            atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        try FileDescriptor(opening: parent, O_RDONLY | O_DIRECTORY).sync(parent)
+    }
 
     /// The lock belongs to the open file, so that it ends with the process however that ends.
     private static func takeLock(in path: String) throws -> FileDescriptor {
@@ -67,13 +100,22 @@ extension DataDirectory {
 
     /// Makes the names of the blobs durable.
     func syncBlobs() throws(FileError) {
-        guard fsync(blobs.number) == 0 else { throw FileError(doing: "sync", path: blobsPath) }
+        try blobs.sync(blobsPath)
+    }
+
+    /// Runs what deletes blobs unless somebody reads beside the server; `nil` if so.
+    func deletingBlobs<Value>(_ work: () throws -> Value) throws -> Value? {
+        guard flock(blobs.number, LOCK_EX | LOCK_NB) == 0 else {
+            guard errno == EWOULDBLOCK else { throw FileError(doing: "lock", path: blobsPath) }
+            return nil
+        }
+        defer { flock(blobs.number, LOCK_UN) }
+        return try work()
     }
 
     /// Makes the names of the database and the folders durable.
     func sync() throws(FileError) {
-        let folder = try FileDescriptor(opening: path, O_RDONLY | O_DIRECTORY)
-        guard fsync(folder.number) == 0 else { throw FileError(doing: "sync", path: path) }
+        try FileDescriptor(opening: path, O_RDONLY | O_DIRECTORY).sync(path)
     }
 
     /// Deletes a file; one that is gone already is no error.

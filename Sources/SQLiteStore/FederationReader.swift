@@ -68,15 +68,8 @@ struct FederationReader {
     /// Events after `id`, oldest first.
     func events(after id: Int64, limit: Int) throws -> [StoredEvent] {
         try rows("SELECT * FROM events WHERE federation = ? AND id > ? ORDER BY id LIMIT ?", id, max(0, limit)) { row in
-            StoredEvent(id: try row.value("id"), event: try Self.event(of: row))
+            StoredEvent(id: try row.value("id"), event: try AuditEvent(row), hash: try row.digest("hash"))
         }
-    }
-
-    private static func event(of row: Row) throws -> AuditEvent {
-        let client: ClientName? = try row.optionalText("client")
-        return AuditEvent(
-            at: try row.instant("at"), kind: try row.value("kind"), round: try row.optional("round"),
-            client: client, detail: try row.optional("detail"))
     }
 }
 
@@ -148,7 +141,7 @@ extension FederationReader {
             """
             SELECT * FROM events WHERE federation = ? AND round = ? AND kind IN (\(kinds)) ORDER BY id DESC LIMIT ?
             """, round, AuditEvent.decisionLimit
-        ) { try Self.event(of: $0) }.reversed()
+        ) { try AuditEvent($0) }.reversed()
     }
 
     private func places(of round: Int) throws -> [ClientName: RoundMachine.Place] {
@@ -182,5 +175,14 @@ extension FederationReader {
                 client: try row.text("client"), at: try row.instant("at"), code: try row.value("code"),
                 detail: try row.value("detail"), count: try row.value("count"))
         }
+    }
+}
+
+extension AuditEvent {
+    init(_ row: Row) throws(StoreError) {
+        let client: ClientName? = try row.optionalText("client")
+        self.init(
+            at: try row.instant("at"), kind: try row.value("kind"), round: try row.optional("round"), client: client,
+            detail: try row.optional("detail"))
     }
 }

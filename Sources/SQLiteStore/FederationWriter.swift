@@ -5,6 +5,7 @@ import GRDB
 /// Writes what belongs to one federation, within the transaction that it was made for.
 struct FederationWriter {
     let database: Database
+    let federation: FederationID
     /// `federations.key`
     let key: Int64
 
@@ -23,7 +24,7 @@ struct FederationWriter {
                 machine.publishedRound, machine.revision, machine.planRevision, federation.createdAt.milliseconds,
             ])
         guard let key else { throw StoreError.exists }
-        let writer = FederationWriter(database: database, key: key)
+        let writer = FederationWriter(machine.settings.id, key: key, database: database)
         for token in federation.tokens { try writer.insert(token) }
         for client in machine.clients.values { try writer.store(client) }
         if let round = machine.round {
@@ -50,11 +51,12 @@ struct FederationWriter {
                 machine.planRevision, machine.settings.id.rawValue, revision,
             ])
         guard let key else { throw StoreError.conflict }
-        self.init(database: database, key: key)
+        self.init(machine.settings.id, key: key, database: database)
     }
 
-    private init(database: Database, key: Int64) {
+    private init(_ federation: FederationID, key: Int64, database: Database) {
         self.database = database
+        self.federation = federation
         self.key = key
     }
 
@@ -192,9 +194,19 @@ extension FederationWriter {
             ])
     }
 
+    /// Appends to the federation's chain, which ends with the last row.
     private func insert(_ event: AuditEvent) throws {
+        let last = try database.cachedStatement(
+            sql: "SELECT hash FROM events WHERE federation = ? ORDER BY id DESC LIMIT 1")
+        var chain: EventChain
+        if let row = try Row.fetchOne(last, arguments: [key]) {
+            chain = EventChain(after: try row.digest("hash"))
+        } else {
+            chain = try EventChain(of: federation)
+        }
+        let hash = try chain.append(event)
         try execute(
-            "INSERT INTO events (federation, at, kind, round, client, detail) VALUES (?, ?, ?, ?, ?, ?)",
-            [key, event.at.milliseconds, event.kind, event.round, event.client?.rawValue, event.detail])
+            "INSERT INTO events (federation, at, kind, round, client, detail, hash) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [key, event.at.milliseconds, event.kind, event.round, event.client?.rawValue, event.detail, hash.data])
     }
 }

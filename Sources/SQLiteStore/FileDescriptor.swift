@@ -9,6 +9,38 @@ final class FileDescriptor: Sendable {
         guard number >= 0 else { throw FileError(doing: "open", path: path) }
     }
 
+    /// Makes what was written, or a folder's names, durable; the path is for the error.
+    func sync(_ path: String) throws(FileError) {
+        guard fsync(number) == 0 else { throw FileError(doing: "sync", path: path) }
+    }
+
+    /// Hands all bytes from here to the end to `take`, up to 1 MiB at a time; the path is for the error.
+    func readAll(_ path: String, _ take: (UnsafeRawBufferPointer) throws -> Void) throws {
+        var buffer = [UInt8](repeating: 0, count: 1 << 20)
+        while true {
+            let count = read(number, &buffer, buffer.count)
+            guard count >= 0 else {
+                if errno == EINTR { continue }
+                throw FileError(doing: "read", path: path)
+            }
+            guard count > 0 else { return }
+            try buffer.withUnsafeBytes { try take(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+        }
+    }
+
+    /// Writes all bytes; the path is for the error.
+    func writeAll(_ bytes: UnsafeRawBufferPointer, _ path: String) throws(FileError) {
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = write(number, rest.baseAddress, rest.count)
+            guard count >= 0 else {
+                if errno == EINTR { continue }
+                throw FileError(doing: "write", path: path)
+            }
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+        }
+    }
+
     deinit {
         if number >= 0 { close(number) }
     }

@@ -3,6 +3,7 @@ package import Federation
 import Foundation
 import GRDB
 package import Logging
+import Synchronization
 
 /// Keeps everything a server knows in one SQLite file, with the bytes of updates in flight in files beside it.
 ///
@@ -19,6 +20,9 @@ package final class SQLiteStore: Sendable {
     let deleting = DispatchQueue(label: "rankwise.store.deleting")
     /// Makes and names the files of uploads.
     let uploading = DispatchQueue(label: "rankwise.store.uploading")
+    /// Reads blobs that a former run left, which takes as long as they are.
+    let checking = DispatchQueue(label: "rankwise.store.checking", qos: .utility)
+    let isClosed = Atomic(false)
 
     /// Opens the data directory, creating what is missing, and deletes what no record refers to.
     ///
@@ -29,10 +33,35 @@ package final class SQLiteStore: Sendable {
         do {
             pool = try Self.openDatabase(at: directory.databasePath)
             try directory.sync()
-            let spooled = try directory.deleteSpoolFiles()
-            let orphans = try Self.deleteUnclaimedBlobs(in: directory, of: pool)
-            if spooled + orphans > 0 {
-                logger.info("deleted files that no record refers to", metadata: ["files": "\(spooled + orphans)"])
+            let deleted = try directory.deleteSpoolFiles()
+            let sweep = try Self.deleteUnclaimedBlobs(in: directory, of: pool)
+            if deleted + sweep.deleted > 0 {
+                logger.info("deleted files that no record refers to", metadata: ["files": "\(deleted + sweep.deleted)"])
+            }
+            if sweep.isCutShort { sweepLater() }
+            reportDamage(to: try pool.read { try HeldBlob.all(in: $0) })
+        } catch let error as StoreOpeningError {
+            throw error
+        } catch {
+            throw .database(path: directory.databasePath, reason: String(describing: error))
+        }
+    }
+
+    /// Opens the data directory beside the server that may own it, to read what is there; whatever writes fails.
+    ///
+    /// No blob is deleted until the store is closed, so that what a snapshot of the database names can be read.
+    package init(beside path: String, logger: Logger) throws(StoreOpeningError) {
+        directory = try DataDirectory(reading: path)
+        self.logger = logger
+        do {
+            var configuration = Self.configuration
+            configuration.readonly = true
+            pool = try DatabasePool(path: directory.databasePath, configuration: configuration)
+            if try pool.read(Schema.migrator.hasBeenSuperseded) {
+                throw StoreOpeningError.newerSchema(path: directory.databasePath)
+            }
+            guard try pool.read(Schema.migrator.hasCompletedMigrations) else {
+                throw StoreOpeningError.olderSchema(path: directory.databasePath)
             }
         } catch let error as StoreOpeningError {
             throw error
@@ -43,7 +72,8 @@ package final class SQLiteStore: Sendable {
 
     /// Ends the calls under way, closes the database and gives the data directory up; later calls fail.
     package func close() throws(StoreError) {
-        for queue in [writing, reading, deleting, uploading] { queue.sync {} }
+        isClosed.store(true, ordering: .releasing)
+        for queue in [writing, reading, deleting, uploading, checking] { queue.sync {} }
         do {
             try pool.close()
         } catch {
@@ -52,12 +82,16 @@ package final class SQLiteStore: Sendable {
         directory.unlock()
     }
 
-    private static func openDatabase(at path: String) throws -> DatabasePool {
+    static var configuration: Configuration {
         var configuration = Configuration()
         configuration.label = "rankwise.store"
         configuration.foreignKeysEnabled = true
         // Only a backup can hold the file, and only for moments.
         configuration.busyMode = .timeout(10)
+        return configuration
+    }
+
+    private static func openDatabase(at path: String) throws -> DatabasePool {
         let pool = try DatabasePool(path: path, configuration: configuration)
         if try pool.read(Schema.migrator.hasBeenSuperseded) { throw StoreOpeningError.newerSchema(path: path) }
         try pool.writeWithoutTransaction { database in

@@ -1,3 +1,4 @@
+import Federation
 import GRDB
 
 /// The tables, as numbered migrations; a migration that was released never changes.
@@ -6,6 +7,7 @@ enum Schema {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("0001") { database in try database.execute(sql: first) }
         migrator.registerMigration("0002") { database in try database.execute(sql: second) }
+        migrator.registerMigration("0004") { try chainEvents(in: $0) }
         migrator.registerMigration("0005") { database in try database.execute(sql: fifth) }
         return migrator
     }
@@ -159,6 +161,23 @@ enum Schema {
         -- The highest rank that the client was granted while the round collects, once that is not its rank any more.
         ALTER TABLE places ADD COLUMN rank INTEGER;
         """
+
+    /// Every row of the audit log has a hash over itself and the one before it; those that are there get theirs.
+    private static func chainEvents(in database: Database) throws {
+        try database.execute(sql: "ALTER TABLE events ADD COLUMN hash BLOB NOT NULL DEFAULT x''")
+        for federation in try Row.fetchAll(database, sql: "SELECT key, id FROM federations") {
+            var chain = try EventChain(of: try federation.text("id"))
+            let key: Int64 = try federation.value("key")
+            let events = try Row.fetchCursor(
+                database, sql: "SELECT * FROM events WHERE federation = ? ORDER BY id", arguments: [key])
+            while let row = try events.next() {
+                let id: Int64 = try row.value("id")
+                let hash = try chain.append(try AuditEvent(row))
+                try database.cachedStatement(sql: "UPDATE events SET hash = ? WHERE id = ?")
+                    .execute(arguments: [hash.data, id])
+            }
+        }
+    }
 
     /// Round policies that know coverage, buffers and lost updates; rounds show the decisions about them.
     private static let fifth = """

@@ -7,6 +7,8 @@ package enum StoreOpeningError: Error, Sendable, Hashable, CustomStringConvertib
     case database(path: String, reason: String)
     /// The database was written by a newer version of the program.
     case newerSchema(path: String)
+    /// The database was written by an older version, and who only reads cannot move it on.
+    case olderSchema(path: String)
     /// SQLite would not promise that commits survive a power cut.
     case notDurable(path: String, synchronous: Int?)
 
@@ -18,6 +20,8 @@ package enum StoreOpeningError: Error, Sendable, Hashable, CustomStringConvertib
         case .database(let path, let reason): "the database \(path) cannot be opened: \(reason)"
         case .newerSchema(let path):
             "the database \(path) was written by a newer version of this program; use that version, or another directory"
+        case .olderSchema(let path):
+            "the database \(path) was written by an older version of this program; start the server on it once"
         case .notDurable(let path, let level):
             "the database \(path) runs with synchronous=\(level.map(String.init) ?? "unknown"); expected 2 (FULL)"
         }

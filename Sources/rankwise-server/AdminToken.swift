@@ -32,9 +32,11 @@ enum AdminToken {
         }
         defer { close(descriptor) }
         let line = Array((token + "\n").utf8)
-        guard write(descriptor, line, line.count) == line.count, fsync(descriptor) == 0, rename(part, path) == 0 else {
-            throw Failure(description: "\(path) cannot be written: \(String(cString: strerror(errno)))")
-        }
+        let folder = open(dataFolder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        defer { if folder >= 0 { close(folder) } }
+        guard write(descriptor, line, line.count) == line.count, fsync(descriptor) == 0, rename(part, path) == 0,
+            fsync(folder) == 0
+        else { throw Failure(description: "\(path) cannot be written: \(String(cString: strerror(errno)))") }
         return Access.hash(token)
     }
 }

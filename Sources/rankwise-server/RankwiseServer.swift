@@ -19,6 +19,6 @@ struct RankwiseServer: AsyncParsableCommand {
             The admin's token is in DATA/admin.token. docs/operating.md tells the rest.
             """,
         version: version,
-        subcommands: [ServeCommand.self, CheckConfigCommand.self],
+        subcommands: [ServeCommand.self, CheckConfigCommand.self, BackupCommand.self, VerifyCommand.self],
         defaultSubcommand: nil)
 }

@@ -56,9 +56,11 @@ final class StepClock: AgentClock {
 
 /// Counts from 1.
 final class Counter: Sendable {
-    private let count = Atomic(0)
+    private let value = Atomic(0)
 
-    func next() -> Int { count.add(1, ordering: .relaxed).newValue }
+    var count: Int { value.load(ordering: .relaxed) }
+
+    func next() -> Int { value.add(1, ordering: .relaxed).newValue }
 }
 
 struct SeededGenerator: RandomNumberGenerator, Sendable {

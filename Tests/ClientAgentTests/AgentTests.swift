@@ -76,12 +76,13 @@ struct AgentTests {
 
     @Test func `a restart goes on as the same client and trains no round twice`() async throws {
         #expect(try await fixture.agent(rounds: 2).run() == .trained(rounds: 2))
-        // Even from a server that offers the last round again.
+        // Even where the last round collects still.
         fixture.stub.state.withLock { $0.round = 2 }
         fixture.script { request, state in
             guard request.path.hasSuffix("/plan"), state.round == 2 else { return nil }
             defer { state.publish() }
-            return .json(200, StubCoordinator.plan("edge-1", state))
+            let plan = StubCoordinator.plan("edge-1", state)
+            return .json(200, plan.replacingOccurrences(of: #""answered":false"#, with: #""answered":true"#))
         }
         #expect(try await fixture.agent(enrolment: nil).run() == .federationFinished)
         #expect(fixture.trainer.rounds.withLock { $0 } == [1, 2, 3])
@@ -276,6 +277,30 @@ struct AgentTests {
         _ = try await fixture.agent().run()
         #expect(fixture.stub.state.withLock { $0.registrations.map(\.token) } == [first])
         #expect(fixture.stub.state.withLock { $0.uploads.map(\.round) } == [1, 2, 3])
+    }
+
+    @Test func `a server restored from a backup gets again what it had acknowledged`() async throws {
+        _ = try await fixture.agent(rounds: 2).run()
+        fixture.stub.state.withLock { state in
+            state.round = 1
+            state.uploads = []
+        }
+        #expect(try await fixture.agent().run() == .federationFinished)
+        #expect(fixture.stub.state.withLock { $0.uploads.map(\.round) } == [1, 2, 3])
+    }
+
+    @Test func `a round that refused an update is offered none again, unless its server was restored`() async throws {
+        let refusals = Counter()
+        fixture.script { request, state in
+            if request.path.hasSuffix("/2/update"), refusals.next() == 1 { return .problem(422, "update.norm") }
+            // The plan of the refused round comes once more before the server is restored to the round before it.
+            guard request.path.hasSuffix("/plan"), state.round == 2, refusals.count == 1 else { return nil }
+            if state.revision == 3 { state.round = 1 }
+            state.revision += 1
+            return nil
+        }
+        #expect(try await fixture.agent().run() == .federationFinished)
+        #expect(fixture.trainer.rounds.withLock { $0 } == [1, 2, 1, 2, 3])
     }
 
     @Test func `another rank is registered again under the same token`() async throws {

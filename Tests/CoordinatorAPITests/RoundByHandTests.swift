@@ -144,6 +144,8 @@ import Testing
             #expect(clients["clients"]?.map(\.name) == ["edge-1"])
             let events = try await admin.get([String: [EventBody]].self, base + "/events?limit=3")
             #expect(events["events"]?.map(\.kind) == ["client.registered", "round.opened", "round.selected"])
+            let hashes = events["events"]?.map(\.hash) ?? []
+            #expect(Set(hashes).count == 3 && hashes.allSatisfy { $0.hasPrefix("sha256:") && $0.count == 71 })
             let patched = try await admin.call(
                 .patch, base, body: #"{"state": "paused", "round": {"deadline_seconds": 5}}"#)
             let federation = try WireJSON.decode(FederationBody.self, from: Data(patched.body))

@@ -5,11 +5,18 @@ final class Program {
     private let process = Process()
     private let output = Pipe()
 
+    var id: Int32 { process.processIdentifier }
+
     /// Starts `name` from the folder that holds the tests' own binary.
-    init(_ name: String, _ arguments: [String], environment: [String: String] = [:]) throws {
-        let folder = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        process.executableURL = URL(fileURLWithPath: folder).deletingLastPathComponent().appendingPathComponent(name)
-        process.arguments = arguments
+    ///
+    /// - Parameter wrapper: a command that becomes the program, which it gets as its last arguments.
+    init(
+        _ name: String, _ arguments: [String], environment: [String: String] = [:], wrapper: [String] = []
+    ) throws {
+        let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        let program = URL(fileURLWithPath: tests).deletingLastPathComponent().appendingPathComponent(name).path
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = wrapper + [program] + arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardOutput = output
         process.standardError = FileHandle.nullDevice

@@ -1,4 +1,6 @@
+import Crypto
 import Federation
+import Foundation
 
 /// Values for tests.
 enum Sample {
@@ -41,6 +43,14 @@ enum Sample {
     static func digest(_ text: String) -> ContentDigest {
         let padded = Array(text.utf8.prefix(32)) + [UInt8](repeating: 0, count: max(0, 32 - text.utf8.count))
         guard let digest = ContentDigest(bytes: padded) else { preconditionFailure("a digest has 32 bytes") }
+        return digest
+    }
+
+    /// The true digest of `text`.
+    static func contentDigest(_ text: String) -> ContentDigest {
+        guard let digest = ContentDigest(bytes: Array(SHA256.hash(data: Data(text.utf8)))) else {
+            preconditionFailure("SHA-256 has 32 bytes")
+        }
         return digest
     }
 

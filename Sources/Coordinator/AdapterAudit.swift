@@ -1,0 +1,65 @@
+package import Federation
+
+/// Which published adapters are still what their rounds recorded: each is rendered again and compared by its digest.
+package struct AdapterAudit: Sendable {
+    /// How many rounds' adapters were compared, by federation.
+    package private(set) var rounds: [FederationID: Int] = [:]
+    /// One sentence for each that is not as recorded.
+    package private(set) var findings: [String] = []
+
+    init(of parts: Parts) async throws(ServiceError) {
+        do throws(StoreError) {
+            for stored in try await parts.store.federations() {
+                try await check(stored.machine.settings, parts)
+            }
+        } catch {
+            throw .store(error)
+        }
+    }
+}
+
+extension AdapterAudit {
+    private mutating func check(_ settings: FederationSettings, _ parts: Parts) async throws(StoreError) {
+        let federation = settings.id
+        rounds[federation] = 0
+        let plan: AdapterPlan
+        do throws(SettingsError) {
+            plan = try AdapterPlan(settings)
+        } catch {
+            findings.append("\(federation) has settings that this version does not know: \(error)")
+            return
+        }
+        var before = Int.max
+        while true {
+            let page = try await parts.store.rounds(before: before, limit: 100, of: federation)
+            guard let oldest = page.last else { return }
+            for round in page {
+                guard case .published(let adapter) = round.phase else { continue }
+                await check(adapter, ofRound: round.number, in: federation, as: plan, parts)
+            }
+            before = oldest.number
+        }
+    }
+
+    private mutating func check(
+        _ adapter: PublishedAdapter, ofRound round: Int, in federation: FederationID, as plan: AdapterPlan,
+        _ parts: Parts
+    ) async {
+        rounds[federation, default: 0] += 1
+        do throws(ServiceError) {
+            let file = try await AdapterService(parts: parts).file(ofRound: round, in: federation, as: plan)
+            if file.digest != adapter.digest {
+                findings.append(
+                    "the adapter of round \(round) (\(federation)) was recorded as \(adapter.digest); what is stored "
+                        + "renders as \(file.digest)")
+            }
+        } catch {
+            findings.append("the adapter of round \(round) (\(federation)) cannot be rendered: \(error)")
+        }
+    }
+}
+
+extension Services {
+    /// Renders every published adapter again; nothing is written but files of the cache.
+    package func audit() async throws(ServiceError) -> AdapterAudit { try await AdapterAudit(of: parts) }
+}

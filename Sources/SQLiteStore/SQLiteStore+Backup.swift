@@ -1,0 +1,93 @@
+import Crypto
+package import Federation
+import Foundation
+import GRDB
+
+/// What a backup holds.
+package struct StoreBackup: Sendable {
+    package internal(set) var databaseBytes = 0
+    package internal(set) var blobs = 0
+    package internal(set) var byteCount = 0
+    /// Updates whose bytes could not be taken along, one sentence each; the backup is without them.
+    package internal(set) var findings: [String] = []
+}
+
+extension SQLiteStore {
+    /// Writes what the directory holds into one tar archive at `path`, blocking the caller, beside a server if need be.
+    ///
+    /// The database is copied first, as one snapshot, then the blobs that the copy names; none of them is deleted while
+    /// this store is open. The archive appears under its name once it is whole and durable, in place of an older one.
+    package func backUp(to path: String) throws(StoreError) -> StoreBackup {
+        do {
+            let folder = path + ".partial"
+            try? FileManager.default.removeItem(atPath: folder)
+            try FileManager.default.createDirectory(
+                atPath: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let copy = folder + "/rankwise.sqlite"
+            try copyDatabase(to: copy)
+            let archive = folder + "/archive.tar"
+            let backup = try writeArchive(at: archive, database: copy)
+            guard rename(archive, path) == 0 else { throw FileError(doing: "rename to \(path)", path: archive) }
+            let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
+            try FileDescriptor(opening: parent, O_RDONLY | O_DIRECTORY).sync(parent)
+            return backup
+        } catch let error as FileError {
+            // With its path: here it is the archive's disk that may be full, not the store's.
+            throw .failed(error.description)
+        } catch let error as TarWriter.Failure {
+            throw .failed(error.description)
+        } catch {
+            throw storeError(error)
+        }
+    }
+
+    private func copyDatabase(to path: String) throws {
+        var configuration = Self.configuration
+        configuration.readonly = true
+        let queue = try DatabaseQueue(path: directory.databasePath, configuration: configuration)
+        defer { try? queue.close() }
+        try queue.inDatabase { try $0.execute(sql: "VACUUM INTO ?", arguments: [path]) }
+    }
+
+    private func writeArchive(at path: String, database copy: String) throws -> StoreBackup {
+        let file = try FileDescriptor(opening: path, O_WRONLY | O_CREAT | O_EXCL)
+        let tar = TarWriter(to: file, at: path)
+        let now = time(nil)
+        var backup = StoreBackup()
+        backup.databaseBytes = try Self.length(of: copy)
+        try tar.add(
+            try FileDescriptor(opening: copy, O_RDONLY), as: "rankwise.sqlite", byteCount: backup.databaseBytes,
+            modified: now)
+        try tar.addFolder("blobs", modified: now)
+        var added: Set<ContentDigest> = []
+        for blob in try Self.heldBlobs(ofCopy: copy) where added.insert(blob.digest).inserted {
+            // Before it is written: an archive cannot take back what turns out altered.
+            if let damage = try blob.damage(in: directory) {
+                backup.findings.append("\(blob) \(damage)")
+                continue
+            }
+            try tar.add(
+                try FileDescriptor(opening: directory.blobPath(of: blob.digest), O_RDONLY),
+                as: "blobs/\(blob.digest.hex)", byteCount: blob.byteCount, modified: now)
+            backup.blobs += 1
+        }
+        try tar.finish()
+        backup.byteCount = try Self.length(of: path)
+        return backup
+    }
+
+    private static func heldBlobs(ofCopy path: String) throws -> [HeldBlob] {
+        var configuration = Self.configuration
+        configuration.readonly = true
+        let queue = try DatabaseQueue(path: path, configuration: configuration)
+        defer { try? queue.close() }
+        return try queue.read { try HeldBlob.all(in: $0) }
+    }
+
+    private static func length(of path: String) throws(FileError) -> Int {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw FileError(doing: "look at", path: path) }
+        return Int(status.st_size)
+    }
+}

@@ -1,0 +1,15 @@
+import Federation
+
+/// What went wrong with a data folder, in words for the command line.
+struct StoreFailure: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ error: StoreError) {
+        description =
+            switch error {
+            case .full: "no space is left"
+            case .conflict, .exists: "somebody else writes there"
+            case .failed(let reason): reason
+            }
+    }
+}

@@ -1,0 +1,78 @@
+import Crypto
+import Federation
+import Foundation
+import GRDB
+import Logging
+import Testing
+
+@testable import SQLiteStore
+
+/// The hashes of the audit log.
+@Suite struct EventChainTests {
+    private let event = AuditEvent(
+        at: Instant(milliseconds: 258), kind: "k", round: 3, client: nil, detail: "ß")
+
+    private func bytes(_ number: UInt8) -> [UInt8] { [0, 0, 0, 0, 0, 0, 0, number] }
+
+    @Test func `a row's hash is over the hash before it and all of its fields`() throws {
+        var chain = try EventChain(of: try FederationID("f"))
+        let first = Array("rankwise events".utf8) + [1] + bytes(1) + Array("f".utf8)
+        #expect(chain.head.bytes == Array(SHA256.hash(data: first)))
+        let row: [UInt8] =
+            chain.head.bytes + [0, 0, 0, 0, 0, 0, 1, 2] + [1] + bytes(1) + [0x6b] + [1] + bytes(8) + bytes(3) + [0]
+            + [1] + bytes(2) + [0xc3, 0x9f]
+        #expect(try chain.append(event).bytes == Array(SHA256.hash(data: row)))
+    }
+
+    @Test func `no two rows that differ in a field have the same hash`() throws {
+        let client = try ClientName("c")
+        let events = [
+            event, AuditEvent(at: Instant(milliseconds: 259), kind: "k", round: 3, detail: "ß"),
+            AuditEvent(at: event.at, kind: "l", round: 3, detail: "ß"),
+            AuditEvent(at: event.at, kind: "k", round: 4, detail: "ß"),
+            AuditEvent(at: event.at, kind: "k", round: nil, detail: "ß"),
+            AuditEvent(at: event.at, kind: "k", round: 3, client: client, detail: "ß"),
+            AuditEvent(at: event.at, kind: "k", round: 3, client: client),
+            AuditEvent(at: event.at, kind: "k", round: 3, detail: "c"),
+            AuditEvent(at: event.at, kind: "k", round: 3, detail: ""),
+        ]
+        let hashes = try events.map { event in
+            var chain = try EventChain(of: try FederationID("f"))
+            return try chain.append(event)
+        }
+        #expect(Set(hashes).count == events.count)
+        var other = try EventChain(of: try FederationID("g"))
+        #expect(try other.append(event) != hashes[0])
+    }
+
+    @Test func `rows that an older version wrote are chained when it is first opened, and new ones follow`()
+        async throws
+    {
+        try await withDirectory { directory in
+            let logger = Logger(label: "test")
+            var store = try SQLiteStore(directory: directory, logger: logger)
+            let live = try await LiveFederation(creating: "digits", in: store)
+            try await live.register("edge-1", "edge-2")
+            let chained = try await store.events(after: 0, limit: 100, of: live.id)
+            // As the version before left it.
+            try await store.pool.write { database in
+                try database.execute(
+                    sql: """
+                        ALTER TABLE events DROP COLUMN hash;
+                        DELETE FROM grdb_migrations WHERE identifier = '0004'
+                        """)
+            }
+            try store.close()
+            store = try SQLiteStore(directory: directory, logger: logger)
+            #expect(try await store.events(after: 0, limit: 100, of: live.id) == chained)
+            let again = try await LiveFederation(loadedFrom: store)
+            try await again.register("edge-3")
+            var chain = try EventChain(of: live.id)
+            for row in try await store.events(after: 0, limit: 100, of: live.id) {
+                #expect(try chain.append(row.event) == row.hash)
+            }
+            #expect(chain.head != chained.last?.hash)
+            try store.close()
+        }
+    }
+}
