@@ -6,7 +6,8 @@ import Synchronization
 package enum Principal: Sendable, Hashable {
     case admin
     case reader(FederationID)
-    case enrolment(FederationID)
+    /// With the id of its token.
+    case enrolment(FederationID, token: String)
     case client(FederationID, ClientName)
 }
 
@@ -20,14 +21,21 @@ package final class Access: Sendable {
     }
 
     private let mode: Mode
+    private let clock: any WallClock
     private let holders = Mutex<[ContentDigest: Holder]>([:])
 
     private struct Holder {
         let principal: Principal
+        let expiresAt: Instant?
         var isRevoked = false
+
+        func isExpired(at now: Instant) -> Bool { expiresAt.map { now >= $0 } ?? false }
     }
 
-    package init(mode: Mode) { self.mode = mode }
+    package init(mode: Mode, clock: any WallClock) {
+        self.mode = mode
+        self.clock = clock
+    }
 
     /// SHA-256 of a token's text.
     package static func hash(_ token: String) -> ContentDigest {
@@ -45,7 +53,9 @@ package final class Access: Sendable {
         }
         let hash = Self.hash(token)
         if case .tokens(let admin) = mode, hash.matches(admin) { return .admin }
-        let holder = holders.withLock { $0[hash] }
+        // Found by its hash, which no caller can steer towards one that is stored: how long the search takes tells
+        // nothing of any token.
+        let holder = holders.withLock { $0[hash] }.flatMap { $0.isExpired(at: clock.now()) ? nil : $0 }
         if let holder, holder.isRevoked, case .client(_, let name) = holder.principal { throw .revoked(name) }
         switch (mode, holder?.principal) {
         case (.tokens, let principal?): return principal
@@ -82,8 +92,23 @@ package final class Access: Sendable {
         return holders.withLock { $0[hash].map { $0.principal == principal } ?? true }
     }
 
-    func grant(_ principal: Principal, toTokenWithHash hash: ContentDigest) {
-        holders.withLock { $0[hash] = Holder(principal: principal) }
+    func grant(_ principal: Principal, toTokenWithHash hash: ContentDigest, until expiresAt: Instant? = nil) {
+        holders.withLock { $0[hash] = Holder(principal: principal, expiresAt: expiresAt) }
+    }
+
+    /// Lets in whoever holds a token that the server issued.
+    func grant(_ token: IssuedToken, of federation: FederationID) {
+        let principal: Principal =
+            switch token.role {
+            case .reader: .reader(federation)
+            case .enrolment: .enrolment(federation, token: token.id)
+            }
+        grant(principal, toTokenWithHash: token.hash, until: token.expiresAt)
+    }
+
+    /// From now on nobody issued the token.
+    func forget(tokenWithHash hash: ContentDigest) {
+        _ = holders.withLock { $0.removeValue(forKey: hash) }
     }
 
     /// From now on the token is known as one that is good no more.
@@ -105,8 +130,18 @@ extension Principal {
         guard self == .admin else { throw .forbidden }
     }
 
-    package func requireEnrolment(in federation: FederationID) throws(ServiceError) {
-        guard self == .admin || self == .enrolment(federation) else { throw .forbidden }
+    /// May read some federation.
+    package func requireAnyReader() throws(ServiceError) {
+        if case .enrolment = self { throw .forbidden }
+    }
+
+    /// May register clients: answers the id of the token that lets them in, none for the admin.
+    package func requireEnrolment(in federation: FederationID) throws(ServiceError) -> String? {
+        switch self {
+        case .admin: return nil
+        case .enrolment(federation, let token): return token
+        case .reader, .client, .enrolment: throw .forbidden
+        }
     }
 
     /// The client of this federation that calls.

@@ -12,15 +12,20 @@ package struct EnrolmentService: Sendable {
     }
 
     /// Registers a client under the token that it made, or confirms that it is registered.
+    ///
+    /// - Parameter enrolment: the id of the enrolment token that lets it in; a use of it is stored as taken together with
+    ///   the new client, and none is taken by one that is registered already.
     package func register(
-        _ name: ClientName, rank: Int, token: String, capabilities: String, in federation: FederationID
+        _ name: ClientName, rank: Int, token: String, capabilities: String, enrolment: String? = nil,
+        in federation: FederationID
     ) async throws(ServiceError) -> (enrolled: Enrolled, isNew: Bool) {
         let session = try parts.registry.session(federation)
         guard Access.isClientToken(token) else { throw .badToken }
         let hash = Access.hash(token)
         let principal = Principal.client(federation, name)
         guard parts.access.isFree(hash, for: principal) else { throw .badToken }
-        let event = FederationMachine.Event.register(name: name, rank: rank, token: hash, capabilities: capabilities)
+        let event = FederationMachine.Event.register(
+            name: name, rank: rank, token: hash, capabilities: capabilities, enrolment: enrolment)
         switch try await session.reply(to: event) {
         case .registered(let client, let isNew):
             parts.access.grant(principal, toTokenWithHash: hash)

@@ -47,9 +47,7 @@ final class Parts: Sendable {
     /// Begins a session for a stored federation and lets its tokens in.
     func open(_ stored: StoredFederation) {
         let id = stored.machine.settings.id
-        for token in stored.tokens {
-            access.grant(token.role == .reader ? .reader(id) : .enrolment(id), toTokenWithHash: token.hash)
-        }
+        for token in stored.machine.tokens.values { access.grant(token, of: id) }
         for client in stored.machine.clients.values {
             access.grant(.client(id, client.name), toTokenWithHash: client.token)
             if client.revokedAt != nil { access.revoke(tokenWithHash: client.token) }

@@ -24,6 +24,7 @@ package enum ServiceError: Error, Sendable, Hashable {
     case round(RoundError)
     case registration(RegistrationError)
     case lifecycle(LifecycleError)
+    case token(TokenError)
     /// The update's bytes or claims are unsound; it stands on its round with this reason.
     case update(UpdateRefusal)
     /// `Content-Digest` names other bytes than came.

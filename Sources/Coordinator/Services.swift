@@ -8,6 +8,7 @@ package struct Services: Sendable {
     package let access: Access
     package let federations: FederationService
     package let enrolment: EnrolmentService
+    package let tokens: TokenService
     package let rounds: RoundService
     package let plans: PlanService
     package let updates: UpdateService
@@ -26,6 +27,7 @@ package struct Services: Sendable {
         self.access = access
         federations = FederationService(parts: parts)
         enrolment = EnrolmentService(parts: parts)
+        tokens = TokenService(parts: parts)
         rounds = RoundService(parts: parts)
         plans = PlanService(parts: parts)
         updates = UpdateService(parts: parts)

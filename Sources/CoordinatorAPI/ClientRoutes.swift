@@ -20,7 +20,8 @@ extension RankwiseAPI {
             let principal = try request.principal(services.access)
             let name = try request.client()
             // A client that is registered may change its own rank and capabilities.
-            if principal != .client(federation, name) { try principal.requireEnrolment(in: federation) }
+            let enrolment =
+                principal == .client(federation, name) ? nil : try principal.requireEnrolment(in: federation)
             try request.expect()
             let bytes = try await request.body.collect(upTo: Self.registrationLimit)
             let body = try WireJSON.decodeStrictly(RegistrationBody.self, from: Data(bytes))
@@ -32,7 +33,8 @@ extension RankwiseAPI {
             }
             let (enrolled, isNew) = try await services.enrolment.register(
                 name, rank: body.rank, token: body.token,
-                capabilities: String(decoding: capabilities, as: UTF8.self), in: federation)
+                capabilities: String(decoding: capabilities, as: UTF8.self), enrolment: enrolment,
+                in: federation)
             return try .json(ClientBody(enrolled), status: isNew ? .created : .ok)
         }
         routes.on(.get, "/v1/federations/{federation}/clients") { request in

@@ -45,6 +45,7 @@ extension Problem {
         case .round(let error): self.init(error)
         case .registration(let error): self.init(error)
         case .lifecycle(let error): self.init(error)
+        case .token(let error): self.init(error)
         case .update(let refusal):
             self.init(.unprocessableContent, code: refusal.code, refusal.detail, tensor: refusal.tensor)
         case .digestMismatch(let expected, let found):
@@ -102,6 +103,11 @@ extension Problem {
         case .badRank(let found):
             self.init(.unprocessableContent, code: "client.rank", "rank is \(found); expected at least 1")
         case .finished: self.init(.conflict, code: "federation.finished", "the federation has run all its rounds")
+        case .tokenSpent:
+            self.init(.forbidden, code: "auth.spent", "the enrolment token has registered as many clients as it may")
+        case .tokenWithdrawn:
+            // As any later call with the token is answered.
+            self.init(ServiceError.unauthenticated)
         }
     }
 
@@ -113,6 +119,16 @@ extension Problem {
                 .conflict, code: "federation.state",
                 "a federation that is \(from.rawValue) cannot become \(to.rawValue)")
         case .settings(let error): self.init(.unprocessableContent, code: "settings.invalid", "\(error)")
+        }
+    }
+
+    private init(_ error: TokenError) {
+        switch error {
+        case .unknown: self.init(.notFound, code: "token.unknown", "there is no such token")
+        case .full(let limit):
+            self.init(
+                .conflict, code: "federation.tokens",
+                "the federation has \(limit) tokens and takes no more; delete those that are of no use")
         }
     }
 

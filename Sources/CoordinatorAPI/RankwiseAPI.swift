@@ -32,6 +32,7 @@ package struct RankwiseAPI: Sendable {
         addServerRoutes(to: &routes)
         addFederationRoutes(to: &routes)
         addClientRoutes(to: &routes)
+        addTokenRoutes(to: &routes)
         addRoundRoutes(to: &routes)
         addUpdateRoutes(to: &routes)
         addAdapterRoutes(to: &routes)

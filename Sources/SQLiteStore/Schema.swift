@@ -6,6 +6,7 @@ enum Schema {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("0001") { database in try database.execute(sql: first) }
         migrator.registerMigration("0002") { database in try database.execute(sql: second) }
+        migrator.registerMigration("0006") { database in try database.execute(sql: sixth) }
         return migrator
     }
 
@@ -157,5 +158,13 @@ enum Schema {
         ALTER TABLE rounds ADD COLUMN adapter_has_merge INTEGER NOT NULL DEFAULT 0;
         -- The highest rank that the client was granted while the round collects, once that is not its rank any more.
         ALTER TABLE places ADD COLUMN rank INTEGER;
+        """
+
+    /// Tokens that expire, and that register a counted number of clients.
+    private static let sixth = """
+        ALTER TABLE tokens ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE tokens ADD COLUMN expires_at INTEGER;
+        ALTER TABLE tokens ADD COLUMN uses_left INTEGER;
+        UPDATE tokens SET created_at = (SELECT created_at FROM federations WHERE key = tokens.federation);
         """
 }

@@ -52,7 +52,8 @@ struct TestServer {
         over store: some FederationStore & AdapterStore, cache: String, clock: HandClock
     ) async throws -> Services {
         Services(
-            store: store, cache: try AdapterCache(folder: cache, byteLimit: 1 << 20), access: Access(mode: .none),
+            store: store, cache: try AdapterCache(folder: cache, byteLimit: 1 << 20),
+            access: Access(mode: .none, clock: clock),
             clock: clock, threads: 2, logger: Logger(label: "test"))
     }
 
