@@ -52,7 +52,9 @@ package struct EnrolmentService: Sendable {
         if case .lifecycle(.unknownClient(let name)) = try await session.reply(to: .revoke(name)) {
             throw .unknownClient(name)
         }
-        if let client = session.snapshot.machine.clients[name] { parts.access.revoke(tokenWithHash: client.token) }
+        if let client = session.snapshot.machine.clients[name] {
+            parts.access.revoke(.client(federation, name), tokenWithHash: client.token)
+        }
     }
 
     private func enrolled(_ client: Client, in session: FederationSession) -> Enrolled {

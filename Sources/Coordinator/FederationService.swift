@@ -27,6 +27,10 @@ package struct FederationService: Sendable {
         } catch {
             throw .settings(error)
         }
+        guard parts.registry.reserve(upTo: parts.quotas.federations) else {
+            throw .tooManyFederations(limit: parts.quotas.federations)
+        }
+        defer { parts.registry.release() }
         // Written out, so that everybody can see what counts.
         var settings = settings
         settings.strategy.weighting = plan.strategy.weighting.name

@@ -20,10 +20,11 @@ package struct Services: Sendable {
 
     package init(
         store: some FederationStore & AdapterStore, cache: AdapterCache, access: Access, clock: any WallClock,
-        sampler: any ClientSampler = HashedSampler(), threads: Int, logger: Logger
+        sampler: any ClientSampler = HashedSampler(), quotas: Quotas = Quotas(), threads: Int, logger: Logger
     ) {
         parts = Parts(
-            store: store, adapters: store, cache: cache, access: access, clock: clock, sampler: sampler, logger: logger)
+            store: store, adapters: store, cache: cache, access: access, clock: clock, sampler: sampler, quotas: quotas,
+            logger: logger)
         self.access = access
         federations = FederationService(parts: parts)
         enrolment = EnrolmentService(parts: parts)

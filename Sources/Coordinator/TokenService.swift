@@ -35,8 +35,14 @@ package struct TokenService: Sendable {
         let record = IssuedToken(
             id: String(hash.hex.prefix(16)), role: role, hash: hash, createdAt: now, expiresAt: expiresAt,
             usesLeft: uses)
-        if case .token(let error) = try await session.reply(to: .issue(record)) { throw .token(error) }
+        // Let in before it is listed, or it could be withdrawn in between and then let in.
         parts.access.grant(record, of: federation)
+        do throws(ServiceError) {
+            if case .token(let error) = try await session.reply(to: .issue(record)) { throw .token(error) }
+        } catch {
+            parts.access.forget(tokenWithHash: hash)
+            throw error
+        }
         return Issued(record: record, token: token)
     }
 

@@ -19,6 +19,9 @@ extension Problem {
         case .forbidden:
             self.init(.forbidden, code: "auth.role", "the token is good, but its role may not do this here")
         case .revoked(let client): self.init(.forbidden, code: "client.revoked", "client \(client) was revoked")
+        case .tooManyRequests(let seconds):
+            self.init(
+                .tooManyRequests, code: "rate.limited", "too much in too short a time; try again in \(seconds) s")
         case .unknownFederation(let id):
             self.init(.notFound, code: "federation.unknown", "there is no federation \(id)")
         case .unknownClient(let name): self.init(.notFound, code: "client.unknown", "there is no client \(name)")
@@ -41,6 +44,12 @@ extension Problem {
             self.init(.badRequest, code: "merge.since", "since is \(found); expected a round before \(round)")
         case .federationExists(let id):
             self.init(.conflict, code: "federation.exists", "federation \(id) exists already")
+        case .tooManyFederations(let limit):
+            self.init(.conflict, code: "server.federations", "this server takes no more than \(limit) federations")
+        case .tooManyUpdateBytes(let limit):
+            self.init(
+                RequestFailure.insufficientStorage.status, code: "federation.bytes",
+                "the round's updates may take up \(limit) bytes; nothing was changed, try again later")
         case .settings(let error): self.init(.unprocessableContent, code: "settings.invalid", "\(error)")
         case .round(let error): self.init(error)
         case .registration(let error): self.init(error)

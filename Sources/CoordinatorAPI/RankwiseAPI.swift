@@ -45,10 +45,24 @@ package struct RankwiseAPI: Sendable {
         .problem(Problem(failure))
     }
 
+    /// Counts what a body brings against what its sender may send.
+    private func metered(_ request: Request, by handler: Handler) async throws -> Response {
+        guard request.body.declaredLength != 0,
+            let upload = try services.access.beginUpload(
+                request.body.declaredLength, bearer: request.bearer, from: request.address)
+        else { return try await handler(request) }
+        defer { services.access.endUpload(upload, byteCount: request.body.receivedBytes) }
+        return try await handler(request)
+    }
+
     /// Answers a problem for every error that a service throws; what the transport threw is the transport's.
     func answer(_ request: Request, with handler: Handler) async throws -> Response {
         do {
-            return try await handler(request)
+            return try await metered(request, by: handler)
+        } catch ServiceError.tooManyRequests(let seconds) {
+            var response = Response.problem(Problem(.tooManyRequests(retryAfter: seconds)))
+            response.headerFields[.retryAfter] = "\(seconds)"
+            return response
         } catch let error as ServiceError {
             switch error {
             case .store(let reason):

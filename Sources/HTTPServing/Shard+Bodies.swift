@@ -131,6 +131,7 @@ extension Shard {
         endWaiting(connection)
         connection.current?.rateBytes += payload
         connection.current?.bodyBytes += payload
+        connection.current?.tally?.add(payload)
         guard let total = connection.current?.bodyBytes, total > limit else { return nil }
         return .tooLong(limit: limit)
     }

@@ -51,7 +51,8 @@ struct ServeCommand: AsyncParsableCommand {
             ? .tokens(admin: try AdminToken.hash(dataFolder: settings.data, environment: environment)) : .none
         let services = Services(
             store: store, cache: try AdapterCache(folder: settings.data + "/cache", byteLimit: settings.cacheBytes),
-            access: Access(mode: mode, clock: SystemClock()), clock: SystemClock(), threads: ProcessInfo.processInfo.activeProcessorCount,
+            access: Access(mode: mode, clock: SystemClock(), limits: settings.rates), clock: SystemClock(),
+            quotas: settings.quotas, threads: ProcessInfo.processInfo.activeProcessorCount,
             logger: logger)
         try await services.resume()
         let api = RankwiseAPI(

@@ -1,3 +1,4 @@
+import Coordinator
 import Federation
 import Foundation
 import HTTPServing
@@ -14,6 +15,8 @@ struct ServerSettings {
     var limits: HTTPServing.Limits
     var cacheBytes: Int
     var drainSeconds: Double
+    var rates: RateLimits
+    var quotas: Quotas
 
     var listen: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
@@ -40,6 +43,8 @@ struct ServerSettings {
         self.limits = HTTPServing.Limits(limits)
         cacheBytes = limits.cacheBytes ?? 1 << 30
         drainSeconds = limits.drainSeconds ?? 10
+        rates = RateLimits(limits)
+        quotas = Quotas(limits)
         guard usesTokens || Self.isLoopback(host) else {
             throw SettingsError(
                 path: "auth", reason: "is none, which is refused off loopback; \(host) is no loopback address")
@@ -87,5 +92,26 @@ extension HTTPServing.Limits {
         if let value = document.bodyWindowSeconds { bodyRateWindow = .seconds(value) }
         if let value = document.connections { connections = value }
         if let value = document.connectionsPerAddress { connectionsPerAddress = value }
+    }
+}
+
+extension RateLimits {
+    init(_ document: ServerDocument.Limits) {
+        self.init()
+        if let value = document.clientRequestsPerSecond { clientRequestsPerSecond = value }
+        if let value = document.sharedTokenRequestsPerSecond { sharedTokenRequestsPerSecond = value }
+        if let value = document.uploadBytesPerMinute { uploadBytesPerMinute = value }
+        if let value = document.anonymousRequestsPerSecond { anonymousRequestsPerSecond = value }
+        if let value = document.authFailures { authFailures = value }
+        if let value = document.authBackoffSeconds { authBackoffSeconds = value }
+        if let value = document.rateLimitsOnLoopback { appliesToLoopback = value }
+    }
+}
+
+extension Quotas {
+    init(_ document: ServerDocument.Limits) {
+        self.init()
+        if let value = document.federations { federations = value }
+        if let value = document.updateBytesPerFederation { updateBytes = value }
     }
 }

@@ -21,12 +21,16 @@ final class LiveServer: Sendable {
         func now() -> Instant { Instant(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) }
     }
 
-    init(folder: String, clock: any WallClock = SystemClock()) async throws {
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    init(
+        folder: String, clock: any WallClock = SystemClock(), limits: RateLimits = .unlimited,
+        quotas: Quotas = Quotas(),
+        logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    ) async throws {
         store = try SQLiteStore(directory: folder, logger: logger)
         let services = Services(
             store: store, cache: try AdapterCache(folder: folder + "/cache", byteLimit: 1 << 20),
-            access: Access(mode: .tokens(admin: Access.hash(Self.admin)), clock: clock), clock: clock, threads: 2,
+            access: Access(mode: .tokens(admin: Access.hash(Self.admin)), clock: clock, limits: limits), clock: clock,
+            quotas: quotas, threads: 2,
             logger: logger)
         try await services.resume()
         let api = RankwiseAPI(services: services, about: .init(version: "test", limits: [:]), logger: logger)

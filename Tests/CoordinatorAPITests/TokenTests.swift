@@ -1,18 +1,7 @@
-import Federation
 import Foundation
 import HTTPFetching
 import RankwiseWire
-import Synchronization
 import Testing
-
-/// A clock that runs with the machine's, and that a test can set forward.
-final class SkewedClock: WallClock {
-    private let ahead = Mutex<Double>(0)
-
-    func now() -> Instant { LiveServer.SystemClock().now().adding(seconds: ahead.withLock { $0 }) }
-
-    func advance(seconds: Double) { ahead.withLock { $0 += seconds } }
-}
 
 /// Tokens made, used up, expired and withdrawn over HTTP, across restarts.
 @Suite struct TokenTests {
@@ -30,9 +19,9 @@ final class SkewedClock: WallClock {
         try await body(folder)
     }
 
-    private func withServer(_ body: (LiveServer, SkewedClock, _ admin: Caller) async throws -> Void) async throws {
+    private func withServer(_ body: (LiveServer, HandMovedClock, _ admin: Caller) async throws -> Void) async throws {
         try await withFolder { folder in
-            let clock = SkewedClock()
+            let clock = HandMovedClock()
             let server = try await LiveServer(folder: folder, clock: clock)
             let admin = try Caller(server, token: LiveServer.admin)
             #expect(try await admin.call(.post, "/v1/federations", body: Self.settings).status == 201)
@@ -59,7 +48,8 @@ final class SkewedClock: WallClock {
     }
 
     @Test func `a token is shown once, listed without its secret, and good until it is deleted`() async throws {
-        try await withServer { server, _, admin in
+        try await withServer { server, clock, admin in
+            clock.advance(seconds: 1)
             let made = try await issue(#"{"role": "reader"}"#, by: admin)
             let token = try #require(made.token)
             #expect(token.utf8.count == 43 && made.role == "reader" && made.usesLeft == nil && made.expiresAt == nil)
@@ -114,7 +104,7 @@ final class SkewedClock: WallClock {
             #expect(
                 try await issue(#"{"role": "reader", "expires_at": "\#(until)"}"#, by: admin).expiresAt
                     == "3000-01-01T00:00:00.500Z")
-            let soon = ISO8601DateFormatter().string(from: Date(timeIntervalSinceNow: 3600))
+            let soon = "2027-01-15T09:00:00Z"
             let reader = try Caller(
                 server, token: try await issue(#"{"role": "reader", "expires_at": "\#(soon)"}"#, by: admin).token)
             let enrolment = try Caller(
