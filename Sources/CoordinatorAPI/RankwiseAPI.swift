@@ -1,6 +1,6 @@
 package import Coordinator
 package import HTTPServing
-import HTTPTypes
+package import HTTPTypes
 package import Logging
 import RankwiseWire
 
@@ -27,7 +27,12 @@ package struct RankwiseAPI: Sendable {
         self.logger = logger
     }
 
-    package var router: Router {
+    package var router: Router { routes.router }
+
+    /// Everything that is served, in the order of the route groups.
+    package var endpoints: [Endpoint] { routes.endpoints }
+
+    private var routes: Routes {
         var routes = Routes(api: self)
         addServerRoutes(to: &routes)
         addFederationRoutes(to: &routes)
@@ -37,7 +42,7 @@ package struct RankwiseAPI: Sendable {
         addUpdateRoutes(to: &routes)
         addAdapterRoutes(to: &routes)
         addModelRoutes(to: &routes)
-        return routes.router
+        return routes
     }
 
     /// What the transport refuses by itself, as a problem like all others.
@@ -82,15 +87,23 @@ package struct RankwiseAPI: Sendable {
     }
 }
 
+/// A method and a path such as `/v1/federations/{federation}`.
+package struct Endpoint: Sendable, Hashable {
+    package let method: HTTPRequest.Method
+    package let pattern: String
+}
+
 /// Collects routes, each wrapped so that its errors become problems.
 struct Routes {
     let api: RankwiseAPI
     private(set) var router = Router()
+    private(set) var endpoints: [Endpoint] = []
 
     init(api: RankwiseAPI) { self.api = api }
 
     mutating func on(_ method: HTTPRequest.Method, _ pattern: String, _ handler: @escaping Handler) {
         let api = api
+        endpoints.append(Endpoint(method: method, pattern: pattern))
         router.on(method, pattern) { request in try await api.answer(request, with: handler) }
     }
 }

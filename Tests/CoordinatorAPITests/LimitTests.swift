@@ -77,7 +77,7 @@ import Testing
                 \r
 
                 """
-            let answer = try RawExchange.answer(to: head, at: fixture.server.url)
+            let answer = try await RawExchange.answer(to: head, at: fixture.server.url)
             #expect(answer.hasPrefix("HTTP/1.1 429 ") && !answer.contains("100 Continue"))
             #expect(answer.lowercased().contains("\r\nretry-after: 30\r\n"))
             fixture.clock.advance(seconds: 31)

@@ -13,6 +13,7 @@ final class LiveServer: Sendable {
     static let admin = "an-admin-token-of-more-than-32-bytes"
 
     let url: String
+    let endpoints: [Endpoint]
     private let server: HTTPServer
     private let store: SQLiteStore
     private let work: Task<Void, Never>
@@ -34,6 +35,7 @@ final class LiveServer: Sendable {
             logger: logger)
         try await services.resume()
         let api = RankwiseAPI(services: services, about: .init(version: "test", limits: [:]), logger: logger)
+        endpoints = api.endpoints
         var configuration = HTTPServer.Configuration()
         configuration.host = "127.0.0.1"
         configuration.port = 0
