@@ -51,6 +51,7 @@ let package = Package(
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
 
         library("LinearAlgebra", ["COpenBLAS"]),
         library("AdapterFormat"),
@@ -58,7 +59,7 @@ let package = Package(
         library("Federation"),
         library("Coordinator", ["Federation", "AdapterFormat", "Aggregation", .crypto, .logging]),
         library("SQLiteStore", ["Federation", .grdb, .logging]),
-        library("HTTPServing", [.httpTypes, .crypto, "CLinux", .logging]),
+        library("HTTPServing", [.httpTypes, .crypto, "CLinux", "COpenSSL", .logging]),
         library("RankwiseWire"),
         library("CoordinatorAPI", ["HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes, .logging]),
         library("HTTPFetching", ["CCurl"]),
@@ -85,13 +86,14 @@ let package = Package(
             ]
         ),
 
+        .target(name: "TestCertificates", path: "Tests/TestCertificates", swiftSettings: strict),
         tests("LinearAlgebraTests", ["LinearAlgebra"]),
         tests("AdapterFormatTests", ["AdapterFormat"], resources: [.copy("Fixtures"), .copy("Hostile")]),
         tests("AggregationTests", ["Aggregation", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests("FederationTests", ["Federation"]),
         tests("CoordinatorTests", ["Coordinator", "Federation", "SQLiteStore", "AdapterFormat", .crypto, .logging]),
         tests("SQLiteStoreTests", ["SQLiteStore", "Federation", .grdb, .logging]),
-        tests("HTTPServingTests", ["HTTPServing", .httpTypes, .crypto, .logging]),
+        tests("HTTPServingTests", ["HTTPServing", "COpenSSL", "TestCertificates", .httpTypes, .crypto, .logging]),
         tests("RankwiseWireTests", ["RankwiseWire"]),
         tests(
             "CoordinatorAPITests",
@@ -99,7 +101,12 @@ let package = Package(
                 "AdapterFormat", "CoordinatorAPI", "Coordinator", "Federation", "HTTPFetching", "HTTPServing",
                 "SQLiteStore", "RankwiseWire", .logging,
             ], resources: [.copy("Fixtures")]),
-        tests("EndToEndTests", ["HTTPFetching", "RankwiseWire", "rankwise-server", "rankwise-client"]),
+        tests(
+            "EndToEndTests",
+            [
+                "Federation", "HTTPFetching", "HTTPServing", "RankwiseWire", "TestCertificates", "rankwise-server",
+                "rankwise-client",
+            ]),
         tests("HTTPFetchingTests", ["HTTPFetching"]),
         tests("TrainingTests", ["Training", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests("ClientAgentTests", ["ClientAgent", "HTTPFetching", "RankwiseWire", "Training", "AdapterFormat"]),

@@ -20,8 +20,11 @@ extension RankwiseAPI {
             let principal = try request.principal(services.access)
             let name = try request.client()
             // A client that is registered may change its own rank and capabilities.
-            let enrolment =
-                principal == .client(federation, name) ? nil : try principal.requireEnrolment(in: federation)
+            var enrolment: String?
+            if principal != .client(federation, name) {
+                enrolment = try principal.requireEnrolment(in: federation)
+                if principal != .admin { try request.requireCertificate(of: name) }
+            }
             try request.expect()
             let bytes = try await request.body.collect(upTo: Self.registrationLimit)
             let body = try WireJSON.decodeStrictly(RegistrationBody.self, from: Data(bytes))

@@ -149,6 +149,13 @@ extension Problem {
         self.init(.badRequest, code: "request.argument", "\(error)")
     }
 
+    init(_ error: CertificateMismatch) {
+        let names = error.names.isEmpty ? "nobody" : error.names.joined(separator: ", ")
+        self.init(
+            .forbidden, code: "auth.certificate",
+            "this call is client \(error.client)'s; the certificate of its connection names \(names)")
+    }
+
     init(_ error: UnsupportedType) {
         self.init(
             .unsupportedMediaType, code: "request.type", "Content-Type is \(error.found); expected \(error.expected)")

@@ -81,6 +81,8 @@ package struct RankwiseAPI: Sendable {
             return .problem(Problem(error))
         } catch let error as WireError {
             return .problem(Problem(error))
+        } catch let error as CertificateMismatch {
+            return .problem(Problem(error))
         } catch let error as UnsupportedType {
             return .problem(Problem(error))
         }

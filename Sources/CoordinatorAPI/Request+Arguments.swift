@@ -65,9 +65,11 @@ extension Request {
         return (Int64(after), Double(wait ?? 0))
     }
 
-    /// Whom the request's token stands for.
-    func principal(_ access: Access) throws(ServiceError) -> Principal {
-        try access.principal(bearer: bearer, from: address)
+    /// Whom the request's token stands for; a client's call must come under its certificate, if under any.
+    func principal(_ access: Access) throws -> Principal {
+        let principal = try access.principal(bearer: bearer, from: address)
+        if case .client(_, let name) = principal { try requireCertificate(of: name) }
+        return principal
     }
 
     /// The token that came with the request; nil also where another scheme did.

@@ -29,7 +29,7 @@ struct EasyHandle: ~Copyable {
     ///
     /// `transfer` and `fields` must outlive the run: curl keeps their addresses.
     func prepare(
-        _ request: FetchRequest, fields: borrowing HeaderList, transfer: Transfer
+        _ request: FetchRequest, fields: borrowing HeaderList, transfer: Transfer, tls: HTTPFetcher.TLS
     ) throws(FetchError) {
         curl_easy_reset(pointer)
         message[0] = 0
@@ -48,6 +48,9 @@ struct EasyHandle: ~Copyable {
         try check(rankwise_curl_set_list(pointer, CURLOPT_HTTPHEADER, fields.first))
         try check(rankwise_curl_set_header(pointer, onHead, context))
         try check(rankwise_curl_set_write(pointer, onBody, context))
+        try set(CURLOPT_CAINFO, tls.authority)
+        try set(CURLOPT_SSLCERT, tls.certificate)
+        try set(CURLOPT_SSLKEY, tls.key)
         try set(CURLOPT_NOPROGRESS, request.progress == nil ? 1 : 0)
         try check(rankwise_curl_set_progress(pointer, onProgress, context))
         try choose(request.method, uploading: transfer.uploadLength, context: context)
@@ -72,6 +75,10 @@ struct EasyHandle: ~Copyable {
 
     private func set(_ option: CURLoption, _ value: Int) throws(FetchError) {
         try check(rankwise_curl_set_long(pointer, option, value))
+    }
+
+    private func set(_ option: CURLoption, _ path: String?) throws(FetchError) {
+        if let path { try check(rankwise_curl_set_string(pointer, option, path)) }
     }
 
     private func check(_ code: CURLcode) throws(FetchError) {

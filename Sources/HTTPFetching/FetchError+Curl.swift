@@ -5,6 +5,11 @@ extension FetchError {
     init(_ code: CURLcode, detail: String) {
         let message = detail.isEmpty ? String(cString: curl_easy_strerror(code)) : detail
         switch code {
+        // OpenSSL's names for what a server says of a client's certificate.
+        case CURLE_SSL_CONNECT_ERROR, CURLE_RECV_ERROR,
+            CURLE_SEND_ERROR
+        where message.contains(" alert ") && !message.contains("internal error"):
+            self = .untrusted(message)
         case CURLE_URL_MALFORMAT, CURLE_BAD_FUNCTION_ARGUMENT, CURLE_UNKNOWN_OPTION, CURLE_SETOPT_OPTION_SYNTAX,
             CURLE_NOT_BUILT_IN:
             self = .malformedRequest(message)

@@ -4,7 +4,7 @@ package enum FetchError: Error, Sendable, Hashable {
     case malformedRequest(String)
     /// No connection: the name does not resolve, or nobody listens.
     case unreachable(String)
-    /// The server's certificate does not hold.
+    /// A certificate does not hold: the server's, or before the server this client's.
     case untrusted(String)
     case timedOut(String)
     /// The connection broke before the answer was complete.
@@ -31,7 +31,7 @@ extension FetchError: CustomStringConvertible {
         switch self {
         case .malformedRequest(let reason): "the request cannot be sent: \(reason)"
         case .unreachable(let reason): "the server cannot be reached: \(reason)"
-        case .untrusted(let reason): "the server's certificate is not trusted: \(reason)"
+        case .untrusted(let reason): "no trust between client and server: \(reason)"
         case .timedOut(let reason): "the server took too long: \(reason)"
         case .interrupted(let reason): "the connection broke: \(reason)"
         case .tooLarge(let limit): "the answer is longer than the \(limit) bytes that are allowed"

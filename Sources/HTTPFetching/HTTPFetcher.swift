@@ -16,7 +16,25 @@ package actor HTTPFetcher: Fetching {
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
-    package init() throws(FetchError) {
+    /// What TLS goes by beside the system's certificates; all files are PEM.
+    package struct TLS: Sendable, Hashable {
+        /// The certificates that servers' are signed by, instead of the system's.
+        package var authority: String?
+        /// This client's own certificate, and its key.
+        package var certificate: String?
+        package var key: String?
+
+        package init(authority: String? = nil, certificate: String? = nil, key: String? = nil) {
+            self.authority = authority
+            self.certificate = certificate
+            self.key = key
+        }
+    }
+
+    private let tls: TLS
+
+    package init(tls: TLS = TLS()) throws(FetchError) {
+        self.tls = tls
         multi = try MultiHandle()
         easy = try EasyHandle()
     }
@@ -49,7 +67,7 @@ package actor HTTPFetcher: Fetching {
     private func exchange(_ request: FetchRequest) throws(FetchError) -> FetchResponse? {
         let transfer = try Transfer(request)
         let fields = try HeaderList(request.fields + transfer.resumeFields)
-        try easy.prepare(request, fields: fields, transfer: transfer)
+        try easy.prepare(request, fields: fields, transfer: transfer, tls: tls)
         let code = multi.run(easy, shouldStop: { Task.isCancelled })
         do throws(FetchError) {
             guard let code else { throw .cancelled }

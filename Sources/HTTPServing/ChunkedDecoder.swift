@@ -4,6 +4,8 @@ import Foundation
 struct ChunkedDecoder {
     private enum State: Equatable {
         case size(Int, digits: Int)
+        /// Blanks after the size: only an extension may follow.
+        case sizeBlank(Int)
         case sizeExtension(Int)
         case sizeLineFeed(Int)
         case data(Int)
@@ -60,11 +62,17 @@ struct ChunkedDecoder {
                 throw .chunkSize
             } else if byte == ByteGrammar.carriageReturn {
                 state = .sizeLineFeed(size)
-            } else if byte == UInt8(ascii: ";") || ByteGrammar.isBlank(byte) {
+            } else if byte == UInt8(ascii: ";") {
                 state = .sizeExtension(size)
+            } else if ByteGrammar.isBlank(byte) {
+                state = .sizeBlank(size)
             } else {
                 throw .chunkSize
             }
+        case .sizeBlank(let size):
+            guard byte == UInt8(ascii: ";") || ByteGrammar.isBlank(byte), extensionRoom > 0 else { throw .chunkSize }
+            extensionRoom -= 1
+            if byte == UInt8(ascii: ";") { state = .sizeExtension(size) }
         case .sizeExtension(let size):
             if byte == ByteGrammar.carriageReturn {
                 state = .sizeLineFeed(size)

@@ -10,6 +10,10 @@ package enum ConditionalRequest: Sendable, Hashable {
 
     /// RFC 9110, 13.2.2, for representations without a modification date.
     package init(method: HTTPRequest.Method, headerFields: HTTPFields, etag: EntityTag, length: Int) {
+        if let match = headerFields[.ifMatch], !etag.isNamed(inMatch: match) {
+            self = .preconditionFailed
+            return
+        }
         if let noneMatch = headerFields[.ifNoneMatch], etag.isNamed(inNoneMatch: noneMatch) {
             self = method == .get || method == .head ? .notModified : .preconditionFailed
             return

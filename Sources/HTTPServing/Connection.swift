@@ -18,6 +18,8 @@ final class Connection {
     let descriptor: Int32
     let peer: SocketAddress
     let admission: ConnectionCensus.Admission
+    /// Nil in the clear.
+    let tls: TLSSession?
     var phase = Phase.head
     var parser = RequestHeadParser()
     /// Bytes read but not used yet, from `backlogStart` on.
@@ -37,12 +39,13 @@ final class Connection {
 
     init(
         key: ConnectionTable.Key, descriptor: Int32, peer: SocketAddress, admission: ConnectionCensus.Admission,
-        deadline: UInt64
+        tls: TLSSession?, deadline: UInt64
     ) {
         self.key = key
         self.descriptor = descriptor
         self.peer = peer
         self.admission = admission
+        self.tls = tls
         self.deadline = deadline
     }
 
@@ -62,6 +65,8 @@ struct CurrentRequest {
     var awaitsContinue: Bool
     var body: BodyDecoder
     var bodyBytes = 0
+    /// Whether its bytes are counted as in flight when they come, as it did not say how many.
+    let isUnsized: Bool
     /// Once the body has failed, every later reader fails alike.
     var bodyError: RequestBodyError?
     var reader: BodyReader?

@@ -22,7 +22,16 @@ package struct EntityTag: Sendable, Hashable, CustomStringConvertible {
 
     /// Whether `If-None-Match` names this tag by weak comparison; what is not a tag in the list names none.
     package func isNamed(inNoneMatch value: String) -> Bool {
-        var rest = Substring(value).utf8
+        isNamed(in: value) { $0.opaque == opaque }
+    }
+
+    /// Whether `If-Match` names this tag by strong comparison; what is not a tag in the list names none.
+    package func isNamed(inMatch value: String) -> Bool {
+        isNamed(in: value) { !$0.isWeak && !isWeak && $0.opaque == opaque }
+    }
+
+    private func isNamed(in list: String, by isSame: (EntityTag) -> Bool) -> Bool {
+        var rest = Substring(list).utf8
         while let first = rest.first {
             if first == UInt8(ascii: ",") || ByteGrammar.isBlank(first) {
                 rest = rest.dropFirst()
@@ -30,7 +39,7 @@ package struct EntityTag: Sendable, Hashable, CustomStringConvertible {
                 return true
             } else {
                 guard let tag = Self.read(&rest) else { return false }
-                if tag.opaque == opaque { return true }
+                if isSame(tag) { return true }
             }
         }
         return false

@@ -14,6 +14,8 @@ package final class HTTPServer: Sendable {
         /// How many queues share the connections. Default: one a core.
         package var shards = ProcessInfo.processInfo.activeProcessorCount
         package var limits = Limits()
+        /// Default: plain HTTP.
+        package var tls: TLS?
         /// How often deadlines are looked at, and so how late they may be noticed. Default 1 s.
         package var sweepInterval: Duration = .seconds(1)
 
@@ -88,12 +90,14 @@ package final class HTTPServer: Sendable {
 
     private func open() throws(HTTPServerError) -> (Listener, [Shard]) {
         signal(SIGPIPE, SIG_IGN)
+        let tls = try openTLS()
         let descriptors = Self.raiseDescriptorLimit()
         let census = ConnectionCensus(
             limits: configuration.limits, connections: max(descriptors - Self.reservedDescriptors, descriptors / 2))
         let settings = Shard.Settings(
             router: router, limits: configuration.limits, sweepInterval: configuration.sweepInterval,
-            renderFailure: renderFailure, logger: logger, census: census, disk: DiskLanes(count: Self.diskLanes))
+            renderFailure: renderFailure, logger: logger, census: census,
+            bodies: BodyCensus(limits: configuration.limits), tls: tls, disk: DiskLanes(count: Self.diskLanes))
         var shards: [Shard] = []
         for index in 0..<max(1, configuration.shards) { shards.append(try Shard(index: index, settings: settings)) }
         let (descriptor, address) = try ListeningSocket.open(host: configuration.host, port: configuration.port)
@@ -102,6 +106,15 @@ package final class HTTPServer: Sendable {
         for shard in shards { shard.executor.queue.async { shard.assumeIsolated { $0.start() } } }
         listener.executor.queue.async { listener.assumeIsolated { $0.start() } }
         return (listener, shards)
+    }
+
+    private func openTLS() throws(HTTPServerError) -> TLSContext? {
+        guard let settings = configuration.tls else { return nil }
+        do throws(TLSError) {
+            return try TLSContext(settings)
+        } catch {
+            throw .tls(error)
+        }
     }
 
     /// - Returns: how many files this process may hold open.

@@ -11,6 +11,8 @@ package struct Request: Sendable {
     package let headerFields: HTTPFields
     package let body: RequestBody
     package let peer: SocketAddress
+    /// Over TLS, what a client CA has certified of the peer, if it has shown a certificate.
+    package let certificate: PeerCertificate?
     let exchange: Exchange
 
     /// Runs a wait that may take long, as of a long-poll: the handler's task is cancelled when meanwhile the peer

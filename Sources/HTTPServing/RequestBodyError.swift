@@ -14,6 +14,8 @@ package enum RequestBodyError: Error, Sendable, Hashable {
     case noSpace
     /// The file could not be made, written or synced, for a reason other than room.
     case fileFailed(errno: Int32)
+    /// With it, more bytes would be in flight than `Limits.bodyBytesInFlight`.
+    case overloaded(retryAfter: Int)
     /// The body was read before, or its request is answered.
     case alreadyRead
 

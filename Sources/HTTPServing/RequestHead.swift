@@ -82,11 +82,16 @@ extension RequestHead {
             : !connectionOptions.contains("close")
     }
 
-    /// The members of a comma-separated list in lower case, empty ones dropped.
+    /// The members of a comma-separated list without the blanks around them; empty ones are dropped.
+    ///
+    /// Only ASCII letters are lowered: Unicode would make a `k` of the Kelvin sign, and so `chunked` of another word.
     private static func listed(_ value: String) -> [String] {
-        value.lowercased().split(separator: ",")
-            .map { $0.trimmingPrefix { $0 == " " || $0 == "\t" } }
-            .map { String($0.prefix { $0 != " " && $0 != "\t" }) }
-            .filter { !$0.isEmpty }
+        value.utf8.split(separator: UInt8(ascii: ",")).map { member in
+            var member = member
+            while let first = member.first, ByteGrammar.isBlank(first) { member.removeFirst() }
+            while let last = member.last, ByteGrammar.isBlank(last) { member.removeLast() }
+            return String(decoding: member.map(ByteGrammar.lowercased), as: UTF8.self)
+        }
+        .filter { !$0.isEmpty }
     }
 }

@@ -83,7 +83,7 @@ extension Shard {
         guard connection.isReadable else { return nil }
         let size = min(most, readBuffer.count)
         let outcome = readBuffer.withUnsafeMutableBytes {
-            Socket.receive(connection.descriptor, into: UnsafeMutableRawBufferPointer(rebasing: $0[..<size]))
+            receive(connection, into: UnsafeMutableRawBufferPointer(rebasing: $0[..<size]))
         }
         return account(outcome, of: size, connection)
     }
@@ -93,7 +93,9 @@ extension Shard {
         switch outcome {
         case .moved(let count):
             // A short read has emptied the socket; but the end, once announced, is announced no more.
-            if count < size, !connection.peerFinished { connection.isReadable = false }
+            if count < size, !connection.peerFinished, connection.tls?.isOver != true {
+                connection.isReadable = false
+            }
             if count == 0 {
                 connection.isReadable = false
                 connection.peerFinished = true
@@ -103,6 +105,7 @@ extension Shard {
             connection.isReadable = false
             return nil
         case .broken:
+            logFailure(connection)
             hangUp(connection)
             return nil
         }
@@ -115,7 +118,7 @@ extension Shard {
         connection.current = CurrentRequest(
             isHead: head.method == .head, isVersion10: head.isVersion10, keepsAlive: head.keepsAlive,
             awaitsContinue: head.expectation == .continue && head.framing != .none,
-            body: BodyDecoder(head.framing, limits: settings.limits))
+            body: BodyDecoder(head.framing, limits: settings.limits), isUnsized: head.framing == .chunked)
         let match: Router.Match
         do throws(RequestFailure) {
             match = try route(head)
@@ -137,10 +140,16 @@ extension Shard {
             case .sized(let length): length
             case .chunked: nil
             }
+        if length != 0 {
+            guard settings.bodies.admit(length ?? 0) else {
+                return respond(connection, render(.overloaded(retryAfter: settings.limits.retryAfterSeconds)))
+            }
+            bodyCharges[exchange.id] = length ?? 0
+        }
         let request = Request(
             method: head.method, path: head.target.path, parameters: match.parameters, query: head.target.query,
             headerFields: head.headerFields, body: RequestBody(declaredLength: length, exchange: exchange),
-            peer: connection.peer, exchange: exchange)
+            peer: connection.peer, certificate: connection.tls?.certificate, exchange: exchange)
         handlersUnderWay += 1
         let task = launch(match, request)
         guard connection.serial == exchange.id.serial, connection.phase == .handling else { return }
@@ -162,13 +171,16 @@ extension Shard {
     private nonisolated func launch(_ match: Router.Match, _ request: Request) -> Task<Void, Never> {
         Task.immediate(executorPreference: executor) {
             let response = await self.answer(match, request)
-            self.deliver(response, to: request.exchange.id)
+            self.deliver(response, request)
         }
     }
 
     /// Without a hop: a task that prefers this shard's executor is on its queue.
-    private nonisolated func deliver(_ response: Response?, to id: Exchange.ID) {
-        assumeIsolated { $0.finish(id, response) }
+    private nonisolated func deliver(_ response: Response?, _ request: Request) {
+        assumeIsolated { shard in
+            if request.body.declaredLength != 0 { shard.endBody(request.exchange.id) }
+            shard.finish(request.exchange.id, response)
+        }
     }
 
     /// - Returns: nil where nobody is left to answer.

@@ -29,7 +29,7 @@ extension Shard {
         let isFile = if case .file = body { true } else { false }
         let bytes = if case .bytes(let bytes) = body { bytes } else { [UInt8]() }
         let sent: Int
-        switch Socket.send(connection.descriptor, scratch, bytes, moreFollows: isFile) {
+        switch send(connection, scratch, bytes, moreFollows: isFile) {
         case .moved(let count): sent = count
         case .wouldBlock: sent = 0
         case .broken: return hangUp(connection)
@@ -52,6 +52,8 @@ extension Shard {
     /// - Returns: whether the next byte on the connection begins a request.
     private func settleBody(_ connection: Connection) -> Bool {
         guard var body = connection.current?.body, connection.current?.bodyError == nil else { return false }
+        // Who was never told to go on may send the body or leave it out: what comes next could be either.
+        if connection.current?.awaitsContinue == true { return false }
         if !body.isComplete, connection.backlogCount > 0 {
             // A handler that had no use for a small body which is here already costs nobody the connection.
             guard (try? decodeBacklog(connection, &body)) != nil else { return false }
@@ -69,13 +71,13 @@ extension Shard {
             let outcome: Socket.Outcome
             switch outgoing.body {
             case .file(let file, let range) where outgoing.head.isEmpty:
-                outcome = Socket.send(
-                    connection.descriptor, file: file.descriptor, offset: range.lowerBound + outgoing.sent,
+                outcome = send(
+                    connection, file: file.descriptor, offset: range.lowerBound + outgoing.sent,
                     count: min(range.count - outgoing.sent, room))
             case .bytes(let bytes):
-                outcome = Socket.send(connection.descriptor, outgoing.head, bytes, from: outgoing.sent)
+                outcome = send(connection, outgoing.head, bytes, from: outgoing.sent)
             case .empty, .file:
-                outcome = Socket.send(connection.descriptor, outgoing.head, [])
+                outcome = send(connection, outgoing.head, [])
             }
             switch outcome {
             case .moved(let count):
@@ -116,6 +118,7 @@ extension Shard {
             hangUp(connection)
         case .linger:
             connection.dropBacklog()
+            connection.tls?.sayGoodbye()
             shutdown(connection.descriptor, Int32(SHUT_WR))
             connection.phase = .lingering
             connection.deadline = now &+ timings.lingerTime

@@ -55,7 +55,7 @@ extension Shard {
         scratch.removeAll(keepingCapacity: true)
         ResponseHead.continueLine.withUTF8Buffer { scratch.append(contentsOf: $0) }
         // Nothing else is in the socket's way: a partial write means that the peer reads nothing at all.
-        guard case .moved(let count) = Socket.send(connection.descriptor, scratch, []), count == scratch.count else {
+        guard case .moved(let count) = send(connection, scratch, []), count == scratch.count else {
             return hangUp(connection)
         }
     }
@@ -132,8 +132,20 @@ extension Shard {
         connection.current?.rateBytes += payload
         connection.current?.bodyBytes += payload
         connection.current?.tally?.add(payload)
-        guard let total = connection.current?.bodyBytes, total > limit else { return nil }
-        return .tooLong(limit: limit)
+        guard let current = connection.current else { return nil }
+        guard current.bodyBytes <= limit else { return .tooLong(limit: limit) }
+        if current.isUnsized {
+            guard settings.bodies.grow(by: payload) else {
+                return .overloaded(retryAfter: settings.limits.retryAfterSeconds)
+            }
+            bodyCharges[Exchange.ID(connection: connection.key, serial: connection.serial)]? += payload
+        }
+        return nil
+    }
+
+    /// Gives a body's place in flight back.
+    func endBody(_ id: Exchange.ID) {
+        if let bytes = bodyCharges.removeValue(forKey: id) { settings.bodies.release(bytes) }
     }
 
     /// Fills blocks as long as bytes come and few are under way.
@@ -192,7 +204,7 @@ extension Shard {
             } else {
                 let size = body.readSize(upTo: block.bytes.count)
                 let target = UnsafeMutableRawBufferPointer(rebasing: block.bytes[..<size])
-                let outcome = Socket.receive(connection.descriptor, into: target)
+                let outcome = receive(connection, into: target)
                 guard let count = account(outcome, of: size, connection) else {
                     return connection.phase == .closed ? .failure(.peerGone) : .success(0)
                 }

@@ -14,6 +14,8 @@ actor Shard {
         let renderFailure: @Sendable (RequestFailure) -> Response
         let logger: Logger
         let census: ConnectionCensus
+        let bodies: BodyCensus
+        let tls: TLSContext?
         let disk: DiskLanes
     }
 
@@ -37,6 +39,8 @@ actor Shard {
     var readBuffer = [UInt8](repeating: 0, count: 64 << 10)
     /// Where response heads are put together.
     var scratch: [UInt8] = []
+    /// Where what goes into one record of TLS is put together.
+    var record: [UInt8] = []
     var blocks = BlockPool()
     /// Pours that wait for a block.
     var starved: [ConnectionTable.Key] = []
@@ -44,6 +48,8 @@ actor Shard {
     /// `CLOCK_MONOTONIC` at the beginning of the current turn.
     var now: UInt64 = 0
     var handlersUnderWay = 0
+    /// The bytes that are counted as in flight for each request with a body, until its handler ends.
+    var bodyCharges: [Exchange.ID: Int] = [:]
     var isDraining = false
     var drainWaiters: [CheckedContinuation<Void, Never>] = []
     private var ready: [ConnectionTable.Key] = []
@@ -90,14 +96,18 @@ actor Shard {
         let connection = connections.insert {
             Connection(
                 key: $0, descriptor: descriptor, peer: peer, admission: admission,
+                tls: settings.tls.flatMap { TLSSession($0, descriptor: descriptor) },
                 deadline: now &+ timings.timeToHeaders)
         }
-        guard !isDraining, poll.add(descriptor, token: connection.key.token) else {
+        let isSound = (connection.tls == nil) == (settings.tls == nil)
+        guard !isDraining, isSound, poll.add(descriptor, token: connection.key.token) else {
             hangUp(connection)
             return
         }
         guard admission == .refused else { return }
         refuse(connection, .overloaded(retryAfter: settings.limits.retryAfterSeconds))
+        // Through TLS the answer waits for a handshake, which has the time of a head.
+        connection.deadline = now &+ min(timings.timeToHeaders, timings.writeStallTime)
         advance(connection)
     }
 
@@ -106,6 +116,7 @@ actor Shard {
         guard connection.phase != .closed else { return }
         connection.phase = .closed
         connections.remove(connection.key)
+        connection.tls?.sayGoodbye()
         close(connection.descriptor)
         settings.census.release(connection.peer, connection.admission)
         let current = connection.current
@@ -157,6 +168,11 @@ actor Shard {
         if readiness.contains(.finished) { connection.peerFinished = true }
         if !readiness.isDisjoint(with: [.readable, .finished]) { connection.isReadable = true }
         if readiness.contains(.writable) { connection.isWritable = true }
+        if connection.tls != nil {
+            // Either direction of TLS may wait for the other one's socket.
+            connection.isReadable = true
+            connection.isWritable = true
+        }
         advance(connection)
     }
 

@@ -19,7 +19,7 @@ extension JoinCommand {
             ],
             rounds: rounds, persistence: .seconds(giveUpAfter))
         return try Agent(
-            configuration, state: folder, fetcher: HTTPFetcher(), observe: { display.show($0) },
+            configuration, state: folder, fetcher: server.fetcher(), observe: { display.show($0) },
             makeTrainer: try trainerMaker())
     }
 

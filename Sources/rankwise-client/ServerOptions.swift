@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import HTTPFetching
 
 /// Which federation on which server, and the token for it.
 struct ServerOptions: ParsableArguments {
@@ -14,6 +15,21 @@ struct ServerOptions: ParsableArguments {
             "A file that holds the token. Without it the token is taken from RANKWISE_TOKEN; it is never an argument, "
                 + "for those show in the list of processes.", valueName: "path"))
     var tokenFile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The certificates (PEM) that the server's is signed by, instead of the system's; or RANKWISE_CA_FILE.",
+            valueName: "file"))
+    var caFile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "This client's certificate (PEM), for a server that asks for one; or RANKWISE_CERTIFICATE.",
+            valueName: "file"))
+    var certificate: String?
+
+    @Option(help: ArgumentHelp("The certificate's private key (PEM); or RANKWISE_KEY.", valueName: "file"))
+    var key: String?
 
     mutating func validate() throws {
         while url.hasSuffix("/") { url.removeLast() }
@@ -31,6 +47,26 @@ struct ServerOptions: ParsableArguments {
             throw ValidationError(
                 "\(option) is '\(name)'; expected 1 to 64 of a-z, 0-9, '.', '_' and '-', the first a letter or digit")
         }
+    }
+
+    /// What asks the server, under the certificates that were given.
+    func fetcher() throws -> HTTPFetcher {
+        let tls = HTTPFetcher.TLS(
+            authority: try Self.file(caFile, "--ca-file", "RANKWISE_CA_FILE"),
+            certificate: try Self.file(certificate, "--certificate", "RANKWISE_CERTIFICATE"),
+            key: try Self.file(key, "--key", "RANKWISE_KEY"))
+        guard (tls.certificate == nil) == (tls.key == nil) else {
+            throw ValidationError("--certificate and --key go together")
+        }
+        return try HTTPFetcher(tls: tls)
+    }
+
+    private static func file(_ flag: String?, _ name: String, _ variable: String) throws -> String? {
+        guard let path = flag ?? ProcessInfo.processInfo.environment[variable] else { return nil }
+        guard FileManager.default.isReadableFile(atPath: path) else {
+            throw ValidationError("\(flag == nil ? variable : name) is \(path), which cannot be read")
+        }
+        return path
     }
 
     /// The token, if there is one.

@@ -21,7 +21,7 @@ struct StatusCommand: AsyncParsableCommand {
 
     func run() async throws {
         do {
-            let fetcher = try HTTPFetcher()
+            let fetcher = try server.fetcher()
             let endpoint = FederationEndpoint(
                 server: server.url, federation: server.federation, token: try server.token(), fetcher: fetcher)
             try await follow(endpoint)

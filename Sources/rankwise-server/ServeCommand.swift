@@ -15,23 +15,22 @@ struct ServeCommand: AsyncParsableCommand {
         abstract: "Serve federations over HTTP.",
         discussion: """
             Settings come from flags, then from the environment (RANKWISE_LISTEN, RANKWISE_DATA, RANKWISE_AUTH, \
-            RANKWISE_LOG_LEVEL, RANKWISE_LOG_FORMAT), then from --config, then from defaults. The admin's token is \
-            RANKWISE_ADMIN_TOKEN, else DATA/admin.token, which the first start makes.
+            RANKWISE_TLS_CERTIFICATE, RANKWISE_TLS_KEY, RANKWISE_TLS_CLIENT_CA, RANKWISE_TLS_CLIENT_CERTIFICATES, \
+            RANKWISE_PLAIN_HTTP, RANKWISE_LOG_LEVEL, RANKWISE_LOG_FORMAT), then from --config, then from defaults. The \
+            admin's token is RANKWISE_ADMIN_TOKEN, else DATA/admin.token, which the first start makes.
 
             SIGTERM and SIGINT stop it once the requests in flight are answered.
             """)
 
     @Option(help: "A settings document such as Config/server.yaml.") var config: String?
-    @Option(help: "HOST:PORT to listen on; port 0 picks one (default: 127.0.0.1:8080).") var listen: String?
-    @Option(help: "The data folder, made if need be; one server owns it (default: data).") var data: String?
-    @Option(help: "tokens, or none: everybody is admin, on loopback only (default: tokens).") var auth: String?
+    @OptionGroup var flags: ServerFlags
 
     func run() async throws {
         let environment = ProcessInfo.processInfo.environment
         let settings: ServerSettings
         do {
             let file = try config.map { try ConfigFile.read(ServerDocument.self, from: $0) } ?? ServerDocument()
-            settings = try ServerSettings(file: file, listen: listen, data: data, auth: auth, environment: environment)
+            settings = try ServerSettings(file: file, flags: flags, environment: environment)
         } catch {
             throw ValidationError("\(error)")
         }
@@ -65,11 +64,12 @@ struct ServeCommand: AsyncParsableCommand {
         configuration.host = settings.host
         configuration.port = settings.port
         configuration.limits = settings.limits
+        configuration.tls = settings.tls
         let server = HTTPServer(
             configuration: configuration, router: api.router, renderFailure: { RankwiseAPI.render($0) }, logger: logger)
         let stop = StopSignal()
         let address = try server.start()
-        try FileHandle.standardOutput.write(contentsOf: Data("listening on http://\(address)\n".utf8))
+        try FileHandle.standardOutput.write(contentsOf: Data("listening on \(settings.scheme)://\(address)\n".utf8))
         logger.info("serving", metadata: ["address": "\(address)", "data": "\(settings.data)"])
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await services.run() }

@@ -9,8 +9,13 @@ struct ServerDocument: Codable {
     var auth: String?
     var log: Log?
     var limits: Limits?
+    var tls: TLS?
+    var plainHTTP: Bool?
 
-    enum CodingKeys: String, CodingKey, CaseIterable { case listen, data, auth, log, limits }
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case listen, data, auth, log, limits, tls
+        case plainHTTP = "plain_http"
+    }
 
     struct Log: Codable {
         var level: String?
@@ -22,6 +27,30 @@ struct ServerDocument: Codable {
             let values = try decoder.knownKeys(CodingKeys.self)
             level = try values.decodeIfPresent(String.self, forKey: .level)
             format = try values.decodeIfPresent(String.self, forKey: .format)
+        }
+    }
+
+    /// Certificate, key and what is asked of clients; PEM files.
+    struct TLS: Codable {
+        var certificate: String?
+        var key: String?
+        var clientCA: String?
+        var clientCertificates: String?
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case certificate, key
+            case clientCA = "client_ca"
+            case clientCertificates = "client_certificates"
+        }
+
+        init() {}
+
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.knownKeys(CodingKeys.self)
+            certificate = try values.decodeIfPresent(String.self, forKey: .certificate)
+            key = try values.decodeIfPresent(String.self, forKey: .key)
+            clientCA = try values.decodeIfPresent(String.self, forKey: .clientCA)
+            clientCertificates = try values.decodeIfPresent(String.self, forKey: .clientCertificates)
         }
     }
 
@@ -37,6 +66,9 @@ struct ServerDocument: Codable {
         var bodyWindowSeconds: Double?
         var connections: Int?
         var connectionsPerAddress: Int?
+        var bodiesInFlight: Int?
+        var bodyBytesInFlight: Int?
+        var retryAfterSeconds: Int?
         var cacheBytes: Int?
         var drainSeconds: Double?
         var federations: Int?
@@ -60,6 +92,9 @@ struct ServerDocument: Codable {
             case leastBodyBytesPerSecond = "least_body_bytes_per_second"
             case bodyWindowSeconds = "body_window_seconds"
             case connectionsPerAddress = "connections_per_address"
+            case bodiesInFlight = "bodies_in_flight"
+            case bodyBytesInFlight = "body_bytes_in_flight"
+            case retryAfterSeconds = "retry_after_seconds"
             case cacheBytes = "cache_bytes"
             case drainSeconds = "drain_seconds"
             case updateBytesPerFederation = "update_bytes_per_federation"
@@ -103,6 +138,9 @@ struct ServerDocument: Codable {
             bodyWindowSeconds = try positive(.bodyWindowSeconds)
             connections = try positive(.connections)
             connectionsPerAddress = try positive(.connectionsPerAddress)
+            bodiesInFlight = try positive(.bodiesInFlight)
+            bodyBytesInFlight = try positive(.bodyBytesInFlight)
+            retryAfterSeconds = try positive(.retryAfterSeconds)
             cacheBytes = try positive(.cacheBytes)
             drainSeconds = try positive(.drainSeconds)
             federations = try positive(.federations)
@@ -126,5 +164,7 @@ struct ServerDocument: Codable {
         auth = try values.decodeIfPresent(String.self, forKey: .auth)
         log = try values.decodeIfPresent(Log.self, forKey: .log)
         limits = try values.decodeIfPresent(Limits.self, forKey: .limits)
+        tls = try values.decodeIfPresent(TLS.self, forKey: .tls)
+        plainHTTP = try values.decodeIfPresent(Bool.self, forKey: .plainHTTP)
     }
 }

@@ -17,19 +17,22 @@ struct ServerSettings {
     var drainSeconds: Double
     var rates: RateLimits
     var quotas: Quotas
+    var tls: HTTPServer.TLS?
 
     var listen: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
+    var scheme: String { tls == nil ? "http" : "https" }
+
     init(
-        file: ServerDocument, listen: String? = nil, data: String? = nil, auth: String? = nil,
-        environment: [String: String] = [:]
+        file: ServerDocument, flags: ServerFlags? = nil, environment: [String: String] = [:]
     ) throws(SettingsError) {
         func choose(_ flag: String?, _ key: String, _ value: String?, _ fallback: String) -> String {
             flag ?? environment["RANKWISE_" + key] ?? value ?? fallback
         }
-        (host, port) = try Self.address(choose(listen, "LISTEN", file.listen, "127.0.0.1:8080"))
-        self.data = choose(data, "DATA", file.data, "data")
-        usesTokens = try Self.choice(choose(auth, "AUTH", file.auth, "tokens"), ["tokens", "none"], "auth") == "tokens"
+        (host, port) = try Self.address(choose(flags?.listen, "LISTEN", file.listen, "127.0.0.1:8080"))
+        self.data = choose(flags?.data, "DATA", file.data, "data")
+        usesTokens =
+            try Self.choice(choose(flags?.auth, "AUTH", file.auth, "tokens"), ["tokens", "none"], "auth") == "tokens"
         let level = choose(nil, "LOG_LEVEL", file.log?.level, "info")
         guard let logLevel = Logger.Level(rawValue: level) else {
             let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
@@ -49,6 +52,51 @@ struct ServerSettings {
             throw SettingsError(
                 path: "auth", reason: "is none, which is refused off loopback; \(host) is no loopback address")
         }
+        tls = try Self.tls(file.tls ?? ServerDocument.TLS(), flags, environment)
+        let isPlainWanted = try Self.isPlainWanted(file, flags, environment)
+        guard tls != nil || isPlainWanted || Self.isLoopback(host) else {
+            throw SettingsError(
+                path: "tls",
+                reason: "is missing, and \(host) is no loopback address; give tls.certificate and tls.key, or choose "
+                    + "plain HTTP, where tokens can be read on the way, by plain_http: true or --plain-http")
+        }
+    }
+
+    private static func isPlainWanted(
+        _ file: ServerDocument, _ flags: ServerFlags?, _ environment: [String: String]
+    ) throws(SettingsError) -> Bool {
+        if flags?.plainHTTP == true { return true }
+        guard let text = environment["RANKWISE_PLAIN_HTTP"] else { return file.plainHTTP ?? false }
+        return try choice(text, ["true", "false"], "RANKWISE_PLAIN_HTTP") == "true"
+    }
+
+    /// - Returns: nil where neither certificate nor key is named.
+    private static func tls(
+        _ file: ServerDocument.TLS, _ flags: ServerFlags?, _ environment: [String: String]
+    ) throws(SettingsError) -> HTTPServer.TLS? {
+        let certificate = flags?.tlsCertificate ?? environment["RANKWISE_TLS_CERTIFICATE"] ?? file.certificate
+        let key = flags?.tlsKey ?? environment["RANKWISE_TLS_KEY"] ?? file.key
+        let authority = flags?.tlsClientCa ?? environment["RANKWISE_TLS_CLIENT_CA"] ?? file.clientCA
+        let asked =
+            flags?.tlsClientCertificates ?? environment["RANKWISE_TLS_CLIENT_CERTIFICATES"] ?? file.clientCertificates
+        guard let certificate, let key else {
+            let named = [
+                certificate.map { _ in "tls.certificate" }, key.map { _ in "tls.key" },
+                authority.map { _ in "tls.client_ca" }, asked.map { _ in "tls.client_certificates" },
+            ].compactMap(\.self)
+            guard let first = named.first else { return nil }
+            throw SettingsError(path: first, reason: "is given; expected both tls.certificate and tls.key beside it")
+        }
+        let known = HTTPServer.TLS.ClientCertificates.allCases.map(\.rawValue)
+        let choice = try Self.choice(
+            asked ?? (authority == nil ? "none" : "required"), known, "tls.client_certificates")
+        let clientCertificates = HTTPServer.TLS.ClientCertificates(rawValue: choice) ?? .required
+        guard clientCertificates == .none || authority != nil else {
+            throw SettingsError(
+                path: "tls.client_ca", reason: "is missing; it says who signs the certificates asked of clients")
+        }
+        return HTTPServer.TLS(
+            certificate: certificate, key: key, clientCA: authority, clientCertificates: clientCertificates)
     }
 
     /// Splits `HOST:PORT`; an IPv6 host stands in brackets.
@@ -92,6 +140,9 @@ extension HTTPServing.Limits {
         if let value = document.bodyWindowSeconds { bodyRateWindow = .seconds(value) }
         if let value = document.connections { connections = value }
         if let value = document.connectionsPerAddress { connectionsPerAddress = value }
+        if let value = document.bodiesInFlight { bodiesInFlight = value }
+        if let value = document.bodyBytesInFlight { bodyBytesInFlight = value }
+        if let value = document.retryAfterSeconds { retryAfterSeconds = value }
     }
 }
 

@@ -23,7 +23,7 @@ import Testing
 
     @Test(arguments: [1, 2, 3, 5, 1000])
     func `chunks are joined and what follows them is left`(pieces: Int) throws {
-        let text = "5\r\nhello\r\n0001;name=\"v\" \r\n,\r\nA \r\n world....\r\n000\r\nTrailer: x\r\nB:\r\n\r\nGET "
+        let text = "5\r\nhello\r\n0001;name=\"v\" \r\n,\r\nA\r\n world....\r\n000\r\nTrailer: x\r\nB:\r\n\r\nGET "
         let (payload, rest) = try decode(text, .chunked, pieces: pieces)
         #expect(payload == "hello, world....")
         #expect(rest == 4)

@@ -139,7 +139,7 @@ import Testing
         let working = try RawClient(port: port)
         try working.send("GET /work HTTP/1.1\r\nHost: h\r\n\r\n")
         for await _ in begun { break }
-        async let stopped: Void = server.shutdown(within: .seconds(20))
+        let stop = server.beginShutdown(within: .seconds(20))
         let answer = try parked.receiveAnswer()
         #expect(answer.text == "cancelled")
         #expect(answer["connection"] == "close")
@@ -148,7 +148,7 @@ import Testing
         open.yield()
         #expect(try working.receiveAnswer().text == "finished")
         #expect(try working.receiveAll().isEmpty)
-        await stopped
+        await stop.value
     }
 
     @Test func `a stop ends by force what does not finish in time`() async throws {

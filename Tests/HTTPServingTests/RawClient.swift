@@ -1,7 +1,7 @@
 import Foundation
 
 /// A peer on a raw socket, so that tests decide every byte and every half-close.
-final class RawClient {
+class RawClient {
     struct Failure: Error, CustomStringConvertible {
         let description: String
     }
@@ -40,12 +40,20 @@ final class RawClient {
     func send(_ bytes: [UInt8]) throws {
         var sent = 0
         while sent < bytes.count {
-            let count = bytes[sent...].withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-            }
+            let count = bytes[sent...].withUnsafeBytes { write($0) }
             guard count > 0 else { throw Failure(description: "send: \(String(cString: strerror(errno)))") }
             sent += count
         }
+    }
+
+    /// - Returns: how many bytes the socket took, -1 for a failure.
+    func write(_ bytes: UnsafeRawBufferPointer) -> Int {
+        Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
+    }
+
+    /// - Returns: 0 at the server's end, -1 for a failure.
+    func read(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+        recv(descriptor, buffer.baseAddress, buffer.count, 0)
     }
 
     /// Says that nothing more will be sent.
@@ -71,7 +79,7 @@ final class RawClient {
     /// - Returns: false at the server's end.
     private func receiveMore() throws -> Bool {
         var chunk = [UInt8](repeating: 0, count: 64 << 10)
-        let count = recv(descriptor, &chunk, chunk.count, 0)
+        let count = chunk.withUnsafeMutableBytes { read(into: $0) }
         guard count >= 0 else { throw Failure(description: "recv: \(String(cString: strerror(errno)))") }
         buffered += chunk[..<count]
         return count > 0

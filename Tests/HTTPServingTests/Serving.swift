@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 import HTTPServing
 import HTTPTypes
@@ -26,7 +27,21 @@ func serving<Result>(
     }
 }
 
+/// Runs a task on a thread that no test occupies: those that wait at a socket may hold all of Swift's own.
+final class OwnThread: TaskExecutor {
+    private let queue = DispatchQueue(label: "test.own-thread")
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+    }
+}
+
 extension HTTPServer {
+    func beginShutdown(within time: Duration) -> Task<Void, Never> {
+        Task(executorPreference: OwnThread()) { await self.shutdown(within: time) }
+    }
+
     /// Answers failures with their detail as text.
     static func forTest(_ configuration: Configuration, routes: (inout Router) -> Void) -> HTTPServer {
         var router = Router()

@@ -1,0 +1,47 @@
+import Foundation
+import Logging
+
+/// Moves bytes between a connection and its socket, in the clear or through TLS.
+extension Shard {
+    func receive(_ connection: Connection, into buffer: UnsafeMutableRawBufferPointer) -> Socket.Outcome {
+        guard let tls = connection.tls else { return Socket.receive(connection.descriptor, into: buffer) }
+        return tls.receive(into: buffer)
+    }
+
+    /// Sends both pieces as one, the second from an offset on; through TLS one record of them.
+    func send(
+        _ connection: Connection, _ first: [UInt8], _ second: [UInt8], from offset: Int = 0, moreFollows: Bool = false
+    ) -> Socket.Outcome {
+        guard let tls = connection.tls else {
+            return Socket.send(connection.descriptor, first, second, from: offset, moreFollows: moreFollows)
+        }
+        let room = max(0, TLSSession.recordSize - first.count)
+        let rest = second[min(offset, second.count)...].prefix(room)
+        if first.isEmpty { return rest.withUnsafeBytes { tls.send($0) } }
+        if rest.isEmpty { return first.withUnsafeBytes { tls.send($0) } }
+        record.removeAll(keepingCapacity: true)
+        record += first
+        record += rest
+        return record.withUnsafeBytes { tls.send($0) }
+    }
+
+    /// Sends from a file; through TLS one record of it.
+    func send(_ connection: Connection, file: Int32, offset: Int, count: Int) -> Socket.Outcome {
+        guard let tls = connection.tls else {
+            return Socket.send(connection.descriptor, file: file, offset: offset, count: count)
+        }
+        if record.count < TLSSession.recordSize { record = [UInt8](repeating: 0, count: TLSSession.recordSize) }
+        let size = min(count, TLSSession.recordSize)
+        return record.withUnsafeMutableBytes { buffer in
+            let taken = pread(file, buffer.baseAddress, size, off_t(offset))
+            guard taken > 0 else { return taken == 0 ? .moved(0) : .broken }
+            return tls.send(UnsafeRawBufferPointer(rebasing: buffer[..<taken]))
+        }
+    }
+
+    /// Tells operators why a peer cannot be served over TLS; peers are told by OpenSSL.
+    func logFailure(_ connection: Connection) {
+        guard let reason = connection.tls?.failure else { return }
+        settings.logger.debug("TLS failed", metadata: ["peer": "\(connection.peer)", "reason": "\(reason)"])
+    }
+}

@@ -1,0 +1,21 @@
+import ArgumentParser
+
+/// The settings that the command line can give; each goes before its variable and before the file.
+struct ServerFlags: ParsableArguments {
+    @Option(help: "HOST:PORT to listen on; port 0 picks one (default: 127.0.0.1:8080).") var listen: String?
+    @Option(help: "The data folder, made if need be; one server owns it (default: data).") var data: String?
+    @Option(help: "tokens, or none: everybody is admin, on loopback only (default: tokens).") var auth: String?
+    @Option(help: ArgumentHelp("Speak TLS under this certificate chain (PEM).", valueName: "file"))
+    var tlsCertificate: String?
+    @Option(help: ArgumentHelp("The certificate's private key (PEM, without passphrase).", valueName: "file"))
+    var tlsKey: String?
+    @Option(help: ArgumentHelp("The certificates that sign clients' certificates (PEM).", valueName: "file"))
+    var tlsClientCa: String?
+    @Option(
+        help: ArgumentHelp(
+            "Ask clients for certificates: none, optional or required (default: required with --tls-client-ca).",
+            valueName: "choice"))
+    var tlsClientCertificates: String?
+    @Flag(help: "Serve plain HTTP even off loopback, where tokens can be read on the way.")
+    var plainHTTP = false
+}

@@ -1,0 +1,151 @@
+import Foundation
+import HTTPFetching
+import RankwiseWire
+import TestCertificates
+import Testing
+
+/// The built server over TLS, with clients bound to their certificates.
+@Suite struct SecureServerTests {
+    private static let admin = "an-admin-token-of-more-than-32-bytes"
+    private static let tokens = [
+        "edge-07": String(repeating: "ab", count: 32), "edge-08": String(repeating: "cd", count: 32),
+    ]
+    private static let settings = """
+        {"id": "f", "base_model": {"name": "mlp-2-6-2", "seed": 5},
+         "adapter": {"max_rank": 4, "modules": {"fc1": {"in": 2, "out": 6}, "fc2": {"in": 6, "out": 2}}},
+         "round": {"total": 1, "min_updates": 1}, "training": {"epochs": 1}, "seed": 6}
+        """
+
+    private let certificates: Certificates
+    private let folder = NSTemporaryDirectory() + "rankwise-\(UUID().uuidString)"
+
+    init() throws {
+        certificates = try Certificates()
+        try certificates.makeServer()
+        try certificates.make("edge-07", subject: "/CN=edge-07")
+        try certificates.make("edge-08", subject: "/O=site", alternatives: "URI:spiffe://site/edge-08")
+        try certificates.make("foreign", subject: "/CN=edge-07", authority: "other-ca")
+    }
+
+    private func serve(_ arguments: [String]) throws -> (server: Program, url: String) {
+        let server = try Program(
+            "rankwise-server",
+            [
+                "serve", "--listen", "127.0.0.1:0", "--data", folder, "--tls-certificate",
+                certificates.certificate("server"), "--tls-key", certificates.key("server"),
+            ] + arguments, environment: ["RANKWISE_ADMIN_TOKEN": Self.admin])
+        let line = server.firstLine()
+        #expect(line.hasPrefix("listening on https://127.0.0.1:"))
+        return (server, try #require(line.split(separator: " ").last.map(String.init)))
+    }
+
+    private func call(
+        _ method: FetchRequest.Method, _ url: String, token: String, under certificate: String? = nil,
+        body: String? = nil
+    ) async throws -> (status: Int, code: String?) {
+        let fetcher = try HTTPFetcher(
+            tls: .init(
+                authority: certificates.certificate("ca"), certificate: certificate.map(certificates.certificate),
+                key: certificate.map(certificates.key)))
+        let answer = try await fetcher.fetch(
+            FetchRequest(
+                method, url, fields: [HTTPField("Authorization", "Bearer \(token)")],
+                body: body.map { .bytes(Array($0.utf8)) } ?? .none))
+        let problem = try? WireJSON.decode(Problem.self, from: Data(answer.body))
+        return (answer.status, problem?.code)
+    }
+
+    private func enrolmentToken(_ url: String) async throws -> String {
+        let fetcher = try HTTPFetcher(tls: .init(authority: certificates.certificate("ca")))
+        let created = try await fetcher.fetch(
+            FetchRequest(
+                .post, url + "/v1/federations", fields: [HTTPField("Authorization", "Bearer \(Self.admin)")],
+                body: .bytes(Array(Self.settings.utf8))))
+        return try WireJSON.decode(CreatedFederationBody.self, from: Data(created.body)).enrolmentToken
+    }
+
+    @Test func `a client's calls come under its own certificate`() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let (server, url) = try serve([
+            "--tls-client-ca", certificates.certificate("ca"), "--tls-client-certificates", "optional",
+        ])
+        let enrolment = try await enrolmentToken(url)
+        for (name, other) in [("edge-07", "edge-08"), ("edge-08", "edge-07")] {
+            let token = try #require(Self.tokens[name])
+            let path = url + "/v1/federations/f/clients/" + name
+            let body = #"{"rank": 2, "token": "\#(token)"}"#
+            let refused = try await call(.put, path, token: enrolment, under: other, body: body)
+            #expect(refused == (403, "auth.certificate"))
+            #expect(try await call(.put, path, token: enrolment, under: name, body: body).status == 201)
+            let plan = url + "/v1/federations/f/plan"
+            #expect(try await call(.get, plan, token: token, under: name).status == 200)
+            #expect(try await call(.get, plan, token: token, under: other) == (403, "auth.certificate"))
+            #expect(try await call(.get, path, token: token, under: other) == (403, "auth.certificate"))
+            // It is optional here, and the admin may use any.
+            #expect(try await call(.get, plan, token: token).status == 200)
+            #expect(try await call(.get, path, token: Self.admin, under: other).status == 200)
+        }
+        await #expect(throws: FetchError.self) {
+            try await call(.get, url + "/healthz", token: Self.admin, under: "foreign")
+        }
+        #expect(server.stop() == 0)
+    }
+
+    @Test func `the built client takes part under its certificate alone`() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let (server, url) = try serve(["--tls-client-ca", certificates.certificate("ca")])
+        let refused = try HTTPFetcher(tls: .init(authority: certificates.certificate("ca")))
+        await #expect(throws: FetchError.self) { try await refused.fetch(FetchRequest(.get, url + "/healthz")) }
+        let admin = try HTTPFetcher(
+            tls: .init(
+                authority: certificates.certificate("ca"), certificate: certificates.certificate("edge-08"),
+                key: certificates.key("edge-08")))
+        let created = try await admin.fetch(
+            FetchRequest(
+                .post, url + "/v1/federations", fields: [HTTPField("Authorization", "Bearer \(Self.admin)")],
+                body: .bytes(Array(Self.settings.utf8))))
+        let enrolment = try WireJSON.decode(CreatedFederationBody.self, from: Data(created.body)).enrolmentToken
+        let data = folder + ".csv"
+        defer { try? FileManager.default.removeItem(atPath: data) }
+        try (0..<20).map { "\($0 % 5),\($0 % 7),\($0 % 2)" }.joined(separator: "\n")
+            .write(toFile: data, atomically: true, encoding: .utf8)
+        func join(_ name: String, _ arguments: [String], _ environment: [String: String] = [:]) throws -> Int32 {
+            let state = folder + "-state-\(UUID().uuidString)"
+            defer { try? FileManager.default.removeItem(atPath: state) }
+            return try Program(
+                "rankwise-client",
+                [
+                    "join", url, "--federation", "f", "--name", name, "--rank", "2", "--data", data, "--state", state,
+                    "--give-up-after", "2",
+                ] + arguments, environment: environment.merging(["RANKWISE_TOKEN": enrolment]) { $1 }
+            ).exitStatus()
+        }
+        let authority = ["--ca-file", certificates.certificate("ca")]
+        let own = ["--certificate", certificates.certificate("edge-07"), "--key", certificates.key("edge-07")]
+        // Without the server's authority, without a certificate, under another's name.
+        #expect(try join("edge-07", own) == 4)
+        #expect(try join("edge-07", authority) == 4)
+        #expect(try join("edge-09", authority + own) == 3)
+        #expect(try join("edge-07", authority + ["--certificate", certificates.certificate("edge-07")]) == 2)
+        #expect(try join("edge-07", ["--ca-file", folder + "/nowhere"]) == 2)
+        #expect(
+            try join(
+                "edge-07", [],
+                [
+                    "RANKWISE_CA_FILE": certificates.certificate("ca"),
+                    "RANKWISE_CERTIFICATE": certificates.certificate("edge-07"),
+                    "RANKWISE_KEY": certificates.key("edge-07"),
+                ]) == 0)
+        #expect(server.stop() == 0)
+    }
+
+    @Test func `a server off loopback needs TLS or an explicit choice`() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let refused = try Program("rankwise-server", ["serve", "--listen", "0.0.0.0:0", "--data", folder])
+        #expect(refused.exitStatus() != 0)
+        let chosen = try Program(
+            "rankwise-server", ["serve", "--listen", "0.0.0.0:0", "--data", folder, "--plain-http"])
+        #expect(chosen.firstLine().hasPrefix("listening on http://0.0.0.0:"))
+        #expect(chosen.stop() == 0)
+    }
+}

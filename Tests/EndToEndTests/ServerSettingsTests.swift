@@ -1,0 +1,105 @@
+import ArgumentParser
+import Federation
+import Foundation
+import HTTPServing
+import RankwiseWire
+import Testing
+
+@testable import rankwise_server
+
+/// Flags before environment before file before defaults, and what may not be.
+@Suite struct ServerSettingsTests {
+    private func settings(
+        _ document: String = "{}", _ flags: [String] = [], _ environment: [String: String] = [:]
+    ) throws -> ServerSettings {
+        let file = try WireJSON.decodeStrictly(ServerDocument.self, from: Data(document.utf8))
+        return try ServerSettings(file: file, flags: ServerFlags.parse(flags), environment: environment)
+    }
+
+    private func refusal(
+        _ document: String = "{}", _ flags: [String] = [], _ environment: [String: String] = [:]
+    ) throws -> SettingsError? {
+        #expect(throws: SettingsError.self) { try settings(document, flags, environment) }
+    }
+
+    private static let document = """
+        {"tls": {"certificate": "c1", "key": "k1", "client_ca": "a1", "client_certificates": "optional"}}
+        """
+
+    @Test func `TLS comes from flags, then the environment, then the file`() throws {
+        let file = try settings(Self.document)
+        #expect(
+            file.tls
+                == HTTPServer.TLS(certificate: "c1", key: "k1", clientCA: "a1", clientCertificates: .optional))
+        #expect(file.scheme == "https")
+        let environment = [
+            "RANKWISE_TLS_CERTIFICATE": "c2", "RANKWISE_TLS_KEY": "k2", "RANKWISE_TLS_CLIENT_CA": "a2",
+            "RANKWISE_TLS_CLIENT_CERTIFICATES": "required",
+        ]
+        #expect(
+            try settings(Self.document, [], environment).tls
+                == HTTPServer.TLS(certificate: "c2", key: "k2", clientCA: "a2", clientCertificates: .required))
+        let flags = [
+            "--tls-certificate", "c3", "--tls-key", "k3", "--tls-client-ca", "a3", "--tls-client-certificates", "none",
+        ]
+        #expect(
+            try settings(Self.document, flags, environment).tls
+                == HTTPServer.TLS(certificate: "c3", key: "k3", clientCA: "a3", clientCertificates: .none))
+    }
+
+    @Test func `by default nothing is asked of clients without a client CA, and all with one`() throws {
+        #expect(try settings().tls == nil)
+        #expect(try settings().scheme == "http")
+        let two = ["--tls-certificate", "c", "--tls-key", "k"]
+        #expect(try settings("{}", two).tls?.clientCertificates == HTTPServer.TLS.ClientCertificates.none)
+        #expect(try settings("{}", two + ["--tls-client-ca", "a"]).tls?.clientCertificates == .required)
+    }
+
+    @Test(arguments: [
+        (["--tls-certificate", "c"], "tls.certificate"), (["--tls-key", "k"], "tls.key"),
+        (["--tls-client-ca", "a"], "tls.client_ca"),
+        (["--tls-client-certificates", "none"], "tls.client_certificates"),
+        (["--tls-certificate", "c", "--tls-key", "k", "--tls-client-certificates", "some"], "tls.client_certificates"),
+        (["--tls-certificate", "c", "--tls-key", "k", "--tls-client-certificates", "required"], "tls.client_ca"),
+    ])
+    func `half of TLS is refused by name`(flags: [String], path: String) throws {
+        #expect(try refusal("{}", flags)?.path == path)
+    }
+
+    @Test(arguments: ["0.0.0.0:80", "[::]:80", "10.0.0.1:80", "example.org:80", "128.0.0.1:80"])
+    func `plain HTTP off loopback must be chosen`(listen: String) throws {
+        let error = try refusal("{}", ["--listen", listen])
+        #expect(error?.path == "tls")
+        #expect(error?.reason.contains("plain_http: true or --plain-http") == true)
+        #expect(try refusal(#"{"plain_http": false}"#, ["--listen", listen]) != nil)
+        #expect(
+            try refusal(#"{"plain_http": true}"#, ["--listen", listen], ["RANKWISE_PLAIN_HTTP": "false"]) != nil)
+        #expect(try settings("{}", ["--listen", listen, "--plain-http"]).tls == nil)
+        #expect(try settings(#"{"plain_http": true}"#, ["--listen", listen]).tls == nil)
+        #expect(try settings("{}", ["--listen", listen], ["RANKWISE_PLAIN_HTTP": "true"]).tls == nil)
+        #expect(try settings(Self.document, ["--listen", listen]).tls != nil)
+    }
+
+    @Test(arguments: ["127.0.0.1:80", "127.9.9.9:80", "localhost:80", "[::1]:80"])
+    func `plain HTTP on loopback needs no choice`(listen: String) throws {
+        #expect(try settings("{}", ["--listen", listen]).tls == nil)
+    }
+
+    @Test func `a choice of plain HTTP that is none is refused`() throws {
+        #expect(try refusal("{}", [], ["RANKWISE_PLAIN_HTTP": "yes"])?.path == "RANKWISE_PLAIN_HTTP")
+    }
+
+    @Test func `every limit of overload is a setting`() throws {
+        let limits = try settings(
+            """
+            {"limits": {"connections": 1, "connections_per_address": 2, "bodies_in_flight": 3,
+                        "body_bytes_in_flight": 4, "retry_after_seconds": 5}}
+            """
+        ).limits
+        #expect(limits.connections == 1)
+        #expect(limits.connectionsPerAddress == 2)
+        #expect(limits.bodiesInFlight == 3)
+        #expect(limits.bodyBytesInFlight == 4)
+        #expect(limits.retryAfterSeconds == 5)
+    }
+}
