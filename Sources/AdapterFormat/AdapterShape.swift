@@ -42,6 +42,8 @@ package struct AdapterShape: Sendable, Hashable {
             dense: file.dense.map { Dense(name: $0.name, shape: $0.values.shape) }, type: type)
     }
 
+    package func position(ofModule name: String) -> Int? { modulePositions[name] }
+    package func position(ofDense name: String) -> Int? { densePositions[name] }
     package subscript(module name: String) -> ModuleShape? { modulePositions[name].map { modules[$0] } }
     package subscript(dense name: String) -> Dense? { densePositions[name].map { dense[$0] } }
 

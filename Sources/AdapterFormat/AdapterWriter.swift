@@ -46,7 +46,9 @@ package struct AdapterWriter: ~Copyable, AdapterSink {
         guard stack.rank == rank else {
             throw .rank(module: module.name, expected: rank, found: stack.rank)
         }
-        try write(stack.a, stack.b, stack.bias, of: module)
+        try file.write(rows: rank, width: stack.inputs, to: module.nameOfA.peft) { stack.fillA(rows: $0, $1) }
+        try file.write(rows: stack.outputs, width: rank, to: module.nameOfB.peft) { stack.fillB(rows: $0, $1) }
+        try write(stack.bias, of: module)
     }
 
     private mutating func write(
@@ -54,10 +56,13 @@ package struct AdapterWriter: ~Copyable, AdapterSink {
     ) throws(SafetensorsWriteError) {
         try file.write(a, to: module.nameOfA.peft)
         try file.write(outputMajorB, to: module.nameOfB.peft)
-        if module.hasBias {
-            guard let bias else { throw .missing(module.nameOfBias.peft) }
-            try file.write(bias, to: module.nameOfBias.peft)
-        }
+        try write(bias, of: module)
+    }
+
+    private mutating func write(_ bias: [Float]?, of module: ModuleShape) throws(SafetensorsWriteError) {
+        guard module.hasBias else { return }
+        guard let bias else { throw .missing(module.nameOfBias.peft) }
+        try file.write(bias, to: module.nameOfBias.peft)
     }
 
     package mutating func take(_ values: [Float], of tensor: AdapterShape.Dense) throws(SafetensorsWriteError) {

@@ -64,6 +64,14 @@ package struct ModuleFactors: Sendable, Equatable {
         }
     }
 
+    /// Gives its arrays of factors away, to be used again; what is left is of no use.
+    package mutating func surrender() -> [[Float]] {
+        var arrays: [[Float]] = [[], []]
+        swap(&arrays[0], &a)
+        swap(&arrays[1], &storedB)
+        return arrays
+    }
+
     package static func == (one: ModuleFactors, other: ModuleFactors) -> Bool {
         one.rank == other.rank && one.inputs == other.inputs && one.outputs == other.outputs && one.a == other.a
             && one.b == other.b && one.bias == other.bias

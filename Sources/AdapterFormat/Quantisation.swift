@@ -17,11 +17,18 @@ package struct Quantisation: Sendable, Hashable {
 
     /// - Precondition: `source` holds exactly the rows, and `target` their numbers.
     func decode(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableBufferPointer<Float>) {
-        for row in scales.indices {
+        decode(source, rows: scales.indices, into: target)
+    }
+
+    /// - Precondition: `source` holds exactly these rows, and `target` their numbers.
+    func decode(
+        _ source: UnsafeRawBufferPointer, rows: Range<Int>, into target: UnsafeMutableBufferPointer<Float>
+    ) {
+        for (place, row) in rows.enumerated() {
             bits.decode(
-                UnsafeRawBufferPointer(rebasing: source[row * bytesPerRow..<(row + 1) * bytesPerRow]),
+                UnsafeRawBufferPointer(rebasing: source[place * bytesPerRow..<(place + 1) * bytesPerRow]),
                 of: channel(row),
-                into: UnsafeMutableBufferPointer(rebasing: target[row * columns..<(row + 1) * columns]))
+                into: UnsafeMutableBufferPointer(rebasing: target[place * columns..<(place + 1) * columns]))
         }
     }
 

@@ -33,6 +33,39 @@ package struct SafetensorsWriter: ~Copyable {
         }
     }
 
+    /// Writes one tensor by blocks of rows, as they are given out.
+    ///
+    /// - Parameters:
+    ///   - width: the numbers in a row.
+    ///   - fill: writes some rows to memory that is not initialized.
+    package mutating func write(
+        rows: Int, width: Int, to name: String,
+        by fill: (_ rows: Range<Int>, _ target: UnsafeMutableBufferPointer<Float>) -> Void
+    ) throws(SafetensorsWriteError) {
+        guard let place = layout.place(of: name), missing.remove(name) != nil else { throw .undeclared(name) }
+        guard rows * width == place.elementCount else {
+            throw .length(name, expected: place.elementCount, found: rows * width)
+        }
+        guard case .number(let type) = place.coding else { throw .undeclared(name) }
+        let step = max(1, Self.blockSize / max(1, width))
+        let block = UnsafeMutableBufferPointer<Float>.allocate(capacity: min(step, rows) * width)
+        defer { block.deallocate() }
+        for first in stride(from: 0, to: rows, by: step) {
+            let some = first..<min(first + step, rows)
+            let values = UnsafeMutableBufferPointer(rebasing: block[..<(some.count * width)])
+            fill(some, values)
+            let offset = place.range.lowerBound + first * width * type.byteCount
+            if type == .f32 {
+                try Self.put(UnsafeRawBufferPointer(values), at: offset, descriptor)
+            } else {
+                try putEncoded(UnsafeBufferPointer(values), as: type, at: offset)
+            }
+        }
+    }
+
+    /// The numbers of a block that stays in the second cache on its way to the file.
+    private static let blockSize = 65_536
+
     /// Makes sure that every declared tensor was written.
     package consuming func finish() throws(SafetensorsWriteError) {
         if let name = missing.min(by: { $0.precedes($1) }) { throw .missing(name) }

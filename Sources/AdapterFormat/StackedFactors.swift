@@ -1,37 +1,130 @@
-/// A merge of one module: rank components in a number of their own, B as PEFT stores it.
+/// A product of one module as a stack of rank components from many adapters, B as PEFT stores it.
 ///
-/// Stacks are many times an adapter's size, so they are formed once, in the order in which a file has them.
-package struct StackedFactors: Sendable, Equatable {
-    package let rank: Int
+/// Stacks are many times an adapter's size, so their numbers stay where they are, in files or in memory, and are given out
+/// by blocks of rows.
+package struct StackedFactors: Sendable {
+    /// The components of one adapter.
+    fileprivate struct Part: Sendable {
+        enum Source: Sendable {
+            case file(a: TensorView, b: TensorView)
+            /// (rank × inputs) and (outputs × rank).
+            case memory(a: [Float], b: [Float])
+        }
+
+        let source: Source
+        /// What the components' columns of B are multiplied by.
+        let scales: [Float]
+        let firstComponent: Int
+        var components: Range<Int> { firstComponent..<firstComponent + scales.count }
+    }
+
     package let inputs: Int
     package let outputs: Int
-    /// (rank × inputs)
-    package let a: [Float]
-    /// (outputs × rank)
-    package let b: [Float]
+    package private(set) var rank = 0
     /// (outputs)
-    package let bias: [Float]?
+    package var bias: [Float]?
+    private var parts: [Part] = []
 
-    /// - Precondition: the arrays have the lengths that the sizes give.
-    package init(rank: Int, inputs: Int, outputs: Int, a: [Float], b: [Float], bias: [Float]? = nil) {
-        precondition(a.count == rank * inputs && b.count == rank * outputs, "a stack of another size than its shape")
-        precondition(bias.map { $0.count == outputs } ?? true, "a bias of another size than its shape")
-        self.rank = rank
+    /// Nothing yet.
+    package init(inputs: Int, outputs: Int) {
         self.inputs = inputs
         self.outputs = outputs
-        self.a = a
-        self.b = b
-        self.bias = bias
     }
 
-    package init(_ factors: ModuleFactors) {
-        self.init(
-            rank: factors.rank, inputs: factors.inputs, outputs: factors.outputs, a: factors.a,
-            b: factors.outputMajorB(), bias: factors.bias)
+    /// Adds all components of a file's module; without effect where it lacks a factor.
+    ///
+    /// - Precondition: it has these inputs and outputs, and as many components as there are scales.
+    package mutating func append(_ module: AdapterFile.Module, scales: [Float]) {
+        guard let a = module.a, let b = module.b else { return }
+        precondition(
+            a.elementCount == scales.count * inputs && b.elementCount == scales.count * outputs,
+            "a module of another size than its stack")
+        append(.file(a: a, b: b), scales)
     }
 
-    /// The same by rank component.
+    /// Adds the first components of an adapter.
+    ///
+    /// - Precondition: it has these inputs and outputs, and at least as many components as there are scales.
+    package mutating func append(_ factors: ModuleFactors, scales: [Float]) {
+        precondition(factors.inputs == inputs && factors.outputs == outputs, "factors of another size than their stack")
+        let first = factors.prefix(rank: scales.count)
+        append(.memory(a: first.a, b: first.outputMajorB()), scales)
+    }
+
+    private mutating func append(_ source: Part.Source, _ scales: [Float]) {
+        parts.append(Part(source: source, scales: scales, firstComponent: rank))
+        rank += scales.count
+    }
+
+    /// The same by rank component, in memory.
     package var factors: ModuleFactors {
-        ModuleFactors(rank: rank, inputs: inputs, outputs: outputs, a: a, outputMajorB: b, bias: bias)
+        let a = [Float](unsafeUninitializedCapacity: rank * inputs) { target, count in
+            fillA(rows: 0..<rank, UnsafeMutableBufferPointer(rebasing: target[..<(rank * inputs)]))
+            count = rank * inputs
+        }
+        let b = [Float](unsafeUninitializedCapacity: rank * outputs) { target, count in
+            fillB(rows: 0..<outputs, UnsafeMutableBufferPointer(rebasing: target[..<(rank * outputs)]))
+            count = rank * outputs
+        }
+        return ModuleFactors(rank: rank, inputs: inputs, outputs: outputs, a: a, outputMajorB: b, bias: bias)
+    }
+
+    /// Writes rows of A to memory that need not be initialized.
+    ///
+    /// - Precondition: `target` holds exactly these rows of (rank × inputs).
+    package func fillA(rows: Range<Int>, _ target: UnsafeMutableBufferPointer<Float>) {
+        precondition(target.count == rows.count * inputs, "rows of A in another size than their own")
+        for part in parts {
+            let shared = part.components.clamped(to: rows)
+            guard !shared.isEmpty else { continue }
+            let start = (shared.lowerBound - rows.lowerBound) * inputs
+            let place = UnsafeMutableBufferPointer(rebasing: target[start..<start + shared.count * inputs])
+            let first = shared.lowerBound - part.firstComponent
+            switch part.source {
+            case .file(let a, _): a.decode(rows: first..<first + shared.count, into: place)
+            case .memory(let a, _):
+                _ = place.initialize(from: a[first * inputs..<(first + shared.count) * inputs])
+            }
+        }
+    }
+
+    /// Writes rows of B, every column times its scale, to memory that need not be initialized.
+    ///
+    /// - Precondition: `target` holds exactly these rows of (outputs × rank).
+    package func fillB(rows: Range<Int>, _ target: UnsafeMutableBufferPointer<Float>) {
+        precondition(target.count == rows.count * rank, "rows of B in another size than their own")
+        guard let base = target.baseAddress else { return }
+        let widest = parts.map(\.scales.count).max() ?? 0
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: rows.count * widest) { buffer in
+            for part in parts {
+                let width = part.scales.count
+                switch part.source {
+                case .file(_, let b):
+                    let decoded = UnsafeMutableBufferPointer(rebasing: buffer[..<(rows.count * width)])
+                    b.decode(rows: rows, into: decoded)
+                    part.scale(UnsafeBufferPointer(decoded), to: base + part.firstComponent, stride: rank)
+                case .memory(_, let b):
+                    b[rows.lowerBound * width..<rows.upperBound * width].withUnsafeBufferPointer {
+                        part.scale($0, to: base + part.firstComponent, stride: rank)
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension StackedFactors.Part {
+    /// Writes rows of as many numbers as there are scales, `stride` apart, every column times its scale.
+    fileprivate func scale(
+        _ values: UnsafeBufferPointer<Float>, to target: UnsafeMutablePointer<Float>, stride: Int
+    ) {
+        let width = scales.count
+        scales.withUnsafeBufferPointer { scales in
+            guard let source = values.baseAddress, let scales = scales.baseAddress else { return }
+            for row in 0..<(values.count / width) {
+                let (from, to) = (source + row * width, target + row * stride)
+                for index in 0..<width { to[index] = from[index] * scales[index] }
+            }
+        }
     }
 }

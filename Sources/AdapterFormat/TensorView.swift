@@ -5,8 +5,8 @@ package struct TensorView: Sendable {
     package let type: ScalarType
     /// Row-major, as safetensors has it.
     package let shape: [Int]
-    private let storage: TensorStorage
-    private let range: Range<Int>
+    let storage: TensorStorage
+    let range: Range<Int>
     private let packing: Packing?
 
     /// Where the parts of a quantised tensor lie.
@@ -102,6 +102,25 @@ package struct TensorView: Sendable {
             } else {
                 type.decode(bytes, into: target)
             }
+        }
+    }
+
+    /// Writes the numbers of some rows (of the first side) to memory that need not be initialized.
+    ///
+    /// - Precondition: the rows are there, and `target` holds exactly their numbers.
+    package func decode(rows: Range<Int>, into target: UnsafeMutableBufferPointer<Float>) {
+        let width = elementCount / max(1, shape.first ?? 1)
+        precondition(
+            rows.lowerBound >= 0 && rows.upperBound <= shape.first ?? 1 && target.count == rows.count * width,
+            "rows decoded into another size than their own")
+        let rowBytes = packing?.bits.byteCount(columns: width) ?? width * type.byteCount
+        let bytes = rows.lowerBound * rowBytes..<rows.upperBound * rowBytes
+        if let quantisation {
+            withBytes { quantisation.decode(UnsafeRawBufferPointer(rebasing: $0[bytes]), rows: rows, into: target) }
+        } else if type == .f32, let reader {
+            reader(bytes.lowerBound, UnsafeMutableRawBufferPointer(target))
+        } else {
+            withBytes { type.decode(UnsafeRawBufferPointer(rebasing: $0[bytes]), into: target) }
         }
     }
 

@@ -35,14 +35,15 @@ package struct Aggregator: Sendable {
         let demand = strategy.demand(in: round)
         let sent = strategy.updateShape(of: shape, round: round)
         let cohort = try Cohort(
-            contributions, shape: sent, scaling: scaling, strategy: strategy, round: round,
+            contributions, shape: sent, scaling: scaling, strategy: strategy, round: round, threads: threads,
             norms: {
                 try UpdateNorms(shape: sent, scaling: scaling, factors: demand.factors, threads: threads)
                     .norms(of: $0, after: before)
             })
         let published = strategy.publishedShape(of: shape, round: round)
         if let sparse = demand.sparse {
-            try publishSparse(of: cohort, as: published, density: sparse.density, before, into: &sink)
+            try publishSparse(
+                of: cohort, in: sent, as: published, density: sparse.density, before, into: &sink)
         } else {
             try publishFactors(
                 of: cohort, as: published, demand, round: round, before, moments: earlier.moments, threads: threads,
@@ -52,7 +53,7 @@ package struct Aggregator: Sendable {
             count: published.dense.count, threads: threads,
             prepare: { index in
                 let tensor = published.dense[index]
-                let shares = cohort.shares(of: tensor)
+                let shares = sent.position(ofDense: tensor.name).map { cohort.shares(at: $0) } ?? []
                 return (shares, shares.isEmpty ? try before.values(of: tensor) : nil)
             },
             work: { index, input in mean(of: published.dense[index], input.0, earlier: input.1) },
@@ -66,45 +67,58 @@ package struct Aggregator: Sendable {
         let projection = strategy.projection(round)
         let optimizer = strategy.optimizer
         let fresh = InitialAdapter(seed: seed, round: round)
-        let modules = published.modules.map { module in
+        // A and B of every module in hand.
+        let pool = FloatPool(limit: 2 * (threads + 2))
+        // Formed anew each time: all modules of all clients at once would be many times what is computed with.
+        func held(at position: Int) -> ModuleRound {
             cohort.round(
-                of: module, maximumRank: shape[module: module.name]?.maximumRank ?? module.maximumRank, fresh: fresh)
+                at: position, of: published.modules[position], maximumRank: shape.modules[position].maximumRank,
+                fresh: fresh, pool: pool)
         }
         var mergeRanks: [String: Int] = [:]
-        for module in modules { mergeRanks[module.shape.name] = projection.mergeRank(module) }
+        for (position, module) in published.modules.enumerated() where strategy.publishesMerge {
+            mergeRanks[module.name] = projection.mergeRank(held(at: position))
+        }
         try sink.begin(RoundOutline(shape: published, mergeRanks: mergeRanks))
+        var spent: ModuleResult?
         try orderedPipeline(
-            count: modules.count, threads: threads,
+            count: published.modules.count, threads: threads,
             prepare: { index in
-                let shape = modules[index].shape
-                let isNeeded = optimizer.momentCount > 0 || projection.needsEarlier(modules[index])
+                let module = held(at: index)
+                let isNeeded = optimizer.momentCount > 0 || projection.needsEarlier(module)
                 return Input(
-                    earlier: isNeeded ? try before.factors(of: shape) : nil,
-                    moments: try moments.map { try $0.factors(of: shape, rank: shape.maximumRank) })
+                    module: module, earlier: isNeeded ? try before.factors(of: module.shape) : nil,
+                    moments: try moments.map { try $0.factors(of: module.shape, rank: module.shape.maximumRank) })
             },
             work: { index, input in
-                var result = try modules[index].publish(by: projection, earlier: input.earlier)
+                var result = try input.module.publish(by: projection, earlier: input.earlier)
                 (result.factors, result.moments) = optimizer.step(
                     to: result.factors, from: input.earlier, moments: input.moments, factors: demand.factors)
                 return result
             },
-            consume: { index, result in try sink.take(result, of: modules[index].shape) })
+            consume: { index, result in
+                // The one before it, which the pipeline holds no more.
+                if var last = spent.take() { pool.give(&last) }
+                try sink.take(result, of: published.modules[index])
+                spent = result
+            })
     }
 
     private struct Input: Sendable {
+        let module: ModuleRound
         let earlier: ModuleFactors?
         let moments: [ModuleFactors?]
     }
 
     /// The last sparse round turns the mean of the weights' changes into factors; those before publish it as it is.
     private func publishSparse<Sink: RoundSink & ~Copyable>(
-        of cohort: Cohort, as published: AdapterShape, density: Double, _ before: EarlierAdapter,
-        into sink: inout Sink
+        of cohort: Cohort, in sent: AdapterShape, as published: AdapterShape, density: Double,
+        _ before: EarlierAdapter, into sink: inout Sink
     ) throws {
         try sink.begin(RoundOutline(shape: published, mergeRanks: [:]))
         for module in published.modules {
             let tensor = strategy.sparseTensor(of: module)
-            let shares = cohort.shares(of: tensor)
+            let shares = sent.position(ofDense: tensor.name).map { cohort.shares(at: $0) } ?? []
             let change = mean(of: tensor, shares, earlier: shares.isEmpty ? try before.values(of: tensor) : nil)
             let factors: ModuleFactors
             do {
@@ -125,7 +139,9 @@ package struct Aggregator: Sendable {
         guard !shares.isEmpty else { return earlier ?? [Float](repeating: 0, count: count) }
         // As one row, but where rows have channels of their own.
         let rows = shares.contains { $0.values.messageBits != nil } ? tensor.shape[0] : 1
-        return sum(shares.map { ($0.values, [Double](repeating: $0.share, count: rows)) }, count: count) {
+        return sum(
+            shares.map { ($0.values, [Double](repeating: $0.share, count: rows)) }, count: count, pool: FloatPool()
+        ) {
             accumulateRows($0, columns: count / rows, into: $1)
         }
     }

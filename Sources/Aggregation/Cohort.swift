@@ -3,43 +3,64 @@ import LinearAlgebra
 
 /// The contributions of a round in the order of their sums, with their weights.
 struct Cohort: Sendable {
-    private let contributions: [Contribution]
+    /// One client with its file.
+    struct Member: Sendable {
+        let contribution: Contribution
+        let file: AdapterIndex
+
+        /// s_k of a module.
+        func scale(of module: AdapterFile.Module, _ scaling: Scaling) -> Double {
+            contribution.scale ?? scaling.scale(atRank: module.rank)
+        }
+    }
+
+    private let members: [Member]
     private let weights: [Double]
     private let scaling: Scaling
 
-    /// Orders the contributions by client, checks them against the shape and weighs them.
+    /// Orders the contributions by client, opens and checks them against the shape and weighs them.
     ///
     /// - Parameters:
     ///   - shape: what clients send in this round.
-    ///   - norms: ‖s_k·B_k·A_k‖_F of the contributions in their order here; called only where they are needed.
+    ///   - norms: ‖s_k·B_k·A_k‖_F of the members in their order here; called only where they are needed.
     init(
         _ contributions: [Contribution], shape: AdapterShape, scaling: Scaling, strategy: Strategy, round: Int,
-        norms: ([Contribution]) throws -> [Double]
+        threads: Int,
+        norms: ([Member]) throws -> [Double]
     ) throws {
         guard !contributions.isEmpty else { throw AggregationError.noContributions }
         let ordered = contributions.sorted { $0.client.precedes($1.client) }
         for (one, next) in zip(ordered, ordered.dropFirst()) where one.client == next.client {
             throw AggregationError.duplicateClient(one.client)
         }
-        for contribution in ordered { try Self.check(contribution, shape: shape, strategy: strategy, round: round) }
+        var members: [Member] = []
+        try orderedPipeline(
+            count: ordered.count, threads: threads,
+            prepare: { ordered[$0] },
+            work: { _, contribution in
+                let file = try contribution.open()
+                try Self.check(contribution, file, shape: shape, strategy: strategy, round: round)
+                return Member(contribution: contribution, file: AdapterIndex(file, of: shape))
+            },
+            consume: { members.append($1) })
         weights = try strategy.weighting.weights(
-            of: ordered, norms: strategy.weighting.needsNorms ? try norms(ordered) : [])
-        self.contributions = ordered
+            of: ordered, norms: strategy.weighting.needsNorms ? try norms(members) : [])
+        self.members = members
         self.scaling = scaling
     }
 
     private static func check(
-        _ contribution: Contribution, shape: AdapterShape, strategy: Strategy, round: Int
+        _ contribution: Contribution, _ file: AdapterFile, shape: AdapterShape, strategy: Strategy, round: Int
     ) throws(AggregationError) {
         guard contribution.samples >= 0 else { throw .negativeSamples(client: contribution.client) }
         if let scale = contribution.scale, !(scale > 0 && scale.isFinite) {
             throw .scale(client: contribution.client)
         }
         do throws(AdapterError) {
-            try contribution.adapter.checkShapes(
+            try file.checkShapes(
                 against: shape, ranks: [:], needed: strategy.demand(in: round).factors,
                 messageBits: Set(MessageBits.allCases))
-            try strategy.admission.check(contribution.adapter, shape: shape)
+            try strategy.admission.check(file, shape: shape)
         } catch {
             throw .adapter(client: contribution.client, error)
         }
@@ -48,23 +69,25 @@ struct Cohort: Sendable {
     /// What the round holds of a module.
     ///
     /// - Parameters:
+    ///   - position: in the shape of what clients send.
     ///   - shape: with the rank that the round publishes.
     ///   - maximumRank: R, which the published factors' scale belongs to.
-    func round(of shape: ModuleShape, maximumRank: Int, fresh: InitialAdapter) -> ModuleRound {
-        let members = zip(contributions, weights).compactMap { contribution, weight -> ModuleRound.Member? in
-            guard let module = contribution.adapter[module: shape.name] else { return nil }
-            return ModuleRound.Member(
-                module: module, weight: weight,
-                scale: contribution.scale ?? scaling.scale(atRank: module.rank))
+    func round(
+        at position: Int, of shape: ModuleShape, maximumRank: Int, fresh: InitialAdapter, pool: FloatPool
+    ) -> ModuleRound {
+        let held = zip(members, weights).compactMap { member, weight -> ModuleRound.Member? in
+            guard let module = member.file.module(at: position) else { return nil }
+            return ModuleRound.Member(module: module, weight: weight, scale: member.scale(of: module, scaling))
         }
         return ModuleRound(
-            shape: shape, scale: scaling.scale(atRank: maximumRank), members: members, fresh: fresh)
+            shape: shape, scale: scaling.scale(atRank: maximumRank), members: held, fresh: fresh, pool: pool)
     }
 
-    /// The clients that hold a dense tensor with their share p_k; empty where none of any weight does.
-    func shares(of tensor: AdapterShape.Dense) -> [(values: TensorView, share: Double)] {
-        let holders = zip(contributions, weights).compactMap { contribution, weight in
-            contribution.adapter[dense: tensor.name].map { (values: $0.values, weight: weight) }
+    /// The clients that hold the dense tensor at a position of what clients send, with their share p_k; empty where none of
+    /// any weight does.
+    func shares(at position: Int) -> [(values: TensorView, share: Double)] {
+        let holders = zip(members, weights).compactMap { member, weight in
+            member.file.dense(at: position).map { (values: $0, weight: weight) }
         }
         let total = holders.reduce(0) { $0 + $1.weight }
         guard total > 0 else { return [] }

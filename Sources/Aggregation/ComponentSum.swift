@@ -3,49 +3,40 @@ import LinearAlgebra
 
 /// A product kept as one tall stack of scaled rank components: P = Σ_i left_i ⊗ right_i.
 ///
-/// Terms are read when the stack is formed, once each; no dense outputs × inputs matrix is.
+/// Its numbers are read when it is written or decomposed, once; no dense outputs × inputs matrix is formed.
 struct ComponentSum {
-    /// The first components of one adapter, each with its factor.
-    private struct Term {
-        enum Source {
-            case file(AdapterFile.Module)
-            case memory(ModuleFactors)
-        }
-
-        let source: Source
-        let coefficients: [Float]
-    }
-
     private let shape: ModuleShape
-    private var terms: [Term] = []
-    private(set) var rank = 0
+    private var stack: StackedFactors
 
-    init(shape: ModuleShape) { self.shape = shape }
+    var rank: Int { stack.rank }
+
+    init(shape: ModuleShape) {
+        self.shape = shape
+        stack = StackedFactors(inputs: shape.inputs, outputs: shape.outputs)
+    }
 
     /// Σ_k Σ_i c_ki·s_k·b_ki·a_ki of a round; clients of weight zero are not read.
     init(_ module: ModuleRound, _ coverage: Coverage) {
         self.init(shape: module.shape)
         for (member, c) in zip(module.members, module.coefficients(coverage).ofClients) {
-            add(.file(member.module), c.map { $0 * member.scale })
+            let scales = Self.counted(c.map { $0 * member.scale })
+            if scales.count == member.module.rank {
+                stack.append(member.module, scales: scales)
+            } else if !scales.isEmpty, let factors = ModuleFactors(member.module) {
+                // Weights so small that they vanish for some components only.
+                stack.append(factors, scales: scales)
+            }
         }
     }
 
     /// Adds the components of `factors` up to the first whose coefficient is zero.
     mutating func add(_ factors: ModuleFactors, times coefficients: [Double]) {
-        add(.memory(factors), Array(coefficients.prefix(factors.rank)))
+        let scales = Self.counted(Array(coefficients.prefix(factors.rank)))
+        if !scales.isEmpty { stack.append(factors, scales: scales) }
     }
 
-    private mutating func add(_ source: Term.Source, _ coefficients: [Double]) {
-        let counted = coefficients.prefix { $0 != 0 }.map { Float($0) }
-        guard !counted.isEmpty else { return }
-        var source = source
-        // Weights so small that they vanish for some components only.
-        if case .file(let module) = source, module.rank != counted.count {
-            guard let factors = ModuleFactors(module) else { return }
-            source = .memory(factors)
-        }
-        terms.append(Term(source: source, coefficients: counted))
-        rank += counted.count
+    private static func counted(_ coefficients: [Double]) -> [Float] {
+        coefficients.prefix { $0 != 0 }.map { Float($0) }
     }
 
     /// How many components a round's sum has.
@@ -56,8 +47,9 @@ struct ComponentSum {
     /// The whole stack at scale 1; nil where it is empty.
     func stacked(bias: [Float]? = nil) -> StackedFactors? {
         guard rank > 0 else { return nil }
-        return StackedFactors(
-            rank: rank, inputs: shape.inputs, outputs: shape.outputs, a: right(), b: left(), bias: bias)
+        var stack = stack
+        stack.bias = bias
+        return stack
     }
 
     /// The best approximation of rank `rank` at scale 1, with how many of its components the product fills.
@@ -77,66 +69,13 @@ struct ComponentSum {
     ///
     /// - Precondition: it has a component.
     func withStack<Result>(_ body: (ComponentStack) throws -> Result) rethrows -> Result {
-        let factors = ModuleFactors(
-            rank: rank, inputs: shape.inputs, outputs: shape.outputs, a: right(), outputMajorB: left())
+        let factors = stack.factors
         return try factors.b.withUnsafeBufferPointer { left in
             try factors.a.withUnsafeBufferPointer { right in
                 try body(
                     ComponentStack(
                         left: MatrixView(left, rows: rank, columns: shape.outputs),
                         right: MatrixView(right, rows: rank, columns: shape.inputs)))
-            }
-        }
-    }
-
-    /// The rows of A, (rank × inputs).
-    private func right() -> [Float] {
-        let inputs = shape.inputs
-        return [Float](unsafeUninitializedCapacity: rank * inputs) { target, count in
-            for term in terms {
-                let size = term.coefficients.count * inputs
-                let part = UnsafeMutableBufferPointer(rebasing: target[count..<count + size])
-                switch term.source {
-                case .file(let module): module.a?.decode(into: part)
-                case .memory(let factors): _ = part.initialize(from: factors.a[..<size])
-                }
-                count += size
-            }
-        }
-    }
-
-    /// The columns of B with their factors, (outputs × rank).
-    private func left() -> [Float] {
-        let (outputs, rank) = (shape.outputs, rank)
-        return [Float](unsafeUninitializedCapacity: rank * outputs) { target, count in
-            guard let base = target.baseAddress else { return }
-            var column = 0
-            for term in terms {
-                let width = term.coefficients.count
-                let values: [Float] =
-                    switch term.source {
-                    case .file(let module): module.b?.floats() ?? []
-                    case .memory(let factors): factors.prefix(rank: width).outputMajorB()
-                    }
-                Self.scale(values, by: term.coefficients, to: base + column, stride: rank)
-                column += width
-            }
-            count = rank * outputs
-        }
-    }
-
-    /// Writes rows of `factors.count` numbers each, `stride` apart, every column times its factor.
-    private static func scale(
-        _ values: [Float], by factors: [Float], to target: UnsafeMutablePointer<Float>, stride: Int
-    ) {
-        let width = factors.count
-        values.withUnsafeBufferPointer { values in
-            factors.withUnsafeBufferPointer { factors in
-                for row in 0..<(values.count / width) {
-                    let source = UnsafeBufferPointer(rebasing: values[row * width..<(row + 1) * width])
-                    let line = target + row * stride
-                    for index in 0..<width { line[index] = source[index] * factors[index] }
-                }
             }
         }
     }

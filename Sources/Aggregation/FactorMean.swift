@@ -43,7 +43,7 @@ struct FactorMean: Projection {
         let shape = module.shape
         return sum(
             zip(module.members, coefficients.ofClients).compactMap { member, c in member.module.a.map { ($0, c) } },
-            count: shape.maximumRank * shape.inputs
+            count: shape.maximumRank * shape.inputs, pool: module.pool
         ) { accumulateRows($0, columns: shape.inputs, into: $1) }
     }
 
@@ -54,7 +54,7 @@ struct FactorMean: Projection {
             zip(module.members, coefficients.ofClients).compactMap { member, c in
                 member.module.b.map { ($0, c.map { $0 * (member.scale / module.scale) }) }
             },
-            count: shape.maximumRank * shape.outputs
+            count: shape.maximumRank * shape.outputs, pool: module.pool
         ) { accumulateColumns($0, columns: shape.maximumRank, into: $1) }
     }
 
@@ -78,14 +78,14 @@ extension ModuleRound {
         return sum(
             zip(members, shares).compactMap { member, share in
                 member.module.bias.map { ($0, [share * (member.scale / scale)]) }
-            }, count: shape.outputs
+            }, count: shape.outputs, pool: pool
         ) { accumulateRows($0, columns: shape.outputs, into: $1) }
     }
 }
 
-/// Adds weighted tensors into a new array of zeros by one of the kernels.
+/// Adds weighted tensors into an array of zeros by one of the kernels.
 func sum(
-    _ terms: [(tensor: TensorView, coefficients: [Double])], count: Int,
+    _ terms: [(tensor: TensorView, coefficients: [Double])], count: Int, pool: FloatPool,
     by kernel: ([WeightedMatrix], UnsafeMutableBufferPointer<Float>) -> Void
 ) -> [Float] {
     // A client whose weight is zero adds nothing, and is not read.
@@ -96,11 +96,12 @@ func sum(
                 bytes: lent.bytes, fetch: term.tensor.reader, storage: StoredReal(term.tensor),
                 channels: WeightedMatrix.Channels(lent), coefficients: term.coefficients.map { Float($0) })
         }
-        return [Float](unsafeUninitializedCapacity: count) { target, initialized in
+        var sums = pool.take(count)
+        sums.withUnsafeMutableBufferPointer { target in
             target.update(repeating: 0)
-            kernel(matrices, UnsafeMutableBufferPointer(rebasing: target[..<count]))
-            initialized = count
+            kernel(matrices, target)
         }
+        return sums
     }
 }
 

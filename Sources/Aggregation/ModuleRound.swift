@@ -18,6 +18,8 @@ struct ModuleRound: Sendable {
     let members: [Member]
     /// Draws what the round begins afresh.
     let fresh: InitialAdapter
+    /// Where its sums are formed.
+    let pool: FloatPool
 
     /// Whether anyone of any weight holds the module.
     var isHeld: Bool { members.contains { $0.weight > 0 } }

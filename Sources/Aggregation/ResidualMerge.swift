@@ -29,10 +29,12 @@ struct ResidualMerge: Projection {
         residual.add(result.factors, times: covered.map { $0 ? -module.scale : 0 })
         // The adapter's bias is the whole mean already.
         let bias = module.shape.hasBias ? module.shape.noBias : nil
-        result.merge =
-            residualRank == nil
-            ? residual.stacked(bias: bias)
-            : StackedFactors(try residual.truncated(toRank: rank, bias: bias).factors)
+        if residualRank != nil {
+            let cut = try residual.truncated(toRank: rank).factors
+            residual = ComponentSum(shape: module.shape)
+            residual.add(cut, times: [Double](repeating: 1, count: cut.rank))
+        }
+        result.merge = residual.stacked(bias: bias)
         return result
     }
 }

@@ -11,13 +11,13 @@ struct UpdateNorms: Sendable {
     let factors: FactorSet
     let threads: Int
 
-    func norms(of contributions: [Contribution], after earlier: EarlierAdapter) throws -> [Double] {
-        var squares = [Double](repeating: 0, count: contributions.count)
+    func norms(of members: [Cohort.Member], after earlier: EarlierAdapter) throws -> [Double] {
+        var squares = [Double](repeating: 0, count: members.count)
         try orderedPipeline(
             count: shape.modules.count, threads: threads,
             prepare: { index in factors == .both ? nil : try earlier.factors(of: shape.modules[index]) },
             work: { index, earlier in
-                try contributions.map { try square(of: $0, in: shape.modules[index], earlier: earlier) }
+                try members.map { try square(of: $0, at: index, earlier: earlier) }
             },
             consume: { _, module in
                 for (client, square) in module.enumerated() { squares[client] += square }
@@ -26,11 +26,12 @@ struct UpdateNorms: Sendable {
     }
 
     private func square(
-        of contribution: Contribution, in shape: ModuleShape, earlier: ModuleFactors?
+        of member: Cohort.Member, at position: Int, earlier: ModuleFactors?
     ) throws -> Double {
-        guard let module = contribution.adapter[module: shape.name] else { return 0 }
+        let shape = shape.modules[position]
+        guard let module = member.file.module(at: position) else { return 0 }
         let known = try known(of: module, shape, earlier: earlier)
-        let scale = contribution.scale ?? scaling.scale(atRank: module.rank)
+        let scale = member.scale(of: module, scaling)
         let a = module.a?.floats() ?? known?.a ?? []
         let factors =
             if let b = module.b {

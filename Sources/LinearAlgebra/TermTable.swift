@@ -33,7 +33,7 @@ struct TermTable {
         withUnsafeTemporaryAllocation(of: Float.self, capacity: factorCount) { factors in
             withUnsafeTemporaryAllocation(of: Term.self, capacity: terms.count) { list in
                 let count = layOut(terms, factors, in: list)
-                withUnsafeTemporaryAllocation(byteCount: partSize * termsTogether, alignment: 64) { room in
+                SpareRoom.with(byteCount: partSize * termsTogether) { room in
                     body(
                         TermTable(
                             list: UnsafeBufferPointer(rebasing: list[..<count]), terms: terms, room: room,

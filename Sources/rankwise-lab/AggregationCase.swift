@@ -3,8 +3,8 @@ import Aggregation
 import Foundation
 
 /// One round's aggregation as a file describes it: `case.json`.
-struct AggregationCase: Decodable {
-    struct Update: Decodable {
+struct AggregationCase: Decodable, Sendable {
+    struct Update: Decodable, Sendable {
         let file: String
         let samples: Int
         let scale: Double?
@@ -13,13 +13,13 @@ struct AggregationCase: Decodable {
         let staleness: Int?
     }
 
-    struct Scale: Decodable {
+    struct Scale: Decodable, Sendable {
         let mode: String
         let value: Double?
         let alpha: Double?
     }
 
-    struct Server: Decodable {
+    struct Server: Decodable, Sendable {
         let optimizer: String
         let learningRate: Double?
 
@@ -115,19 +115,22 @@ struct AggregationCase: Decodable {
             throw CaseError("\(type) is not one of F32, F16 and BF16")
         }
         let strategy = try composedStrategy()
-        let contributions = try updates.enumerated().map { index, update in
-            Contribution(
-                client: String(format: "%08d", index), adapter: try adapter(update.file), samples: update.samples,
-                scale: update.scale, accuracy: update.accuracy,
-                discount: Contribution.stalenessDiscount(age: max(0, update.staleness ?? 0)))
-        }
         let previous = try previous.map(adapter)
-        let shape = try Self.shape(of: contributions.map(\.adapter) + [previous].compactMap(\.self), rank: rank, type)
-        for (update, contribution) in zip(updates, contributions) {
-            do throws(AdapterError) {
-                try strategy.validate(contribution.adapter, shape: shape, ranks: [:], round: round)
-            } catch {
-                throw CaseError("\(update.file): \(error)")
+        let shape = try shape(with: previous, type)
+        let contributions = updates.enumerated().map { index, update in
+            Contribution(
+                client: String(format: "%08d", index), samples: update.samples, scale: update.scale,
+                accuracy: update.accuracy,
+                discount: Contribution.stalenessDiscount(age: max(0, update.staleness ?? 0))
+            ) {
+                let adapter = try adapter(update.file)
+                do throws(AdapterError) {
+                    try strategy.validate(
+                        adapter, shape: shape, ranks: [:], round: round, messageBits: Set(MessageBits.allCases))
+                } catch {
+                    throw CaseError("\(update.file): \(error)")
+                }
+                return adapter
             }
         }
         var folder = RoundFolder(out, type: type)
@@ -163,10 +166,11 @@ struct AggregationCase: Decodable {
     }
 
     /// Every module and tensor that any of the files holds, modules at the round's rank.
-    private static func shape(of files: [AdapterFile], rank: Int, _ type: ScalarType) throws -> AdapterShape {
+    private func shape(with previous: AdapterFile?, _ type: ScalarType) throws -> AdapterShape {
         var modules: [String: ModuleShape] = [:]
         var dense: [String: AdapterShape.Dense] = [:]
-        for file in files {
+        for index in 0...updates.count {
+            guard let file = index < updates.count ? try adapter(updates[index].file) : previous else { continue }
             for module in file.modules.compactMap(\.shape) where modules[module.name] == nil {
                 modules[module.name] = ModuleShape(
                     name: module.name, kind: module.kind, inputs: module.inputs, outputs: module.outputs,

@@ -36,16 +36,11 @@ struct BenchRound {
     }
 
     private func aggregate<Sink: RoundSink & ~Copyable>(threads: Int, into sink: inout Sink) throws {
-        var contributions: [Contribution] = []
-        try orderedPipeline(
-            count: inputs.count, threads: threads,
-            prepare: { inputs[$0] },
-            work: { _, input in
-                Contribution(
-                    client: input.client, adapter: try AdapterFile(SafetensorsFile(path: input.path)),
-                    samples: input.samples)
-            },
-            consume: { contributions.append($1) })
+        let contributions = inputs.map { input in
+            Contribution(client: input.client, samples: input.samples) {
+                try AdapterFile(SafetensorsFile(path: input.path))
+            }
+        }
         try Aggregator(strategy: strategy, shape: shape, scaling: .constant(1))
             .aggregate(contributions, round: 1, threads: threads, into: &sink)
     }

@@ -158,15 +158,15 @@ struct AggregatorTests {
         let one = Contribution(client: "a", adapter: try update([1]), samples: 1)
         #expect(throws: AggregationError.noContributions) { try run("rbla", []) }
         #expect(throws: AggregationError.noWeight) {
-            try run("rbla", [Contribution(client: "a", adapter: one.adapter, samples: 0)])
+            try run("rbla", [Contribution(client: "a", adapter: one.open(), samples: 0)])
         }
         #expect(throws: AggregationError.duplicateClient("a")) { try run("rbla", [one, one]) }
         #expect(throws: AggregationError.negativeSamples(client: "b")) {
-            try run("rbla", [one, Contribution(client: "b", adapter: one.adapter, samples: -1)])
+            try run("rbla", [one, Contribution(client: "b", adapter: one.open(), samples: -1)])
         }
         for scale in [0, -1, Double.nan, .infinity] {
             #expect(throws: AggregationError.scale(client: "b")) {
-                try run("rbla", [Contribution(client: "b", adapter: one.adapter, samples: 1, scale: scale)])
+                try run("rbla", [Contribution(client: "b", adapter: one.open(), samples: 1, scale: scale)])
             }
         }
         let above = Contribution(client: "b", adapter: try update([1, 2, 3]), samples: 1)

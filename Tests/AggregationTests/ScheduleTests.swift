@@ -60,7 +60,7 @@ struct ScheduleTests {
         }
         let contributions = [try update(1), try update(3)]
         for contribution in contributions {
-            try strategy.validate(contribution.adapter, shape: shape, ranks: [:], round: 1)
+            try strategy.validate(contribution.open(), shape: shape, ranks: [:], round: 1)
         }
         let first = try run(strategy, contributions, round: 1)
         #expect(first.adapter.modules.isEmpty)
@@ -93,7 +93,7 @@ struct ScheduleTests {
             try strategy.validate(factored, shape: shape, ranks: [:], round: 2)
         }
         #expect(throws: AdapterError.noModules) {
-            try strategy.validate(contributions[0].adapter, shape: shape, ranks: [:], round: 3)
+            try strategy.validate(contributions[0].open(), shape: shape, ranks: [:], round: 3)
         }
     }
 

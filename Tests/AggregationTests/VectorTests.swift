@@ -1,7 +1,8 @@
 import AdapterFormat
-import Aggregation
 import Foundation
 import Testing
+
+@testable import Aggregation
 
 /// The cases that the definitions of the strategies come with.
 struct VectorTests {
@@ -63,7 +64,7 @@ struct VectorTests {
         let expected = try file(round.adapter)
         let previous = try round.previous.map(file)
         let shape = try Self.shape(
-            of: contributions.map(\.adapter) + [previous].compactMap(\.self), rank: round.rank)
+            of: contributions.map { try $0.open() } + [previous].compactMap(\.self), rank: round.rank)
         var result = MemoryRound()
         try Aggregator(
             strategy: Strategy(named: round.strategy, weighting: round.weighting, parameters: round.parameters),

@@ -151,6 +151,41 @@ import Testing
         await stop.value
     }
 
+    @Test func `a stop waits for a slow body and for half a head, and serves nothing behind them`() async throws {
+        let server = HTTPServer.forTest(.onAnyPort) {
+            $0.on(.get, "/wait", wait.handler)
+            $0.on(.get, "/hello") { _ in .text("hello") }
+            $0.on(.post, "/body") { .text(String(try await $0.body.collect(upTo: 1000).count)) }
+        }
+        let port = try server.start().port
+        let slow = try RawClient(port: port)
+        try slow.send("POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
+        #expect(try slow.receiveAnswer().status == 100)
+        let half = try RawClient(port: port)
+        // What was answered before shows that the half behind it has come.
+        try half.send("GET /hello HTTP/1.1\r\nHost: h\r\n\r\nGET /hello HTTP/1.1\r\nHo")
+        #expect(try half.receiveAnswer().text == "hello")
+        let parked = try RawClient(port: port)
+        try parked.send("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
+        await wait.begins()
+        let stop = server.beginShutdown(within: .seconds(20))
+        #expect(try parked.receiveAnswer().text == "cancelled")
+        for byte in ["a", "b"] { try slow.send(byte) }
+        try half.send("st: h\r\n\r\nGET /hello HTTP/1.1\r\nHost: h\r\n\r\n")
+        let last = try half.receiveAnswer()
+        #expect(last.text == "hello")
+        #expect(last["connection"] == "close")
+        half.finishSending()
+        #expect(try half.receiveAll().isEmpty)
+        try slow.send("cGET /hello HTTP/1.1\r\nHost: h\r\n\r\n")
+        let answer = try slow.receiveAnswer()
+        #expect(answer.text == "3")
+        #expect(answer["connection"] == "close")
+        slow.finishSending()
+        #expect(try slow.receiveAll().isEmpty)
+        await stop.value
+    }
+
     @Test func `a stop ends by force what does not finish in time`() async throws {
         let server = HTTPServer.forTest(.onAnyPort) {
             $0.on(.post, "/body") { .text(String(try await $0.body.collect(upTo: 1000).count)) }
