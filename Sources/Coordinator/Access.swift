@@ -1,16 +1,7 @@
-import Crypto
 package import Federation
 import Synchronization
 
-/// Whom a bearer token stands for.
-package enum Principal: Sendable, Hashable {
-    case admin
-    case reader(FederationID)
-    case enrolment(FederationID)
-    case client(FederationID, ClientName)
-}
-
-/// Who calls: knows the hash of every token in force, and no token itself.
+/// Who calls, and how often they may: knows the hash of every token in force, and no token itself.
 package final class Access: Sendable {
     package enum Mode: Sendable, Hashable {
         /// Everybody proves who they are; the admin's token hashes to this.
@@ -19,99 +10,152 @@ package final class Access: Sendable {
         case none
     }
 
-    private let mode: Mode
+    let mode: Mode
+    private let clock: any WallClock
+    private let limits: RateLimits
     private let holders = Mutex<[ContentDigest: Holder]>([:])
+    private let addresses: Mutex<AddressGuard>
 
     private struct Holder {
         let principal: Principal
+        var expiresAt: Instant?
         var isRevoked = false
+        var requests: TokenBucket?
+        var uploads: TokenBucket?
+
+        func isExpired(at now: Instant) -> Bool { expiresAt.map { now >= $0 } ?? false }
     }
 
-    package init(mode: Mode) { self.mode = mode }
-
-    /// SHA-256 of a token's text.
-    package static func hash(_ token: String) -> ContentDigest {
-        guard let digest = ContentDigest(bytes: Array(SHA256.hash(data: Array(token.utf8)))) else {
-            preconditionFailure("SHA-256 has 32 bytes")
-        }
-        return digest
+    package init(mode: Mode, clock: any WallClock, limits: RateLimits = .unlimited) {
+        self.mode = mode
+        self.clock = clock
+        self.limits = limits
+        addresses = Mutex(AddressGuard(limits: limits))
     }
 
-    /// Whom the token stands for; throws for a client that was revoked.
-    package func principal(bearer token: String?) throws(ServiceError) -> Principal {
+    /// Whom the token stands for; throws for nobody's, for a client that was revoked, and for who calls too often.
+    package func principal(bearer token: String?, from address: PeerAddress) throws(ServiceError) -> Principal {
         guard let token else {
-            guard mode == .none else { throw .unauthenticated }
+            guard mode == .none else {
+                try admitAnonymous(from: address)
+                throw .unauthenticated
+            }
             return .admin
         }
         let hash = Self.hash(token)
         if case .tokens(let admin) = mode, hash.matches(admin) { return .admin }
-        let holder = holders.withLock { $0[hash] }
-        if let holder, holder.isRevoked, case .client(_, let name) = holder.principal { throw .revoked(name) }
-        switch (mode, holder?.principal) {
-        case (.tokens, let principal?): return principal
-        case (.tokens, nil): throw .unauthenticated
-        // Without authentication a token only says which client calls.
-        case (.none, .client(let federation, let name)?): return .client(federation, name)
-        case (.none, _): return .admin
+        guard let (principal, isRevoked) = try holder(of: hash, from: address) else {
+            guard mode == .none else {
+                try refuse(addresses.withLock { $0.admitFailure(address, at: clock.now()) })
+                throw .unauthenticated
+            }
+            return .admin
         }
+        guard case .client(_, let name) = principal else {
+            // Without authentication a token only says which client calls.
+            return mode == .none ? .admin : principal
+        }
+        if isRevoked { throw .revoked(name) }
+        return principal
     }
 
-    /// A new token: 256 random bits in base64url.
-    package static func makeToken() -> String {
-        var generator = SystemRandomNumberGenerator()
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
-        return String(
-            decoding: (0..<43).map { _ in alphabet[Int(generator.next(upperBound: UInt64(64)))] }, as: UTF8.self)
+    /// Lets a call be answered that needs no token, unless its address calls too often.
+    package func admitAnonymous(from address: PeerAddress) throws(ServiceError) {
+        try refuse(addresses.withLock { $0.admit(address, at: clock.now()) })
     }
 
-    /// Whether the text can be a client's token: 32 bytes in hexadecimal or base64url.
-    static func isClientToken(_ text: String) -> Bool {
-        let isHexadecimal = text.utf8.count == 64 && text.utf8.allSatisfy { Character(UnicodeScalar($0)).isHexDigit }
-        let isBase64 = (43...44).contains(text.utf8.count) && text.utf8.allSatisfy(isBase64URL)
-        return isHexadecimal || isBase64
+    /// Found by its hash, which no caller can steer towards one that is stored: how long the search takes tells nothing
+    /// of any token.
+    private func holder(
+        of hash: ContentDigest, from address: PeerAddress
+    ) throws(ServiceError) -> (Principal, isRevoked: Bool)? {
+        let now = clock.now()
+        let isLimited = limits.holds(for: address)
+        let (holder, wait) = holders.withLock { holders -> (Holder?, Double?) in
+            guard let holder = holders[hash], !holder.isExpired(at: now) else { return (nil, nil) }
+            guard isLimited, let pace = limits.requests(of: holder.principal) else { return (holder, nil) }
+            let wait = holders[hash]?.requests.take(1, at: now, pace: pace)
+            return (holder, wait)
+        }
+        try refuse(wait)
+        return holder.map { ($0.principal, $0.isRevoked) }
     }
 
-    private static func isBase64URL(_ byte: UInt8) -> Bool {
-        let character = Character(UnicodeScalar(byte))
-        return character.isASCII && (character.isLetter || character.isNumber || "-_=".contains(character))
+    private func refuse(_ wait: Double?) throws(ServiceError) {
+        guard let wait else { return }
+        throw .tooManyRequests(retryAfter: max(1, Int(wait.rounded(.up))))
+    }
+}
+
+/// How much clients send.
+extension Access {
+    /// What a body was reckoned at before it came.
+    package struct Upload: Sendable {
+        fileprivate let hash: ContentDigest
+        fileprivate let pace: TokenBucket.Pace
+        fileprivate let byteCount: Double
     }
 
+    /// Admits a body before a byte of it was read; nil where nothing limits its sender.
+    ///
+    /// - Parameter byteCount: nil for a body that does not tell its length, which counts as a minute's worth until it
+    ///   has come.
+    package func beginUpload(
+        _ byteCount: Int?, bearer token: String?, from address: PeerAddress
+    ) throws(ServiceError) -> Upload? {
+        guard let token, limits.uploadBytesPerMinute > 0, limits.holds(for: address) else { return nil }
+        let hash = Self.hash(token)
+        let now = clock.now()
+        let (upload, wait) = holders.withLock { holders -> (Upload?, Double?) in
+            guard let principal = holders[hash]?.principal, let pace = limits.uploads(of: principal) else {
+                return (nil, nil)
+            }
+            let upload = Upload(hash: hash, pace: pace, byteCount: byteCount.map(Double.init) ?? pace.capacity)
+            let wait = holders[hash]?.uploads.take(upload.byteCount, at: now, pace: pace)
+            return (upload, wait)
+        }
+        try refuse(wait)
+        return upload
+    }
+
+    /// Counts what really came.
+    package func endUpload(_ upload: Upload, byteCount: Int) {
+        holders.withLock { $0[upload.hash]?.uploads?.giveBack(upload.byteCount - Double(byteCount), pace: upload.pace) }
+    }
+}
+
+/// What the services tell it.
+extension Access {
     /// Whether no other than `principal` holds the token with this hash.
     func isFree(_ hash: ContentDigest, for principal: Principal) -> Bool {
         if case .tokens(let admin) = mode, hash.matches(admin) { return false }
         return holders.withLock { $0[hash].map { $0.principal == principal } ?? true }
     }
 
-    func grant(_ principal: Principal, toTokenWithHash hash: ContentDigest) {
-        holders.withLock { $0[hash] = Holder(principal: principal) }
-    }
-
-    /// From now on the token is known as one that is good no more.
-    func revoke(tokenWithHash hash: ContentDigest) {
-        holders.withLock { $0[hash]?.isRevoked = true }
-    }
-}
-
-extension Principal {
-    /// May read the federation: its reader, its clients and the admin.
-    package func requireReader(of federation: FederationID) throws(ServiceError) {
-        switch self {
-        case .admin, .reader(federation), .client(federation, _): return
-        case .reader, .client, .enrolment: throw .forbidden
+    /// A token that is known stays what it is: revoked, and as near to its limits.
+    func grant(_ principal: Principal, toTokenWithHash hash: ContentDigest, until expiresAt: Instant? = nil) {
+        holders.withLock { holders in
+            if holders[hash] == nil { holders[hash] = Holder(principal: principal, expiresAt: expiresAt) }
         }
     }
 
-    package func requireAdmin() throws(ServiceError) {
-        guard self == .admin else { throw .forbidden }
+    /// Lets in whoever holds a token that the server issued.
+    func grant(_ token: IssuedToken, of federation: FederationID) {
+        let principal: Principal =
+            switch token.role {
+            case .reader: .reader(federation)
+            case .enrolment: .enrolment(federation, token: token.id)
+            }
+        grant(principal, toTokenWithHash: token.hash, until: token.expiresAt)
     }
 
-    package func requireEnrolment(in federation: FederationID) throws(ServiceError) {
-        guard self == .admin || self == .enrolment(federation) else { throw .forbidden }
+    /// From now on nobody issued the token.
+    func forget(tokenWithHash hash: ContentDigest) {
+        _ = holders.withLock { $0.removeValue(forKey: hash) }
     }
 
-    /// The client of this federation that calls.
-    package func requireClient(of federation: FederationID) throws(ServiceError) -> ClientName {
-        guard case .client(federation, let name) = self else { throw .forbidden }
-        return name
+    /// From now on the token is known as one that is good no more, even to a registration that is just ending.
+    func revoke(_ principal: Principal, tokenWithHash hash: ContentDigest) {
+        holders.withLock { $0[hash, default: Holder(principal: principal)].isRevoked = true }
     }
 }

@@ -12,8 +12,12 @@ package struct EnrolmentService: Sendable {
     }
 
     /// Registers a client under the token that it made, or confirms that it is registered.
+    ///
+    /// - Parameter enrolment: the id of the enrolment token that lets it in; a use of it is stored as taken together with
+    ///   the new client, and none is taken by one that is registered already.
     package func register(
-        _ name: ClientName, rank: Int, token: String, capabilities: String, in federation: FederationID
+        _ name: ClientName, rank: Int, token: String, capabilities: String, enrolment: String? = nil,
+        in federation: FederationID
     ) async throws(ServiceError) -> (enrolled: Enrolled, isNew: Bool) {
         let session = try parts.registry.session(federation)
         guard Access.isClientToken(token) else { throw .badToken }
@@ -25,7 +29,8 @@ package struct EnrolmentService: Sendable {
         {
             throw .registration(.otherBase(expected: expected, found: String(found.prefix(100))))
         }
-        let event = FederationMachine.Event.register(name: name, rank: rank, token: hash, capabilities: capabilities)
+        let event = FederationMachine.Event.register(
+            name: name, rank: rank, token: hash, capabilities: capabilities, enrolment: enrolment)
         switch try await session.reply(to: event) {
         case .registered(let client, let isNew):
             parts.access.grant(principal, toTokenWithHash: hash)
@@ -52,7 +57,9 @@ package struct EnrolmentService: Sendable {
         if case .lifecycle(.unknownClient(let name)) = try await session.reply(to: .revoke(name)) {
             throw .unknownClient(name)
         }
-        if let client = session.snapshot.machine.clients[name] { parts.access.revoke(tokenWithHash: client.token) }
+        if let client = session.snapshot.machine.clients[name] {
+            parts.access.revoke(.client(federation, name), tokenWithHash: client.token)
+        }
     }
 
     private func enrolled(_ client: Client, in session: FederationSession) -> Enrolled {

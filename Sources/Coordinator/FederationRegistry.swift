@@ -3,17 +3,34 @@ import Synchronization
 
 /// The sessions of all federations that this server runs.
 package final class FederationRegistry: Sendable {
-    private let sessions = Mutex<[FederationID: FederationSession]>([:])
+    private let state = Mutex(State())
+
+    private struct State {
+        var sessions: [FederationID: FederationSession] = [:]
+        /// Federations that are being created.
+        var reserved = 0
+    }
 
     init() {}
 
     package func session(_ id: FederationID) throws(ServiceError) -> FederationSession {
-        guard let session = sessions.withLock({ $0[id] }) else { throw .unknownFederation(id) }
+        guard let session = state.withLock({ $0.sessions[id] }) else { throw .unknownFederation(id) }
         return session
     }
 
     /// In ascending name.
-    package var all: [FederationSession] { sessions.withLock { $0.values.sorted { $0.id < $1.id } } }
+    package var all: [FederationSession] { state.withLock { $0.sessions.values.sorted { $0.id < $1.id } } }
 
-    func add(_ session: FederationSession) { sessions.withLock { $0[session.id] = session } }
+    func add(_ session: FederationSession) { state.withLock { $0.sessions[session.id] = session } }
+
+    /// Takes a place for one more, to be released once it is there or is not to be; false where there are `limit`.
+    func reserve(upTo limit: Int) -> Bool {
+        state.withLock { state in
+            guard state.sessions.count + state.reserved < limit else { return false }
+            state.reserved += 1
+            return true
+        }
+    }
+
+    func release() { state.withLock { $0.reserved -= 1 } }
 }

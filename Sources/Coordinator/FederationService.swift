@@ -27,17 +27,22 @@ package struct FederationService: Sendable {
         } catch {
             throw .settings(error)
         }
+        guard parts.registry.reserve(upTo: parts.quotas.federations) else {
+            throw .tooManyFederations(limit: parts.quotas.federations)
+        }
+        defer { parts.registry.release() }
         // Written out, so that everybody can see what counts.
         var settings = settings
         settings.strategy.weighting = plan.strategy.weighting.name
         let enrolment = Access.makeToken()
         let reader = Access.makeToken()
+        let now = parts.clock.now()
+        let tokens = [
+            IssuedToken(id: "enrolment", role: .enrolment, hash: Access.hash(enrolment), createdAt: now),
+            IssuedToken(id: "reader", role: .reader, hash: Access.hash(reader), createdAt: now),
+        ]
         let stored = StoredFederation(
-            machine: FederationMachine(settings: settings), createdAt: parts.clock.now(),
-            tokens: [
-                IssuedToken(id: "enrolment", role: .enrolment, hash: Access.hash(enrolment)),
-                IssuedToken(id: "reader", role: .reader, hash: Access.hash(reader)),
-            ])
+            machine: FederationMachine(settings: settings, tokens: tokens), createdAt: now)
         do throws(StoreError) {
             try await parts.store.create(stored)
         } catch {

@@ -14,6 +14,7 @@ final class Parts: Sendable {
     let access: Access
     let clock: any WallClock
     let sampler: any ClientSampler
+    let quotas: Quotas
     let logger: Logger
     let registry = FederationRegistry()
     let uploads = UploadTable()
@@ -36,7 +37,7 @@ final class Parts: Sendable {
     init(
         store: any FederationStore, adapters: any AdapterStore, partials: any PartialUploadStore,
         uploadLimits: UploadService.Limits, cache: AdapterCache, access: Access,
-        clock: any WallClock, sampler: any ClientSampler, logger: Logger
+        clock: any WallClock, sampler: any ClientSampler, quotas: Quotas, logger: Logger
     ) {
         self.store = store
         self.adapters = adapters
@@ -46,6 +47,7 @@ final class Parts: Sendable {
         self.access = access
         self.clock = clock
         self.sampler = sampler
+        self.quotas = quotas
         self.logger = logger
         aggregation = AggregationQueue()
     }
@@ -53,12 +55,14 @@ final class Parts: Sendable {
     /// Begins a session for a stored federation and lets its tokens in.
     func open(_ stored: StoredFederation) {
         let id = stored.machine.settings.id
-        for token in stored.tokens {
-            access.grant(token.role == .reader ? .reader(id) : .enrolment(id), toTokenWithHash: token.hash)
-        }
+        for token in stored.machine.tokens.values { access.grant(token, of: id) }
         for client in stored.machine.clients.values {
-            access.grant(.client(id, client.name), toTokenWithHash: client.token)
-            if client.revokedAt != nil { access.revoke(tokenWithHash: client.token) }
+            let principal = Principal.client(id, client.name)
+            if client.revokedAt == nil {
+                access.grant(principal, toTokenWithHash: client.token)
+            } else {
+                access.revoke(principal, tokenWithHash: client.token)
+            }
         }
         let (aggregation, clock) = (aggregation, clock)
         registry.add(

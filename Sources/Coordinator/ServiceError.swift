@@ -8,6 +8,8 @@ package enum ServiceError: Error, Sendable, Hashable {
     case forbidden
     /// The client that calls was revoked.
     case revoked(ClientName)
+    /// Whoever calls, or sends, does it too often; after so many seconds it may again.
+    case tooManyRequests(retryAfter: Int)
     case unknownFederation(FederationID)
     case unknownClient(ClientName)
     case unknownRound(Int, current: Int)
@@ -20,10 +22,15 @@ package enum ServiceError: Error, Sendable, Hashable {
     case mergeCompacted(through: Int)
     case sinceOutOfRange(found: Int, round: Int)
     case federationExists(FederationID)
+    /// The server runs as many federations as it may.
+    case tooManyFederations(limit: Int)
+    /// The round holds as many bytes of updates as it may.
+    case tooManyUpdateBytes(limit: Int)
     case settings(SettingsError)
     case round(RoundError)
     case registration(RegistrationError)
     case lifecycle(LifecycleError)
+    case token(TokenError)
     /// The update's bytes or claims are unsound; it stands on its round with this reason.
     case update(UpdateRefusal)
     /// `Content-Digest` names other bytes than came.

@@ -8,6 +8,7 @@ package struct Services: Sendable {
     package let access: Access
     package let federations: FederationService
     package let enrolment: EnrolmentService
+    package let tokens: TokenService
     package let rounds: RoundService
     package let plans: PlanService
     package let updates: UpdateService
@@ -20,15 +21,16 @@ package struct Services: Sendable {
 
     package init(
         store: some FederationStore & AdapterStore, partials: any PartialUploadStore, cache: AdapterCache,
-        access: Access, clock: any WallClock, sampler: any ClientSampler = HashedSampler(), threads: Int,
-        uploadLimits: UploadService.Limits = .init(), logger: Logger
+        access: Access, clock: any WallClock, sampler: any ClientSampler = HashedSampler(),
+        quotas: Quotas = Quotas(), threads: Int, uploadLimits: UploadService.Limits = .init(), logger: Logger
     ) {
         parts = Parts(
             store: store, adapters: store, partials: partials, uploadLimits: uploadLimits, cache: cache, access: access,
-            clock: clock, sampler: sampler, logger: logger)
+            clock: clock, sampler: sampler, quotas: quotas, logger: logger)
         self.access = access
         federations = FederationService(parts: parts)
         enrolment = EnrolmentService(parts: parts)
+        tokens = TokenService(parts: parts)
         rounds = RoundService(parts: parts)
         plans = PlanService(parts: parts)
         updates = UpdateService(parts: parts)

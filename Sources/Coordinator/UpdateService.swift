@@ -52,6 +52,7 @@ package struct UpdateService: Sendable {
         if try await held(by: claim) == nil {
             if let objection = machine.objection(to: claim.client, round: claim.round) { throw .round(objection) }
             try await refuseUnlessSound(claim, in: session)
+            try requireRoom(for: claim, in: session)
         }
         return Ticket(
             claim: claim, spool: parts.store.makeSpoolFile(),
@@ -159,6 +160,14 @@ extension UpdateService {
         } catch .noUpdate, .unknownRound {
             return nil
         }
+    }
+
+    /// Whether another update fits among those that the round holds, as large as any may be.
+    private func requireRoom(for claim: Claim, in session: FederationSession) throws(ServiceError) {
+        let held = session.snapshot.machine.round?.updates.values.reduce(0) { $0 + $1.byteCount } ?? 0
+        let limit = parts.quotas.updateBytes
+        guard held > 0, try held > limit - session.plan().updateByteLimit(round: claim.round) else { return }
+        throw .tooManyUpdateBytes(limit: limit)
     }
 
     private func refuseUnlessSound(_ claim: Claim, in session: FederationSession) async throws(ServiceError) {

@@ -20,8 +20,9 @@ extension RankwiseAPI {
             let principal = try request.principal(services.access)
             let name = try request.client()
             // A client that is registered may change its own rank and capabilities.
+            var enrolment: String?
             if principal != .client(federation, name) {
-                try principal.requireEnrolment(in: federation)
+                enrolment = try principal.requireEnrolment(in: federation)
                 if principal != .admin { try request.requireCertificate(of: name) }
             }
             try request.expect()
@@ -35,7 +36,8 @@ extension RankwiseAPI {
             }
             let (enrolled, isNew) = try await services.enrolment.register(
                 name, rank: body.rank, token: body.token,
-                capabilities: String(decoding: capabilities, as: UTF8.self), in: federation)
+                capabilities: String(decoding: capabilities, as: UTF8.self), enrolment: enrolment,
+                in: federation)
             return try .json(ClientBody(enrolled), status: isNew ? .created : .ok)
         }
         routes.on(.get, "/v1/federations/{federation}/clients") { request in

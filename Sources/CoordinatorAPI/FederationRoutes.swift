@@ -28,6 +28,7 @@ extension RankwiseAPI {
         }
         routes.on(.get, "/v1/federations") { request in
             let principal = try request.principal(services.access)
+            try principal.requireAnyReader()
             try request.expect()
             let visible = services.federations.list { (try? principal.requireReader(of: $0)) != nil }
             return try .json(["federations": try visible.map { try FederationBody($0) }])

@@ -19,6 +19,9 @@ extension Problem {
         case .forbidden:
             self.init(.forbidden, code: "auth.role", "the token is good, but its role may not do this here")
         case .revoked(let client): self.init(.forbidden, code: "client.revoked", "client \(client) was revoked")
+        case .tooManyRequests(let seconds):
+            self.init(
+                .tooManyRequests, code: "rate.limited", "too much in too short a time; try again in \(seconds) s")
         case .unknownFederation(let id):
             self.init(.notFound, code: "federation.unknown", "there is no federation \(id)")
         case .unknownClient(let name): self.init(.notFound, code: "client.unknown", "there is no client \(name)")
@@ -41,10 +44,17 @@ extension Problem {
             self.init(.badRequest, code: "merge.since", "since is \(found); expected a round before \(round)")
         case .federationExists(let id):
             self.init(.conflict, code: "federation.exists", "federation \(id) exists already")
+        case .tooManyFederations(let limit):
+            self.init(.conflict, code: "server.federations", "this server takes no more than \(limit) federations")
+        case .tooManyUpdateBytes(let limit):
+            self.init(
+                RequestFailure.insufficientStorage.status, code: "federation.bytes",
+                "the round's updates may take up \(limit) bytes; nothing was changed, try again later")
         case .settings(let error): self.init(.unprocessableContent, code: "settings.invalid", "\(error)")
         case .round(let error): self.init(error)
         case .registration(let error): self.init(error)
         case .lifecycle(let error): self.init(error)
+        case .token(let error): self.init(error)
         case .update(let refusal):
             self.init(.unprocessableContent, code: refusal.code, refusal.detail, tensor: refusal.tensor)
         case .digestMismatch(let expected, let found):
@@ -111,6 +121,11 @@ extension Problem {
                 .unprocessableContent, code: "client.base",
                 "the client trains the base model \(found); this federation adapts \(expected.hex)")
         case .finished: self.init(.conflict, code: "federation.finished", "the federation has run all its rounds")
+        case .tokenSpent:
+            self.init(.forbidden, code: "auth.spent", "the enrolment token has registered as many clients as it may")
+        case .tokenWithdrawn:
+            // As any later call with the token is answered.
+            self.init(ServiceError.unauthenticated)
         }
     }
 
@@ -122,6 +137,16 @@ extension Problem {
                 .conflict, code: "federation.state",
                 "a federation that is \(from.rawValue) cannot become \(to.rawValue)")
         case .settings(let error): self.init(.unprocessableContent, code: "settings.invalid", "\(error)")
+        }
+    }
+
+    private init(_ error: TokenError) {
+        switch error {
+        case .unknown: self.init(.notFound, code: "token.unknown", "there is no such token")
+        case .full(let limit):
+            self.init(
+                .conflict, code: "federation.tokens",
+                "the federation has \(limit) tokens and takes no more; delete those that are of no use")
         }
     }
 

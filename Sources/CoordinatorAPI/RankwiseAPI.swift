@@ -1,6 +1,6 @@
 package import Coordinator
 package import HTTPServing
-import HTTPTypes
+package import HTTPTypes
 package import Logging
 import RankwiseWire
 
@@ -27,17 +27,23 @@ package struct RankwiseAPI: Sendable {
         self.logger = logger
     }
 
-    package var router: Router {
+    package var router: Router { routes.router }
+
+    /// Everything that is served, in the order of the route groups.
+    package var endpoints: [Endpoint] { routes.endpoints }
+
+    private var routes: Routes {
         var routes = Routes(api: self)
         addServerRoutes(to: &routes)
         addFederationRoutes(to: &routes)
         addClientRoutes(to: &routes)
+        addTokenRoutes(to: &routes)
         addRoundRoutes(to: &routes)
         addUpdateRoutes(to: &routes)
         addUploadRoutes(to: &routes)
         addAdapterRoutes(to: &routes)
         addModelRoutes(to: &routes)
-        return routes.router
+        return routes
     }
 
     /// What the transport refuses by itself, as a problem like all others.
@@ -45,10 +51,24 @@ package struct RankwiseAPI: Sendable {
         .problem(Problem(failure))
     }
 
+    /// Counts what a body brings against what its sender may send.
+    private func metered(_ request: Request, by handler: Handler) async throws -> Response {
+        guard request.body.declaredLength != 0,
+            let upload = try services.access.beginUpload(
+                request.body.declaredLength, bearer: request.bearer, from: request.address)
+        else { return try await handler(request) }
+        defer { services.access.endUpload(upload, byteCount: request.body.receivedBytes) }
+        return try await handler(request)
+    }
+
     /// Answers a problem for every error that a service throws; what the transport threw is the transport's.
     func answer(_ request: Request, with handler: Handler) async throws -> Response {
         do {
-            return try await handler(request)
+            return try await metered(request, by: handler)
+        } catch ServiceError.tooManyRequests(let seconds) {
+            var response = Response.problem(Problem(.tooManyRequests(retryAfter: seconds)))
+            response.headerFields[.retryAfter] = "\(seconds)"
+            return response
         } catch let error as ServiceError {
             switch error {
             case .store(let reason):
@@ -70,15 +90,23 @@ package struct RankwiseAPI: Sendable {
     }
 }
 
+/// A method and a path such as `/v1/federations/{federation}`.
+package struct Endpoint: Sendable, Hashable {
+    package let method: HTTPRequest.Method
+    package let pattern: String
+}
+
 /// Collects routes, each wrapped so that its errors become problems.
 struct Routes {
     let api: RankwiseAPI
     private(set) var router = Router()
+    private(set) var endpoints: [Endpoint] = []
 
     init(api: RankwiseAPI) { self.api = api }
 
     mutating func on(_ method: HTTPRequest.Method, _ pattern: String, _ handler: @escaping Handler) {
         let api = api
+        endpoints.append(Endpoint(method: method, pattern: pattern))
         router.on(method, pattern) { request in try await api.answer(request, with: handler) }
     }
 }

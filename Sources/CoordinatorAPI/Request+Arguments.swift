@@ -67,18 +67,25 @@ extension Request {
 
     /// Whom the request's token stands for; a client's call must come under its certificate, if under any.
     func principal(_ access: Access) throws -> Principal {
-        let principal = try bearer(access)
+        let principal = try access.principal(bearer: bearer, from: address)
         if case .client(_, let name) = principal { try requireCertificate(of: name) }
         return principal
     }
 
-    private func bearer(_ access: Access) throws(ServiceError) -> Principal {
-        guard let field = headerFields[.authorization] else { return try access.principal(bearer: nil) }
+    /// The token that came with the request; nil also where another scheme did.
+    var bearer: String? {
+        guard let field = headerFields[.authorization] else { return nil }
         let scheme = "bearer "
-        guard field.count > scheme.count, field.prefix(scheme.count).lowercased() == scheme else {
-            throw .unauthenticated
+        guard field.count > scheme.count, field.prefix(scheme.count).lowercased() == scheme else { return nil }
+        return String(field.dropFirst(scheme.count)).trimmingSpaces()
+    }
+
+    /// Where the request comes from, as far as callers are told apart by it.
+    var address: PeerAddress {
+        switch peer.host {
+        case .v4(let address): PeerAddress(ipv4: address, isLoopback: peer.isLoopback)
+        case .v6(let prefix, _): PeerAddress(ipv6: prefix, isLoopback: peer.isLoopback)
         }
-        return try access.principal(bearer: String(field.dropFirst(scheme.count)).trimmingSpaces())
     }
 
     /// SHA-256 from `Content-Digest` or `Repr-Digest` (RFC 9530), where it was sent.

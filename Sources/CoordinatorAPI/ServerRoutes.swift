@@ -8,13 +8,18 @@ extension RankwiseAPI {
     func addServerRoutes(to routes: inout Routes) {
         let services = services
         let about = about
-        routes.on(.get, "/healthz") { _ in try .json(["status": "alive"]) }
-        routes.on(.get, "/readyz") { _ in
+        routes.on(.get, "/healthz") { request in
+            try services.access.admitAnonymous(from: request.address)
+            return try .json(["status": "alive"])
+        }
+        routes.on(.get, "/readyz") { request in
+            try services.access.admitAnonymous(from: request.address)
             try await services.probe()
             return try .json(["status": "ready"])
         }
-        routes.on(.get, "/v1/server") { _ in
-            try .json(
+        routes.on(.get, "/v1/server") { request in
+            try services.access.admitAnonymous(from: request.address)
+            return try .json(
                 ServerBody(
                     version: about.version, strategies: services.strategyNames,
                     limits: about.limits.mapValues { .integer(Int64($0)) }))

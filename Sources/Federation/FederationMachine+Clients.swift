@@ -1,7 +1,8 @@
 /// Who takes part: registration, revocation, and clients that come back.
 extension FederationMachine {
     mutating func register(
-        _ name: ClientName, rank: Int, token: ContentDigest, capabilities: String, in step: inout Step
+        _ name: ClientName, rank: Int, token: ContentDigest, capabilities: String, enrolment: String?,
+        in step: inout Step
     ) -> Reply {
         guard rank >= 1 else { return .registration(.badRank(found: rank)) }
         let granted = min(rank, settings.adapter.maximumRank)
@@ -24,12 +25,16 @@ extension FederationMachine {
         guard clients.values.count(where: { $0.revokedAt == nil }) < settings.limits.clients else {
             return .registration(.full(limit: settings.limits.clients))
         }
+        if let enrolment, let objection = objection(toEnrolmentBy: enrolment, at: step.now) {
+            return .registration(objection)
+        }
         let client = Client(
             name: name, rank: granted, token: token, capabilities: capabilities, registeredAt: step.now,
             lastSeenAt: step.now)
         clients[name] = client
         step.changes.append(.client(client))
         step.record("client.registered", client: name, "rank \(granted)")
+        if let enrolment { spend(enrolment, on: name, in: &step) }
         join(name, in: &step)
         return .registered(client, isNew: true)
     }

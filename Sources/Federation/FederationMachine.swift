@@ -6,6 +6,8 @@ package struct FederationMachine: Sendable {
     package internal(set) var settings: FederationSettings
     package internal(set) var state: FederationState
     package internal(set) var clients: [ClientName: Client]
+    /// By their ids, those that expired or are spent among them.
+    package internal(set) var tokens: [String: IssuedToken]
     /// The current round, or the last one; `nil` until round 1 opens.
     package internal(set) var round: RoundMachine?
     /// The last round that published an adapter; 0 is the initial adapter.
@@ -17,7 +19,8 @@ package struct FederationMachine: Sendable {
 
     package init(
         settings: FederationSettings, state: FederationState = .waiting, clients: [ClientName: Client] = [:],
-        round: RoundMachine? = nil, publishedRound: Int = 0, revision: Int64 = 1, planRevision: Int64 = 1
+        round: RoundMachine? = nil, publishedRound: Int = 0, revision: Int64 = 1, planRevision: Int64 = 1,
+        tokens: [IssuedToken] = []
     ) {
         self.settings = settings
         self.state = state
@@ -26,12 +29,18 @@ package struct FederationMachine: Sendable {
         self.publishedRound = publishedRound
         self.revision = revision
         self.planRevision = planRevision
+        self.tokens = Dictionary(tokens.map { ($0.id, $0) }) { _, last in last }
     }
 
     /// What happened outside.
     package enum Event: Sendable {
-        case register(name: ClientName, rank: Int, token: ContentDigest, capabilities: String)
+        /// `enrolment` is the id of the token that lets a new client in; without one, the admin does.
+        case register(
+            name: ClientName, rank: Int, token: ContentDigest, capabilities: String, enrolment: String? = nil)
         case revoke(ClientName)
+        case issue(IssuedToken)
+        /// Withdraws the token with this id.
+        case withdraw(String)
         /// An update that was checked, with the file that holds its bytes.
         case update(Update, round: Int, spool: SpoolFile)
         case refused(Refusal, round: Int)
@@ -53,6 +62,7 @@ package struct FederationMachine: Sendable {
         case round(RoundError)
         case registration(RegistrationError)
         case lifecycle(LifecycleError)
+        case token(TokenError)
     }
 
     /// What the machine needs to know of the world to decide.
@@ -103,9 +113,11 @@ package struct FederationMachine: Sendable {
 extension FederationMachine {
     private mutating func handle(_ event: Event, in step: inout Step) -> Reply {
         switch event {
-        case .register(let name, let rank, let token, let capabilities):
-            register(name, rank: rank, token: token, capabilities: capabilities, in: &step)
+        case .register(let name, let rank, let token, let capabilities, let enrolment):
+            register(name, rank: rank, token: token, capabilities: capabilities, enrolment: enrolment, in: &step)
         case .revoke(let name): revoke(name, in: &step)
+        case .issue(let token): issue(token, in: &step)
+        case .withdraw(let id): withdraw(id, in: &step)
         case .update(let update, let number, let spool): accept(update, round: number, spool: spool, in: &step)
         case .refused(let refusal, let number): refuse(refusal, round: number, in: &step)
         case .aggregated(let adapter, let number): publish(adapter, round: number, in: &step)

@@ -13,6 +13,8 @@ package enum Change: Sendable {
     /// The round's updates need their blobs no more; with a reason, those that still counted are left out for it.
     case releaseUpdates(round: Int, leftOutFor: String?)
     case refusal(Refusal, round: Int)
+    case token(IssuedToken)
+    case tokenWithdrawn(id: String)
     case event(AuditEvent)
 }
 
@@ -26,12 +28,10 @@ package struct SpoolFile: Sendable, Hashable {
 package struct StoredFederation: Sendable {
     package let machine: FederationMachine
     package let createdAt: Instant
-    package let tokens: [IssuedToken]
 
-    package init(machine: FederationMachine, createdAt: Instant, tokens: [IssuedToken]) {
+    package init(machine: FederationMachine, createdAt: Instant) {
         self.machine = machine
         self.createdAt = createdAt
-        self.tokens = tokens
     }
 }
 

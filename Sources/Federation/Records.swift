@@ -159,21 +159,3 @@ package struct AuditEvent: Sendable, Hashable {
         self.detail = detail
     }
 }
-
-/// A bearer token that the server issued, by its hash.
-package struct IssuedToken: Sendable, Hashable {
-    package enum Role: String, Sendable, Codable, CaseIterable {
-        case enrolment
-        case reader
-    }
-
-    package let id: String
-    package let role: Role
-    package let hash: ContentDigest
-
-    package init(id: String, role: Role, hash: ContentDigest) {
-        self.id = id
-        self.role = role
-        self.hash = hash
-    }
-}

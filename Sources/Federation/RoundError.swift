@@ -24,6 +24,10 @@ package enum RegistrationError: Error, Sendable, Hashable {
     case otherBase(expected: ContentDigest, found: String)
     /// The federation has run all its rounds.
     case finished
+    /// The enrolment token has no uses left.
+    case tokenSpent
+    /// The enrolment token was withdrawn, or expired, while the call was under way.
+    case tokenWithdrawn
 }
 
 /// Why a federation's state cannot change as asked.

@@ -85,6 +85,8 @@ struct CurrentRequest {
     /// The waiting, in nanoseconds, and the bytes over which the body's rate is taken.
     var rateWaited: UInt64 = 0
     var rateBytes = 0
+    /// Counts what comes, where there is a body.
+    var tally: BodyTally?
 }
 
 /// Who waits for the body's bytes.

@@ -8,4 +8,5 @@ struct Exchange: Sendable {
 
     let id: ID
     let shard: Shard
+    let tally: BodyTally?
 }

@@ -6,6 +6,9 @@ package struct RequestBody: Sendable {
     package let declaredLength: Int?
     let exchange: Exchange
 
+    /// How many bytes of it have come so far.
+    package var receivedBytes: Int { exchange.tally?.count ?? 0 }
+
     /// The next bytes, at most 64 KiB, as soon as there are any.
     /// - Returns: nil at the end.
     package func next() async throws(RequestBodyError) -> [UInt8]? {

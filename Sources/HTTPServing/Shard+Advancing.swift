@@ -130,8 +130,10 @@ extension Shard {
             }
             return
         }
+        let tally = head.framing == .none ? nil : BodyTally()
+        connection.current?.tally = tally
         let exchange = Exchange(
-            id: Exchange.ID(connection: connection.key, serial: connection.serial), shard: self)
+            id: Exchange.ID(connection: connection.key, serial: connection.serial), shard: self, tally: tally)
         let length: Int? =
             switch head.framing {
             case .none: 0

@@ -131,6 +131,7 @@ extension Shard {
         endWaiting(connection)
         connection.current?.rateBytes += payload
         connection.current?.bodyBytes += payload
+        connection.current?.tally?.add(payload)
         guard let current = connection.current else { return nil }
         guard current.bodyBytes <= limit else { return .tooLong(limit: limit) }
         if current.isUnsized {

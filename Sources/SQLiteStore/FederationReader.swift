@@ -34,8 +34,9 @@ struct FederationReader {
         let machine = FederationMachine(
             settings: try row.json("settings"), state: try row.text("state"), clients: try clients(),
             round: try number.flatMap { try round($0) }, publishedRound: try row.value("published_round"),
-            revision: try row.value("revision"), planRevision: try row.value("plan_revision"))
-        return StoredFederation(machine: machine, createdAt: try row.instant("created_at"), tokens: try tokens())
+            revision: try row.value("revision"), planRevision: try row.value("plan_revision"),
+            tokens: try tokens())
+        return StoredFederation(machine: machine, createdAt: try row.instant("created_at"))
     }
 
     func round(_ number: Int) throws -> RoundMachine? {
@@ -87,7 +88,10 @@ extension FederationReader {
 
     private func tokens() throws -> [IssuedToken] {
         try rows("SELECT * FROM tokens WHERE federation = ? ORDER BY id") { row in
-            IssuedToken(id: try row.value("id"), role: try row.text("role"), hash: try row.digest("hash"))
+            IssuedToken(
+                id: try row.value("id"), role: try row.text("role"), hash: try row.digest("hash"),
+                createdAt: try row.instant("created_at"), expiresAt: try row.optionalInstant("expires_at"),
+                usesLeft: try row.optional("uses_left"))
         }
     }
 

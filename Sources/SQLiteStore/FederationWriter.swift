@@ -25,7 +25,7 @@ struct FederationWriter {
             ])
         guard let key else { throw StoreError.exists }
         let writer = FederationWriter(machine.settings.id, key: key, database: database)
-        for token in federation.tokens { try writer.insert(token) }
+        for token in machine.tokens.values { try writer.store(token) }
         for client in machine.clients.values { try writer.store(client) }
         if let round = machine.round {
             try writer.store(round)
@@ -72,6 +72,8 @@ struct FederationWriter {
         case .status(let update, let round): try store(update.status, of: update.client, round: round)
         case .releaseUpdates(let round, let reason): try releaseUpdates(of: round, leftOutFor: reason)
         case .refusal(let refusal, let round): try store(refusal, round: round)
+        case .token(let token): try store(token)
+        case .tokenWithdrawn(let id): try execute("DELETE FROM tokens WHERE federation = ? AND id = ?", [key, id])
         case .event(let event): try insert(event)
         }
     }
@@ -88,10 +90,16 @@ extension FederationWriter {
         return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 
-    private func insert(_ token: IssuedToken) throws {
+    private func store(_ token: IssuedToken) throws {
         try execute(
-            "INSERT INTO tokens (federation, id, role, hash) VALUES (?, ?, ?, ?)",
-            [key, token.id, token.role.rawValue, token.hash.data])
+            """
+            INSERT INTO tokens (federation, id, role, hash, created_at, expires_at, uses_left)
+            VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET uses_left = excluded.uses_left
+            """,
+            [
+                key, token.id, token.role.rawValue, token.hash.data, token.createdAt.milliseconds,
+                token.expiresAt?.milliseconds, token.usesLeft,
+            ])
     }
 
     private func store(_ client: Client) throws {

@@ -9,6 +9,7 @@ enum Schema {
         migrator.registerMigration("0002") { database in try database.execute(sql: second) }
         migrator.registerMigration("0004") { try chainEvents(in: $0) }
         migrator.registerMigration("0005") { database in try database.execute(sql: fifth) }
+        migrator.registerMigration("0006") { database in try database.execute(sql: sixth) }
         return migrator
     }
 
@@ -191,5 +192,13 @@ enum Schema {
         ALTER TABLE updates ADD COLUMN is_lost INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE refusals ADD COLUMN count INTEGER NOT NULL DEFAULT 1;
         CREATE INDEX events_of_round ON events (federation, round, kind);
+        """
+
+    /// Tokens that expire, and that register a counted number of clients.
+    private static let sixth = """
+        ALTER TABLE tokens ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE tokens ADD COLUMN expires_at INTEGER;
+        ALTER TABLE tokens ADD COLUMN uses_left INTEGER;
+        UPDATE tokens SET created_at = (SELECT created_at FROM federations WHERE key = tokens.federation);
         """
 }

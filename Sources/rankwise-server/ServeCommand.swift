@@ -51,7 +51,8 @@ struct ServeCommand: AsyncParsableCommand {
         let services = Services(
             store: store, partials: store,
             cache: try AdapterCache(folder: settings.data + "/cache", byteLimit: settings.cacheBytes),
-            access: Access(mode: mode), clock: SystemClock(), threads: ProcessInfo.processInfo.activeProcessorCount,
+            access: Access(mode: mode, clock: SystemClock(), limits: settings.rates), clock: SystemClock(),
+            quotas: settings.quotas, threads: ProcessInfo.processInfo.activeProcessorCount,
             uploadLimits: settings.uploadLimits, logger: logger)
         try await services.resume()
         let api = RankwiseAPI(

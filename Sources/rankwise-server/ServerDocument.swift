@@ -54,7 +54,7 @@ struct ServerDocument: Codable {
         }
     }
 
-    /// Bounds of the HTTP server and of the cache; bytes and seconds.
+    /// Bounds of the HTTP server, of the cache and of what callers may do; bytes and seconds.
     struct Limits: Codable {
         var requestLineBytes: Int?
         var headerBytes: Int?
@@ -73,9 +73,18 @@ struct ServerDocument: Codable {
         var uploadSeconds: Double?
         var cacheBytes: Int?
         var drainSeconds: Double?
+        var federations: Int?
+        var updateBytesPerFederation: Int?
+        var clientRequestsPerSecond: Double?
+        var sharedTokenRequestsPerSecond: Double?
+        var uploadBytesPerMinute: Double?
+        var anonymousRequestsPerSecond: Double?
+        var authFailures: Int?
+        var authBackoffSeconds: Double?
+        var rateLimitsOnLoopback: Bool?
 
         enum CodingKeys: String, CodingKey, CaseIterable {
-            case connections
+            case connections, federations
             case requestLineBytes = "request_line_bytes"
             case headerBytes = "header_bytes"
             case headerFields = "header_fields"
@@ -92,6 +101,14 @@ struct ServerDocument: Codable {
             case uploadSeconds = "upload_seconds"
             case cacheBytes = "cache_bytes"
             case drainSeconds = "drain_seconds"
+            case updateBytesPerFederation = "update_bytes_per_federation"
+            case clientRequestsPerSecond = "client_requests_per_second"
+            case sharedTokenRequestsPerSecond = "shared_token_requests_per_second"
+            case uploadBytesPerMinute = "upload_bytes_per_minute"
+            case anonymousRequestsPerSecond = "anonymous_requests_per_second"
+            case authFailures = "auth_failures"
+            case authBackoffSeconds = "auth_backoff_seconds"
+            case rateLimitsOnLoopback = "rate_limits_on_loopback"
         }
 
         init() {}
@@ -102,6 +119,16 @@ struct ServerDocument: Codable {
                 guard let value = try values.decodeIfPresent(T.self, forKey: key) else { return nil }
                 guard value > 0 else {
                     throw WireError(path: "limits.\(key.stringValue)", reason: "is \(value); expected a number above 0")
+                }
+                return value
+            }
+            func rate(_ key: CodingKeys) throws -> Double? {
+                guard let value = try values.decodeIfPresent(Double.self, forKey: key) else { return nil }
+                // Below a thousandth a second, callers would be told to come back in the distant future.
+                guard value == 0 || (0.001...1e15).contains(value) else {
+                    throw WireError(
+                        path: "limits.\(key.stringValue)",
+                        reason: "is \(value); expected 0.001 to 1e15, or 0 for no limit")
                 }
                 return value
             }
@@ -122,6 +149,15 @@ struct ServerDocument: Codable {
             uploadSeconds = try positive(.uploadSeconds)
             cacheBytes = try positive(.cacheBytes)
             drainSeconds = try positive(.drainSeconds)
+            federations = try positive(.federations)
+            updateBytesPerFederation = try positive(.updateBytesPerFederation)
+            clientRequestsPerSecond = try rate(.clientRequestsPerSecond)
+            sharedTokenRequestsPerSecond = try rate(.sharedTokenRequestsPerSecond)
+            uploadBytesPerMinute = try rate(.uploadBytesPerMinute)
+            anonymousRequestsPerSecond = try rate(.anonymousRequestsPerSecond)
+            authFailures = try positive(.authFailures)
+            authBackoffSeconds = try rate(.authBackoffSeconds)
+            rateLimitsOnLoopback = try values.decodeIfPresent(Bool.self, forKey: .rateLimitsOnLoopback)
         }
     }
 

@@ -16,6 +16,8 @@ struct ServerSettings {
     var uploadLimits: UploadService.Limits
     var cacheBytes: Int
     var drainSeconds: Double
+    var rates: RateLimits
+    var quotas: Quotas
     var tls: HTTPServer.TLS?
 
     var listen: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
@@ -46,6 +48,8 @@ struct ServerSettings {
         uploadLimits = UploadService.Limits(limits)
         cacheBytes = limits.cacheBytes ?? 1 << 30
         drainSeconds = limits.drainSeconds ?? 10
+        rates = RateLimits(limits)
+        quotas = Quotas(limits)
         guard usesTokens || Self.isLoopback(host) else {
             throw SettingsError(
                 path: "auth", reason: "is none, which is refused off loopback; \(host) is no loopback address")
@@ -149,5 +153,26 @@ extension UploadService.Limits {
         self.init()
         if let value = document.uploadBytesInFlight { bytesInFlight = value }
         if let value = document.uploadSeconds { lifetimeSeconds = value }
+    }
+}
+
+extension RateLimits {
+    init(_ document: ServerDocument.Limits) {
+        self.init()
+        if let value = document.clientRequestsPerSecond { clientRequestsPerSecond = value }
+        if let value = document.sharedTokenRequestsPerSecond { sharedTokenRequestsPerSecond = value }
+        if let value = document.uploadBytesPerMinute { uploadBytesPerMinute = value }
+        if let value = document.anonymousRequestsPerSecond { anonymousRequestsPerSecond = value }
+        if let value = document.authFailures { authFailures = value }
+        if let value = document.authBackoffSeconds { authBackoffSeconds = value }
+        if let value = document.rateLimitsOnLoopback { appliesToLoopback = value }
+    }
+}
+
+extension Quotas {
+    init(_ document: ServerDocument.Limits) {
+        self.init()
+        if let value = document.federations { federations = value }
+        if let value = document.updateBytesPerFederation { updateBytes = value }
     }
 }

@@ -38,8 +38,8 @@ struct VerifyCommand: AsyncParsableCommand {
         }
         let services = Services(
             // One file at a time: nothing is rendered twice.
-            store: store, cache: try AdapterCache(folder: folder, byteLimit: 0), access: Access(mode: .none),
-            clock: SystemClock(), threads: 1, logger: logger)
+            store: store, partials: store, cache: try AdapterCache(folder: folder, byteLimit: 0),
+            access: Access(mode: .none, clock: SystemClock()), clock: SystemClock(), threads: 1, logger: logger)
         var findings = audit.findings
         var rounds: [FederationID: Int] = [:]
         do {

@@ -13,6 +13,7 @@ final class LiveServer: Sendable {
     static let admin = "an-admin-token-of-more-than-32-bytes"
 
     let url: String
+    let endpoints: [Endpoint]
     private let server: HTTPServer
     private let store: SQLiteStore
     private let work: Task<Void, Never>
@@ -21,15 +22,20 @@ final class LiveServer: Sendable {
         func now() -> Instant { Instant(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) }
     }
 
-    init(folder: String) async throws {
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    init(
+        folder: String, clock: any WallClock = SystemClock(), limits: RateLimits = .unlimited,
+        quotas: Quotas = Quotas(),
+        logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    ) async throws {
         store = try SQLiteStore(directory: folder, logger: logger)
         let services = Services(
             store: store, partials: store, cache: try AdapterCache(folder: folder + "/cache", byteLimit: 1 << 20),
-            access: Access(mode: .tokens(admin: Access.hash(Self.admin))), clock: SystemClock(), threads: 2,
+            access: Access(mode: .tokens(admin: Access.hash(Self.admin)), clock: clock, limits: limits), clock: clock,
+            quotas: quotas, threads: 2,
             logger: logger)
         try await services.resume()
         let api = RankwiseAPI(services: services, about: .init(version: "test", limits: [:]), logger: logger)
+        endpoints = api.endpoints
         var configuration = HTTPServer.Configuration()
         configuration.host = "127.0.0.1"
         configuration.port = 0

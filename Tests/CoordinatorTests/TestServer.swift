@@ -57,7 +57,7 @@ struct TestServer {
     ) async throws -> Services {
         Services(
             store: store, partials: partials, cache: try AdapterCache(folder: cache, byteLimit: 1 << 20),
-            access: Access(mode: .none), clock: clock, threads: 2, uploadLimits: uploadLimits,
+            access: Access(mode: .none, clock: clock), clock: clock, threads: 2, uploadLimits: uploadLimits,
             logger: Logger(label: "test"))
     }
 

@@ -1,8 +1,9 @@
 import Foundation
 import Testing
 
-/// What the built client answers to the shell.
-@Suite struct ExitCodeTests {
+/// What the built programs answer to the shell; one after the other, for a program that is started while another is
+/// may inherit what tells of the other's end.
+@Suite(.serialized) struct ExitCodeTests {
     private func join(_ url: String, _ arguments: [String] = [], token: String = "t") throws -> Int32 {
         let folder = NSTemporaryDirectory() + "rankwise-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -33,6 +34,20 @@ import Testing
         #expect(server.stop() == 0)
         // The server's own port may be another test's by now; nobody serves port 1.
         #expect(try join("http://127.0.0.1:1") == 4)
+    }
+
+    @Test func `no flag takes a token, and the folder that holds the admin's is closed to others`() throws {
+        #expect(try join("http://127.0.0.1:1", ["--token", "t"]) == 2)
+        #expect(try Program("rankwise-server", ["serve", "--admin-token", "t"]).exitStatus() != 0)
+        let folder = NSTemporaryDirectory() + "rankwise-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let server = try Program("rankwise-server", ["serve", "--listen", "127.0.0.1:0", "--data", folder])
+        #expect(server.firstLine().hasPrefix("listening on "))
+        for (path, mode) in [(folder, 0o700), (folder + "/admin.token", 0o600)] {
+            let attributes = try FileManager.default.attributesOfItem(atPath: path)
+            #expect(attributes[.posixPermissions] as? Int == mode)
+        }
+        #expect(server.stop() == 0)
     }
 
     @Test func `versions and checks answer 0, and a document that cannot be read does not`() throws {

@@ -8,7 +8,7 @@ import Testing
     func `a created federation is read back whole`(_ subject: StoreUnderTest) async throws {
         let first = try Sample.federation()
         var second = try Sample.federation("other")
-        second = StoredFederation(machine: second.machine, createdAt: second.createdAt.adding(seconds: 9), tokens: [])
+        second = StoredFederation(machine: second.machine, createdAt: second.createdAt.adding(seconds: 9))
         try await subject.withRestart { store in
             try await store.federations.create(first)
             try await store.federations.create(second)
@@ -18,7 +18,6 @@ import Testing
             for (found, expected) in zip(found, [first, second]) {
                 expectEqual(found.machine, expected.machine)
                 #expect(found.createdAt == expected.createdAt)
-                #expect(found.tokens == expected.tokens)
             }
         }
     }
@@ -36,7 +35,7 @@ import Testing
                 settings: settings, state: live.machine.state, clients: live.machine.clients,
                 round: live.machine.round, publishedRound: 0, revision: 17, planRevision: 9)
             try await store.federations.create(
-                StoredFederation(machine: machine, createdAt: Sample.createdAt, tokens: []))
+                StoredFederation(machine: machine, createdAt: Sample.createdAt))
             let found = try await LiveFederation("second", loadedFrom: store.federations)
             expectEqual(found.machine, machine)
         }
@@ -61,6 +60,17 @@ import Testing
             let script: [(LiveFederation) async throws -> Void] = [
                 { try await $0.register("edge-1", "edge-2", "edge-3") },
                 { try await $0.send("one", from: "edge-1", round: 1) },
+                { live in
+                    let token = IssuedToken(
+                        id: "e2", role: .enrolment, hash: Sample.digest("e2"), createdAt: Sample.createdAt,
+                        expiresAt: Sample.createdAt.adding(seconds: 9), usesLeft: 2)
+                    try await live.step(
+                        .issue(token), .withdraw("r1"),
+                        .register(
+                            name: ClientName("edge-9"), rank: 1, token: Sample.digest("9"), capabilities: "{}",
+                            enrolment: "e2"), .revoke(ClientName("edge-9")))
+                    #expect(live.machine.tokens["e2"]?.usesLeft == 1 && live.machine.tokens["r1"] == nil)
+                },
                 { live in
                     live.seconds = 3
                     try await live.step(

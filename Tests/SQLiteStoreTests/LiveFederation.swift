@@ -81,6 +81,7 @@ func expectEqual(_ found: FederationMachine, _ expected: FederationMachine) {
     #expect(found.settings == expected.settings)
     #expect(found.state == expected.state)
     #expect(found.clients == expected.clients)
+    #expect(found.tokens == expected.tokens)
     #expect(found.publishedRound == expected.publishedRound)
     #expect(found.revision == expected.revision)
     #expect(found.planRevision == expected.planRevision)

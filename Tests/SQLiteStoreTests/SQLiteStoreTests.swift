@@ -139,6 +139,9 @@ import Testing
                         INSERT INTO federations
                           (key, id, settings, state, round, published_round, revision, plan_revision, created_at)
                         VALUES (1, 'digits', ?, 'running', 1, 0, 4, 4, 0);
+                        INSERT INTO tokens (federation, id, role, hash)
+                        VALUES (1, 'reader', 'reader', x'\(Sample.digest("r").hex)');
+                        UPDATE federations SET created_at = 5;
                         INSERT INTO rounds
                           (federation, number, phase, opened_at, deadline, minimum_updates, adapter_digest,
                            adapter_bytes, adapter_ranks)
@@ -155,6 +158,11 @@ import Testing
             let machine = try #require(try await store.federations().first).machine
             #expect(machine.settings.strategy == .init(name: "rbla", weighting: "samples"))
             #expect(machine.settings.server == .init() && machine.settings.adapter.messageBits == nil)
+            #expect(
+                Array(machine.tokens.values) == [
+                    IssuedToken(
+                        id: "reader", role: .reader, hash: Sample.digest("r"), createdAt: Instant(milliseconds: 5))
+                ])
             let digest = Sample.digest("1")
             #expect(
                 machine.round?.phase == .published(.init(digest: digest, byteCount: 9, ranks: ["fc1": 60])))

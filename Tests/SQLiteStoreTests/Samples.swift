@@ -32,11 +32,14 @@ enum Sample {
 
     static func federation(_ settings: FederationSettings) throws -> StoredFederation {
         StoredFederation(
-            machine: FederationMachine(settings: settings), createdAt: createdAt,
-            tokens: [
-                IssuedToken(id: "e1", role: .enrolment, hash: digest("e1")),
-                IssuedToken(id: "r1", role: .reader, hash: digest("r1")),
-            ])
+            machine: FederationMachine(
+                settings: settings,
+                tokens: [
+                    IssuedToken(id: "e1", role: .enrolment, hash: digest("e1"), createdAt: createdAt, usesLeft: 1),
+                    IssuedToken(
+                        id: "r1", role: .reader, hash: digest("r1"), createdAt: createdAt,
+                        expiresAt: createdAt.adding(seconds: 60)),
+                ]), createdAt: createdAt)
     }
 
     /// Stands for the digest of `text`: distinct texts of up to 32 bytes have distinct ones.

@@ -1,0 +1,68 @@
+import Coordinator
+import Federation
+import Foundation
+import HTTPServing
+import HTTPTypes
+import RankwiseWire
+
+extension RankwiseAPI {
+    /// No request for a token is longer.
+    private static let tokenRequestLimit = 4 << 10
+
+    /// The reader and enrolment tokens of a federation.
+    func addTokenRoutes(to routes: inout Routes) {
+        let services = services
+        let path = "/v1/federations/{federation}/tokens"
+        routes.on(.post, path) { request in
+            let federation = try request.federation()
+            try request.principal(services.access).requireAdmin()
+            try request.expect()
+            let bytes = try await request.body.collect(upTo: Self.tokenRequestLimit)
+            let body = try WireJSON.decodeStrictly(TokenRequestBody.self, from: Data(bytes))
+            let issued = try await services.tokens.issue(
+                try Self.role(body.role), expiresAt: try body.expiresAt.map { try Self.instant($0) }, uses: body.uses,
+                in: federation)
+            var response = try Response.json(TokenBody(issued.record, token: issued.token), status: .created)
+            response.headerFields[.location] = "/v1/federations/\(federation)/tokens/\(issued.record.id)"
+            return response
+        }
+        routes.on(.get, path) { request in
+            let federation = try request.federation()
+            try request.principal(services.access).requireAdmin()
+            try request.expect()
+            return try .json(["tokens": try services.tokens.list(in: federation).map { TokenBody($0) }])
+        }
+        routes.on(.delete, path + "/{token}") { request in
+            let federation = try request.federation()
+            try request.principal(services.access).requireAdmin()
+            try request.expect()
+            try await services.tokens.withdraw(request.parameters["token"] ?? "", in: federation)
+            return Response(status: .noContent)
+        }
+    }
+
+    private static func role(_ text: String) throws(WireError) -> IssuedToken.Role {
+        guard let role = IssuedToken.Role(rawValue: text) else {
+            let known = IssuedToken.Role.allCases.map(\.rawValue).joined(separator: " or ")
+            throw WireError(path: "role", reason: "is '\(text.prefix(80))'; expected \(known)")
+        }
+        return role
+    }
+
+    private static func instant(_ text: String) throws(WireError) -> Instant {
+        guard let instant = Instant(timestamp: text) else {
+            throw WireError(
+                path: "expires_at",
+                reason: "is '\(text.prefix(80))'; expected a time as RFC 3339 has it, such as 2027-01-31T12:00:00Z")
+        }
+        return instant
+    }
+}
+
+extension TokenBody {
+    init(_ record: IssuedToken, token: String? = nil) {
+        self.init(
+            id: record.id, role: record.role.rawValue, createdAt: record.createdAt.timestamp,
+            expiresAt: record.expiresAt?.timestamp, usesLeft: record.usesLeft, token: token)
+    }
+}

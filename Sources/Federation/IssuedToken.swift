@@ -1,0 +1,36 @@
+/// A bearer token that the server issued for a federation, by its hash.
+package struct IssuedToken: Sendable, Hashable {
+    package enum Role: String, Sendable, Codable, CaseIterable {
+        case enrolment
+        case reader
+    }
+
+    package let id: String
+    package let role: Role
+    package let hash: ContentDigest
+    package let createdAt: Instant
+    package let expiresAt: Instant?
+    /// How many clients it may still register; nil for any number.
+    package internal(set) var usesLeft: Int?
+
+    package init(
+        id: String, role: Role, hash: ContentDigest, createdAt: Instant, expiresAt: Instant? = nil,
+        usesLeft: Int? = nil
+    ) {
+        self.id = id
+        self.role = role
+        self.hash = hash
+        self.createdAt = createdAt
+        self.expiresAt = expiresAt
+        self.usesLeft = usesLeft
+    }
+
+    package func isExpired(at now: Instant) -> Bool { expiresAt.map { now >= $0 } ?? false }
+}
+
+/// Why a token cannot be issued or withdrawn.
+package enum TokenError: Error, Sendable, Hashable {
+    case unknown(id: String)
+    /// The federation has as many tokens as it may.
+    case full(limit: Int)
+}

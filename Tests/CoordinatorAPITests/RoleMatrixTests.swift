@@ -1,0 +1,238 @@
+import CoordinatorAPI
+import Foundation
+import HTTPFetching
+import HTTPTypes
+import RankwiseWire
+import Testing
+
+/// Every endpoint called with every kind of token; what is found is the table in docs/security.md.
+@Suite struct RoleMatrixTests {
+    /// Who may be at the other end, as the table's columns.
+    private enum Caller: String, CaseIterable {
+        case nobody = "no token"
+        case reader
+        case enrolment
+        case client
+        case otherClient = "another client"
+        case admin
+        case foreign = "of another federation"
+        case void = "unknown, expired, withdrawn"
+        case revoked = "revoked client"
+    }
+
+    private struct Answer: Hashable {
+        let status: Int
+        let body: String
+
+        var code: String? {
+            body.firstRange(of: #""code":""#).map { String(body[$0.upperBound...].prefix { $0 != "\"" }) }
+        }
+
+        /// As the table has it.
+        var cell: String {
+            switch status {
+            case 401, 403: "\(status)"
+            default: "✓"
+            }
+        }
+    }
+
+    private static let marks = ("<!-- roles: generated -->\n", "<!-- /roles -->\n")
+    private static let regenerate =
+        "run RANKWISE_WRITE_DOCS=1 scripts/test --filter RoleMatrixTests and commit the file"
+
+    @Test func `every endpoint lets in whom docs security says, and hides what is another's`() async throws {
+        let folder = NSTemporaryDirectory() + "rankwise-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let clock = HandMovedClock()
+        let server = try await LiveServer(folder: folder, clock: clock)
+        let population = try await Population(server, clock)
+        var table = "| method and path | \(Caller.allCases.map(\.rawValue).joined(separator: " | ")) |\n"
+        table += "|---|" + String(repeating: "---|", count: Caller.allCases.count) + "\n"
+        for endpoint in server.endpoints {
+            table += "| `\(endpoint.method) \(endpoint.pattern)` |"
+            for (caller, cell) in try await cells(of: endpoint, population, server) {
+                #expect(cell != nil, "\(caller.rawValue) at \(endpoint) is treated unequally")
+                table += " \(cell ?? "?") |"
+            }
+            table += "\n"
+        }
+        try await server.stop()
+        try compare(table)
+    }
+
+    private func cells(
+        of endpoint: Endpoint, _ population: Population, _ server: LiveServer
+    ) async throws -> [(Caller, String?)] {
+        let subject = try await population.newClient()
+        // Those come first that may do nothing, and the admin last: what it deletes, others could not be refused.
+        let order: [Caller] = [.nobody, .void, .foreign, .revoked, .reader, .enrolment, .otherClient, .client, .admin]
+        var cells: [Caller: Set<String>] = [:]
+        for caller in order {
+            for token in population.tokens(of: caller, subject: subject) {
+                let answer = try await call(endpoint, server, token: token, client: subject.name)
+                cells[caller, default: []].insert(answer.cell)
+                expectPlain(answer, caller, endpoint)
+                guard caller != .client, caller != .admin, endpoint.pattern.contains("{") else { continue }
+                if answer.cell != "✓" || caller == .foreign {
+                    // Whether what the path names is there or not.
+                    let absent = try await call(endpoint, server, token: token, client: "nobody-has-this")
+                    #expect(absent == answer, "\(caller.rawValue) at \(endpoint)")
+                }
+                if [.nobody, .void, .foreign, .revoked].contains(caller) {
+                    let elsewhere = try await call(
+                        endpoint, server, token: token, federation: "nowhere", client: subject.name)
+                    #expect(elsewhere == answer, "\(caller.rawValue) at \(endpoint)")
+                }
+            }
+        }
+        if !endpoint.pattern.contains("{federation}") {
+            // Nobody is of another federation here.
+            let ofThis = [Caller.reader, .enrolment, .client].reduce(into: Set()) { $0.formUnion(cells[$1] ?? []) }
+            cells[.foreign] = cells[.foreign] == ofThis ? ["–"] : nil
+        }
+        return Caller.allCases.map { ($0, cells[$0]?.count == 1 ? cells[$0]?.first : nil) }
+    }
+
+    /// A refusal says what it is and no more, and nothing fails.
+    private func expectPlain(_ answer: Answer, _ caller: Caller, _ endpoint: Endpoint) {
+        let expected: [String]
+        switch answer.status {
+        case 401: expected = ["auth.token"]
+        case 403: expected = caller == .revoked ? ["client.revoked"] : ["auth.role"]
+        default:
+            #expect(answer.status < 500 && answer.status != 429, "\(caller.rawValue) at \(endpoint): \(answer)")
+            return
+        }
+        guard endpoint.method != .head else { return }
+        #expect(expected.contains(answer.code ?? ""), "\(caller.rawValue) at \(endpoint): \(answer)")
+    }
+
+    private func call(
+        _ endpoint: Endpoint, _ server: LiveServer, token: String?, federation: String = "f", client: String
+    ) async throws -> Answer {
+        let path = endpoint.pattern.replacingOccurrences(of: "{federation}", with: federation)
+            .replacingOccurrences(of: "{client}", with: client).replacingOccurrences(of: "{round}", with: "0")
+            .replacingOccurrences(of: "{token}", with: "none-such")
+        #expect(!path.contains("{"), "\(endpoint) has a parameter that this test does not know")
+        var head = "\(endpoint.method) \(path) HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
+        if let token { head += "Authorization: Bearer \(token)\r\n" }
+        let text = try await RawExchange.answer(to: head + "\r\n", at: server.url)
+        let status = try #require(text.split(separator: " ", maxSplits: 2).dropFirst().first.flatMap { Int($0) })
+        let end = try #require(text.firstRange(of: "\r\n\r\n"))
+        return Answer(status: status, body: String(text[end.upperBound...]))
+    }
+
+    private func compare(_ table: String) throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let file = root.appendingPathComponent("docs/security.md")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        let start = try #require(text.firstRange(of: Self.marks.0)).upperBound
+        let end = try #require(text.firstRange(of: Self.marks.1)).lowerBound
+        if ProcessInfo.processInfo.environment["RANKWISE_WRITE_DOCS"] == "1" {
+            try text.replacingCharacters(in: start..<end, with: table).write(
+                to: file, atomically: true, encoding: .utf8)
+        } else {
+            let committed = text[start..<end].split(separator: "\n")
+            for (found, row) in zip(table.split(separator: "\n"), committed) {
+                #expect(found == row, "docs/security.md is out of date; \(Self.regenerate)")
+            }
+            #expect(table.split(separator: "\n").count == committed.count, "\(Self.regenerate)")
+        }
+    }
+
+    @Test func `the list of federations has those alone that its caller may read`() async throws {
+        struct List: Decodable { let federations: [FederationBody] }
+        let folder = NSTemporaryDirectory() + "rankwise-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let clock = HandMovedClock()
+        let server = try await LiveServer(folder: folder, clock: clock)
+        let population = try await Population(server, clock)
+        let subject = try await population.newClient()
+        for (caller, expected) in [
+            (Caller.reader, ["f"]), (.client, ["f"]), (.otherClient, ["f"]), (.admin, ["f", "g"]),
+        ] {
+            for token in population.tokens(of: caller, subject: subject) {
+                let list = try await CoordinatorAPITests.Caller(server, token: token).get(List.self, "/v1/federations")
+                #expect(list.federations.map(\.id) == expected)
+            }
+        }
+        for token in population.tokens(of: .foreign, subject: subject) {
+            let answer = try await CoordinatorAPITests.Caller(server, token: token).call(.get, "/v1/federations")
+            #expect(!String(decoding: answer.body, as: UTF8.self).contains(#""id":"f""#))
+        }
+        try await server.stop()
+    }
+
+    /// Two federations with tokens of all kinds and states.
+    private final class Population {
+        struct Client {
+            let name: String
+            let token: String
+        }
+
+        private let admin: CoordinatorAPITests.Caller
+        private var tokens: [Caller: [String?]]
+        private var clients = 0
+
+        init(_ server: LiveServer, _ clock: HandMovedClock) async throws {
+            admin = try CoordinatorAPITests.Caller(server, token: LiveServer.admin)
+            tokens = [.nobody: [nil], .admin: [LiveServer.admin]]
+            let own = try await Self.create("f", admin)
+            let foreign = try await Self.create("g", admin)
+            tokens[.reader] = [own.readerToken]
+            tokens[.enrolment] = [own.enrolmentToken]
+            let expiring = try await [
+                issue(#"{"role": "reader", "expires_at": "2027-01-15T08:00:01Z"}"#),
+                issue(#"{"role": "enrolment", "expires_at": "2027-01-15T08:00:01Z"}"#),
+            ]
+            clock.advance(seconds: 1)
+            let withdrawn = try await [issue(#"{"role": "reader"}"#), issue(#"{"role": "enrolment", "uses": 1}"#)]
+            for token in withdrawn { #expect(try await delete("/tokens/\(token.id)") == 204) }
+            tokens[.void] = ["unknown-to-all"] + (expiring + withdrawn).map(\.token)
+            tokens[.otherClient] = [try await newClient().token]
+            tokens[.foreign] = [
+                foreign.readerToken, foreign.enrolmentToken, try await newClient(in: "g").token,
+            ]
+            let revoked = try await newClient()
+            #expect(try await delete("/clients/\(revoked.name)") == 204)
+            tokens[.revoked] = [revoked.token]
+        }
+
+        func tokens(of caller: Caller, subject: Client) -> [String?] {
+            caller == .client ? [subject.token] : tokens[caller] ?? []
+        }
+
+        func newClient(in federation: String = "f") async throws -> Client {
+            clients += 1
+            let client = Client(
+                name: "c\(clients)", token: String(repeating: "5", count: 60) + String(1000 + clients))
+            let answer = try await admin.call(
+                .put, "/v1/federations/\(federation)/clients/\(client.name)",
+                body: #"{"rank": 2, "token": "\#(client.token)"}"#)
+            #expect(answer.status == 201)
+            return client
+        }
+
+        private static func create(
+            _ id: String, _ admin: CoordinatorAPITests.Caller
+        ) async throws -> CreatedFederationBody {
+            let settings = """
+                {"id": "\(id)", "base_model": {"name": "m"}, "round": {"total": 2, "min_updates": 1},
+                 "adapter": {"max_rank": 4, "modules": {"fc1": {"in": 2, "out": 3}}}}
+                """
+            let created = try await admin.call(.post, "/v1/federations", body: settings)
+            return try WireJSON.decode(CreatedFederationBody.self, from: Data(created.body))
+        }
+
+        private func issue(_ body: String) async throws -> TokenBody {
+            let answer = try await admin.call(.post, "/v1/federations/f/tokens", body: body)
+            return try WireJSON.decode(TokenBody.self, from: Data(answer.body))
+        }
+
+        private func delete(_ path: String) async throws -> Int {
+            try await admin.call(.delete, "/v1/federations/f" + path).status
+        }
+    }
+}
