@@ -152,7 +152,9 @@ import Testing
     }
 
     @Test func `a stop waits for a slow body and for half a head, and serves nothing behind them`() async throws {
-        let server = HTTPServer.forTest(.onAnyPort) {
+        var configuration = HTTPServer.Configuration.onAnyPort
+        configuration.limits.timeToHeaders = .seconds(100)
+        let server = HTTPServer.forTest(configuration) {
             $0.on(.get, "/wait", wait.handler)
             $0.on(.get, "/hello") { _ in .text("hello") }
             $0.on(.post, "/body") { .text(String(try await $0.body.collect(upTo: 1000).count)) }
