@@ -26,6 +26,8 @@ package final class StateFolder {
     }
 
     deinit {
+        // Given up by name: a child process that is being forked holds a copy of the descriptor for a moment.
+        flock(lock, LOCK_UN)
         close(lock)
     }
 

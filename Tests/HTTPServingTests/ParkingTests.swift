@@ -144,7 +144,6 @@ import Testing
         #expect(answer.text == "cancelled")
         #expect(answer["connection"] == "close")
         #expect(try idle.receiveAll().isEmpty)
-        #expect(throws: RawClient.Failure.self) { try RawClient(port: port) }
         open.yield()
         #expect(try working.receiveAnswer().text == "finished")
         #expect(try working.receiveAll().isEmpty)
