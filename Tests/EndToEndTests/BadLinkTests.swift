@@ -1,6 +1,7 @@
 import Foundation
 import HTTPFetching
 import RankwiseWire
+import Synchronization
 import Testing
 
 /// The built server and client with a link between them that breaks, and both of them killed on the way.
@@ -101,13 +102,21 @@ import Testing
 
     @Test func `an update goes on where it was after client and server are killed`() async throws {
         let stage = try await Stage()
-        // Both are killed once a connection follows one that brought a part of the upload, which needs eleven in all.
+        // Both are killed once a connection follows one that brought a part of the upload; until then nothing more passes.
         let uploads = stage.folder + "/data/uploads"
         let reached = AsyncStream.makeStream(of: Void.self)
+        let isCut = Mutex(false)
+        let areKilled = Mutex(false)
         let rules = BadLink.Rules(bytesUntilCut: { _ in
             let parts = try? FileManager.default.contentsOfDirectory(atPath: uploads)
-            if parts?.isEmpty == false { reached.continuation.yield() }
-            return 25_000
+            let isPartial = parts?.isEmpty == false && !areKilled.withLock { $0 }
+            guard
+                isCut.withLock({ isCut in
+                    isCut = isCut || isPartial; return isCut
+                })
+            else { return 25_000 }
+            reached.continuation.yield()
+            return 1
         })
         let link = try BadLink(to: stage.port, rules: rules)
         defer { link.stop() }
@@ -116,7 +125,9 @@ import Testing
         first.crash()
         try stage.crashServer()
         let held = try FileManager.default.contentsOfDirectory(atPath: uploads)
-        #expect(held.count == 1 && held[0].hasPrefix("f~1~edge~"))
+        #expect(held.count == 1 && held[0].hasPrefix("f~1~edge~"), "\(held)")
+        areKilled.withLock { $0 = true }
+        isCut.withLock { $0 = false }
         _ = try await finish(stage, try stage.join(through: link, resumableFrom: 1))
         #expect(link.sent <= Self.size * 11 / 10)
     }
