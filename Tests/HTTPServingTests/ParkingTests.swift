@@ -153,6 +153,8 @@ import Testing
     @Test func `a stop waits for a slow body and for half a head, and serves nothing behind them`() async throws {
         var configuration = HTTPServer.Configuration.onAnyPort
         configuration.limits.timeToHeaders = .seconds(100)
+        // With one shard, who hears of the stop on one connection knows that all have.
+        configuration.shards = 1
         let server = HTTPServer.forTest(configuration) {
             $0.on(.get, "/wait", wait.handler)
             $0.on(.get, "/hello") { _ in .text("hello") }
