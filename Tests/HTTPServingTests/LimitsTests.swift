@@ -82,6 +82,7 @@ import Testing
         try await serving {
             $0.limits.bodyRateWindow = .milliseconds(100)
             $0.limits.leastBodyRate = 1_000_000_000
+            $0.limits.lingerTime = .seconds(1)
         } routes: {
             routes(&$0)
         } _: { port in

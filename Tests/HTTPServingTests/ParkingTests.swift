@@ -139,7 +139,7 @@ import Testing
         let working = try RawClient(port: port)
         try working.send("GET /work HTTP/1.1\r\nHost: h\r\n\r\n")
         for await _ in begun { break }
-        let stop = server.beginShutdown(within: .seconds(20))
+        let stop = server.beginShutdown(within: .seconds(600))
         let answer = try parked.receiveAnswer()
         #expect(answer.text == "cancelled")
         #expect(answer["connection"] == "close")
@@ -152,7 +152,6 @@ import Testing
 
     @Test func `a stop waits for a slow body and for half a head, and serves nothing behind them`() async throws {
         var configuration = HTTPServer.Configuration.onAnyPort
-        configuration.limits.timeToHeaders = .seconds(100)
         // With one shard, who hears of the stop on one connection knows that all have.
         configuration.shards = 1
         let server = HTTPServer.forTest(configuration) {
@@ -171,7 +170,7 @@ import Testing
         let parked = try RawClient(port: port)
         try parked.send("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
         await wait.begins()
-        let stop = server.beginShutdown(within: .seconds(20))
+        let stop = server.beginShutdown(within: .seconds(600))
         #expect(try parked.receiveAnswer().text == "cancelled")
         for byte in ["a", "b"] { try slow.send(byte) }
         try half.send("st: h\r\n\r\nGET /hello HTTP/1.1\r\nHost: h\r\n\r\n")
@@ -207,6 +206,7 @@ extension HTTPServer.Configuration {
     static var onAnyPort: HTTPServer.Configuration {
         var configuration = HTTPServer.Configuration()
         configuration.port = 0
+        configuration.limits.wait(for: .seconds(600))
         return configuration
     }
 }

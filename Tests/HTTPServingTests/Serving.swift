@@ -13,7 +13,7 @@ func serving<Result>(
     var configuration = HTTPServer.Configuration()
     configuration.port = 0
     configuration.sweepInterval = .milliseconds(20)
-    configuration.limits.lingerTime = .seconds(1)
+    configuration.limits.wait(for: .seconds(600))
     configure(&configuration)
     let server = HTTPServer.forTest(configuration, routes: routes)
     let port = try server.start().port
@@ -24,6 +24,18 @@ func serving<Result>(
     } catch {
         await server.shutdown(within: .zero)
         throw error
+    }
+}
+
+extension Limits {
+    /// Tests share two processors with each other: one that waits for its turn is not a slow peer. Those that are about
+    /// slow peers set their own limits.
+    mutating func wait(for time: Duration) {
+        timeToHeaders = time
+        idleTime = time
+        bodyRateWindow = time
+        writeStallTime = time
+        lingerTime = time
     }
 }
 

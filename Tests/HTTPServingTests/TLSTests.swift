@@ -255,7 +255,7 @@ import Testing
         let working = try client(port)
         try working.send("POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
         #expect(try working.receiveAnswer().status == 100)
-        let stop = server.beginShutdown(within: .seconds(20))
+        let stop = server.beginShutdown(within: .seconds(600))
         #expect(try idle.receiveAll().isEmpty)
         #expect(try shaking.receiveAll().isEmpty)
         try working.send("hello")
