@@ -30,11 +30,12 @@ struct LoRALayer {
         }
     }
 
-    /// Adds the gradient of μ·‖B·A‖² to the gradients; `gram` holds at least rank² numbers.
+    /// Adds the gradient of μ·‖B·A‖² to the gradients.
     ///
     /// ∂/∂A = 2μ·(Bᵀ·B)·A and ∂/∂B = 2μ·B·(A·Aᵀ): only rank × rank matrices are formed.
-    func penalise(_ weight: Float, gram: FloatBlock) {
-        let gram = gram.matrix(rows: rank, columns: rank)
+    func penalise(_ weight: Float) {
+        let block = FloatBlock(count: rank * rank)
+        let gram = block.matrix(rows: rank, columns: rank)
         MatrixProduct.accumulate(into: gram, b.matrix, .asGiven, b.matrix, .transposed)
         MatrixProduct.accumulate(
             into: a.gradientMatrix, keep: 1, scale: 2 * weight, gram.readOnly, .asGiven, a.matrix, .asGiven)
