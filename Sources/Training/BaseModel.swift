@@ -19,7 +19,7 @@ package struct BaseModel {
             let layout = try SafetensorsLayout(
                 tensors: tensors.map { .init(name: $0.name, type: .f32, shape: $0.tensor.shape) })
             var writer = try SafetensorsWriter(layout: layout, descriptor: descriptor)
-            for (name, tensor) in tensors { try writer.write(Array(tensor.floats), to: name) }
+            for (name, tensor) in tensors { try writer.write(tensor.values, to: name) }
             try writer.finish()
         }
     }

@@ -21,7 +21,10 @@ package struct FrozenTensor: @unchecked Sendable {
         self.init(shape: shape, block: block)
     }
 
+    /// Lent while the tensor lives.
     package var floats: UnsafeBufferPointer<Float> { UnsafeBufferPointer(block.floats) }
+
+    package var values: [Float] { withExtendedLifetime(block) { Array(block.floats) } }
 
     /// As a matrix: the first side by all others.
     package var matrix: MatrixView {

@@ -35,13 +35,15 @@ struct LoRALayer {
     /// ∂/∂A = 2μ·(Bᵀ·B)·A and ∂/∂B = 2μ·B·(A·Aᵀ): only rank × rank matrices are formed.
     func penalise(_ weight: Float) {
         let block = FloatBlock(count: rank * rank)
-        let gram = block.matrix(rows: rank, columns: rank)
-        MatrixProduct.accumulate(into: gram, b.matrix, .asGiven, b.matrix, .transposed)
-        MatrixProduct.accumulate(
-            into: a.gradientMatrix, keep: 1, scale: 2 * weight, gram.readOnly, .asGiven, a.matrix, .asGiven)
-        MatrixProduct.accumulate(into: gram, a.matrix, .asGiven, a.matrix, .transposed)
-        MatrixProduct.accumulate(
-            into: b.gradientMatrix, keep: 1, scale: 2 * weight, gram.readOnly, .asGiven, b.matrix, .asGiven)
+        withExtendedLifetime(block) {
+            let gram = block.matrix(rows: rank, columns: rank)
+            MatrixProduct.accumulate(into: gram, b.matrix, .asGiven, b.matrix, .transposed)
+            MatrixProduct.accumulate(
+                into: a.gradientMatrix, keep: 1, scale: 2 * weight, gram.readOnly, .asGiven, a.matrix, .asGiven)
+            MatrixProduct.accumulate(into: gram, a.matrix, .asGiven, a.matrix, .transposed)
+            MatrixProduct.accumulate(
+                into: b.gradientMatrix, keep: 1, scale: 2 * weight, gram.readOnly, .asGiven, b.matrix, .asGiven)
+        }
     }
 
     /// Adds the gradient of λ·‖B[:, g:]‖·‖A[g:, :]‖ to the gradients, g being the components that the pruning keeps.
