@@ -1,10 +1,11 @@
 import Foundation
 import HTTPServing
 import HTTPTypes
+import TestStage
 import Testing
 
 /// Every time-out is short here, and a peer learns of it by reading: no test waits for a clock.
-@Suite struct LimitsTests {
+@Suite(.ownThread) struct LimitsTests {
     private func routes(_ router: inout Router) {
         router.on(.get, "/hello") { _ in .text("hello") }
         router.on(.post, "/body") { .text(String(try await $0.body.collect(upTo: 1_000_000).count)) }

@@ -1,11 +1,12 @@
 import Foundation
 import HTTPServing
 import HTTPTypes
+import TestStage
 import Testing
 
 /// Each limit driven past: who is beyond it is told to come back, others are served, and room that is given back is
 /// room again.
-@Suite struct OverloadTests {
+@Suite(.ownThread) struct OverloadTests {
     private let folder: TemporaryFolder
 
     init() throws {

@@ -1,10 +1,11 @@
 import Foundation
 import HTTPServing
 import HTTPTypes
+import TestStage
 import Testing
 
 /// Handlers that wait long, peers that leave meanwhile, and servers that stop.
-@Suite struct ParkingTests {
+@Suite(.ownThread) struct ParkingTests {
     /// A long-poll's wait: it begins, and it ends when opened or cancelled.
     private struct Wait: Sendable {
         let began: AsyncStream<Void>
@@ -152,7 +153,6 @@ import Testing
 
     @Test func `a stop waits for a slow body and for half a head, and serves nothing behind them`() async throws {
         var configuration = HTTPServer.Configuration.onAnyPort
-        configuration.limits.timeToHeaders = .seconds(100)
         // With one shard, who hears of the stop on one connection knows that all have.
         configuration.shards = 1
         let server = HTTPServer.forTest(configuration) {
@@ -200,13 +200,5 @@ import Testing
         await server.beginShutdown(within: .milliseconds(50)).value
         #expect(try client.receiveAll().isEmpty)
         await server.shutdown(within: .zero)
-    }
-}
-
-extension HTTPServer.Configuration {
-    static var onAnyPort: HTTPServer.Configuration {
-        var configuration = HTTPServer.Configuration()
-        configuration.port = 0
-        return configuration
     }
 }

@@ -4,10 +4,11 @@ import Foundation
 import HTTPServing
 import HTTPTypes
 import TestCertificates
+import TestStage
 import Testing
 
 /// TLS over real sockets, with certificates made for the test.
-@Suite struct TLSTests {
+@Suite(.ownThread) struct TLSTests {
     private let certificates: Certificates
     private let folder: TemporaryFolder
     private let content = pattern(3_000_000)
