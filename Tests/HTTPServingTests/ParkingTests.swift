@@ -43,7 +43,8 @@ import Testing
 
     @Test func `a parked handler outlasts every time-out`() async throws {
         try await serving {
-            $0.limits.timeToHeaders = .milliseconds(20)
+            // The time that a busy machine may take between connecting and asking.
+            $0.limits.timeToHeaders = .seconds(3)
             $0.limits.idleTime = .milliseconds(20)
             $0.limits.bodyRateWindow = .milliseconds(20)
             $0.limits.writeStallTime = .milliseconds(20)
@@ -54,7 +55,6 @@ import Testing
             try client.send("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
             await wait.begins()
             // The silent one's end shows that the time-outs have struck meanwhile.
-            #expect(try RawClient(port: port).receiveAll().isEmpty)
             #expect(try RawClient(port: port).receiveAll().isEmpty)
             wait.open.yield()
             #expect(try client.receiveAnswer().text == "opened")
@@ -140,7 +140,7 @@ import Testing
         let working = try RawClient(port: port)
         try working.send("GET /work HTTP/1.1\r\nHost: h\r\n\r\n")
         for await _ in begun { break }
-        let stop = server.beginShutdown(within: .seconds(20))
+        let stop = server.beginShutdown(within: .seconds(600))
         let answer = try parked.receiveAnswer()
         #expect(answer.text == "cancelled")
         #expect(answer["connection"] == "close")
@@ -171,7 +171,7 @@ import Testing
         let parked = try RawClient(port: port)
         try parked.send("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
         await wait.begins()
-        let stop = server.beginShutdown(within: .seconds(20))
+        let stop = server.beginShutdown(within: .seconds(600))
         #expect(try parked.receiveAnswer().text == "cancelled")
         for byte in ["a", "b"] { try slow.send(byte) }
         try half.send("st: h\r\n\r\nGET /hello HTTP/1.1\r\nHost: h\r\n\r\n")

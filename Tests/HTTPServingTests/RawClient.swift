@@ -123,6 +123,18 @@ class RawClient {
     }
 }
 
+/// Connects until it is let in and served.
+func waitForEntry(port: UInt16) throws {
+    while true {
+        let client = try RawClient(port: port)
+        if (try? client.send("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n")) != nil,
+            (try? client.receiveAnswer().status) == 200
+        {
+            return
+        }
+    }
+}
+
 /// What came back for one request.
 struct Answer {
     let status: Int

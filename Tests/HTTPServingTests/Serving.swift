@@ -12,7 +12,6 @@ func serving<Result>(
 ) async throws -> Result {
     var configuration = HTTPServer.Configuration.onAnyPort
     configuration.sweepInterval = .milliseconds(20)
-    configuration.limits.lingerTime = .seconds(1)
     configure(&configuration)
     let server = HTTPServer.forTest(configuration, routes: routes)
     let port = try server.start().port
@@ -35,6 +34,7 @@ extension HTTPServer.Configuration {
         configuration.limits.idleTime = .seconds(600)
         configuration.limits.bodyRateWindow = .seconds(600)
         configuration.limits.writeStallTime = .seconds(600)
+        configuration.limits.lingerTime = .seconds(600)
         return configuration
     }
 }
