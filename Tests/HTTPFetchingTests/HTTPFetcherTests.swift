@@ -169,7 +169,9 @@ struct HTTPFetcherTests {
         defer { peer.stop() }
         let fetcher = try HTTPFetcher()
         let url = peer.url
-        let fetch = Task { try await fetcher.fetch(FetchRequest(.get, url)) }
+        // Nothing else would end it: no answer comes, and there is no time-out.
+        let patient = FetchRequest.Patience(stall: .seconds(86_400))
+        let fetch = Task { try await fetcher.fetch(FetchRequest(.get, url, patience: patient)) }
         for await _ in arrivals { break }
         fetch.cancel()
         await #expect(throws: FetchError.cancelled) { try await fetch.value }
