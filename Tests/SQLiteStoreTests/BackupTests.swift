@@ -8,7 +8,7 @@ import Testing
 
 /// Backups beside a server, and what is unpacked from them.
 @Suite(.ownThread) struct BackupTests {
-    private let logger = Logger(label: "test")
+    private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     /// Unpacks an archive as an operator does.
     private func unpack(_ archive: String, into folder: String) throws {
