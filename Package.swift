@@ -92,14 +92,19 @@ let package = Package(
             ]
         ),
 
-        .target(name: "TestCertificates", path: "Tests/TestCertificates", swiftSettings: strict),
+        .target(name: "TestStage", dependencies: ["CLinux"], path: "Tests/TestStage", swiftSettings: strict),
+        .target(
+            name: "TestCertificates", dependencies: ["TestStage"], path: "Tests/TestCertificates", swiftSettings: strict
+        ),
         tests("LinearAlgebraTests", ["LinearAlgebra"]),
         tests("AdapterFormatTests", ["AdapterFormat"], resources: [.copy("Fixtures"), .copy("Hostile")]),
         tests("AggregationTests", ["Aggregation", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests("FederationTests", ["Federation"]),
         tests("CoordinatorTests", ["Coordinator", "Federation", "SQLiteStore", "AdapterFormat", .crypto, .logging]),
-        tests("SQLiteStoreTests", ["SQLiteStore", "Federation", .crypto, .grdb, .logging]),
-        tests("HTTPServingTests", ["HTTPServing", "COpenSSL", "TestCertificates", .httpTypes, .crypto, .logging]),
+        tests("SQLiteStoreTests", ["SQLiteStore", "Federation", "TestStage", .crypto, .grdb, .logging]),
+        tests(
+            "HTTPServingTests",
+            ["HTTPServing", "COpenSSL", "TestCertificates", "TestStage", .httpTypes, .crypto, .logging]),
         tests("RankwiseWireTests", ["RankwiseWire"]),
         tests(
             "CoordinatorAPITests",
@@ -110,8 +115,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "Federation", "HTTPFetching", "HTTPServing", "RankwiseWire", "TestCertificates", "rankwise-server",
-                "rankwise-client",
+                "Federation", "HTTPFetching", "HTTPServing", "RankwiseWire", "TestCertificates", "TestStage",
+                "rankwise-server", "rankwise-client",
             ]),
         tests("HTTPFetchingTests", ["HTTPFetching"]),
         tests("TrainingTests", ["Training", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),

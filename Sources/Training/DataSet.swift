@@ -1,13 +1,11 @@
 /// Labelled examples in memory: one row of features and one class each.
-package struct DataSet: Sendable, Equatable {
+package struct DataSet: ExampleSet, Equatable {
     /// Features of one example.
     package let width: Int
     /// (examples × width), row-major, as the file has them.
     package let features: [Float]
     /// The class of each example, from 0.
     package let labels: [Int]
-
-    package var count: Int { labels.count }
 
     /// - Precondition: there are `width` features per label, and both are positive.
     package init(width: Int, features: [Float], labels: [Int]) {

@@ -11,49 +11,54 @@ package struct Evaluation: Sendable, Hashable {
     package let logits: [Float]
     private let classes: Int
 
+    static let batchSize = 256
+
     /// Scores an adapter on every example. Blocks.
     ///
     /// - Parameters:
-    ///   - model: such as `mlp-64-200-200-10`; `seed` draws its base weights.
     ///   - adapter: path of an `adapter_model.safetensors`.
     ///   - merge: path of an adapter whose product, at scale 1, is added to the base first.
     ///   - scales: what every module's product is multiplied by.
+    ///   - settings: the federation's `training`, of which the model's own keys are read, such as `feature_scale`.
+    package init(
+        of task: NativeTask, adapter: String, merge: String? = nil, scales: [String: Double],
+        settings: TrainingSettings = TrainingSettings()
+    ) throws(TrainingError) {
+        self = try task.evaluate(adapter: adapter, merge: merge, scales: scales, settings: settings)
+    }
+
+    /// As above, of a model that takes features.
+    ///
+    /// - Parameters:
+    ///   - model: such as `mlp-64-200-200-10`; `seed` draws its base weights.
     ///   - featureScale: what features are divided by, as in training.
     package init(
         model: String, seed: UInt64, adapter: String, merge: String? = nil, scales: [String: Double], data: DataSet,
         featureScale: Double
     ) throws(TrainingError) {
-        let shape = try PerceptronShape(name: model)
-        try shape.check(data)
-        let layers = try PerceptronAdapter(path: adapter).layers(of: shape, scales: scales)
-        let batchSize = min(256, data.count)
-        let base = PerceptronBase(shape: shape, seed: seed)
-        if let merge { try PerceptronAdapter(path: merge).merge(into: base) }
-        let model = Perceptron(base: base, adapters: layers, batchLimit: batchSize)
-        classes = shape.classes
+        try self.init(
+            of: try NativeModel(name: model, seed: seed).task(data), adapter: adapter, merge: merge, scales: scales,
+            settings: TrainingSettings(["feature_scale": .number(featureScale)]))
+    }
+
+    /// Scores a model that has memory for `batchSize` examples, or for all.
+    init<Model: TrainableModel>(of model: Model, on examples: Model.Examples, classes: Int) {
+        self.classes = classes
+        let order = Array(0..<examples.count)
         var logits: [Float] = []
-        logits.reserveCapacity(data.count * shape.classes)
-        let scaled = data.features.map { $0 / Float(featureScale) }
+        logits.reserveCapacity(order.count * classes)
         var loss = 0.0
         var correct = 0
-        for first in stride(from: 0, to: data.count, by: batchSize) {
-            let last = min(first + batchSize, data.count)
-            scaled.withUnsafeBufferPointer { features in
-                data.labels.withUnsafeBufferPointer { labels in
-                    let rows = UnsafeBufferPointer(rebasing: features[first * data.width..<last * data.width])
-                    let result = model.forward(
-                        MatrixView(rows, rows: last - first, columns: data.width),
-                        labels: UnsafeBufferPointer(rebasing: labels[first..<last]))
-                    let scores = model.logits(rows: last - first)
-                    logits.append(
-                        contentsOf: UnsafeBufferPointer(start: scores.base, count: scores.rows * scores.columns))
-                    loss += result.loss
-                    correct += result.correct
-                }
-            }
+        for first in stride(from: 0, to: order.count, by: Self.batchSize) {
+            let batch = order[first..<min(first + Self.batchSize, order.count)]
+            let result = model.forward(examples, batch)
+            let scores = model.logits(rows: batch.count)
+            logits.append(contentsOf: UnsafeBufferPointer(start: scores.base, count: scores.rows * scores.columns))
+            loss += result.loss
+            correct += result.correct
         }
-        self.loss = loss / Double(data.count)
-        accuracy = Double(correct) / Double(data.count)
+        self.loss = loss / Double(order.count)
+        accuracy = Double(correct) / Double(order.count)
         self.logits = logits
     }
 

@@ -30,17 +30,20 @@ struct LoRALayer {
         }
     }
 
-    /// Adds the gradient of μ·‖B·A‖² to the gradients; `gram` holds at least rank² numbers.
+    /// Adds the gradient of μ·‖B·A‖² to the gradients.
     ///
     /// ∂/∂A = 2μ·(Bᵀ·B)·A and ∂/∂B = 2μ·B·(A·Aᵀ): only rank × rank matrices are formed.
-    func penalise(_ weight: Float, gram: FloatBlock) {
-        let gram = gram.matrix(rows: rank, columns: rank)
-        MatrixProduct.accumulate(into: gram, b.matrix, .asGiven, b.matrix, .transposed)
-        MatrixProduct.accumulate(
-            into: a.gradientMatrix, keep: 1, scale: 2 * weight, gram.readOnly, .asGiven, a.matrix, .asGiven)
-        MatrixProduct.accumulate(into: gram, a.matrix, .asGiven, a.matrix, .transposed)
-        MatrixProduct.accumulate(
-            into: b.gradientMatrix, keep: 1, scale: 2 * weight, gram.readOnly, .asGiven, b.matrix, .asGiven)
+    func penalise(_ weight: Float) {
+        let block = FloatBlock(count: rank * rank)
+        withExtendedLifetime(block) {
+            let gram = block.matrix(rows: rank, columns: rank)
+            MatrixProduct.accumulate(into: gram, b.matrix, .asGiven, b.matrix, .transposed)
+            MatrixProduct.accumulate(
+                into: a.gradientMatrix, keep: 1, scale: 2 * weight, gram.readOnly, .asGiven, a.matrix, .asGiven)
+            MatrixProduct.accumulate(into: gram, a.matrix, .asGiven, a.matrix, .transposed)
+            MatrixProduct.accumulate(
+                into: b.gradientMatrix, keep: 1, scale: 2 * weight, gram.readOnly, .asGiven, b.matrix, .asGiven)
+        }
     }
 
     /// Adds the gradient of λ·‖B[:, g:]‖·‖A[g:, :]‖ to the gradients, g being the components that the pruning keeps.

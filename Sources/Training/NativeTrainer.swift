@@ -1,24 +1,21 @@
 import Dispatch
 import Synchronization
 
-/// Trains a multilayer perceptron's adapter in this process: mini-batch SGD with momentum on OpenBLAS.
+/// Trains an adapter in this process: mini-batches on OpenBLAS.
 ///
-/// The same assignment and data give the same bytes: the order of examples is drawn from the plan's seed, and OpenBLAS
-/// runs on one thread. Velocities begin at zero every round.
+/// The same assignment and data give the same bytes: the order of examples is drawn from the plan's seed, and the sums
+/// do not depend on the number of threads. Velocities begin at zero every round.
 package final class NativeTrainer: LocalTrainer {
-    private let shape: PerceptronShape
-    private let seed: UInt64
-    private let data: DataSet
+    private let task: NativeTask
     private let queue = DispatchQueue(label: "rankwise.training")
+
+    package init(_ task: NativeTask) { self.task = task }
 
     /// - Parameters:
     ///   - model: such as `mlp-64-200-200-10`.
     ///   - seed: draws the frozen base weights.
-    package init(model: String, seed: UInt64, data: DataSet) throws(TrainingError) {
-        shape = try PerceptronShape(name: model)
-        try shape.check(data)
-        self.seed = seed
-        self.data = data
+    package convenience init(model: String, seed: UInt64, data: DataSet) throws(TrainingError) {
+        self.init(try NativeModel(name: model, seed: seed).task(data))
     }
 
     package func train(
@@ -27,24 +24,12 @@ package final class NativeTrainer: LocalTrainer {
         let isCancelled = Atomic(false)
         let result = await withTaskCancellationHandler {
             await queue.result { () throws(TrainingError) in
-                let run = try TrainingRun(assignment, shape: self.shape, seed: self.seed, data: self.data)
-                return try run.train(isCancelled: { isCancelled.load(ordering: .relaxed) }, progress: progress)
+                try self.task.train(
+                    assignment, isCancelled: { isCancelled.load(ordering: .relaxed) }, progress: progress)
             }
         } onCancel: {
             isCancelled.store(true, ordering: .relaxed)
         }
         return try result.get()
-    }
-}
-
-extension PerceptronShape {
-    /// Whether the examples fit the model.
-    func check(_ data: DataSet) throws(TrainingError) {
-        guard data.width == inputs else {
-            throw .data(reason: "an example has \(data.width) features; the model takes \(inputs)")
-        }
-        if let label = data.labels.first(where: { !(0..<classes).contains($0) }) {
-            throw .data(reason: "an example is of class \(label); the model has \(classes) classes")
-        }
     }
 }

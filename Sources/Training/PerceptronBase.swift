@@ -4,42 +4,60 @@ import LinearAlgebra
 /// The frozen weights of a multilayer perceptron, drawn from a seed alike on every machine.
 ///
 /// Weights and biases of a layer are uniform in ±1/√inputs, as `torch.nn.Linear` draws them.
-struct PerceptronBase {
-    struct Layer {
-        /// (outputs × inputs)
-        let weight: FloatBlock
-        /// (outputs)
-        let bias: FloatBlock
-    }
+package struct PerceptronBase: FrozenModel {
+    package let shape: PerceptronShape
+    package let layers: [FrozenLayer]
+    let biases: [FrozenTensor]
 
-    let shape: PerceptronShape
-    let layers: [Layer]
-
-    init(shape: PerceptronShape, seed: UInt64) {
+    package init(shape: PerceptronShape, seed: UInt64) {
         self.shape = shape
         layers = shape.layers.map { layer in
-            let weight = FloatBlock(count: layer.outputs * layer.inputs)
-            let bias = FloatBlock(count: layer.outputs)
-            let bound = 1 / Float(layer.inputs).squareRoot()
-            for (block, part) in [(weight, "weight"), (bias, "bias")] {
-                var generator = SeededGenerator(seed: seed, stream: "base model", layer.name, part)
-                for index in block.floats.indices { block.floats[index] = generator.uniform(within: bound) }
-            }
-            return Layer(weight: weight, bias: bias)
+            FrozenLayer(
+                name: layer.name,
+                weight: .drawn(
+                    seed: seed, layer: layer.name, part: "weight", [layer.outputs, layer.inputs], layer.inputs))
         }
+        biases = shape.layers.map { layer in
+            .drawn(seed: seed, layer: layer.name, part: "bias", [layer.outputs], layer.inputs)
+        }
+    }
+
+    package var dense: [(name: String, shape: [Int])] { [] }
+    package var classes: Int { shape.classes }
+
+    package var tensors: [(name: String, tensor: FrozenTensor)] {
+        zip(layers, biases).flatMap { [($0.name + ".weight", $0.weight), ($0.name + ".bias", $1)] }
+    }
+
+    package func examples(path: String) throws -> DataSet { try DataSet(path: path) }
+
+    package func check(_ examples: DataSet) throws(TrainingError) {
+        guard examples.width == shape.inputs else {
+            throw .data(reason: "an example has \(examples.width) features; the model takes \(shape.inputs)")
+        }
+    }
+
+    package func model(
+        _ layers: [AdaptedLayer], dense: [DenseTensor], settings: TrainingSettings, batchLimit: Int
+    ) throws(TrainingError) -> Perceptron {
+        Perceptron(layers, biases: biases, featureScale: try settings.featureScale, batchLimit: batchLimit)
     }
 }
 
-extension PerceptronBase.Layer {
-    /// W ← W + B·A.
-    func add(_ merged: ModuleFactors) {
-        merged.a.withUnsafeBufferPointer { a in
-            merged.b.withUnsafeBufferPointer { b in
-                MatrixProduct.accumulate(
-                    into: weight.matrix(rows: merged.outputs, columns: merged.inputs), keep: 1,
-                    MatrixView(b, rows: merged.rank, columns: merged.outputs), .transposed,
-                    MatrixView(a, rows: merged.rank, columns: merged.inputs), .asGiven)
-            }
-        }
+extension FrozenTensor {
+    /// Uniform in ±1/√inputs, from a stream of the seed that the layer and the part name.
+    static func drawn(seed: UInt64, layer: String, part: String, _ shape: [Int], _ inputs: Int) -> FrozenTensor {
+        let block = FloatBlock(count: shape.reduce(1, *))
+        let bound = 1 / Float(inputs).squareRoot()
+        var generator = SeededGenerator(seed: seed, stream: "base model", layer, part)
+        for index in block.floats.indices { block.floats[index] = generator.uniform(within: bound) }
+        return FrozenTensor(shape: shape, block: block)
+    }
+}
+
+extension TrainingSettings {
+    /// What features are divided by, on every client alike.
+    var featureScale: Float {
+        get throws(TrainingError) { Float(try number("feature_scale", in: 1e-6...1e12, default: 1)) }
     }
 }

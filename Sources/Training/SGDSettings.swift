@@ -8,8 +8,6 @@ struct SGDSettings: Sendable, Hashable {
     var batchSize: Int
     var learningRate: Float
     var momentum: Float
-    /// Features are divided by this, on every client alike.
-    var featureScale: Float
 
     static let largestBatch = 65_536
 
@@ -22,6 +20,5 @@ struct SGDSettings: Sendable, Hashable {
         batchSize = try settings.count("batch_size", in: 1...Self.largestBatch, default: 32)
         learningRate = Float(try settings.number("learning_rate", in: 1e-12...1e6, default: 0.01))
         momentum = Float(try settings.number("momentum", in: 0...0.9999, default: 0.9))
-        featureScale = Float(try settings.number("feature_scale", in: 1e-6...1e12, default: 1))
     }
 }

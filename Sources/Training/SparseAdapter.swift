@@ -1,7 +1,7 @@
 import AdapterFormat
 import LinearAlgebra
 
-/// The file of a sparse stage as the trained weights of a perceptron's layers, and back.
+/// The file of a sparse stage as the trained weights of a model's layers, and back.
 ///
 /// It holds one tensor a module, `base_model.model.MODULE.sparse_delta`: W − W₀ at the indices of the module's
 /// `SparseMask`, in their order.
@@ -33,12 +33,12 @@ struct SparseAdapter {
         }
     }
 
-    /// The trained weights of every layer, added to the base's; nil for a layer that the file leaves out.
-    func layers(of base: PerceptronBase) throws(TrainingError) -> [SparseLayer?] {
+    /// The layers with the trained weights that the file has, added to the frozen ones; a layer may go without.
+    func adapt(_ layers: [FrozenLayer]) throws(TrainingError) -> [AdaptedLayer] {
         var deltas: [String: [Float]] = [:]
         for tensor in file.tensors {
             let name = TensorName(parsing: tensor.name).bare
-            guard let layer = base.shape.layers.first(where: { $0.name + Self.suffix == name }) else {
+            guard let layer = layers.first(where: { $0.name + Self.suffix == name }) else {
                 throw .adapter(file: path, reason: "\(name) is no sparse delta of a layer that the model has")
             }
             let count = SparseMask.count(outputs: layer.outputs, inputs: layer.inputs, density: density)
@@ -51,20 +51,20 @@ struct SparseAdapter {
             deltas[layer.name] = tensor.floats()
         }
         guard !deltas.isEmpty else { throw .adapter(file: path, reason: "it holds no sparse delta") }
-        return zip(base.shape.layers, base.layers).map { layer, weights in
-            deltas[layer.name].map { delta in
-                SparseLayer(
-                    mask: SparseMask(
-                        seed: seed, module: layer.name, outputs: layer.outputs, inputs: layer.inputs, density: density),
-                    delta: delta, weight: weights.weight, inputs: layer.inputs)
-            }
+        return layers.map { frozen in
+            var layer = AdaptedLayer(frozen)
+            guard let delta = deltas[frozen.name] else { return layer }
+            let mask = SparseMask(
+                seed: seed, module: frozen.name, outputs: frozen.outputs, inputs: frozen.inputs, density: density)
+            layer.train(mask, delta: delta)
+            return layer
         }
     }
 
     /// Writes the trained weights as a file of the same form.
-    func write(_ layers: [SparseLayer?], of shape: PerceptronShape, to output: String) throws(TrainingError) {
-        let trained = zip(shape.layers, layers).compactMap { layer, sparse in
-            sparse.map { (name: TensorName.dense(layer.name + Self.suffix).peft, delta: $0.delta) }
+    func write(_ layers: [AdaptedLayer], to output: String) throws(TrainingError) {
+        let trained = layers.compactMap { layer in
+            layer.sparse.map { (name: TensorName.dense(layer.name + Self.suffix).peft, delta: $0.delta) }
         }
         try WholeFile.replace(output) { descriptor in
             let layout = try SafetensorsLayout(

@@ -2,10 +2,11 @@ import Foundation
 import HTTPFetching
 import RankwiseWire
 import Synchronization
+import TestStage
 import Testing
 
 /// The built server and client with a link between them that breaks, and both of them killed on the way.
-@Suite struct BadLinkTests {
+@Suite(.ownThread) struct BadLinkTests {
     private static let admin = "an-admin-token-of-more-than-32-bytes"
     /// The update's tensors: A of 64 × 512 and B of 512 × 64, four bytes a number.
     private static let size = 2 * 64 * 512 * 4

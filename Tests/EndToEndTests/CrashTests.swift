@@ -1,10 +1,11 @@
 import Foundation
 import HTTPFetching
 import RankwiseWire
+import TestStage
 import Testing
 
 /// The built server and clients, with the server killed in the middle of a round.
-@Suite struct CrashTests {
+@Suite(.ownThread) struct CrashTests {
     private static let admin = "an-admin-token-of-more-than-32-bytes"
     private static let token = String(repeating: "ef", count: 32)
     private static let settings = """

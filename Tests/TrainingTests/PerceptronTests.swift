@@ -8,38 +8,45 @@ import Testing
 @Suite struct PerceptronTests {
     private static let rows = 4
 
-    /// A model of two layers with LoRA of rank 3 and 2 on them, its factors random, and a batch for it.
-    private static func model(batch: Int = rows) throws -> (Perceptron, FloatBlock, [Int]) {
-        let shape = try PerceptronShape(name: "mlp-5-6-3")
+    private static let shape = Result { try PerceptronShape(name: "mlp-5-6-3") }
+    private static let examples: DataSet = {
+        var generator = SeededGenerator(seed: 9, stream: "examples")
+        return DataSet(
+            width: 5, features: (0..<rows * 5).map { _ in generator.uniform(within: 1) },
+            labels: (0..<rows).map { $0 % 3 })
+    }()
+
+    /// A model of two layers with LoRA of rank 3 and 2 on them, its factors random.
+    private static func model() throws -> (Perceptron, PerceptronBase) {
         var generator = SeededGenerator(seed: 9, stream: "test")
         func draw(_ count: Int) -> [Float] { (0..<count).map { _ in generator.uniform(within: 1) } }
-        let adapters = shape.layers.enumerated().map { index, layer in
+        let base = PerceptronBase(shape: try shape.get(), seed: 3)
+        let layers = base.layers.enumerated().map { index, layer in
             let rank = 3 - index
-            return LoRALayer(
-                ModuleFactors(
-                    rank: rank, inputs: layer.inputs, outputs: layer.outputs, a: draw(rank * layer.inputs),
-                    b: draw(rank * layer.outputs)), scale: 0.5)
+            let factors = ModuleFactors(
+                rank: rank, inputs: layer.inputs, outputs: layer.outputs, a: draw(rank * layer.inputs),
+                b: draw(rank * layer.outputs))
+            return AdaptedLayer(layer, lora: LoRALayer(factors, scale: 0.5))
         }
-        let model = Perceptron(base: PerceptronBase(shape: shape, seed: 3), adapters: adapters, batchLimit: batch)
-        let input = FloatBlock(count: batch * shape.inputs)
-        _ = input.floats.update(from: draw(batch * shape.inputs))
-        return (model, input, (0..<batch).map { $0 % 3 })
+        return (try model(base, layers), base)
+    }
+
+    private static func model(_ base: PerceptronBase, _ layers: [AdaptedLayer]) throws -> Perceptron {
+        try base.model(layers, dense: [], settings: TrainingSettings(), batchLimit: rows)
     }
 
     /// The mean loss and the penalty, in double precision and without matrices.
-    private static func reference(_ model: Perceptron, _ input: FloatBlock, _ labels: [Int], penalty: Double) -> Double
-    {
+    private static func reference(_ model: Perceptron, _ base: PerceptronBase, penalty: Double) -> Double {
         var loss = 0.0
-        for (row, label) in labels.enumerated() {
-            var values = (0..<5).map { Double(input.floats[row * 5 + $0]) }
-            for (index, layer) in model.base.shape.layers.enumerated() {
+        for (row, label) in examples.labels.enumerated() {
+            var values = (0..<5).map { Double(examples.features[row * 5 + $0]) }
+            for (index, layer) in model.layers.enumerated() {
                 values = (0..<layer.outputs).map { output in
-                    let frozen = model.base.layers[index]
-                    var sum = Double(frozen.bias.floats[output])
+                    var sum = Double(base.biases[index].floats[output])
                     for column in 0..<layer.inputs {
-                        sum += Double(frozen.weight.floats[output * layer.inputs + column]) * values[column]
+                        sum += Double(layer.frozen.weight.floats[output * layer.inputs + column]) * values[column]
                     }
-                    if let adapter = model.adapters[index] {
+                    if let adapter = layer.lora {
                         for component in 0..<adapter.rank {
                             var hidden = 0.0
                             for column in 0..<layer.inputs {
@@ -57,7 +64,7 @@ import Testing
             let highest = values.max() ?? 0
             loss += logSum(values.map { $0 - highest }) + highest - values[label]
         }
-        return loss / Double(labels.count) + penalty * model.adapters.reduce(0) { $0 + squaredProduct($1) }
+        return loss / Double(rows) + penalty * model.layers.reduce(0) { $0 + squaredProduct($1.lora) }
     }
 
     private static func logSum(_ values: [Double]) -> Double { log(values.reduce(0) { $0 + exp($1) }) }
@@ -82,8 +89,8 @@ import Testing
 
     /// Σ over the layers of ‖B[:, g:]‖·‖A[g:, :]‖.
     private static func tails(_ model: Perceptron, gamma: Double) -> Double {
-        model.adapters.reduce(0) { sum, layer in
-            guard let layer else { return sum }
+        model.layers.reduce(0) { sum, layer in
+            guard let layer = layer.lora else { return sum }
             let kept = Int(gamma * Double(layer.rank))
             func norm(_ factor: TrainedTensor) -> Double {
                 factor.values.floats[(kept * factor.columns)...].reduce(0) { $0 + Double($1 * $1) }.squareRoot()
@@ -112,15 +119,14 @@ import Testing
         arguments: [Float(0), 0.05],
         [nil, TrainingPlan.Pruning(gamma: 0.7, penalty: 0.3, minRank: 1)] as [TrainingPlan.Pruning?])
     func `gradients agree with finite differences`(penalty: Float, pruning: TrainingPlan.Pruning?) throws {
-        let (model, input, labels) = try Self.model()
-        let view = input.matrix(rows: Self.rows, columns: 5).readOnly
-        _ = labels.withUnsafeBufferPointer { model.forward(view, labels: $0) }
-        model.backward(view, penalty: penalty, pruning: pruning)
+        let (model, base) = try Self.model()
+        _ = model.forward(Self.examples, [0, 1, 2, 3])
+        model.backward(penalty: penalty, pruning: pruning)
         func loss() -> Double {
-            Self.reference(model, input, labels, penalty: Double(penalty))
+            Self.reference(model, base, penalty: Double(penalty))
                 + (pruning.map { $0.penalty * Self.tails(model, gamma: $0.gamma) } ?? 0)
         }
-        for case let layer? in model.adapters {
+        for case let layer? in model.layers.map(\.lora) {
             for factor in [layer.a, layer.b] {
                 Self.check(factor, loss: loss) { factor.values.floats[$0] += $1 }
             }
@@ -148,31 +154,30 @@ import Testing
     }
 
     @Test func `gradients of sparse weights agree with finite differences`() throws {
-        let shape = try PerceptronShape(name: "mlp-5-6-3")
-        let base = PerceptronBase(shape: shape, seed: 3)
-        let (_, input, labels) = try Self.model()
-        let sparse = zip(shape.layers, base.layers).map { layer, weights in
+        let base = PerceptronBase(shape: try Self.shape.get(), seed: 3)
+        let layers = base.layers.map { frozen in
+            var layer = AdaptedLayer(frozen)
             let mask = SparseMask(
                 seed: 1, module: layer.name, outputs: layer.outputs, inputs: layer.inputs, density: 0.4)
-            return SparseLayer(
-                mask: mask, delta: mask.indices.map { Float($0 % 5) / 8 }, weight: weights.weight, inputs: layer.inputs)
+            layer.train(mask, delta: mask.indices.map { Float($0 % 5) / 8 })
+            return layer
         }
-        let model = Perceptron(base: base, sparse: sparse, batchLimit: Self.rows)
-        let view = input.matrix(rows: Self.rows, columns: 5).readOnly
-        _ = labels.withUnsafeBufferPointer { model.forward(view, labels: $0) }
-        model.backward(view)
-        for (layer, weights) in zip(sparse, base.layers) {
+        let model = try Self.model(base, layers)
+        _ = model.forward(Self.examples, [0, 1, 2, 3])
+        model.backward()
+        for layer in layers {
+            let sparse = try #require(layer.sparse)
             Self.check(
-                layer.delta, loss: { Self.reference(model, input, labels, penalty: 0) },
-                move: { weights.weight.floats[layer.mask.indices[$0]] += $1 })
+                sparse.delta, loss: { Self.reference(model, base, penalty: 0) },
+                move: { layer.frozen.weight.block.floats[sparse.mask.indices[$0]] += $1 })
         }
+        #expect(base.layers[0].weight.values == PerceptronBase(shape: base.shape, seed: 3).layers[0].weight.values)
     }
 
     @Test func `the loss agrees with a plain reference`() throws {
-        let (model, input, labels) = try Self.model()
-        let view = input.matrix(rows: Self.rows, columns: 5).readOnly
-        let result = labels.withUnsafeBufferPointer { model.forward(view, labels: $0) }
-        #expect(abs(result.loss / Double(Self.rows) - Self.reference(model, input, labels, penalty: 0)) < 1e-5)
+        let (model, base) = try Self.model()
+        let result = model.forward(Self.examples, [0, 1, 2, 3])
+        #expect(abs(result.loss / Double(Self.rows) - Self.reference(model, base, penalty: 0)) < 1e-5)
     }
 
     @Test func `a name that is no model says what is expected`() {

@@ -1,0 +1,19 @@
+import LinearAlgebra
+
+/// A tensor that is trained in full and travels beside the factors, such as a classifier's weight.
+package struct DenseTensor {
+    /// As adapters name it, without PEFT's prefix.
+    package let name: String
+    package let shape: [Int]
+    let tensor: TrainedTensor
+
+    /// - Precondition: there are as many values as the shape holds, and it has a side.
+    init(name: String, shape: [Int], values: [Float]) {
+        self.name = name
+        self.shape = shape
+        tensor = TrainedTensor(values, rows: shape[0], columns: values.count / shape[0])
+    }
+
+    /// The numbers as they stand.
+    package var values: [Float] { Array(tensor.values.floats) }
+}

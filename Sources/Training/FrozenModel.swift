@@ -1,0 +1,30 @@
+/// A base model that nothing changes, and from which models to train or to score are made.
+///
+/// Cheap to copy: what is made from it shares its weights, but for those that a merge or a sparse stage changes.
+package protocol FrozenModel: Sendable {
+    associatedtype Model: TrainableModel
+
+    /// The layers that an adapter may change, in the model's order.
+    var layers: [FrozenLayer] { get }
+    /// The tensors of an adapter file that are trained in full beside the factors, with their shapes.
+    var dense: [(name: String, shape: [Int])] { get }
+    /// Every weight by its name in a file of the whole model; those of `layers` are called NAME.weight.
+    var tensors: [(name: String, tensor: FrozenTensor)] { get }
+    var classes: Int { get }
+
+    /// Reads a client's data.
+    func examples(path: String) throws -> Model.Examples
+
+    /// Whether the examples fit the model; labels are checked by the caller.
+    func check(_ examples: Model.Examples) throws(TrainingError)
+
+    /// A model of these layers with memory for `batchLimit` examples at a time.
+    ///
+    /// - Parameters:
+    ///   - layers: one for each of this model's, in order, merged and adapted as the round asks.
+    ///   - dense: of the names of `dense`, those that the adapter has.
+    ///   - settings: the federation's `training`, for keys that are the model's own.
+    func model(
+        _ layers: [AdaptedLayer], dense: [DenseTensor], settings: TrainingSettings, batchLimit: Int
+    ) throws(TrainingError) -> Model
+}

@@ -1,0 +1,32 @@
+/// A base model that is trained and scored in this process; which one a federation names is decided here alone.
+package struct NativeModel: Sendable {
+    let base: any FrozenModel
+
+    /// - Parameters:
+    ///   - name: such as `mlp-64-200-200-10`.
+    ///   - seed: draws the weights of a model that is known by name alone.
+    package init(name: String, seed: UInt64) throws(TrainingError) {
+        base = PerceptronBase(shape: try PerceptronShape(name: name), seed: seed)
+    }
+
+    /// The model with a client's data, read from `path` as the model takes them.
+    ///
+    /// - Throws: `DataSetError` where the file is no such data, `TrainingError` where they do not fit the model.
+    package func task(data path: String) throws -> NativeTask { try Self.task(base, data: path) }
+
+    /// The model with examples that are in memory.
+    package func task(_ examples: any ExampleSet) throws(TrainingError) -> NativeTask { try Self.task(base, examples) }
+
+    private static func task(_ base: some FrozenModel, data path: String) throws -> NativeTask {
+        NativeTask(try ModelTask(base: base, examples: try base.examples(path: path)))
+    }
+
+    private static func task<Base: FrozenModel>(
+        _ base: Base, _ examples: any ExampleSet
+    ) throws(TrainingError) -> NativeTask {
+        guard let examples = examples as? Base.Model.Examples else {
+            throw .data(reason: "the model takes \(Base.Model.Examples.self), and \(type(of: examples)) came")
+        }
+        return NativeTask(try ModelTask(base: base, examples: examples))
+    }
+}

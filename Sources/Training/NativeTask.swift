@@ -1,0 +1,82 @@
+/// A base model with examples that fit it, to train or score adapters on.
+package struct NativeTask: Sendable {
+    private let task: any AnyModelTask
+
+    init(_ task: some AnyModelTask) { self.task = task }
+
+    package var labels: [Int] { task.labels }
+    package var count: Int { labels.count }
+
+    /// The same model with the examples at `indices`, in their order.
+    /// - Precondition: there is at least one, and each is of this task.
+    package func subset(_ indices: [Int]) -> NativeTask { task.subset(indices) }
+
+    /// Trains one round; blocks.
+    func train(
+        _ assignment: TrainingAssignment, isCancelled: () -> Bool, progress: (TrainingProgress) -> Void
+    ) throws(TrainingError) -> TrainingOutcome {
+        try task.train(assignment, isCancelled: isCancelled, progress: progress)
+    }
+
+    /// Scores an adapter on every example; blocks.
+    func evaluate(
+        adapter: String, merge: String?, scales: [String: Double], settings: TrainingSettings
+    ) throws(TrainingError) -> Evaluation {
+        try task.evaluate(adapter: adapter, merge: merge, scales: scales, settings: settings)
+    }
+}
+
+/// What `NativeTask` asks of the task that it hides the model's type of.
+protocol AnyModelTask: Sendable {
+    var labels: [Int] { get }
+    func subset(_ indices: [Int]) -> NativeTask
+    func train(
+        _ assignment: TrainingAssignment, isCancelled: () -> Bool, progress: (TrainingProgress) -> Void
+    ) throws(TrainingError) -> TrainingOutcome
+    func evaluate(
+        adapter: String, merge: String?, scales: [String: Double], settings: TrainingSettings
+    ) throws(TrainingError) -> Evaluation
+}
+
+/// One kind of base model with examples that fit it.
+struct ModelTask<Base: FrozenModel>: AnyModelTask {
+    let base: Base
+    let examples: Base.Model.Examples
+
+    init(base: Base, examples: Base.Model.Examples) throws(TrainingError) {
+        try base.check(examples)
+        if let label = examples.labels.first(where: { !(0..<base.classes).contains($0) }) {
+            throw .data(reason: "an example is of class \(label); the model has \(base.classes) classes")
+        }
+        self.init(checked: base, examples)
+    }
+
+    private init(checked base: Base, _ examples: Base.Model.Examples) {
+        self.base = base
+        self.examples = examples
+    }
+
+    var labels: [Int] { examples.labels }
+
+    func subset(_ indices: [Int]) -> NativeTask {
+        NativeTask(ModelTask(checked: base, examples.subset(indices)))
+    }
+
+    func train(
+        _ assignment: TrainingAssignment, isCancelled: () -> Bool, progress: (TrainingProgress) -> Void
+    ) throws(TrainingError) -> TrainingOutcome {
+        try TrainingRun(assignment, base: base, examples: examples).train(isCancelled: isCancelled, progress: progress)
+    }
+
+    func evaluate(
+        adapter: String, merge: String?, scales: [String: Double], settings: TrainingSettings
+    ) throws(TrainingError) -> Evaluation {
+        var layers = base.layers
+        let file = try ModelAdapter(path: adapter)
+        if let merge { try ModelAdapter(path: merge).merge(into: &layers) }
+        let model = try base.model(
+            try file.adapt(layers, scales: scales), dense: try file.dense(base.dense), settings: settings,
+            batchLimit: min(Evaluation.batchSize, examples.count))
+        return Evaluation(of: model, on: examples, classes: base.classes)
+    }
+}
