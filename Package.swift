@@ -64,6 +64,12 @@ let package = Package(
         library("CoordinatorAPI", ["HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes, .logging]),
         library("HTTPFetching", ["CCurl"]),
         library("Training", ["AdapterFormat", "LinearAlgebra", .logging]),
+        library(
+            "Simulation",
+            [
+                "AdapterFormat", "Aggregation", "ClientAgent", "Coordinator", "CoordinatorAPI", "Federation",
+                "LinearAlgebra", "RankwiseWire", "Training",
+            ]),
         library("ClientAgent", ["HTTPFetching", "RankwiseWire", "AdapterFormat", "Training", .crypto]),
 
         program(
@@ -81,7 +87,7 @@ let package = Package(
             "rankwise-lab",
             [
                 "AdapterFormat", "Aggregation", "ClientAgent", "HTTPFetching", "LinearAlgebra", "RankwiseWire",
-                "Training",
+                "Simulation", "Training",
                 .argumentParser, .crypto, .logging,
             ]
         ),

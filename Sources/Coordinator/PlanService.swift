@@ -118,7 +118,7 @@ package struct PlanService: Sendable {
             messageBits: settings.adapter.messageBits.flatMap {
                 (Capabilities(json: known.capabilities)?.messageBits ?? []).contains($0) ? $0 : nil
             },
-            seed: HashedSampler.hash(seed: settings.seed, round: number, client: client) >> 11,
+            seed: HashedSampler.clientSeed(seed: settings.seed, round: number, client: client),
             training: settings.training)
     }
 }
