@@ -51,9 +51,10 @@ let package = Package(
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CVectors"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
 
-        library("LinearAlgebra", ["COpenBLAS"]),
+        library("LinearAlgebra", ["COpenBLAS", "CVectors"]),
         library("AdapterFormat"),
         library("Aggregation", ["AdapterFormat", "LinearAlgebra"]),
         library("Federation"),
