@@ -9,6 +9,13 @@ package struct NativeModel: Sendable {
         base = PerceptronBase(shape: try PerceptronShape(name: name), seed: seed)
     }
 
+    /// A classifier of texts on a pretrained encoder.
+    ///
+    /// - Parameter dense: the shapes of the tensors that the federation trains in full: the classifier's.
+    package init(_ encoder: BertEncoder, dense: [String: [Int]]) throws(TrainingError) {
+        base = try BertBase(encoder, dense: dense)
+    }
+
     /// The model with a client's data, read from `path` as the model takes them.
     ///
     /// - Throws: `DataSetError` where the file is no such data, `TrainingError` where they do not fit the model.
