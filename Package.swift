@@ -51,9 +51,10 @@ let package = Package(
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CVectors"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
 
-        library("LinearAlgebra", ["COpenBLAS"]),
+        library("LinearAlgebra", ["COpenBLAS", "CVectors"]),
         library("AdapterFormat"),
         library("Aggregation", ["AdapterFormat", "LinearAlgebra"]),
         library("Federation"),
@@ -64,6 +65,12 @@ let package = Package(
         library("CoordinatorAPI", ["HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes, .logging]),
         library("HTTPFetching", ["CCurl"]),
         library("Training", ["AdapterFormat", "LinearAlgebra", .logging]),
+        library(
+            "Simulation",
+            [
+                "AdapterFormat", "Aggregation", "ClientAgent", "Coordinator", "CoordinatorAPI", "Federation",
+                "LinearAlgebra", "RankwiseWire", "Training",
+            ]),
         library("ClientAgent", ["HTTPFetching", "RankwiseWire", "AdapterFormat", "Training", .crypto]),
 
         program(
@@ -81,19 +88,24 @@ let package = Package(
             "rankwise-lab",
             [
                 "AdapterFormat", "Aggregation", "ClientAgent", "HTTPFetching", "LinearAlgebra", "RankwiseWire",
-                "Training",
+                "Simulation", "Training",
                 .argumentParser, .crypto, .logging,
             ]
         ),
 
-        .target(name: "TestCertificates", path: "Tests/TestCertificates", swiftSettings: strict),
+        .target(name: "TestStage", dependencies: ["CLinux"], path: "Tests/TestStage", swiftSettings: strict),
+        .target(
+            name: "TestCertificates", dependencies: ["TestStage"], path: "Tests/TestCertificates", swiftSettings: strict
+        ),
         tests("LinearAlgebraTests", ["LinearAlgebra"]),
         tests("AdapterFormatTests", ["AdapterFormat"], resources: [.copy("Fixtures"), .copy("Hostile")]),
         tests("AggregationTests", ["Aggregation", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests("FederationTests", ["Federation"]),
         tests("CoordinatorTests", ["Coordinator", "Federation", "SQLiteStore", "AdapterFormat", .crypto, .logging]),
-        tests("SQLiteStoreTests", ["SQLiteStore", "Federation", .crypto, .grdb, .logging]),
-        tests("HTTPServingTests", ["HTTPServing", "COpenSSL", "TestCertificates", .httpTypes, .crypto, .logging]),
+        tests("SQLiteStoreTests", ["SQLiteStore", "Federation", "TestStage", .crypto, .grdb, .logging]),
+        tests(
+            "HTTPServingTests",
+            ["HTTPServing", "COpenSSL", "TestCertificates", "TestStage", .httpTypes, .crypto, .logging]),
         tests("RankwiseWireTests", ["RankwiseWire"]),
         tests(
             "CoordinatorAPITests",
@@ -104,8 +116,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "Federation", "HTTPFetching", "HTTPServing", "RankwiseWire", "TestCertificates", "rankwise-server",
-                "rankwise-client",
+                "Federation", "HTTPFetching", "HTTPServing", "RankwiseWire", "TestCertificates", "TestStage",
+                "rankwise-server", "rankwise-client",
             ]),
         tests("HTTPFetchingTests", ["HTTPFetching"]),
         tests("TrainingTests", ["Training", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),

@@ -20,10 +20,13 @@ package struct SafetensorsFile: Sendable {
     private let positions: [String: Int]
 
     /// Maps the file and checks it.
-    package init(path: String, limits: Limits = Limits()) throws(SafetensorsError) {
+    ///
+    /// - Parameter passesOver: whether tensors of types that adapters do not use, such as the indices in a base model, are
+    ///   left out and not refused.
+    package init(path: String, limits: Limits = Limits(), passesOver: Bool = false) throws(SafetensorsError) {
         let storage: TensorStorage
         do throws(SystemError) { storage = try TensorStorage(mapping: path) } catch { throw .unreadable(error) }
-        try self.init(storage, limits: limits)
+        try self.init(storage, limits: limits, passesOver: passesOver)
     }
 
     /// Checks bytes in memory, of which it keeps a copy.
@@ -31,9 +34,11 @@ package struct SafetensorsFile: Sendable {
         try self.init(bytes.withUnsafeBytes { TensorStorage(copying: $0) }, limits: limits)
     }
 
-    package init(_ storage: TensorStorage, limits: Limits = Limits()) throws(SafetensorsError) {
+    package init(
+        _ storage: TensorStorage, limits: Limits = Limits(), passesOver: Bool = false
+    ) throws(SafetensorsError) {
         let header = try storage.withBytes { bytes throws(SafetensorsError) in
-            try SafetensorsHeader(file: bytes, limits: limits)
+            try SafetensorsHeader(file: bytes, limits: limits, passesOver: passesOver)
         }
         metadata = header.metadata
         tensors = try QuantisedTensors(header, in: storage).views()

@@ -8,12 +8,21 @@ struct SafetensorsHeader {
         let range: Range<Int>
     }
 
+    /// The place of a tensor, whether its type is read here or not.
+    struct Extent {
+        let name: String
+        let range: Range<Int>
+    }
+
     /// In the order of the data.
     let entries: [Entry]
     let metadata: [String: String]
     let dataStart: Int
 
-    init(file: UnsafeRawBufferPointer, limits: SafetensorsFile.Limits) throws(SafetensorsError) {
+    /// - Parameter passesOver: whether tensors of types that the format knows and adapters do not use are left out.
+    init(
+        file: UnsafeRawBufferPointer, limits: SafetensorsFile.Limits, passesOver: Bool = false
+    ) throws(SafetensorsError) {
         guard file.count >= 8 else { throw .headerTooShort(length: 0) }
         let length = UInt64(littleEndian: file.loadUnaligned(as: UInt64.self))
         guard length >= 2 else { throw .headerTooShort(length: length) }
@@ -26,20 +35,24 @@ struct SafetensorsHeader {
         dataStart = 8 + Int(length)
         let text = UnsafeRawBufferPointer(rebasing: file[8..<dataStart])
         guard text[0] == UInt8(ascii: "{") else { throw .headerNotObject }
-        var reader = EntryReader(text, limit: limits.tensors)
+        var reader = EntryReader(text, limit: limits.tensors, passesOver: passesOver)
         let read = try reader.read()
         metadata = reader.metadata
-        entries = try Self.tile(read, dataCount: file.count - dataStart)
+        try Self.tile(
+            read.map { Extent(name: $0.name, range: $0.range) } + reader.passedOver,
+            dataCount: file.count - dataStart)
+        entries = read.sorted { Self.inOrder($0.range, $1.range) }
     }
 
-    /// Orders the entries by their place and makes sure that they cover the data without gap or overlap.
-    private static func tile(_ entries: [Entry], dataCount: Int) throws(SafetensorsError) -> [Entry] {
-        let ordered = entries.sorted {
-            ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound)
-        }
+    private static func inOrder(_ one: Range<Int>, _ other: Range<Int>) -> Bool {
+        (one.lowerBound, one.upperBound) < (other.lowerBound, other.upperBound)
+    }
+
+    /// Makes sure that the tensors cover the data without gap or overlap.
+    private static func tile(_ extents: [Extent], dataCount: Int) throws(SafetensorsError) {
         var end = 0
         var last = ""
-        for entry in ordered {
+        for entry in extents.sorted(by: { inOrder($0.range, $1.range) }) {
             if entry.range.lowerBound < end { throw .overlap(tensor: entry.name, other: last) }
             if entry.range.lowerBound > end { throw .gap(before: entry.name, bytes: entry.range.lowerBound - end) }
             guard entry.range.upperBound <= dataCount else {
@@ -49,7 +62,6 @@ struct SafetensorsHeader {
             last = entry.name
         }
         guard end == dataCount else { throw .trailingBytes(dataCount - end) }
-        return ordered
     }
 }
 
@@ -57,12 +69,15 @@ struct SafetensorsHeader {
 private struct EntryReader {
     private var scanner: JSONScanner
     private let limit: Int
+    private let passesOver: Bool
     private(set) var metadata: [String: String] = [:]
+    private(set) var passedOver: [SafetensorsHeader.Extent] = []
     private var names: Set<String> = []
 
-    init(_ text: UnsafeRawBufferPointer, limit: Int) {
+    init(_ text: UnsafeRawBufferPointer, limit: Int, passesOver: Bool) {
         scanner = JSONScanner(text)
         self.limit = limit
+        self.passesOver = passesOver
     }
 
     mutating func read() throws(SafetensorsError) -> [SafetensorsHeader.Entry] {
@@ -73,8 +88,8 @@ private struct EntryReader {
             if name == "__metadata__" {
                 try readMetadata()
             } else {
-                guard entries.count < limit else { throw .tooManyTensors(limit: limit) }
-                entries.append(try readEntry(name))
+                guard entries.count + passedOver.count < limit else { throw .tooManyTensors(limit: limit) }
+                if let entry = try readEntry(name) { entries.append(entry) }
             }
         }
         try finish()
@@ -91,7 +106,8 @@ private struct EntryReader {
         }
     }
 
-    private mutating func readEntry(_ name: String) throws(SafetensorsError) -> SafetensorsHeader.Entry {
+    /// Nil where the tensor is passed over.
+    private mutating func readEntry(_ name: String) throws(SafetensorsError) -> SafetensorsHeader.Entry? {
         var typeName: String?
         var shape: [Int]?
         var offsets: [Int]?
@@ -113,6 +129,10 @@ private struct EntryReader {
             throw .malformedTensor(name, reason: "has data_offsets that are not a start and an end")
         }
         guard let type = ElementType(dtype: typeName) else {
+            if passesOver, ElementType.knownElsewhere.contains(typeName) {
+                passedOver.append(.init(name: name, range: offsets[0]..<offsets[1]))
+                return nil
+            }
             throw ElementType.knownElsewhere.contains(typeName)
                 ? .unsupportedType(tensor: name, type: typeName) : .unknownType(tensor: name, type: typeName)
         }

@@ -41,6 +41,10 @@ struct JoinCommand: AsyncParsableCommand {
     var trainer: String?
 
     @Option(
+        help: ArgumentHelp("How long the command may train a round (default: a day).", valueName: "seconds"))
+    var trainerTimeout: Int?
+
+    @Option(
         help: ArgumentHelp(
             "The SHA-256 of the base model that is trained, where the federation names one.", valueName: "hex"))
     var baseSha256: String?
@@ -65,6 +69,12 @@ struct JoinCommand: AsyncParsableCommand {
         }
         guard (1...1_000_000_000).contains(giveUpAfter) else {
             throw ValidationError("--give-up-after is \(giveUpAfter); expected 1 to 1000000000 seconds")
+        }
+        guard trainerTimeout == nil || trainer != nil else {
+            throw ValidationError("--trainer-timeout goes with --trainer")
+        }
+        guard (1...1_000_000_000).contains(trainerTimeout ?? 1) else {
+            throw ValidationError("--trainer-timeout is \(trainerTimeout ?? 0); expected 1 to 1000000000 seconds")
         }
         guard resumableFrom >= 0 else {
             throw ValidationError("--resumable-from is \(resumableFrom); expected at least 0 bytes")

@@ -21,4 +21,20 @@ struct RankwiseServer: AsyncParsableCommand {
         version: version,
         subcommands: [ServeCommand.self, CheckConfigCommand.self, BackupCommand.self, VerifyCommand.self],
         defaultSubcommand: nil)
+
+    static func main() async {
+        StopSignal.hold()
+        do {
+            var command = try parseAsRoot()
+            // Only the server has something to finish; the others end at once.
+            if !(command is ServeCommand) { StopSignal.release() }
+            if var waiting = command as? any AsyncParsableCommand {
+                try await waiting.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            exit(withError: error)
+        }
+    }
 }

@@ -1,23 +1,33 @@
 import Dispatch
 import Foundation
+import Synchronization
 
 /// Tells when the process is asked to stop; a second signal ends it at once.
 final class StopSignal {
+    private static let numbers = [SIGTERM: "SIGTERM", SIGINT: "SIGINT"]
+
     private let names: AsyncStream<String>
     private let sources: [any DispatchSourceSignal]
 
-    /// On return no signal is lost: before, it would be ignored, as Dispatch takes it over on a thread of its own.
+    /// Keeps signals pending from here on, in this thread and in those that it starts, until somebody receives them: what
+    /// comes while the server starts would else kill it.
+    static func hold() { change(SIG_BLOCK) }
+
+    /// From here on a signal does what it does to any process.
+    static func release() { change(SIG_UNBLOCK) }
+
+    /// On return no signal is lost.
     init() {
         let (names, continuation) = AsyncStream.makeStream(of: String.self)
         self.names = names
         let queue = DispatchQueue(label: "rankwise.signals")
         let registering = DispatchGroup()
-        sources = [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT")].map { number, name in
-            signal(number, SIG_IGN)
+        let received = Count()
+        sources = Self.numbers.map { number, name in
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
             source.setEventHandler {
+                guard received.next() == 1 else { return Self.end(by: number) }
                 continuation.yield(name)
-                signal(number, SIG_DFL)
             }
             registering.enter()
             source.setRegistrationHandler { registering.leave() }
@@ -25,6 +35,26 @@ final class StopSignal {
             return source
         }
         registering.wait()
+    }
+
+    private static func change(_ how: Int32) {
+        var set = sigset_t()
+        sigemptyset(&set)
+        for number in numbers.keys { sigaddset(&set, number) }
+        pthread_sigmask(how, &set, nil)
+    }
+
+    /// Ends the process as the signal does by itself.
+    private static func end(by number: Int32) {
+        signal(number, SIG_DFL)
+        release()
+        raise(number)
+    }
+
+    private final class Count: Sendable {
+        private let value = Atomic(0)
+
+        func next() -> Int { value.add(1, ordering: .relaxed).newValue }
     }
 
     /// The name of the first signal that comes.

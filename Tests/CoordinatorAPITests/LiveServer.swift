@@ -39,6 +39,10 @@ final class LiveServer: Sendable {
         var configuration = HTTPServer.Configuration()
         configuration.host = "127.0.0.1"
         configuration.port = 0
+        // Tests share two processors with each other: one that waits for its turn is not a slow peer.
+        configuration.limits.timeToHeaders = .seconds(600)
+        configuration.limits.bodyRateWindow = .seconds(600)
+        configuration.limits.writeStallTime = .seconds(600)
         server = HTTPServer(
             configuration: configuration, router: api.router, renderFailure: { RankwiseAPI.render($0) }, logger: logger)
         url = "http://\(try server.start())"

@@ -97,7 +97,7 @@ import Testing
 
     /// The store holds one total and no single merge of a folded round.
     private func expectOnlyTheSum(through folded: Int, in folder: String) throws {
-        let store = try SQLiteStore(directory: folder, logger: Logger(label: "test"))
+        let store = try SQLiteStore(directory: folder, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let id = try FederationID("digits")
         func rank(_ slot: AdapterSlot, _ round: Int) throws -> Int {
             try store.rowCount(

@@ -36,6 +36,7 @@ struct TestServer {
     let clock: HandClock
     let sqlite: SQLiteStore
     let services: Services
+    private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     init(
         folder: TemporaryFolder? = nil, clock: HandClock = HandClock(),
@@ -44,7 +45,7 @@ struct TestServer {
     ) async throws {
         self.folder = try folder ?? TemporaryFolder()
         self.clock = clock
-        sqlite = try SQLiteStore(directory: self.folder.path + "/data", logger: Logger(label: "test"))
+        sqlite = try SQLiteStore(directory: self.folder.path + "/data", logger: Self.logger)
         services = try await Self.services(
             over: wrap(sqlite), partials: sqlite, cache: self.folder.path + "/data/cache", clock: clock,
             uploadLimits: uploadLimits)
@@ -58,7 +59,7 @@ struct TestServer {
         Services(
             store: store, partials: partials, cache: try AdapterCache(folder: cache, byteLimit: 1 << 20),
             access: Access(mode: .none, clock: clock), clock: clock, threads: 2, uploadLimits: uploadLimits,
-            logger: Logger(label: "test"))
+            logger: Self.logger)
     }
 
     /// Lets go of the data folder, as a stop does.

@@ -1,10 +1,11 @@
 import Foundation
 import HTTPFetching
 import RankwiseWire
+import TestStage
 import Testing
 
 /// The built server's `backup` and `verify`, beside a server and on what was restored.
-@Suite struct BackupTests {
+@Suite(.ownThread) struct BackupTests {
     private static let admin = "an-admin-token-of-more-than-32-bytes"
     private static let tokens = [
         "edge-1": String(repeating: "ab", count: 32), "edge-2": String(repeating: "cd", count: 32),
@@ -96,12 +97,7 @@ import Testing
             #expect(server.program.stop() == 0)
 
             try FileManager.default.createDirectory(atPath: folder + "/restored", withIntermediateDirectories: true)
-            let tar = Process()
-            tar.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            tar.arguments = ["tar", "-xf", folder + "/backup.tar", "-C", folder + "/restored"]
-            try tar.run()
-            tar.waitUntilExit()
-            #expect(tar.terminationStatus == 0)
+            #expect(Program.succeeds(["tar", "-xf", folder + "/backup.tar", "-C", folder + "/restored"]))
 
             #expect(try run("verify", "--data", folder + "/restored").status == 0)
             let restored = try Server(data: folder + "/restored")

@@ -1,10 +1,11 @@
 import Foundation
 import HTTPFetching
 import RankwiseWire
+import TestStage
 import Testing
 
 /// The built server on a disk of its own that fills up. scripts/disk-full does more of this, with clients.
-@Suite struct DiskFullTests {
+@Suite(.ownThread) struct DiskFullTests {
     private static let admin = "an-admin-token-of-more-than-32-bytes"
     private static let tokens = [String(repeating: "ab", count: 32), String(repeating: "cd", count: 32)]
     private static let settings = """
@@ -25,13 +26,7 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let made: Void? = try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         guard made != nil else { return false }
-        let probe = Process()
-        probe.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        probe.arguments = ownDisk(at: folder) + ["true"]
-        probe.standardError = FileHandle.nullDevice
-        guard (try? probe.run()) != nil else { return false }
-        probe.waitUntilExit()
-        return probe.terminationStatus == 0
+        return Program.succeeds(ownDisk(at: folder) + ["true"])
     }
 
     /// Takes all space that a file at `path` can have.

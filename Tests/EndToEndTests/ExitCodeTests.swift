@@ -1,9 +1,9 @@
 import Foundation
+import TestStage
 import Testing
 
-/// What the built programs answer to the shell; one after the other, for a program that is started while another is
-/// may inherit what tells of the other's end.
-@Suite(.serialized) struct ExitCodeTests {
+/// What the built programs answer to the shell.
+@Suite(.ownThread) struct ExitCodeTests {
     private func join(_ url: String, _ arguments: [String] = [], token: String = "t") throws -> Int32 {
         let folder = NSTemporaryDirectory() + "rankwise-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: folder) }

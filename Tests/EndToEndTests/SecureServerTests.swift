@@ -2,10 +2,11 @@ import Foundation
 import HTTPFetching
 import RankwiseWire
 import TestCertificates
+import TestStage
 import Testing
 
 /// The built server over TLS, with clients bound to their certificates.
-@Suite struct SecureServerTests {
+@Suite(.ownThread) struct SecureServerTests {
     private static let admin = "an-admin-token-of-more-than-32-bytes"
     private static let tokens = [
         "edge-07": String(repeating: "ab", count: 32), "edge-08": String(repeating: "cd", count: 32),

@@ -1,10 +1,11 @@
 import Foundation
 import HTTPFetching
 import RankwiseWire
+import TestStage
 import Testing
 
 /// Every strategy as its users run it: the built server, three built clients on real digits, and the lab's judgement.
-@Suite(.serialized) struct StrategyFederationTests {
+@Suite(.serialized, .ownThread) struct StrategyFederationTests {
     private static let admin = "an-admin-token-of-more-than-32-bytes"
     private static let digits = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("../../Config/data/digits.csv").standardized.path

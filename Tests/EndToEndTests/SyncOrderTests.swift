@@ -1,10 +1,11 @@
 import Foundation
 import HTTPFetching
 import RankwiseWire
+import TestStage
 import Testing
 
 /// In which order the built server asks the kernel to make an update durable: what a power cut depends on.
-@Suite struct SyncOrderTests {
+@Suite(.ownThread) struct SyncOrderTests {
     private static let admin = "an-admin-token-of-more-than-32-bytes"
     private static let token = String(repeating: "ab", count: 32)
     private static let settings = """
@@ -22,15 +23,7 @@ import Testing
     }
 
     /// Whether this machine has strace and lets it trace.
-    private static var mayTrace: Bool {
-        let probe = Process()
-        probe.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        probe.arguments = tracing(to: "/dev/null") + ["true"]
-        probe.standardError = FileHandle.nullDevice
-        guard (try? probe.run()) != nil else { return false }
-        probe.waitUntilExit()
-        return probe.terminationStatus == 0
-    }
+    private static var mayTrace: Bool { Program.succeeds(tracing(to: "/dev/null") + ["true"]) }
 
     @Test(.enabled(if: mayTrace))
     func `an update's bytes, its name, its folder and its row are synced in this order before it is answered with 201`()
@@ -77,7 +70,7 @@ import Testing
 
     /// The completed calls of a trace, in order, once the tracer has seen the process end.
     private static func calls(in file: String) async throws -> [String] {
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(300)
         while true {
             try #require(ContinuousClock.now < deadline, "the trace does not end")
             let text = try String(contentsOfFile: file, encoding: .utf8)

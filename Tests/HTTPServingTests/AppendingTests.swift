@@ -3,10 +3,11 @@ import Foundation
 import HTTPServing
 import HTTPTypes
 import Synchronization
+import TestStage
 import Testing
 
 /// Bodies that go to the end of a file, and what is left of those that break off.
-@Suite struct AppendingTests {
+@Suite(.ownThread) struct AppendingTests {
     private let folder: TemporaryFolder
     private let results = AsyncStream.makeStream(of: AppendedBody.self)
     private let stops = AsyncStream.makeStream(of: RequestBody.self)

@@ -3,10 +3,11 @@ import Foundation
 import HTTPServing
 import HTTPTypes
 import TestCertificates
+import TestStage
 import Testing
 
 /// What certificates are asked of peers, what is read of them, and what is wrong with the server's own.
-@Suite struct ClientCertificateTests {
+@Suite(.ownThread) struct ClientCertificateTests {
     private let certificates: Certificates
 
     init() throws {

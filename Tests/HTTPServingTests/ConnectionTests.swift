@@ -1,9 +1,10 @@
 import Foundation
 import HTTPServing
 import HTTPTypes
+import TestStage
 import Testing
 
-@Suite struct ConnectionTests {
+@Suite(.ownThread) struct ConnectionTests {
     private func routes(_ router: inout Router) {
         router.on(.get, "/hello") { _ in .text("hello") }
         router.on(.get, "/name/{name}") { .text($0.parameters["name"] ?? "") }

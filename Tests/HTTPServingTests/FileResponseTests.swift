@@ -1,9 +1,10 @@
 import Foundation
 import HTTPServing
 import HTTPTypes
+import TestStage
 import Testing
 
-@Suite struct FileResponseTests {
+@Suite(.ownThread) struct FileResponseTests {
     private let folder: TemporaryFolder
     private let content = pattern(3_000_000)
 

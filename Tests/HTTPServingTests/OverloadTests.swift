@@ -1,11 +1,12 @@
 import Foundation
 import HTTPServing
 import HTTPTypes
+import TestStage
 import Testing
 
 /// Each limit driven past: who is beyond it is told to come back, others are served, and room that is given back is
 /// room again.
-@Suite struct OverloadTests {
+@Suite(.ownThread) struct OverloadTests {
     private let folder: TemporaryFolder
 
     init() throws {
@@ -183,14 +184,13 @@ import Testing
             try clients[0].send("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n")
             #expect(try clients[0].receiveAnswer().text == "hello")
             clients[1].leave()
-            try waitForEntry(port)
+            try waitForEntry(port: port)
         }
     }
 
     @Test func `a flood of connections beyond the limit keeps nobody from being served`() async throws {
         try await serving {
             $0.connections = 1
-            $0.lingerTime = .seconds(20)
         } _: { port in
             let inside = try RawClient(port: port)
             try inside.send("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n")
@@ -203,18 +203,7 @@ import Testing
             #expect(answered.count >= 256 && answered.count < 300)
             for client in flood { client.leave() }
             inside.leave()
-            try waitForEntry(port)
-        }
-    }
-
-    private func waitForEntry(_ port: UInt16) throws {
-        while true {
-            let client = try RawClient(port: port)
-            if (try? client.send("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n")) != nil,
-                (try? client.receiveAnswer().status) == 200
-            {
-                return
-            }
+            try waitForEntry(port: port)
         }
     }
 }

@@ -1,10 +1,11 @@
 import Foundation
 import HTTPServing
 import HTTPTypes
+import TestStage
 import Testing
 
 /// Handlers that wait long, peers that leave meanwhile, and servers that stop.
-@Suite struct ParkingTests {
+@Suite(.ownThread) struct ParkingTests {
     /// A long-poll's wait: it begins, and it ends when opened or cancelled.
     private struct Wait: Sendable {
         let began: AsyncStream<Void>
@@ -42,7 +43,8 @@ import Testing
 
     @Test func `a parked handler outlasts every time-out`() async throws {
         try await serving {
-            $0.limits.timeToHeaders = .milliseconds(20)
+            // The time that a busy machine may take between connecting and asking.
+            $0.limits.timeToHeaders = .seconds(3)
             $0.limits.idleTime = .milliseconds(20)
             $0.limits.bodyRateWindow = .milliseconds(20)
             $0.limits.writeStallTime = .milliseconds(20)
@@ -53,7 +55,6 @@ import Testing
             try client.send("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
             await wait.begins()
             // The silent one's end shows that the time-outs have struck meanwhile.
-            #expect(try RawClient(port: port).receiveAll().isEmpty)
             #expect(try RawClient(port: port).receiveAll().isEmpty)
             wait.open.yield()
             #expect(try client.receiveAnswer().text == "opened")
@@ -139,7 +140,7 @@ import Testing
         let working = try RawClient(port: port)
         try working.send("GET /work HTTP/1.1\r\nHost: h\r\n\r\n")
         for await _ in begun { break }
-        let stop = server.beginShutdown(within: .seconds(20))
+        let stop = server.beginShutdown(within: .seconds(600))
         let answer = try parked.receiveAnswer()
         #expect(answer.text == "cancelled")
         #expect(answer["connection"] == "close")
@@ -152,7 +153,6 @@ import Testing
 
     @Test func `a stop waits for a slow body and for half a head, and serves nothing behind them`() async throws {
         var configuration = HTTPServer.Configuration.onAnyPort
-        configuration.limits.timeToHeaders = .seconds(100)
         // With one shard, who hears of the stop on one connection knows that all have.
         configuration.shards = 1
         let server = HTTPServer.forTest(configuration) {
@@ -171,7 +171,7 @@ import Testing
         let parked = try RawClient(port: port)
         try parked.send("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
         await wait.begins()
-        let stop = server.beginShutdown(within: .seconds(20))
+        let stop = server.beginShutdown(within: .seconds(600))
         #expect(try parked.receiveAnswer().text == "cancelled")
         for byte in ["a", "b"] { try slow.send(byte) }
         try half.send("st: h\r\n\r\nGET /hello HTTP/1.1\r\nHost: h\r\n\r\n")
@@ -200,13 +200,5 @@ import Testing
         await server.beginShutdown(within: .milliseconds(50)).value
         #expect(try client.receiveAll().isEmpty)
         await server.shutdown(within: .zero)
-    }
-}
-
-extension HTTPServer.Configuration {
-    static var onAnyPort: HTTPServer.Configuration {
-        var configuration = HTTPServer.Configuration()
-        configuration.port = 0
-        return configuration
     }
 }

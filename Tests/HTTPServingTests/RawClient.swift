@@ -10,12 +10,12 @@ class RawClient {
 
     /// - Parameter port: on 127.0.0.1.
     init(port: UInt16, receiveBuffer: Int32? = nil) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
         if var size = receiveBuffer {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
         }
         // A server that never answers fails the test instead of hanging it.
-        var limit = timeval(tv_sec: 20, tv_usec: 0)
+        var limit = timeval(tv_sec: 300, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         var on: Int32 = 1
         setsockopt(descriptor, Int32(IPPROTO_TCP), Int32(TCP_NODELAY), &on, socklen_t(MemoryLayout<Int32>.size))
@@ -119,6 +119,18 @@ class RawClient {
             guard try receiveMore() else {
                 throw Failure(description: "closed within a head: \(String(decoding: buffered, as: UTF8.self))")
             }
+        }
+    }
+}
+
+/// Connects until it is let in and served.
+func waitForEntry(port: UInt16) throws {
+    while true {
+        let client = try RawClient(port: port)
+        if (try? client.send("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n")) != nil,
+            (try? client.receiveAnswer().status) == 200
+        {
+            return
         }
     }
 }

@@ -2,9 +2,10 @@ import Crypto
 import Foundation
 import HTTPServing
 import HTTPTypes
+import TestStage
 import Testing
 
-@Suite struct RequestBodyTests {
+@Suite(.ownThread) struct RequestBodyTests {
     private let folder: TemporaryFolder
 
     init() throws {

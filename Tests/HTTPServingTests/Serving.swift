@@ -1,8 +1,8 @@
-import Dispatch
 import Foundation
 import HTTPServing
 import HTTPTypes
 import Logging
+import TestStage
 
 /// Serves the given routes on a port of 127.0.0.1 while the body runs.
 func serving<Result>(
@@ -10,10 +10,8 @@ func serving<Result>(
     routes: (inout Router) -> Void,
     _ body: (UInt16) async throws -> Result
 ) async throws -> Result {
-    var configuration = HTTPServer.Configuration()
-    configuration.port = 0
+    var configuration = HTTPServer.Configuration.onAnyPort
     configuration.sweepInterval = .milliseconds(20)
-    configuration.limits.lingerTime = .seconds(1)
     configure(&configuration)
     let server = HTTPServer.forTest(configuration, routes: routes)
     let port = try server.start().port
@@ -27,13 +25,18 @@ func serving<Result>(
     }
 }
 
-/// Runs a task on a thread that no test occupies: those that wait at a socket may hold all of Swift's own.
-final class OwnThread: TaskExecutor {
-    private let queue = DispatchQueue(label: "test.own-thread")
-
-    func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
-        queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+extension HTTPServer.Configuration {
+    /// Tests share few processors with each other: a peer that waits for its turn is not a slow one. Tests that are about
+    /// slow peers set their own limits.
+    static var onAnyPort: HTTPServer.Configuration {
+        var configuration = HTTPServer.Configuration()
+        configuration.port = 0
+        configuration.limits.timeToHeaders = .seconds(600)
+        configuration.limits.idleTime = .seconds(600)
+        configuration.limits.bodyRateWindow = .seconds(600)
+        configuration.limits.writeStallTime = .seconds(600)
+        configuration.limits.lingerTime = .seconds(600)
+        return configuration
     }
 }
 

@@ -4,10 +4,11 @@ import Foundation
 import HTTPServing
 import HTTPTypes
 import TestCertificates
+import TestStage
 import Testing
 
 /// TLS over real sockets, with certificates made for the test.
-@Suite struct TLSTests {
+@Suite(.ownThread) struct TLSTests {
     private let certificates: Certificates
     private let folder: TemporaryFolder
     private let content = pattern(3_000_000)
@@ -205,7 +206,7 @@ import Testing
 
     @Test(arguments: [[], [0x16], [0x16, 3, 1, 2, 0, 1]] as [[UInt8]])
     func `a handshake that stalls has the time of a head`(bytes: [UInt8]) async throws {
-        try await serving(.none, { $0.limits.timeToHeaders = .milliseconds(200) }) { port in
+        try await serving(.none, { $0.limits.timeToHeaders = .seconds(2) }) { port in
             let stalled = try RawClient(port: port)
             try stalled.send(bytes)
             #expect(try stalled.receiveAll().isEmpty)
@@ -213,7 +214,7 @@ import Testing
     }
 
     @Test func `half a head is answered with 408`() async throws {
-        try await serving(.none, { $0.limits.timeToHeaders = .seconds(1) }) { port in
+        try await serving(.none, { $0.limits.timeToHeaders = .seconds(5) }) { port in
             let client = try client(port)
             try client.send("GET /hello HTTP/1.1\r\nHo")
             #expect(try client.receiveAnswer().status == 408)
@@ -226,7 +227,7 @@ import Testing
             .none,
             {
                 $0.limits.connections = 1
-                $0.limits.timeToHeaders = .seconds(1)
+                $0.limits.timeToHeaders = .seconds(5)
             }
         ) { port in
             let inside = try client(port)
@@ -255,7 +256,7 @@ import Testing
         let working = try client(port)
         try working.send("POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
         #expect(try working.receiveAnswer().status == 100)
-        let stop = server.beginShutdown(within: .seconds(20))
+        let stop = server.beginShutdown(within: .seconds(600))
         #expect(try idle.receiveAll().isEmpty)
         #expect(try shaking.receiveAll().isEmpty)
         try working.send("hello")

@@ -8,7 +8,7 @@ import Testing
 
 /// What `verify` finds, and that it finds it beside a server.
 @Suite struct AuditTests {
-    private let logger = Logger(label: "test")
+    private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     /// A store in the middle of round 2, with an update of edge-1 and an adapter of round 1.
     private func withRound(_ test: (SQLiteStore, LiveFederation, _ directory: String) async throws -> Void) async throws

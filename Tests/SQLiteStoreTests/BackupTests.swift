@@ -1,23 +1,19 @@
 import Federation
 import Foundation
 import Logging
+import TestStage
 import Testing
 
 @testable import SQLiteStore
 
 /// Backups beside a server, and what is unpacked from them.
-@Suite struct BackupTests {
-    private let logger = Logger(label: "test")
+@Suite(.ownThread) struct BackupTests {
+    private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     /// Unpacks an archive as an operator does.
     private func unpack(_ archive: String, into folder: String) throws {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let tar = Process()
-        tar.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        tar.arguments = ["tar", "-xf", archive, "-C", folder]
-        try tar.run()
-        tar.waitUntilExit()
-        try #require(tar.terminationStatus == 0)
+        try #require(try Program(["tar", "-xf", archive, "-C", folder]).exitStatus() == 0)
     }
 
     private func backUp(_ directory: String, to file: String) throws -> StoreBackup {

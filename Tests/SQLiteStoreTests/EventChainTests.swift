@@ -49,7 +49,7 @@ import Testing
         async throws
     {
         try await withDirectory { directory in
-            let logger = Logger(label: "test")
+            let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             var store = try SQLiteStore(directory: directory, logger: logger)
             let live = try await LiveFederation(creating: "digits", in: store)
             try await live.register("edge-1", "edge-2")

@@ -8,7 +8,7 @@ import Testing
 
 /// What is SQLite's own: the data directory, its lock, durability and migrations.
 @Suite struct SQLiteStoreTests {
-    private let logger = Logger(label: "test")
+    private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     /// Settings as the first version stored them.
     private static let firstSettings = """

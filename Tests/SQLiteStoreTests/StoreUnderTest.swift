@@ -11,7 +11,8 @@ struct StoreUnderTest: Sendable, CustomTestStringConvertible {
 
     static let all = [
         StoreUnderTest(testDescription: "SQLite") { directory in
-            let store = try SQLiteStore(directory: directory, logger: Logger(label: "test"))
+            let store = try SQLiteStore(
+                directory: directory, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             return OpenStore(federations: store, adapters: store) { try store.close() }
         }
     ]

@@ -1,4 +1,5 @@
 import Foundation
+import TestStage
 
 /// An authority of the test's own, and what it has signed, made by the openssl command.
 package final class Certificates: Sendable {
@@ -47,17 +48,8 @@ package final class Certificates: Sendable {
     }
 
     private func openssl(_ arguments: String...) throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["openssl"] + arguments
-        let errors = Pipe()
-        process.standardError = errors
-        process.standardOutput = FileHandle.nullDevice
-        try process.run()
-        let text = errors.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else {
-            throw Failure(description: "openssl \(arguments): \(String(decoding: text, as: UTF8.self))")
-        }
+        let command = try Program(["openssl"] + arguments, errors: .merged)
+        let text = command.text()
+        guard command.exitStatus() == 0 else { throw Failure(description: "openssl \(arguments): \(text)") }
     }
 }

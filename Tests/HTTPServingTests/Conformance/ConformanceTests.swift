@@ -1,10 +1,11 @@
 import Foundation
 import HTTPServing
 import HTTPTypes
+import TestStage
 import Testing
 
 /// The table of RFC 9110 and RFC 9112 over a raw socket: bytes in, answers out, and what comes after.
-@Suite struct ConformanceTests {
+@Suite(.ownThread) struct ConformanceTests {
     private static let table: [ConformanceCase] =
         ConformanceCase.requestLines + ConformanceCase.targets + ConformanceCase.hosts + ConformanceCase.fields
         + ConformanceCase.lengths + ConformanceCase.codings + ConformanceCase.chunks + ConformanceCase.connections

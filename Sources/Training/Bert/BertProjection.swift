@@ -1,0 +1,75 @@
+import LinearAlgebra
+
+/// Query, key or value of one layer at work on a lane's rows: y = x·Wᵀ + bias + s·(x·Aᵀ)·Bᵀ, and its gradients.
+///
+/// The gradients of the factors are the lane's own part; `collect` adds the parts up.
+final class BertProjection {
+    private let layer: AdaptedLayer
+    private let bias: FrozenTensor
+    /// (rows × rank): x·Aᵀ, and its gradient.
+    private let hidden: FloatBlock
+    private let hiddenGradient: FloatBlock
+    /// (rank × inputs) and (rank × outputs)
+    private let gradientOfA: FloatBlock
+    private let gradientOfB: FloatBlock
+
+    init(_ layer: AdaptedLayer, bias: FrozenTensor, rowLimit: Int) {
+        self.layer = layer
+        self.bias = bias
+        let rank = layer.lora?.rank ?? 0
+        hidden = FloatBlock(count: rowLimit * rank)
+        hiddenGradient = FloatBlock(count: rowLimit * rank)
+        gradientOfA = FloatBlock(count: rank * layer.inputs)
+        gradientOfB = FloatBlock(count: rank * layer.outputs)
+    }
+
+    var isAdapted: Bool { layer.lora != nil }
+
+    /// - Parameters:
+    ///   - input: (rows × inputs), `output` (rows × outputs).
+    func forward(_ input: MatrixView, into output: MutableMatrixView) {
+        RowKernels.fill(output, with: bias.floats)
+        MatrixProduct.accumulate(into: output, keep: 1, input, .asGiven, layer.frozen.weight.matrix, .transposed)
+        guard let lora = layer.lora else { return }
+        let hidden = hidden.matrix(rows: input.rows, columns: lora.rank)
+        MatrixProduct.accumulate(into: hidden, input, .asGiven, lora.a.matrix, .transposed)
+        MatrixProduct.accumulate(
+            into: output, keep: 1, scale: lora.scale, hidden.readOnly, .asGiven, lora.b.matrix, .asGiven)
+    }
+
+    /// Fills the lane's part of the factors' gradients, for the input that `forward` had last.
+    ///
+    /// - Parameters:
+    ///   - gradient: of the output (rows × outputs).
+    ///   - inputGradient: dY·W + s·(dY·B)·A is added to it where somebody needs it.
+    func backward(_ input: MatrixView, gradient: MatrixView, addingTo inputGradient: MutableMatrixView?) {
+        if let inputGradient {
+            MatrixProduct.accumulate(
+                into: inputGradient, keep: 1, gradient, .asGiven, layer.frozen.weight.matrix, .asGiven)
+        }
+        guard let lora = layer.lora else { return }
+        let hidden = hidden.matrix(rows: input.rows, columns: lora.rank).readOnly
+        let target = hiddenGradient.matrix(rows: input.rows, columns: lora.rank)
+        MatrixProduct.accumulate(
+            into: gradientOfB.matrix(rows: lora.rank, columns: layer.outputs), scale: lora.scale, hidden, .transposed,
+            gradient, .asGiven)
+        MatrixProduct.accumulate(into: target, scale: lora.scale, gradient, .asGiven, lora.b.matrix, .transposed)
+        MatrixProduct.accumulate(
+            into: gradientOfA.matrix(rows: lora.rank, columns: layer.inputs), target.readOnly, .transposed, input,
+            .asGiven)
+        if let inputGradient {
+            MatrixProduct.accumulate(
+                into: inputGradient, keep: 1, target.readOnly, .asGiven, lora.a.matrix, .asGiven)
+        }
+    }
+
+    /// Hands the lane's part over to the layer's gradients: the first lane's begins the sum.
+    func collect(isFirst: Bool) {
+        guard let lora = layer.lora else { return }
+        for (part, whole) in [(gradientOfA, lora.a.gradient), (gradientOfB, lora.b.gradient)] {
+            for index in whole.floats.indices {
+                whole.floats[index] = part.floats[index] + (isFirst ? 0 : whole.floats[index])
+            }
+        }
+    }
+}
