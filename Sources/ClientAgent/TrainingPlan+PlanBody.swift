@@ -1,5 +1,5 @@
-import RankwiseWire
-import Training
+package import RankwiseWire
+package import Training
 
 extension TrainingPlan {
     /// The trainer's part of a plan; `json` is the whole of it, for trainers that read more.
@@ -16,7 +16,7 @@ extension TrainingPlan {
 }
 
 extension TrainingSettings.Value {
-    init(_ value: JSONValue) {
+    package init(_ value: JSONValue) {
         switch value {
         case .bool(let flag): self = .flag(flag)
         case .integer(let number): self = .number(Double(number))
