@@ -51,9 +51,10 @@ let package = Package(
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CVectors"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
 
-        library("LinearAlgebra", ["COpenBLAS"]),
+        library("LinearAlgebra", ["COpenBLAS", "CVectors"]),
         library("AdapterFormat"),
         library("Aggregation", ["AdapterFormat", "LinearAlgebra"]),
         library("Federation"),
@@ -64,6 +65,12 @@ let package = Package(
         library("CoordinatorAPI", ["HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes, .logging]),
         library("HTTPFetching", ["CCurl"]),
         library("Training", ["AdapterFormat", "LinearAlgebra", .logging]),
+        library(
+            "Simulation",
+            [
+                "AdapterFormat", "Aggregation", "ClientAgent", "Coordinator", "CoordinatorAPI", "Federation",
+                "LinearAlgebra", "RankwiseWire", "Training",
+            ]),
         library("ClientAgent", ["HTTPFetching", "RankwiseWire", "AdapterFormat", "Training", .crypto]),
 
         program(
@@ -81,7 +88,7 @@ let package = Package(
             "rankwise-lab",
             [
                 "AdapterFormat", "Aggregation", "ClientAgent", "HTTPFetching", "LinearAlgebra", "RankwiseWire",
-                "Training",
+                "Simulation", "Training",
                 .argumentParser, .crypto, .logging,
             ]
         ),

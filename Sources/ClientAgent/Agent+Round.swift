@@ -20,7 +20,12 @@ extension Agent {
             observe(.missed(round: round, reason: problem.summary))
             return .poll(after: plan.revision)
         }
-        let outcome = try await train(plan, json: json, files)
+        let outcome: TrainingOutcome
+        switch try await train(plan, json: json, files) {
+        case .success(let trained): outcome = trained
+        case .failure(let error): return try await giveUp(plan, for: error)
+        }
+        failedInARow = 0
         try await prune(plan, files)
         if let bits = plan.messageBits.flatMap(MessageBits.init) {
             try await onFiles { () throws(TrainingError) in
@@ -36,18 +41,41 @@ extension Agent {
         return .send(update, after: plan.revision)
     }
 
+    /// Trains until it succeeds, as often as trying again may help.
     private func train(
         _ plan: PlanBody, json: [UInt8], _ files: RoundFiles
-    ) async throws(AgentError) -> TrainingOutcome {
+    ) async throws(AgentError) -> Result<TrainingOutcome, TrainingError> {
+        var backoff = configuration.trainingBackoff
+        var attempt = 1
+        while true {
+            let failure: TrainingError
+            switch try await attemptTraining(plan, json: json, files) {
+            case .success(let outcome): return .success(outcome)
+            case .failure(let error): failure = error
+            }
+            guard failure.isWorthRetrying, attempt < configuration.attempts else { return .failure(failure) }
+            attempt += 1
+            var generator = generator
+            let delay = backoff.next(using: &generator)
+            self.generator = generator
+            observe(.retraining(round: plan.round, reason: "\(failure)", after: delay))
+            try await sleep(for: delay)
+        }
+    }
+
+    private func attemptTraining(
+        _ plan: PlanBody, json: [UInt8], _ files: RoundFiles
+    ) async throws(AgentError) -> Result<TrainingOutcome, TrainingError> {
         guard let trainer else { throw .trainingFailed("there is no trainer") }
         let observe = observe
         let assignment = TrainingAssignment(
             adapter: files.adapter, configuration: files.configuration, plan: TrainingPlan(plan, json: json),
             merge: plan.merge == nil ? nil : state.merge, output: files.trained)
         do throws(TrainingError) {
-            return try await trainer.train(assignment) { observe(.training(round: plan.round, $0)) }
+            return .success(try await trainer.train(assignment) { observe(.training(round: plan.round, $0)) })
         } catch {
-            throw Task.isCancelled ? .cancelled : .trainingFailed("\(error)")
+            if Task.isCancelled { throw .cancelled }
+            return .failure(error)
         }
     }
 
@@ -83,6 +111,8 @@ extension Agent {
         case .refused(let problem):
             observe(.refused(round: update.round, problem))
             refusedInARow += 1
+            // The same again would be refused again: nobody should wait for it.
+            try await decline(update.round, reason: "its update was refused: \(problem.summary)")
         }
         progress.lastRound = max(progress.lastRound, update.round)
         if case .refused = result { progress.refusedRound = update.round }

@@ -28,6 +28,12 @@ package actor Agent {
         package var adapterLimit: Int64
         /// So many updates refused in a row, and the agent stops: what is wrong here will not mend itself.
         package var refusalsInARow: Int
+        /// How often a round's training is tried where trying again may help.
+        package var attempts: Int
+        /// So many rounds in a row that could not be trained, and the agent stops.
+        package var failuresInARow: Int
+        /// How long it waits between tries to train.
+        package var trainingBackoff: Backoff
         /// From this many bytes on an update is sent so that it can go on where it broke off.
         package var resumableFrom: Int64
 
@@ -36,7 +42,9 @@ package actor Agent {
             capabilities: [String: JSONValue] = [:], registersAnew: Bool = false, rounds: Int? = nil,
             pollWait: Duration = .seconds(50),
             persistence: Duration = .seconds(86_400), backoff: Backoff = Backoff(), adapterLimit: Int64 = 64 << 30,
-            refusalsInARow: Int = 3, resumableFrom: Int64 = 4 << 20
+            refusalsInARow: Int = 3, attempts: Int = 3, failuresInARow: Int = 3,
+            trainingBackoff: Backoff = Backoff(first: .seconds(5), longest: .seconds(300)),
+            resumableFrom: Int64 = 4 << 20
         ) {
             self.server = server
             self.federation = federation
@@ -51,6 +59,9 @@ package actor Agent {
             self.backoff = backoff
             self.adapterLimit = adapterLimit
             self.refusalsInARow = refusalsInARow
+            self.attempts = attempts
+            self.failuresInARow = failuresInARow
+            self.trainingBackoff = trainingBackoff
             self.resumableFrom = resumableFrom
         }
     }
@@ -72,7 +83,7 @@ package actor Agent {
         case advertise(after: Int64?)
         /// Exits: `work`, `poll`, `stop`.
         case poll(after: Int64?)
-        /// Exits: `send`; `poll` where the round went on meanwhile.
+        /// Exits: `send`; `poll` where the round went on meanwhile, or was declined.
         case work(PlanBody, json: [UInt8])
         /// Exits: `poll`, `advertise`, `stop`.
         case send(AgentProgress.Unacknowledged, after: Int64?)
@@ -94,6 +105,7 @@ package actor Agent {
     var trainer: (any LocalTrainer)?
     var finishedRounds = 0
     var refusedInARow = 0
+    var failedInARow = 0
     private let makeTrainer: TrainerMaker
     /// Whether this start has registered; once is enough to know what the server says.
     private var hasRegistered = false

@@ -22,6 +22,10 @@ package enum AgentEvent: Sendable {
     case missed(round: Int, reason: String)
     /// The server will not have this update.
     case refused(round: Int, Problem)
+    /// Training the round will be tried again.
+    case retraining(round: Int, reason: String, after: Duration)
+    /// This client sends nothing in the round.
+    case declined(round: Int, reason: String)
     case retrying(call: String, reason: String, after: Duration)
 }
 
@@ -46,8 +50,9 @@ extension AgentEvent: CustomStringConvertible {
         case .accepted(let round, let received): "round \(round): update accepted, \(received) received by now"
         case .missed(let round, let reason): "round \(round): went on without this client: \(reason)"
         case .refused(let round, let problem): "round \(round): update refused: \(problem.summary)"
-        case .retrying(let call, let reason, let delay):
-            "\(call): \(reason); next try in \((Double(delay.inMilliseconds) / 1000).rounded(to: 1)) s"
+        case .retraining(let round, let reason, let delay): "round \(round): \(reason); next try in \(delay.inSeconds)"
+        case .declined(let round, let reason): "round \(round): declined: \(reason)"
+        case .retrying(let call, let reason, let delay): "\(call): \(reason); next try in \(delay.inSeconds)"
         }
     }
 
@@ -70,5 +75,7 @@ extension PlanBody {
 }
 
 extension Duration {
+    fileprivate var inSeconds: String { "\((Double(inMilliseconds) / 1000).rounded(to: 1)) s" }
+
     var inMilliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
 }

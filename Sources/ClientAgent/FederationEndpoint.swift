@@ -49,6 +49,13 @@ package struct FederationEndpoint: Sendable {
         try await read(RoundBody.self, request(.get, "rounds/\(number)"))
     }
 
+    /// Says that this client will send nothing in a round, and why.
+    package func decline(round: Int, reason: String) async throws(CallError) {
+        let body = try encoded(DeclineBody(reason: reason))
+        _ = try await call(
+            request(.put, "rounds/\(round)/decline", body: .bytes(body), type: "application/json"))
+    }
+
     /// The adapter that `round` published into a file; a broken download goes on where it stopped.
     ///
     /// - Parameters:

@@ -1,6 +1,6 @@
 import AdapterFormat
 import Aggregation
-import Federation
+package import Federation
 
 extension Strategy {
     init(_ settings: FederationSettings) throws(StrategyError) {
@@ -75,7 +75,7 @@ extension ScalarType {
 
 extension FederationSettings.Adapter {
     /// The scale at which each module is trained at these ranks.
-    func scales(atRanks ranks: [String: Int]) -> [String: Double] {
+    package func scales(atRanks ranks: [String: Int]) -> [String: Double] {
         let scaling = AdapterFormat.Scaling(scaling)
         return ranks.mapValues { scaling.scale(atRank: $0) }
     }

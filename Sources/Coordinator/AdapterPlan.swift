@@ -1,15 +1,15 @@
-import AdapterFormat
-import Aggregation
-import Federation
+package import AdapterFormat
+package import Aggregation
+package import Federation
 
 /// A federation's settings, put into the terms of files, scales and strategies.
-struct AdapterPlan: Sendable {
+package struct AdapterPlan: Sendable {
     /// The federation's adapter, at the maximum ranks.
-    let shape: AdapterShape
+    package let shape: AdapterShape
     /// The same without the tensors beside the factors: what a merge has.
     let mergeShape: AdapterShape
-    let scaling: AdapterFormat.Scaling
-    let strategy: Strategy
+    package let scaling: AdapterFormat.Scaling
+    package let strategy: Strategy
     /// The quantised messages that are taken beside plain ones: any, where the federation has such messages.
     let messageBits: Set<MessageBits>
     private let adapter: FederationSettings.Adapter
@@ -17,7 +17,7 @@ struct AdapterPlan: Sendable {
     var maximumRank: Int { adapter.maximumRank }
 
     /// Throws where the modules are no adapter, or the strategy is unknown or cannot take them.
-    init(_ settings: FederationSettings) throws(SettingsError) {
+    package init(_ settings: FederationSettings) throws(SettingsError) {
         let adapter = settings.adapter
         self.adapter = adapter
         messageBits = adapter.messageBits == nil ? [] : Set(MessageBits.allCases)
@@ -53,7 +53,7 @@ struct AdapterPlan: Sendable {
 
 extension AdapterPlan {
     /// The ranks that a client of rank `rank` holds in a round, module by module.
-    func ranks(for rank: Int, round: Int) -> [String: Int] {
+    package func ranks(for rank: Int, round: Int) -> [String: Int] {
         var ranks = adapter.ranks(forClientRank: rank)
         for module in shape.modules {
             ranks[module.name] = ranks[module.name].map { min($0, strategy.rank(module.maximumRank, in: round)) }

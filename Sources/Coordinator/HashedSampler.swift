@@ -31,6 +31,11 @@ package struct HashedSampler: ClientSampler {
         }
     }
 
+    /// What draws a client's randomness in a round; JSON carries it exactly.
+    package static func clientSeed(seed: UInt64, round: Int, client: ClientName) -> UInt64 {
+        hash(seed: seed, round: round, client: client) >> 11
+    }
+
     /// The first eight bytes, big-endian, of SHA-256 over "seed/round/name".
     static func hash(seed: UInt64, round: Int, client: ClientName) -> UInt64 {
         var key: UInt64 = 0

@@ -109,7 +109,7 @@ package struct PlanService: Sendable {
         return Plan(
             federation: settings.id, client: client, state: machine.state, round: machine.round,
             revision: machine.planRevision(of: client),
-            isSelected: place.map { $0.state != .left } ?? (settings.policy.buffer != nil),
+            isSelected: place?.isSelected ?? (settings.policy.buffer != nil),
             hasAnswered: place?.state == .answered, isLost: isLost(client, in: machine), rank: known.rank, ranks: ranks,
             scales: settings.adapter.scales(atRanks: ranks), adapterRound: published,
             isCutFurther: plan.ranks(for: known.rank, round: published) != ranks,
@@ -118,7 +118,7 @@ package struct PlanService: Sendable {
             messageBits: settings.adapter.messageBits.flatMap {
                 (Capabilities(json: known.capabilities)?.messageBits ?? []).contains($0) ? $0 : nil
             },
-            seed: HashedSampler.hash(seed: settings.seed, round: number, client: client) >> 11,
+            seed: HashedSampler.clientSeed(seed: settings.seed, round: number, client: client),
             training: settings.training)
     }
 }

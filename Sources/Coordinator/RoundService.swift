@@ -36,6 +36,19 @@ package struct RoundService: Sendable {
         throw .unknownRound(number, current: machine.round?.number ?? 0)
     }
 
+    /// Takes a client out of a round in which it will send nothing, so that nobody waits for it.
+    package func decline(
+        _ number: Int, of federation: FederationID, by client: ClientName, reason: String
+    ) async throws(ServiceError) {
+        let session = try parts.activeSession(of: federation, for: client)
+        session.touch(client)
+        switch try await session.reply(to: .decline(client, round: number, reason: reason)) {
+        case .done: return
+        case .round(let error): throw .round(error)
+        default: throw .internalFailure("a declined round was answered with something else")
+        }
+    }
+
     /// Rounds below `before`, newest first.
     package func rounds(before: Int, limit: Int, of federation: FederationID) async throws(ServiceError) -> [Seen] {
         let machine = try parts.registry.session(federation).snapshot.machine

@@ -6,7 +6,11 @@ import HTTPTypes
 import RankwiseWire
 
 extension RankwiseAPI {
-    /// How rounds stand, and the client's plan.
+    /// No reason takes more, however its characters are written.
+    private static let declineLimit = 8 << 10
+    private static let reasonLimit = 500
+
+    /// How rounds stand, the client's plan, and its way out of a round.
     func addRoundRoutes(to routes: inout Routes) {
         let services = services
         routes.on(.get, "/v1/federations/{federation}/rounds/current") { request in
@@ -36,6 +40,19 @@ extension RankwiseAPI {
             let before = try request.integer("before", in: 1...Int.max) ?? Int.max
             let rounds = try await services.rounds.rounds(before: before, limit: limit, of: federation)
             return try .json(["rounds": rounds.map { RoundBody($0.round, of: $0.machine) }])
+        }
+        routes.on(.put, "/v1/federations/{federation}/rounds/{round}/decline") { request in
+            let federation = try request.federation()
+            let client = try request.principal(services.access).requireClient(of: federation)
+            try request.expect()
+            let number = try request.round()
+            let bytes = try await request.body.collect(upTo: Self.declineLimit)
+            let body = try WireJSON.decodeStrictly(DeclineBody.self, from: Data(bytes))
+            guard body.reason.unicodeScalars.count <= Self.reasonLimit else {
+                throw WireError(path: "reason", reason: "is too long; expected at most \(Self.reasonLimit) characters")
+            }
+            try await services.rounds.decline(number, of: federation, by: client, reason: body.reason)
+            return Response(status: .noContent)
         }
         routes.on(.get, "/v1/federations/{federation}/plan") { request in
             let federation = try request.federation()

@@ -75,10 +75,33 @@ extension FederationMachine {
         if let place = current.places[name] { step.changes.append(.place(name, round: current.number, place)) }
     }
 
+    /// Takes a client at its word that it will send nothing this round. An update that it sends all the same is taken.
+    mutating func decline(_ name: ClientName, round number: Int, reason: String, in step: inout Step) -> Reply {
+        if let objection = objection(to: name, round: number) { return .round(objection) }
+        // A buffer is filled by whoever comes; who trained by an older plan may go by the present one.
+        guard let current = round, current.number == number else { return .done }
+        guard current.phase == .collecting else { return .round(.closed(round: number, current: current.number)) }
+        guard current.places[name]?.state != .declined else { return .done }
+        round?.decline(name, revision: step.revision)
+        if let place = round?.places[name] { step.changes.append(.place(name, round: number, place)) }
+        decide("client.declined", client: name, reason, in: &step)
+        return .done
+    }
+
+    /// Asks those again who declined: the round could not close without them.
+    mutating func askDeclined(in step: inout Step) {
+        guard let current = round, current.phase == .collecting else { return }
+        for (name, place) in current.places where place.state == .declined && clients[name]?.revokedAt == nil {
+            round?.join(name, revision: step.revision)
+            if let place = round?.places[name] { step.changes.append(.place(name, round: current.number, place)) }
+        }
+    }
+
     private mutating func setPlace(of name: ClientName, to state: RoundMachine.Place.State, in step: inout Step) {
         guard let number = round?.number else { return }
         switch state {
         case .left: round?.leave(name, revision: step.revision)
+        case .declined: round?.decline(name, revision: step.revision)
         case .awaited, .answered, .cut: round?.join(name, revision: step.revision)
         }
         step.changes.append(.place(name, round: number, .init(state: state, revision: step.revision)))

@@ -22,11 +22,15 @@ extension FederationMachine {
                 decide("update.left_out", client: client, reason, in: &step)
             }
             let missed = current.places.filter { $0.value.state == .awaited }.keys.sorted()
-            let cut = missed.isEmpty ? "everybody answered" : "cut: \(Self.list(missed)), who did not answer"
+            let declined = current.places.filter { $0.value.state == .declined }.keys.sorted()
+            let without = declined.isEmpty ? "" : "; declined: \(Self.list(declined))"
+            let cut =
+                (missed.isEmpty ? "everybody answered" : "cut: \(Self.list(missed)), who did not answer") + without
             decide("round.closed", "\(current.acceptedCount) updates; \(cut)", in: &step)
             countRefusals(of: current, in: &step)
         case .extended(let reason):
             decide("round.extended", reason, in: &step)
+            askDeclined(in: &step)
             inviteReplacements(in: &step)
         case .abandoned(let reason):
             step.changes.append(.releaseUpdates(round: current.number, leftOutFor: reason))

@@ -44,6 +44,8 @@ package struct FederationMachine: Sendable {
         /// An update that was checked, with the file that holds its bytes.
         case update(Update, round: Int, spool: SpoolFile)
         case refused(Refusal, round: Int)
+        /// A client will send nothing in this round, for this reason.
+        case decline(ClientName, round: Int, reason: String)
         case aggregated(PublishedAdapter, round: Int)
         case aggregationFailed(reason: String, round: Int)
         /// The bytes of these clients' updates can be read no more, for these reasons.
@@ -120,6 +122,7 @@ extension FederationMachine {
         case .withdraw(let id): withdraw(id, in: &step)
         case .update(let update, let number, let spool): accept(update, round: number, spool: spool, in: &step)
         case .refused(let refusal, let number): refuse(refusal, round: number, in: &step)
+        case .decline(let name, let number, let reason): decline(name, round: number, reason: reason, in: &step)
         case .aggregated(let adapter, let number): publish(adapter, round: number, in: &step)
         case .aggregationFailed(let reason, let number): fail(round: number, reason: reason, in: &step)
         case .lost(let reasons, let number): lose(reasons, round: number, in: &step)

@@ -139,7 +139,7 @@ package struct AuditEvent: Sendable, Hashable {
     /// The kinds that a round shows as its decisions; what befalls each of many clients stands in its other lists.
     package static let decisions: Set<String> = [
         "round.opened", "round.invited", "round.extended", "round.closed", "round.reopened", "round.published",
-        "round.failed", "client.left", "update.left_out", "update.lost",
+        "round.failed", "client.declined", "client.left", "update.left_out", "update.lost",
     ]
     /// A round shows this many decisions, the newest.
     package static let decisionLimit = 100

@@ -18,11 +18,21 @@ package struct RoundMachine: Sendable {
             case answered
             /// Revoked before it answered.
             case left
+            /// Said that it will send nothing: it is not waited for, and asked again only if the round is extended.
+            case declined
             /// Had not answered when the round closed, which then opened again for others: it is not waited for.
             case cut
         }
 
         package var state: State
+        /// Whether the round still asks the client for an update, or has one.
+        package var isSelected: Bool {
+            switch state {
+            case .awaited, .answered, .cut: true
+            case .left, .declined: false
+            }
+        }
+
         /// The federation's revision when this last changed.
         package var revision: Int64
         /// The highest rank that a plan of this round has named, where the client's rank is another one by now.
@@ -173,13 +183,13 @@ extension RoundMachine {
 
     /// Selects more clients in place of the silent ones; the round then closes at as many updates as it wanted before.
     mutating func invite(_ clients: [ClientName], revision: Int64) {
-        targetUpdates = targetUpdates ?? places.values.count { $0.state != .left }
+        targetUpdates = targetUpdates ?? places.values.count(where: \.isSelected)
         for client in clients { join(client, revision: revision) }
     }
 
     /// How many updates are missing to what the round wanted.
     var missing: Int {
-        let wanted = targetUpdates ?? places.values.count { $0.state != .left }
+        let wanted = targetUpdates ?? places.values.count(where: \.isSelected)
         return max(0, wanted - acceptedCount)
     }
 
@@ -193,6 +203,11 @@ extension RoundMachine {
     package mutating func leave(_ client: ClientName, revision: Int64) {
         guard places[client]?.state == .awaited else { return }
         places[client] = Place(state: .left, revision: revision)
+    }
+
+    /// Notes that a client will send nothing; one that is not in the selection is kept out of it.
+    mutating func decline(_ client: ClientName, revision: Int64) {
+        places[client] = Place(state: .declined, revision: revision, rank: places[client]?.rank)
     }
 
     /// Shows a decision about the round.

@@ -1,3 +1,5 @@
+import CVectors
+
 /// Adds Σ_k X_k·diag(c_k) to the first columns of `target`.
 ///
 /// Order, precision and cost are those of `accumulateRows`.
@@ -5,8 +7,10 @@
 /// - Parameters:
 ///   - terms: X_k (rows × columns_k) with its c_k (columns_k).
 ///   - target: (rows × columns), no term having more columns.
+///   - vectors: one that this processor has.
 package func accumulateColumns(
-    _ terms: [WeightedMatrix], columns: Int, into target: UnsafeMutableBufferPointer<Float>
+    _ terms: [WeightedMatrix], columns: Int, into target: UnsafeMutableBufferPointer<Float>,
+    vectors: VectorWidth = .widest
 ) {
     guard columns > 0, let base = target.baseAddress else { return }
     let rows = target.count / columns
@@ -19,7 +23,7 @@ package func accumulateColumns(
         for firstRow in stride(from: 0, to: rows, by: rowStep) {
             for first in stride(from: 0, to: table.list.count, by: termsTogether) {
                 let together = table.list[first..<min(first + termsTogether, table.list.count)]
-                ColumnBlock(rows: firstRow..<min(firstRow + rowStep, rows), width: columns)
+                ColumnBlock(rows: firstRow..<min(firstRow + rowStep, rows), width: columns, vectors: vectors)
                     .add(UnsafeBufferPointer(rebasing: together), table, to: base)
             }
         }
@@ -31,6 +35,7 @@ private struct ColumnBlock {
     let rows: Range<Int>
     /// Of the whole sum.
     let width: Int
+    let vectors: VectorWidth
 
     /// Adds all terms, several at a time where they are stored alike.
     func add(
@@ -51,6 +56,11 @@ private struct ColumnBlock {
                 var end = next + 1
                 while end < parts.count, parts[end].storage == storage { end += 1 }
                 let run = UnsafeBufferPointer(rebasing: parts[next..<end])
+                next = end
+                if let wide = storage.wide(vectors) {
+                    addWide(wide, run, sums)
+                    continue
+                }
                 switch storage {
                 case .float64: addRun(Float64Load.self, run, sums)
                 case .float32: addRun(Float32Load.self, run, sums)
@@ -59,8 +69,20 @@ private struct ColumnBlock {
                 case .quantised8: addRun(Quantised8Load.self, run, sums)
                 case .quantised4: addRun(Quantised4Load.self, run, sums)
                 }
-                next = end
             }
+        }
+    }
+
+    private func addWide(
+        _ storage: vectors_storage, _ terms: UnsafeBufferPointer<TermTable.Term>, _ sums: UnsafeMutablePointer<Float>
+    ) {
+        withUnsafeTemporaryAllocation(of: vectors_matrix.self, capacity: terms.count) { matrices in
+            for (place, term) in terms.enumerated() {
+                matrices.initializeElement(
+                    at: place, to: vectors_matrix(start: term.start, factors: term.factors, columns: term.count))
+            }
+            vectors_add_columns(
+                storage, sums + rows.lowerBound * width, rows.count, width, matrices.baseAddress, matrices.count)
         }
     }
 

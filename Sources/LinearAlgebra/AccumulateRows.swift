@@ -1,3 +1,5 @@
+import CVectors
+
 /// Adds Σ_k diag(c_k)·X_k to the first rows of `target`.
 ///
 /// Every element is added in the order of the terms, in float32, so the result does not depend on the blocking.
@@ -7,8 +9,10 @@
 /// - Parameters:
 ///   - terms: X_k (rows_k × columns) with its c_k (rows_k).
 ///   - target: (rows × columns), no term having more rows.
+///   - vectors: one that this processor has.
 package func accumulateRows(
-    _ terms: [WeightedMatrix], columns: Int, into target: UnsafeMutableBufferPointer<Float>
+    _ terms: [WeightedMatrix], columns: Int, into target: UnsafeMutableBufferPointer<Float>,
+    vectors: VectorWidth = .widest
 ) {
     guard columns > 0, let base = target.baseAddress else { return }
     let rows = target.count / columns
@@ -23,7 +27,7 @@ package func accumulateRows(
             for firstColumn in stride(from: 0, to: columns, by: columnStep) {
                 RowBlock(
                     rows: firstRow..<min(firstRow + rowStep, rows),
-                    columns: firstColumn..<min(firstColumn + columnStep, columns), width: columns
+                    columns: firstColumn..<min(firstColumn + columnStep, columns), width: columns, vectors: vectors
                 ).add(table, to: base)
             }
         }
@@ -36,6 +40,7 @@ private struct RowBlock {
     let columns: Range<Int>
     /// Of the whole sum.
     let width: Int
+    let vectors: VectorWidth
 
     func add(_ table: TermTable, to sums: UnsafeMutablePointer<Float>) {
         withUnsafeTemporaryAllocation(of: TermTable.Term.self, capacity: termsTogether) { together in
@@ -78,7 +83,7 @@ private struct RowBlock {
                 }
                 WeightedRow.add(
                     UnsafeBufferPointer(rebasing: present[..<count]), columns.count,
-                    to: sums + row * width + columns.lowerBound)
+                    to: sums + row * width + columns.lowerBound, vectors)
             }
         }
     }
@@ -91,14 +96,25 @@ private struct WeightedRow {
     let channel: Channel
     let factor: Float
 
-    /// Adds all rows, four at a time where they are stored alike: the sums are then loaded and stored once for four.
-    static func add(_ rows: UnsafeBufferPointer<WeightedRow>, _ count: Int, to sums: UnsafeMutablePointer<Float>) {
+    /// Adds all rows, together where they are stored alike: the sums are then loaded and stored once for several.
+    static func add(
+        _ rows: UnsafeBufferPointer<WeightedRow>, _ count: Int, to sums: UnsafeMutablePointer<Float>,
+        _ vectors: VectorWidth
+    ) {
         var next = 0
         while next < rows.count {
             let storage = rows[next].storage
+            let wide = storage.wide(vectors)
             var end = next + 1
-            while end < min(next + 4, rows.count), rows[end].storage == storage { end += 1 }
+            while end < (wide == nil ? min(next + 4, rows.count) : rows.count), rows[end].storage == storage {
+                end += 1
+            }
             let run = UnsafeBufferPointer(rebasing: rows[next..<end])
+            next = end
+            if let wide {
+                addWide(wide, run, count, sums)
+                continue
+            }
             switch storage {
             case .float64: addRun(Float64Load.self, run, count, sums)
             case .float32: addRun(Float32Load.self, run, count, sums)
@@ -107,7 +123,18 @@ private struct WeightedRow {
             case .quantised8: addRun(Quantised8Load.self, run, count, sums)
             case .quantised4: addRun(Quantised4Load.self, run, count, sums)
             }
-            next = end
+        }
+    }
+
+    private static func addWide(
+        _ storage: vectors_storage, _ rows: UnsafeBufferPointer<WeightedRow>, _ count: Int,
+        _ sums: UnsafeMutablePointer<Float>
+    ) {
+        withUnsafeTemporaryAllocation(of: vectors_row.self, capacity: rows.count) { list in
+            for (place, row) in rows.enumerated() {
+                list.initializeElement(at: place, to: vectors_row(start: row.start, factor: row.factor))
+            }
+            vectors_add_rows(storage, sums, list.baseAddress, list.count, count)
         }
     }
 

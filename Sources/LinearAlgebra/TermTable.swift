@@ -12,11 +12,14 @@ struct TermTable {
         var start: UnsafeRawPointer
         let storage: StoredReal
         let channels: WeightedMatrix.Channels?
-        /// c_k at a fixed address.
+        /// c_k at a fixed address, zeros after it up to a multiple of eight.
         let factors: UnsafePointer<Float>
         /// Of the factors.
         let count: Int
     }
+
+    /// What the factors of a term are filled up to with zeros: the width of the widest vectors.
+    private static let factorStep = 8
 
     /// In the order of the sum; terms without a factor have no part in it.
     let list: UnsafeBufferPointer<Term>
@@ -26,7 +29,7 @@ struct TermTable {
 
     /// Lends a table whose parts have at most `rows` × `columns` numbers.
     static func with(_ terms: [WeightedMatrix], rows: Int, columns: Int, _ body: (TermTable) -> Void) {
-        let factorCount = terms.reduce(0) { $0 + $1.coefficients.count }
+        let factorCount = terms.reduce(0) { $0 + paddedCount($1.coefficients.count) }
         let partSize = terms.reduce(0) {
             $1.fetch == nil ? $0 : max($0, $1.storage.byteCount(rows: rows, columns: columns))
         }
@@ -52,8 +55,10 @@ struct TermTable {
         for (index, term) in terms.enumerated() where !term.coefficients.isEmpty {
             guard let start = term.bytes.baseAddress, let block = factors.baseAddress else { continue }
             let own = block + used
-            for (place, factor) in term.coefficients.enumerated() { (own + place).initialize(to: factor) }
-            used += term.coefficients.count
+            let room = paddedCount(term.coefficients.count)
+            own.initialize(repeating: 0, count: room)
+            for (place, factor) in term.coefficients.enumerated() { own[place] = factor }
+            used += room
             list.initializeElement(
                 at: count,
                 to: Term(
@@ -63,6 +68,8 @@ struct TermTable {
         }
         return count
     }
+
+    private static func paddedCount(_ count: Int) -> Int { (count + factorStep - 1) / factorStep * factorStep }
 
     /// Where `count` bytes of a term are; those that are fetched stay until the place is used again.
     func part(of term: Term, at offset: Int, count: Int, place: Int) -> UnsafeRawPointer {

@@ -13,6 +13,8 @@ package protocol FrozenModel: Sendable {
     var classes: Int { get }
     /// How many examples are scored at a time.
     var scoringBatch: Int { get }
+    /// Whether the halves of a batch are trained on apart and at the same time: right where a step is long.
+    var splitsBatches: Bool { get }
 
     /// Reads a client's data.
     func examples(path: String) throws -> Model.Examples
@@ -33,4 +35,5 @@ package protocol FrozenModel: Sendable {
 
 extension FrozenModel {
     package var scoringBatch: Int { 256 }
+    package var splitsBatches: Bool { false }
 }

@@ -16,6 +16,9 @@ package struct NativeModel: Sendable {
         base = try BertBase(encoder, dense: dense)
     }
 
+    /// The layers that an adapter may change, in the model's order.
+    package var layers: [FrozenLayer] { base.layers }
+
     /// The model with a client's data, read from `path` as the model takes them.
     ///
     /// - Throws: `DataSetError` where the file is no such data, `TrainingError` where they do not fit the model.

@@ -13,7 +13,21 @@ package enum TrainingError: Error, Equatable, Sendable {
     case file(String, reason: String)
     /// The external command did not do its part.
     case command(reason: String)
+    /// The external command will not train this round, and is well otherwise.
+    case abstained(reason: String)
+    /// The external command asks not to be run again.
+    case stopped(reason: String)
     case cancelled
+}
+
+extension TrainingError {
+    /// Whether the same assignment may well be trained when it is tried again.
+    package var isWorthRetrying: Bool {
+        switch self {
+        case .command, .file: true
+        case .model, .setting, .data, .adapter, .diverged, .abstained, .stopped, .cancelled: false
+        }
+    }
 }
 
 extension TrainingError: CustomStringConvertible {
@@ -28,6 +42,7 @@ extension TrainingError: CustomStringConvertible {
             "the loss is not finite in epoch \(epoch), step \(step); a lower learning rate may help"
         case .file(let path, let reason): "\(path): \(reason)"
         case .command(let reason): "the trainer command \(reason)"
+        case .abstained(let reason), .stopped(let reason): "the trainer command \(reason)"
         case .cancelled: "training was cancelled"
         }
     }

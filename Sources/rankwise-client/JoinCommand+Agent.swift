@@ -29,7 +29,8 @@ extension JoinCommand {
     /// The data are read here, before the server hears of this client, so that a wrong path is found at once.
     private func trainerMaker() throws -> Agent.TrainerMaker {
         if let trainer {
-            let trainer = CommandTrainer(command: trainer, data: data)
+            let trainer = CommandTrainer(
+                command: trainer, data: data, timeout: .seconds(trainerTimeout ?? 86_400))
             return { _ in trainer }
         }
         if let base { return try textTrainerMaker(base) }

@@ -42,6 +42,10 @@ struct JoinCommand: AsyncParsableCommand {
     var trainer: String?
 
     @Option(
+        help: ArgumentHelp("How long the command may train a round (default: a day).", valueName: "seconds"))
+    var trainerTimeout: Int?
+
+    @Option(
         help: ArgumentHelp(
             "Train the BERT whose config.json, model.safetensors and vocab.txt are here.", valueName: "folder"))
     var base: String?
@@ -71,6 +75,12 @@ struct JoinCommand: AsyncParsableCommand {
         }
         guard (1...1_000_000_000).contains(giveUpAfter) else {
             throw ValidationError("--give-up-after is \(giveUpAfter); expected 1 to 1000000000 seconds")
+        }
+        guard trainerTimeout == nil || trainer != nil else {
+            throw ValidationError("--trainer-timeout goes with --trainer")
+        }
+        guard (1...1_000_000_000).contains(trainerTimeout ?? 1) else {
+            throw ValidationError("--trainer-timeout is \(trainerTimeout ?? 0); expected 1 to 1000000000 seconds")
         }
         guard resumableFrom >= 0 else {
             throw ValidationError("--resumable-from is \(resumableFrom); expected at least 0 bytes")

@@ -1,6 +1,7 @@
 import AdapterFormat
 import Aggregation
 import Foundation
+import Simulation
 
 /// One round's aggregation as a file describes it: `case.json`.
 struct AggregationCase: Decodable, Sendable {

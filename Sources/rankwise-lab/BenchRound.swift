@@ -3,6 +3,7 @@ import Aggregation
 import Crypto
 import Foundation
 import LinearAlgebra
+import Simulation
 
 /// One round's aggregation, from the clients' files to the published ones.
 struct BenchRound {

@@ -8,22 +8,35 @@ import Training
 /// A trainer that appends its count to the adapter it was given, or leaves what `result` makes of the assignment.
 final class CountingTrainer: LocalTrainer {
     let rounds = Mutex<[Int]>([])
-    let failure: TrainingError?
+    /// What each call throws, where it does; the last one stands for all that come after it.
+    private let failures: [TrainingError?]
     private let result: (@Sendable (TrainingAssignment) -> Data)?
 
-    init(failure: TrainingError? = nil, result: (@Sendable (TrainingAssignment) -> Data)? = nil) {
-        self.failure = failure
+    init(result: (@Sendable (TrainingAssignment) -> Data)? = nil) {
+        failures = []
         self.result = result
+    }
+
+    /// Throws the n-th of `failures` at the n-th call.
+    init(failures: [TrainingError?]) {
+        self.failures = failures + [nil]
+        result = nil
+    }
+
+    /// Throws at every call.
+    init(failure: TrainingError) {
+        failures = [failure]
+        result = nil
     }
 
     func train(
         _ assignment: TrainingAssignment, progress: @escaping @Sendable (TrainingProgress) -> Void
     ) async throws(TrainingError) -> TrainingOutcome {
-        if let failure { throw failure }
         let count = rounds.withLock { rounds in
             rounds.append(assignment.plan.round)
             return rounds.count
         }
+        if !failures.isEmpty, let failure = failures[min(count, failures.count) - 1] { throw failure }
         let adapter = FileManager.default.contents(atPath: assignment.adapter) ?? Data()
         _ = FileManager.default.createFile(
             atPath: assignment.output, contents: result?(assignment) ?? adapter + Data(" trained \(count)".utf8))

@@ -333,15 +333,21 @@ struct AgentTests {
         await #expect(throws: AgentError.cancelled) { try await run.value }
     }
 
-    @Test func `a training that fails ends the agent with its reason`() async throws {
-        var fixture = fixture
-        fixture.trainer = CountingTrainer(failure: .cancelled)
-        let agent = try fixture.agent()
-        let error = try #require(await #expect(throws: AgentError.self) { try await agent.run() })
-        guard case .trainingFailed = error else {
-            Issue.record("expected a failed training, got \(error)")
-            return
+    @Test func `a registration whose answer was lost is found again, though the enrolment token has expired`()
+        async throws
+    {
+        fixture.script { request, state in
+            guard request.method == "PUT", request.path.hasSuffix("/clients/edge-1") else { return nil }
+            let token = request.fields["authorization"].map { String($0.dropFirst("Bearer ".count)) }
+            guard let known = state.tokens["edge-1"] else {
+                let body = try? WireJSON.decodeStrictly(RegistrationBody.self, from: Data(request.body))
+                state.tokens["edge-1"] = body?.token
+                return .silence
+            }
+            return token == known ? .json(200, "{}") : .problem(401, "auth.token")
         }
+        #expect(try await fixture.agent().run() == .federationFinished)
+        #expect(fixture.trainer.rounds.withLock { $0 } == [1, 2, 3])
     }
 
     @Test func `files of finished rounds are removed`() async throws {

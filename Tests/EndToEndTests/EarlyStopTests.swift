@@ -1,4 +1,5 @@
 import Foundation
+import TestStage
 import Testing
 
 /// The built server, told to stop while it starts.

@@ -203,7 +203,38 @@ struct AccumulateTests {
         }
     }
 
-    @Test func `every half is added at its exact value`() {
+    @Test(arguments: [StoredReal.float32, .float16, .bfloat16], [1, 3, 8, 13, 40, 67])
+    func `vectors of every width give the same bytes`(storage: StoredReal, columns: Int) {
+        var generator = SeededGenerator(seed: 6, stream: "widths")
+        let rows = 21
+        // Every width up to the whole, and heights from none to all.
+        let byColumn = (1...max(2, columns)).map { width in
+            let width = min(width, columns)
+            return (
+                Source(rows: rows, columns: width, storage: storage, generator: &generator),
+                (0..<width).map { _ in Float(generator.normal()) }
+            )
+        }
+        let byRow = [rows, 3, 0, 1, rows - 1, rows, rows, 7, 20, rows].map { height in
+            (
+                Source(rows: height, columns: columns, storage: storage, generator: &generator),
+                (0..<height).map { _ in Float(generator.normal()) }
+            )
+        }
+        let sums = VectorWidth.available.map { width in
+            run(byColumn, count: rows * columns, fetching: false) {
+                accumulateColumns($0, columns: columns, into: $1, vectors: width)
+            }
+                + run(byRow, count: rows * columns, fetching: true) {
+                    accumulateRows($0, columns: columns, into: $1, vectors: width)
+                }
+        }
+        #expect(sums.allSatisfy { $0 == sums.first })
+        #expect(sums.first?.contains { $0 != 0 } == true)
+    }
+
+    @Test(arguments: VectorWidth.available)
+    func `every half is added at its exact value`(vectors: VectorWidth) {
         let bits = (0...UInt16.max).filter { Float16(bitPattern: $0).isFinite }
         let bytes = bits.flatMap { [UInt8(truncatingIfNeeded: $0), UInt8($0 >> 8)] }
         var sums = [Float](repeating: 0, count: bits.count)
@@ -211,7 +242,7 @@ struct AccumulateTests {
             sums.withUnsafeMutableBufferPointer { target in
                 accumulateRows(
                     [WeightedMatrix(bytes: bytes, storage: .float16, coefficients: [1])], columns: bits.count,
-                    into: target)
+                    into: target, vectors: vectors)
             }
         }
         #expect(sums == bits.map { Float(Float16(bitPattern: $0)) })

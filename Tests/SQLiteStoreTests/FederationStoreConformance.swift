@@ -78,6 +78,7 @@ import Testing
                         .refused(Sample.refusal("edge-2", "update.rank"), round: 1),
                         .refused(Sample.refusal("edge-2", "update.shape", "again"), round: 1))
                 },
+                { try await $0.step(.decline(try ClientName("edge-3"), round: 1, reason: "no data")) },
                 { try await $0.step(.revoke(try ClientName("edge-3"))) },
                 { try await $0.send("two", from: "edge-2", round: 1) },
                 { try await $0.step(.aggregated(Sample.adapter("first"), round: 1)) },

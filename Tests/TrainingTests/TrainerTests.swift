@@ -133,7 +133,7 @@ import Testing
         }
         let trainer = try NativeTrainer(model: "mlp-4-8-2", seed: 2, data: Self.data)
         let odd = try assignment(settings: ["optimizer": .text("adam")])
-        await #expect(throws: TrainingError.setting("optimizer", expected: "\"sgd\"", found: "\"adam\"")) {
+        await #expect(throws: TrainingError.setting("optimizer", expected: "\"sgd\" or \"adamw\"", found: "\"adam\"")) {
             try await trainer.train(odd) { _ in }
         }
         let wild = try assignment(settings: ["learning_rate": .number(1e6)])
@@ -167,7 +167,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("exit 3 #", "exited with status 3"), ("true", "exited with status 0 and left no adapter_model.safetensors"),
+        ("exit 3 #", "exited with status 3"), ("no-such-command #", "was not found (status 127)"),
+        ("true", "exited with status 0 and left no adapter_model.safetensors"),
         ("kill -9 $$ #", "exited with status 137"),
     ])
     func `a command that fails says how`(command: String, reason: String) async throws {
@@ -175,6 +176,52 @@ import Testing
         await #expect(throws: TrainingError.command(reason: reason)) {
             try await CommandTrainer(command: "sh -c '\(command)'", data: "").train(assignment) { _ in }
         }
+    }
+
+    @Test func `a command that abstains or asks not to be run again is told from one that fails`() async throws {
+        let assignment = try assignment()
+        await #expect(throws: TrainingError.abstained(reason: "abstains from this round (status 75)")) {
+            try await CommandTrainer(command: "exit 75 #", data: "").train(assignment) { _ in }
+        }
+        await #expect(throws: TrainingError.stopped(reason: "asks not to be run again (status 78)")) {
+            try await CommandTrainer(command: "exit 78 #", data: "").train(assignment) { _ in }
+        }
+    }
+
+    @Test(arguments: ["printf no", #"printf '\2\0\0\0\0\0\0\0{}'; printf x"#])
+    func `a command that leaves what is no adapter has failed`(content: String) async throws {
+        let script = folder + "/train.sh"
+        try """
+        { \(content); } >"$2/adapter_model.safetensors"
+        echo '{"samples": 6, "loss": 0.5, "accuracy": 0.75}' >"$2/metrics.json"
+        """.write(toFile: script, atomically: true, encoding: .utf8)
+        let assignment = try assignment()
+        let error = await #expect(throws: TrainingError.self) {
+            try await CommandTrainer(command: "sh \(script)", data: "").train(assignment) { _ in }
+        }
+        #expect("\(String(describing: error))".contains("of no use"))
+        #expect(!FileManager.default.fileExists(atPath: assignment.output))
+    }
+
+    @Test(arguments: ["exit 0", "exit 3", "kill -9 $$", "trap '' TERM; while :; do sleep 1; done"])
+    func `whatever a command leaves running goes with it`(ending: String) async throws {
+        let pipe = folder + "/alive"
+        #expect(mkfifo(pipe, 0o600) == 0)
+        let reader = open(pipe, O_RDONLY | O_NONBLOCK)
+        defer { close(reader) }
+        let script = folder + "/train.sh"
+        // The child holds the pipe open for as long as it lives.
+        try "exec 3>\(pipe); (trap '' TERM HUP; exec sleep 600) & \(ending)\n".write(
+            toFile: script, atomically: true, encoding: .utf8)
+        let assignment = try assignment()
+        let trainer = CommandTrainer(
+            command: "sh \(script)", data: "", timeout: .milliseconds(300), grace: .milliseconds(100))
+        await #expect(throws: TrainingError.self) { try await trainer.train(assignment) { _ in } }
+        // With its last writer gone a pipe is at its end; poll tells when.
+        var state = pollfd(fd: reader, events: Int16(POLLIN), revents: 0)
+        #expect(poll(&state, 1, 60_000) == 1)
+        var byte: UInt8 = 0
+        #expect(read(reader, &byte, 1) == 0)
     }
 
     @Test func `a command that takes too long is stopped, and so is one whose task is cancelled`() async throws {

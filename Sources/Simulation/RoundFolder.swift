@@ -1,21 +1,31 @@
-import AdapterFormat
-import Aggregation
-import Foundation
+package import AdapterFormat
+package import Aggregation
+package import Foundation
 
-/// What a round publishes, as files: `adapter.safetensors`, and `merge.safetensors` where there is a merge.
-struct RoundFolder: RoundSink {
+/// What a round publishes, as files: `adapter.safetensors`, `merge.safetensors` where there is a merge, and
+/// `moment-0.safetensors` and so on where the server has an optimizer.
+package struct RoundFolder: RoundSink {
     private let folder: URL
     private let type: ScalarType
+    private let momentCount: Int
     private var adapter: OutputFile?
     private var merge: OutputFile?
+    private var moments: [OutputFile] = []
 
-    init(_ folder: URL, type: ScalarType) {
+    package init(_ folder: URL, type: ScalarType, momentCount: Int = 0) {
         self.folder = folder
         self.type = type
+        self.momentCount = momentCount
     }
 
-    mutating func begin(_ outline: RoundOutline) throws {
+    package mutating func begin(_ outline: RoundOutline) throws {
         adapter = try OutputFile(folder.appending(path: "adapter.safetensors"), shape: outline.shape, type: type)
+        if momentCount > 0 {
+            let shape = try AdapterShape(modules: outline.shape.modules, type: .f32)
+            moments = try (0..<momentCount).map {
+                try OutputFile(folder.appending(path: "moment-\($0).safetensors"), shape: shape, type: .f32)
+            }
+        }
         let merged = outline.shape.modules.filter { outline.mergeRanks[$0.name] != nil }
         guard !merged.isEmpty else { return }
         let shape = try AdapterShape(modules: merged, type: type).withRanks { module in
@@ -24,18 +34,20 @@ struct RoundFolder: RoundSink {
         merge = try OutputFile(folder.appending(path: "merge.safetensors"), shape: shape, type: .f32)
     }
 
-    mutating func take(_ result: ModuleResult, of module: ModuleShape) throws {
+    package mutating func take(_ result: ModuleResult, of module: ModuleShape) throws {
         try adapter?.take(result.factors, of: module)
         if let stack = result.merge { try merge?.take(stack, of: module) }
+        for (file, moment) in zip(moments, result.moments) { try file.take(moment, of: module) }
     }
 
-    mutating func take(_ values: [Float], of tensor: AdapterShape.Dense) throws {
+    package mutating func take(_ values: [Float], of tensor: AdapterShape.Dense) throws {
         try adapter?.take(values, of: tensor)
     }
 
-    func finish() throws {
+    package func finish() throws {
         try adapter?.finish()
         try merge?.finish()
+        for moment in moments { try moment.finish() }
     }
 }
 

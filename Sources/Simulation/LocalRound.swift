@@ -1,0 +1,76 @@
+import AdapterFormat
+import Aggregation
+import ClientAgent
+import Coordinator
+import Federation
+import Foundation
+import RankwiseWire
+import Training
+
+/// One client of a federation in memory and who trains for it.
+struct Participant: Sendable {
+    let name: ClientName
+    let rank: Int
+    let exampleCount: Int
+    let trainer: NativeTrainer
+
+    /// What its training is likely to take, relative to others.
+    var work: Int { exampleCount * (rank + 100) }
+}
+
+/// What every client of a round in memory is told, and its training by that.
+struct LocalRound: Sendable {
+    /// What a client sent.
+    struct Update: Sendable {
+        let client: ClientName
+        let path: String
+        let outcome: TrainingOutcome
+        let bytesDown: Int
+        let bytesUp: Int
+    }
+
+    let number: Int
+    let settings: FederationSettings
+    let training: [String: JSONValue]
+    let demand: ClientDemand
+    let downloads: Downloads
+    let mergeSum: String?
+    let ledger: MergeLedger
+    /// Where updates are left.
+    let folder: String
+
+    func train(_ participant: Participant) async throws(SimulationError) -> Update {
+        let client = participant.name
+        do {
+            let download = try downloads.file(forRank: participant.rank)
+            let output = folder + "/\(client).safetensors"
+            let outcome = try await participant.trainer.train(
+                TrainingAssignment(
+                    adapter: download.plain, configuration: "", plan: plan(for: participant, ranks: download.ranks),
+                    merge: mergeSum, output: output)
+            ) { _ in }
+            if let bits = downloads.bits {
+                try AdapterMessage.rewrite(output, to: output + ".message", bits: bits)
+                guard rename(output + ".message", output) == 0 else { throw SystemError.last("rename") }
+            }
+            return Update(
+                client: client, path: output, outcome: outcome,
+                bytesDown: download.byteCount + ledger.bytes(for: client.rawValue, upTo: number - 1),
+                bytesUp: try ScratchFolder.size(of: output))
+        } catch {
+            throw .training(client: client.rawValue, reason: "\(error)")
+        }
+    }
+
+    /// What the coordinator's plan would say.
+    private func plan(for participant: Participant, ranks: [String: Int]) -> TrainingPlan {
+        var factors: Set<TrainingPlan.Factor> = []
+        if demand.factors.contains(.a) { factors.insert(.a) }
+        if demand.factors.contains(.b) { factors.insert(.b) }
+        return TrainingPlan(
+            round: number, rank: participant.rank, ranks: ranks, scales: settings.adapter.scales(atRanks: ranks),
+            seed: HashedSampler.clientSeed(seed: settings.seed, round: number, client: participant.name),
+            train: factors, send: factors, penalty: demand.penalty,
+            settings: TrainingSettings(training.mapValues(TrainingSettings.Value.init)))
+    }
+}

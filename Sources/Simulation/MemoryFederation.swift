@@ -1,0 +1,216 @@
+import AdapterFormat
+import Aggregation
+import Coordinator
+import CoordinatorAPI
+import Dispatch
+import Federation
+import Foundation
+import RankwiseWire
+import Training
+
+/// A federation that is played in this process without a network: the coordinator's own selection, plans and
+/// aggregation on files in memory, and real training.
+///
+/// The same document and data give the same adapters, byte for byte, as a server would publish.
+package final class MemoryFederation: SimulatedFederation {
+    /// Strategies in which clients keep something of their own from round to round, or train no adapter.
+    private static let networkOnly: Set<String> = ["fdlora", "hetlora", "slora"]
+
+    private let document: FederationDocument
+    private let settings: FederationSettings
+    private let plan: AdapterPlan
+    private let participants: [ClientName: Participant]
+    private let heldOut: DataSet
+    private let threads: Int
+    private let scratch: ScratchFolder
+    private let queue = DispatchQueue(label: "rankwise.simulation")
+    private var ledger = MergeLedger()
+
+    /// Where the last round left the federation.
+    package private(set) var state: FederationState
+
+    /// - Parameters:
+    ///   - folder: the state that an earlier run came to; nil for version 0.
+    package init(
+        _ document: SimulationDocument, cohort: SimulatedCohort, resuming folder: String? = nil
+    ) throws(SimulationError) {
+        self.document = document.federation
+        threads = document.simulation.threads
+        heldOut = cohort.heldOut
+        do throws(SettingsError) {
+            settings = try FederationSettings(document.federation)
+            try settings.validate()
+            plan = try AdapterPlan(settings)
+        } catch {
+            throw .settings(path: error.path, reason: error.reason)
+        }
+        guard !Self.networkOnly.contains(settings.strategy.name), settings.policy.buffer == nil else {
+            throw .settings(
+                path: "strategy.name", reason: "is \(settings.strategy.name), which is simulated over HTTP only")
+        }
+        let model = document.federation.baseModel
+        var participants: [ClientName: Participant] = [:]
+        for client in cohort.clients {
+            do {
+                let name = try ClientName(client.name)
+                participants[name] = Participant(
+                    name: name, rank: client.rank, exampleCount: client.examples.count,
+                    trainer: try NativeTrainer(model: model.name, seed: model.seed ?? 0, data: client.examples))
+            } catch {
+                throw .training(client: client.name, reason: "\(error)")
+            }
+        }
+        self.participants = participants
+        scratch = try ScratchFolder()
+        state = FederationState(folder: scratch.path + "/state-0")
+        do {
+            if let folder {
+                try FileManager.default.copyItem(atPath: folder, toPath: state.folder)
+                ledger = try MergeLedger(path: state.ledger)
+            } else {
+                try FileManager.default.createDirectory(atPath: state.folder, withIntermediateDirectories: true)
+                try publishInitialAdapter()
+            }
+        } catch {
+            throw .file(state.folder, reason: "\(error)")
+        }
+    }
+
+    private func publishInitialAdapter() throws {
+        var folder = RoundFolder(URL(filePath: state.folder), type: .f32)
+        let shape = plan.strategy.publishedShape(of: plan.shape, round: 0)
+        try folder.begin(RoundOutline(shape: shape, mergeRanks: [:]))
+        let source = InitialAdapter(seed: settings.seed)
+        for module in shape.modules {
+            guard let factors = source.factors(of: module, rank: module.maximumRank) else { continue }
+            try folder.take(ModuleResult(factors: factors), of: module)
+        }
+        for tensor in shape.dense { try folder.take(source.values(of: tensor) ?? [], of: tensor) }
+        try folder.finish()
+        try ledger.write(to: state.ledger)
+    }
+
+    package func play(
+        round: Int, progress: @escaping @Sendable (_ trained: Int, _ selected: Int) -> Void
+    ) async throws(SimulationError) -> RoundRecord {
+        let start = ContinuousClock.now
+        let selected = select(round)
+        let downloads = try Downloads(
+            of: state, for: selected.map(\.rank), round: round, plan: plan, settings: settings, folder: scratch.path)
+        let local = LocalRound(
+            number: round, settings: settings, training: document.training, demand: plan.strategy.demand(in: round),
+            downloads: downloads, mergeSum: state.presentMergeSum, ledger: ledger, folder: scratch.path)
+        let updates = try await train(selected, in: local, progress: progress)
+        let next = FederationState(folder: scratch.path + "/state-\(round)")
+        try await aggregate(updates, round: round, into: next)
+        let bytesDown = updates.reduce(0) { $0 + $1.bytesDown }
+        for update in updates { unlink(update.path) }
+        downloads.remove()
+        scratch.remove(state.folder)
+        state = next
+        let result = try await evaluate(round)
+        let samples = updates.reduce(0) { $0 + $1.outcome.samples }
+        let loss = updates.reduce(0.0) { $0 + $1.outcome.loss * Double($1.outcome.samples) }
+        return RoundRecord(
+            round: round, clients: updates.count, testAccuracy: result.accuracy, testLoss: result.loss,
+            trainLoss: loss / Double(max(1, samples)), bytesDown: bytesDown,
+            bytesUp: updates.reduce(0) { $0 + $1.bytesUp }, seconds: start.duration(to: .now) / .seconds(1))
+    }
+}
+
+extension MemoryFederation {
+    /// Whom the coordinator would select, ascending.
+    private func select(_ round: Int) -> [Participant] {
+        let names = participants.keys.sorted()
+        let count = settings.policy.invited(of: names.count)
+        let selected =
+            count >= names.count
+            ? names
+            : HashedSampler().sample(
+                count, of: names.map { Candidate(client: $0, value: 0) }, by: .uniform, seed: settings.seed,
+                round: round)
+        return selected.compactMap { participants[$0] }
+    }
+
+    /// Trains `threads` clients at a time; those with the most work begin first.
+    private func train(
+        _ selected: [Participant], in round: LocalRound, progress: @escaping @Sendable (Int, Int) -> Void
+    ) async throws(SimulationError) -> [LocalRound.Update] {
+        var waiting = selected.sorted { ($0.work, $1.name) < ($1.work, $0.name) }
+        var updates: [LocalRound.Update] = []
+        do {
+            try await withThrowingTaskGroup(of: LocalRound.Update.self) { group in
+                for _ in 0..<threads {
+                    guard let next = waiting.popLast() else { break }
+                    group.addTask { try await round.train(next) }
+                }
+                while let update = try await group.next() {
+                    updates.append(update)
+                    progress(updates.count, selected.count)
+                    guard let next = waiting.popLast() else { continue }
+                    group.addTask { try await round.train(next) }
+                }
+            }
+        } catch let error as SimulationError {
+            throw error
+        } catch {
+            throw .cancelled
+        }
+        return updates.sorted { $0.client < $1.client }
+    }
+
+    private func aggregate(
+        _ updates: [LocalRound.Update], round: Int, into next: FederationState
+    ) async throws(SimulationError) {
+        let (state, plan, settings, threads) = (state, plan, settings, threads)
+        let result = await queue.result { () throws(SimulationError) in
+            do {
+                try FileManager.default.createDirectory(atPath: next.folder, withIntermediateDirectories: true)
+                let momentCount = plan.strategy.optimizer.momentCount
+                var folder = RoundFolder(URL(filePath: next.folder), type: .f32, momentCount: momentCount)
+                let contributions = updates.map { update in
+                    Contribution(
+                        client: update.client.rawValue, samples: update.outcome.samples,
+                        accuracy: update.outcome.accuracy
+                    ) { try AdapterFile(SafetensorsFile(path: update.path)) }
+                }
+                try Aggregator(strategy: plan.strategy, shape: plan.shape, scaling: plan.scaling, seed: settings.seed)
+                    .aggregate(
+                        contributions, round: round,
+                        after: EarlierRound(
+                            previous: try state.openAdapter(), initial: InitialAdapter(seed: settings.seed),
+                            moments: try state.openMoments(momentCount)),
+                        threads: threads, into: &folder)
+                try folder.finish()
+                let merges = [state.mergeSum, next.merge].filter(FileManager.default.fileExists(atPath:))
+                if !merges.isEmpty { _ = try MergeSum(of: merges, round: round, to: next.mergeSum) }
+            } catch {
+                throw .aggregation(round: round, reason: "\(error)")
+            }
+        }
+        try result.get()
+        do {
+            try ledger.note(round: round, clients: updates.map(\.client.rawValue), state: next)
+            try ledger.write(to: next.ledger)
+        } catch {
+            throw .file(next.ledger, reason: "\(error)")
+        }
+    }
+
+    /// The whole model on the held-out examples.
+    private func evaluate(_ round: Int) async throws(SimulationError) -> Evaluation {
+        let (state, document, heldOut) = (state, document, heldOut)
+        let scales = settings.adapter.scales(atRanks: plan.shape.maximumRanks)
+        let result = await queue.result { () throws(SimulationError) in
+            do throws(TrainingError) {
+                return try Evaluation(
+                    model: document.baseModel.name, seed: document.baseModel.seed ?? 0, adapter: state.adapter,
+                    merge: state.presentMergeSum, scales: scales, data: heldOut,
+                    featureScale: document.training["feature_scale"]?.double ?? 1)
+            } catch {
+                throw .evaluation(round: round, reason: "\(error)")
+            }
+        }
+        return try result.get()
+    }
+}

@@ -1,0 +1,67 @@
+import Foundation
+import RankwiseWire
+
+/// Runs that differ in strategy and seed alone, which a report shows in one picture.
+package struct ReportGroup: Sendable {
+    package let name: String
+    /// What the runs have in common, in a line.
+    package let about: String
+    package let series: [SeriesSummary]
+
+    package init(name: String, about: String, series: [SeriesSummary]) {
+        self.name = name
+        self.about = about
+        self.series = series
+    }
+
+    /// Reads every run below a folder; runs of equal settings but for strategy and seed come into one group.
+    ///
+    /// Groups come in the order of their names, their strategies in the order of final accuracy, the best first.
+    package static func read(below folder: String) throws(SimulationError) -> [ReportGroup] {
+        var runs: [String: [RunFolder]] = [:]
+        for path in try runFolders(below: folder) {
+            let run = try RunFolder(reading: path)
+            runs[URL(filePath: path).deletingLastPathComponent().lastPathComponent, default: []].append(run)
+        }
+        return runs.sorted { $0.key < $1.key }.compactMap { name, runs in
+            let series = Dictionary(grouping: runs, by: \.document.federation.strategy.name).compactMap { label, runs in
+                SeriesSummary(
+                    label: label, runs: runs.map { (seed: $0.document.federation.seed, records: $0.records) })
+            }
+            guard let first = runs.first, !series.isEmpty else { return nil }
+            return ReportGroup(
+                name: name, about: about(first.document),
+                series: series.sorted { ($1.finalAccuracy.mean, $0.label) < ($0.finalAccuracy.mean, $1.label) })
+        }
+    }
+
+    private static func runFolders(below folder: String) throws(SimulationError) -> [String] {
+        guard let names = FileManager.default.enumerator(atPath: folder) else {
+            throw .file(folder, reason: "cannot be read")
+        }
+        var found: [String] = []
+        for case let name as String in names where name.hasSuffix("settings.json") {
+            found.append(URL(filePath: folder).appending(path: name).deletingLastPathComponent().path)
+        }
+        return found.sorted()
+    }
+
+    private static func about(_ document: SimulationDocument) -> String {
+        let (federation, simulation) = (document.federation, document.simulation)
+        let ranks = Set(simulation.ranks).sorted()
+        let share =
+            federation.round.selection.count.map { "\($0)" }
+            ?? "\(Int((federation.round.selection.fraction * 100).rounded()))%"
+        var parts = [
+            federation.baseModel.name, "\(simulation.clients) clients", "\(share) of them a round",
+            ranks.count == 1 ? "rank \(ranks[0])" : "ranks \(ranks[0]) to \(ranks[ranks.count - 1])",
+            "\(simulation.partition.scheme.rawValue) split",
+        ]
+        for key in ["epochs", "batch_size", "optimizer", "learning_rate", "momentum"] {
+            guard let value = federation.training[key] else { continue }
+            let text = value.string ?? value.int.map(String.init) ?? value.double.map { "\($0)" } ?? ""
+            parts.append("\(key.replacingOccurrences(of: "_", with: " ")) \(text)")
+        }
+        return parts.joined(separator: ", ")
+    }
+}

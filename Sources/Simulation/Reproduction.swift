@@ -1,0 +1,121 @@
+import Foundation
+import RankwiseWire
+
+/// The RBLA paper's comparison (arXiv 2408.08699) as a list of runs.
+package struct Reproduction: Sendable, Hashable {
+    package enum Dataset: String, Sendable, CaseIterable {
+        case mnist
+        case fashionMNIST = "fashion-mnist"
+    }
+
+    package enum Model: String, Sendable, CaseIterable {
+        case mlp
+    }
+
+    /// What is compared in the paper's settings.
+    package static let strategies = ["rbla", "zeropad", "fedavg", "flora", "flexlora", "raflora"]
+
+    package var dataset: Dataset
+    package var model: Model
+    package var strategies: [String]
+    package var seeds: [UInt64]
+    package var rounds: Int
+    /// The share of the ten clients that is selected each round.
+    package var participation: Double
+    /// The folder with the IDX files, or with a folder of them named like the dataset.
+    package var data: String
+    package var threads: Int
+
+    package init(
+        dataset: Dataset, model: Model, strategies: [String], seeds: [UInt64], rounds: Int, participation: Double,
+        data: String, threads: Int = 2
+    ) {
+        self.dataset = dataset
+        self.model = model
+        self.strategies = strategies
+        self.seeds = seeds
+        self.rounds = rounds
+        self.participation = participation
+        self.data = data
+        self.threads = threads
+    }
+}
+
+extension Reproduction {
+    /// One run: where it is kept below the output folder, and its settings.
+    package struct Run: Sendable, Hashable {
+        package let path: String
+        package let document: SimulationDocument
+    }
+
+    static let clients = 10
+    /// R of fc1; a client of rank r holds ⌊r·R_m/R⌉ components of a module whose maximum is R_m.
+    static let maximumRank = 160
+
+    /// Every strategy of the first seed, then of the next.
+    package func runs() throws(SimulationError) -> [Run] {
+        guard !strategies.isEmpty, !seeds.isEmpty, rounds > 0 else {
+            throw .settings(path: "", reason: "at least one strategy, one seed and one round are needed")
+        }
+        guard participation > 0, participation <= 1 else {
+            throw .settings(path: "participation", reason: "is \(participation); expected above 0, up to 1")
+        }
+        let source = try source()
+        return seeds.flatMap { seed in
+            strategies.map { strategy in
+                Run(
+                    path: "\(group)/\(strategy)-seed\(seed)",
+                    document: SimulationDocument(
+                        federation: federation(strategy, seed: seed),
+                        simulation: SimulationSettings(
+                            clients: Self.clients, ranks: ranks(strategy), data: source,
+                            partition: .init(scheme: .staircase), threads: threads)))
+            }
+        }
+    }
+
+    /// The name of what all of its runs have in common.
+    package var group: String {
+        let share = Int((participation * 100).rounded())
+        return "\(dataset.rawValue)-\(model.rawValue)-\(share)percent"
+    }
+
+    /// 10% to 100% of the maximum; all of it for plain averaging, which knows one rank only.
+    private func ranks(_ strategy: String) -> [Int] {
+        strategy == "fedavg"
+            ? [Self.maximumRank] : (1...Self.clients).map { $0 * Self.maximumRank / Self.clients }
+    }
+
+    private func federation(_ strategy: String, seed: UInt64) -> FederationDocument {
+        let selected = max(1, Int((participation * Double(Self.clients)).rounded()))
+        return FederationDocument(
+            id: "\(group)-\(strategy)",
+            baseModel: .init(name: "mlp-784-200-200-10", seed: seed),
+            adapter: .init(
+                maxRank: Self.maximumRank,
+                modules: [
+                    "fc1": .init(inputs: 784, outputs: 200),
+                    "fc2": .init(inputs: 200, outputs: 200),
+                    "fc3": .init(inputs: 200, outputs: 10, maxRank: 100),
+                ]),
+            strategy: .init(name: strategy, weighting: "samples"),
+            round: .init(
+                total: rounds, minClients: Self.clients, minUpdates: selected,
+                selection: .init(fraction: participation)),
+            training: [
+                "epochs": .integer(5), "batch_size": .integer(64), "optimizer": .string("sgd"),
+                "learning_rate": .number(0.01), "momentum": .number(0.9), "feature_scale": .integer(255),
+            ],
+            seed: seed)
+    }
+
+    private func source() throws(SimulationError) -> SimulationSettings.Source {
+        for folder in [data, data + "/" + dataset.rawValue] {
+            let train = folder + "/train-images-idx3-ubyte"
+            if FileManager.default.fileExists(atPath: train) {
+                return .init(train: train, test: folder + "/t10k-images-idx3-ubyte")
+            }
+        }
+        throw .data("\(data) holds no train-images-idx3-ubyte; `scripts/data \(dataset.rawValue) FOLDER` fetches it")
+    }
+}

@@ -1,0 +1,72 @@
+import Federation
+import LinearAlgebra
+import RankwiseWire
+package import Training
+
+/// One client of a simulation: what it calls itself, what rank it can hold, and its own examples.
+package struct SimulatedClient: Sendable {
+    package let name: String
+    package let rank: Int
+    package let examples: DataSet
+
+    package init(name: String, rank: Int, examples: DataSet) {
+        self.name = name
+        self.rank = rank
+        self.examples = examples
+    }
+}
+
+/// The clients of a simulation, and the examples that none of them has.
+package struct SimulatedCohort: Sendable {
+    /// Ascending by name.
+    package let clients: [SimulatedClient]
+    package let heldOut: DataSet
+
+    /// Reads the data and deals them; the same document and files give the same cohort. Blocks.
+    package init(_ document: SimulationDocument) throws(SimulationError) {
+        let settings = document.simulation
+        try settings.validate()
+        let seed = document.federation.seed
+        do {
+            var examples = try DataSet(path: settings.data.train)
+            if let test = settings.data.test {
+                heldOut = try DataSet(path: test)
+            } else {
+                let (kept, rest) = try Partition.holdOut(
+                    settings.data.holdout ?? 0, of: examples.labels, seed: seed)
+                heldOut = examples.subset(rest)
+                examples = examples.subset(kept)
+            }
+            let hands = try settings.partition.deal(examples.labels, to: settings.clients, seed: seed)
+            clients = hands.enumerated().map { index, hand in
+                SimulatedClient(
+                    name: Self.name(index, of: settings.clients), rank: settings.ranks[index % settings.ranks.count],
+                    examples: examples.subset(hand))
+            }
+        } catch {
+            throw .data("\(error)")
+        }
+    }
+
+    /// Names of equal length, so that they sort by number.
+    static func name(_ index: Int, of count: Int) -> String {
+        let digits = max(2, String(count - 1).count)
+        let number = String(index)
+        return "client-" + String(repeating: "0", count: digits - number.count) + number
+    }
+}
+
+extension SimulationSettings.Deal {
+    fileprivate func deal(_ labels: [Int], to clients: Int, seed: UInt64) throws(PartitionError) -> [[Int]] {
+        switch scheme {
+        case .iid: return try Partition.iid.deal(labels, to: clients, seed: seed)
+        case .staircase: return try Partition.staircase.deal(labels, to: clients, seed: seed)
+        case .dirichlet: return try Partition.dirichlet(alpha: alpha ?? 0).deal(labels, to: clients, seed: seed)
+        case .draw:
+            return (0..<clients).map { client in
+                var generator = SeededGenerator(seed: seed, stream: "drawn examples", String(client))
+                return (0..<(examples ?? 1)).map { _ in Int.random(in: labels.indices, using: &generator) }
+            }
+        }
+    }
+}

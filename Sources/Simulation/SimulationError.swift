@@ -1,0 +1,28 @@
+/// Why a simulation cannot be begun or cannot go on.
+package enum SimulationError: Error, Equatable, Sendable {
+    /// A setting that cannot be followed; `path` names its key.
+    case settings(path: String, reason: String)
+    case data(String)
+    case training(client: String, reason: String)
+    case aggregation(round: Int, reason: String)
+    case evaluation(round: Int, reason: String)
+    case file(String, reason: String)
+    /// The folder holds a run of other settings.
+    case otherRun(folder: String)
+    case cancelled
+}
+
+extension SimulationError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .settings(let path, let reason): path.isEmpty ? "the settings: \(reason)" : "\(path) \(reason)"
+        case .data(let reason): reason
+        case .training(let client, let reason): "\(client) could not train: \(reason)"
+        case .aggregation(let round, let reason): "round \(round) could not be aggregated: \(reason)"
+        case .evaluation(let round, let reason): "round \(round) could not be evaluated: \(reason)"
+        case .file(let path, let reason): "\(path): \(reason)"
+        case .otherRun(let folder): "\(folder) holds a run of other settings; name another folder, or remove it"
+        case .cancelled: "the simulation was cancelled"
+        }
+    }
+}

@@ -1,0 +1,121 @@
+import RankwiseWire
+
+/// What a simulation needs beside a federation's settings: the clients, their ranks and their data.
+package struct SimulationSettings: Codable, Sendable, Hashable {
+    /// How the training examples are dealt to the clients.
+    package struct Deal: Codable, Sendable, Hashable {
+        package enum Scheme: String, Codable, Sendable, CaseIterable {
+            case iid
+            case dirichlet
+            case staircase
+            /// Every client draws examples of its own, with replacement: for more clients than the data could feed.
+            case draw
+        }
+
+        package var scheme: Scheme
+        /// The concentration of `dirichlet`.
+        package var alpha: Double?
+        /// How many examples a client draws under `draw`.
+        package var examples: Int?
+
+        enum CodingKeys: String, CodingKey, CaseIterable { case scheme, alpha, examples }
+
+        package init(scheme: Scheme, alpha: Double? = nil, examples: Int? = nil) {
+            self.scheme = scheme
+            self.alpha = alpha
+            self.examples = examples
+        }
+
+        package init(from decoder: any Decoder) throws {
+            let values = try decoder.knownKeys(CodingKeys.self)
+            scheme = try values.decode(Scheme.self, forKey: .scheme)
+            alpha = try values.decodeIfPresent(Double.self, forKey: .alpha)
+            examples = try values.decodeIfPresent(Int.self, forKey: .examples)
+        }
+    }
+
+    /// Where the examples come from.
+    package struct Source: Codable, Sendable, Hashable {
+        /// A CSV file (label last) or IDX images with their labels beside them.
+        package var train: String
+        /// Examples that no client has; nil where they are held out of `train`.
+        package var test: String?
+        /// The share of every label's examples to hold out where there is no `test`.
+        package var holdout: Double?
+
+        enum CodingKeys: String, CodingKey, CaseIterable { case train, test, holdout }
+
+        package init(train: String, test: String? = nil, holdout: Double? = nil) {
+            self.train = train
+            self.test = test
+            self.holdout = holdout
+        }
+
+        package init(from decoder: any Decoder) throws {
+            let values = try decoder.knownKeys(CodingKeys.self)
+            train = try values.decode(String.self, forKey: .train)
+            test = try values.decodeIfPresent(String.self, forKey: .test)
+            holdout = try values.decodeIfPresent(Double.self, forKey: .holdout)
+        }
+    }
+
+    package var clients: Int
+    /// The ranks that the clients advertise, dealt in turn.
+    package var ranks: [Int]
+    package var data: Source
+    package var partition: Deal
+    /// How many clients train at a time.
+    package var threads: Int
+
+    enum CodingKeys: String, CodingKey, CaseIterable { case clients, ranks, data, partition, threads }
+
+    package init(clients: Int, ranks: [Int], data: Source, partition: Deal, threads: Int = 2) {
+        self.clients = clients
+        self.ranks = ranks
+        self.data = data
+        self.partition = partition
+        self.threads = threads
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.knownKeys(CodingKeys.self)
+        clients = try values.decode(Int.self, forKey: .clients)
+        ranks = try values.decode([Int].self, forKey: .ranks)
+        data = try values.decode(Source.self, forKey: .data)
+        partition = try values.value(.partition, default: Deal(scheme: .iid))
+        threads = try values.value(.threads, default: 2)
+    }
+}
+
+extension SimulationSettings {
+    static let clientLimit = 100_000
+
+    /// - Throws: `settings`, naming the key that cannot be meant.
+    func validate() throws(SimulationError) {
+        func refuse(_ key: String, _ reason: String) -> SimulationError {
+            .settings(path: "simulation." + key, reason: reason)
+        }
+        guard (1...Self.clientLimit).contains(clients) else {
+            throw refuse("clients", "is \(clients); expected 1 to \(Self.clientLimit)")
+        }
+        guard !ranks.isEmpty else { throw refuse("ranks", "is empty; expected at least one rank") }
+        if let rank = ranks.first(where: { $0 < 1 }) { throw refuse("ranks", "has \(rank); expected 1 or more") }
+        guard (1...256).contains(threads) else { throw refuse("threads", "is \(threads); expected 1 to 256") }
+        if data.test == nil {
+            guard let share = data.holdout, share > 0, share < 1 else {
+                throw refuse("data.holdout", "is missing or not between 0 and 1; there is no data.test either")
+            }
+        } else if data.holdout != nil {
+            throw refuse("data.holdout", "stands beside data.test; give one of them")
+        }
+        switch partition.scheme {
+        case .iid, .staircase: break
+        case .dirichlet:
+            guard partition.alpha != nil else { throw refuse("partition.alpha", "is missing; dirichlet needs it") }
+        case .draw:
+            guard let examples = partition.examples, (1...1_000_000).contains(examples) else {
+                throw refuse("partition.examples", "is missing or not 1 to 1000000; draw needs it")
+            }
+        }
+    }
+}

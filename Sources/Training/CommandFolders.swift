@@ -1,0 +1,74 @@
+import AdapterFormat
+import Foundation
+
+/// The command's two folders, beside the file that training is to leave.
+struct CommandFolders {
+    let input: String
+    let output: String
+
+    init(for assignment: TrainingAssignment) throws(TrainingError) {
+        input = assignment.output + ".in"
+        output = assignment.output + ".out"
+        remove()
+        do {
+            let files = FileManager.default
+            for folder in [input, output] {
+                try files.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            }
+            try files.copyItem(atPath: assignment.adapter, toPath: input + "/adapter_model.safetensors")
+            try files.copyItem(atPath: assignment.configuration, toPath: input + "/adapter_config.json")
+            if let merge = assignment.merge { try files.copyItem(atPath: merge, toPath: input + "/merge.safetensors") }
+            try Data(assignment.plan.json).write(to: URL(fileURLWithPath: input + "/plan.json"))
+        } catch {
+            remove()
+            throw .file(input, reason: "\(error)")
+        }
+    }
+
+    /// Takes over what the command left.
+    func collect(into path: String) throws(TrainingError) -> TrainingOutcome {
+        let adapter = output + "/adapter_model.safetensors"
+        let metrics = output + "/metrics.json"
+        guard FileManager.default.fileExists(atPath: adapter) else {
+            throw .command(reason: "exited with status 0 and left no adapter_model.safetensors")
+        }
+        guard let bytes = FileManager.default.contents(atPath: metrics), bytes.count <= 1 << 20 else {
+            throw .command(reason: "exited with status 0 and left no metrics.json")
+        }
+        let outcome = try Self.outcome(of: bytes)
+        do {
+            try AdapterFile(try SafetensorsFile(path: adapter)).checkFinite()
+        } catch {
+            throw .command(reason: "left an adapter_model.safetensors that is of no use: \(error)")
+        }
+        guard rename(adapter, path) == 0 else {
+            throw .file(path, reason: String(cString: strerror(errno)))
+        }
+        return outcome
+    }
+
+    private static func outcome(of bytes: Data) throws(TrainingError) -> TrainingOutcome {
+        struct Metrics: Decodable {
+            let samples: Int
+            let loss: Double
+            let accuracy: Double
+        }
+        let metrics: Metrics
+        do {
+            metrics = try JSONDecoder().decode(Metrics.self, from: bytes)
+        } catch {
+            throw .command(reason: "left a metrics.json without samples, loss and accuracy as numbers")
+        }
+        guard metrics.samples >= 0, metrics.loss.isFinite, metrics.accuracy.isFinite else {
+            throw .command(
+                reason:
+                    "left a metrics.json with samples \(metrics.samples), loss \(metrics.loss), accuracy \(metrics.accuracy)"
+            )
+        }
+        return TrainingOutcome(samples: metrics.samples, loss: metrics.loss, accuracy: metrics.accuracy)
+    }
+
+    func remove() {
+        for folder in [input, output] { try? FileManager.default.removeItem(atPath: folder) }
+    }
+}

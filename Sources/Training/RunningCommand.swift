@@ -1,0 +1,93 @@
+import Foundation
+import Synchronization
+
+/// A shell command in a process group of its own, which can be stopped from another thread.
+final class RunningCommand: Sendable {
+    enum End: Sendable {
+        case exited(Int32)
+        case killed(signal: Int32)
+        case stopped
+        case timedOut
+    }
+
+    private let grace: Duration
+    private let isStopped = Mutex(false)
+
+    init(grace: Duration) { self.grace = grace }
+
+    /// Runs to the end. Blocks.
+    func run(
+        _ command: String, arguments: [String], environment: [String: String], timeout: Duration
+    ) throws(TrainingError) -> End {
+        let group = try start(command, arguments: arguments, environment: environment)
+        var signalled: ContinuousClock.Instant?
+        var hasTimedOut = false
+        let deadline = ContinuousClock.now + timeout
+        while true {
+            var info = siginfo_t()
+            // It stays a zombie until its children are killed, so that their group's number is nobody else's.
+            let answer = waitid(P_PID, id_t(group), &info, WEXITED | WNOHANG | WNOWAIT)
+            if answer == 0, info.si_signo == SIGCHLD {
+                let status = reap(group)
+                if hasTimedOut { return .timedOut }
+                if isStopped.withLock({ $0 }) { return .stopped }
+                let signal = status & 0x7f
+                return signal == 0 ? .exited((status >> 8) & 0xff) : .killed(signal: signal)
+            }
+            if answer < 0, errno != EINTR { throw .command(reason: "was lost: \(String(cString: strerror(errno)))") }
+            let now = ContinuousClock.now
+            if now >= deadline { hasTimedOut = true }
+            if hasTimedOut || isStopped.withLock({ $0 }) {
+                if let first = signalled {
+                    if now >= first + grace { kill(-group, SIGKILL) }
+                } else {
+                    kill(-group, SIGTERM)
+                    signalled = now
+                }
+            }
+            poll(nil, 0, 20)
+        }
+    }
+
+    /// Ends what the command left running, and then the command itself for good.
+    private func reap(_ group: pid_t) -> Int32 {
+        kill(-group, SIGKILL)
+        var status: Int32 = 0
+        while waitpid(group, &status, 0) < 0, errno == EINTR {}
+        return status
+    }
+
+    func stop() { isStopped.withLock { $0 = true } }
+
+    private func start(
+        _ command: String, arguments: [String], environment: [String: String]
+    ) throws(TrainingError) -> pid_t {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        // The agent ignores and blocks signals that it takes by other means; its child must not inherit that.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        sigfillset(&signals)
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+        posix_spawnattr_setflags(
+            &attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
+        posix_spawnattr_setpgroup(&attributes, 0)
+        let variables = ProcessInfo.processInfo.environment.filter { $0.key != "RANKWISE_TOKEN" }
+            .merging(environment) { $1 }
+        let words = (["sh", "-c", "\(command) \"$@\"", "sh"] + arguments).map { strdup($0) }
+        let settings = variables.map { strdup("\($0.key)=\($0.value)") }
+        defer { for text in words + settings { free(text) } }
+        var group: pid_t = 0
+        let failure = posix_spawn(&group, "/bin/sh", &actions, &attributes, words + [nil], settings + [nil])
+        guard failure == 0 else {
+            throw .command(reason: "could not be started: \(String(cString: strerror(failure)))")
+        }
+        return group
+    }
+}

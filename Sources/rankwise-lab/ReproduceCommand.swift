@@ -1,0 +1,72 @@
+import ArgumentParser
+import Foundation
+import RankwiseWire
+import Simulation
+
+/// `rankwise-lab reproduce`: runs a published comparison again.
+struct ReproduceCommand: AsyncParsableCommand {
+    enum Paper: String, ExpressibleByArgument, CaseIterable {
+        case rbla
+    }
+
+    static let configuration = CommandConfiguration(
+        commandName: "reproduce",
+        abstract: "Run a paper's comparison again, in memory.",
+        discussion: """
+            rbla (arXiv 2408.08699): ten clients with ranks at 10% to 100% of the maximum, staircase split. Every run has a \
+            folder below OUT with its settings, a row a round in rounds.csv and what the last round came to; a run that was \
+            stopped goes on there.
+
+              rankwise-lab reproduce rbla --data data --out runs --quick
+            """)
+
+    @Argument(help: "rbla.") var paper: Paper
+    @Option(help: "The folder that scripts/data filled.") var data: String
+    @Option(help: "Where the runs are kept.") var out: String
+    @Option(help: "mnist or fashion-mnist.") var dataset = Reproduction.Dataset.mnist
+    @Option(help: "mlp.") var model = Reproduction.Model.mlp
+    @Option(help: "Names with commas between.") var strategies: String?
+    @Option(help: "Whole numbers with commas between.") var seeds: String?
+    @Option(help: "How many rounds; 100 if left out.") var rounds: Int?
+    @Option(help: "The share of the clients that takes part in each round.") var participation = 1.0
+    @Option(help: "How many clients train at a time.") var threads = 2
+    @Flag(help: "rbla and zeropad, one seed, ten rounds.") var quick = false
+
+    func run() async throws {
+        let reproduction = Reproduction(
+            dataset: dataset, model: model,
+            strategies: strategies.map(Self.list) ?? (quick ? ["rbla", "zeropad"] : Reproduction.strategies),
+            seeds: try seeds.map(Self.numbers) ?? (quick ? [1] : [1, 2, 3]), rounds: rounds ?? (quick ? 10 : 100),
+            participation: participation, data: data, threads: threads)
+        do {
+            for run in try reproduction.runs() {
+                let cohort = try SimulatedCohort(run.document)
+                let total = run.document.federation.round.total
+                _ = try await SimulationRun(run.document, path: out + "/" + run.path).play(cohort: cohort) { event in
+                    guard case .finished(let record) = event else { return }
+                    Self.show(
+                        "\(run.path): round \(record.round)/\(total), accuracy \(record.testAccuracy.formatted(places: 4)), "
+                            + "loss \(record.testLoss.formatted(places: 4)), \(record.seconds.formatted(places: 1)) s")
+                }
+            }
+        } catch {
+            throw ValidationError("\(error)")
+        }
+    }
+
+    private static func list(_ text: String) -> [String] { text.split(separator: ",").map(String.init) }
+
+    private static func numbers(_ text: String) throws -> [UInt64] {
+        try list(text).map {
+            guard let number = UInt64($0) else { throw ValidationError("'\($0)' is no whole number") }
+            return number
+        }
+    }
+
+    private static func show(_ line: String) {
+        try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
+    }
+}
+
+extension Reproduction.Dataset: ExpressibleByArgument {}
+extension Reproduction.Model: ExpressibleByArgument {}

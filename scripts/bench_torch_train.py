@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""Training steps in PyTorch: what `rankwise-lab bench train --reference torch` measures itself against.
+
+Reads one line of JSON (model, ranks, batch, steps, threads, learning_rate, momentum), answers with its versions, then
+trains for that many steps on random examples for each further line and answers with its times. The model is the one of
+that name, frozen, with LoRA on every layer as PEFT computes it: y = W·x + b + s·B·(A·x).
+"""
+import json
+import sys
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+class Linear(nn.Module):
+    def __init__(self, inputs, outputs, rank):
+        super().__init__()
+        self.frozen = nn.Linear(inputs, outputs).requires_grad_(False)
+        self.a = nn.Parameter(torch.empty(rank, inputs).uniform_(-1, 1) / inputs**0.5)
+        self.b = nn.Parameter(torch.zeros(outputs, rank))
+
+    def forward(self, x):
+        return self.frozen(x) + functional.linear(functional.linear(x, self.a), self.b)
+
+
+class Conv(nn.Module):
+    def __init__(self, channels, outputs, side, rank):
+        super().__init__()
+        self.frozen = nn.Conv2d(channels, outputs, side, padding=side // 2).requires_grad_(False)
+        bound = (channels * side * side) ** -0.5
+        self.a = nn.Parameter(torch.empty(rank, channels, side, side).uniform_(-bound, bound))
+        self.b = nn.Parameter(torch.zeros(outputs, rank, 1, 1))
+
+    def forward(self, x):
+        return self.frozen(x) + functional.conv2d(functional.conv2d(x, self.a, padding=self.a.shape[2] // 2), self.b)
+
+
+def perceptron(name, ranks):
+    widths = [int(width) for width in name.split("-")[1:]]
+    layers = []
+    for inputs, outputs, rank in zip(widths, widths[1:], ranks):
+        layers += [Linear(inputs, outputs, rank), nn.ReLU()]
+    return nn.Sequential(*layers[:-1]), (widths[0],), widths[-1]
+
+
+def convolutional(name, ranks):
+    parts = name.split("-")[1:]
+    height, width, channels = shape = [int(side) for side in parts[0].split("x")]
+    ranks = iter(ranks)
+    layers, inputs = [], None
+    for part in parts[1:]:
+        if "k" in part:
+            outputs, side = [int(number) for number in part.removeprefix("c").split("k")]
+            layers += [Conv(channels, outputs, side, next(ranks)), nn.ReLU(), nn.MaxPool2d(2)]
+            channels, height, width = outputs, height // 2, width // 2
+        else:
+            if inputs is None:
+                inputs = channels * height * width
+                layers.append(nn.Flatten())
+            layers += [Linear(inputs, int(part), next(ranks)), nn.ReLU()]
+            inputs = int(part)
+    return nn.Sequential(*layers[:-1]), (shape[2], shape[0], shape[1]), inputs
+
+
+def main():
+    job = json.loads(sys.stdin.readline())
+    torch.set_num_threads(job["threads"])
+    torch.manual_seed(1)
+    make = {"mlp": perceptron, "cnn": convolutional}[job["model"].split("-")[0]]
+    model, shape, classes = make(job["model"], job["ranks"])
+    count = job["steps"] * job["batch"]
+    examples, labels = torch.rand(count, *shape), torch.randint(classes, (count,))
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad],
+                                lr=job["learning_rate"], momentum=job["momentum"])
+    print(json.dumps({"versions": f"torch {torch.__version__}, {job['threads']} threads"}), flush=True)
+    for _ in sys.stdin:
+        started, processor = time.perf_counter(), time.process_time()
+        order = torch.randperm(count)
+        loss_sum, correct = 0.0, 0
+        for indices in order.split(job["batch"]):
+            optimizer.zero_grad()
+            scores = model(examples[indices])
+            loss = functional.cross_entropy(scores, labels[indices])
+            loss.backward()
+            optimizer.step()
+            loss_sum += loss.item() * len(indices)
+            correct += (scores.argmax(1) == labels[indices]).sum().item()
+        print(json.dumps({"total": time.perf_counter() - started, "processor": time.process_time() - processor}),
+              flush=True)
+
+
+main()
