@@ -11,6 +11,8 @@ package protocol FrozenModel: Sendable {
     /// Every weight by its name in a file of the whole model; those of `layers` are called NAME.weight.
     var tensors: [(name: String, tensor: FrozenTensor)] { get }
     var classes: Int { get }
+    /// How many examples are scored at a time.
+    var scoringBatch: Int { get }
     /// Whether the halves of a batch are trained on apart and at the same time: right where a step is long.
     var splitsBatches: Bool { get }
 
@@ -32,5 +34,6 @@ package protocol FrozenModel: Sendable {
 }
 
 extension FrozenModel {
+    package var scoringBatch: Int { 256 }
     package var splitsBatches: Bool { false }
 }

@@ -39,6 +39,9 @@ package struct BertBase: FrozenModel {
         [(Self.weightName, [classes, encoder.configuration.hidden]), (Self.biasName, [classes])]
     }
 
+    /// What one step of training takes in memory is enough for scoring too.
+    package var scoringBatch: Int { 16 }
+
     package var tensors: [(name: String, tensor: FrozenTensor)] { encoder.tensors }
 
     package func examples(path: String) throws -> EncodedTexts { try encoder.examples(path: path) }

@@ -103,7 +103,7 @@ package struct BertEncoder: Sendable {
     var separator: Int32 { tokenizer.vocabulary.separator }
 
     /// Reads texts; what is behind the last position that the model knows is cut off.
-    package func examples(path: String) throws -> EncodedTexts {
+    package func examples(path: String) throws(TextError) -> EncodedTexts {
         EncodedTexts(try TextSet(path: path), tokenizer: tokenizer, limit: configuration.positions)
     }
 
