@@ -1,9 +1,9 @@
-import AdapterFormat
 import ArgumentParser
 import ClientAgent
 import Foundation
 import HTTPFetching
 import RankwiseWire
+import Simulation
 import Training
 
 /// `rankwise-lab follow`: scores every round of a federation on held-out data as it is published.
@@ -35,8 +35,10 @@ struct FollowCommand: AsyncParsableCommand {
             let endpoint = FederationEndpoint(
                 server: url, federation: federation, token: try token(), fetcher: try HTTPFetcher())
             let settings = try await answer { () async throws(CallError) in try await endpoint.settings().settings }
-            let scorer = RoundScorer(settings: settings, examples: try DataSet(path: data), folder: folder)
-            try await follow(endpoint, scorer)
+            let base = settings.baseModel
+            let examples = try NativeModel(name: base.name, seed: base.seed ?? 0).task(data: data)
+            let scorer = RoundScorer(settings: settings, examples: examples, folder: folder)
+            try await follow(endpoint, scorer, strategy: settings.strategy.name)
         } catch let error
             where error is CallError || error is DataSetError || error is TrainingError || error is FetchError
         {
@@ -45,7 +47,7 @@ struct FollowCommand: AsyncParsableCommand {
         }
     }
 
-    private func follow(_ endpoint: FederationEndpoint, _ scorer: RoundScorer) async throws {
+    private func follow(_ endpoint: FederationEndpoint, _ scorer: RoundScorer, strategy: String) async throws {
         var accuracy: Double?
         var firstAtNinety: Int?
         try show("round\tupdates\tranks\tclient_loss\taccuracy")
@@ -56,7 +58,7 @@ struct FollowCommand: AsyncParsableCommand {
                 continue
             }
             try await answer { () async throws(CallError) in try await scorer.download(round.round, from: endpoint) }
-            let reached = try scorer.accuracy()
+            let reached = try scorer.evaluation().accuracy
             accuracy = reached
             if reached >= 0.9, firstAtNinety == nil { firstAtNinety = round.round }
             let accepted = round.updates.filter { $0.status == "accepted" }
@@ -69,7 +71,7 @@ struct FollowCommand: AsyncParsableCommand {
         }
         try show(
             [
-                scorer.settings.strategy.name, "accuracy=\(accuracy?.formatted(places: 3) ?? "-")",
+                strategy, "accuracy=\(accuracy?.formatted(places: 3) ?? "-")",
                 "rounds_to_90=\(firstAtNinety.map(String.init) ?? "-")",
             ].joined(separator: "\t"))
     }
@@ -95,34 +97,5 @@ struct FollowCommand: AsyncParsableCommand {
             return text.trimmingCharacters(in: .whitespacesAndNewlines)
         }
         return ProcessInfo.processInfo.environment["RANKWISE_TOKEN"]
-    }
-}
-
-/// Downloads a round's whole model, merges included, and scores it on examples that no client has.
-struct RoundScorer {
-    let settings: FederationDocument
-    let examples: DataSet
-    let folder: String
-
-    /// No adapter that a federation publishes here is longer.
-    private static let adapterLimit: Int64 = 1 << 32
-
-    private var adapter: String { folder + "/adapter_model.safetensors" }
-    private var configuration: String { folder + "/adapter_config.json" }
-
-    func download(_ round: Int, from endpoint: FederationEndpoint) async throws(CallError) {
-        try await endpoint.downloadModel(
-            round: round, to: adapter, configuration: configuration, limit: Self.adapterLimit)
-    }
-
-    /// Of the adapter that was downloaded last.
-    func accuracy() throws -> Double {
-        let config = try AdapterConfig(json: Array(FileManager.default.contents(atPath: configuration) ?? Data()))
-        let scales = settings.adapter.modules.keys.map { ($0, config.scale(of: $0)) }
-        return try Evaluation(
-            model: settings.baseModel.name, seed: settings.baseModel.seed ?? 0, adapter: adapter,
-            scales: Dictionary(uniqueKeysWithValues: scales), data: examples,
-            featureScale: settings.training["feature_scale"]?.double ?? 1
-        ).accuracy
     }
 }
