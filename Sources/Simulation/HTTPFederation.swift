@@ -70,7 +70,8 @@ package struct HTTPFederation: Sendable {
                 try await self.record(walk, meter: meter, folder: folder, observe: observe)
                 bell.ring()
             }
-            try await group.waitForAll()
+            // The first failure ends all others; waiting for all would wait for agents that hope for the failed one.
+            for try await _ in group {}
         }
     }
 

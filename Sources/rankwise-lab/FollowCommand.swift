@@ -42,8 +42,7 @@ struct FollowCommand: AsyncParsableCommand {
         } catch let error
             where error is CallError || error is DataSetError || error is TrainingError || error is FetchError
         {
-            try? FileHandle.standardError.write(contentsOf: Data("rankwise-lab: \(error)\n".utf8))
-            throw ExitCode.failure
+            throw LabFailure.shown(error)
         }
     }
 

@@ -43,7 +43,7 @@ struct SimulateCommand: AsyncParsableCommand {
                 )
             }
         } catch let error where error is SimulationError || error is DecodingError || error is YamlError {
-            throw ValidationError("\(error)")
+            throw LabFailure.shown(error)
         }
     }
 
