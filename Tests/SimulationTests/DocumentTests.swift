@@ -1,6 +1,7 @@
 import Foundation
 import RankwiseWire
 import Testing
+import Training
 
 @testable import Simulation
 
