@@ -69,7 +69,7 @@ let package = Package(
             "Simulation",
             [
                 "AdapterFormat", "Aggregation", "ClientAgent", "Coordinator", "CoordinatorAPI", "Federation",
-                "LinearAlgebra", "RankwiseWire", "Training",
+                "HTTPFetching", "HTTPServing", "LinearAlgebra", "RankwiseWire", "SQLiteStore", "Training", .logging,
             ]),
         library("ClientAgent", ["HTTPFetching", "RankwiseWire", "AdapterFormat", "Training", .crypto]),
 
@@ -88,7 +88,7 @@ let package = Package(
             "rankwise-lab",
             [
                 "AdapterFormat", "Aggregation", "ClientAgent", "HTTPFetching", "LinearAlgebra", "RankwiseWire",
-                "Simulation", "Training",
+                "Simulation", "Training", .yams,
                 .argumentParser, .crypto, .logging,
             ]
         ),
@@ -120,6 +120,7 @@ let package = Package(
                 "rankwise-server", "rankwise-client",
             ]),
         tests("HTTPFetchingTests", ["HTTPFetching"]),
+        tests("SimulationTests", ["Simulation", "AdapterFormat", "RankwiseWire", "Training"]),
         tests("TrainingTests", ["Training", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests(
             "ClientAgentTests",

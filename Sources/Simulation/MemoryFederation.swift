@@ -1,5 +1,6 @@
 import AdapterFormat
 import Aggregation
+import ClientAgent
 import Coordinator
 import CoordinatorAPI
 import Dispatch
@@ -20,7 +21,7 @@ package final class MemoryFederation: SimulatedFederation {
     private let settings: FederationSettings
     private let plan: AdapterPlan
     private let participants: [ClientName: Participant]
-    private let heldOut: DataSet
+    private let heldOut: NativeTask
     private let threads: Int
     private let scratch: ScratchFolder
     private let queue = DispatchQueue(label: "rankwise.simulation")
@@ -48,14 +49,13 @@ package final class MemoryFederation: SimulatedFederation {
             throw .settings(
                 path: "strategy.name", reason: "is \(settings.strategy.name), which is simulated over HTTP only")
         }
-        let model = document.federation.baseModel
         var participants: [ClientName: Participant] = [:]
         for client in cohort.clients {
             do {
                 let name = try ClientName(client.name)
                 participants[name] = Participant(
-                    name: name, rank: client.rank, exampleCount: client.examples.count,
-                    trainer: try NativeTrainer(model: model.name, seed: model.seed ?? 0, data: client.examples))
+                    name: name, rank: client.rank, exampleCount: client.task.count,
+                    trainer: NativeTrainer(client.task))
             } catch {
                 throw .training(client: client.name, reason: "\(error)")
             }
@@ -122,7 +122,7 @@ extension MemoryFederation {
     /// Whom the coordinator would select, ascending.
     private func select(_ round: Int) -> [Participant] {
         let names = participants.keys.sorted()
-        let count = settings.policy.invited(of: names.count)
+        let count = settings.policy.cohort(of: names.count)
         let selected =
             count >= names.count
             ? names
@@ -204,9 +204,8 @@ extension MemoryFederation {
         let result = await queue.result { () throws(SimulationError) in
             do throws(TrainingError) {
                 return try Evaluation(
-                    model: document.baseModel.name, seed: document.baseModel.seed ?? 0, adapter: state.adapter,
-                    merge: state.presentMergeSum, scales: scales, data: heldOut,
-                    featureScale: document.training["feature_scale"]?.double ?? 1)
+                    of: heldOut, adapter: state.adapter, merge: state.presentMergeSum, scales: scales,
+                    settings: TrainingSettings(document.training.mapValues(TrainingSettings.Value.init)))
             } catch {
                 throw .evaluation(round: round, reason: "\(error)")
             }

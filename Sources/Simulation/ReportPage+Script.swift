@@ -3,6 +3,7 @@ extension ReportPage {
     static let script = #"""
         "use strict";
         const groups = JSON.parse(document.getElementById("data").textContent);
+        const labels = [...new Set(groups.flat().map(one => one.label))].sort();
         const dashes = ["", "7 4", "2 4", "10 4 2 4", "14 5", "4 3 1 3", "1 3", "9 3 3 3"];
         const kinds = [
           { key: "accuracy", name: "Test accuracy", unit: "%", factor: 100, places: 2 },
@@ -52,10 +53,13 @@ extension ReportPage {
           tip.hidden = true;
           let scale = null;
           let round = null;
-          function shown() { return series.map((one, index) => ({ one, index })).filter(x => !hidden.has(x.index)); }
+          function shown() {
+            return series.filter(one => !hidden.has(one.label)).map(one => ({ one, index: labels.indexOf(one.label) }));
+          }
           function values(one, part) { return one[kind.key][part].map(x => Number(x) * kind.factor); }
           function draw() {
-            const width = Math.max(240, svg.clientWidth), height = Math.round(Math.min(320, Math.max(220, width * 0.56)));
+            const width = Math.max(240, svg.clientWidth);
+            const height = Math.round(Math.min(320, Math.max(220, width * 0.56)));
             svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
             svg.setAttribute("height", height);
             svg.replaceChildren();
@@ -73,7 +77,7 @@ extension ReportPage {
             high = kind.key === "accuracy" ? Math.min(100, high + room) : high + room;
             const vertical = steps(low, high, 5), horizontal = steps(1, rounds, width < 420 ? 4 : 8);
             const widest = Math.max(...vertical.marks.map(x => x.toFixed(vertical.places).length));
-            const left = 12 + widest * 7, right = 10, top = 8, bottom = 34;
+            const left = 12 + widest * 7, right = 18, top = 8, bottom = 34;
             const x = r => left + (rounds > 1 ? (r - 1) / (rounds - 1) : 0.5) * (width - left - right);
             const y = v => top + (1 - (v - low) / (high - low)) * (height - top - bottom);
             scale = { x, y, rounds, left, right, top, bottom, width, height };
@@ -131,11 +135,12 @@ extension ReportPage {
                 ? ` (${row.low.toFixed(kind.places)}–${row.high.toFixed(kind.places)})` : "";
               add("span", row.mean.toFixed(kind.places) + range, line);
             }
-            const place = svg.offsetLeft + x(at) * svg.clientWidth / width;
+            const box = svg.getBoundingClientRect(), frame = figure.getBoundingClientRect();
+            const place = box.left - frame.left + x(at) * box.width / width;
             const after = place + 14 + tip.offsetWidth <= figure.clientWidth;
             const before = place - 14 - tip.offsetWidth;
             tip.style.left = (after ? place + 14 : Math.max(4, before)) + "px";
-            tip.style.top = (after || before >= 4 ? svg.offsetTop + top : svg.offsetTop + height) + "px";
+            tip.style.top = box.top - frame.top + (after || before >= 4 ? top : height) + "px";
           }
           function follow(event) {
             const box = svg.getBoundingClientRect();
@@ -161,18 +166,18 @@ extension ReportPage {
           const hidden = new Set();
           const legend = add("div", "", holder, "legend");
           const charts = kinds.map(kind => chart(holder, kind, series, hidden));
-          series.forEach((one, index) => {
+          for (const one of series) {
             const button = add("button", "", legend);
             button.type = "button";
             button.setAttribute("aria-pressed", true);
-            sample(index, button);
+            sample(labels.indexOf(one.label), button);
             add("span", one.label, button);
             button.addEventListener("click", () => {
-              if (!hidden.delete(index)) hidden.add(index);
-              button.setAttribute("aria-pressed", !hidden.has(index));
+              if (!hidden.delete(one.label)) hidden.add(one.label);
+              button.setAttribute("aria-pressed", !hidden.has(one.label));
               charts.forEach(draw => draw());
             });
-          });
+          }
         }
         """#
 }

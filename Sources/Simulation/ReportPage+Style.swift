@@ -25,8 +25,8 @@ enum ReportPage {
         .legend { display: flex; flex-wrap: wrap; gap: 8px; grid-column: 1 / -1; }
         .legend button {
           display: flex; align-items: center; gap: 8px; min-height: 36px; padding: 4px 12px; cursor: pointer;
-          border: 1px solid var(--line); border-radius: 18px; background: var(--panel); color: var(--text); font: inherit;
-          font-size: 0.9rem;
+          border: 1px solid var(--line); border-radius: 18px; background: var(--panel); color: var(--text);
+          font: inherit; font-size: 0.9rem;
         }
         .legend button[aria-pressed="false"] { opacity: 0.5; text-decoration: line-through; }
         .charts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 16px; margin: 16px 0; }

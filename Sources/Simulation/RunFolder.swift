@@ -2,8 +2,8 @@ import Foundation
 
 /// A run on disk: `settings.json`, `rounds.csv` with a row a round, and `state-N` with what round N came to.
 ///
-/// A round is kept in three steps: its state is copied and renamed into place, the table is replaced by one with its row,
-/// the state before is removed. A run that is killed in between goes on after the last row and comes to the same rows.
+/// A round is kept in three steps: its state is copied and renamed into place, the table is replaced by one with its
+/// row, the state before is removed. A run that is killed in between goes on after the last row and comes to the same rows.
 package struct RunFolder: Sendable {
     package let path: String
     package private(set) var records: [RoundRecord]
@@ -65,10 +65,22 @@ package struct RunFolder: Sendable {
         } catch {
             throw .file(place, reason: "\(error)")
         }
+        try keep(record)
+        try removeStates(but: record.round)
+    }
+
+    /// Keeps a round of a run that cannot go on later.
+    package mutating func keep(_ record: RoundRecord) throws(SimulationError) {
         records.append(record)
         let lines = [RoundRecord.header] + records.map(\.csv)
         try Self.replace(table, with: Data((lines.joined(separator: "\n") + "\n").utf8))
-        try removeStates(but: record.round)
+    }
+
+    /// Forgets every round.
+    package mutating func clear() throws(SimulationError) {
+        records = []
+        try Self.replace(table, with: Data((RoundRecord.header + "\n").utf8))
+        try removeStates(but: 0)
     }
 
     private func state(_ round: Int) -> String { path + "/state-\(round)" }

@@ -1,18 +1,18 @@
-import Federation
 import LinearAlgebra
 import RankwiseWire
 package import Training
 
-/// One client of a simulation: what it calls itself, what rank it can hold, and its own examples.
+/// One client of a simulation: what it calls itself, what rank it can hold, and what it trains on.
 package struct SimulatedClient: Sendable {
     package let name: String
     package let rank: Int
-    package let examples: DataSet
+    /// The base model, which all clients share, with the client's examples.
+    package let task: NativeTask
 
-    package init(name: String, rank: Int, examples: DataSet) {
+    package init(name: String, rank: Int, task: NativeTask) {
         self.name = name
         self.rank = rank
-        self.examples = examples
+        self.task = task
     }
 }
 
@@ -20,7 +20,7 @@ package struct SimulatedClient: Sendable {
 package struct SimulatedCohort: Sendable {
     /// Ascending by name.
     package let clients: [SimulatedClient]
-    package let heldOut: DataSet
+    package let heldOut: NativeTask
 
     /// Reads the data and deals them; the same document and files give the same cohort. Blocks.
     package init(_ document: SimulationDocument) throws(SimulationError) {
@@ -28,9 +28,11 @@ package struct SimulatedCohort: Sendable {
         try settings.validate()
         let seed = document.federation.seed
         do {
-            var examples = try DataSet(path: settings.data.train)
+            let base = document.federation.baseModel
+            let model = try NativeModel(name: base.name, seed: base.seed ?? 0)
+            var examples = try model.task(data: settings.data.train)
             if let test = settings.data.test {
-                heldOut = try DataSet(path: test)
+                heldOut = try model.task(data: test)
             } else {
                 let (kept, rest) = try Partition.holdOut(
                     settings.data.holdout ?? 0, of: examples.labels, seed: seed)
@@ -41,7 +43,7 @@ package struct SimulatedCohort: Sendable {
             clients = hands.enumerated().map { index, hand in
                 SimulatedClient(
                     name: Self.name(index, of: settings.clients), rank: settings.ranks[index % settings.ranks.count],
-                    examples: examples.subset(hand))
+                    task: examples.subset(hand))
             }
         } catch {
             throw .data("\(error)")

@@ -9,6 +9,8 @@ package enum SimulationError: Error, Equatable, Sendable {
     case file(String, reason: String)
     /// The folder holds a run of other settings.
     case otherRun(folder: String)
+    /// The server, or the way to it, failed.
+    case network(String)
     case cancelled
 }
 
@@ -22,6 +24,7 @@ extension SimulationError: CustomStringConvertible {
         case .evaluation(let round, let reason): "round \(round) could not be evaluated: \(reason)"
         case .file(let path, let reason): "\(path): \(reason)"
         case .otherRun(let folder): "\(folder) holds a run of other settings; name another folder, or remove it"
+        case .network(let reason): "the server in this process: \(reason)"
         case .cancelled: "the simulation was cancelled"
         }
     }

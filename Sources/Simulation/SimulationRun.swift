@@ -1,4 +1,5 @@
 import RankwiseWire
+import Synchronization
 
 /// One run of a simulation, from where its folder stands to the last round.
 package struct SimulationRun: Sendable {
@@ -8,22 +9,68 @@ package struct SimulationRun: Sendable {
         case finished(RoundRecord)
     }
 
+    /// How clients and coordinator reach each other.
+    package enum Transport: String, Sendable, CaseIterable {
+        case memory
+        case http
+    }
+
     private let document: SimulationDocument
     private let path: String
+    private let transport: Transport
 
     /// - Parameter path: the run's folder.
-    package init(_ document: SimulationDocument, path: String) {
+    package init(_ document: SimulationDocument, path: String, transport: Transport = .memory) {
         self.document = document
         self.path = path
+        self.transport = transport
+    }
+
+    /// How many rounds an earlier start has played already.
+    package func playedRounds() throws(SimulationError) -> Int {
+        try RunFolder(path: path, document: document).records.count
     }
 
     /// Plays the rounds that are left and returns the whole table.
+    ///
+    /// In memory a run goes on where it stopped; over HTTP one that is not finished begins again.
     package func play(
         cohort: SimulatedCohort, observe: @escaping @Sendable (Event) -> Void
     ) async throws(SimulationError) -> [RoundRecord] {
-        var folder = try RunFolder(path: path, document: document)
+        let folder = try RunFolder(path: path, document: document)
+        guard folder.records.count < document.federation.round.total else { return folder.records }
+        switch transport {
+        case .memory: return try await playInMemory(folder, cohort, observe)
+        case .http: return try await playOverHTTP(folder, cohort, observe)
+        }
+    }
+
+    private func playOverHTTP(
+        _ folder: RunFolder, _ cohort: SimulatedCohort, _ observe: @escaping @Sendable (Event) -> Void
+    ) async throws(SimulationError) -> [RoundRecord] {
+        var folder = folder
+        try folder.clear()
+        let kept = Mutex(folder)
+        let failure = Mutex<SimulationError?>(nil)
+        try await HTTPFederation(document, cohort: cohort).play { event in
+            if case .finished(let record) = event {
+                do throws(SimulationError) {
+                    try kept.withLock { folder throws(SimulationError) in try folder.keep(record) }
+                } catch {
+                    failure.withLock { $0 = error }
+                }
+            }
+            observe(event)
+        }
+        if let error = failure.withLock({ $0 }) { throw error }
+        return kept.withLock { $0.records }
+    }
+
+    private func playInMemory(
+        _ folder: RunFolder, _ cohort: SimulatedCohort, _ observe: @escaping @Sendable (Event) -> Void
+    ) async throws(SimulationError) -> [RoundRecord] {
+        var folder = folder
         let total = document.federation.round.total
-        guard folder.records.count < total else { return folder.records }
         let federation = try MemoryFederation(document, cohort: cohort, resuming: folder.lastState)
         for round in folder.records.count + 1...total {
             let record = try await federation.play(round: round) { trained, selected in

@@ -1,9 +1,9 @@
-import AdapterFormat
 import ArgumentParser
 import ClientAgent
 import Foundation
 import HTTPFetching
 import RankwiseWire
+import Simulation
 import Training
 
 /// `rankwise-lab follow`: scores every round of a federation on held-out data as it is published.
@@ -40,18 +40,17 @@ struct FollowCommand: AsyncParsableCommand {
             let model =
                 try base.map { folder in try NativeModel(BertEncoder(folder: folder), dense: settings.adapter.dense) }
                 ?? NativeModel(name: settings.baseModel.name, seed: settings.baseModel.seed ?? 0)
-            let scorer = RoundScorer(settings: settings, task: try model.task(data: data), folder: folder)
-            try await follow(endpoint, scorer)
+            let scorer = RoundScorer(settings: settings, examples: try model.task(data: data), folder: folder)
+            try await follow(endpoint, scorer, strategy: settings.strategy.name)
         } catch let error
             where error is CallError || error is DataSetError || error is TextError || error is TrainingError
             || error is FetchError
         {
-            try? FileHandle.standardError.write(contentsOf: Data("rankwise-lab: \(error)\n".utf8))
-            throw ExitCode.failure
+            throw LabFailure.shown(error)
         }
     }
 
-    private func follow(_ endpoint: FederationEndpoint, _ scorer: RoundScorer) async throws {
+    private func follow(_ endpoint: FederationEndpoint, _ scorer: RoundScorer, strategy: String) async throws {
         var accuracy: Double?
         var firstAtNinety: Int?
         try show("round\tupdates\tranks\tclient_loss\taccuracy")
@@ -62,7 +61,7 @@ struct FollowCommand: AsyncParsableCommand {
                 continue
             }
             try await answer { () async throws(CallError) in try await scorer.download(round.round, from: endpoint) }
-            let reached = try scorer.accuracy()
+            let reached = try scorer.evaluation().accuracy
             accuracy = reached
             if reached >= 0.9, firstAtNinety == nil { firstAtNinety = round.round }
             let accepted = round.updates.filter { $0.status == "accepted" }
@@ -75,7 +74,7 @@ struct FollowCommand: AsyncParsableCommand {
         }
         try show(
             [
-                scorer.settings.strategy.name, "accuracy=\(accuracy?.formatted(places: 3) ?? "-")",
+                strategy, "accuracy=\(accuracy?.formatted(places: 3) ?? "-")",
                 "rounds_to_90=\(firstAtNinety.map(String.init) ?? "-")",
             ].joined(separator: "\t"))
     }
@@ -101,33 +100,5 @@ struct FollowCommand: AsyncParsableCommand {
             return text.trimmingCharacters(in: .whitespacesAndNewlines)
         }
         return ProcessInfo.processInfo.environment["RANKWISE_TOKEN"]
-    }
-}
-
-/// Downloads a round's whole model, merges included, and scores it on examples that no client has.
-struct RoundScorer {
-    let settings: FederationDocument
-    let task: NativeTask
-    let folder: String
-
-    /// No adapter that a federation publishes here is longer.
-    private static let adapterLimit: Int64 = 1 << 32
-
-    private var adapter: String { folder + "/adapter_model.safetensors" }
-    private var configuration: String { folder + "/adapter_config.json" }
-
-    func download(_ round: Int, from endpoint: FederationEndpoint) async throws(CallError) {
-        try await endpoint.downloadModel(
-            round: round, to: adapter, configuration: configuration, limit: Self.adapterLimit)
-    }
-
-    /// Of the adapter that was downloaded last.
-    func accuracy() throws -> Double {
-        let config = try AdapterConfig(json: Array(FileManager.default.contents(atPath: configuration) ?? Data()))
-        let scales = settings.adapter.modules.keys.map { ($0, config.scale(of: $0)) }
-        return try Evaluation(
-            of: task, adapter: adapter, scales: Dictionary(uniqueKeysWithValues: scales),
-            settings: TrainingSettings(settings.training.mapValues(TrainingSettings.Value.init))
-        ).accuracy
     }
 }

@@ -8,6 +8,6 @@ struct RankwiseLab: AsyncParsableCommand {
         abstract: "Work with LoRA adapters and federations from the command line.",
         subcommands: [
             AggregateCommand.self, PartitionCommand.self, BaseCommand.self, EvaluateCommand.self, FollowCommand.self,
-            ReproduceCommand.self, ReportCommand.self, BenchCommand.self,
+            SimulateCommand.self, ReproduceCommand.self, ReportCommand.self, BenchCommand.self,
         ])
 }

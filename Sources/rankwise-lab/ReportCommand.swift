@@ -23,7 +23,7 @@ struct ReportCommand: ParsableCommand {
             try Report(title: title, groups: groups).write(to: out)
             for group in groups { print("## \(group.name)\n\n\(group.about)\n\n\(ReportTable(group).markdown)") }
         } catch {
-            throw ValidationError("\(error)")
+            throw LabFailure.shown(error)
         }
     }
 }

@@ -50,7 +50,7 @@ struct ReproduceCommand: AsyncParsableCommand {
                 }
             }
         } catch {
-            throw ValidationError("\(error)")
+            throw LabFailure.shown(error)
         }
     }
 

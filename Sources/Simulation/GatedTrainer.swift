@@ -1,0 +1,21 @@
+import Training
+
+/// A trainer that waits until it is its turn.
+struct GatedTrainer: LocalTrainer {
+    let trainer: NativeTrainer
+    let gate: Turnstile
+
+    func train(
+        _ assignment: TrainingAssignment, progress: @escaping @Sendable (TrainingProgress) -> Void
+    ) async throws(TrainingError) -> TrainingOutcome {
+        await gate.enter()
+        let result: Result<TrainingOutcome, TrainingError>
+        do throws(TrainingError) {
+            result = .success(try await trainer.train(assignment, progress: progress))
+        } catch {
+            result = .failure(error)
+        }
+        await gate.leave()
+        return try result.get()
+    }
+}
