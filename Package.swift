@@ -82,7 +82,9 @@ let package = Package(
         ),
         program(
             "rankwise-client",
-            ["ClientAgent", "HTTPFetching", "RankwiseWire", "Training", .argumentParser, .logging]
+            [
+                "AdapterFormat", "ClientAgent", "HTTPFetching", "RankwiseWire", "Training", .argumentParser, .logging,
+            ]
         ),
         program(
             "rankwise-lab",

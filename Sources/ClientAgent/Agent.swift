@@ -8,6 +8,9 @@ package import Training
 /// on disk before the next step begins, so the agent may be killed at any point.
 package actor Agent {
     package struct Configuration: Sendable {
+        /// No adapter that is downloaded is longer.
+        package static let defaultAdapterLimit: Int64 = 64 << 30
+
         /// Without a slash at its end.
         package var server: String
         package var federation: String
@@ -41,8 +44,10 @@ package actor Agent {
             server: String, federation: String, client: String, rank: Int, enrolmentToken: String? = nil,
             capabilities: [String: JSONValue] = [:], registersAnew: Bool = false, rounds: Int? = nil,
             pollWait: Duration = .seconds(50),
-            persistence: Duration = .seconds(86_400), backoff: Backoff = Backoff(), adapterLimit: Int64 = 64 << 30,
-            refusalsInARow: Int = 3, attempts: Int = 3, failuresInARow: Int = 3,
+            persistence: Duration = .seconds(86_400), backoff: Backoff = Backoff(),
+            adapterLimit: Int64 = Self.defaultAdapterLimit,
+            refusalsInARow: Int = 3, attempts: Int = 3,
+            failuresInARow: Int = 3,
             trainingBackoff: Backoff = Backoff(first: .seconds(5), longest: .seconds(300)),
             resumableFrom: Int64 = 4 << 20
         ) {

@@ -1,0 +1,84 @@
+package import AdapterFormat
+
+/// A model's weights with an adapter added to them: W + scale·B·A.
+package enum MergedWeights {
+    /// Writes every tensor of the model at `base`, with the adapter's product added where it has one and its dense tensors
+    /// in place of the model's; blocks. One tensor is in memory at a time.
+    ///
+    /// A module is looked up as `MODULE.weight`, else as the only tensor whose name either ends the other's at a point: a
+    /// checkpoint often lacks, or has, the prefix under which its classifier keeps the encoder.
+    package static func write(
+        base: String, adapter: String, configuration: AdapterConfig, to path: String
+    ) throws(TrainingError) {
+        let weights: SafetensorsFile
+        let added: AdapterFile
+        do {
+            weights = try SafetensorsFile(path: base)
+        } catch {
+            throw .file(base, reason: "\(error)")
+        }
+        do {
+            added = try AdapterFile(try SafetensorsFile(path: adapter))
+            try added.checkFinite()
+        } catch {
+            throw .adapter(file: adapter, reason: "\(error)")
+        }
+        let names = Set(weights.tensors.map(\.name))
+        var modules: [String: AdapterFile.Module] = [:]
+        for module in added.modules {
+            guard let name = find(module.name + ".weight", among: names), ModuleFactors(module) != nil else {
+                throw .adapter(
+                    file: adapter, reason: "\(base) has no weight, or it no whole factors, of \(module.name)")
+            }
+            modules[name] = module
+        }
+        var dense: [String: [Float]] = [:]
+        var layout: [String: SafetensorsLayout.Tensor] = [:]
+        for tensor in weights.tensors {
+            layout[tensor.name] = .init(name: tensor.name, type: .f32, shape: tensor.shape)
+        }
+        for tensor in added.dense {
+            let name = find(tensor.name, among: names) ?? tensor.name
+            dense[name] = tensor.values.floats()
+            layout[name] = .init(name: name, type: .f32, shape: tensor.values.shape)
+        }
+        try WholeFile.replace(path) { descriptor in
+            let ordered = try SafetensorsLayout(tensors: Array(layout.values))
+            var writer = try SafetensorsWriter(layout: ordered, descriptor: descriptor)
+            for (name, values) in dense.sorted(by: { $0.key < $1.key }) { try writer.write(values, to: name) }
+            for tensor in weights.tensors where dense[tensor.name] == nil {
+                var values = tensor.floats()
+                if let module = modules[tensor.name] {
+                    try add(module, scale: configuration.scale(of: module.name), to: &values, of: adapter)
+                }
+                try writer.write(values, to: tensor.name)
+            }
+            try writer.finish()
+        }
+    }
+
+    private static func add(
+        _ module: AdapterFile.Module, scale: Double, to values: inout [Float], of adapter: String
+    ) throws(TrainingError) {
+        guard let factors = ModuleFactors(module), factors.bias == nil,
+            values.count == factors.outputs * factors.inputs
+        else {
+            throw .adapter(file: adapter, reason: "\(module.name) has a bias or another size than the model's weight")
+        }
+        let (a, b) = (factors.a, factors.b)
+        for component in 0..<factors.rank {
+            for output in 0..<factors.outputs {
+                let factor = Float(scale) * b[component * factors.outputs + output]
+                for input in 0..<factors.inputs {
+                    values[output * factors.inputs + input] += factor * a[component * factors.inputs + input]
+                }
+            }
+        }
+    }
+
+    private static func find(_ name: String, among names: Set<String>) -> String? {
+        if names.contains(name) { return name }
+        let found = names.filter { name.hasSuffix("." + $0) || $0.hasSuffix("." + name) }
+        return found.count == 1 ? found.first : nil
+    }
+}

@@ -1,0 +1,68 @@
+import AdapterFormat
+import ArgumentParser
+import ClientAgent
+import Foundation
+import HTTPFetching
+import RankwiseWire
+import Training
+
+/// Brings what a federation has trained to where others can use it.
+struct ExportCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export",
+        abstract: "Download what a federation has trained, as a PEFT folder or as merged weights.",
+        discussion: """
+            OUT gets adapter_model.safetensors and adapter_config.json, which PEFT loads as they are: all that the rounds \
+            have trained, merges included, as one adapter. With --base, OUT gets model.safetensors instead: that model's \
+            weights with the adapter added to them. RANKWISE_TOKEN, or the file of --token-file, must hold a reader's, a \
+            client's or the admin's token of the federation.
+            """)
+
+    @OptionGroup var server: ServerOptions
+
+    @Option(help: ArgumentHelp("Up to this round (default: the last one that was published).", valueName: "round"))
+    var round: Int?
+
+    @Option(help: ArgumentHelp("Add the adapter to this model's weights (safetensors).", valueName: "file"))
+    var base: String?
+
+    @Option(help: ArgumentHelp("The folder to write to.", valueName: "folder"))
+    var out: String
+
+    func run() async throws {
+        do {
+            try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
+        } catch {
+            throw ValidationError("--out: \(out) cannot be made")
+        }
+        do {
+            let endpoint = FederationEndpoint(
+                server: server.url, federation: server.federation, token: try server.token(),
+                fetcher: try server.fetcher())
+            let number = try await publishedRound(endpoint)
+            let names = ["adapter_model.safetensors", "adapter_config.json"].map { "\(out)/\($0)" }
+            try await endpoint.downloadModel(
+                round: number, to: names[0], configuration: names[1], limit: Agent.Configuration.defaultAdapterLimit)
+            if let base {
+                try MergedWeights.write(
+                    base: base, adapter: names[0], configuration: try AdapterConfig(of: names[0]),
+                    to: out + "/model.safetensors")
+                for name in names { unlink(name) }
+            }
+            print("round \(number): \(out)")
+        } catch let error as CallError {
+            try? FileHandle.standardError.write(contentsOf: Data("rankwise-client: \(error)\n".utf8))
+            throw ExitStatus(error).code
+        } catch let error as TrainingError {
+            throw ValidationError("\(error)")
+        }
+    }
+
+    private func publishedRound(_ endpoint: FederationEndpoint) async throws(CallError) -> Int {
+        if let round { return round }
+        guard let current = try await endpoint.currentRound(after: nil, wait: .zero) else { return 0 }
+        var number = current.round
+        while number > 0, try await endpoint.round(number).adapter == nil { number -= 1 }
+        return number
+    }
+}
