@@ -47,7 +47,7 @@ start_server() {
     "$bin/rankwise-server" serve --listen 127.0.0.1:0 --data "$scratch/data" >"$scratch/address" \
         2>"$scratch/server.log" &
     pids+=($!)
-    for _ in $(seq 100); do
+    for _ in $(seq 600); do
         url=$(sed -n 's/^listening on //p' "$scratch/address")
         [ -n "$url" ] && break
         kill -0 "${pids[0]}" 2>/dev/null || fail "the server did not start"

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -27,7 +28,11 @@ class Server:
         self.program = program
         self.data = data or folder / "data"
         self.log = open(folder / "server.log", "ab")
-        self.port = None
+        # Bound and never listening: while the server is down, nobody else is given its port.
+        self.reservation = socket.socket()
+        self.reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.reservation.bind(("127.0.0.1", 0))
+        self.port = self.reservation.getsockname()[1]
         self.process = None
         self.start_times = []
 
@@ -39,7 +44,7 @@ class Server:
         """Starts the process; `serving` tells when it serves."""
         self.started = time.monotonic()
         self.process = await asyncio.create_subprocess_exec(
-            self.program, "serve", "--listen", f"127.0.0.1:{self.port or 0}", "--data", str(self.data),
+            self.program, "serve", "--listen", f"127.0.0.1:{self.port}", "--data", str(self.data),
             env={**os.environ, "RANKWISE_ADMIN_TOKEN": ADMIN, "RANKWISE_LOG_LEVEL": "info"},
             stdout=asyncio.subprocess.PIPE, stderr=self.log)
 
@@ -48,7 +53,6 @@ class Server:
         line = (await self.process.stdout.readline()).decode()
         if not line.startswith("listening on "):
             raise Failure(f"the server did not start: exit {await self.process.wait()}")
-        self.port = int(line.rsplit(":", 1)[1])
         while await self.status("/readyz") != 200:
             if self.process.returncode is not None:
                 raise Failure(f"the server ended by itself: exit {self.process.returncode}")
@@ -103,7 +107,7 @@ class Server:
         request = urllib.request.Request(
             self.url + path, data=data, method=method, headers={"Authorization": f"Bearer {ADMIN}"})
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=300) as answer:
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             raise Failure(f"{method} {path}: {error.code} {error.read().decode()}") from error

@@ -14,7 +14,7 @@ import Testing
     /// A server with a federation of one client, whose trainer sends back what it got.
     private final class Stage {
         let folder = NSTemporaryDirectory() + "rankwise-\(UUID().uuidString)"
-        let url: String
+        private let reserved: ReservedPort
         private(set) var server: Program
         private var enrolment = ""
         private let fetcher: HTTPFetcher
@@ -27,8 +27,8 @@ import Testing
             echo '{"samples": 10, "loss": 0.5, "accuracy": 0.5}' >"$2/metrics.json"
             """.write(toFile: folder + "/trainer", atomically: true, encoding: .utf8)
             try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: folder + "/trainer")
-            server = try Self.serve("127.0.0.1:0", folder)
-            url = try #require(server.firstLine().split(separator: " ").last.map(String.init))
+            reserved = try ReservedPort()
+            server = try Self.serve(reserved.number, folder)
             fetcher = try HTTPFetcher()
             let created = try await call(
                 .post, "",
@@ -43,18 +43,19 @@ import Testing
 
         deinit { try? FileManager.default.removeItem(atPath: folder) }
 
-        var port: UInt16 { url.split(separator: ":").last.flatMap { UInt16($0) } ?? 0 }
+        var port: UInt16 { reserved.number }
 
-        private static func serve(_ listen: String, _ folder: String) throws -> Program {
-            try Program(
-                "rankwise-server", ["serve", "--listen", listen, "--data", folder + "/data"],
+        private static func serve(_ port: UInt16, _ folder: String) throws -> Program {
+            let server = try Program(
+                "rankwise-server", ["serve", "--listen", "127.0.0.1:\(port)", "--data", folder + "/data"],
                 environment: ["RANKWISE_ADMIN_TOKEN": admin])
+            #expect(server.firstLine() == "listening on http://127.0.0.1:\(port)")
+            return server
         }
 
         func crashServer() throws {
             server.crash()
-            server = try Self.serve(String(url.dropFirst("http://".count)), folder)
-            #expect(server.firstLine() == "listening on \(url)")
+            server = try Self.serve(port, folder)
         }
 
         func join(through link: BadLink, resumableFrom: Int) throws -> Program {
@@ -72,7 +73,7 @@ import Testing
         ) async throws -> FetchResponse {
             try await fetcher.fetch(
                 FetchRequest(
-                    method, url + "/v1/federations" + path,
+                    method, "http://127.0.0.1:\(port)/v1/federations" + path,
                     fields: [HTTPField("Authorization", "Bearer \(BadLinkTests.admin)")], body: body))
         }
 

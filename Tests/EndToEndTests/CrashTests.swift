@@ -45,13 +45,16 @@ import Testing
         let folder = NSTemporaryDirectory() + "rankwise-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        func serve(_ listen: String) throws -> Program {
-            try Program(
-                "rankwise-server", ["serve", "--listen", listen, "--data", folder + "/data"],
+        let port = try ReservedPort()
+        let url = "http://127.0.0.1:\(port.number)"
+        func serve() throws -> Program {
+            let server = try Program(
+                "rankwise-server", ["serve", "--listen", "127.0.0.1:\(port.number)", "--data", folder + "/data"],
                 environment: ["RANKWISE_ADMIN_TOKEN": Self.admin])
+            #expect(server.firstLine() == "listening on \(url)")
+            return server
         }
-        var server = try serve("127.0.0.1:0")
-        let url = try #require(server.firstLine().split(separator: " ").last.map(String.init))
+        var server = try serve()
         let fetcher = try HTTPFetcher()
         let admin = Caller(url: url, token: Self.admin, fetcher: fetcher)
         let created = try await admin.call(.post, "/v1/federations", .bytes(Array(Self.settings.utf8)))
@@ -78,8 +81,7 @@ import Testing
             let before = try await reader.round { $0.round == number && $0.received == 2 }
             if crashing {
                 server.crash()
-                server = try serve(String(url.dropFirst("http://".count)))
-                #expect(server.firstLine() == "listening on \(url)")
+                server = try serve()
                 let after = try await reader.round { _ in true }
                 #expect(after.updates == before.updates && after.phase == "collecting")
             }

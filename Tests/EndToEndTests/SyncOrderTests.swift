@@ -70,7 +70,7 @@ import Testing
 
     /// The completed calls of a trace, in order, once the tracer has seen the process end.
     private static func calls(in file: String) async throws -> [String] {
-        let deadline = ContinuousClock.now + .seconds(120)
+        let deadline = ContinuousClock.now + .seconds(300)
         while true {
             try #require(ContinuousClock.now < deadline, "the trace does not end")
             let text = try String(contentsOfFile: file, encoding: .utf8)

@@ -85,7 +85,6 @@ import Testing
             $0.limits.bodyRateWindow = .milliseconds(100)
             $0.limits.lingerTime = .milliseconds(100)
             $0.limits.leastBodyRate = 1_000_000_000
-            $0.limits.lingerTime = .seconds(1)
         } routes: {
             routes(&$0)
         } _: { port in

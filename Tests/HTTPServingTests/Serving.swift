@@ -26,7 +26,8 @@ func serving<Result>(
 }
 
 extension HTTPServer.Configuration {
-    /// With time-outs that no busy machine reaches: tests that are about one shorten it.
+    /// Tests share few processors with each other: a peer that waits for its turn is not a slow one. Tests that are about
+    /// slow peers set their own limits.
     static var onAnyPort: HTTPServer.Configuration {
         var configuration = HTTPServer.Configuration()
         configuration.port = 0
