@@ -57,11 +57,12 @@ start_server() {
     admin=$(cat "$scratch/data/admin.token")
 }
 
-# Creates the federation $1 of Config/digits.yaml with the strategy $2 (a YAML flow mapping), seed $3 and $4 rounds; sets
-# $enrolment and $reader.
-create_federation() { # id strategy seed rounds
+# Creates the federation $1 of Config/digits.yaml with the strategy $2 (a YAML flow mapping), seed $3, $4 rounds and, where
+# there is a fifth, that learning rate; sets $enrolment and $reader.
+create_federation() { # id strategy seed rounds [learning-rate]
     local created
-    sed -E "s/^id: .*/id: $1/; s/^strategy: .*/strategy: $2/; s/seed: 7\b/seed: $3/; s/total: [0-9]+/total: $4/" \
+    sed -E "s/^id: .*/id: $1/; s/^strategy: .*/strategy: $2/; s/seed: 7\b/seed: $3/; s/total: [0-9]+/total: $4/
+        ${5:+s/learning_rate: [0-9.]+/learning_rate: $5/}" \
         Config/digits.yaml >"$scratch/$1.yaml"
     created=$("$bin/rankwise-server" check-config "$scratch/$1.yaml" --json |
         curl -sS --fail-with-body -H "Authorization: Bearer $admin" -d @- "$url/v1/federations") ||

@@ -32,8 +32,8 @@ package struct Aggregator: Sendable {
         into sink: inout Sink
     ) throws {
         let before = EarlierAdapter(previous: earlier.previous, initial: earlier.initial)
-        let demand = strategy.demand(in: round)
-        let sent = strategy.updateShape(of: shape, round: round)
+        let demand = strategy.demand(in: round, after: earlier.round)
+        let sent = strategy.updateShape(of: shape, round: round, after: earlier.round)
         let cohort = try Cohort(
             contributions, shape: sent, scaling: scaling, strategy: strategy, round: round, threads: threads,
             norms: {

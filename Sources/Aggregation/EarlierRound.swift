@@ -2,6 +2,8 @@ package import AdapterFormat
 
 /// What a round goes on from.
 package struct EarlierRound {
+    /// The number of the last published round; nil for the one before.
+    package var round: Int?
     /// The last published adapter, at the federation's scale for maximum rank.
     package var previous: (any AdapterSource)?
     /// Version 0, for what the last adapter lacks; beyond that there are zeros.
@@ -10,8 +12,10 @@ package struct EarlierRound {
     package var moments: [any AdapterSource]
 
     package init(
-        previous: (any AdapterSource)? = nil, initial: (any AdapterSource)? = nil, moments: [any AdapterSource] = []
+        round: Int? = nil, previous: (any AdapterSource)? = nil, initial: (any AdapterSource)? = nil,
+        moments: [any AdapterSource] = []
     ) {
+        self.round = round
         self.previous = previous
         self.initial = initial
         self.moments = moments

@@ -20,52 +20,67 @@ extension ParameterValue: CustomStringConvertible {
 struct StrategyParameters {
     private let strategy: String
     private var rest: [String: ParameterValue]
-    /// What the strategy asked for, for the message about one that it does not have.
-    private var known: [String] = []
+    /// What the strategy asked for, with the values that count.
+    private(set) var effective: [String: ParameterValue] = [:]
 
     init(_ values: [String: ParameterValue], of strategy: String) {
         self.strategy = strategy
         rest = values
     }
 
-    /// A number in `range`; nil where it is left out or null.
-    mutating func number(_ name: String, in range: ClosedRange<Double>) throws(StrategyError) -> Double? {
-        switch take(name) {
-        case nil, .null: return nil
+    /// A number in `range`; `standard` where it is left out or null.
+    mutating func number(
+        _ name: String, in range: ClosedRange<Double>, default standard: Double
+    ) throws(StrategyError) -> Double {
+        switch take(name, default: .number(standard)) {
+        case .null: return standard
         case .number(let value) where range.contains(value): return value
-        case let value?: throw refusal(name, "a number from \(range.lowerBound) to \(range.upperBound)", value)
+        case let value: throw refusal(name, "a number from \(range.lowerBound) to \(range.upperBound)", value)
         }
     }
 
     /// A whole number in `range`; nil where it is left out or null.
     mutating func integer(_ name: String, in range: ClosedRange<Int>) throws(StrategyError) -> Int? {
-        switch take(name) {
-        case nil, .null: return nil
+        switch take(name, default: .null) {
+        case .null: return nil
         case .number(let value):
             if let whole = Int(exactly: value), range.contains(whole) { return whole }
             throw refusal(name, "a whole number from \(range.lowerBound) to \(range.upperBound)", .number(value))
-        case let value?: throw refusal(name, "a whole number", value)
+        case let value: throw refusal(name, "a whole number", value)
         }
     }
 
+    /// The same; `standard` where it is left out or null.
+    mutating func integer(
+        _ name: String, in range: ClosedRange<Int>, default standard: Int
+    ) throws(StrategyError) -> Int {
+        guard let value = try integer(name, in: range) else {
+            effective[name] = .number(Double(standard))
+            return standard
+        }
+        return value
+    }
+
     mutating func flag(_ name: String) throws(StrategyError) -> Bool {
-        switch take(name) {
-        case nil, .null: return false
+        switch take(name, default: .flag(false)) {
+        case .null: return false
         case .flag(let value): return value
-        case let value?: throw refusal(name, "true or false", value)
+        case let value: throw refusal(name, "true or false", value)
         }
     }
 
     /// Makes sure that nothing is left.
     func finish() throws(StrategyError) {
         if let name = rest.keys.min() {
-            throw .unknownParameter(strategy: strategy, name: name, known: known.sorted())
+            throw .unknownParameter(strategy: strategy, name: name, known: effective.keys.sorted())
         }
     }
 
-    private mutating func take(_ name: String) -> ParameterValue? {
-        known.append(name)
-        return rest.removeValue(forKey: name)
+    /// What was given, or null; null stands for the default.
+    private mutating func take(_ name: String, default standard: ParameterValue) -> ParameterValue {
+        let given = rest.removeValue(forKey: name) ?? .null
+        effective[name] = given == .null ? standard : given
+        return given
     }
 
     private func refusal(_ name: String, _ expected: String, _ found: ParameterValue) -> StrategyError {

@@ -8,7 +8,11 @@ struct SparseStart: Sendable {
     let rounds: Int
     let density: Double
 
-    func covers(_ round: Int) -> Bool { (1...max(1, rounds)).contains(round) && rounds > 0 }
+    /// Whether a round is in the stage, which ends with the first one from R₁ on that is published: where R₁ fails, a later
+    /// round takes its place, since only factors have anything to go on from.
+    ///
+    /// - Parameter last: the last round published before it; 0 for version 0.
+    func covers(roundAfter last: Int) -> Bool { last < rounds }
 
     /// The federation's dense tensors, and the kept changes of every module's weights.
     func shape(of shape: AdapterShape) -> AdapterShape {

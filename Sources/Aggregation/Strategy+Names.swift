@@ -40,7 +40,7 @@ extension Strategy {
         "raflora": { _ in Recipe { _ in ProductMean(coverage: .reached) } },
         "fedex": fedex,
         "lora-fair": { parameters throws(StrategyError) in
-            let ridge = try parameters.number("ridge", in: 1e-12...1e12) ?? 0.01
+            let ridge = try parameters.number("ridge", in: 1e-12...1e12, default: 0.01)
             return Recipe { _ in RefinedMean(ridge: ridge) }
         },
         "rolora": { _ in
@@ -61,8 +61,8 @@ extension Strategy {
         },
         "sa-fedlora": annealed,
         "slora": { parameters throws(StrategyError) in
-            let rounds = try parameters.integer("sparse_rounds", in: 0...1_000_000) ?? 5
-            let density = try parameters.number("density", in: 1e-9...1) ?? 0.01
+            let rounds = try parameters.integer("sparse_rounds", in: 0...1_000_000, default: 5)
+            let density = try parameters.number("density", in: 1e-9...1, default: 0.01)
             return Recipe(sparse: SparseStart(rounds: rounds, density: density)) { _ in
                 FactorMean(coverage: .reached)
             }
@@ -76,9 +76,9 @@ extension Strategy {
 
     private static let hetlora: Composition = { parameters throws(StrategyError) in
         let pruning = ClientDemand.Pruning(
-            gamma: try parameters.number("gamma", in: 0...0.999_999) ?? 0.99,
-            penalty: try parameters.number("penalty", in: 0...1e12) ?? 0.001,
-            minimumRank: try parameters.integer("min_rank", in: 1...65_536) ?? 1)
+            gamma: try parameters.number("gamma", in: 0...0.999_999, default: 0.99),
+            penalty: try parameters.number("penalty", in: 0...1e12, default: 0.001),
+            minimumRank: try parameters.integer("min_rank", in: 1...65_536, default: 1))
         return Recipe(
             isContinuous: true, weighting: .norm, demand: { _ in ClientDemand(pruning: pruning) }
         ) { _ in FactorMean(coverage: .padded) }
@@ -92,10 +92,10 @@ extension Strategy {
 
     private static let annealed: Composition = { parameters throws(StrategyError) in
         let schedule = RankSchedule(
-            warmupRounds: try parameters.integer("warmup_rounds", in: 0...1_000_000) ?? 5,
-            cooling: try parameters.number("cooling", in: 1e-9...1) ?? 0.95,
-            minimumRank: try parameters.integer("min_rank", in: 1...65_536) ?? 1)
-        let penalty = try parameters.number("penalty", in: 0...1e12) ?? 0.001
+            warmupRounds: try parameters.integer("warmup_rounds", in: 0...1_000_000, default: 5),
+            cooling: try parameters.number("cooling", in: 1e-9...1, default: 0.95),
+            minimumRank: try parameters.integer("min_rank", in: 1...65_536, default: 1))
+        let penalty = try parameters.number("penalty", in: 0...1e12, default: 0.001)
         return Recipe(
             isContinuous: true, schedule: schedule,
             demand: { ClientDemand(penalty: schedule.isWarm($0) ? penalty : 0) }
@@ -118,8 +118,8 @@ extension Strategy {
         try rest.finish()
         guard optimizer == .none || recipe.isContinuous else { throw .optimizer(strategy: name) }
         self.init(
-            name: name, weighting: weights, optimizer: optimizer == .none ? recipe.optimizer : optimizer,
-            recipe: recipe)
+            name: name, weighting: weights, parameters: rest.effective,
+            optimizer: optimizer == .none ? recipe.optimizer : optimizer, recipe: recipe)
     }
 
     private static func weighting(
@@ -135,7 +135,7 @@ extension Strategy {
         case "samples": return .samples
         case "uniform": return .uniform
         case "norm": return .norm
-        case "ranking": return .ranking(normShare: try parameters.number("norm_share", in: 0...1) ?? 0.5)
+        case "ranking": return .ranking(normShare: try parameters.number("norm_share", in: 0...1, default: 0.5))
         case let other: throw .unknownWeighting(other)
         }
     }

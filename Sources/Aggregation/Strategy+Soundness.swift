@@ -14,7 +14,7 @@ extension Strategy {
     package func norm(
         of update: AdapterFile, shape: AdapterShape, scaling: Scaling, round: Int, after earlier: EarlierRound
     ) throws -> Double {
-        let sent = updateShape(of: shape, round: round)
+        let sent = updateShape(of: shape, round: round, after: earlier.round)
         let norms = UpdateNorms(
             shape: sent, scaling: scaling, factors: demand(in: round).factors, threads: 1)
         let member = Cohort.Member(

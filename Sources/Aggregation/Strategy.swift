@@ -6,6 +6,8 @@ package struct Strategy: Sendable {
     package let name: String
     /// What a client counts for.
     package let weighting: Weighting
+    /// What it was composed of beside its name, defaults included.
+    package let parameters: [String: ParameterValue]
     /// What an update must satisfy to take part.
     package let admission: Admission
     /// Whether rounds publish a merge.
@@ -18,10 +20,12 @@ package struct Strategy: Sendable {
     private let sparse: SparseStart?
 
     init(
-        name: String, weighting: Weighting, optimizer: ServerOptimizer, recipe: Recipe
+        name: String, weighting: Weighting, parameters: [String: ParameterValue], optimizer: ServerOptimizer,
+        recipe: Recipe
     ) {
         self.name = name
         self.weighting = weighting
+        self.parameters = parameters
         self.optimizer = optimizer
         admission = recipe.admission
         publishesMerge = recipe.publishesMerge
@@ -37,9 +41,11 @@ package struct Strategy: Sendable {
     }
 
     /// What clients do in a round.
-    package func demand(in round: Int) -> ClientDemand {
+    ///
+    /// - Parameter last: the last round published before it, here as below; nil for the one before, which may have failed.
+    package func demand(in round: Int, after last: Int? = nil) -> ClientDemand {
         var demand = asked(round)
-        if let sparse, sparse.covers(round) { demand.sparse = .init(density: sparse.density) }
+        if let sparse, sparse.covers(roundAfter: last ?? round - 1) { demand.sparse = .init(density: sparse.density) }
         return demand
     }
 
@@ -49,8 +55,8 @@ package struct Strategy: Sendable {
     }
 
     /// What clients send in a round: the federation's shape at the round's ranks, or the sparse stage's tensors.
-    package func updateShape(of shape: AdapterShape, round: Int) -> AdapterShape {
-        if let sparse, sparse.covers(round) { return sparse.shape(of: shape) }
+    package func updateShape(of shape: AdapterShape, round: Int, after last: Int? = nil) -> AdapterShape {
+        if let sparse, sparse.covers(roundAfter: last ?? round - 1) { return sparse.shape(of: shape) }
         return lowered(shape, round)
     }
 
@@ -90,10 +96,10 @@ package struct Strategy: Sendable {
     ///   - shape: the federation's, at the maximum ranks.
     ///   - messageBits: the quantised messages that the federation takes.
     package func validate(
-        _ update: AdapterFile, shape: AdapterShape, ranks: [String: Int], round: Int,
+        _ update: AdapterFile, shape: AdapterShape, ranks: [String: Int], round: Int, after last: Int? = nil,
         messageBits: Set<MessageBits> = []
     ) throws(AdapterError) {
-        let sent = updateShape(of: shape, round: round)
+        let sent = updateShape(of: shape, round: round, after: last)
         try update.checkShapes(
             against: sent, ranks: ranks, needed: demand(in: round).factors, messageBits: messageBits)
         try admission.check(update, shape: sent)

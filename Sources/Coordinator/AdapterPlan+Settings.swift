@@ -21,6 +21,16 @@ extension ParameterValue {
     }
 }
 
+extension FederationSettings.Parameter {
+    init(_ value: ParameterValue) {
+        switch value {
+        case .number(let value): self = .number(value)
+        case .flag(let value): self = .flag(value)
+        case .null: self = .null
+        }
+    }
+}
+
 extension SettingsError {
     /// Names the key of the settings that a strategy cannot be composed of.
     init(_ error: StrategyError) {

@@ -92,8 +92,10 @@ extension AdapterPlan {
     /// The longest sound update of a round: every tensor at its maximum rank in the widest type, and room for the header.
     ///
     /// A quantised row brings its scale and minimum, which is more than a row of one number in the widest type.
-    func updateByteLimit(round: Int) -> Int {
-        let shape = strategy.updateShape(of: shape, round: round)
+    ///
+    /// - Parameter last: the last round published before it, here as below.
+    func updateByteLimit(round: Int, after last: Int) -> Int {
+        let shape = strategy.updateShape(of: shape, round: round, after: last)
         let numbers =
             shape.modules.reduce(0) { $0 + $1.maximumRank * ($1.inputs + $1.outputs) + $1.outputs }
             + shape.dense.reduce(0) { $0 + $1.elementCount }
@@ -101,21 +103,21 @@ extension AdapterPlan {
     }
 
     /// Checks a file from a client.
-    func validate(_ file: AdapterFile, granted: [String: Int], round: Int) throws(UpdateRefusal) {
+    func validate(_ file: AdapterFile, granted: [String: Int], round: Int, after last: Int) throws(UpdateRefusal) {
         do throws(AdapterError) {
             try strategy.validate(
-                file, shape: shape, ranks: granted, round: round, messageBits: messageBits)
+                file, shape: shape, ranks: granted, round: round, after: last, messageBits: messageBits)
         } catch {
             throw UpdateRefusal(error)
         }
     }
 
     /// A client's file for a round, mapped.
-    func open(_ path: String, round: Int) throws(UpdateRefusal) -> AdapterFile {
+    func open(_ path: String, round: Int, after last: Int) throws(UpdateRefusal) -> AdapterFile {
         let file: SafetensorsFile
         do throws(SafetensorsError) {
             file = try SafetensorsFile(
-                path: path, limits: strategy.updateShape(of: shape, round: round).readingLimits)
+                path: path, limits: strategy.updateShape(of: shape, round: round, after: last).readingLimits)
         } catch {
             throw UpdateRefusal(error)
         }

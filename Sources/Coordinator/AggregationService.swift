@@ -130,15 +130,16 @@ struct AggregationService: Sendable {
         try checkBlobs(of: round)
         let momentCount = plan.strategy.optimizer.momentCount
         do {
+            let last = machine.publishedRound
             let contributions = try round.accepted.map { update in
                 Contribution(
                     client: update.client.rawValue,
-                    adapter: try plan.open(parts.store.blobPath(of: update.digest), round: round.number),
+                    adapter: try plan.open(parts.store.blobPath(of: update.digest), round: round.number, after: last),
                     samples: update.samples, accuracy: update.metrics.accuracy,
                     discount: Self.discount(of: update, in: round, by: settings.policy))
             }
-            let last = machine.publishedRound
             let earlier = EarlierRound(
+                round: last,
                 previous: parts.stored(.adapter, of: settings.id, round: last),
                 initial: parts.stored(.adapter, of: settings.id, round: 0),
                 moments: (0..<momentCount).map { parts.stored(.moment($0), of: settings.id, round: last) })

@@ -34,6 +34,7 @@ package struct FederationService: Sendable {
         // Written out, so that everybody can see what counts.
         var settings = settings
         settings.strategy.weighting = plan.strategy.weighting.name
+        settings.strategy.parameters = plan.strategy.parameters.mapValues(FederationSettings.Parameter.init)
         let enrolment = Access.makeToken()
         let reader = Access.makeToken()
         let now = parts.clock.now()

@@ -69,6 +69,11 @@ package final class FederationSession: Sendable {
         }
     }
 
+    /// The longest sound update of a round that goes on from the last published one.
+    func updateByteLimit(round: Int) throws(ServiceError) -> Int {
+        try plan().updateByteLimit(round: round, after: snapshot.machine.publishedRound)
+    }
+
     package var snapshot: FederationSnapshot { state.withLock { $0.snapshot } }
 
     /// When a client last called.

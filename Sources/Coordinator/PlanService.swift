@@ -120,7 +120,9 @@ package struct PlanService: Sendable {
             scales: settings.adapter.scales(atRanks: ranks), adapterRound: published,
             isCutFurther: plan.ranks(for: known.rank, round: published) != ranks,
             hasMerge: plan.strategy.publishesMerge && published > 0,
-            demand: Demand(plan.strategy.demand(in: trained), after: published, seed: settings.seed),
+            demand: Demand(
+                plan.strategy.demand(in: trained, after: min(published, trained - 1)), after: published,
+                seed: settings.seed),
             messageBits: settings.adapter.messageBits.flatMap {
                 (Capabilities(json: known.capabilities)?.messageBits ?? []).contains($0) ? $0 : nil
             },

@@ -10,6 +10,8 @@ struct UpdateCheck: Sendable {
     let round: Int
     /// The highest client rank that the file may have.
     let clientRank: Int
+    /// The last published round.
+    let last: Int
     /// What the client's round went on from.
     let previous: StoredAdapter
     let initial: StoredAdapter
@@ -31,7 +33,8 @@ struct UpdateCheck: Sendable {
         self.clientRank = clientRank
         settings = machine.settings
         round = claim.round
-        previous = parts.stored(.adapter, of: settings.id, round: machine.publishedRound)
+        last = machine.publishedRound
+        previous = parts.stored(.adapter, of: settings.id, round: last)
         initial = parts.stored(.adapter, of: settings.id, round: 0)
     }
 
@@ -39,8 +42,8 @@ struct UpdateCheck: Sendable {
     func finding(fileAt path: String) throws(ServiceError) -> Finding {
         do {
             let granted = plan.ranks(for: clientRank, round: round)
-            let file = try plan.open(path, round: round)
-            try plan.validate(file, granted: granted, round: round)
+            let file = try plan.open(path, round: round, after: last)
+            try plan.validate(file, granted: granted, round: round, after: last)
             let norm = try norm(of: file)
             if file.modules.allSatisfy({ granted[$0.name] == $0.rank }) {
                 return Finding(rank: clientRank, ranks: nil, norm: norm)
@@ -60,7 +63,7 @@ struct UpdateCheck: Sendable {
         guard settings.limits.needNorms else { return nil }
         let norm = try plan.strategy.norm(
             of: file, shape: plan.shape, scaling: plan.scaling, round: round,
-            after: EarlierRound(previous: previous, initial: initial))
+            after: EarlierRound(round: last, previous: previous, initial: initial))
         if let limit = settings.limits.norm, norm > limit {
             throw UpdateRefusal(
                 code: "update.norm", detail: "the update's norm is \(norm); this federation takes at most \(limit)")

@@ -56,7 +56,7 @@ package struct UpdateService: Sendable {
         }
         return Ticket(
             claim: claim, spool: parts.store.makeSpoolFile(),
-            byteLimit: try session.plan().updateByteLimit(round: claim.round))
+            byteLimit: try session.updateByteLimit(round: claim.round))
     }
 
     /// Takes the streamed body, whose file must be durable: the file becomes the update's blob, or goes.
@@ -166,7 +166,7 @@ extension UpdateService {
     private func requireRoom(for claim: Claim, in session: FederationSession) throws(ServiceError) {
         let held = session.snapshot.machine.round?.updates.values.reduce(0) { $0 + $1.byteCount } ?? 0
         let limit = parts.quotas.updateBytes
-        guard held > 0, try held > limit - session.plan().updateByteLimit(round: claim.round) else { return }
+        guard held > 0, try held > limit - session.updateByteLimit(round: claim.round) else { return }
         throw .tooManyUpdateBytes(limit: limit)
     }
 

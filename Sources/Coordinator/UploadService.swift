@@ -78,7 +78,7 @@ package struct UploadService: Sendable {
     package func status(of key: UploadKey) async throws(ServiceError) -> Status {
         let session = try parts.activeSession(of: key.federation, for: key.client)
         session.touch(key.client)
-        let limit = try session.plan().updateByteLimit(round: key.round)
+        let limit = try session.updateByteLimit(round: key.round)
         await parts.uploads.hold(key) {}
         defer { parts.uploads.letGo(key) }
         if let held = try await held(key) {
@@ -126,7 +126,7 @@ package struct UploadService: Sendable {
             let session = try parts.activeSession(of: part.key.federation, for: part.key.client)
             try await requireOpen(part.key, in: session)
             return .partial(
-                status(of: part.key, byteLimit: try session.plan().updateByteLimit(round: part.key.round)))
+                status(of: part.key, byteLimit: try session.updateByteLimit(round: part.key.round)))
         }
         if let length = ticket.length, length != fileLength {
             throw .upload(.inconsistentLength(known: length, found: fileLength))
@@ -250,7 +250,7 @@ extension UploadService {
         guard part.offset == offset else {
             throw .upload(.mismatchingOffset(expected: offset, found: part.offset, isComplete: false))
         }
-        let limit = try session.plan().updateByteLimit(round: key.round)
+        let limit = try session.updateByteLimit(round: key.round)
         let length = try length(of: part, limit: limit)
         if let claim = part.claim { _ = try await UpdateService(parts: parts).begin(claim) }
         let file = try await file(for: key, length: length, limit: limit)

@@ -4,7 +4,7 @@ import CVectors
 ///
 /// Every element is added in the order of the terms, in float32, so the result does not depend on the blocking.
 /// Time and memory traffic are one pass over the terms; takes a copy of the coefficients, and for terms that are fetched
-/// room for eight parts of 32,768 numbers.
+/// room for eight parts of 65,536 numbers.
 ///
 /// - Parameters:
 ///   - terms: X_k (rows_k × columns) with its c_k (rows_k).

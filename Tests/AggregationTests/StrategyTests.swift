@@ -99,6 +99,34 @@ struct StrategyTests {
         #expect(try Strategy(named: "slora", parameters: ["sparse_rounds": .number(0)]).demand(in: 1).sparse == nil)
     }
 
+    @Test func `the sparse stage ends with the first round from its last on that is published`() throws {
+        let shape = try AdapterShape(modules: [ModuleShape(name: "fc1", inputs: 9, outputs: 9, maximumRank: 2)])
+        let slora = try Strategy(named: "slora", parameters: ["sparse_rounds": .number(2)])
+        // Round 2 failed, and so did round 3.
+        #expect(slora.demand(in: 3, after: 1).sparse != nil)
+        #expect(slora.demand(in: 4, after: 1).sparse != nil)
+        #expect(slora.updateShape(of: shape, round: 4, after: 1).modules.isEmpty)
+        #expect(slora.publishedShape(of: shape, round: 4) == shape)
+        #expect(slora.demand(in: 5, after: 4).sparse == nil)
+        #expect(slora.updateShape(of: shape, round: 5, after: 4) == shape)
+    }
+
+    @Test func `a strategy says what it was composed of, defaults included`() throws {
+        #expect(try Strategy(named: "rbla").parameters.isEmpty)
+        #expect(
+            try Strategy(named: "slora", parameters: ["density": .number(0.5), "sparse_rounds": .null]).parameters
+                == ["density": .number(0.5), "sparse_rounds": .number(5)])
+        #expect(
+            try Strategy(named: "fedex").parameters == ["residual_rank": .null, "allow_inexact": .flag(false)])
+        #expect(
+            try Strategy(named: "flora", weighting: "ranking").parameters == ["norm_share": .number(0.5)])
+        for name in Strategy.names {
+            let strategy = try Strategy(named: name)
+            let again = try Strategy(named: name, parameters: strategy.parameters)
+            #expect(again.parameters == strategy.parameters)
+        }
+    }
+
     @Test func `fedavg refuses an update below the full rank in words to act on`() throws {
         let shape = try AdapterShape(modules: [ModuleShape(name: "fc1", inputs: 2, outputs: 3, maximumRank: 2)])
         let low = try adapterFile([

@@ -47,6 +47,58 @@ import Testing
         #expect(try await merge(3, since: nil) == last)
     }
 
+    @Test func `a sparse stage whose last round failed ends with a later one`() async throws {
+        let server = try await TestServer()
+        let strategy = FederationSettings.Strategy(
+            name: "slora", parameters: ["sparse_rounds": .number(2), "density": .number(0.5)])
+        let id = try await server.federation(rounds: 4, minimum: 1, missed: .abandon, strategy: strategy)
+        let client = try await server.register("only", rank: 4, in: id)
+        let sparse = try sparseFile(values: ["fc1": 15, "fc2": 7])
+        @Sendable func demand(_ round: Int) throws -> PlanService.Demand {
+            let plan = try server.services.plans.plan(for: client, in: id)
+            #expect(plan.round?.number == round)
+            return plan.demand
+        }
+        try await server.aggregating {
+            #expect(try demand(1).sparse != nil)
+            _ = try await server.send(sparse, of: client, round: 1, in: id)
+            try await server.wait(forRound: 2, in: id)
+            server.clock.advance(seconds: 61)
+            await server.services.tick()
+            try await server.wait(forRound: 3, in: id)
+            #expect(try demand(3).sparse != nil)
+            await #expect(throws: ServiceError.self) {
+                try await server.send(adapterFile(rank: 4, value: 1), of: client, round: 3, in: id)
+            }
+            _ = try await server.send(sparse, of: client, round: 3, in: id)
+            try await server.wait(forRound: 4, in: id)
+            #expect(try demand(4).sparse == nil)
+            _ = try await server.send(adapterFile(rank: 4, value: 1), of: client, round: 4, in: id)
+            try await server.wait(in: id) { $0.state == .finished }
+        }
+        #expect(try server.snapshot(id).publishedRound == 4)
+        let file = try await server.services.adapters.file(round: 3, rank: nil, elementType: nil, of: id)
+        #expect(try AdapterFile(try SafetensorsFile(path: file.path)).modules.count == 2)
+    }
+
+    /// What a client sends in a sparse stage: so many ones for every module.
+    private func sparseFile(values: [String: Int]) throws -> [UInt8] {
+        let layout = try SafetensorsLayout(
+            tensors: values.map {
+                .init(name: "base_model.model.\($0.key).sparse_delta", type: .f32, shape: [$0.value])
+            })
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/delta"
+        let descriptor = open(path, O_RDWR | O_CREAT, 0o600)
+        defer { close(descriptor) }
+        var writer = try SafetensorsWriter(layout: layout, descriptor: descriptor)
+        for (name, count) in values {
+            try writer.write([Float](repeating: 1, count: count), to: "base_model.model.\(name).sparse_delta")
+        }
+        try writer.finish()
+        return Array(try #require(FileManager.default.contents(atPath: path)))
+    }
+
     @Test func `what a round wrote that turns out to miss its updates is deleted`() async throws {
         let server = try await TestServer()
         let id = try await server.federation(strategy: .init(name: "flora"))
