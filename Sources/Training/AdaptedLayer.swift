@@ -1,12 +1,14 @@
 import LinearAlgebra
 
-/// A frozen layer with what a round trains on it: LoRA factors, a few of its weights, or nothing.
+/// A frozen layer with what a round trains on it: LoRA factors, a few of its weights, all of them, or nothing.
 package struct AdaptedLayer {
     package internal(set) var frozen: FrozenLayer
     /// Nil where the adapter has none for this layer.
     var lora: LoRALayer?
     /// Nil where none of its weights is trained; they are a part of `frozen.weight`.
     var sparse: SparseLayer?
+    /// (outputs × inputs) and (outputs), where the whole layer is trained; they are `frozen.weight` and the layer's bias.
+    private(set) var full: (weight: TrainedTensor, bias: TrainedTensor)?
 
     init(_ frozen: FrozenLayer, lora: LoRALayer? = nil) {
         self.frozen = frozen
@@ -22,11 +24,38 @@ package struct AdaptedLayer {
         sparse = SparseLayer(mask: mask, delta: delta, weight: weight, inputs: inputs)
     }
 
+    /// Trains the whole layer from these numbers on, in copies.
+    ///
+    /// - Precondition: as many as the layer's weight and bias have.
+    mutating func train(weight: [Float], bias: [Float]) {
+        let tensor = TrainedTensor(weight, rows: outputs, columns: inputs)
+        frozen.weight = FrozenTensor(shape: frozen.weight.shape, block: tensor.values)
+        full = (tensor, TrainedTensor(bias, rows: 1, columns: outputs))
+    }
+
+    /// The same layer with gradients of its own, for another part of the batch.
+    var lane: AdaptedLayer {
+        var lane = self
+        lane.lora = lora?.lane
+        lane.sparse = sparse?.lane
+        lane.full = full.map { ($0.weight.lane, $0.bias.lane) }
+        return lane
+    }
+
+    /// What is trained on the layer, always in the same order.
+    func trained(_ factors: Set<TrainingPlan.Factor>) -> [TrainedTensor] {
+        var tensors: [TrainedTensor] = []
+        if let lora { tensors += TrainingPlan.Factor.allCases.filter(factors.contains).map { lora[$0] } }
+        if let sparse { tensors.append(sparse.delta) }
+        if let full { tensors += [full.weight, full.bias] }
+        return tensors
+    }
+
     package var name: String { frozen.name }
     package var inputs: Int { frozen.inputs }
     package var outputs: Int { frozen.outputs }
 
     var isFinite: Bool {
-        (lora.map { $0.a.isFinite && $0.b.isFinite } ?? true) && (sparse?.delta.isFinite ?? true)
+        trained([.a, .b]).allSatisfy(\.isFinite)
     }
 }

@@ -14,6 +14,15 @@ package struct DenseTensor {
         tensor = TrainedTensor(values, rows: shape[0], columns: values.count / shape[0])
     }
 
+    private init(name: String, shape: [Int], tensor: TrainedTensor) {
+        self.name = name
+        self.shape = shape
+        self.tensor = tensor
+    }
+
+    /// The same numbers with a gradient of their own, for another part of the batch.
+    var lane: DenseTensor { DenseTensor(name: name, shape: shape, tensor: tensor.lane) }
+
     /// The numbers as they stand.
     package var values: [Float] { Array(tensor.values.floats) }
 }

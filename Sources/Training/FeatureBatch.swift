@@ -28,12 +28,17 @@ package final class FeatureBatch {
     package func gather(_ examples: DataSet, _ indices: ArraySlice<Int>) {
         precondition(indices.count <= classes.count && examples.width == width, "a batch of \(indices.count)")
         rows = indices.count
+        guard let target = features.floats.baseAddress else { return }
+        let factor = 1 / scale
         examples.features.withUnsafeBufferPointer { source in
+            guard let source = source.baseAddress else { return }
             for (row, index) in indices.enumerated() {
                 classes[row] = examples.labels[index]
-                let (from, to) = (source[index * width..<(index + 1) * width], row * width)
-                for column in 0..<width {
-                    features.floats[to + column] = from[from.startIndex + column] / scale
+                let (from, to) = (source + index * width, target + row * width)
+                if scale == 1 {
+                    to.update(from: from, count: width)
+                } else {
+                    for column in 0..<width { to[column] = from[column] * factor }
                 }
             }
         }

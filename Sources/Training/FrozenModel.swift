@@ -11,6 +11,8 @@ package protocol FrozenModel: Sendable {
     /// Every weight by its name in a file of the whole model; those of `layers` are called NAME.weight.
     var tensors: [(name: String, tensor: FrozenTensor)] { get }
     var classes: Int { get }
+    /// Whether the halves of a batch are trained on apart and at the same time: right where a step is long.
+    var splitsBatches: Bool { get }
 
     /// Reads a client's data.
     func examples(path: String) throws -> Model.Examples
@@ -27,4 +29,8 @@ package protocol FrozenModel: Sendable {
     func model(
         _ layers: [AdaptedLayer], dense: [DenseTensor], settings: TrainingSettings, batchLimit: Int
     ) throws(TrainingError) -> Model
+}
+
+extension FrozenModel {
+    package var splitsBatches: Bool { false }
 }

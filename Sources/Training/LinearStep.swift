@@ -5,6 +5,7 @@ package import LinearAlgebra
 /// All memory is taken when it is made; a step allocates nothing.
 package final class LinearStep {
     package let layer: AdaptedLayer
+    /// (outputs)
     private let bias: FrozenTensor?
     /// (rows × rank): x·Aᵀ, and its gradient.
     private let hidden: FloatBlock
@@ -13,7 +14,7 @@ package final class LinearStep {
     /// - Parameter rowLimit: how many rows a batch has at most.
     package init(_ layer: AdaptedLayer, bias: FrozenTensor?, rowLimit: Int) {
         self.layer = layer
-        self.bias = bias
+        self.bias = layer.full.map { FrozenTensor(shape: [layer.outputs], block: $0.bias.values) } ?? bias
         let count = rowLimit * (layer.lora?.rank ?? 0)
         hidden = FloatBlock(count: count)
         hiddenGradient = FloatBlock(count: count)
@@ -23,10 +24,9 @@ package final class LinearStep {
     ///   - input: (rows × inputs), `output` (rows × outputs).
     ///   - rectified: whether negative outputs become zero.
     package func forward(_ input: MatrixView, into output: MutableMatrixView, rectified: Bool = false) {
-        if let bias {
+        if let bias, let numbers = bias.floats.baseAddress {
             for row in 0..<output.rows {
-                let target = output.base + row * output.stride
-                for column in 0..<output.columns { target[column] = bias.floats[column] }
+                (output.base + row * output.stride).update(from: numbers, count: output.columns)
             }
         }
         MatrixProduct.accumulate(
@@ -37,11 +37,7 @@ package final class LinearStep {
             MatrixProduct.accumulate(
                 into: output, keep: 1, scale: lora.scale, hidden.readOnly, .asGiven, lora.b.matrix, .asGiven)
         }
-        guard rectified else { return }
-        for row in 0..<output.rows {
-            let target = output.base + row * output.stride
-            for column in 0..<output.columns { target[column] = max(target[column], 0) }
-        }
+        if rectified { Rectifier.apply(to: output) }
     }
 
     /// Fills the gradients of what is trained on the layer, for the input that `forward` had last.
@@ -69,5 +65,9 @@ package final class LinearStep {
             }
         }
         layer.sparse?.collect(gradient, input: input)
+        if let full = layer.full {
+            MatrixProduct.accumulate(into: full.weight.gradientMatrix, gradient, .transposed, input, .asGiven)
+            full.bias.fillGradient(withColumnSumsOf: gradient)
+        }
     }
 }

@@ -1,7 +1,7 @@
 import AdapterFormat
 import LinearAlgebra
 
-/// The trainable factors of one linear layer, held by rank component, with their gradients and velocities.
+/// The trainable factors of one linear layer, held by rank component, with their gradients.
 struct LoRALayer {
     let rank: Int
     let scale: Float
@@ -16,6 +16,16 @@ struct LoRALayer {
         a = TrainedTensor(factors.a, rows: factors.rank, columns: factors.inputs)
         b = TrainedTensor(factors.b, rows: factors.rank, columns: factors.outputs)
     }
+
+    private init(rank: Int, scale: Float, a: TrainedTensor, b: TrainedTensor) {
+        self.rank = rank
+        self.scale = scale
+        self.a = a
+        self.b = b
+    }
+
+    /// The same factors with gradients of their own, for another part of the batch.
+    var lane: LoRALayer { LoRALayer(rank: rank, scale: scale, a: a.lane, b: b.lane) }
 
     /// The factors as they stand.
     var factors: ModuleFactors {

@@ -4,7 +4,7 @@ package import LinearAlgebra
 ///
 /// All memory is taken for one batch size when it is made; a step allocates nothing.
 package final class Perceptron: TrainableModel {
-    package var layers: [AdaptedLayer] { steps.map(\.layer) }
+    package let layers: [AdaptedLayer]
     package var dense: [DenseTensor] { [] }
     private let steps: [LinearStep]
     private let widths: [Int]
@@ -18,6 +18,7 @@ package final class Perceptron: TrainableModel {
     ///   - biases: one a layer.
     ///   - featureScale: what features are divided by.
     init(_ layers: [AdaptedLayer], biases: [FrozenTensor], featureScale: Float, batchLimit: Int) {
+        self.layers = layers
         steps = zip(layers, biases).map { LinearStep($0, bias: $1, rowLimit: batchLimit) }
         widths = layers.map(\.outputs)
         input = FeatureBatch(limit: batchLimit, width: layers[0].inputs, scale: featureScale)
@@ -38,7 +39,7 @@ package final class Perceptron: TrainableModel {
         for (index, step) in steps.enumerated().reversed() {
             let below = index > 0 ? gradient(of: index - 1) : nil
             step.backward(input(of: index), gradient: gradient(of: index).readOnly, into: below)
-            if let below { Self.close(below, whereClosed: input(of: index)) }
+            if let below { Rectifier.close(below, where: input(of: index)) }
         }
     }
 
@@ -54,14 +55,5 @@ package final class Perceptron: TrainableModel {
 
     private func gradient(of layer: Int) -> MutableMatrixView {
         gradients[layer].matrix(rows: input.rows, columns: widths[layer])
-    }
-
-    /// No gradient passes where the ReLU gave zero.
-    private static func close(_ gradient: MutableMatrixView, whereClosed output: MatrixView) {
-        for row in 0..<gradient.rows {
-            let values = gradient.base + row * gradient.stride
-            let outputs = output.base + row * output.stride
-            for column in 0..<gradient.columns where outputs[column] <= 0 { values[column] = 0 }
-        }
     }
 }

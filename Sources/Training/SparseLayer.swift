@@ -23,6 +23,14 @@ struct SparseLayer {
         apply()
     }
 
+    private init(mask: SparseMask, delta: TrainedTensor, frozen: [Float], weight: FloatBlock, inputs: Int) {
+        self.mask = mask
+        self.delta = delta
+        self.frozen = frozen
+        self.weight = weight
+        self.inputs = inputs
+    }
+
     /// Fills the delta's gradient: of the kept weights, Σ over the batch of ∂y·x.
     ///
     /// - Parameters:
@@ -38,12 +46,18 @@ struct SparseLayer {
         }
     }
 
-    func descend(rate: Float, momentum: Float) {
-        delta.descend(rate: rate, momentum: momentum)
-        apply()
+    /// Fills the delta's gradient from that of all weights (outputs × inputs).
+    func collect(weightGradient: MatrixView) {
+        for (position, index) in mask.indices.enumerated() {
+            delta.gradient.floats[position] = weightGradient.base[index]
+        }
     }
 
-    private func apply() {
+    /// The same weights with a gradient of their own, for another part of the batch.
+    var lane: SparseLayer { SparseLayer(mask: mask, delta: delta.lane, frozen: frozen, weight: weight, inputs: inputs) }
+
+    /// Lets the layer's weights follow the delta.
+    func apply() {
         for (position, index) in mask.indices.enumerated() {
             weight.floats[index] = frozen[position] + delta.values.floats[position]
         }

@@ -33,9 +33,9 @@ package struct BatchResult {
 }
 
 extension TrainableModel {
-    /// Fills the gradients of the mean loss plus the penalties that a plan asks for.
-    func backward(penalty: Float, pruning: TrainingPlan.Pruning?) {
-        backward()
+    /// Adds the gradients of the penalties that a plan asks for.
+    func penalise(_ penalty: Float, pruning: TrainingPlan.Pruning?) {
+        guard penalty > 0 || pruning != nil else { return }
         for case let lora? in layers.map(\.lora) {
             if penalty > 0 { lora.penalise(penalty) }
             if let pruning { lora.penaliseTail(pruning) }

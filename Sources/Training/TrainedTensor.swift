@@ -1,34 +1,50 @@
-import LinearAlgebra
+package import LinearAlgebra
 
-/// Numbers that are trained: their values, where their gradient goes, and what momentum remembers.
-struct TrainedTensor {
+/// Numbers that are trained: their values, and where their gradient goes.
+package struct TrainedTensor {
     let values: FloatBlock
     let gradient: FloatBlock
-    let velocity: FloatBlock
-    let rows: Int
-    let columns: Int
+    package let rows: Int
+    package let columns: Int
 
     /// - Precondition: there are rows × columns values.
     init(_ values: [Float], rows: Int, columns: Int) {
-        precondition(values.count == rows * columns, "\(values.count) values for \(rows)×\(columns)")
-        self.values = FloatBlock(count: values.count)
-        gradient = FloatBlock(count: values.count)
-        velocity = FloatBlock(count: values.count)
-        self.rows = rows
-        self.columns = columns
-        _ = self.values.floats.update(from: values)
+        let block = FloatBlock(count: values.count)
+        _ = block.floats.update(from: values)
+        self.init(values: block, rows: rows, columns: columns)
     }
 
-    var matrix: MatrixView { values.matrix(rows: rows, columns: columns).readOnly }
-    var gradientMatrix: MutableMatrixView { gradient.matrix(rows: rows, columns: columns) }
-    var isFinite: Bool { values.floats.allSatisfy(\.isFinite) }
+    /// Trains the numbers of a block in place.
+    ///
+    /// - Precondition: there are rows × columns of them.
+    init(values: FloatBlock, rows: Int, columns: Int) {
+        precondition(values.floats.count == rows * columns, "\(values.floats.count) values for \(rows)×\(columns)")
+        self.values = values
+        gradient = FloatBlock(count: rows * columns)
+        self.rows = rows
+        self.columns = columns
+    }
 
-    /// velocity ← momentum·velocity + gradient; values ← values − rate·velocity, as torch's SGD has it.
-    func descend(rate: Float, momentum: Float) {
-        let (values, gradient, velocity) = (values.floats, gradient.floats, velocity.floats)
-        for index in values.indices {
-            velocity[index] = momentum * velocity[index] + gradient[index]
-            values[index] -= rate * velocity[index]
+    /// The same values with a gradient of their own, for another part of the batch.
+    var lane: TrainedTensor { TrainedTensor(values: values, rows: rows, columns: columns) }
+
+    package var matrix: MatrixView { values.matrix(rows: rows, columns: columns).readOnly }
+    package var gradientMatrix: MutableMatrixView { gradient.matrix(rows: rows, columns: columns) }
+    package var isFinite: Bool { values.floats.allSatisfy(\.isFinite) }
+
+    /// gradient ← share·gradient + (1 − share)·other's gradient.
+    func blend(_ share: Float, with other: TrainedTensor) {
+        guard let target = gradient.floats.baseAddress, let source = other.gradient.floats.baseAddress else { return }
+        for index in 0..<rows * columns { target[index] = share * target[index] + (1 - share) * source[index] }
+    }
+
+    /// The gradient of a bias: that of the output (rows × numbers), summed over its rows.
+    func fillGradient(withColumnSumsOf output: MatrixView) {
+        gradient.floats.update(repeating: 0)
+        for row in 0..<output.rows {
+            for column in 0..<output.columns {
+                gradient.floats[column] += output.base[row * output.stride + column]
+            }
         }
     }
 }

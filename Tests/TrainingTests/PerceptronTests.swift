@@ -121,7 +121,8 @@ import Testing
     func `gradients agree with finite differences`(penalty: Float, pruning: TrainingPlan.Pruning?) throws {
         let (model, base) = try Self.model()
         _ = model.forward(Self.examples, [0, 1, 2, 3])
-        model.backward(penalty: penalty, pruning: pruning)
+        model.backward()
+        model.penalise(penalty, pruning: pruning)
         func loss() -> Double {
             Self.reference(model, base, penalty: Double(penalty))
                 + (pruning.map { $0.penalty * Self.tails(model, gamma: $0.gamma) } ?? 0)

@@ -133,7 +133,7 @@ import Testing
         }
         let trainer = try NativeTrainer(model: "mlp-4-8-2", seed: 2, data: Self.data)
         let odd = try assignment(settings: ["optimizer": .text("adam")])
-        await #expect(throws: TrainingError.setting("optimizer", expected: "\"sgd\"", found: "\"adam\"")) {
+        await #expect(throws: TrainingError.setting("optimizer", expected: "\"sgd\" or \"adamw\"", found: "\"adam\"")) {
             try await trainer.train(odd) { _ in }
         }
         let wild = try assignment(settings: ["learning_rate": .number(1e6)])

@@ -1,0 +1,35 @@
+/// What the native trainer reads from a plan's settings, whichever the model is.
+struct LoopSettings: Sendable, Hashable {
+    /// When to give up on a round that no longer gets better on examples held out of the client's own.
+    struct EarlyStop: Sendable, Hashable {
+        /// Of the client's examples, how many are held out.
+        var share: Double
+        /// How many epochs may pass without a lower loss.
+        var patience: Int
+    }
+
+    var epochs: Int
+    var batchSize: Int
+    var optimizer: OptimizerSettings
+    var schedule: RateSchedule
+    /// The largest norm of all gradients together.
+    var clipNorm: Double?
+    var earlyStop: EarlyStop?
+
+    static let largestBatch = 65_536
+
+    init(_ settings: TrainingSettings) throws(TrainingError) {
+        epochs = try settings.count("epochs", in: 1...1_000_000, default: 5)
+        batchSize = try settings.count("batch_size", in: 1...Self.largestBatch, default: 32)
+        optimizer = try OptimizerSettings(settings)
+        schedule = try RateSchedule(settings)
+        clipNorm = settings["clip_norm"] == nil ? nil : try settings.number("clip_norm", in: 1e-9...1e9, default: 1)
+        let patience = try settings.count("early_stop_patience", in: 1...1_000_000, default: 1)
+        if settings["early_stop_share"] != nil {
+            let share = try settings.number("early_stop_share", in: 0.001...0.5, default: 0.1)
+            earlyStop = EarlyStop(share: share, patience: patience)
+        } else if settings["early_stop_patience"] != nil {
+            throw .setting("early_stop_patience", expected: "early_stop_share beside it", found: "\(patience) alone")
+        }
+    }
+}

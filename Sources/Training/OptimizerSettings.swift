@@ -1,0 +1,34 @@
+/// How gradients become steps.
+struct OptimizerSettings: Sendable, Hashable {
+    enum Kind: String, CaseIterable {
+        case sgd
+        case adamw
+    }
+
+    var kind: Kind
+    var learningRate: Double
+    /// Of SGD.
+    var momentum: Float
+    /// Of SGD, what of the values is added to the gradient; of AdamW, what of them a step of rate 1 takes away.
+    var weightDecay: Double
+    /// Of AdamW.
+    var beta1: Double
+    var beta2: Double
+    var epsilon: Double
+
+    init(_ settings: TrainingSettings) throws(TrainingError) {
+        kind = try settings.choice("optimizer", default: .sgd)
+        let isAdam = kind == .adamw
+        learningRate = try settings.number("learning_rate", in: 1e-12...1e6, default: isAdam ? 0.001 : 0.01)
+        momentum = Float(try settings.number("momentum", in: 0...0.9999, default: isAdam ? 0 : 0.9))
+        weightDecay = try settings.number("weight_decay", in: 0...1e3, default: isAdam ? 0.01 : 0)
+        beta1 = try settings.number("beta1", in: 0...0.999999, default: 0.9)
+        beta2 = try settings.number("beta2", in: 0...0.999999, default: 0.999)
+        epsilon = try settings.number("epsilon", in: 1e-16...1, default: 1e-8)
+        if !isAdam {
+            for name in ["beta1", "beta2", "epsilon"] where settings[name] != nil {
+                throw .setting(name, expected: "optimizer \"adamw\" with it", found: "optimizer \"sgd\"")
+            }
+        }
+    }
+}
