@@ -6,7 +6,7 @@ build_release() {
     scripts/deps
     echo "building in release (minutes the first time)" >&2
     for product in rankwise-server rankwise-client rankwise-lab; do
-        swift build -c release --product "$product" >/dev/null
+        swift build -c release --product "$product" >&2
     done
     bin=$(swift build -c release --show-bin-path)
 }

@@ -175,7 +175,11 @@ extension UploadService {
         for key in parts.uploads.keys {
             guard let entry = parts.uploads[key] else { continue }
             let isExpired = now.seconds(since: entry.changedAt) >= parts.uploadLimits.lifetimeSeconds
-            guard isExpired || objection(to: key) != nil, parts.uploads.holdIfFree(key) else { continue }
+            let objection = objection(to: key)
+            guard isExpired || objection != nil else { continue }
+            // What arrives for an update that is here may be the same again, which shows at its end.
+            let isAnswered = if case .round(.updateExists) = objection { true } else { false }
+            guard parts.uploads.holdIfFree(key, elseStop: !isAnswered) else { continue }
             await forget(key)
             parts.uploads.letGo(key)
         }

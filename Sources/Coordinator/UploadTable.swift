@@ -65,15 +65,15 @@ final class UploadTable: Sendable {
         }
     }
 
-    /// Takes the upload if nobody has it; else asks whoever has to stop.
-    func holdIfFree(_ key: UploadKey) -> Bool {
-        let stop: (@Sendable () -> Void)? = state.withLock { state in
-            if let holder = state.holders[key] { return holder.stop }
+    /// Takes the upload if nobody has it; else asks whoever has to stop, where that is wanted.
+    func holdIfFree(_ key: UploadKey, elseStop stops: Bool) -> Bool {
+        let holder: Holder? = state.withLock { state in
+            if let holder = state.holders[key] { return holder }
             state.holders[key] = Holder(stop: {})
             return nil
         }
-        stop?()
-        return stop == nil
+        if stops { holder?.stop() }
+        return holder == nil
     }
 
     func letGo(_ key: UploadKey) {

@@ -48,7 +48,7 @@ final class StopSignal {
             continuation.yield(Self.names[Int32(byte)] ?? "\(byte)")
             // Whatever comes after the first one does what it does to any process.
             for number in Self.names.keys { signal(number, SIG_DFL) }
-            if read(Self.channel.read, &byte, 1) == 1 { raise(Int32(byte)) }
+            if read(Self.channel.read, &byte, 1) == 1 { kill(getpid(), Int32(byte)) }
         }
         source.activate()
         self.source = source

@@ -141,6 +141,23 @@ import Testing
         #expect(try files(of: server).isEmpty)
     }
 
+    @Test func `an update that is sent again from its start may arrive, and is acknowledged again`() async throws {
+        let file = try adapterFile(rank: 2, value: 1)
+        _ = try await append(key, at: 0, file, last: true)
+        let stopped = Mutex(false)
+        let again = try await begin(part(key, at: 0, file, last: true), on: server) { stopped.withLock { $0 = true } }
+        await server.services.tick()
+        #expect(!stopped.withLock { $0 })
+        try write(file, at: 0, to: again)
+        let ending = try await server.services.uploads.end(again, fileLength: file.count, digest: try digest(file))
+        guard case .complete(let receipt) = ending else {
+            Issue.record("it is not complete")
+            return
+        }
+        #expect(!receipt.isNew)
+        #expect(try files(of: server).isEmpty)
+    }
+
     @Test func `an upload for a round that is not open is refused`() async throws {
         let late = UploadKey(federation: key.federation, round: 2, client: key.client)
         let expected = ServiceError.round(.unknown(round: 2, current: 1))
