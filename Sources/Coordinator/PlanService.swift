@@ -70,16 +70,22 @@ package struct PlanService: Sendable {
         return try plan(for: client, from: session.snapshot.machine, as: session.plan())
     }
 
-    /// The first plan above `revision`; `nil` after `seconds`.
-    package func plan(
+    /// The first step in which the plan of `client` is above `revision`; `nil` after `seconds`.
+    package func news(
         for client: ClientName, in federation: FederationID, after revision: Int64, waiting seconds: Double
-    ) async throws(ServiceError) -> Plan? {
+    ) async throws(ServiceError) -> FederationSnapshot? {
         let session = try called(by: client, in: federation)
         let deadline = parts.clock.now().adding(seconds: seconds)
         let news = await session.plan(of: client, after: revision, until: deadline)
         session.touch(client)
-        guard let snapshot = news else { return nil }
-        return try plan(for: client, from: snapshot.machine, as: session.plan())
+        return news
+    }
+
+    /// What `client` should do as the federation stood in `snapshot`.
+    package func plan(
+        for client: ClientName, in federation: FederationID, at snapshot: FederationSnapshot
+    ) throws(ServiceError) -> Plan {
+        try plan(for: client, from: snapshot.machine, as: parts.registry.session(federation).plan())
     }
 
     /// The session, once the client's call is noted.

@@ -2,18 +2,44 @@ import Federation
 import Synchronization
 
 /// Those who wait for a federation to change, until it does or their time is up.
+///
+/// A change may concern thousands at once. Few of them are awake at a time, and each that wakes lets the next one wake, so
+/// that all other requests find their turn between them.
 final class Watchers: Sendable {
-    private struct Waiter {
+    private static let mostAwake = 32
+
+    fileprivate struct Waiter {
         let isSatisfied: @Sendable (FederationSnapshot) -> Bool
         let deadline: Instant
-        let continuation: CheckedContinuation<FederationSnapshot?, Never>
+        let continuation: CheckedContinuation<Outcome, Never>
     }
 
-    private struct State {
+    /// What a waiter hears.
+    fileprivate enum Outcome: Sendable {
+        /// It never waited, or gave up.
+        case atOnce(FederationSnapshot?)
+        /// It was woken, and lets the next one wake.
+        case woken(FederationSnapshot?)
+    }
+
+    /// A waiter that has its answer: nil where its time is up.
+    fileprivate struct Due {
+        let waiter: Waiter
+        let answer: FederationSnapshot?
+    }
+
+    fileprivate struct State {
         var waiters: [UInt64: Waiter] = [:]
         var next: UInt64 = 0
         /// Waits that were cancelled before they began.
         var cancelled: Set<UInt64> = []
+        /// From `firstDue` on, those who are to be woken, in their order.
+        var due: [Due] = []
+        var firstDue = 0
+        /// How many are woken and have not run yet.
+        var awake = 0
+        /// The snapshot that woke the last ones.
+        var latest: FederationSnapshot?
     }
 
     private let state = Mutex(State())
@@ -30,7 +56,7 @@ final class Watchers: Sendable {
             return state.next
         }
         defer { state.withLock { _ = $0.cancelled.remove(id) } }
-        return await withTaskCancellationHandler {
+        let outcome = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let answer: FederationSnapshot?? = state.withLock { state in
                     if state.cancelled.remove(id) != nil { return .some(nil) }
@@ -39,7 +65,7 @@ final class Watchers: Sendable {
                     state.waiters[id] = Waiter(isSatisfied: condition, deadline: deadline, continuation: continuation)
                     return nil
                 }
-                if let answer { continuation.resume(returning: answer) }
+                if let answer { continuation.resume(returning: .atOnce(answer)) }
             }
         } onCancel: {
             let waiter: Waiter? = state.withLock { state in
@@ -47,24 +73,60 @@ final class Watchers: Sendable {
                 state.cancelled.insert(id)
                 return nil
             }
-            waiter?.continuation.resume(returning: nil)
+            waiter?.continuation.resume(returning: .atOnce(nil))
+        }
+        switch outcome {
+        case .atOnce(let answer): return answer
+        case .woken(let answer):
+            state.withLock { $0.awake -= 1 }
+            wakeNext()
+            return answer
         }
     }
 
     /// Answers everyone whom the new snapshot satisfies.
     func wake(with snapshot: FederationSnapshot) {
-        for waiter in take(where: { $0.isSatisfied(snapshot) }) { waiter.continuation.resume(returning: snapshot) }
+        state.withLock { state in
+            state.latest = snapshot
+            state.end(where: { $0.isSatisfied(snapshot) }, with: snapshot)
+        }
+        wakeNext()
     }
 
     /// Ends the waits whose deadline has passed.
     func expire(at now: Instant) {
-        for waiter in take(where: { $0.deadline <= now }) { waiter.continuation.resume(returning: nil) }
+        state.withLock { $0.end(where: { $0.deadline <= now }, with: nil) }
+        wakeNext()
     }
 
-    private func take(where isTaken: (Waiter) -> Bool) -> [Waiter] {
-        state.withLock { state in
-            let ids = state.waiters.filter { isTaken($0.value) }.map(\.key).sorted()
-            return ids.compactMap { state.waiters.removeValue(forKey: $0) }
+    /// Wakes as many as may be awake.
+    private func wakeNext() {
+        for due in state.withLock({ $0.takeDue(upTo: Self.mostAwake) }) {
+            due.waiter.continuation.resume(returning: .woken(due.answer))
         }
+    }
+}
+
+extension Watchers.State {
+    mutating func end(where isEnded: (Watchers.Waiter) -> Bool, with answer: FederationSnapshot?) {
+        let ids = waiters.filter { isEnded($0.value) }.map(\.key).sorted()
+        due += ids.compactMap { waiters.removeValue(forKey: $0) }.map { Watchers.Due(waiter: $0, answer: answer) }
+    }
+
+    /// Those who may wake now; who had to wait for it hears the newest that it asked for.
+    mutating func takeDue(upTo mostAwake: Int) -> [Watchers.Due] {
+        let count = min(mostAwake - awake, due.count - firstDue)
+        guard count > 0 else { return [] }
+        let taken = due[firstDue..<firstDue + count].map { due in
+            guard due.answer != nil, let latest, due.waiter.isSatisfied(latest) else { return due }
+            return Watchers.Due(waiter: due.waiter, answer: latest)
+        }
+        awake += count
+        firstDue += count
+        if firstDue == due.count {
+            due = []
+            firstDue = 0
+        }
+        return taken
     }
 }

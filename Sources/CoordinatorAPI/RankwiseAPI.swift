@@ -65,11 +65,20 @@ package struct RankwiseAPI: Sendable {
     func answer(_ request: Request, with handler: Handler) async throws -> Response {
         do {
             return try await metered(request, by: handler)
-        } catch ServiceError.tooManyRequests(let seconds) {
+        } catch {
+            return try response(to: error, of: request)
+        }
+    }
+
+    /// Apart from `answer`, which would else have room for every problem for as long as a handler waits.
+    @inline(never)
+    private func response(to error: any Error, of request: Request) throws -> Response {
+        switch error {
+        case ServiceError.tooManyRequests(let seconds):
             var response = Response.problem(Problem(.tooManyRequests(retryAfter: seconds)))
             response.headerFields[.retryAfter] = "\(seconds)"
             return response
-        } catch let error as ServiceError {
+        case let error as ServiceError:
             switch error {
             case .store(let reason):
                 logger.error("the store failed", metadata: ["reason": "\(reason)", "path": "\(request.path)"])
@@ -78,14 +87,11 @@ package struct RankwiseAPI: Sendable {
             default: break
             }
             return .problem(Problem(error))
-        } catch let error as ArgumentError {
-            return .problem(Problem(error))
-        } catch let error as WireError {
-            return .problem(Problem(error))
-        } catch let error as CertificateMismatch {
-            return .problem(Problem(error))
-        } catch let error as UnsupportedType {
-            return .problem(Problem(error))
+        case let error as ArgumentError: return .problem(Problem(error))
+        case let error as WireError: return .problem(Problem(error))
+        case let error as CertificateMismatch: return .problem(Problem(error))
+        case let error as UnsupportedType: return .problem(Problem(error))
+        default: throw error
         }
     }
 }

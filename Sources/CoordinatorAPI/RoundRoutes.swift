@@ -20,10 +20,10 @@ extension RankwiseAPI {
             guard let poll = try request.longPoll() else {
                 return try Self.current(try services.rounds.current(of: federation))
             }
-            let snapshot = try await request.park {
+            let news = try await request.park {
                 try await services.rounds.current(of: federation, after: poll.revision, waiting: poll.seconds)
             }
-            return try snapshot.map { try Self.current($0) } ?? Response(status: .noContent)
+            return try news.map { try Self.current($0) } ?? Response(status: .noContent)
         }
         routes.on(.get, "/v1/federations/{federation}/rounds/{round}") { request in
             let federation = try request.federation()
@@ -59,17 +59,31 @@ extension RankwiseAPI {
             let client = try request.principal(services.access).requireClient(of: federation)
             try request.expect(query: "after", "wait")
             guard let poll = try request.longPoll() else {
-                return try .json(PlanBody(try services.plans.plan(for: client, in: federation)))
+                return try Self.answer(try services.plans.plan(for: client, in: federation))
             }
-            let plan = try await request.park {
-                try await services.plans.plan(
+            let news = try await request.park {
+                try await services.plans.news(
                     for: client, in: federation, after: poll.revision, waiting: poll.seconds)
             }
-            return try plan.map { try .json(PlanBody($0)) } ?? Response(status: .noContent)
+            return try Self.plan(of: client, in: federation, at: news, from: services.plans)
         }
     }
 
+    /// Apart from its route, as is all that needs much room: what a handler has room for is held for as long as it waits,
+    /// and thousands wait for their plans.
+    @inline(never)
+    private static func plan(
+        of client: ClientName, in federation: FederationID, at news: FederationSnapshot?, from plans: PlanService
+    ) throws -> Response {
+        guard let news else { return Response(status: .noContent) }
+        return try answer(plans.plan(for: client, in: federation, at: news))
+    }
+
+    @inline(never)
+    private static func answer(_ plan: PlanService.Plan) throws -> Response { try .json(PlanBody(plan)) }
+
     /// The current round, rendered once for each stored step.
+    @inline(never)
     private static func current(_ snapshot: FederationSnapshot) throws -> Response {
         try snapshot.rendered { snapshot in
             try Response.json(

@@ -5,7 +5,7 @@
 package struct FederationMachine: Sendable {
     package internal(set) var settings: FederationSettings
     package internal(set) var state: FederationState
-    package internal(set) var clients: [ClientName: Client]
+    package internal(set) var clients: ClientTable
     /// By their ids, those that expired or are spent among them.
     package internal(set) var tokens: [String: IssuedToken]
     /// The current round, or the last one; `nil` until round 1 opens.
@@ -18,7 +18,7 @@ package struct FederationMachine: Sendable {
     package internal(set) var planRevision: Int64
 
     package init(
-        settings: FederationSettings, state: FederationState = .waiting, clients: [ClientName: Client] = [:],
+        settings: FederationSettings, state: FederationState = .waiting, clients: ClientTable = [:],
         round: RoundMachine? = nil, publishedRound: Int = 0, revision: Int64 = 1, planRevision: Int64 = 1,
         tokens: [IssuedToken] = []
     ) {

@@ -95,7 +95,7 @@ extension FederationReader {
         }
     }
 
-    private func clients() throws -> [ClientName: Client] {
+    private func clients() throws -> ClientTable {
         let histories = try histories()
         let clients = try rows("SELECT * FROM clients WHERE federation = ?") { row in
             let name: ClientName = try row.text("name")
@@ -105,7 +105,7 @@ extension FederationReader {
                 lastSeenAt: try row.instant("last_seen_at"), revokedAt: try row.optionalInstant("revoked_at"),
                 history: histories[name] ?? Client.History())
         }
-        return Dictionary(uniqueKeysWithValues: clients.map { ($0.name, $0) })
+        return ClientTable(clients)
     }
 
     /// What the rounds up to now say of each client.

@@ -11,8 +11,6 @@ package struct Evaluation: Sendable, Hashable {
     package let logits: [Float]
     private let classes: Int
 
-    static let batchSize = 256
-
     /// Scores an adapter on every example. Blocks.
     ///
     /// - Parameters:
@@ -42,15 +40,15 @@ package struct Evaluation: Sendable, Hashable {
     }
 
     /// Scores a model that has memory for `batchSize` examples, or for all.
-    init<Model: TrainableModel>(of model: Model, on examples: Model.Examples, classes: Int) {
+    init<Model: TrainableModel>(of model: Model, on examples: Model.Examples, classes: Int, batchSize: Int) {
         self.classes = classes
         let order = Array(0..<examples.count)
         var logits: [Float] = []
         logits.reserveCapacity(order.count * classes)
         var loss = 0.0
         var correct = 0
-        for first in stride(from: 0, to: order.count, by: Self.batchSize) {
-            let batch = order[first..<min(first + Self.batchSize, order.count)]
+        for first in stride(from: 0, to: order.count, by: batchSize) {
+            let batch = order[first..<min(first + batchSize, order.count)]
             let result = model.forward(examples, batch)
             let scores = model.logits(rows: batch.count)
             logits.append(contentsOf: UnsafeBufferPointer(start: scores.base, count: scores.rows * scores.columns))

@@ -12,6 +12,8 @@ package protocol FrozenModel: Sendable {
     /// if any, NAME.bias.
     var tensors: [(name: String, tensor: FrozenTensor)] { get }
     var classes: Int { get }
+    /// How many examples are scored at a time.
+    var scoringBatch: Int { get }
     /// Whether the halves of a batch are trained on apart and at the same time: right where a step is long.
     var splitsBatches: Bool { get }
 
@@ -41,6 +43,7 @@ package protocol FrozenModel: Sendable {
 }
 
 extension FrozenModel {
+    package var scoringBatch: Int { 256 }
     package var splitsBatches: Bool { false }
 
     package func scorer(

@@ -13,6 +13,13 @@ package struct NativeModel: Sendable {
         }
     }
 
+    /// A classifier of texts on a pretrained encoder.
+    ///
+    /// - Parameter dense: the shapes of the tensors that the federation trains in full: the classifier's.
+    package init(_ encoder: BertEncoder, dense: [String: [Int]]) throws(TrainingError) {
+        base = try BertBase(encoder, dense: dense)
+    }
+
     /// The layers that an adapter may change, in the model's order.
     package var layers: [FrozenLayer] { base.layers }
 

@@ -84,7 +84,7 @@ struct ModelTask<Base: FrozenModel>: AnyModelTask {
         if let merge { try ModelAdapter(path: merge).merge(into: &layers) }
         let model = try base.model(
             try file.adapt(layers, scales: scales), dense: try file.dense(base.dense), settings: settings,
-            batchLimit: min(Evaluation.batchSize, examples.count))
-        return Evaluation(of: model, on: examples, classes: base.classes)
+            batchLimit: min(base.scoringBatch, examples.count))
+        return Evaluation(of: model, on: examples, classes: base.classes, batchSize: base.scoringBatch)
     }
 }

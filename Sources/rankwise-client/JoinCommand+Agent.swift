@@ -15,10 +15,11 @@ extension JoinCommand {
             "memory_bytes": .integer(Int64(clamping: ProcessInfo.processInfo.physicalMemory)),
             "trainer": .string(trainer == nil ? "native" : "command"),
         ]
-        if let baseSha256 { capabilities["base_sha256"] = .string(baseSha256.lowercased()) }
+        let baseDigest = try baseDigest()
+        if let baseDigest { capabilities["base_sha256"] = .string(baseDigest) }
         let configuration = Agent.Configuration(
             server: server.url, federation: server.federation, client: name, rank: rank, enrolmentToken: token,
-            capabilities: capabilities, registersAnew: baseSha256 != nil, rounds: rounds,
+            capabilities: capabilities, registersAnew: baseDigest != nil, rounds: rounds,
             persistence: .seconds(giveUpAfter), resumableFrom: resumableFrom)
         return try Agent(
             configuration, state: folder, fetcher: server.fetcher(), observe: { display.show($0) },
@@ -32,6 +33,7 @@ extension JoinCommand {
                 command: trainer, data: data, timeout: .seconds(trainerTimeout ?? 86_400))
             return { _ in trainer }
         }
+        if let base { return try textTrainerMaker(base) }
         let examples: DataSet
         do throws(DataSetError) {
             examples = try DataSet(path: data)
@@ -40,6 +42,34 @@ extension JoinCommand {
         }
         return { settings throws(TrainingError) in
             try NativeTrainer(model: settings.baseModel.name, seed: settings.baseModel.seed ?? 0, data: examples)
+        }
+    }
+
+    private func textTrainerMaker(_ folder: String) throws -> Agent.TrainerMaker {
+        let encoder: BertEncoder
+        do throws(TrainingError) {
+            encoder = try BertEncoder(folder: folder)
+        } catch {
+            throw ValidationError("--base: \(error)")
+        }
+        let texts: EncodedTexts
+        do throws(TextError) {
+            texts = try encoder.examples(path: data)
+        } catch {
+            throw ValidationError("--data: \(error)")
+        }
+        return { settings throws(TrainingError) in
+            NativeTrainer(try NativeModel(encoder, dense: settings.adapter.dense).task(texts))
+        }
+    }
+
+    /// What the server may ask to know of the base model.
+    private func baseDigest() throws -> String? {
+        guard let base else { return baseSha256?.lowercased() }
+        do {
+            return try BaseDigest.sha256(ofFile: base + "/model.safetensors")
+        } catch {
+            throw ValidationError("--base: \(error)")
         }
     }
 

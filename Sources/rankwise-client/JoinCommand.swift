@@ -15,7 +15,8 @@ struct JoinCommand: AsyncParsableCommand {
             --token-file, must hold the federation's enrolment token. Later starts need none.
 
             Models that are named like mlp-64-200-200-10 are trained here, on the data of --data: a CSV file with the \
-            label in the last column, or an IDX file with its labels beside it. Any other model needs --trainer: a \
+            label in the last column, or an IDX file with its labels beside it. With --base FOLDER a BERT is trained \
+            here, on texts: a class from 0, a tab and the text on each line. Any other model needs --trainer: a \
             command that is run as COMMAND IN OUT each round, takes the adapter, its configuration and plan.json from \
             the folder IN, and leaves adapter_model.safetensors and metrics.json in OUT.
             """)
@@ -43,6 +44,11 @@ struct JoinCommand: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp("How long the command may train a round (default: a day).", valueName: "seconds"))
     var trainerTimeout: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Train the BERT whose config.json, model.safetensors and vocab.txt are here.", valueName: "folder"))
+    var base: String?
 
     @Option(
         help: ArgumentHelp(
@@ -78,6 +84,10 @@ struct JoinCommand: AsyncParsableCommand {
         }
         guard resumableFrom >= 0 else {
             throw ValidationError("--resumable-from is \(resumableFrom); expected at least 0 bytes")
+        }
+        guard base == nil || trainer == nil && baseSha256 == nil else {
+            throw ValidationError(
+                "--base is trained here and says its own digest; leave --trainer and --base-sha256 out")
         }
         guard FileManager.default.isReadableFile(atPath: data) else {
             throw ValidationError("--data is \(data), which cannot be read")

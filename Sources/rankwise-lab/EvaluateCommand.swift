@@ -10,10 +10,13 @@ struct EvaluateCommand: ParsableCommand {
         abstract: "Score an adapter on a data set.",
         discussion: """
             Prints accuracy and mean loss, separated by a tab. The scales come from the adapter_config.json beside the \
-            adapter.
+            adapter. The base model is named by --model, or is a BERT in the folder of --base, and then the data are \
+            texts: a class from 0, a tab and the text on each line.
             """)
 
-    @Option(help: "The base model, such as mlp-64-200-200-10.") var model: String
+    @Option(help: "The base model, such as mlp-64-200-200-10.") var model: String?
+    @Option(help: "A folder with a BERT's config.json, model.safetensors and vocab.txt.") var base: String?
+    @Option(help: "The most pieces of a text that count, as training.max_length.") var maxLength: Int = 128
     @Option(help: "What draws the base model's frozen weights.") var modelSeed: UInt64 = 0
     @Option(help: "A CSV file (label last) or IDX images with their labels beside them.") var data: String
     @Option(help: "An adapter_model.safetensors.") var adapter: String
@@ -24,6 +27,10 @@ struct EvaluateCommand: ParsableCommand {
     var logits: String?
     @Option(help: "What features are divided by, as training.feature_scale in a federation's settings.")
     var featureScale = 1.0
+
+    func validate() throws {
+        guard (model == nil) != (base == nil) else { throw ValidationError("give --model or --base, one of them") }
+    }
 
     func run() throws {
         let configPath =
@@ -37,13 +44,23 @@ struct EvaluateCommand: ParsableCommand {
             let scales = Dictionary(
                 uniqueKeysWithValues: file.modules.map { ($0.name, configuration.scale(of: $0.name)) })
             let result = try Evaluation(
-                model: model, seed: modelSeed, adapter: adapter, merge: merge, scales: scales,
-                data: try DataSet(path: data), featureScale: featureScale)
+                of: try model(with: file).task(data: data), adapter: adapter, merge: merge, scales: scales,
+                settings: TrainingSettings([
+                    "feature_scale": .number(featureScale), "max_length": .number(Double(maxLength)),
+                ]))
             if let logits { try result.writeLogits(to: logits) }
             print("accuracy=\(result.accuracy.formatted(places: 4))\tloss=\(result.loss.formatted(places: 4))")
         } catch let error where !(error is ExitCode) {
             throw ValidationError("\(error)")
         }
+    }
+
+    private func model(with adapter: AdapterFile) throws(TrainingError) -> NativeModel {
+        if let base {
+            let dense = adapter.dense.map { ($0.name, $0.values.shape) }
+            return try NativeModel(BertEncoder(folder: base), dense: Dictionary(uniqueKeysWithValues: dense))
+        }
+        return try NativeModel(name: model ?? "", seed: modelSeed)
     }
 }
 

@@ -21,6 +21,8 @@ struct FollowCommand: AsyncParsableCommand {
     @Option(help: "The federation.") var federation: String
     @Option(help: "Held-out examples: a CSV file (label last) or IDX images with their labels beside them.") var data:
         String
+    @Option(help: "A folder with the federation's BERT; the examples are then texts, a class and a tab before each.")
+    var base: String?
     @Option(help: "A file that holds the reader's token.") var tokenFile: String?
 
     /// How long a server that is away is waited for.
@@ -35,10 +37,14 @@ struct FollowCommand: AsyncParsableCommand {
             let endpoint = FederationEndpoint(
                 server: url, federation: federation, token: try token(), fetcher: try HTTPFetcher())
             let settings = try await answer { () async throws(CallError) in try await endpoint.settings().settings }
-            let scorer = RoundScorer(settings: settings, examples: try DataSet(path: data), folder: folder)
+            let model =
+                try base.map { folder in try NativeModel(BertEncoder(folder: folder), dense: settings.adapter.dense) }
+                ?? NativeModel(name: settings.baseModel.name, seed: settings.baseModel.seed ?? 0)
+            let scorer = RoundScorer(settings: settings, task: try model.task(data: data), folder: folder)
             try await follow(endpoint, scorer)
         } catch let error
-            where error is CallError || error is DataSetError || error is TrainingError || error is FetchError
+            where error is CallError || error is DataSetError || error is TextError || error is TrainingError
+            || error is FetchError
         {
             try? FileHandle.standardError.write(contentsOf: Data("rankwise-lab: \(error)\n".utf8))
             throw ExitCode.failure
@@ -101,7 +107,7 @@ struct FollowCommand: AsyncParsableCommand {
 /// Downloads a round's whole model, merges included, and scores it on examples that no client has.
 struct RoundScorer {
     let settings: FederationDocument
-    let examples: DataSet
+    let task: NativeTask
     let folder: String
 
     /// No adapter that a federation publishes here is longer.
@@ -120,9 +126,8 @@ struct RoundScorer {
         let config = try AdapterConfig(json: Array(FileManager.default.contents(atPath: configuration) ?? Data()))
         let scales = settings.adapter.modules.keys.map { ($0, config.scale(of: $0)) }
         return try Evaluation(
-            model: settings.baseModel.name, seed: settings.baseModel.seed ?? 0, adapter: adapter,
-            scales: Dictionary(uniqueKeysWithValues: scales), data: examples,
-            featureScale: settings.training["feature_scale"]?.double ?? 1
+            of: task, adapter: adapter, scales: Dictionary(uniqueKeysWithValues: scales),
+            settings: TrainingSettings(settings.training.mapValues(TrainingSettings.Value.init))
         ).accuracy
     }
 }

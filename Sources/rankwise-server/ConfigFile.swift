@@ -31,7 +31,8 @@ enum ConfigFile {
     }
 
     private static func text(of path: String) throws -> String {
-        guard let bytes = FileManager.default.contents(atPath: path) else {
+        // Also from a pipe, as a shell's <(…) is.
+        guard let file = FileHandle(forReadingAtPath: path), let bytes = try? file.readToEnd() ?? Data() else {
             throw WireError(path: "", reason: "cannot be read")
         }
         guard let text = String(data: bytes, encoding: .utf8) else { throw WireError(path: "", reason: "is not UTF-8") }

@@ -23,18 +23,8 @@ struct RankwiseServer: AsyncParsableCommand {
         defaultSubcommand: nil)
 
     static func main() async {
-        StopSignal.hold()
-        do {
-            var command = try parseAsRoot()
-            // Only the server has something to finish; the others end at once.
-            if !(command is ServeCommand) { StopSignal.release() }
-            if var waiting = command as? any AsyncParsableCommand {
-                try await waiting.run()
-            } else {
-                try command.run()
-            }
-        } catch {
-            exit(withError: error)
-        }
+        // Only the server has something to finish; the other commands end at once.
+        if CommandLine.arguments.dropFirst().first == ServeCommand.configuration.commandName { StopSignal.hold() }
+        await main(nil)
     }
 }

@@ -1,65 +1,62 @@
 import Dispatch
 import Foundation
-import Synchronization
 
 /// Tells when the process is asked to stop; a second signal ends it at once.
+///
+/// A handler writes the signal's number into a pipe, where it waits for somebody to ask: what comes while the server starts
+/// would else kill it, or be lost. (Blocking the signals would not do, as the runtime has threads that block none.)
 final class StopSignal {
-    private static let numbers = [SIGTERM: "SIGTERM", SIGINT: "SIGINT"]
-
-    private let names: AsyncStream<String>
-    private let sources: [any DispatchSourceSignal]
-
-    /// Keeps signals pending from here on, in this thread and in those that it starts, until somebody receives them: what
-    /// comes while the server starts would else kill it.
-    static func hold() { change(SIG_BLOCK) }
-
-    /// From here on a signal does what it does to any process.
-    static func release() { change(SIG_UNBLOCK) }
-
-    /// On return no signal is lost.
-    init() {
-        let (names, continuation) = AsyncStream.makeStream(of: String.self)
-        self.names = names
-        let queue = DispatchQueue(label: "rankwise.signals")
-        let registering = DispatchGroup()
-        let received = Count()
-        sources = Self.numbers.map { number, name in
-            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-            source.setEventHandler {
-                guard received.next() == 1 else { return Self.end(by: number) }
-                continuation.yield(name)
-            }
-            registering.enter()
-            source.setRegistrationHandler { registering.leave() }
-            source.activate()
-            return source
+    private static let names = [SIGTERM: "SIGTERM", SIGINT: "SIGINT"]
+    private static let channel: (read: Int32, write: Int32) = {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { return (-1, -1) }
+        for end in ends {
+            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+            _ = fcntl(end, F_SETFL, O_NONBLOCK)
         }
-        registering.wait()
+        return (ends[0], ends[1])
+    }()
+
+    private let arrived: AsyncStream<String>
+    private let source: (any DispatchSourceRead)?
+
+    /// From here on no signal is lost, and one alone does not end the process.
+    static func hold() {
+        guard channel.read >= 0 else { return }
+        for number in names.keys {
+            signal(number) { number in
+                let before = errno
+                var byte = UInt8(truncatingIfNeeded: number)
+                _ = write(StopSignal.channel.write, &byte, 1)
+                errno = before
+            }
+        }
     }
 
-    private static func change(_ how: Int32) {
-        var set = sigset_t()
-        sigemptyset(&set)
-        for number in numbers.keys { sigaddset(&set, number) }
-        pthread_sigmask(how, &set, nil)
-    }
-
-    /// Ends the process as the signal does by itself.
-    private static func end(by number: Int32) {
-        signal(number, SIG_DFL)
-        release()
-        raise(number)
-    }
-
-    private final class Count: Sendable {
-        private let value = Atomic(0)
-
-        func next() -> Int { value.add(1, ordering: .relaxed).newValue }
+    init() {
+        let (arrived, continuation) = AsyncStream.makeStream(of: String.self)
+        self.arrived = arrived
+        guard Self.channel.read >= 0 else {
+            source = nil
+            return
+        }
+        let source = DispatchSource.makeReadSource(
+            fileDescriptor: Self.channel.read, queue: DispatchQueue(label: "rankwise.signals"))
+        source.setEventHandler {
+            var byte: UInt8 = 0
+            guard read(Self.channel.read, &byte, 1) == 1 else { return }
+            continuation.yield(Self.names[Int32(byte)] ?? "\(byte)")
+            // Whatever comes after the first one does what it does to any process.
+            for number in Self.names.keys { signal(number, SIG_DFL) }
+            if read(Self.channel.read, &byte, 1) == 1 { raise(Int32(byte)) }
+        }
+        source.activate()
+        self.source = source
     }
 
     /// The name of the first signal that comes.
     func received() async -> String {
-        for await name in names { return name }
+        for await name in arrived { return name }
         return "none"
     }
 }

@@ -14,7 +14,7 @@ import Testing
     private static let settings = TrainingSettings(["max_length": .number(20)])
 
     private static func model(batchLimit: Int = 6) throws -> BertModel {
-        let base = try BertBase(folder: folder, classes: 3)
+        let base = try BertBase(BertEncoder(folder: folder), classes: 3)
         let adapter = try ModelAdapter(path: folder + "/adapter_model.safetensors")
         let scales = Dictionary(uniqueKeysWithValues: adapter.file.modules.map { ($0.name, 2.0) })
         return try base.model(
@@ -134,7 +134,7 @@ import Testing
 
     @Test func `where only the last layer is adapted, its gradients are the same`() throws {
         let texts = try Self.texts(try Self.expected())
-        let base = try BertBase(folder: Self.folder, classes: 3)
+        let base = try BertBase(BertEncoder(folder: Self.folder), classes: 3)
         let adapter = try ModelAdapter(path: Self.folder + "/adapter_model.safetensors")
         let scales = Dictionary(uniqueKeysWithValues: adapter.file.modules.map { ($0.name, 2.0) })
         var gradients: [[Float]] = []

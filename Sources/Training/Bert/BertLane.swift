@@ -8,7 +8,7 @@ import LinearAlgebra
 ///
 /// It is `@unchecked Sendable` because `BertModel` has one thread at a time work on a lane.
 final class BertLane: @unchecked Sendable {
-    private let base: BertBase
+    private let encoder: BertEncoder
     private let steps: [BertLayerStep]
     /// (rows × hidden): what goes into each layer; the rows of the last layer's that ask; what comes out of it.
     private let inputs: [FloatBlock]
@@ -25,16 +25,16 @@ final class BertLane: @unchecked Sendable {
     private var texts: [BertAttention.Text] = []
     private(set) var rowCount = 0
 
-    private var sides: BertConfiguration { base.configuration }
+    private var sides: BertConfiguration { encoder.configuration }
 
-    init(_ base: BertBase, layers: [AdaptedLayer], rowLimit: Int, textLimit: Int, lengthLimit: Int) {
-        self.base = base
+    init(_ encoder: BertEncoder, layers: [AdaptedLayer], rowLimit: Int, textLimit: Int, lengthLimit: Int) {
+        self.encoder = encoder
         self.rowLimit = rowLimit
         self.lengthLimit = lengthLimit
-        let sides = base.configuration
+        let sides = encoder.configuration
         let scratch = BertLayerStep.Scratch(rows: rowLimit, longest: lengthLimit, sides)
         let last = sides.layers - 1
-        steps = base.encoder.enumerated().map { index, weights in
+        steps = encoder.layers.enumerated().map { index, weights in
             BertLayerStep(
                 weights, layers[3 * index..<3 * index + 3], sides: sides, scratch: scratch, rowLimit: rowLimit,
                 queryLimit: index == last ? textLimit : rowLimit,
@@ -144,7 +144,7 @@ final class BertLane: @unchecked Sendable {
     /// Sums the embeddings of pieces and positions, normalised, into the first layer's input.
     private func embed(_ text: (Int) -> ArraySlice<Int32>) {
         let target = input(of: 0)
-        let separator = base.separator
+        let separator = encoder.separator
         for (place, rows) in zip(places, texts) {
             let pieces = text(place)
             let length = rows.keys.count
@@ -152,11 +152,11 @@ final class BertLane: @unchecked Sendable {
                 // A text that is cut still ends in [SEP].
                 let piece = position == length - 1 ? separator : pieces[pieces.startIndex + position]
                 let values = UnsafeMutableBufferPointer(start: target.base + row * target.stride, count: sides.hidden)
-                base.words.decode(rows: Int(piece)..<Int(piece) + 1, into: values)
+                encoder.words.decode(rows: Int(piece)..<Int(piece) + 1, into: values)
                 let offset = position * sides.hidden
-                for column in 0..<sides.hidden { values[column] += base.positions.floats[offset + column] }
+                for column in 0..<sides.hidden { values[column] += encoder.positions.floats[offset + column] }
             }
         }
-        base.embeddingNorm.forward(target.readOnly, into: target, trace: embeddingTrace)
+        encoder.embeddingNorm.forward(target.readOnly, into: target, trace: embeddingTrace)
     }
 }

@@ -29,7 +29,7 @@ final class BertLayerStep {
         }
     }
 
-    private let weights: BertBase.Layer
+    private let weights: BertEncoder.Layer
     private let sides: BertConfiguration
     private let scratch: Scratch
     /// Query, key and value.
@@ -49,7 +49,7 @@ final class BertLayerStep {
     ///   - rowLimit: the most rows that a batch has, `queryLimit` the most that ask.
     ///   - shareLimit: how many numbers the attention of one head takes at most.
     init(
-        _ weights: BertBase.Layer, _ layers: ArraySlice<AdaptedLayer>, sides: BertConfiguration, scratch: Scratch,
+        _ weights: BertEncoder.Layer, _ layers: ArraySlice<AdaptedLayer>, sides: BertConfiguration, scratch: Scratch,
         rowLimit: Int, queryLimit: Int, shareLimit: Int
     ) {
         self.weights = weights

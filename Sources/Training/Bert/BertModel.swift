@@ -9,7 +9,8 @@ package import LinearAlgebra
 package final class BertModel: TrainableModel {
     package let layers: [AdaptedLayer]
     package let dense: [DenseTensor]
-    private let base: BertBase
+    private let encoder: BertEncoder
+    private let classes: Int
     private let lanes: [BertLane]
     private let lengthLimit: Int
     private let batchLimit: Int
@@ -28,8 +29,12 @@ package final class BertModel: TrainableModel {
     ///   - layers: query, key and value of every layer.
     ///   - dense: the classifier's weight and bias.
     ///   - lengthLimit: the most pieces of a text that count.
-    init(_ base: BertBase, layers: [AdaptedLayer], dense: [DenseTensor], lengthLimit: Int, batchLimit: Int) {
-        self.base = base
+    init(
+        _ encoder: BertEncoder, classes: Int, layers: [AdaptedLayer], dense: [DenseTensor], lengthLimit: Int,
+        batchLimit: Int
+    ) {
+        self.encoder = encoder
+        self.classes = classes
         self.layers = layers
         self.dense = dense
         self.lengthLimit = lengthLimit
@@ -37,15 +42,15 @@ package final class BertModel: TrainableModel {
         // Each text goes to the shorter lane, from the longest text on: a lane has at most half of all and half a text.
         let rowLimit = (batchLimit + 1) * lengthLimit / 2
         lanes = (0..<2).map { _ in
-            BertLane(base, layers: layers, rowLimit: rowLimit, textLimit: batchLimit, lengthLimit: lengthLimit)
+            BertLane(encoder, layers: layers, rowLimit: rowLimit, textLimit: batchLimit, lengthLimit: lengthLimit)
         }
-        let hidden = base.configuration.hidden
+        let hidden = encoder.configuration.hidden
         first = FloatBlock(count: batchLimit * hidden)
         pooled = FloatBlock(count: batchLimit * hidden)
         pooledGradient = FloatBlock(count: batchLimit * hidden)
         firstGradient = FloatBlock(count: batchLimit * hidden)
-        scores = FloatBlock(count: batchLimit * base.classes)
-        scoreGradient = FloatBlock(count: batchLimit * base.classes)
+        scores = FloatBlock(count: batchLimit * classes)
+        scoreGradient = FloatBlock(count: batchLimit * classes)
         labels = .allocate(capacity: batchLimit)
         labels.initialize(repeating: 0)
     }
@@ -60,42 +65,42 @@ package final class BertModel: TrainableModel {
         onLanes { lane in lane.forward { examples[indices[indices.startIndex + $0]] } }
         for lane in lanes { lane.scatterPooled(into: matrix(first)) }
         MatrixProduct.accumulate(
-            into: matrix(pooled), matrix(first).readOnly, .asGiven, base.pooler.matrix, .transposed)
+            into: matrix(pooled), matrix(first).readOnly, .asGiven, encoder.pooler.matrix, .transposed)
         for row in 0..<rows {
-            let values = pooled.floats[(row * base.configuration.hidden)...]
-            for (column, bias) in base.poolerBias.floats.enumerated() {
+            let values = pooled.floats[(row * encoder.configuration.hidden)...]
+            for (column, bias) in encoder.poolerBias.floats.enumerated() {
                 pooled.floats[values.startIndex + column] = tanhf(values[values.startIndex + column] + bias)
             }
         }
-        let scores = scores.matrix(rows: rows, columns: base.classes)
+        let scores = scores.matrix(rows: rows, columns: classes)
         RowKernels.fill(scores, with: UnsafeBufferPointer(bias.values.floats))
         MatrixProduct.accumulate(
             into: scores, keep: 1, matrix(pooled).readOnly, .asGiven, weight.matrix, .transposed)
         return SoftmaxLoss.compare(
             scores.readOnly, with: UnsafeBufferPointer(rebasing: labels[..<rows]),
-            gradient: scoreGradient.matrix(rows: rows, columns: base.classes))
+            gradient: scoreGradient.matrix(rows: rows, columns: classes))
     }
 
     package func backward() {
-        let gradient = scoreGradient.matrix(rows: rows, columns: base.classes).readOnly
+        let gradient = scoreGradient.matrix(rows: rows, columns: classes).readOnly
         MatrixProduct.accumulate(
             into: weight.gradientMatrix, gradient, .transposed, matrix(pooled).readOnly, .asGiven)
-        for column in 0..<base.classes {
+        for column in 0..<classes {
             bias.gradient.floats[column] = (0..<rows).reduce(0) { $0 + gradient[$1, column] }
         }
         MatrixProduct.accumulate(into: matrix(pooledGradient), gradient, .asGiven, weight.matrix, .asGiven)
-        for index in 0..<rows * base.configuration.hidden {
+        for index in 0..<rows * encoder.configuration.hidden {
             let value = pooled.floats[index]
             pooledGradient.floats[index] *= 1 - value * value
         }
         MatrixProduct.accumulate(
-            into: matrix(firstGradient), matrix(pooledGradient).readOnly, .asGiven, base.pooler.matrix, .asGiven)
+            into: matrix(firstGradient), matrix(pooledGradient).readOnly, .asGiven, encoder.pooler.matrix, .asGiven)
         for lane in lanes { lane.gatherGradient(from: matrix(firstGradient).readOnly) }
         onLanes { $0.backward() }
         for (index, lane) in lanes.enumerated() where !lane.isEmpty { lane.collect(isFirst: index == 0) }
     }
 
-    package func logits(rows: Int) -> MatrixView { scores.matrix(rows: rows, columns: base.classes).readOnly }
+    package func logits(rows: Int) -> MatrixView { scores.matrix(rows: rows, columns: classes).readOnly }
 
     /// Gives each text, from the longest on, to the lane that has fewer pieces.
     private func assign(_ examples: EncodedTexts, _ indices: ArraySlice<Int>) {
@@ -118,6 +123,6 @@ package final class BertModel: TrainableModel {
     private var bias: TrainedTensor { dense[1].tensor }
 
     private func matrix(_ block: FloatBlock) -> MutableMatrixView {
-        block.matrix(rows: rows, columns: base.configuration.hidden)
+        block.matrix(rows: rows, columns: encoder.configuration.hidden)
     }
 }

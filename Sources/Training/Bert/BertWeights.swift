@@ -63,11 +63,11 @@ struct BertWeights {
         return layers
     }
 
-    func layer(_ index: Int) throws(TrainingError) -> BertBase.Layer {
+    func layer(_ index: Int) throws(TrainingError) -> BertEncoder.Layer {
         let name = "encoder.layer.\(index)."
         var biases: [FrozenTensor] = []
         for part in Self.parts { biases.append(try tensor(name + "attention.self.\(part).bias", [sides.hidden])) }
-        return BertBase.Layer(
+        return BertEncoder.Layer(
             biases: biases,
             joined: try tensor(name + "attention.output.dense.weight", [sides.hidden, sides.hidden]),
             joinedBias: try tensor(name + "attention.output.dense.bias", [sides.hidden]),
