@@ -61,8 +61,8 @@ extension ModelTask {
         var results: [Evaluation] = []
         for (layers, dense) in zip(adapted, dense) {
             let model = try base.model(
-                layers, dense: dense, settings: settings, batchLimit: min(Evaluation.batchSize, examples.count))
-            results.append(Evaluation(of: model, on: examples, classes: base.classes))
+                layers, dense: dense, settings: settings, batchLimit: min(base.scoringBatch, examples.count))
+            results.append(Evaluation(of: model, on: examples, classes: base.classes, batchSize: base.scoringBatch))
         }
         return results
     }

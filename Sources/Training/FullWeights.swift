@@ -84,8 +84,8 @@ extension ModelTask {
 
     func evaluate(_ weights: FullWeights, settings: TrainingSettings) throws(TrainingError) -> Evaluation {
         let model = try base.model(
-            try layers(weights), dense: [], settings: settings, batchLimit: min(Evaluation.batchSize, examples.count))
-        return Evaluation(of: model, on: examples, classes: base.classes)
+            try layers(weights), dense: [], settings: settings, batchLimit: min(base.scoringBatch, examples.count))
+        return Evaluation(of: model, on: examples, classes: base.classes, batchSize: base.scoringBatch)
     }
 
     private func layers(_ weights: FullWeights) throws(TrainingError) -> [AdaptedLayer] {
