@@ -60,6 +60,24 @@ package struct Evaluation: Sendable, Hashable {
         self.logits = logits
     }
 
+    /// Compares logits (examples × classes) with the examples' labels.
+    init(logits: [Float], labels: [Int], classes: Int) {
+        self.classes = classes
+        self.logits = logits
+        let gradient = FloatBlock(count: logits.count)
+        let result = withExtendedLifetime(gradient) {
+            logits.withUnsafeBufferPointer { scores in
+                labels.withUnsafeBufferPointer { labels in
+                    SoftmaxLoss.compare(
+                        MatrixView(scores, rows: labels.count, columns: classes), with: labels,
+                        gradient: gradient.matrix(rows: labels.count, columns: classes))
+                }
+            }
+        }
+        loss = result.loss / Double(labels.count)
+        accuracy = Double(result.correct) / Double(labels.count)
+    }
+
     /// Writes the logits as a safetensors file of one tensor, `logits` (examples × classes).
     package func writeLogits(to path: String) throws(TrainingError) {
         try WholeFile.replace(path) { descriptor in

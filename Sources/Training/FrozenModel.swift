@@ -8,7 +8,8 @@ package protocol FrozenModel: Sendable {
     var layers: [FrozenLayer] { get }
     /// The tensors of an adapter file that are trained in full beside the factors, with their shapes.
     var dense: [(name: String, shape: [Int])] { get }
-    /// Every weight by its name in a file of the whole model; those of `layers` are called NAME.weight.
+    /// Every weight by its name in a file of the whole model; those of `layers` are called NAME.weight, and their biases,
+    /// if any, NAME.bias.
     var tensors: [(name: String, tensor: FrozenTensor)] { get }
     var classes: Int { get }
     /// How many examples are scored at a time.
@@ -31,9 +32,21 @@ package protocol FrozenModel: Sendable {
     func model(
         _ layers: [AdaptedLayer], dense: [DenseTensor], settings: TrainingSettings, batchLimit: Int
     ) throws(TrainingError) -> Model
+
+    /// Scores many adapters at once; nil where the model only does so one at a time.
+    ///
+    /// - Parameters:
+    ///   - adapted: the layers with each adapter on them, as of `model`; `dense` what else each has.
+    func scorer(
+        _ adapted: [[AdaptedLayer]], dense: [[DenseTensor]], settings: TrainingSettings, batchLimit: Int
+    ) throws(TrainingError) -> (any AdapterScorer<Model.Examples>)?
 }
 
 extension FrozenModel {
     package var scoringBatch: Int { 256 }
     package var splitsBatches: Bool { false }
+
+    package func scorer(
+        _ adapted: [[AdaptedLayer]], dense: [[DenseTensor]], settings: TrainingSettings, batchLimit: Int
+    ) throws(TrainingError) -> (any AdapterScorer<Model.Examples>)? { nil }
 }

@@ -3,10 +3,14 @@ package struct NativeModel: Sendable {
     let base: any FrozenModel
 
     /// - Parameters:
-    ///   - name: such as `mlp-64-200-200-10`.
+    ///   - name: such as `mlp-64-200-200-10` or `cnn-28x28x1-16k5-32k5-128-10`.
     ///   - seed: draws the weights of a model that is known by name alone.
     package init(name: String, seed: UInt64) throws(TrainingError) {
-        base = PerceptronBase(shape: try PerceptronShape(name: name), seed: seed)
+        if name.hasPrefix("cnn") {
+            base = ConvolutionalBase(shape: try ConvolutionalShape(name: name), seed: seed)
+        } else {
+            base = PerceptronBase(shape: try PerceptronShape(name: name), seed: seed)
+        }
     }
 
     /// A classifier of texts on a pretrained encoder.

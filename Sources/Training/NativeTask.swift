@@ -1,6 +1,6 @@
 /// A base model with examples that fit it, to train or score adapters on.
 package struct NativeTask: Sendable {
-    private let task: any AnyModelTask
+    let task: any AnyModelTask
 
     init(_ task: some AnyModelTask) { self.task = task }
 
@@ -36,6 +36,14 @@ protocol AnyModelTask: Sendable {
     func evaluate(
         adapter: String, merge: String?, scales: [String: Double], settings: TrainingSettings
     ) throws(TrainingError) -> Evaluation
+    func score(
+        _ adapters: [ScoredAdapter], merge: String?, settings: TrainingSettings
+    ) throws(TrainingError) -> [Evaluation]
+    func baseWeights() throws(TrainingError) -> FullWeights
+    func trainFully(
+        from weights: FullWeights, settings: TrainingSettings, seed: UInt64
+    ) throws(TrainingError) -> (weights: FullWeights, outcome: TrainingOutcome)
+    func evaluate(_ weights: FullWeights, settings: TrainingSettings) throws(TrainingError) -> Evaluation
 }
 
 /// One kind of base model with examples that fit it.

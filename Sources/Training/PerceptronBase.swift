@@ -44,6 +44,15 @@ package struct PerceptronBase: FrozenModel {
     }
 }
 
+extension PerceptronBase {
+    package func scorer(
+        _ adapted: [[AdaptedLayer]], dense: [[DenseTensor]], settings: TrainingSettings, batchLimit: Int
+    ) throws(TrainingError) -> (any AdapterScorer<DataSet>)? {
+        PerceptronScorer(
+            adapted, biases: biases, featureScale: try settings.featureScale, batchLimit: batchLimit)
+    }
+}
+
 extension FrozenTensor {
     /// Uniform in ±1/√inputs, from a stream of the seed that the layer and the part name.
     static func drawn(seed: UInt64, layer: String, part: String, _ shape: [Int], _ inputs: Int) -> FrozenTensor {

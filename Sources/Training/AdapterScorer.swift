@@ -1,0 +1,14 @@
+package import LinearAlgebra
+
+/// A base model with many adapters of their own ranks on it, which sees every example once for all of them.
+///
+/// Y_k = X_k·Wᵀ + s_k·(X_k·A_kᵀ)·B_kᵀ for adapter k: the rows of all adapters stand above each other, so that the base
+/// product is one product for all of them (arXiv 2312.05677), and where they have the same input it is taken only once.
+package protocol AdapterScorer<Examples>: AnyObject {
+    associatedtype Examples: ExampleSet
+
+    /// What every adapter makes of the examples at `indices`, no more than there is memory for (rows × classes).
+    ///
+    /// The views hold until the next call.
+    func logits(_ examples: Examples, _ indices: ArraySlice<Int>) -> [MatrixView]
+}

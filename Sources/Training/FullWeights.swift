@@ -1,0 +1,103 @@
+import LinearAlgebra
+
+/// Every weight of a model's layers, trained in full: what adapters are held against.
+package struct FullWeights: Sendable, Equatable {
+    /// By layer: weight (outputs × inputs) and bias.
+    fileprivate(set) var layers: [String: (weight: [Float], bias: [Float])]
+
+    package static func == (one: FullWeights, other: FullWeights) -> Bool {
+        one.layers.count == other.layers.count
+            && one.layers.allSatisfy { name, layer in other.layers[name].map { $0 == layer } ?? false }
+    }
+
+    /// Federated averaging: the mean of the clients' weights by their shares, which need not add up to 1.
+    ///
+    /// - Precondition: there is at least one, all are of one model, and the shares add up to more than 0.
+    package init(meanOf parts: [(weights: FullWeights, share: Double)]) {
+        let total = parts.reduce(0) { $0 + $1.share }
+        precondition(!parts.isEmpty && total > 0, "a mean of \(parts.count) parts with shares of \(total)")
+        func mean(_ numbers: (FullWeights) -> [Float]) -> [Float] {
+            var sum = [Double](repeating: 0, count: numbers(parts[0].weights).count)
+            for part in parts {
+                for (index, number) in numbers(part.weights).enumerated() {
+                    sum[index] += part.share / total * Double(number)
+                }
+            }
+            return sum.map(Float.init)
+        }
+        layers = Dictionary(
+            uniqueKeysWithValues: parts[0].weights.layers.keys.map { name in
+                (name, (mean { $0.layers[name]?.weight ?? [] }, mean { $0.layers[name]?.bias ?? [] }))
+            })
+    }
+
+    init(layers: [String: (weight: [Float], bias: [Float])]) { self.layers = layers }
+}
+
+extension NativeTask {
+    /// The base's own weights, to begin with; blocks.
+    ///
+    /// - Throws: where the model is none that is trained in full.
+    package func baseWeights() throws(TrainingError) -> FullWeights { try task.baseWeights() }
+
+    /// Trains all weights on the task's examples by a plan's `training` settings; blocks.
+    package func trainFully(
+        from weights: FullWeights, settings: TrainingSettings, seed: UInt64
+    ) throws(TrainingError) -> (weights: FullWeights, outcome: TrainingOutcome) {
+        try task.trainFully(from: weights, settings: settings, seed: seed)
+    }
+
+    /// Scores all weights on the task's examples; blocks.
+    package func evaluate(
+        _ weights: FullWeights, settings: TrainingSettings = TrainingSettings()
+    ) throws(TrainingError) -> Evaluation {
+        try task.evaluate(weights, settings: settings)
+    }
+}
+
+extension ModelTask {
+    func baseWeights() throws(TrainingError) -> FullWeights {
+        let tensors = Dictionary(uniqueKeysWithValues: base.tensors.map { ($0.name, $0.tensor) })
+        var layers: [String: (weight: [Float], bias: [Float])] = [:]
+        for layer in base.layers {
+            guard let bias = tensors[layer.name + ".bias"] else {
+                throw .model(layer.name, reason: "it has no bias, so it is not trained in full here")
+            }
+            layers[layer.name] = (layer.weight.values, bias.values)
+        }
+        return FullWeights(layers: layers)
+    }
+
+    func trainFully(
+        from weights: FullWeights, settings: TrainingSettings, seed: UInt64
+    ) throws(TrainingError) -> (weights: FullWeights, outcome: TrainingOutcome) {
+        let loop = try TrainingLoop(
+            base: base, layers: try layers(weights), dense: [], examples: examples, settings: settings, seed: seed)
+        let outcome = try loop.run(isCancelled: { false }, progress: { _ in })
+        var trained = weights
+        for layer in loop.model.layers {
+            guard let full = layer.full else { continue }
+            trained.layers[layer.name] = (Array(full.weight.values.floats), Array(full.bias.values.floats))
+        }
+        return (trained, outcome)
+    }
+
+    func evaluate(_ weights: FullWeights, settings: TrainingSettings) throws(TrainingError) -> Evaluation {
+        let model = try base.model(
+            try layers(weights), dense: [], settings: settings, batchLimit: min(base.scoringBatch, examples.count))
+        return Evaluation(of: model, on: examples, classes: base.classes, batchSize: base.scoringBatch)
+    }
+
+    private func layers(_ weights: FullWeights) throws(TrainingError) -> [AdaptedLayer] {
+        var layers: [AdaptedLayer] = []
+        for frozen in base.layers {
+            guard let (weight, bias) = weights.layers[frozen.name], weight.count == frozen.weight.floats.count,
+                bias.count == frozen.outputs
+            else { throw .model(frozen.name, reason: "the weights are of another model") }
+            var layer = AdaptedLayer(frozen)
+            layer.train(weight: weight, bias: bias)
+            layers.append(layer)
+        }
+        return layers
+    }
+}
