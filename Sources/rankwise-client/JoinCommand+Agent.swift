@@ -15,11 +15,11 @@ extension JoinCommand {
             "memory_bytes": .integer(Int64(clamping: ProcessInfo.processInfo.physicalMemory)),
             "trainer": .string(trainer == nil ? "native" : "command"),
         ]
-        let baseDigest = try baseDigest()
-        if let baseDigest { capabilities["base_sha256"] = .string(baseDigest) }
+        let digest = try baseDigest()
+        if let digest { capabilities["base_sha256"] = .string(digest) }
         let configuration = Agent.Configuration(
             server: server.url, federation: server.federation, client: name, rank: rank, enrolmentToken: token,
-            capabilities: capabilities, registersAnew: baseDigest != nil, rounds: rounds,
+            capabilities: capabilities, registersAnew: digest != nil, rounds: rounds,
             persistence: .seconds(giveUpAfter), resumableFrom: resumableFrom)
         return try Agent(
             configuration, state: folder, fetcher: server.fetcher(), observe: { display.show($0) },

@@ -44,7 +44,7 @@ struct EvaluateCommand: ParsableCommand {
             let scales = Dictionary(
                 uniqueKeysWithValues: file.modules.map { ($0.name, configuration.scale(of: $0.name)) })
             let result = try Evaluation(
-                of: try model(with: file).task(data: data), adapter: adapter, merge: merge, scales: scales,
+                of: try nativeModel(with: file).task(data: data), adapter: adapter, merge: merge, scales: scales,
                 settings: TrainingSettings([
                     "feature_scale": .number(featureScale), "max_length": .number(Double(maxLength)),
                 ]))
@@ -55,7 +55,7 @@ struct EvaluateCommand: ParsableCommand {
         }
     }
 
-    private func model(with adapter: AdapterFile) throws(TrainingError) -> NativeModel {
+    private func nativeModel(with adapter: AdapterFile) throws(TrainingError) -> NativeModel {
         if let base {
             let dense = adapter.dense.map { ($0.name, $0.values.shape) }
             return try NativeModel(BertEncoder(folder: base), dense: Dictionary(uniqueKeysWithValues: dense))
