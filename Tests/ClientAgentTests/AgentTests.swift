@@ -350,6 +350,22 @@ struct AgentTests {
         #expect(fixture.trainer.rounds.withLock { $0 } == [1, 2, 3])
     }
 
+    @Test func `the state folder does not grow with the rounds`() async throws {
+        let path = fixture.statePath
+        let sizes = Mutex<[Int]>([])
+        fixture.stub.state.withLock { $0.total = 120 }
+        _ = try await fixture.agent { event in
+            guard case .started = event else { return }
+            let files = FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? []
+            let bytes = files.map { FileManager.default.contents(atPath: "\(path)/\($0)")?.count ?? 0 }
+            sizes.withLock { $0.append(bytes.reduce(0, +)) }
+        }.run()
+        let seen = sizes.withLock { $0 }
+        #expect(seen.count == 120)
+        // Only the digits of the round's number come to more.
+        #expect(seen.dropFirst(2).allSatisfy { $0 <= seen[1] + 64 })
+    }
+
     @Test func `files of finished rounds are removed`() async throws {
         _ = try await fixture.agent().run()
         let rounds = try FileManager.default.contentsOfDirectory(atPath: fixture.statePath + "/rounds")

@@ -1,0 +1,148 @@
+import Foundation
+import HTTPFetching
+import RankwiseWire
+import Testing
+
+/// The built client as a service: what it links, how it starts and stops, and what it does about rounds that it cannot
+/// train.
+@Suite(.serialized) struct ClientServiceTests {
+    private static let admin = "an-admin-token-of-more-than-32-bytes"
+
+    /// A server with one federation, and clients of it.
+    private struct Scene {
+        let folder: String
+        let server: Program
+        let url: String
+        let tokens: CreatedFederationBody
+
+        init(rounds: Int, training: String, minimum: Int = 1) async throws {
+            folder = NSTemporaryDirectory() + "rankwise-\(UUID().uuidString)"
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            server = try Program(
+                "rankwise-server", ["serve", "--listen", "127.0.0.1:0", "--data", folder + "/data"],
+                environment: ["RANKWISE_ADMIN_TOKEN": ClientServiceTests.admin])
+            url = try #require(server.firstLine().split(separator: " ").last.map(String.init))
+            let settings = """
+                {"id": "f", "base_model": {"name": "mlp-2-4-2", "seed": 5},
+                 "adapter": {"max_rank": 2, "modules": {"fc1": {"in": 2, "out": 4}, "fc2": {"in": 4, "out": 2}}},
+                 "strategy": {"name": "rbla"}, "training": \(training), "seed": 6,
+                 "round": {"total": \(rounds), "min_clients": \(minimum), "min_updates": 1, "deadline_seconds": 86400,
+                           "seen_seconds": 86400}}
+                """
+            let answer = try await HTTPFetcher().fetch(
+                FetchRequest(
+                    .post, url + "/v1/federations",
+                    fields: [HTTPField("Authorization", "Bearer \(ClientServiceTests.admin)")],
+                    body: .bytes(Array(settings.utf8))))
+            tokens = try WireJSON.decode(CreatedFederationBody.self, from: Data(answer.body))
+        }
+
+        func client(_ name: String, _ data: String, _ arguments: [String] = []) throws -> Program {
+            let file = folder + "/\(name).csv"
+            try data.write(toFile: file, atomically: true, encoding: .utf8)
+            return try Program(
+                "rankwise-client",
+                [
+                    "join", url, "--federation", "f", "--name", name, "--rank", "2", "--data", file, "--state",
+                    folder + "/state-\(name)",
+                ] + arguments,
+                environment: ["RANKWISE_TOKEN": tokens.enrolmentToken])
+        }
+
+        func round(_ number: Int) async throws -> RoundBody {
+            let answer = try await HTTPFetcher().fetch(
+                FetchRequest(
+                    .get, url + "/v1/federations/f/rounds/\(number)",
+                    fields: [HTTPField("Authorization", "Bearer \(tokens.readerToken)")]))
+            return try WireJSON.decode(RoundBody.self, from: Data(answer.body))
+        }
+
+        func end() {
+            #expect(server.stop() == 0)
+            try? FileManager.default.removeItem(atPath: folder)
+        }
+    }
+
+    private static let sound = "1,2,0\n3,4,1\n2,1,0\n"
+    /// Features whose gradients no float holds.
+    private static let wild = "1e30,-2e30,0\n-3e30,4e30,1\n2e30,1e30,0\n"
+    private static let training = #"{"epochs": 1, "batch_size": 1, "learning_rate": 0.01}"#
+
+    @Test func `the client links neither SQLite nor Foundation's networking`() throws {
+        let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        let client = URL(fileURLWithPath: tests).deletingLastPathComponent().appendingPathComponent("rankwise-client")
+        let binary = try Data(contentsOf: client, options: .alwaysMapped)
+        // The names of needed libraries stand in the file as they are.
+        #expect(binary.range(of: Data("libcurl.so".utf8)) != nil)
+        for unwanted in ["libFoundationNetworking", "libsqlite3", "libFoundationXML", "sqlite3_open"] {
+            #expect(binary.range(of: Data(unwanted.utf8)) == nil, "\(unwanted)")
+        }
+    }
+
+    @Test func `a client whose training diverges declines, and the others' rounds do not wait for it`() async throws {
+        let scene = try await Scene(rounds: 4, training: Self.training, minimum: 2)
+        let wild = try scene.client("wild", Self.wild)
+        let sound = try scene.client("sound", Self.sound)
+        // The deadline is a day away: the rounds end because of the declines alone.
+        #expect(sound.exitStatus() == 0)
+        #expect(wild.exitStatus() == 5)
+        for number in 1...3 {
+            let round = try await scene.round(number)
+            #expect(round.phase == "published")
+            #expect(round.updates.map(\.client) == ["sound"])
+            let decline = try #require(round.decisions.first { $0.kind == "client.declined" })
+            #expect(decline.client == "wild" && decline.reason?.contains("not finite") == true)
+        }
+        scene.end()
+    }
+
+    @Test func `a command that abstains once is asked again in the next round`() async throws {
+        let scene = try await Scene(rounds: 3, training: Self.training, minimum: 2)
+        let script = scene.folder + "/train.sh"
+        try """
+        [ -e '\(scene.folder)/seen' ] || { touch '\(scene.folder)/seen'; exit 75; }
+        cp "$1/adapter_model.safetensors" "$2/" && echo '{"samples": 1, "loss": 1, "accuracy": 0}' >"$2/metrics.json"
+        """.write(toFile: script, atomically: true, encoding: .utf8)
+        let command = try scene.client("command", Self.sound, ["--trainer", "sh '\(script)'"])
+        let native = try scene.client("native", Self.sound)
+        #expect(command.exitStatus() == 0)
+        #expect(native.exitStatus() == 0)
+        #expect(try await scene.round(1).updates.map(\.client) == ["native"])
+        #expect(try await scene.round(2).updates.map(\.client) == ["command", "native"])
+        scene.end()
+    }
+
+    @Test func `a second client on one state folder is refused`() async throws {
+        let scene = try await Scene(rounds: 1, training: Self.training, minimum: 2)
+        let first = try scene.client("edge", Self.sound)
+        // Its identity is there once it holds the lock.
+        while !FileManager.default.fileExists(atPath: scene.folder + "/state-edge/identity.json") { usleep(10_000) }
+        #expect(try scene.client("edge", Self.sound).exitStatus() == 2)
+        #expect(first.stop() == 0)
+        scene.end()
+    }
+
+    @Test func `SIGTERM in the first moments ends the client as any SIGTERM does`() async throws {
+        let scene = try await Scene(rounds: 1, training: Self.training, minimum: 2)
+        for delay in [0, 1, 2, 5, 10, 20, 40, 80, 160, 320] {
+            let client = try scene.client("edge", Self.sound)
+            // Before it is the client it is a shell's tool, which a signal kills.
+            while (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(client.id)/exe"))?
+                .hasSuffix("rankwise-client") == false
+            {}
+            while !Self.blocksTermination(client.id) {}
+            usleep(UInt32(delay) * 1000)
+            #expect(client.stop() == 0, "after \(delay) ms")
+        }
+        scene.end()
+    }
+
+    /// Whether the process holds SIGTERM back by now.
+    private static func blocksTermination(_ process: Int32) -> Bool {
+        guard let status = try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8),
+            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("SigBlk:") }),
+            let mask = UInt64(line.dropFirst("SigBlk:".count).trimmingCharacters(in: .whitespaces), radix: 16)
+        else { return true }
+        return mask & (1 << UInt64(SIGTERM - 1)) != 0
+    }
+}
