@@ -44,7 +44,9 @@ final class Watchers: Sendable {
 
     private let state = Mutex(State())
 
-    var isEmpty: Bool { state.withLock { $0.waiters.isEmpty } }
+    /// How many wait.
+    var count: Int { state.withLock { $0.waiters.count } }
+    var isEmpty: Bool { count == 0 }
 
     /// Waits for a snapshot that satisfies `condition`; `nil` at the deadline or on cancellation.
     func wait(

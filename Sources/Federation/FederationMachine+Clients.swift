@@ -16,7 +16,7 @@ extension FederationMachine {
                 known.lastSeenAt = step.now
                 clients[name] = known
                 step.changes.append(.client(known))
-                step.record("client.changed", client: name, "rank \(granted)")
+                noteChange(of: known, in: &step)
                 changePlan(of: name, earlierRank: earlierRank, in: &step)
             }
             return .registered(known, isNew: false)
@@ -38,6 +38,25 @@ extension FederationMachine {
         join(name, in: &step)
         return .registered(client, isNew: true)
     }
+
+    /// Changes must not let a client fill the audit log: the first few of a round are events each, and its close counts
+    /// the others.
+    private mutating func noteChange(of client: Client, in step: inout Step) {
+        let count = clientChanges[client.name, default: 0] + 1
+        clientChanges[client.name] = count
+        guard count <= Self.changeEventsPerRound else { return }
+        step.record("client.changed", client: client.name, "rank \(client.rank)")
+    }
+
+    /// Puts the changes on record that were no events, and begins to count anew.
+    mutating func countChanges(in round: RoundMachine, in step: inout Step) {
+        let many = clientChanges.filter { $0.value > Self.changeEventsPerRound }.sorted { $0.key < $1.key }
+        let texts = many.map { "\($0.key) \($0.value) times, rank \(clients[$0.key]?.rank ?? 0)" }
+        record("client.changes", "changed", texts, round: round.number, in: &step)
+        clientChanges = [:]
+    }
+
+    private static let changeEventsPerRound = 10
 
     mutating func revoke(_ name: ClientName, in step: inout Step) -> Reply {
         guard var client = clients[name] else { return .lifecycle(.unknownClient(name)) }

@@ -28,6 +28,7 @@ extension FederationMachine {
                 (missed.isEmpty ? "everybody answered" : "cut: \(Self.list(missed)), who did not answer") + without
             decide("round.closed", "\(current.acceptedCount) updates; \(cut)", in: &step)
             countRefusals(of: current, in: &step)
+            countChanges(in: current, in: &step)
         case .extended(let reason):
             decide("round.extended", reason, in: &step)
             askDeclined(in: &step)
@@ -36,6 +37,7 @@ extension FederationMachine {
             step.changes.append(.releaseUpdates(round: current.number, leftOutFor: reason))
             decide("round.failed", reason, in: &step)
             countRefusals(of: current, in: &step)
+            countChanges(in: current, in: &step)
         }
     }
 

@@ -16,6 +16,8 @@ package struct FederationMachine: Sendable {
     package internal(set) var revision: Int64
     /// The revision of the last change that concerns every client's plan.
     package internal(set) var planRevision: Int64
+    /// How often clients have changed what they advertise since the round opened; forgotten at a restart.
+    var clientChanges: [ClientName: Int] = [:]
 
     package init(
         settings: FederationSettings, state: FederationState = .waiting, clients: ClientTable = [:],

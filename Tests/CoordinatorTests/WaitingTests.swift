@@ -35,6 +35,32 @@ import Testing
         #expect(try await waiting.value == nil)
     }
 
+    @Test func `of many who wait for one change all hear of it, those whose time is up too`() async throws {
+        let server = try await TestServer()
+        let federation = try await server.federation(minimum: 2)
+        let one = try await server.register("one", rank: 1, in: federation)
+        let status = try server.snapshot(federation).revision
+        let session = try server.services.parts.registry.session(federation)
+        let rounds = server.services.rounds
+        try await withThrowingTaskGroup(of: Int64?.self) { group in
+            for seconds in [60.0, 5] {
+                for _ in 0..<100 {
+                    group.addTask {
+                        try await rounds.current(of: federation, after: status, waiting: seconds)?.machine.revision
+                    }
+                }
+            }
+            while session.watchers.count < 200 { await Task.yield() }
+            server.clock.advance(seconds: 6)
+            await server.services.tick()
+            _ = try await server.send(try adapterFile(rank: 1, value: 1), of: one, round: 1, in: federation)
+            let heard = try await group.reduce(into: []) { $0.append($1) }
+            #expect(heard.count { $0 == nil } == 100)
+            #expect(heard.count { ($0 ?? 0) > status } == 100)
+        }
+        #expect(session.watchers.isEmpty)
+    }
+
     @Test func `a deadline closes the round with those who answered`() async throws {
         let server = try await TestServer()
         let federation = try await server.federation(minimum: 1)

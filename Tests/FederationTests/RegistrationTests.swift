@@ -2,6 +2,21 @@ import Federation
 import Testing
 
 @Suite struct RegistrationTests {
+    @Test func `changes beyond the tenth of a round are counted at its close, and are no events`() throws {
+        var subject = try MachineUnderTest()
+        try subject.register("a", "b", "c")
+        for change in 1...25 {
+            try subject.apply(.registration("a", rank: 1 + change % 2))
+            #expect(subject.events == (change <= 10 ? ["client.changed"] : []))
+        }
+        #expect(subject.machine.clients[try ClientName("a")]?.rank == 2)
+        try subject.send("a", "b", "c", round: 1)
+        #expect(subject.details("client.changes") == ["changed, part 1 of 1: a 25 times, rank 2"])
+        try subject.apply(.aggregation(of: 1))
+        try subject.apply(.registration("a", rank: 1))
+        #expect(subject.events == ["client.changed"])
+    }
+
     @Test func `a new client is registered at its rank`() throws {
         var subject = try MachineUnderTest()
         guard case .registered(let client, isNew: true) = try subject.register("a")[0] else {
