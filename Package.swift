@@ -62,6 +62,7 @@ let package = Package(
         library("SQLiteStore", ["Federation", .crypto, .grdb, .logging]),
         library("HTTPServing", [.httpTypes, .crypto, "CLinux", "COpenSSL", .logging]),
         library("RankwiseWire"),
+        library("ProcessSignals"),
         library("CoordinatorAPI", ["HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes, .logging]),
         library("HTTPFetching", ["CCurl"]),
         library("Training", ["AdapterFormat", "LinearAlgebra", .logging]),
@@ -76,14 +77,15 @@ let package = Package(
         program(
             "rankwise-server",
             [
-                "CoordinatorAPI", "Coordinator", "Federation", "HTTPServing", "RankwiseWire", "SQLiteStore",
-                .argumentParser, .logging, .yams,
+                "CoordinatorAPI", "Coordinator", "Federation", "HTTPServing", "ProcessSignals", "RankwiseWire",
+                "SQLiteStore", .argumentParser, .logging, .yams,
             ]
         ),
         program(
             "rankwise-client",
             [
-                "AdapterFormat", "ClientAgent", "HTTPFetching", "RankwiseWire", "Training", .argumentParser, .logging,
+                "AdapterFormat", "ClientAgent", "HTTPFetching", "ProcessSignals", "RankwiseWire", "Training",
+                .argumentParser, .logging,
             ]
         ),
         program(

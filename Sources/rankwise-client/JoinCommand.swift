@@ -2,6 +2,7 @@ import ArgumentParser
 import ClientAgent
 import Foundation
 import HTTPFetching
+import ProcessSignals
 import RankwiseWire
 import Training
 
@@ -99,8 +100,12 @@ struct JoinCommand: AsyncParsableCommand {
         do {
             let agent = try agent(display, token: try server.token())
             let work = Task { try await agent.run() }
-            let stop = StopSignal { work.cancel() }
-            defer { stop.end() }
+            let stop = StopSignal()
+            let watch = Task {
+                _ = await stop.received()
+                work.cancel()
+            }
+            defer { watch.cancel() }
             switch try await work.value {
             case .federationFinished: display.say("done: federation \(server.federation) is finished")
             case .trained(let rounds): display.say("done: \(rounds) rounds trained")

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import ProcessSignals
 
 /// The client's command line.
 @main
@@ -25,11 +26,10 @@ struct RankwiseClient: AsyncParsableCommand {
     static func main() async {
         // A connection that breaks while TLS writes must be an error, not a signal.
         signal(SIGPIPE, SIG_IGN)
-        StopSignal.hold()
+        // Only an agent has something to put in order; the other commands end at once.
+        if CommandLine.arguments.dropFirst().first == JoinCommand.configuration.commandName { StopSignal.hold() }
         do {
             var command = try parseAsRoot()
-            // Only an agent has something to put in order; the others end at once.
-            if !(command is JoinCommand) { StopSignal.release() }
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {

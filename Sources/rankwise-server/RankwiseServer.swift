@@ -1,4 +1,5 @@
 import ArgumentParser
+import ProcessSignals
 
 /// The server's command line.
 @main

@@ -6,6 +6,7 @@ import Federation
 import Foundation
 import HTTPServing
 import Logging
+import ProcessSignals
 import SQLiteStore
 
 /// Runs the server until SIGTERM or SIGINT.

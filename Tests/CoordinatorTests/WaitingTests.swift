@@ -39,6 +39,7 @@ import Testing
         let server = try await TestServer()
         let federation = try await server.federation(minimum: 2)
         let one = try await server.register("one", rank: 1, in: federation)
+        _ = try await server.register("two", rank: 1, in: federation)
         let status = try server.snapshot(federation).revision
         let session = try server.services.parts.registry.session(federation)
         let rounds = server.services.rounds

@@ -1,11 +1,11 @@
 import Dispatch
-import Foundation
+import Glibc
 
 /// Tells when the process is asked to stop; a second signal ends it at once.
 ///
-/// A handler writes the signal's number into a pipe, where it waits for somebody to ask: what comes while the server starts
+/// A handler writes the signal's number into a pipe, where it waits for somebody to ask: what comes while the program starts
 /// would else kill it, or be lost. (Blocking the signals would not do, as the runtime has threads that block none.)
-final class StopSignal {
+package final class StopSignal {
     private static let names = [SIGTERM: "SIGTERM", SIGINT: "SIGINT"]
     private static let channel: (read: Int32, write: Int32) = {
         var ends: [Int32] = [-1, -1]
@@ -21,7 +21,7 @@ final class StopSignal {
     private let source: (any DispatchSourceRead)?
 
     /// From here on no signal is lost, and one alone does not end the process.
-    static func hold() {
+    package static func hold() {
         guard channel.read >= 0 else { return }
         for number in names.keys {
             signal(number) { number in
@@ -33,7 +33,7 @@ final class StopSignal {
         }
     }
 
-    init() {
+    package init() {
         let (arrived, continuation) = AsyncStream.makeStream(of: String.self)
         self.arrived = arrived
         guard Self.channel.read >= 0 else {
@@ -55,7 +55,7 @@ final class StopSignal {
     }
 
     /// The name of the first signal that comes.
-    func received() async -> String {
+    package func received() async -> String {
         for await name in arrived { return name }
         return "none"
     }
