@@ -1,5 +1,5 @@
 /// How many sums are in the making at once: 256 KiB of them, which stay in the second cache while the terms go by.
-let sumsInHand = 131_072
+let sumsInHand = 65_536
 
 /// How many terms go by together: as many streams as the processor reads ahead without losing one.
 let termsTogether = 8
