@@ -31,10 +31,11 @@ enum ConfigFile {
     }
 
     private static func text(of path: String) throws -> String {
-        // Also from a pipe, as a shell's <(…) is.
-        guard let file = FileHandle(forReadingAtPath: path), let bytes = try? file.readToEnd() ?? Data() else {
-            throw WireError(path: "", reason: "cannot be read")
-        }
+        // Also from a pipe, as a shell's <(…) is: FileHandle would not wait for one that has no writer yet.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0,
+            let bytes = try? FileHandle(fileDescriptor: descriptor, closeOnDealloc: true).readToEnd() ?? Data()
+        else { throw WireError(path: "", reason: "cannot be read") }
         guard let text = String(data: bytes, encoding: .utf8) else { throw WireError(path: "", reason: "is not UTF-8") }
         return text
     }
