@@ -73,9 +73,12 @@ struct ServerOptions: ParsableArguments {
     func token() throws -> String? {
         let text: String?
         if let tokenFile {
-            guard let contents = try? String(contentsOfFile: tokenFile, encoding: .utf8) else {
-                throw ValidationError("the token file \(tokenFile) cannot be read")
-            }
+            // Also from a pipe, as a shell's <(…) is.
+            let descriptor = open(tokenFile, O_RDONLY | O_CLOEXEC)
+            guard descriptor >= 0,
+                let bytes = try? FileHandle(fileDescriptor: descriptor, closeOnDealloc: true).readToEnd() ?? Data(),
+                let contents = String(data: bytes, encoding: .utf8)
+            else { throw ValidationError("the token file \(tokenFile) cannot be read") }
             text = contents
         } else {
             text = ProcessInfo.processInfo.environment["RANKWISE_TOKEN"]

@@ -114,32 +114,35 @@ import Testing
     }
 
     @Test func `a second client on one state folder is refused`() async throws {
-        let scene = try await Scene(rounds: 1, training: Self.training, minimum: 2)
-        let first = try scene.client("edge", Self.sound)
-        // Its identity is there once it holds the lock.
-        while !FileManager.default.fileExists(atPath: scene.folder + "/state-edge/identity.json") { usleep(10_000) }
+        let scene = try await Scene(rounds: 1, training: Self.training)
+        // The first one trains, and so holds the lock, from the line that comes here until it is stopped.
+        let (begun, never) = (scene.folder + "/begun", scene.folder + "/never")
+        for pipe in [begun, never] { try #require(mkfifo(pipe, 0o600) == 0) }
+        let first = try scene.client("edge", Self.sound, ["--trainer", "echo >'\(begun)'; exec cat '\(never)' #"])
+        let line = open(begun, O_RDONLY | O_CLOEXEC)
+        try #require(line >= 0)
+        close(line)
         #expect(try scene.client("edge", Self.sound).exitStatus() == 2)
         #expect(first.stop() == 0)
         scene.end()
     }
 
-    @Test(arguments: [0, 1, 2, 5, 10, 20, 40, 80, 160, 320])
-    func `SIGTERM in the first moments ends the client as any SIGTERM does`(milliseconds: UInt32) async throws {
+    @Test(arguments: [SIGTERM, SIGINT])
+    func `a signal that comes while the client starts ends it as any other does`(number: Int32) async throws {
         let scene = try await Scene(rounds: 1, training: Self.training, minimum: 2)
-        let client = try scene.client("edge", Self.sound)
-        // Before that it is not the client yet, but the loader of its libraries.
-        while try !Self.catchesTermination(client.id) { usleep(100) }
-        usleep(milliseconds * 1000)
-        #expect(client.stop() == 0)
+        // The token comes through a pipe, so that the start goes no further than this test lets it.
+        let token = scene.folder + "/token"
+        try #require(mkfifo(token, 0o600) == 0)
+        let client = try scene.client("edge", Self.sound, ["--token-file", token])
+        // A program that has gone makes the write fail, and not the tests end.
+        signal(SIGPIPE, SIG_IGN)
+        let pipe = open(token, O_WRONLY | O_CLOEXEC)
+        try #require(pipe >= 0)
+        #expect(kill(client.id, number) == 0)
+        let text = scene.tokens.enrolmentToken
+        #expect(write(pipe, text, text.utf8.count) == text.utf8.count)
+        close(pipe)
+        #expect(client.exitStatus() == 0)
         scene.end()
-    }
-
-    /// Whether the process has a handler for SIGTERM by now.
-    private static func catchesTermination(_ process: Int32) throws -> Bool {
-        let status = try String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
-        let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("SigCgt:") })
-        let mask = try #require(
-            UInt64(line.dropFirst("SigCgt:".count).trimmingCharacters(in: .whitespaces), radix: 16))
-        return mask & (1 << UInt64(SIGTERM - 1)) != 0
     }
 }
