@@ -15,15 +15,17 @@ package final class TensorStorage: Sendable {
     package var count: Int { bytes.count }
 
     /// Maps a whole file.
-    package convenience init(mapping path: String) throws(SystemError) {
+    ///
+    /// - Parameter keepsDescriptor: whether a pass over the file may read it instead of its mapping.
+    package convenience init(mapping path: String, keepsDescriptor: Bool = true) throws(SystemError) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .last("open \(path)") }
         defer { close(descriptor) }
-        try self.init(mapping: descriptor)
+        try self.init(mapping: descriptor, keepsDescriptor: keepsDescriptor)
     }
 
     /// Maps a whole file; the descriptor may be closed afterwards.
-    package init(mapping descriptor: Int32) throws(SystemError) {
+    package init(mapping descriptor: Int32, keepsDescriptor: Bool = true) throws(SystemError) {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw .last("fstat") }
         let count = Int(status.st_size)
@@ -37,7 +39,7 @@ package final class TensorStorage: Sendable {
             throw .last("mmap")
         }
         // Where no descriptor is to be had, the mapping does.
-        self.descriptor = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+        self.descriptor = keepsDescriptor ? fcntl(descriptor, F_DUPFD_CLOEXEC, 0) : -1
         bytes = UnsafeRawBufferPointer(start: base, count: count)
     }
 

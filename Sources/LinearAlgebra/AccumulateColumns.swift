@@ -18,6 +18,7 @@ package func accumulateColumns(
         precondition(term.coefficients.count <= columns, "a term with more columns than its sum")
         term.check(rows: rows, columns: term.coefficients.count)
     }
+    let sumsInHand = sumsInHand(terms)
     let rowStep = max(1, sumsInHand / columns)
     TermTable.with(terms, rows: rowStep, columns: columns) { table in
         for firstRow in stride(from: 0, to: rows, by: rowStep) {

@@ -4,7 +4,7 @@ import CVectors
 ///
 /// Every element is added in the order of the terms, in float32, so the result does not depend on the blocking.
 /// Time and memory traffic are one pass over the terms; takes a copy of the coefficients, and for terms that are fetched
-/// room for eight parts of 65,536 numbers.
+/// room for eight parts of 65,536 numbers, or of 131,072 narrow ones.
 ///
 /// - Parameters:
 ///   - terms: X_k (rows_k × columns) with its c_k (rows_k).
@@ -20,6 +20,7 @@ package func accumulateRows(
         precondition(term.coefficients.count <= rows, "a term with more rows than its sum")
         term.check(rows: term.coefficients.count, columns: columns)
     }
+    let sumsInHand = sumsInHand(terms)
     let rowStep = max(1, sumsInHand / columns)
     let columnStep = min(sumsInHand, columns)
     TermTable.with(terms, rows: rowStep, columns: columnStep) { table in

@@ -17,6 +17,9 @@ package enum StoredReal: Sendable, Hashable {
         }
     }
 
+    /// Whether a number takes at most two bytes.
+    var isNarrow: Bool { byteCount(rows: 1, columns: 1) <= 2 }
+
     /// The length of a row-major matrix.
     package func byteCount(rows: Int, columns: Int) -> Int {
         switch self {

@@ -10,9 +10,9 @@ struct BenchAggregateCommand: ParsableCommand {
         abstract: "Time the aggregation of adapter files, beside a reference run by run.",
         discussion: """
             Makes the clients' files where they are not there, then times each run from opening them to the last byte of the \
-            published files: page cache warm, no fsync. In turn with it run the reference, the same sum without writing, and \
-            a plain read of the same mapped bytes. Prints JSON on the standard output and a table on the other; exits with 1 \
-            where shuffles differ.
+            published files: page cache warm, no fsync. In turn with it run the reference, the same without writing, a plain \
+            read of the same mapped bytes, and decoding and summing alone, of files that are open and mapped. Prints JSON on \
+            the standard output and a table on the other; exits with 1 where shuffles differ.
 
               rankwise-lab bench aggregate --files /tmp/bench --reference torch --shuffle 10
             """)
@@ -84,9 +84,15 @@ struct BenchAggregateCommand: ParsableCommand {
             report.publishedBytes = try FileManager.default.byteCount(ofFolder: ours)
             let other = try reference.run(publishedBytes: report.publishedBytes)
             let sum = try BenchTimes { try round.sum(threads: threads) }
-            let reading = try ReadPass(inputs, threads: threads)
+            let files = try inputs.map {
+                try AdapterFile(SafetensorsFile(TensorStorage(mapping: $0.path, keepsDescriptor: false)))
+            }
+            let reading = try ReadPass(files, threads: threads)
+            let sumAlone = try BenchTimes { try round.sum(of: files, threads: threads) }
             if run >= warmup {
-                report.add(total: total, sum: sum, reading: reading, reference: other, anonymous: anonymous)
+                report.add(
+                    total: total, sum: sum, sumAlone: sumAlone, reading: reading, reference: other,
+                    anonymous: anonymous)
             }
         }
         report.digest = try digest(ofFolder: ours)

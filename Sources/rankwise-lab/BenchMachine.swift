@@ -77,8 +77,8 @@ struct ReadPass {
     /// Seconds of a pass over pages that are mapped already.
     let mapped: Double
 
-    init(_ inputs: [BenchCohort.Input], threads: Int) throws {
-        let files = try inputs.map { try AdapterFile(SafetensorsFile(path: $0.path)) }
+    /// - Parameter files: mapped just now, and not touched.
+    init(_ files: [AdapterFile], threads: Int) throws {
         firstTouch = try BenchTimes { try Self.read(files, threads: threads) }.seconds
         mapped = try BenchTimes { try Self.read(files, threads: threads) }.seconds
     }

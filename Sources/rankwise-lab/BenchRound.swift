@@ -36,14 +36,30 @@ struct BenchRound {
         try aggregate(threads: threads, into: &sink)
     }
 
+    /// The same of files that are open already: decoding and summing, and nothing else.
+    func sum(of files: [AdapterFile], threads: Int) throws {
+        var sink = DiscardingSink()
+        try aggregate(zip(inputs, files).map { input, file in contribution(input) { file } }, threads, into: &sink)
+    }
+
     private func aggregate<Sink: RoundSink & ~Copyable>(threads: Int, into sink: inout Sink) throws {
         let contributions = inputs.map { input in
-            Contribution(client: input.client, samples: input.samples) {
-                try AdapterFile(SafetensorsFile(path: input.path))
-            }
+            contribution(input) { try AdapterFile(SafetensorsFile(path: input.path)) }
         }
+        try aggregate(contributions, threads, into: &sink)
+    }
+
+    private func aggregate<Sink: RoundSink & ~Copyable>(
+        _ contributions: [Contribution], _ threads: Int, into sink: inout Sink
+    ) throws {
         try Aggregator(strategy: strategy, shape: shape, scaling: .constant(1))
             .aggregate(contributions, round: 1, threads: threads, into: &sink)
+    }
+
+    private func contribution(
+        _ input: BenchCohort.Input, open: @escaping @Sendable () throws -> AdapterFile
+    ) -> Contribution {
+        Contribution(client: input.client, samples: input.samples, open: open)
     }
 
     /// The largest difference between two folders' adapters, as a share of the largest number.

@@ -98,8 +98,10 @@ import Testing
         let prepared = try await TestServer()
         let id = try await prepared.federation(rounds: 30, strategy: .init(name: "flora"))
         for name in ["edge-1", "edge-2"] { _ = try await prepared.register(name, rank: 4, in: id) }
-        try await prepared.aggregating { try await train(prepared, id, rounds: 1...17) }
-        try await folded(through: 1, prepared, id)
+        try await prepared.aggregating {
+            try await train(prepared, id, rounds: 1...17)
+            try await folded(through: 1, prepared, id)
+        }
         try prepared.close()
         func finish(_ folder: TemporaryFolder) async throws -> [[Float]] {
             let server = try await TestServer(folder: folder)

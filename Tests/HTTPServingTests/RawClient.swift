@@ -53,7 +53,11 @@ class RawClient {
 
     /// - Returns: 0 at the server's end, -1 for a failure.
     func read(into buffer: UnsafeMutableRawBufferPointer) -> Int {
-        recv(descriptor, buffer.baseAddress, buffer.count, 0)
+        while true {
+            // A receive with a time-out is not taken up again by itself after the process was stopped.
+            let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
+            if count >= 0 || errno != EINTR { return count }
+        }
     }
 
     /// Says that nothing more will be sent.
