@@ -65,7 +65,7 @@ let package = Package(
         library("ProcessSignals"),
         library("CoordinatorAPI", ["HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes, .logging]),
         library("HTTPFetching", ["CCurl"]),
-        library("Training", ["AdapterFormat", "LinearAlgebra", .logging]),
+        library("Training", ["AdapterFormat", "LinearAlgebra", "CLinux", .logging]),
         library(
             "Simulation",
             [

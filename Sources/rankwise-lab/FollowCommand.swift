@@ -24,6 +24,8 @@ struct FollowCommand: AsyncParsableCommand {
     @Option(help: "A folder with the federation's BERT; the examples are then texts, a class and a tab before each.")
     var base: String?
     @Option(help: "A file that holds the reader's token.") var tokenFile: String?
+    @Option(help: "The certificates (PEM) that the server's is signed by, instead of the system's; or RANKWISE_CA_FILE.")
+    var caFile: String?
 
     /// How long a server that is away is waited for.
     private static let patience = Duration.seconds(300)
@@ -35,7 +37,9 @@ struct FollowCommand: AsyncParsableCommand {
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             let endpoint = FederationEndpoint(
-                server: url, federation: federation, token: try token(), fetcher: try HTTPFetcher())
+                server: url, federation: federation, token: try token(),
+                fetcher: try HTTPFetcher(
+                    tls: .init(authority: caFile ?? ProcessInfo.processInfo.environment["RANKWISE_CA_FILE"])))
             let settings = try await answer { () async throws(CallError) in try await endpoint.settings().settings }
             let model =
                 try base.map { folder in try NativeModel(BertEncoder(folder: folder), dense: settings.adapter.dense) }

@@ -188,6 +188,17 @@ import Testing
         }
     }
 
+    @Test func `a command inherits no open file`() async throws {
+        let file = open(folder + "/open", O_RDWR | O_CREAT, 0o600)
+        defer { close(file) }
+        let assignment = try assignment()
+        // 75 only where the descriptor is not there.
+        await #expect(throws: TrainingError.abstained(reason: "abstains from this round (status 75)")) {
+            try await CommandTrainer(command: "test -e /proc/self/fd/\(file) || exit 75 #", data: "").train(
+                assignment) { _ in }
+        }
+    }
+
     @Test(arguments: ["printf no", #"printf '\2\0\0\0\0\0\0\0{}'; printf x"#])
     func `a command that leaves what is no adapter has failed`(content: String) async throws {
         let script = folder + "/train.sh"
