@@ -24,7 +24,8 @@ struct FollowCommand: AsyncParsableCommand {
     @Option(help: "A folder with the federation's BERT; the examples are then texts, a class and a tab before each.")
     var base: String?
     @Option(help: "A file that holds the reader's token.") var tokenFile: String?
-    @Option(help: "The certificates (PEM) that the server's is signed by, instead of the system's; or RANKWISE_CA_FILE.")
+    @Option(
+        help: "The certificates (PEM) that the server's is signed by, instead of the system's; or RANKWISE_CA_FILE.")
     var caFile: String?
 
     /// How long a server that is away is waited for.

@@ -195,7 +195,8 @@ import Testing
         // 75 only where the descriptor is not there.
         await #expect(throws: TrainingError.abstained(reason: "abstains from this round (status 75)")) {
             try await CommandTrainer(command: "test -e /proc/self/fd/\(file) || exit 75 #", data: "").train(
-                assignment) { _ in }
+                assignment
+            ) { _ in }
         }
     }
 
