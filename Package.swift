@@ -127,7 +127,8 @@ let package = Package(
         tests(
             "SimulationTests",
             [
-                "Simulation", "AdapterFormat", "Coordinator", "CoordinatorAPI", "Federation", "RankwiseWire", "Training",
+                "Simulation", "AdapterFormat", "Coordinator", "CoordinatorAPI", "Federation", "RankwiseWire",
+                "Training",
             ]),
         tests("TrainingTests", ["Training", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests(
