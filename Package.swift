@@ -124,7 +124,12 @@ let package = Package(
                 "rankwise-server", "rankwise-client",
             ]),
         tests("HTTPFetchingTests", ["HTTPFetching"]),
-        tests("SimulationTests", ["Simulation", "AdapterFormat", "RankwiseWire", "Training"]),
+        tests(
+            "SimulationTests",
+            [
+                "Simulation", "AdapterFormat", "Coordinator", "CoordinatorAPI", "Federation", "RankwiseWire",
+                "Training",
+            ]),
         tests("TrainingTests", ["Training", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests(
             "ClientAgentTests",

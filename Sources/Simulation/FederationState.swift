@@ -8,6 +8,8 @@ package struct FederationState: Sendable {
     package let folder: String
 
     var adapter: String { folder + "/adapter.safetensors" }
+    /// Every weight of the model, where it is trained in full and there is no adapter.
+    var weights: String { folder + "/weights.safetensors" }
     /// What one round added to the base.
     var merge: String { folder + "/merge.safetensors" }
     /// What all rounds so far have added to the base.

@@ -100,6 +100,7 @@ package struct HTTPFederation: Sendable {
         _ client: SimulatedClient, on server: LoopbackServer, enrolment: String, folder: String, line: SimulatedLine,
         gate: Turnstile, observe: @escaping @Sendable (SimulationRun.Event) -> Void
     ) async throws(SimulationError) {
+        let isShared = document.simulation.threads > 1
         do {
             let agent = try Agent(
                 Agent.Configuration(
@@ -111,7 +112,7 @@ package struct HTTPFederation: Sendable {
                     observe(.trained(received, of: self.cohort.clients.count, round: round))
                 },
                 makeTrainer: { (_) throws(TrainingError) in
-                    GatedTrainer(trainer: NativeTrainer(client.task), gate: gate)
+                    GatedTrainer(trainer: NativeTrainer(isShared ? client.task.onOneThread : client.task), gate: gate)
                 })
             _ = try await agent.run()
         } catch {

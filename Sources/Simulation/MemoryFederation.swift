@@ -49,13 +49,14 @@ package final class MemoryFederation: SimulatedFederation {
             throw .settings(
                 path: "strategy.name", reason: "is \(settings.strategy.name), which is simulated over HTTP only")
         }
+        let isShared = threads > 1
         var participants: [ClientName: Participant] = [:]
         for client in cohort.clients {
             do {
                 let name = try ClientName(client.name)
                 participants[name] = Participant(
                     name: name, rank: client.rank, exampleCount: client.task.count,
-                    trainer: NativeTrainer(client.task))
+                    trainer: NativeTrainer(isShared ? client.task.onOneThread : client.task))
             } catch {
                 throw .training(client: client.name, reason: "\(error)")
             }
@@ -121,41 +122,16 @@ package final class MemoryFederation: SimulatedFederation {
 extension MemoryFederation {
     /// Whom the coordinator would select, ascending.
     private func select(_ round: Int) -> [Participant] {
-        let names = participants.keys.sorted()
-        let count = settings.policy.cohort(of: names.count)
-        let selected =
-            count >= names.count
-            ? names
-            : HashedSampler().sample(
-                count, of: names.map { Candidate(client: $0, value: 0) }, by: .uniform, seed: settings.seed,
-                round: round)
-        return selected.compactMap { participants[$0] }
+        settings.selection(of: participants.keys.sorted(), round: round).compactMap { participants[$0] }
     }
 
-    /// Trains `threads` clients at a time; those with the most work begin first.
+    /// Trains `threads` clients at a time.
     private func train(
         _ selected: [Participant], in round: LocalRound, progress: @escaping @Sendable (Int, Int) -> Void
     ) async throws(SimulationError) -> [LocalRound.Update] {
-        var waiting = selected.sorted { ($0.work, $1.name) < ($1.work, $0.name) }
-        var updates: [LocalRound.Update] = []
-        do {
-            try await withThrowingTaskGroup(of: LocalRound.Update.self) { group in
-                for _ in 0..<threads {
-                    guard let next = waiting.popLast() else { break }
-                    group.addTask { try await round.train(next) }
-                }
-                while let update = try await group.next() {
-                    updates.append(update)
-                    progress(updates.count, selected.count)
-                    guard let next = waiting.popLast() else { continue }
-                    group.addTask { try await round.train(next) }
-                }
-            }
-        } catch let error as SimulationError {
-            throw error
-        } catch {
-            throw .cancelled
-        }
+        let updates = try await RoundCrew.run(
+            selected.sorted { ($1.work, $0.name) < ($0.work, $1.name) }, threads: threads, progress: progress
+        ) { try await round.train($0) }
         return updates.sorted { $0.client < $1.client }
     }
 

@@ -8,12 +8,8 @@ package struct Reproduction: Sendable, Hashable {
         case fashionMNIST = "fashion-mnist"
     }
 
-    package enum Model: String, Sendable, CaseIterable {
-        case mlp
-    }
-
-    /// What is compared in the paper's settings.
-    package static let strategies = ["rbla", "zeropad", "fedavg", "flora", "flexlora", "raflora"]
+    /// What is compared in the paper's settings; `full` trains and averages every weight.
+    package static let strategies = ["rbla", "zeropad", "fedavg", "flora", "flexlora", "raflora", "full"]
 
     package var dataset: Dataset
     package var model: Model
@@ -49,8 +45,6 @@ extension Reproduction {
     }
 
     static let clients = 10
-    /// R of fc1; a client of rank r holds ⌊r·R_m/R⌉ components of a module whose maximum is R_m.
-    static let maximumRank = 160
 
     /// Every strategy of the first seed, then of the next.
     package func runs() throws(SimulationError) -> [Run] {
@@ -80,24 +74,19 @@ extension Reproduction {
         return "\(dataset.rawValue)-\(model.rawValue)-\(share)percent"
     }
 
-    /// 10% to 100% of the maximum; all of it for plain averaging, which knows one rank only.
+    /// 10% to 100% of the maximum; all of it for plain averaging, which knows one rank only, and for whole models.
     private func ranks(_ strategy: String) -> [Int] {
-        strategy == "fedavg"
-            ? [Self.maximumRank] : (1...Self.clients).map { $0 * Self.maximumRank / Self.clients }
+        let highest = model.maximumRank
+        guard !["fedavg", FullFederation.strategy].contains(strategy) else { return [highest] }
+        return (1...Self.clients).map { (2 * $0 * highest + Self.clients) / (2 * Self.clients) }
     }
 
     private func federation(_ strategy: String, seed: UInt64) -> FederationDocument {
         let selected = max(1, Int((participation * Double(Self.clients)).rounded()))
         return FederationDocument(
             id: "\(group)-\(strategy)",
-            baseModel: .init(name: "mlp-784-200-200-10", seed: seed),
-            adapter: .init(
-                maxRank: Self.maximumRank,
-                modules: [
-                    "fc1": .init(inputs: 784, outputs: 200),
-                    "fc2": .init(inputs: 200, outputs: 200),
-                    "fc3": .init(inputs: 200, outputs: 10, maxRank: 100),
-                ]),
+            baseModel: .init(name: model.name, seed: seed),
+            adapter: .init(maxRank: model.maximumRank, modules: model.modules),
             strategy: .init(name: strategy, weighting: "samples"),
             round: .init(
                 total: rounds, minClients: Self.clients, minUpdates: selected,

@@ -71,7 +71,10 @@ package struct SimulationRun: Sendable {
     ) async throws(SimulationError) -> [RoundRecord] {
         var folder = folder
         let total = document.federation.round.total
-        let federation = try MemoryFederation(document, cohort: cohort, resuming: folder.lastState)
+        let federation: any SimulatedFederation =
+            document.federation.strategy.name == FullFederation.strategy
+            ? try FullFederation(document, cohort: cohort, resuming: folder.lastState)
+            : try MemoryFederation(document, cohort: cohort, resuming: folder.lastState)
         for round in folder.records.count + 1...total {
             let record = try await federation.play(round: round) { trained, selected in
                 observe(.trained(trained, of: selected, round: round))

@@ -2,13 +2,16 @@ import LinearAlgebra
 
 /// Every weight of a model's layers, trained in full: what adapters are held against.
 package struct FullWeights: Sendable, Equatable {
-    /// By layer: weight (outputs × inputs) and bias.
-    fileprivate(set) var layers: [String: (weight: [Float], bias: [Float])]
-
-    package static func == (one: FullWeights, other: FullWeights) -> Bool {
-        one.layers.count == other.layers.count
-            && one.layers.allSatisfy { name, layer in other.layers[name].map { $0 == layer } ?? false }
+    /// One layer's numbers.
+    struct Layer: Sendable, Equatable {
+        /// Of the weight: outputs by inputs, or by channels, height and width.
+        let shape: [Int]
+        var weight: [Float]
+        var bias: [Float]
     }
+
+    /// By name.
+    fileprivate(set) var layers: [String: Layer]
 
     /// Federated averaging: the mean of the clients' weights by their shares, which need not add up to 1.
     ///
@@ -25,13 +28,14 @@ package struct FullWeights: Sendable, Equatable {
             }
             return sum.map(Float.init)
         }
-        layers = Dictionary(
-            uniqueKeysWithValues: parts[0].weights.layers.keys.map { name in
-                (name, (mean { $0.layers[name]?.weight ?? [] }, mean { $0.layers[name]?.bias ?? [] }))
-            })
+        layers = parts[0].weights.layers
+        for name in layers.keys {
+            layers[name]?.weight = mean { $0.layers[name]?.weight ?? [] }
+            layers[name]?.bias = mean { $0.layers[name]?.bias ?? [] }
+        }
     }
 
-    init(layers: [String: (weight: [Float], bias: [Float])]) { self.layers = layers }
+    init(layers: [String: Layer]) { self.layers = layers }
 }
 
 extension NativeTask {
@@ -58,12 +62,12 @@ extension NativeTask {
 extension ModelTask {
     func baseWeights() throws(TrainingError) -> FullWeights {
         let tensors = Dictionary(uniqueKeysWithValues: base.tensors.map { ($0.name, $0.tensor) })
-        var layers: [String: (weight: [Float], bias: [Float])] = [:]
+        var layers: [String: FullWeights.Layer] = [:]
         for layer in base.layers {
             guard let bias = tensors[layer.name + ".bias"] else {
                 throw .model(layer.name, reason: "it has no bias, so it is not trained in full here")
             }
-            layers[layer.name] = (layer.weight.values, bias.values)
+            layers[layer.name] = .init(shape: layer.weight.shape, weight: layer.weight.values, bias: bias.values)
         }
         return FullWeights(layers: layers)
     }
@@ -77,7 +81,8 @@ extension ModelTask {
         var trained = weights
         for layer in loop.model.layers {
             guard let full = layer.full else { continue }
-            trained.layers[layer.name] = (Array(full.weight.values.floats), Array(full.bias.values.floats))
+            trained.layers[layer.name]?.weight = Array(full.weight.values.floats)
+            trained.layers[layer.name]?.bias = Array(full.bias.values.floats)
         }
         return (trained, outcome)
     }
@@ -91,11 +96,11 @@ extension ModelTask {
     private func layers(_ weights: FullWeights) throws(TrainingError) -> [AdaptedLayer] {
         var layers: [AdaptedLayer] = []
         for frozen in base.layers {
-            guard let (weight, bias) = weights.layers[frozen.name], weight.count == frozen.weight.floats.count,
-                bias.count == frozen.outputs
+            guard let whole = weights.layers[frozen.name], whole.weight.count == frozen.weight.floats.count,
+                whole.bias.count == frozen.outputs
             else { throw .model(frozen.name, reason: "the weights are of another model") }
             var layer = AdaptedLayer(frozen)
-            layer.train(weight: weight, bias: bias)
+            layer.train(weight: whole.weight, bias: whole.bias)
             layers.append(layer)
         }
         return layers

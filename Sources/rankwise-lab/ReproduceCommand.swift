@@ -13,9 +13,14 @@ struct ReproduceCommand: AsyncParsableCommand {
         commandName: "reproduce",
         abstract: "Run a paper's comparison again, in memory.",
         discussion: """
-            rbla (arXiv 2408.08699): ten clients with ranks at 10% to 100% of the maximum, staircase split. Every run has a \
-            folder below OUT with its settings, a row a round in rounds.csv and what the last round came to; a run that was \
-            stopped goes on there.
+            rbla (arXiv 2408.08699): ten clients with ranks at 10% to 100% of the maximum, staircase split. The models' weights \
+            are drawn from the seed and frozen: mlp is mlp-784-200-200-10 with maximum ranks 160, 160 and 100; cnn is \
+            cnn-28x28x1-16k5-32k5-128-10 (two padded 5 × 5 convolutions of 16 and 32 channels, each with a ReLU and a 2 × 2 \
+            maximum pool, then linear layers of 128 and 10) with maximum ranks 16, 32, 128 and 10. The strategy full trains \
+            and averages every weight and bias, without adapters.
+
+            Every run has a folder below OUT with its settings, a row a round in rounds.csv and what the last round came to; \
+            a run that was stopped goes on there.
 
               rankwise-lab reproduce rbla --data data --out runs --quick
             """)
@@ -24,8 +29,8 @@ struct ReproduceCommand: AsyncParsableCommand {
     @Option(help: "The folder that scripts/data filled.") var data: String
     @Option(help: "Where the runs are kept.") var out: String
     @Option(help: "mnist or fashion-mnist.") var dataset = Reproduction.Dataset.mnist
-    @Option(help: "mlp.") var model = Reproduction.Model.mlp
-    @Option(help: "Names with commas between.") var strategies: String?
+    @Option(help: "mlp or cnn.") var model = Reproduction.Model.mlp
+    @Option(help: "Names with commas between, of strategies that run in memory, or full.") var strategies: String?
     @Option(help: "Whole numbers with commas between.") var seeds: String?
     @Option(help: "How many rounds; 100 if left out.") var rounds: Int?
     @Option(help: "The share of the clients that takes part in each round.") var participation = 1.0

@@ -1,3 +1,7 @@
+import AdapterFormat
+import Coordinator
+import CoordinatorAPI
+import Federation
 import Foundation
 import RankwiseWire
 import Testing
@@ -93,5 +97,35 @@ import Training
         #expect(runs[0].document.simulation.ranks == [16, 32, 48, 64, 80, 96, 112, 128, 144, 160])
         #expect(runs[1].document.simulation.ranks == [160])
         #expect(runs[0].document.federation.round.minUpdates == 2)
+    }
+
+    @Test func `the reproduction's models are those that their adapters are for`() throws {
+        for part in ["train", "t10k"] {
+            try Data().write(to: URL(filePath: small.folder + "/\(part)-images-idx3-ubyte"))
+        }
+        let ranks: [Reproduction.Model: [Int]] = [
+            .mlp: [16, 32, 48, 64, 80, 96, 112, 128, 144, 160], .cnn: [13, 26, 38, 51, 64, 77, 90, 102, 115, 128],
+        ]
+        for model in Reproduction.Model.allCases {
+            let runs = try Reproduction(
+                dataset: .fashionMNIST, model: model, strategies: ["rbla", "full"], seeds: [1], rounds: 5,
+                participation: 1, data: small.folder
+            ).runs()
+            #expect(runs[0].path == "fashion-mnist-\(model.rawValue)-100percent/rbla-seed1")
+            #expect(runs[0].document.simulation.ranks == ranks[model])
+            let federation = runs[0].document.federation
+            let settings = try FederationSettings(federation)
+            try settings.validate()
+            let shape = try AdapterPlan(settings).shape
+            let layers = try NativeModel(name: federation.baseModel.name, seed: 1).layers
+            #expect(Set(shape.modules.map(\.name)) == Set(layers.map(\.name)))
+            for layer in layers {
+                let module = try #require(shape[module: layer.name])
+                #expect(module.kind == layer.kind)
+                #expect(module.inputs == layer.inputs && module.outputs == layer.outputs)
+            }
+            #expect(runs[1].document.federation.strategy.name == "full")
+            #expect(runs[1].document.federation.training == federation.training)
+        }
     }
 }

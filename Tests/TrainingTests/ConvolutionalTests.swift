@@ -90,6 +90,10 @@ import Testing
         #expect(try task.evaluate(trained).accuracy > 0.9)
         #expect(try task.trainFully(from: start, settings: settings, seed: 1).weights == trained)
         #expect(FullWeights(meanOf: [(trained, 3), (trained, 1)]) == trained)
+        let path = NSTemporaryDirectory() + "rankwise-\(UUID().uuidString).safetensors"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try trained.write(to: path)
+        #expect(try FullWeights(path: path) == trained)
         #expect(FullWeights(meanOf: [(trained, 3), (start, 1)]) != trained)
     }
 

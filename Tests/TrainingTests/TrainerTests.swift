@@ -74,6 +74,38 @@ import Testing
         #expect(result.accuracy > 0.95)
     }
 
+    @Test(arguments: ["sgd", "adamw"])
+    func `one thread and two come to the same bytes`(optimizer: String) throws {
+        // Wide enough for the optimizer to take two threads, in batches that do not halve.
+        let shape = try AdapterShape(modules: [
+            ModuleShape(name: "fc1", inputs: 4, outputs: 250, maximumRank: 65),
+            ModuleShape(name: "fc2", inputs: 250, outputs: 2, maximumRank: 65),
+        ])
+        let path = folder + "/wide.safetensors"
+        let descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC, 0o600)
+        defer { close(descriptor) }
+        var writer = try AdapterWriter(shape: shape, descriptor: descriptor)
+        var generator = SeededGenerator(seed: 1, stream: "adapter")
+        for module in shape.modules {
+            var factors = ModuleFactors(zeroOf: module, rank: module.maximumRank)
+            for index in factors.a.indices { factors.a[index] = generator.uniform(within: 0.5) }
+            try writer.take(factors, of: module)
+        }
+        try writer.finish()
+        var assignment = try assignment(
+            settings: ["epochs": .number(1), "batch_size": .number(13), "optimizer": .text(optimizer)])
+        assignment.adapter = path
+        let task = try NativeModel(name: "mlp-4-250-2", seed: 2).task(Self.data)
+        var outputs: [Data] = []
+        for (name, task) in [("two", task), ("one", task.onOneThread)] {
+            assignment.output = folder + "/" + name
+            _ = try task.train(assignment, isCancelled: { false }, progress: { _ in })
+            outputs.append(try bytes(assignment.output))
+        }
+        #expect(outputs[0] == outputs[1])
+        #expect(try outputs[0] != bytes(path))
+    }
+
     @Test func `only the factors that the plan names are trained`() async throws {
         let trainer = try NativeTrainer(model: "mlp-4-8-2", seed: 2, data: Self.data)
         var assignment = try assignment()

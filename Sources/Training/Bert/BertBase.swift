@@ -7,6 +7,7 @@ import LinearAlgebra
 package struct BertBase: FrozenModel {
     package let encoder: BertEncoder
     package let classes: Int
+    package var threads = 2
 
     static let weightName = "classifier.weight"
     static let biasName = "classifier.bias"
@@ -65,6 +66,7 @@ package struct BertBase: FrozenModel {
             throw .setting("stage", expected: "null for a BERT model", found: "a sparse stage")
         }
         return BertModel(
-            encoder, classes: classes, layers: layers, dense: dense, lengthLimit: length, batchLimit: batchLimit)
+            encoder, classes: classes, layers: layers, dense: dense, lengthLimit: length, batchLimit: batchLimit,
+            lanes: Lanes(threads: threads))
     }
 }

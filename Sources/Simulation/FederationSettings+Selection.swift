@@ -1,0 +1,14 @@
+import Coordinator
+import Federation
+
+extension FederationSettings {
+    /// Whom the coordinator would select of clients that are all seen, ascending.
+    ///
+    /// - Parameter names: ascending.
+    func selection(of names: [ClientName], round: Int) -> [ClientName] {
+        let count = policy.cohort(of: names.count)
+        guard count < names.count else { return names }
+        return HashedSampler().sample(
+            count, of: names.map { Candidate(client: $0, value: 0) }, by: .uniform, seed: seed, round: round)
+    }
+}
