@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Training steps in PyTorch: what `rankwise-lab bench train --reference torch` measures itself against.
 
-Reads one line of JSON (model, ranks, batch, steps, threads, learning_rate, momentum), answers with its versions, then
-trains for that many steps on random examples for each further line and answers with its times. The model is the one of
-that name, frozen, with LoRA on every layer as PEFT computes it: y = W·x + b + s·B·(A·x).
+Reads one line of JSON (model or base, ranks, batch, length, steps, threads, optimizer, learning_rate, momentum), answers
+with its versions, then trains for that many steps on random examples for each further line and answers with its times.
+The model is the one of that name, frozen, with LoRA on every layer as PEFT computes it: y = W·x + b + s·B·(A·x). A base
+is the folder of a BERT encoder, which transformers reads: LoRA goes on query and value, the classifier is trained, dropout
+is off.
 """
 import json
 import sys
@@ -15,9 +17,9 @@ from torch.nn import functional
 
 
 class Linear(nn.Module):
-    def __init__(self, inputs, outputs, rank):
+    def __init__(self, inputs, outputs, rank, frozen=None):
         super().__init__()
-        self.frozen = nn.Linear(inputs, outputs).requires_grad_(False)
+        self.frozen = (frozen or nn.Linear(inputs, outputs)).requires_grad_(False)
         self.a = nn.Parameter(torch.empty(rank, inputs).uniform_(-1, 1) / inputs**0.5)
         self.b = nn.Parameter(torch.zeros(outputs, rank))
 
@@ -64,17 +66,48 @@ def convolutional(name, ranks):
     return nn.Sequential(*layers[:-1]), (shape[2], shape[0], shape[1]), inputs
 
 
+def encoder(base, rank, length):
+    """Also the versions of what reads it."""
+    import transformers
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(
+        base, num_labels=4, hidden_dropout_prob=0, attention_probs_dropout_prob=0)
+    model.bert.requires_grad_(False)
+    for layer in model.bert.encoder.layer:
+        attention = getattr(layer.attention, "self")
+        for name in ("query", "value"):
+            frozen = getattr(attention, name)
+            setattr(attention, name, Linear(frozen.in_features, frozen.out_features, rank, frozen))
+
+    class Scores(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, pieces):
+            return self.model(input_ids=pieces).logits
+
+    return Scores().train(), (length,), model.config.vocab_size, f", transformers {transformers.__version__}"
+
+
 def main():
     job = json.loads(sys.stdin.readline())
     torch.set_num_threads(job["threads"])
     torch.manual_seed(1)
-    make = {"mlp": perceptron, "cnn": convolutional}[job["model"].split("-")[0]]
-    model, shape, classes = make(job["model"], job["ranks"])
-    count = job["steps"] * job["batch"]
-    examples, labels = torch.rand(count, *shape), torch.randint(classes, (count,))
-    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad],
-                                lr=job["learning_rate"], momentum=job["momentum"])
-    print(json.dumps({"versions": f"torch {torch.__version__}, {job['threads']} threads"}), flush=True)
+    count, more = job["steps"] * job["batch"], ""
+    if job.get("base"):
+        model, shape, pieces, more = encoder(job["base"], job["ranks"][0], job["length"])
+        classes, examples = 4, torch.randint(pieces, (count, *shape))
+    else:
+        make = {"mlp": perceptron, "cnn": convolutional}[job["model"].split("-")[0]]
+        model, shape, classes = make(job["model"], job["ranks"])
+        examples = torch.rand(count, *shape)
+    labels = torch.randint(classes, (count,))
+    trained = [p for p in model.parameters() if p.requires_grad]
+    if job["optimizer"] == "adamw":
+        optimizer = torch.optim.AdamW(trained, lr=job["learning_rate"])
+    else:
+        optimizer = torch.optim.SGD(trained, lr=job["learning_rate"], momentum=job["momentum"])
+    print(json.dumps({"versions": f"torch {torch.__version__}{more}, {job['threads']} threads"}), flush=True)
     for _ in sys.stdin:
         started, processor = time.perf_counter(), time.process_time()
         order = torch.randperm(count)

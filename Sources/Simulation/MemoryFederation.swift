@@ -49,13 +49,14 @@ package final class MemoryFederation: SimulatedFederation {
             throw .settings(
                 path: "strategy.name", reason: "is \(settings.strategy.name), which is simulated over HTTP only")
         }
+        let isShared = threads > 1
         var participants: [ClientName: Participant] = [:]
         for client in cohort.clients {
             do {
                 let name = try ClientName(client.name)
                 participants[name] = Participant(
                     name: name, rank: client.rank, exampleCount: client.task.count,
-                    trainer: NativeTrainer(client.task))
+                    trainer: NativeTrainer(isShared ? client.task.onOneThread : client.task))
             } catch {
                 throw .training(client: client.name, reason: "\(error)")
             }

@@ -50,7 +50,7 @@ extension ModelTask {
             let pass = first..<min(first + Self.adapterLimit, adapted.count)
             let (layers, heads) = (Array(adapted[pass]), Array(dense[pass]))
             let batch = min(base.scoringBatch(adapters: pass.count), examples.count)
-            let threads = min(2, (examples.count + batch - 1) / batch)
+            let threads = min(base.threads, (examples.count + batch - 1) / batch)
             if let scorers = try base.scorers(threads, layers, dense: heads, settings: settings, batchLimit: batch) {
                 results += run(scorers, adapters: pass.count, batch: batch)
             } else {

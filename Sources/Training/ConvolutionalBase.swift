@@ -7,6 +7,7 @@ package struct ConvolutionalBase: FrozenModel {
     package let shape: ConvolutionalShape
     package let layers: [FrozenLayer]
     package let biases: [FrozenTensor]
+    package var threads = 2
 
     package init(shape: ConvolutionalShape, seed: UInt64) {
         self.shape = shape

@@ -26,13 +26,29 @@ package final class FeatureBatch {
 
     /// - Precondition: the indices are of `examples` and no more than the limit.
     package func gather(_ examples: DataSet, _ indices: ArraySlice<Int>) {
-        precondition(indices.count <= classes.count && examples.width == width, "a batch of \(indices.count)")
-        rows = indices.count
+        begin(indices.count)
+        gather(examples, indices, rows: 0..<rows)
+    }
+
+    /// Makes room for a batch, whose rows may then be gathered at the same time.
+    ///
+    /// - Precondition: there are no more than the limit.
+    func begin(_ count: Int) {
+        precondition(count <= classes.count, "a batch of \(count)")
+        rows = count
+    }
+
+    /// Gathers some rows of the batch.
+    ///
+    /// - Precondition: the indices are of `examples`, and there is one for each row of the batch.
+    func gather(_ examples: DataSet, _ indices: ArraySlice<Int>, rows part: Range<Int>) {
+        precondition(indices.count == rows && part.upperBound <= rows && examples.width == width, "rows of a batch")
         guard let target = features.floats.baseAddress else { return }
         let factor = 1 / scale
         examples.features.withUnsafeBufferPointer { source in
             guard let source = source.baseAddress else { return }
-            for (row, index) in indices.enumerated() {
+            for row in part {
+                let index = indices[indices.startIndex + row]
                 classes[row] = examples.labels[index]
                 let (from, to) = (source + index * width, target + row * width)
                 if scale == 1 {

@@ -17,6 +17,9 @@ package protocol FrozenModel: Sendable {
     /// Whether the halves of a batch are trained on apart and at the same time: right where a step is long.
     var splitsBatches: Bool { get }
 
+    /// How many threads a step may use, one or two; the bytes are the same.
+    var threads: Int { get set }
+
     /// Reads a client's data.
     func examples(path: String) throws -> Model.Examples
 

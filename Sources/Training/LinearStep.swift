@@ -2,7 +2,8 @@ package import LinearAlgebra
 
 /// One linear layer at work on batches: y = x·Wᵀ + bias + s·(x·Aᵀ)·Bᵀ, and its gradients.
 ///
-/// All memory is taken when it is made; a step allocates nothing.
+/// All memory is taken when it is made; a step allocates nothing. Different rows of a batch, and the gradients' parts, may
+/// be computed at the same time.
 package final class LinearStep {
     package let layer: AdaptedLayer
     /// (outputs)
@@ -22,17 +23,16 @@ package final class LinearStep {
 
     /// - Parameters:
     ///   - input: (rows × inputs), `output` (rows × outputs).
+    ///   - row: which of the batch's rows the first of these is.
     ///   - rectified: whether negative outputs become zero.
-    package func forward(_ input: MatrixView, into output: MutableMatrixView, rectified: Bool = false) {
-        if let bias, let numbers = bias.floats.baseAddress {
-            for row in 0..<output.rows {
-                (output.base + row * output.stride).update(from: numbers, count: output.columns)
-            }
-        }
+    package func forward(
+        _ input: MatrixView, into output: MutableMatrixView, from row: Int = 0, rectified: Bool = false
+    ) {
+        if let bias { RowKernels.fill(output, with: bias.floats) }
         MatrixProduct.accumulate(
             into: output, keep: bias == nil ? 0 : 1, input, .asGiven, layer.frozen.weight.matrix, .transposed)
         if let lora = layer.lora {
-            let hidden = hidden.matrix(rows: input.rows, columns: lora.rank)
+            let hidden = hidden.matrix(at: row * lora.rank, rows: input.rows, columns: lora.rank)
             MatrixProduct.accumulate(into: hidden, input, .asGiven, lora.a.matrix, .transposed)
             MatrixProduct.accumulate(
                 into: output, keep: 1, scale: lora.scale, hidden.readOnly, .asGiven, lora.b.matrix, .asGiven)
@@ -48,26 +48,54 @@ package final class LinearStep {
     package func backward(
         _ input: MatrixView, gradient: MatrixView, into inputGradient: MutableMatrixView? = nil
     ) {
+        propagate(gradient, into: inputGradient)
+        for lane in 0..<Lanes.count { collect(input, gradient: gradient, lane: lane) }
+    }
+
+    /// Takes the gradient of some rows of the output down to those of x·Aᵀ and, where somebody needs it, of the input.
+    ///
+    /// - Parameter row: which of the batch's rows the first of these is.
+    func propagate(_ gradient: MatrixView, into inputGradient: MutableMatrixView?, from row: Int = 0) {
         if let target = inputGradient {
             MatrixProduct.accumulate(into: target, gradient, .asGiven, layer.frozen.weight.matrix, .asGiven)
         }
+        guard let lora = layer.lora else { return }
+        let hidden = hiddenGradient.matrix(at: row * lora.rank, rows: gradient.rows, columns: lora.rank)
+        MatrixProduct.accumulate(into: hidden, scale: lora.scale, gradient, .asGiven, lora.b.matrix, .transposed)
+        if let target = inputGradient {
+            MatrixProduct.accumulate(into: target, keep: 1, hidden.readOnly, .asGiven, lora.a.matrix, .asGiven)
+        }
+    }
+
+    /// Fills one part of the gradients of what is trained on the layer, after `propagate` for the whole batch.
+    ///
+    /// - Parameters:
+    ///   - input: of the batch (rows × inputs), and `gradient` that of its output.
+    ///   - lane: which part: half of the components or of the layer's outputs.
+    func collect(_ input: MatrixView, gradient: MatrixView, lane: Int) {
+        let rows = 0..<input.rows
         if let lora = layer.lora {
-            let hidden = hidden.matrix(rows: input.rows, columns: lora.rank).readOnly
-            let target = hiddenGradient.matrix(rows: input.rows, columns: lora.rank)
-            MatrixProduct.accumulate(
-                into: lora.b.gradientMatrix, scale: lora.scale, hidden, .transposed, gradient, .asGiven)
-            MatrixProduct.accumulate(
-                into: target, scale: lora.scale, gradient, .asGiven, lora.b.matrix, .transposed)
-            MatrixProduct.accumulate(into: lora.a.gradientMatrix, target.readOnly, .transposed, input, .asGiven)
-            if let inputGradient {
+            let part = Lanes.part(lane, of: lora.rank)
+            if !part.isEmpty {
+                let hidden = hidden.matrix(rows: input.rows, columns: lora.rank).readOnly
+                let target = hiddenGradient.matrix(rows: input.rows, columns: lora.rank).readOnly
                 MatrixProduct.accumulate(
-                    into: inputGradient, keep: 1, target.readOnly, .asGiven, lora.a.matrix, .asGiven)
+                    into: lora.b.gradientMatrix.block(part, 0..<layer.outputs), scale: lora.scale,
+                    hidden.block(rows, part), .transposed, gradient, .asGiven)
+                MatrixProduct.accumulate(
+                    into: lora.a.gradientMatrix.block(part, 0..<layer.inputs), target.block(rows, part), .transposed,
+                    input, .asGiven)
             }
         }
-        layer.sparse?.collect(gradient, input: input)
         if let full = layer.full {
-            MatrixProduct.accumulate(into: full.weight.gradientMatrix, gradient, .transposed, input, .asGiven)
-            full.bias.fillGradient(withColumnSumsOf: gradient)
+            let part = Lanes.part(lane, of: layer.outputs)
+            if !part.isEmpty {
+                MatrixProduct.accumulate(
+                    into: full.weight.gradientMatrix.block(part, 0..<layer.inputs), gradient.block(rows, part),
+                    .transposed, input, .asGiven)
+            }
+            if lane == 0 { full.bias.fillGradient(withColumnSumsOf: gradient) }
         }
+        if lane == 0 { layer.sparse?.collect(gradient, input: input) }
     }
 }

@@ -11,6 +11,9 @@ package struct NativeTask: Sendable {
     /// - Precondition: there is at least one, and each is of this task.
     package func subset(_ indices: [Int]) -> NativeTask { task.subset(indices) }
 
+    /// The same task where others train beside it: a step stays on the thread that it is on. The bytes are the same.
+    package var onOneThread: NativeTask { task.onOneThread }
+
     /// Trains one round; blocks.
     func train(
         _ assignment: TrainingAssignment, isCancelled: () -> Bool, progress: (TrainingProgress) -> Void
@@ -29,6 +32,7 @@ package struct NativeTask: Sendable {
 /// What `NativeTask` asks of the task that it hides the model's type of.
 protocol AnyModelTask: Sendable {
     var labels: [Int] { get }
+    var onOneThread: NativeTask { get }
     func subset(_ indices: [Int]) -> NativeTask
     func train(
         _ assignment: TrainingAssignment, isCancelled: () -> Bool, progress: (TrainingProgress) -> Void
@@ -65,6 +69,12 @@ struct ModelTask<Base: FrozenModel>: AnyModelTask {
     }
 
     var labels: [Int] { examples.labels }
+
+    var onOneThread: NativeTask {
+        var base = base
+        base.threads = 1
+        return NativeTask(ModelTask(checked: base, examples))
+    }
 
     func subset(_ indices: [Int]) -> NativeTask {
         NativeTask(ModelTask(checked: base, examples.subset(indices)))

@@ -15,10 +15,17 @@ final class Optimizer {
 
     private let settings: OptimizerSettings
     private let states: [State]
+    private let lanes: Lanes
     private var steps = 0
 
-    init(_ settings: OptimizerSettings, for tensors: [TrainedTensor]) {
+    /// Below it, a second thread takes longer to wake than to do its half.
+    private static let leastForTwoThreads = 1 << 15
+
+    /// - Parameter lanes: how halves of the numbers are moved.
+    init(_ settings: OptimizerSettings, for tensors: [TrainedTensor], lanes: Lanes = Lanes(threads: 2)) {
         self.settings = settings
+        let count = tensors.reduce(0) { $0 + $1.rows * $1.columns }
+        self.lanes = count < Self.leastForTwoThreads ? Lanes(threads: 1) : lanes
         states = tensors.map { tensor in
             let count = tensor.rows * tensor.columns
             return State(
@@ -36,10 +43,13 @@ final class Optimizer {
         steps += 1
         let share = clipNorm.map { min(1, $0 / (gradientNorm + 1e-6)) } ?? 1
         let rate = settings.learningRate * factor
-        for state in states {
-            switch settings.kind {
-            case .sgd: descend(state, rate: Float(rate), share: Float(share))
-            case .adamw: adapt(state, rate: rate, share: Float(share))
+        lanes.perform { lane in
+            for state in states {
+                let part = Lanes.part(lane, of: state.tensor.rows * state.tensor.columns)
+                switch settings.kind {
+                case .sgd: descend(state, part, rate: Float(rate), share: Float(share))
+                case .adamw: adapt(state, part, rate: rate, share: Float(share))
+                }
             }
         }
     }
@@ -60,12 +70,12 @@ final class Optimizer {
     }
 
     /// velocity ← momentum·velocity + gradient + decay·value; value ← value − rate·velocity.
-    private func descend(_ state: State, rate: Float, share: Float) {
+    private func descend(_ state: State, _ part: Range<Int>, rate: Float, share: Float) {
         guard let values = state.tensor.values.floats.baseAddress,
             let gradient = state.tensor.gradient.floats.baseAddress, let velocity = state.first.floats.baseAddress
         else { return }
         let (momentum, decay) = (settings.momentum, Float(settings.weightDecay))
-        for index in 0..<state.tensor.rows * state.tensor.columns {
+        for index in part {
             let moved = momentum * velocity[index] + (share * gradient[index] + decay * values[index])
             velocity[index] = moved
             values[index] -= rate * moved
@@ -73,7 +83,7 @@ final class Optimizer {
     }
 
     /// Decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101), with bias-corrected moments.
-    private func adapt(_ state: State, rate: Double, share: Float) {
+    private func adapt(_ state: State, _ part: Range<Int>, rate: Double, share: Float) {
         guard let values = state.tensor.values.floats.baseAddress,
             let gradient = state.tensor.gradient.floats.baseAddress, let first = state.first.floats.baseAddress,
             let second = state.second.floats.baseAddress
@@ -83,7 +93,7 @@ final class Optimizer {
         let size = Float(rate / (1 - pow(settings.beta1, Double(steps))))
         let root = Float((1 - pow(settings.beta2, Double(steps))).squareRoot())
         let epsilon = Float(settings.epsilon)
-        for index in 0..<state.tensor.rows * state.tensor.columns {
+        for index in part {
             let slope = share * gradient[index]
             first[index] = beta1 * first[index] + (1 - beta1) * slope
             second[index] = beta2 * second[index] + (1 - beta2) * slope * slope

@@ -1,54 +1,80 @@
 import LinearAlgebra
 
 /// An image as a matrix of its patches: row (channel, y, x) of the kernel, column (y, x) of the image, zero outside.
+///
+/// A row is its channel's plane, moved: all but the places that lie outside the image are copied, or added, in one go.
 enum Patches {
     /// Fills the matrix (channels·kernel² × height·width) from an image (channels × height × width).
     static func gather(
         _ image: UnsafePointer<Float>, of shape: ConvolutionalShape.Convolution, into patches: FloatBlock
     ) {
         guard let target = patches.floats.baseAddress else { return }
-        visit(shape) { row, line, from, to, source in
-            let start = target + (row * shape.height + line) * shape.width
-            guard let source else {
-                start.update(repeating: 0, count: shape.width)
+        let area = shape.height * shape.width
+        visit(shape) { row, channel, shift in
+            let (start, plane) = (target + row * area, image + channel * area)
+            guard let inside = shift.inside(area) else {
+                start.update(repeating: 0, count: area)
                 return
             }
-            if from > 0 { start.update(repeating: 0, count: from) }
-            for column in from..<to { start[column] = image[source + column] }
-            if to < shape.width { (start + to).update(repeating: 0, count: shape.width - to) }
+            start.update(repeating: 0, count: inside.lowerBound)
+            (start + inside.lowerBound).update(from: plane + inside.lowerBound + shift.distance, count: inside.count)
+            (start + inside.upperBound).update(repeating: 0, count: area - inside.upperBound)
+            clear(start, of: shape, shift)
         }
     }
 
-    /// Adds the matrix's numbers up where the image has them, in a fixed order.
+    /// Adds the matrix's numbers up where the image has them, in a fixed order; those outside it are lost.
     static func scatter(
         _ patches: FloatBlock, of shape: ConvolutionalShape.Convolution, into image: UnsafeMutablePointer<Float>
     ) {
         image.update(repeating: 0, count: shape.inputCount)
         guard let numbers = patches.floats.baseAddress else { return }
-        visit(shape) { row, line, from, to, target in
-            guard let target else { return }
-            let start = numbers + (row * shape.height + line) * shape.width
-            for column in from..<to { image[target + column] += start[column] }
+        let area = shape.height * shape.width
+        visit(shape) { row, channel, shift in
+            guard let inside = shift.inside(area) else { return }
+            clear(numbers + row * area, of: shape, shift)
+            let source = numbers + row * area + inside.lowerBound
+            let target = image + channel * area + inside.lowerBound + shift.distance
+            RowKernels.add(source, to: target, count: inside.count)
         }
     }
 
-    /// Visits every line of every row of the matrix: which of its columns lie inside the image, and the place in the image
-    /// that its column 0 is, were it inside; nil where none lies inside.
+    /// How far a row of the matrix is moved against the image.
+    private struct Shift {
+        let right: Int
+        /// Down and right, in places of the plane.
+        let distance: Int
+
+        /// The places of the row that a plane of `area` has, but for lines that come in from their other end.
+        func inside(_ area: Int) -> Range<Int>? {
+            abs(distance) < area ? max(0, -distance)..<min(area, area - distance) : nil
+        }
+    }
+
+    /// Makes zeros of the places of every line that lie left or right of the image.
+    @inline(__always)
+    private static func clear(
+        _ row: UnsafeMutablePointer<Float>, of shape: ConvolutionalShape.Convolution, _ shift: Shift
+    ) {
+        let outside =
+            shift.right < 0
+            ? 0..<min(-shift.right, shape.width) : max(shape.width - shift.right, 0)..<shape.width
+        for line in 0..<shape.height {
+            for column in outside { row[line * shape.width + column] = 0 }
+        }
+    }
+
+    /// Visits every row of the matrix.
     @inline(__always)
     private static func visit(
-        _ shape: ConvolutionalShape.Convolution, _ body: (_ row: Int, _ line: Int, Int, Int, Int?) -> Void
+        _ shape: ConvolutionalShape.Convolution, _ body: (_ row: Int, _ channel: Int, Shift) -> Void
     ) {
         let half = shape.kernel / 2
         var row = 0
         for channel in 0..<shape.channels {
             for down in -half...half {
                 for right in -half...half {
-                    let (from, to) = (max(0, -right), min(shape.width, shape.width - right))
-                    for line in 0..<shape.height {
-                        let isInside = (0..<shape.height).contains(line + down) && from < to
-                        let place = (channel * shape.height + line + down) * shape.width + right
-                        body(row, line, from, to, isInside ? place : nil)
-                    }
+                    body(row, channel, Shift(right: right, distance: down * shape.width + right))
                     row += 1
                 }
             }

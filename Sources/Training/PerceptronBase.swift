@@ -8,6 +8,7 @@ package struct PerceptronBase: FrozenModel {
     package let shape: PerceptronShape
     package let layers: [FrozenLayer]
     let biases: [FrozenTensor]
+    package var threads = 2
 
     package init(shape: PerceptronShape, seed: UInt64) {
         self.shape = shape
@@ -40,7 +41,9 @@ package struct PerceptronBase: FrozenModel {
     package func model(
         _ layers: [AdaptedLayer], dense: [DenseTensor], settings: TrainingSettings, batchLimit: Int
     ) throws(TrainingError) -> Perceptron {
-        Perceptron(layers, biases: biases, featureScale: try settings.featureScale, batchLimit: batchLimit)
+        Perceptron(
+            layers, biases: biases, featureScale: try settings.featureScale, batchLimit: batchLimit,
+            lanes: Lanes(threads: threads))
     }
 }
 

@@ -1,4 +1,3 @@
-import Dispatch
 import LinearAlgebra
 
 /// Trains a model by mini-batches, in an order that a seed draws.
@@ -9,6 +8,7 @@ struct TrainingLoop<Base: FrozenModel> {
     let settings: LoopSettings
     /// One for each part of a batch; they share values and have gradients of their own.
     private let lanes: [Base.Model]
+    private let parts: Lanes
     private let examples: Base.Model.Examples
     private let seed: UInt64
     private let penalty: Float
@@ -31,7 +31,8 @@ struct TrainingLoop<Base: FrozenModel> {
         self.penalty = Float(penalty)
         self.pruning = pruning
         let batch = min(self.settings.batchSize, examples.count)
-        let count = base.splitsBatches && batch > 1 ? 2 : 1
+        parts = Lanes(threads: base.threads)
+        let count = base.splitsBatches && batch > 1 ? Lanes.count : 1
         let limit = (batch + count - 1) / count
         var lanes = [try base.model(layers, dense: dense, settings: settings, batchLimit: limit)]
         for _ in 1..<count {
@@ -55,7 +56,7 @@ struct TrainingLoop<Base: FrozenModel> {
         var generator = SeededGenerator(seed: seed, stream: "order of examples")
         var (order, heldOut) = split
         let steps = (order.count + settings.batchSize - 1) / settings.batchSize
-        let optimizer = Optimizer(settings.optimizer, for: trained)
+        let optimizer = Optimizer(settings.optimizer, for: trained, lanes: parts)
         var last = TrainingOutcome(samples: examples.count, loss: 0, accuracy: 0)
         var best: (loss: Double, epoch: Int, values: [[Float]], outcome: TrainingOutcome)?
         for epoch in 1...settings.epochs {
@@ -132,15 +133,12 @@ struct TrainingLoop<Base: FrozenModel> {
             next(lanes[0])
             return result
         }
-        let middle = indices.startIndex + (indices.count + 1) / 2
-        var results = [BatchResult](repeating: BatchResult(loss: 0, correct: 0), count: 2)
+        var results = [BatchResult](repeating: BatchResult(loss: 0, correct: 0), count: Lanes.count)
         results.withUnsafeMutableBufferPointer { results in
-            nonisolated(unsafe) let results = results
-            nonisolated(unsafe) let lanes = lanes
-            nonisolated(unsafe) let next = next
-            let examples = examples
-            DispatchQueue.concurrentPerform(iterations: 2) { lane in
-                results[lane] = lanes[lane].forward(examples, lane == 0 ? indices[..<middle] : indices[middle...])
+            parts.perform { lane in
+                let part = Lanes.part(lane, of: indices.count)
+                let rows = indices.startIndex + part.lowerBound..<indices.startIndex + part.upperBound
+                results[lane] = lanes[lane].forward(examples, indices[rows])
                 next(lanes[lane])
             }
         }

@@ -122,6 +122,12 @@ struct BenchTimes {
         processorSeconds = Self.processorSeconds() - before
     }
 
+    init(_ body: () async throws -> Void) async rethrows {
+        let before = Self.processorSeconds()
+        seconds = try await ContinuousClock().measure(body) / .seconds(1)
+        processorSeconds = Self.processorSeconds() - before
+    }
+
     private static func processorSeconds() -> Double {
         var time = timespec()
         clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)

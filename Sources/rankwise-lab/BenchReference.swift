@@ -29,18 +29,12 @@ final class BenchReference {
         let by: String
     }
 
-    private struct Greeting: Decodable {
-        let versions: String
-    }
-
     /// With versions; nil for none.
     let name: String?
     private let kind: Kind
     private let inputs: [BenchCohort.Input]
     private let out: String
-    private let process: Process
-    private let questions = Pipe()
-    private let answers = Pipe()
+    private let torch: BenchScript?
 
     init(
         _ kind: Kind, inputs: [BenchCohort.Input], rank: Int, threads: Int, out: String, python: String, script: String
@@ -48,21 +42,17 @@ final class BenchReference {
         self.kind = kind
         self.inputs = inputs
         self.out = out
-        process = Process()
         guard kind == .torch || kind == .torchByClient else {
+            torch = nil
             name = kind == .copy ? "copy: the inputs read and the published bytes written, in blocks of 256 KiB" : nil
             return
         }
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = [python, script]
-        process.standardInput = questions
-        process.standardOutput = answers
-        try process.run()
         let job = Job(
             files: inputs.map(\.path), samples: inputs.map(\.samples), rank: rank, threads: threads,
             out: out + "/adapter.safetensors", by: kind == .torchByClient ? "client" : "module")
-        try Self.send(try JSONEncoder().encode(job), to: questions)
-        name = try Self.answer(Greeting.self, from: answers).versions
+        let torch = try BenchScript(python: python, script: script, job: job)
+        self.torch = torch
+        name = torch.versions
     }
 
     /// Whether it publishes what Rankwise does.
@@ -76,16 +66,11 @@ final class BenchReference {
             let times = try BenchTimes { try copy(publishedBytes) }
             return Times(total: times.seconds, sum: nil, processor: times.processorSeconds)
         case .torch, .torchByClient:
-            try Self.send(Data("run".utf8), to: questions)
-            return try Self.answer(Times.self, from: answers)
+            return try torch?.run(Times.self)
         }
     }
 
-    func stop() {
-        guard process.isRunning else { return }
-        try? questions.fileHandleForWriting.close()
-        process.waitUntilExit()
-    }
+    func stop() { torch?.stop() }
 
     /// Reads every input once, and again where the output is longer; writes until it is as long as what was published.
     private func copy(_ publishedBytes: Int) throws {
@@ -111,19 +96,5 @@ final class BenchReference {
                 }
             }
         } while rest > 0
-    }
-
-    private static func send(_ line: Data, to pipe: Pipe) throws {
-        try pipe.fileHandleForWriting.write(contentsOf: line + Data("\n".utf8))
-    }
-
-    private static func answer<Answer: Decodable>(_: Answer.Type, from pipe: Pipe) throws -> Answer {
-        var line = Data()
-        while line.last != 0x0A {
-            let data = pipe.fileHandleForReading.availableData
-            guard !data.isEmpty else { throw BenchError("the PyTorch reference ended; see above for its reason") }
-            line += data
-        }
-        return try JSONDecoder().decode(Answer.self, from: line)
     }
 }

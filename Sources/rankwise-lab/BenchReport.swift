@@ -17,27 +17,6 @@ struct BenchReport: Encodable {
         let commonStart: Bool
     }
 
-    /// Of one figure over the runs, in seconds.
-    struct Series: Encodable {
-        var values: [Double] = []
-
-        enum CodingKeys: String, CodingKey { case median, lowest, highest, values }
-
-        var median: Double {
-            let ordered = values.sorted()
-            guard !ordered.isEmpty else { return 0 }
-            return (ordered[(ordered.count - 1) / 2] + ordered[ordered.count / 2]) / 2
-        }
-
-        func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(median, forKey: .median)
-            try container.encode(values.min(), forKey: .lowest)
-            try container.encode(values.max(), forKey: .highest)
-            try container.encode(values, forKey: .values)
-        }
-    }
-
     struct Shuffles: Encodable {
         let runs: Int
         let threads: [Int]
@@ -61,17 +40,17 @@ struct BenchReport: Encodable {
     let inputBytes: Int
     var publishedBytes = 0
     /// Files to published files.
-    private(set) var total = Series()
+    private(set) var total = BenchSeries()
     /// Files to sums, nothing written.
-    private(set) var sum = Series()
+    private(set) var sum = BenchSeries()
     /// Of all threads, for what the two above are.
-    private(set) var totalProcessor = Series()
-    private(set) var sumProcessor = Series()
-    private(set) var referenceTotal = Series()
-    private(set) var referenceSum = Series()
-    private(set) var referenceProcessor = Series()
-    private(set) var readFirstTouch = Series()
-    private(set) var readMapped = Series()
+    private(set) var totalProcessor = BenchSeries()
+    private(set) var sumProcessor = BenchSeries()
+    private(set) var referenceTotal = BenchSeries()
+    private(set) var referenceSum = BenchSeries()
+    private(set) var referenceProcessor = BenchSeries()
+    private(set) var readFirstTouch = BenchSeries()
+    private(set) var readMapped = BenchSeries()
     /// Of the process before a run, the highest over the runs.
     private(set) var anonymousBytesBefore = 0
     private(set) var anonymousBytesPeak = 0
@@ -107,13 +86,13 @@ struct BenchReport: Encodable {
         anonymousBytesPeak = max(anonymousBytesPeak, anonymous.highest)
     }
 
-    private func gigabytesPerSecond(_ series: Series) -> Double { Double(inputBytes) / series.median / 1e9 }
+    private func gigabytesPerSecond(_ series: BenchSeries) -> Double { Double(inputBytes) / series.median / 1e9 }
 
     /// Our median as a share of the reference's.
     private var ratio: Double? { referenceTotal.values.isEmpty ? nil : total.median / referenceTotal.median }
 
     /// Of each run, ours as a share of the reference's.
-    private var ratios: Series { Series(values: zip(total.values, referenceTotal.values).map { $0 / $1 }) }
+    private var ratios: BenchSeries { BenchSeries(values: zip(total.values, referenceTotal.values).map { $0 / $1 }) }
 
     enum CodingKeys: String, CodingKey {
         case settings, machine, reference, inputBytes, publishedBytes, total, sum, totalProcessor, sumProcessor
@@ -197,14 +176,14 @@ extension BenchReport {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    private func line(_ name: String, _ series: Series) -> String {
+    private func line(_ name: String, _ series: BenchSeries) -> String {
         let label = name + String(repeating: " ", count: max(1, 27 - name.count))
         return label
             + String(
                 format: "%.3f s  %.3f to %.3f", series.median, series.values.min() ?? 0, series.values.max() ?? 0)
     }
 
-    private func processor(_ series: Series) -> String { String(format: "  (processor %.3f s)", series.median) }
+    private func processor(_ series: BenchSeries) -> String { String(format: "  (processor %.3f s)", series.median) }
 
     private func megabytes(_ bytes: Int) -> String { String(format: "%.1f MB", Double(bytes) / 1e6) }
 }

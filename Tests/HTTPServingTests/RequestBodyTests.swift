@@ -51,7 +51,7 @@ import Testing
         return result + Array("0\r\n\r\n".utf8)
     }
 
-    @Test(arguments: [0, 1, 5_000, 300_000, 20_000_000])
+    @Test(arguments: [0, 1, 5_000, 300_000, 8 << 20, 20_000_000])
     func `a sized body is saved and hashed`(count: Int) async throws {
         let body = pattern(count)
         try await serving(routes: routes) { port in

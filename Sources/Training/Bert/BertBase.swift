@@ -7,6 +7,7 @@ import LinearAlgebra
 package struct BertBase: FrozenModel {
     package let encoder: BertEncoder
     package let classes: Int
+    package var threads = 2
 
     static let weightName = "classifier.weight"
     static let biasName = "classifier.bias"
@@ -62,7 +63,7 @@ package struct BertBase: FrozenModel {
         }
         return BertModel(
             encoder, classes: classes, layers: layers, dense: dense, lengthLimit: try lengthLimit(settings),
-            batchLimit: batchLimit)
+            batchLimit: batchLimit, lanes: Lanes(threads: threads))
     }
 
     /// Few texts: they go through each layer under all adapters before the next layer's turn.

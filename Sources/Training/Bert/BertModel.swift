@@ -1,4 +1,3 @@
-import Dispatch
 import Glibc
 package import LinearAlgebra
 
@@ -12,6 +11,7 @@ package final class BertModel: TrainableModel {
     private let encoder: BertEncoder
     private let classes: Int
     private let lanes: [BertLane]
+    private let parts: Lanes
     private let lengthLimit: Int
     private let batchLimit: Int
     /// (batch × hidden): each text's first row, the pooler's output and the gradient of either.
@@ -29,11 +29,13 @@ package final class BertModel: TrainableModel {
     ///   - layers: query, key and value of every layer.
     ///   - dense: the classifier's weight and bias.
     ///   - lengthLimit: the most pieces of a text that count.
+    ///   - parts: how the lanes are worked on.
     init(
         _ encoder: BertEncoder, classes: Int, layers: [AdaptedLayer], dense: [DenseTensor], lengthLimit: Int,
-        batchLimit: Int
+        batchLimit: Int, lanes parts: Lanes = Lanes(threads: 2)
     ) {
         self.encoder = encoder
+        self.parts = parts
         self.classes = classes
         self.layers = layers
         self.dense = dense
@@ -41,7 +43,7 @@ package final class BertModel: TrainableModel {
         self.batchLimit = batchLimit
         // Each text goes to the shorter lane, from the longest text on: a lane has at most half of all and half a text.
         let rowLimit = (batchLimit + 1) * lengthLimit / 2
-        lanes = (0..<2).map { _ in
+        lanes = (0..<Lanes.count).map { _ in
             BertLane(encoder, layers: layers, rowLimit: rowLimit, textLimit: batchLimit, lengthLimit: lengthLimit)
         }
         let hidden = encoder.configuration.hidden
@@ -112,12 +114,7 @@ package final class BertModel: TrainableModel {
         }
     }
 
-    private func onLanes(_ body: @Sendable (BertLane) -> Void) {
-        withoutActuallyEscaping(body) { body in
-            let lanes = lanes
-            DispatchQueue.concurrentPerform(iterations: lanes.count) { body(lanes[$0]) }
-        }
-    }
+    private func onLanes(_ body: (BertLane) -> Void) { parts.perform { body(lanes[$0]) } }
 
     private var weight: TrainedTensor { dense[0].tensor }
     private var bias: TrainedTensor { dense[1].tensor }

@@ -52,13 +52,15 @@ final class BertScoringLayer {
         }
         let layers = Array(adapted)
         add(layers[0], asking, to: query)
-        add(layers[1], input, to: keyValue.part(0..<input.rows, 0..<hidden))
-        add(layers[2], input, to: keyValue.part(0..<input.rows, hidden..<2 * hidden))
+        add(layers[1], input, to: keyValue.block(0..<input.rows, 0..<hidden))
+        add(layers[2], input, to: keyValue.block(0..<input.rows, hidden..<2 * hidden))
         let context = context.matrix(rows: asking.rows, columns: hidden)
         attend(texts, query: query.readOnly, keyValue: keyValue, into: context)
         for first in stride(from: 0, to: asking.rows, by: Self.tile) {
             let rows = first..<min(first + Self.tile, asking.rows)
-            dense(context.part(rows, 0..<hidden), asking.part(rows), weights, into: output.part(rows, 0..<hidden))
+            dense(
+                context.block(rows, 0..<hidden), asking.block(rows, 0..<hidden), weights,
+                into: output.block(rows, 0..<hidden))
         }
     }
 
@@ -81,13 +83,13 @@ final class BertScoringLayer {
                 let first = head * sides.headWidth
                 let columns = first..<first + sides.headWidth
                 MatrixProduct.accumulate(
-                    into: shares, query.part(text.queries, columns), .asGiven,
-                    keyValue.part(text.keys, columns).readOnly, .transposed)
+                    into: shares, query.block(text.queries, columns), .asGiven,
+                    keyValue.block(text.keys, columns).readOnly, .transposed)
                 RowFunctions.softmax(shares, scale: scale)
                 let values = sides.hidden + first..<sides.hidden + first + sides.headWidth
                 MatrixProduct.accumulate(
-                    into: context.part(text.queries, columns), shares.readOnly, .asGiven,
-                    keyValue.part(text.keys, values).readOnly, .asGiven)
+                    into: context.block(text.queries, columns), shares.readOnly, .asGiven,
+                    keyValue.block(text.keys, values).readOnly, .asGiven)
             }
         }
     }
@@ -105,28 +107,5 @@ final class BertScoringLayer {
         RowFunctions.gelu(wide, bias: weights.widenedBias.floats)
         weights.narrowed.multiply(wide.readOnly, into: output)
         weights.outputNorm.normalise(output, residual: middle.readOnly)
-    }
-}
-
-extension MatrixView {
-    fileprivate func part(_ rows: Range<Int>, _ columns: Range<Int>? = nil) -> MatrixView {
-        let columns = columns ?? 0..<self.columns
-        precondition(rows.upperBound <= self.rows && columns.upperBound <= self.columns, "a part beyond its matrix")
-        return MatrixView(
-            UnsafeBufferPointer(
-                start: base + rows.lowerBound * stride + columns.lowerBound,
-                count: (rows.count - 1) * stride + columns.count),
-            rows: rows.count, columns: columns.count, stride: stride)
-    }
-}
-
-extension MutableMatrixView {
-    fileprivate func part(_ rows: Range<Int>, _ columns: Range<Int>) -> MutableMatrixView {
-        precondition(rows.upperBound <= self.rows && columns.upperBound <= self.columns, "a part beyond its matrix")
-        return MutableMatrixView(
-            UnsafeMutableBufferPointer(
-                start: base + rows.lowerBound * stride + columns.lowerBound,
-                count: (rows.count - 1) * stride + columns.count),
-            rows: rows.count, columns: columns.count, stride: stride)
     }
 }

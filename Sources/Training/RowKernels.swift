@@ -79,6 +79,17 @@ enum RowKernels {
         }
     }
 
+    /// target ← target + source.
+    ///
+    /// - Precondition: neither overlaps the other.
+    static func add(_ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, count: Int) {
+        let whole = count - count % VectorMath.width
+        for index in stride(from: 0, to: whole, by: VectorMath.width) {
+            VectorMath.store(VectorMath.load(target + index) + VectorMath.load(source + index), to: target + index)
+        }
+        for index in whole..<count { target[index] += source[index] }
+    }
+
     /// Writes `row` into every row.
     static func fill(_ target: MutableMatrixView, with row: UnsafeBufferPointer<Float>) {
         precondition(row.count == target.columns, "a row of \(row.count) for \(target.columns) columns")

@@ -1,0 +1,84 @@
+import ArgumentParser
+import Foundation
+
+/// `rankwise-lab bench train`: times whole training steps beside PyTorch's.
+struct BenchTrainCommand: AsyncParsableCommand {
+    enum Reference: String, ExpressibleByArgument, CaseIterable {
+        case none
+        case torch
+    }
+
+    static let configuration = CommandConfiguration(
+        commandName: "train",
+        abstract: "Time training steps, beside PyTorch run by run.",
+        discussion: """
+            A run trains one epoch on random examples, from an adapter file to an adapter file: the batch, forward, backward \
+            and the optimizer, in float32 on two threads. In turn with it run the reference, as many steps of the same model \
+            on batches of the same size, and OpenBLAS's product of two square matrices on two threads, which a step's \
+            products are held against. Prints JSON on the standard output and a table on the other.
+
+              rankwise-lab bench train --reference torch
+              rankwise-lab bench train --model cnn-28x28x1-16k5-32k5-128-10 --reference torch
+              rankwise-lab bench train --base data/minilm --steps 10 --reference torch
+            """)
+
+    @Option(help: "The base model: mlp-… or cnn-…, with LoRA on every layer.") var model = BenchTraining.paper
+    @Option(help: "The folder of a BERT encoder instead, with LoRA on query and value and a trained classifier.")
+    var base: String?
+    @Option(
+        help: """
+            A rank for each layer, or one for all of a BERT encoder's. By default the paper's for its MLP, the smaller side \
+            of each layer for other nets, 8 for an encoder.
+            """)
+    var ranks: BenchRanks?
+    @Option(help: "Examples of a batch; by default 64, or 16 texts.") var batch: Int?
+    @Option(help: "The pieces of a text.") var length = 128
+    @Option(help: "Training steps of a run.") var steps = 200
+    @Option(help: "How many timed runs.") var runs = 9
+    @Option(help: "How many runs before them.") var warmup = 1
+    @Option(help: "What draws base, adapter and examples.") var seed: UInt64 = 1
+    @Option(help: "What to run in turn: torch or none.") var reference = Reference.none
+    @Option(help: "The Python that has PyTorch, and transformers for an encoder.") var python = "python3"
+    @Option(help: "The PyTorch reference.") var torchScript = "scripts/bench_torch_train.py"
+
+    func validate() throws {
+        guard runs > 0, warmup >= 0, steps > 0, (batch ?? 1) > 0, (batch ?? 1) <= 65_536, (2...512).contains(length)
+        else {
+            throw ValidationError("Runs, steps and batch are at least 1, warmup at least 0, length is 2 to 512.")
+        }
+        guard steps <= 10_000_000 / (batch ?? 64) else { throw ValidationError("Those are too many examples.") }
+    }
+
+    func run() async throws {
+        let folder = NSTemporaryDirectory() + "rankwise-bench-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        do {
+            let report = try await measure(in: folder)
+            try FileHandle.standardError.write(contentsOf: Data(report.table.utf8))
+            try FileHandle.standardOutput.write(contentsOf: report.json())
+        } catch {
+            throw LabFailure.shown(error)
+        }
+    }
+
+    private func measure(in folder: String) async throws -> BenchTrainReport {
+        let training = try BenchTraining(
+            model: model, base: base, ranks: ranks?.values, batch: batch, length: length, steps: steps, seed: seed,
+            folder: folder)
+        let torch =
+            reference == .torch
+            ? try BenchScript(python: python, script: torchScript, job: training.job) : nil
+        defer { torch?.stop() }
+        var report = BenchTrainReport(
+            settings: .init(job: training.job, runs: runs, warmup: warmup, seed: seed), machine: BenchMachine(),
+            reference: torch?.versions, flopsPerStep: training.flopsPerStep)
+        for run in 0..<(warmup + runs) {
+            let ours = try await training.run()
+            let peak = BenchPeak.gigaflopsPerSecond()
+            let theirs = try torch?.run(BenchTrainReport.ReferenceTimes.self)
+            if run >= warmup { report.add(ours, peak: peak, reference: theirs) }
+        }
+        return report
+    }
+}

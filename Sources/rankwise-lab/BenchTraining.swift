@@ -1,0 +1,149 @@
+import AdapterFormat
+import Aggregation
+import Foundation
+import LinearAlgebra
+import Simulation
+import Training
+
+/// A model to time the training of, with its examples, its adapter and the plan by which it is trained.
+struct BenchTraining {
+    /// What both sides train; the reference is told it on its first line.
+    struct Job: Encodable {
+        /// Of a model that is known by name.
+        let model: String?
+        /// The folder of an encoder.
+        let base: String?
+        let ranks: [Int]
+        let batch: Int
+        /// The pieces of a text.
+        let length: Int?
+        let steps: Int
+        let threads: Int
+        let optimizer: String
+        let learningRate: Double
+        /// Of SGD.
+        let momentum: Double?
+
+        enum CodingKeys: String, CodingKey {
+            case model, base, ranks, batch, length, steps, threads, optimizer, momentum
+            case learningRate = "learning_rate"
+        }
+    }
+
+    /// The RBLA paper's MLP.
+    static let paper = "mlp-784-200-200-10"
+    private static let paperRanks = [160, 160, 100]
+    /// Classes that an encoder's texts are told apart by.
+    private static let classes = 4
+
+    let job: Job
+    /// Of the products of a step: two for each multiplication and its addition.
+    let flopsPerStep: Double
+    private let trainer: NativeTrainer
+    private let assignment: TrainingAssignment
+
+    /// - Parameter folder: where its files are kept.
+    init(
+        model name: String, base: String?, ranks: [Int]?, batch: Int?, length: Int, steps: Int, seed: UInt64,
+        folder: String
+    ) throws {
+        if let base {
+            job = Job(
+                model: nil, base: base, ranks: ranks ?? [8], batch: batch ?? 16, length: length, steps: steps,
+                threads: 2,
+                optimizer: "adamw", learningRate: 0.002, momentum: nil)
+            guard job.ranks.count == 1 else { throw BenchError("an encoder takes one rank; \(job.ranks.count) came") }
+            let encoder = try BertEncoder(folder: base)
+            let sides = encoder.configuration
+            let dense = ["classifier.weight": [Self.classes, sides.hidden], "classifier.bias": [Self.classes]]
+            let model = try NativeModel(encoder, dense: dense)
+            let texts = folder + "/texts.tsv"
+            try Self.texts(job, seed: seed).write(toFile: texts, atomically: true, encoding: .utf8)
+            trainer = NativeTrainer(try model.task(data: texts))
+            let rank = job.ranks[0]
+            let adapted = model.layers.filter { !$0.name.hasSuffix(".key") }
+            assignment = try Self.assignment(
+                job, adapted, ranks: adapted.map { _ in rank }, dense: dense, seed: seed, folder: folder)
+            flopsPerStep = BenchStep.flops(of: sides, rank: rank, texts: job.batch, length: length)
+        } else {
+            let model = try NativeModel(name: name, seed: seed)
+            job = Job(
+                model: name, base: nil,
+                ranks: ranks
+                    ?? (name == Self.paper ? Self.paperRanks : model.layers.map { min($0.inputs, $0.outputs) }),
+                batch: batch ?? 64, length: nil, steps: steps, threads: 2, optimizer: "sgd", learningRate: 0.01,
+                momentum: 0.9)
+            guard job.ranks.count == model.layers.count else {
+                throw BenchError("\(name) has \(model.layers.count) layers; \(job.ranks.count) ranks came")
+            }
+            if name.hasPrefix("cnn") {
+                let shape = try ConvolutionalShape(name: name)
+                trainer = NativeTrainer(try model.task(Self.images(job, shape.inputs, shape.classes, seed: seed)))
+                flopsPerStep = BenchStep.flops(of: shape, ranks: job.ranks, batch: job.batch)
+            } else {
+                let shape = try PerceptronShape(name: name)
+                trainer = NativeTrainer(try model.task(Self.images(job, shape.inputs, shape.classes, seed: seed)))
+                flopsPerStep = BenchStep.flops(
+                    of: shape.layers, ranks: job.ranks[...], batch: job.batch, isLowest: true)
+            }
+            assignment = try Self.assignment(
+                job, model.layers, ranks: job.ranks, dense: [:], seed: seed, folder: folder)
+        }
+    }
+
+    /// Trains all steps once, from file to file.
+    func run() async throws -> BenchTimes {
+        try await BenchTimes { _ = try await trainer.train(assignment) { _ in } }
+    }
+
+    /// As many as the steps take, of random numbers.
+    private static func images(_ job: Job, _ width: Int, _ classes: Int, seed: UInt64) -> DataSet {
+        var generator = SeededGenerator(seed: seed, stream: "bench examples")
+        let count = job.steps * job.batch
+        let labels = (0..<count).map { _ in Int.random(in: 0..<classes, using: &generator) }
+        return DataSet(
+            width: width, features: (0..<count * width).map { _ in generator.uniform(within: 1) }, labels: labels)
+    }
+
+    /// Lines of texts that are cut at the length: a digit is a piece of every vocabulary.
+    private static func texts(_ job: Job, seed: UInt64) -> String {
+        var generator = SeededGenerator(seed: seed, stream: "bench examples")
+        return (0..<job.steps * job.batch).map { _ in
+            let words = (0..<(job.length ?? 0)).map { _ in String(Int.random(in: 0...9, using: &generator)) }
+            return "\(Int.random(in: 0..<classes, using: &generator))\t" + words.joined(separator: " ") + "\n"
+        }.joined()
+    }
+
+    private static func assignment(
+        _ job: Job, _ layers: [FrozenLayer], ranks: [Int], dense: [String: [Int]], seed: UInt64, folder: String
+    ) throws -> TrainingAssignment {
+        let shape = try AdapterShape(
+            modules: zip(layers, ranks).map { layer, rank in
+                ModuleShape(
+                    name: layer.name, kind: layer.kind, inputs: layer.inputs, outputs: layer.outputs, maximumRank: rank)
+            },
+            dense: dense.map { .init(name: $0, shape: $1) })
+        let source = InitialAdapter(seed: seed)
+        var file = RoundFolder(URL(filePath: folder), type: .f32)
+        try file.begin(RoundOutline(shape: shape, mergeRanks: [:]))
+        for module in shape.modules {
+            guard let factors = source.factors(of: module, rank: module.maximumRank) else { continue }
+            try file.take(ModuleResult(factors: factors), of: module)
+        }
+        for tensor in shape.dense { try file.take(source.values(of: tensor) ?? [], of: tensor) }
+        try file.finish()
+        var settings: [String: TrainingSettings.Value] = [
+            "epochs": .number(1), "batch_size": .number(Double(job.batch)), "optimizer": .text(job.optimizer),
+            "learning_rate": .number(job.learningRate),
+        ]
+        if let momentum = job.momentum { settings["momentum"] = .number(momentum) }
+        if let length = job.length { settings["max_length"] = .number(Double(length)) }
+        let named = shape.maximumRanks
+        return TrainingAssignment(
+            adapter: folder + "/adapter.safetensors", configuration: "",
+            plan: TrainingPlan(
+                round: 1, rank: named.values.max() ?? 1, ranks: named, scales: named.mapValues { _ in 1 }, seed: seed,
+                settings: TrainingSettings(settings)),
+            output: folder + "/trained.safetensors")
+    }
+}
