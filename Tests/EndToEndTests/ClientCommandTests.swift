@@ -28,8 +28,8 @@ import Testing
         return lines
     }
 
-    // flora publishes all it has learnt as merges; its adapter alone is fresh.
-    @Test(arguments: ["rbla", "flora"])
+    // flora publishes all it has learnt as merges; its adapter alone is fresh. fdlora's clients keep one of their own.
+    @Test(arguments: ["rbla", "flora", "fdlora"])
     func `what a federation trained is exported, scored, and added to the base`(strategy: String) async throws {
         _ = try succeed(
             "rankwise-lab",
@@ -68,17 +68,42 @@ import Testing
         #expect(first.exitStatus() == 3)
         #expect(server.stop() == 0)
 
-        let scored = try succeed(
-            "rankwise-client",
-            [
-                "evaluate", peft, "--model", "mlp-64-48-10", "--model-seed", "5", "--data",
-                folder + "/shards/heldout.csv", "--feature-scale", "8",
-            ])
-        let accuracy = try #require(scored.first?.split(separator: "\t").first?.dropFirst("accuracy=".count))
+        let local = [
+            "--model", "mlp-64-48-10", "--model-seed", "5", "--data", folder + "/shards/heldout.csv", "--feature-scale",
+            "8",
+        ]
+        let scored = try #require(try succeed("rankwise-client", ["evaluate", peft] + local).first)
         // Ten classes: a guess is right one time in ten.
-        #expect(try #require(Double(accuracy)) > 0.4)
+        if strategy != "fdlora" { #expect(try value("accuracy", of: scored) > 0.4) }
+        let personal = folder + "/state-1/personal"
+        #expect(FileManager.default.fileExists(atPath: personal) == (strategy == "fdlora"))
+        if strategy == "fdlora" { try checkFusion(of: personal, with: peft, local) }
         #expect(try FileManager.default.contentsOfDirectory(atPath: merged) == ["model.safetensors"])
         try expect(merged + "/model.safetensors", is: base, plus: peft)
+    }
+
+    /// The personal adapter beats the shared one after two rounds, and both together are no worse.
+    private func checkFusion(of personal: String, with shared: String, _ local: [String]) throws {
+        let fused = folder + "/fused"
+        let found = try #require(
+            try succeed("rankwise-client", ["fuse", personal, shared, "--out", fused] + local).first)
+        let again = try #require(try succeed("rankwise-client", ["evaluate", fused] + local).first)
+        #expect(try abs(value("loss", of: found) - value("loss", of: again)) < 2e-4)
+        let shares = try value("personal", of: found) + value("shared", of: found)
+        for alone in [personal, shared] {
+            let scored = try #require(try succeed("rankwise-client", ["evaluate", alone] + local).first)
+            #expect(try value("loss", of: found) + 0.05 * shares <= value("loss", of: scored) + 0.05 + 2e-4)
+        }
+        #expect(try value("accuracy", of: found) > 0.4)
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: fused).sorted()
+                == ["adapter_config.json", "adapter_model.safetensors"])
+    }
+
+    /// A number of a line like `accuracy=0.9	loss=0.3`.
+    private func value(_ name: String, of line: String) throws -> Double {
+        let field = try #require(line.split(separator: "\t").first { $0.hasPrefix(name + "=") })
+        return try #require(Double(field.dropFirst(name.count + 1)))
     }
 
     /// Compares every number with W + scale·B·A.
