@@ -120,7 +120,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "Federation", "HTTPFetching", "HTTPServing", "RankwiseWire", "TestCertificates", "TestStage",
+                "AdapterFormat", "Federation", "HTTPFetching", "HTTPServing", "LinearAlgebra", "RankwiseWire",
+                "TestCertificates", "TestStage", "Training",
                 "rankwise-server", "rankwise-client",
             ]),
         tests("HTTPFetchingTests", ["HTTPFetching"]),

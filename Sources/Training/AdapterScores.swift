@@ -1,5 +1,6 @@
 import Dispatch
 import LinearAlgebra
+import Synchronization
 
 /// An adapter file to score beside others.
 package struct ScoredAdapter: Sendable, Hashable {
@@ -28,8 +29,8 @@ extension NativeTask {
 }
 
 extension ModelTask {
-    /// Rows of all adapters in one product: large enough for full speed, small enough for the cache.
-    private static var rowLimit: Int { 2048 }
+    /// More adapters than this are scored in several passes: each takes memory for what it makes of a batch.
+    private static var adapterLimit: Int { 64 }
 
     func score(
         _ adapters: [ScoredAdapter], merge: String?, settings: TrainingSettings
@@ -44,15 +45,19 @@ extension ModelTask {
             adapted.append(try file.adapt(frozen, scales: adapter.scales))
             dense.append(try file.dense(base.dense))
         }
-        let batch = min(max(1, Self.rowLimit / adapters.count), examples.count)
-        var scorers: [any AdapterScorer<Base.Model.Examples>] = []
-        for _ in 0..<min(2, examples.count) {
-            guard let scorer = try base.scorer(adapted, dense: dense, settings: settings, batchLimit: batch) else {
-                return try oneAtATime(adapted, dense: dense, settings: settings)
+        var results: [Evaluation] = []
+        for first in stride(from: 0, to: adapted.count, by: Self.adapterLimit) {
+            let pass = first..<min(first + Self.adapterLimit, adapted.count)
+            let (layers, heads) = (Array(adapted[pass]), Array(dense[pass]))
+            let batch = min(base.scoringBatch(adapters: pass.count), examples.count)
+            let threads = min(base.threads, (examples.count + batch - 1) / batch)
+            if let scorers = try base.scorers(threads, layers, dense: heads, settings: settings, batchLimit: batch) {
+                results += run(scorers, adapters: pass.count, batch: batch)
+            } else {
+                results += try oneAtATime(layers, dense: heads, settings: settings)
             }
-            scorers.append(scorer)
         }
-        return Self.run(scorers, on: examples, adapters: adapters.count, classes: base.classes, batch: batch)
+        return results
     }
 
     private func oneAtATime(
@@ -67,22 +72,22 @@ extension ModelTask {
         return results
     }
 
-    /// Each scorer its part of the examples, at the same time where there are cores for it.
-    private static func run(
-        _ scorers: [any AdapterScorer<Base.Model.Examples>], on examples: Base.Model.Examples, adapters: Int,
-        classes: Int, batch: Int
+    /// Each scorer takes the next batch as soon as it is done with one, at the same time where there are cores for it.
+    private func run(
+        _ scorers: [any AdapterScorer<Base.Model.Examples>], adapters: Int, batch: Int
     ) -> [Evaluation] {
         let order = Array(0..<examples.count)
-        let share = (order.count + scorers.count - 1) / scorers.count
-        var logits = [[Float]](repeating: [Float](repeating: 0, count: order.count * classes), count: adapters)
+        let classes = base.classes
         let all = FloatBlock(count: adapters * order.count * classes)
         nonisolated(unsafe) let target = all.floats
         nonisolated(unsafe) let scorers = scorers
-        withExtendedLifetime(all) {
-            DispatchQueue.concurrentPerform(iterations: scorers.count) { part in
-                let last = min((part + 1) * share, order.count)
-                for first in stride(from: part * share, to: last, by: batch) {
-                    let scores = scorers[part].logits(examples, order[first..<min(first + batch, last)])
+        let next = Atomic(0)
+        return withExtendedLifetime(all) {
+            DispatchQueue.concurrentPerform(iterations: scorers.count) { lane in
+                while true {
+                    let first = next.add(batch, ordering: .relaxed).oldValue
+                    guard first < order.count else { break }
+                    let scores = scorers[lane].logits(examples, order[first..<min(first + batch, order.count)])
                     for (adapter, score) in scores.enumerated() {
                         for row in 0..<score.rows {
                             let place = (adapter * order.count + first + row) * classes
@@ -91,11 +96,12 @@ extension ModelTask {
                     }
                 }
             }
-            for adapter in 0..<adapters {
+            return (0..<adapters).map { adapter in
                 let count = order.count * classes
-                logits[adapter] = Array(target[adapter * count..<(adapter + 1) * count])
+                return Evaluation(
+                    logits: Array(target[adapter * count..<(adapter + 1) * count]), labels: examples.labels,
+                    classes: classes)
             }
         }
-        return logits.map { Evaluation(logits: $0, labels: examples.labels, classes: classes) }
     }
 }

@@ -36,20 +36,26 @@ package protocol FrozenModel: Sendable {
         _ layers: [AdaptedLayer], dense: [DenseTensor], settings: TrainingSettings, batchLimit: Int
     ) throws(TrainingError) -> Model
 
-    /// Scores many adapters at once; nil where the model only does so one at a time.
+    /// How many examples so many adapters are scored on at a time.
+    func scoringBatch(adapters: Int) -> Int
+
+    /// What scores many adapters at once, for as many threads; nil where the model only does so one at a time.
     ///
     /// - Parameters:
     ///   - adapted: the layers with each adapter on them, as of `model`; `dense` what else each has.
-    func scorer(
-        _ adapted: [[AdaptedLayer]], dense: [[DenseTensor]], settings: TrainingSettings, batchLimit: Int
-    ) throws(TrainingError) -> (any AdapterScorer<Model.Examples>)?
+    func scorers(
+        _ count: Int, _ adapted: [[AdaptedLayer]], dense: [[DenseTensor]], settings: TrainingSettings, batchLimit: Int
+    ) throws(TrainingError) -> [any AdapterScorer<Model.Examples>]?
 }
 
 extension FrozenModel {
     package var scoringBatch: Int { 256 }
     package var splitsBatches: Bool { false }
 
-    package func scorer(
-        _ adapted: [[AdaptedLayer]], dense: [[DenseTensor]], settings: TrainingSettings, batchLimit: Int
-    ) throws(TrainingError) -> (any AdapterScorer<Model.Examples>)? { nil }
+    /// 2048 rows of all adapters in one product: large enough for full speed, small enough for the cache.
+    package func scoringBatch(adapters: Int) -> Int { max(1, 2048 / adapters) }
+
+    package func scorers(
+        _ count: Int, _ adapted: [[AdaptedLayer]], dense: [[DenseTensor]], settings: TrainingSettings, batchLimit: Int
+    ) throws(TrainingError) -> [any AdapterScorer<Model.Examples>]? { nil }
 }

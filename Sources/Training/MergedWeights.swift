@@ -6,14 +6,15 @@ package enum MergedWeights {
     /// in place of the model's; blocks. One tensor is in memory at a time.
     ///
     /// A module is looked up as `MODULE.weight`, else as the only tensor whose name either ends the other's at a point: a
-    /// checkpoint often lacks, or has, the prefix under which its classifier keeps the encoder.
+    /// checkpoint often lacks, or has, the prefix under which its classifier keeps the encoder. Tensors of whole numbers, such
+    /// as a BERT's position numbers, are left out: no weight is one.
     package static func write(
         base: String, adapter: String, configuration: AdapterConfig, to path: String
     ) throws(TrainingError) {
         let weights: SafetensorsFile
         let added: AdapterFile
         do {
-            weights = try SafetensorsFile(path: base)
+            weights = try SafetensorsFile(path: base, passesOver: true)
         } catch {
             throw .file(base, reason: "\(error)")
         }

@@ -48,11 +48,13 @@ package struct PerceptronBase: FrozenModel {
 }
 
 extension PerceptronBase {
-    package func scorer(
-        _ adapted: [[AdaptedLayer]], dense: [[DenseTensor]], settings: TrainingSettings, batchLimit: Int
-    ) throws(TrainingError) -> (any AdapterScorer<DataSet>)? {
-        PerceptronScorer(
-            adapted, biases: biases, featureScale: try settings.featureScale, batchLimit: batchLimit)
+    package func scorers(
+        _ count: Int, _ adapted: [[AdaptedLayer]], dense: [[DenseTensor]], settings: TrainingSettings, batchLimit: Int
+    ) throws(TrainingError) -> [any AdapterScorer<DataSet>]? {
+        let scale = try settings.featureScale
+        return (0..<count).map { _ in
+            PerceptronScorer(adapted, biases: biases, featureScale: scale, batchLimit: batchLimit)
+        }
     }
 }
 

@@ -23,16 +23,30 @@ extension JoinCommand {
             persistence: .seconds(giveUpAfter), resumableFrom: resumableFrom)
         return try Agent(
             configuration, state: folder, fetcher: server.fetcher(), observe: { display.show($0) },
-            makeTrainer: try trainerMaker())
+            makeTrainer: try trainerMaker(personal: folder.path + "/personal") {
+                display.complain("the personal adapter stays as it was: \($0)", isError: false)
+            })
     }
 
-    /// The data are read here, before the server hears of this client, so that a wrong path is found at once.
-    private func trainerMaker() throws -> Agent.TrainerMaker {
+    /// - Parameter personal: where a personal adapter is kept, if the strategy has one; a command keeps its own.
+    private func trainerMaker(
+        personal: String, onFailure: @escaping @Sendable (TrainingError) -> Void
+    ) throws -> Agent.TrainerMaker {
         if let trainer {
             let trainer = CommandTrainer(
                 command: trainer, data: data, timeout: .seconds(trainerTimeout ?? 86_400))
             return { _ in trainer }
         }
+        let make = try nativeTrainerMaker()
+        return { settings throws(TrainingError) in
+            let trainer = try await make(settings)
+            return settings.strategy.name == "fdlora"
+                ? PersonalTrainer(trainer, folder: personal, onFailure: onFailure) : trainer
+        }
+    }
+
+    /// The data are read here, before the server hears of this client, so that a wrong path is found at once.
+    private func nativeTrainerMaker() throws -> Agent.TrainerMaker {
         if let base { return try textTrainerMaker(base) }
         let examples: DataSet
         do throws(DataSetError) {

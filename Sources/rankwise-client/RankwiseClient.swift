@@ -21,7 +21,7 @@ struct RankwiseClient: AsyncParsableCommand {
             no finished round twice.
             """,
         version: version,
-        subcommands: [JoinCommand.self, StatusCommand.self, EvaluateCommand.self, ExportCommand.self])
+        subcommands: [JoinCommand.self, StatusCommand.self, EvaluateCommand.self, FuseCommand.self, ExportCommand.self])
 
     static func main() async {
         // A connection that breaks while TLS writes must be an error, not a signal.

@@ -31,6 +31,8 @@ struct BenchRanks: ExpressibleByArgument {
 
     init() { values = [4, 8, 16, 32, 64] }
 
+    init(_ values: [Int]) { self.values = values }
+
     init?(argument: String) {
         let values = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
         guard values.allSatisfy({ (1...65_536).contains($0) }) else { return nil }

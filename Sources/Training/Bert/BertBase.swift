@@ -57,16 +57,40 @@ package struct BertBase: FrozenModel {
     package func model(
         _ layers: [AdaptedLayer], dense: [DenseTensor], settings: TrainingSettings, batchLimit: Int
     ) throws(TrainingError) -> BertModel {
-        let positions = encoder.configuration.positions
-        let length = try settings.count("max_length", in: 2...positions, default: min(128, positions))
-        guard dense.count == 2 else {
-            throw .model(Self.weightName, reason: "the adapter lacks it or \(Self.biasName), the classifier")
-        }
+        try check(dense)
         guard layers.allSatisfy({ $0.sparse == nil }) else {
             throw .setting("stage", expected: "null for a BERT model", found: "a sparse stage")
         }
         return BertModel(
-            encoder, classes: classes, layers: layers, dense: dense, lengthLimit: length, batchLimit: batchLimit,
-            lanes: Lanes(threads: threads))
+            encoder, classes: classes, layers: layers, dense: dense, lengthLimit: try lengthLimit(settings),
+            batchLimit: batchLimit, lanes: Lanes(threads: threads))
+    }
+
+    /// Few texts: they go through each layer under all adapters before the next layer's turn.
+    package func scoringBatch(adapters: Int) -> Int { adapters < 8 ? 4 : 1 }
+
+    package func scorers(
+        _ count: Int, _ adapted: [[AdaptedLayer]], dense: [[DenseTensor]], settings: TrainingSettings, batchLimit: Int
+    ) throws(TrainingError) -> [any AdapterScorer<EncodedTexts>]? {
+        for head in dense { try check(head) }
+        let weights = BertScoringWeights(encoder, adapted: adapted[0])
+        let length = try lengthLimit(settings)
+        return (0..<count).map { _ in
+            BertScorer(
+                encoder, weights: weights, adapters: adapted, heads: dense, classes: classes, lengthLimit: length,
+                textLimit: batchLimit)
+        }
+    }
+
+    private func check(_ dense: [DenseTensor]) throws(TrainingError) {
+        guard dense.count == 2 else {
+            throw .model(Self.weightName, reason: "the adapter lacks it or \(Self.biasName), the classifier")
+        }
+    }
+
+    /// The most pieces of a text that count.
+    private func lengthLimit(_ settings: TrainingSettings) throws(TrainingError) -> Int {
+        let positions = encoder.configuration.positions
+        return try settings.count("max_length", in: 2...positions, default: min(128, positions))
     }
 }

@@ -144,18 +144,11 @@ final class BertLane: @unchecked Sendable {
     /// Sums the embeddings of pieces and positions, normalised, into the first layer's input.
     private func embed(_ text: (Int) -> ArraySlice<Int32>) {
         let target = input(of: 0)
-        let separator = encoder.separator
         for (place, rows) in zip(places, texts) {
-            let pieces = text(place)
-            let length = rows.keys.count
-            for (position, row) in rows.keys.enumerated() {
-                // A text that is cut still ends in [SEP].
-                let piece = position == length - 1 ? separator : pieces[pieces.startIndex + position]
-                let values = UnsafeMutableBufferPointer(start: target.base + row * target.stride, count: sides.hidden)
-                encoder.words.decode(rows: Int(piece)..<Int(piece) + 1, into: values)
-                let offset = position * sides.hidden
-                for column in 0..<sides.hidden { values[column] += encoder.positions.floats[offset + column] }
-            }
+            encoder.sumEmbeddings(
+                text(place), length: rows.keys.count,
+                into: inputs[0].matrix(
+                    at: rows.keys.lowerBound * sides.hidden, rows: rows.keys.count, columns: sides.hidden))
         }
         encoder.embeddingNorm.forward(target.readOnly, into: target, trace: embeddingTrace)
     }

@@ -1,0 +1,52 @@
+import CVectors
+
+/// What an encoder does row by row between its matrix products, in place, on the widest vectors that the processor has.
+///
+/// Allocates nothing; O(rows × columns).
+package enum RowFunctions {
+    /// The vectors that a function works on.
+    package struct Width: Sendable, Hashable {
+        fileprivate let storage: rows_width
+
+        package static let widest = Width(storage: rows_widest())
+        /// Those of this processor, the widest last.
+        package static let available = [rows_oldest, rows_avx2, rows_avx512]
+            .filter { $0.rawValue <= rows_widest().rawValue }.map(Width.init(storage:))
+    }
+
+    /// values ← gelu(values + bias), where gelu(x) = x·Φ(x) to 3e-7.
+    /// - Precondition: the bias is as long as a row.
+    package static func gelu(
+        _ values: MutableMatrixView, bias: UnsafeBufferPointer<Float>, width: Width = .widest
+    ) {
+        precondition(bias.count == values.columns, "a bias of \(bias.count) for rows of \(values.columns)")
+        rows_gelu(width.storage, values.base, values.rows, values.columns, values.stride, bias.baseAddress)
+    }
+
+    /// Every row ← softmax(scale·row).
+    /// - Precondition: `scale` is not negative.
+    package static func softmax(_ values: MutableMatrixView, scale: Float = 1, width: Width = .widest) {
+        rows_softmax(width.storage, values.base, values.rows, values.columns, values.stride, scale)
+    }
+
+    /// Every row ← γ·(x − mean(x))/√(variance(x) + ε) + β with x = row + bias + residual.
+    /// - Precondition: rows lie one behind the other in both matrices, which are of one shape, and the vectors are as long as
+    ///   a row.
+    package static func normalise(
+        _ values: MutableMatrixView, bias: UnsafeBufferPointer<Float>? = nil, residual: MatrixView? = nil,
+        gain: UnsafeBufferPointer<Float>, shift: UnsafeBufferPointer<Float>, epsilon: Float, width: Width = .widest
+    ) {
+        let columns = values.columns
+        precondition(
+            values.stride == columns && gain.count == columns && shift.count == columns
+                && (bias?.count ?? columns) == columns, "rows of \(columns), \(values.stride) apart")
+        if let residual {
+            precondition(
+                residual.rows == values.rows && residual.columns == columns && residual.stride == columns,
+                "a residual of \(residual.rows)×\(residual.columns)")
+        }
+        rows_normalise(
+            width.storage, values.base, bias?.baseAddress, residual?.base, gain.baseAddress, shift.baseAddress, epsilon,
+            values.rows, columns)
+    }
+}

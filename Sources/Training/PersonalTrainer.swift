@@ -1,0 +1,64 @@
+import AdapterFormat
+import Foundation
+
+/// Trains an adapter of the client's own beside the one that travels (`fdlora`, arXiv 2406.07925).
+///
+/// The personal adapter begins as the first round's adapter, goes on from where it stood in every later one, on the same data
+/// under the same settings, and never leaves the machine. It is a folder as PEFT has it.
+package struct PersonalTrainer: LocalTrainer {
+    private let trainer: any LocalTrainer
+    private let folder: String
+    private let onFailure: @Sendable (TrainingError) -> Void
+
+    /// - Parameters:
+    ///   - trainer: trains either adapter.
+    ///   - folder: where the personal adapter is kept; made where it is not there.
+    ///   - onFailure: hears why the personal adapter was not trained in a round.
+    package init(
+        _ trainer: any LocalTrainer, folder: String, onFailure: @escaping @Sendable (TrainingError) -> Void = { _ in }
+    ) {
+        self.trainer = trainer
+        self.folder = folder
+        self.onFailure = onFailure
+    }
+
+    package func train(
+        _ assignment: TrainingAssignment, progress: @escaping @Sendable (TrainingProgress) -> Void
+    ) async throws(TrainingError) -> TrainingOutcome {
+        do throws(TrainingError) {
+            try await trainOwn(assignment)
+        } catch {
+            // The round is the federation's: it goes on, and the personal adapter stays as it was.
+            guard error != .cancelled else { throw error }
+            onFailure(error)
+        }
+        return try await trainer.train(assignment, progress: progress)
+    }
+
+    private func trainOwn(_ assignment: TrainingAssignment) async throws(TrainingError) {
+        let (kept, trained) = (folder + "/adapter_model.safetensors", folder + "/trained.safetensors")
+        do {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        } catch {
+            throw .file(folder, reason: "cannot be made")
+        }
+        var own = assignment
+        own.plan.send = [.a, .b]
+        own.plan.train = [.a, .b]
+        own.output = trained
+        if Self.ranks(of: kept) == assignment.plan.ranks { own.adapter = kept }
+        _ = try await trainer.train(own) { _ in }
+        guard rename(trained, kept) == 0 else { throw .file(kept, reason: String(cString: strerror(errno))) }
+        do {
+            let configuration = try Data(contentsOf: URL(filePath: assignment.configuration))
+            try configuration.write(to: URL(filePath: folder + "/adapter_config.json"), options: .atomic)
+        } catch {
+            throw .file(folder + "/adapter_config.json", reason: "cannot be written")
+        }
+    }
+
+    /// Nil where there is no adapter, or none that can be read.
+    private static func ranks(of path: String) -> [String: Int]? {
+        (try? AdapterFile(try SafetensorsFile(path: path)))?.ranks
+    }
+}

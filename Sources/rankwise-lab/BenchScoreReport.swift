@@ -1,0 +1,96 @@
+import Foundation
+import Training
+
+/// What a benchmark of scoring found.
+struct BenchScoreReport: Encodable {
+    struct Settings: Encodable {
+        let model: String
+        let adapters: Int
+        /// Of drawn adapters.
+        let ranks: [Int]?
+        let examples: Int
+        let maxLength: Int?
+        let runs: Int
+        let warmup: Int
+    }
+
+    /// One way of scoring, in seconds.
+    struct Times: Encodable {
+        var seconds = BenchSeries()
+        /// Of all threads.
+        var processorSeconds = BenchSeries()
+
+        mutating func add(_ times: BenchTimes) {
+            seconds.values.append(times.seconds)
+            processorSeconds.values.append(times.processorSeconds)
+        }
+    }
+
+    let settings: Settings
+    let machine: BenchMachine
+    private(set) var together = Times()
+    private(set) var alone = Times()
+    private(set) var aloneByScorer = Times()
+    /// How many times as long the others take, by run.
+    private(set) var speed = BenchSeries()
+    private(set) var speedOverScorer = BenchSeries()
+    /// The largest of all logits; of the logit, where that is above 1.
+    private(set) var difference = 0.0
+
+    init(settings: Settings, machine: BenchMachine) {
+        self.settings = settings
+        self.machine = machine
+    }
+
+    var isExact: Bool { difference <= 1e-5 }
+
+    mutating func add(together: BenchTimes, alone: BenchTimes, aloneByScorer: BenchTimes) {
+        self.together.add(together)
+        self.alone.add(alone)
+        self.aloneByScorer.add(aloneByScorer)
+        speed.values.append(alone.seconds / together.seconds)
+        speedOverScorer.values.append(aloneByScorer.seconds / together.seconds)
+    }
+
+    mutating func compare(_ expected: [Evaluation], with others: [[Evaluation]]) {
+        for found in others {
+            for (one, other) in zip(expected, found) {
+                for (one, other) in zip(one.logits, other.logits) {
+                    difference = max(difference, Double(abs(one - other) / max(1, abs(one))))
+                }
+            }
+        }
+    }
+
+    func json() throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        return try encoder.encode(self) + Data("\n".utf8)
+    }
+
+    /// The same for people.
+    var table: String {
+        [
+            "\(settings.model): \(settings.adapters) adapters on \(settings.examples) examples, medians of "
+                + "\(settings.runs) runs",
+            line("in one pass", together),
+            line("one at a time, as evaluate", alone) + ratio(speed),
+            line("one at a time, same scorer", aloneByScorer) + ratio(speedOverScorer),
+            String(format: "largest difference of a logit %.1e", difference),
+        ].joined(separator: "\n") + "\n"
+    }
+
+    private func line(_ name: String, _ times: Times) -> String {
+        name + String(repeating: " ", count: max(1, 28 - name.count))
+            + String(
+                format: "%.3f s  %.3f to %.3f  (processor %.3f s)", times.seconds.median,
+                times.seconds.values.min() ?? 0, times.seconds.values.max() ?? 0, times.processorSeconds.median)
+    }
+
+    private func ratio(_ series: BenchSeries) -> String {
+        String(
+            format: "  %.2f times as long, %.2f to %.2f by run", series.median, series.values.min() ?? 0,
+            series.values.max() ?? 0)
+    }
+}

@@ -1,0 +1,65 @@
+import AdapterFormat
+import Foundation
+import LinearAlgebra
+import Training
+
+/// Adapters of a benchmark's clients, drawn for a model: seeded, so that the same settings give the same bytes.
+struct ScoredCohort {
+    let folder: String
+    /// Taken in turn.
+    let ranks: [Int]
+    let seed: UInt64
+
+    /// Writes the adapters, on every layer of a named model, on query and value of a BERT.
+    func prepare(_ count: Int, _ options: ScoringOptions) throws -> (NativeTask, [ScoredAdapter]) {
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let model: NativeModel
+        let task: NativeTask
+        var dense: [AdapterShape.Dense] = []
+        if let base = options.base {
+            let encoder = try BertEncoder(folder: base)
+            let texts = try encoder.examples(path: options.data)
+            let classes = max(2, 1 + (texts.labels.max() ?? 0))
+            let shapes = ["classifier.weight": [classes, encoder.configuration.hidden], "classifier.bias": [classes]]
+            dense = shapes.map { .init(name: $0, shape: $1) }
+            model = try NativeModel(encoder, dense: shapes)
+            task = try model.task(texts)
+        } else {
+            model = try NativeModel(name: options.model ?? "", seed: options.modelSeed)
+            task = try model.task(data: options.data)
+        }
+        let layers = model.layers.filter { options.base == nil || !$0.name.hasSuffix(".key") }
+        let scales = Dictionary(uniqueKeysWithValues: layers.map { ($0.name, 2.0) })
+        let adapters = try (0..<count).map { client in
+            let rank = ranks[client % ranks.count]
+            let shape = try AdapterShape(
+                modules: layers.map {
+                    ModuleShape(
+                        name: $0.name, kind: $0.kind, inputs: $0.inputs, outputs: $0.outputs, maximumRank: rank)
+                }, dense: dense)
+            let path = "\(folder)/\(client).safetensors"
+            try write(shape, client: client, to: path)
+            return ScoredAdapter(path: path, scales: scales)
+        }
+        return (task, adapters)
+    }
+
+    private func write(_ shape: AdapterShape, client: Int, to path: String) throws {
+        let descriptor = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw SystemError.last("open \(path)") }
+        defer { close(descriptor) }
+        var generator = SeededGenerator(seed: seed, stream: "bench score", String(client))
+        var writer = try AdapterWriter(shape: shape, descriptor: descriptor)
+        for module in shape.modules {
+            var factors = ModuleFactors(zeroOf: module, rank: module.maximumRank)
+            let bound = 1 / Float(module.inputs).squareRoot()
+            for index in factors.a.indices { factors.a[index] = generator.uniform(within: bound) }
+            for index in factors.b.indices { factors.b[index] = generator.uniform(within: 0.04) }
+            try writer.take(factors, of: module)
+        }
+        for tensor in shape.dense {
+            try writer.take((0..<tensor.elementCount).map { _ in generator.uniform(within: 0.1) }, of: tensor)
+        }
+        try writer.finish()
+    }
+}

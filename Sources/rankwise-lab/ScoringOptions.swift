@@ -1,0 +1,39 @@
+import AdapterFormat
+import ArgumentParser
+import Training
+
+/// The model and the examples that adapters are scored on, as the command line names them.
+struct ScoringOptions: ParsableArguments {
+    @Option(help: "The base model, such as mlp-64-200-200-10.") var model: String?
+    @Option(help: "A folder with a BERT's config.json, model.safetensors and vocab.txt.") var base: String?
+    @Option(help: "The most pieces of a text that count, as training.max_length.") var maxLength: Int?
+    @Option(help: "What draws the base model's frozen weights.") var modelSeed: UInt64 = 0
+    @Option(
+        help: """
+            A CSV file (label last) or IDX images with their labels beside them; for --base texts, a class from 0, a tab \
+            and the text on each line.
+            """)
+    var data: String
+    @Option(help: "A sum of merges: an adapter whose product, at scale 1, is added to the base first.")
+    var merge: String?
+    @Option(help: "What features are divided by, as training.feature_scale in a federation's settings.")
+    var featureScale = 1.0
+
+    func validate() throws {
+        guard (model == nil) != (base == nil) else { throw ValidationError("give --model or --base, one of them") }
+    }
+
+    var settings: TrainingSettings {
+        var settings = TrainingSettings(["feature_scale": .number(featureScale)])
+        if let maxLength { settings["max_length"] = .number(Double(maxLength)) }
+        return settings
+    }
+
+    /// - Parameter adapter: whose tensors beside the factors say how many classes a BERT's classifier has.
+    func task(for adapter: AdapterFile) throws -> NativeTask {
+        guard let base else { return try NativeModel(name: model ?? "", seed: modelSeed).task(data: data) }
+        let dense = adapter.dense.map { ($0.name, $0.values.shape) }
+        return try NativeModel(BertEncoder(folder: base), dense: Dictionary(uniqueKeysWithValues: dense))
+            .task(data: data)
+    }
+}
