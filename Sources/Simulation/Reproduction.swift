@@ -11,6 +11,8 @@ package struct Reproduction: Sendable, Hashable {
     /// What is compared in the paper's settings; `full` trains and averages every weight.
     package static let strategies = ["rbla", "zeropad", "fedavg", "flora", "flexlora", "raflora", "full"]
 
+    package static let paperLearningRate = 0.01
+
     package var dataset: Dataset
     package var model: Model
     package var strategies: [String]
@@ -18,13 +20,15 @@ package struct Reproduction: Sendable, Hashable {
     package var rounds: Int
     /// The share of the ten clients that is selected each round.
     package var participation: Double
+    /// Of SGD with momentum 0.9.
+    package var learningRate: Double
     /// The folder with the IDX files, or with a folder of them named like the dataset.
     package var data: String
     package var threads: Int
 
     package init(
         dataset: Dataset, model: Model, strategies: [String], seeds: [UInt64], rounds: Int, participation: Double,
-        data: String, threads: Int = 2
+        learningRate: Double = Self.paperLearningRate, data: String, threads: Int = 2
     ) {
         self.dataset = dataset
         self.model = model
@@ -32,6 +36,7 @@ package struct Reproduction: Sendable, Hashable {
         self.seeds = seeds
         self.rounds = rounds
         self.participation = participation
+        self.learningRate = learningRate
         self.data = data
         self.threads = threads
     }
@@ -54,6 +59,9 @@ extension Reproduction {
         guard participation > 0, participation <= 1 else {
             throw .settings(path: "participation", reason: "is \(participation); expected above 0, up to 1")
         }
+        guard learningRate > 0, learningRate.isFinite else {
+            throw .settings(path: "learning-rate", reason: "is \(learningRate); expected above 0")
+        }
         let source = try source()
         return seeds.flatMap { seed in
             strategies.map { strategy in
@@ -68,10 +76,11 @@ extension Reproduction {
         }
     }
 
-    /// The name of what all of its runs have in common.
+    /// The name of what all of its runs have in common; a learning rate that is not the paper's is part of it.
     package var group: String {
         let share = Int((participation * 100).rounded())
-        return "\(dataset.rawValue)-\(model.rawValue)-\(share)percent"
+        let rate = learningRate == Self.paperLearningRate ? "" : "-rate\(learningRate)"
+        return "\(dataset.rawValue)-\(model.rawValue)-\(share)percent\(rate)"
     }
 
     /// 10% to 100% of the maximum; all of it for plain averaging, which knows one rank only, and for whole models.
@@ -93,7 +102,7 @@ extension Reproduction {
                 selection: .init(fraction: participation)),
             training: [
                 "epochs": .integer(5), "batch_size": .integer(64), "optimizer": .string("sgd"),
-                "learning_rate": .number(0.01), "momentum": .number(0.9), "feature_scale": .integer(255),
+                "learning_rate": .number(learningRate), "momentum": .number(0.9), "feature_scale": .integer(255),
             ],
             seed: seed)
     }

@@ -21,9 +21,14 @@ struct ReportCommand: ParsableCommand {
         do {
             let groups = try ReportGroup.read(below: folder)
             try Report(title: title, groups: groups).write(to: out)
-            for group in groups { print("## \(group.name)\n\n\(group.about)\n\n\(ReportTable(group).markdown)") }
+            for group in groups { print(group.markdown) }
         } catch {
             throw LabFailure.shown(error)
         }
     }
+}
+
+extension ReportGroup {
+    /// A heading, what the runs are, and their table.
+    var markdown: String { "## \(name)\n\n\(about)\n\n\(ReportTable(self).markdown)" }
 }

@@ -7,6 +7,12 @@ import Simulation
 struct ReproduceCommand: AsyncParsableCommand {
     enum Paper: String, ExpressibleByArgument, CaseIterable {
         case rbla
+
+        var title: String {
+            switch self {
+            case .rbla: "RBLA, arXiv 2408.08699"
+            }
+        }
     }
 
     static let configuration = CommandConfiguration(
@@ -20,7 +26,9 @@ struct ReproduceCommand: AsyncParsableCommand {
             and averages every weight and bias, without adapters.
 
             Every run has a folder below OUT with its settings, a row a round in rounds.csv and what the last round came to; \
-            a run that was stopped goes on there.
+            a run that was stopped goes on there. A run whose training diverges keeps its rounds, and the others are played \
+            all the same; the status is 1 then. At the end tables of all runs below OUT are printed as Markdown, and \
+            OUT/report.html shows their curves.
 
               rankwise-lab reproduce rbla --data data --out runs --quick
             """)
@@ -34,6 +42,8 @@ struct ReproduceCommand: AsyncParsableCommand {
     @Option(help: "Whole numbers with commas between.") var seeds: String?
     @Option(help: "How many rounds; 100 if left out.") var rounds: Int?
     @Option(help: "The share of the clients that takes part in each round.") var participation = 1.0
+    @Option(help: "Of SGD; another than the paper's 0.01 becomes part of the runs' folder.")
+    var learningRate = Reproduction.paperLearningRate
     @Option(help: "How many clients train at a time.") var threads = 2
     @Flag(help: "rbla and zeropad, one seed, ten rounds.") var quick = false
 
@@ -42,20 +52,39 @@ struct ReproduceCommand: AsyncParsableCommand {
             dataset: dataset, model: model,
             strategies: strategies.map(Self.list) ?? (quick ? ["rbla", "zeropad"] : Reproduction.strategies),
             seeds: try seeds.map(Self.numbers) ?? (quick ? [1] : [1, 2, 3]), rounds: rounds ?? (quick ? 10 : 100),
-            participation: participation, data: data, threads: threads)
+            participation: participation, learningRate: learningRate, data: data, threads: threads)
         do {
+            var failures = 0
             for run in try reproduction.runs() {
-                let cohort = try SimulatedCohort(run.document)
-                let total = run.document.federation.round.total
-                _ = try await SimulationRun(run.document, path: out + "/" + run.path).play(cohort: cohort) { event in
-                    guard case .finished(let record) = event else { return }
-                    Self.show(
-                        "\(run.path): round \(record.round)/\(total), accuracy \(record.testAccuracy.formatted(places: 4)), "
-                            + "loss \(record.testLoss.formatted(places: 4)), \(record.seconds.formatted(places: 1)) s")
-                }
+                if try await !play(run) { failures += 1 }
             }
+            let groups = try ReportGroup.read(below: out)
+            try Report(title: "The comparison of \(paper.title)", groups: groups).write(to: out + "/report.html")
+            for group in groups { print(group.markdown) }
+            if failures > 0 { throw ExitCode.failure }
+        } catch let error as ExitCode {
+            throw error
         } catch {
             throw LabFailure.shown(error)
+        }
+    }
+
+    /// False where the training came to an end of its own, as when it diverges.
+    private func play(_ run: Reproduction.Run) async throws(SimulationError) -> Bool {
+        let total = run.document.federation.round.total
+        let cohort = try SimulatedCohort(run.document)
+        do throws(SimulationError) {
+            _ = try await SimulationRun(run.document, path: out + "/" + run.path).play(cohort: cohort) { event in
+                guard case .finished(let record) = event else { return }
+                Self.show(
+                    "\(run.path): round \(record.round)/\(total), accuracy \(record.testAccuracy.formatted(places: 4)), "
+                        + "loss \(record.testLoss.formatted(places: 4)), \(record.seconds.formatted(places: 1)) s")
+            }
+            return true
+        } catch {
+            guard case .training = error else { throw error }
+            Self.show("\(run.path): \(error)")
+            return false
         }
     }
 

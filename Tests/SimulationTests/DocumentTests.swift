@@ -99,6 +99,22 @@ import Training
         #expect(runs[0].document.federation.round.minUpdates == 2)
     }
 
+    @Test func `another learning rate than the paper's has runs of its own`() throws {
+        for part in ["train", "t10k"] {
+            try Data().write(to: URL(filePath: small.folder + "/\(part)-images-idx3-ubyte"))
+        }
+        var reproduction = Reproduction(
+            dataset: .mnist, model: .mlp, strategies: ["flexlora"], seeds: [1], rounds: 5, participation: 1,
+            learningRate: 0.003, data: small.folder)
+        let run = try #require(try reproduction.runs().first)
+        #expect(run.path == "mnist-mlp-100percent-rate0.003/flexlora-seed1")
+        #expect(run.document.federation.training["learning_rate"] == .number(0.003))
+        for rate in [0, -1, Double.nan, .infinity] {
+            reproduction.learningRate = rate
+            #expect(throws: SimulationError.self) { try reproduction.runs() }
+        }
+    }
+
     @Test func `the reproduction's models are those that their adapters are for`() throws {
         for part in ["train", "t10k"] {
             try Data().write(to: URL(filePath: small.folder + "/\(part)-images-idx3-ubyte"))
