@@ -56,7 +56,7 @@ struct ReproduceCommand: AsyncParsableCommand {
         do {
             var failures = 0
             for run in try reproduction.runs() {
-                if try await !play(run) { failures += 1 }
+                failures += try await play(run) ? 0 : 1
             }
             let groups = try ReportGroup.read(below: out)
             try Report(title: "The comparison of \(paper.title)", groups: groups).write(to: out + "/report.html")
