@@ -28,9 +28,12 @@ package struct ReportGroup: Sendable {
                 SeriesSummary(
                     label: label, runs: runs.map { (seed: $0.document.federation.seed, records: $0.records) })
             }
-            guard let first = runs.first, !series.isEmpty else { return nil }
+            // Plain averaging has one rank where the others have many.
+            let documents = runs.map(\.document)
+            let mixed = documents.max { Set($0.simulation.ranks).count < Set($1.simulation.ranks).count }
+            guard let mixed, !series.isEmpty else { return nil }
             return ReportGroup(
-                name: name, about: about(first.document),
+                name: name, about: about(mixed),
                 series: series.sorted { ($1.finalAccuracy.mean, $0.label) < ($0.finalAccuracy.mean, $1.label) })
         }
     }
@@ -43,6 +46,7 @@ package struct ReportGroup: Sendable {
         for case let name as String in names where name.hasSuffix("settings.json") {
             found.append(URL(filePath: folder).appending(path: name).deletingLastPathComponent().path)
         }
+        guard !found.isEmpty else { throw .file(folder, reason: "holds no run: no settings.json is below it") }
         return found.sorted()
     }
 

@@ -69,4 +69,21 @@ import Testing
         #expect(Set(groups[0].series.map(\.label)) == ["rbla", "zeropad"])
         #expect(groups[0].about.hasPrefix("mlp-3-6-2, 4 clients, 100% of them a round, ranks 1 to 4, iid split"))
     }
+
+    @Test func `what a group has in common is told with its mixed ranks`() async throws {
+        let small = try SmallFederation()
+        var plain = small.document(strategy: "fedavg", rounds: 1)
+        plain.simulation.ranks = [4]
+        _ = try await small.play(plain, at: "runs/one/fedavg-seed9")
+        _ = try await small.play(small.document(rounds: 1), at: "runs/one/rbla-seed9")
+        let groups = try ReportGroup.read(below: small.folder + "/runs")
+        #expect(groups[0].series.count == 2 && groups[0].about.contains("ranks 1 to 4"))
+    }
+
+    @Test func `a folder without runs is told from one that has some`() throws {
+        let small = try SmallFederation()
+        #expect(throws: SimulationError.file(small.folder, reason: "holds no run: no settings.json is below it")) {
+            try ReportGroup.read(below: small.folder)
+        }
+    }
 }
