@@ -24,6 +24,8 @@ struct LocalRound: Sendable {
     struct Update: Sendable {
         let client: ClientName
         let path: String
+        /// Of its adapter, for every module.
+        let scales: [String: Double]
         let outcome: TrainingOutcome
         let bytesDown: Int
         let bytesUp: Int
@@ -54,7 +56,8 @@ struct LocalRound: Sendable {
                 guard rename(output + ".message", output) == 0 else { throw SystemError.last("rename") }
             }
             return Update(
-                client: client, path: output, outcome: outcome,
+                client: client, path: output, scales: settings.adapter.scales(atRanks: download.ranks),
+                outcome: outcome,
                 bytesDown: download.byteCount + ledger.bytes(for: client.rawValue, upTo: number - 1),
                 bytesUp: try ScratchFolder.size(of: output))
         } catch {

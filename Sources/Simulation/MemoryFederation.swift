@@ -22,6 +22,7 @@ package final class MemoryFederation: SimulatedFederation {
     private let plan: AdapterPlan
     private let participants: [ClientName: Participant]
     private let heldOut: NativeTask
+    private let validation: NativeTask?
     private let threads: Int
     private let scratch: ScratchFolder
     private let queue = DispatchQueue(label: "rankwise.simulation")
@@ -38,6 +39,7 @@ package final class MemoryFederation: SimulatedFederation {
         self.document = document.federation
         threads = document.simulation.threads
         heldOut = cohort.heldOut
+        validation = cohort.validation
         do throws(SettingsError) {
             settings = try FederationSettings(document.federation)
             try settings.validate()
@@ -48,6 +50,9 @@ package final class MemoryFederation: SimulatedFederation {
         guard !Self.networkOnly.contains(settings.strategy.name), settings.policy.buffer == nil else {
             throw .settings(
                 path: "strategy.name", reason: "is \(settings.strategy.name), which is simulated over HTTP only")
+        }
+        if validation != nil, let reason = Self.reasonAgainstScoring(under: plan.strategy) {
+            throw .settings(path: "simulation.data.validation", reason: reason)
         }
         let isShared = threads > 1
         var participants: [ClientName: Participant] = [:]
@@ -139,15 +144,15 @@ extension MemoryFederation {
         _ updates: [LocalRound.Update], round: Int, into next: FederationState
     ) async throws(SimulationError) {
         let (state, plan, settings, threads) = (state, plan, settings, threads)
+        let accuracies = try await accuracies(of: updates, in: round)
         let result = await queue.result { () throws(SimulationError) in
             do {
                 try FileManager.default.createDirectory(atPath: next.folder, withIntermediateDirectories: true)
                 let momentCount = plan.strategy.optimizer.momentCount
                 var folder = RoundFolder(URL(filePath: next.folder), type: .f32, momentCount: momentCount)
-                let contributions = updates.map { update in
+                let contributions = zip(updates, accuracies).map { update, accuracy in
                     Contribution(
-                        client: update.client.rawValue, samples: update.outcome.samples,
-                        accuracy: update.outcome.accuracy
+                        client: update.client.rawValue, samples: update.outcome.samples, accuracy: accuracy
                     ) { try AdapterFile(SafetensorsFile(path: update.path)) }
                 }
                 try Aggregator(strategy: plan.strategy, shape: plan.shape, scaling: plan.scaling, seed: settings.seed)
@@ -171,6 +176,32 @@ extension MemoryFederation {
         } catch {
             throw .file(next.ledger, reason: "\(error)")
         }
+    }
+
+    private static func reasonAgainstScoring(under strategy: Strategy) -> String? {
+        guard strategy.needsAccuracy else { return "is for the weighting ranking, which this federation has not" }
+        // What is sent repeats after two rounds at most.
+        return (1...2).allSatisfy { strategy.demand(in: $0).factors.isSuperset(of: [.a, .b]) }
+            ? nil : "needs updates with both factors; under \(strategy.name) one of them is not sent"
+    }
+
+    /// What `ranking` weights rest on: the whole models' accuracies on the validation examples, all updates in one pass, or
+    /// what the clients say of themselves.
+    private func accuracies(
+        of updates: [LocalRound.Update], in round: Int
+    ) async throws(SimulationError) -> [Double] {
+        guard let validation else { return updates.map(\.outcome.accuracy) }
+        let (state, document) = (state, document)
+        let result = await queue.result { () throws(SimulationError) in
+            do throws(TrainingError) {
+                return try validation.score(
+                    updates.map { ScoredAdapter(path: $0.path, scales: $0.scales) }, merge: state.presentMergeSum,
+                    settings: TrainingSettings(document.training.mapValues(TrainingSettings.Value.init)))
+            } catch {
+                throw .evaluation(round: round, reason: "\(error)")
+            }
+        }
+        return try result.get().map(\.accuracy)
     }
 
     /// The whole model on the held-out examples.

@@ -21,6 +21,8 @@ package struct SimulatedCohort: Sendable {
     /// Ascending by name.
     package let clients: [SimulatedClient]
     package let heldOut: NativeTask
+    /// What updates are scored on for `ranking` weights; nil where clients are believed.
+    package let validation: NativeTask?
 
     /// Reads the data and deals them; the same document and files give the same cohort. Blocks.
     package init(_ document: SimulationDocument) throws(SimulationError) {
@@ -38,6 +40,13 @@ package struct SimulatedCohort: Sendable {
                     settings.data.holdout ?? 0, of: examples.labels, seed: seed)
                 heldOut = examples.subset(rest)
                 examples = examples.subset(kept)
+            }
+            if let share = settings.data.validation {
+                let (kept, rest) = try Partition.holdOut(share, of: examples.labels, seed: seed)
+                validation = examples.subset(rest)
+                examples = examples.subset(kept)
+            } else {
+                validation = nil
             }
             let hands = try settings.partition.deal(examples.labels, to: settings.clients, seed: seed)
             clients = hands.enumerated().map { index, hand in

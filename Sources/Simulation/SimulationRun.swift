@@ -39,6 +39,12 @@ package struct SimulationRun: Sendable {
     ) async throws(SimulationError) -> [RoundRecord] {
         let folder = try RunFolder(path: path, document: document)
         guard folder.records.count < document.federation.round.total else { return folder.records }
+        let isFull = document.federation.strategy.name == FullFederation.strategy
+        if document.simulation.data.validation != nil, transport == .http || isFull {
+            throw .settings(
+                path: "simulation.data.validation",
+                reason: isFull ? "is for ranking weights; full weighs by samples" : "is for simulations in memory")
+        }
         switch transport {
         case .memory: return try await playInMemory(folder, cohort, observe)
         case .http: return try await playOverHTTP(folder, cohort, observe)

@@ -42,13 +42,17 @@ package struct SimulationSettings: Codable, Sendable, Hashable {
         package var test: String?
         /// The share of every label's examples to hold out where there is no `test`.
         package var holdout: Double?
+        /// The share of every label's training examples that no client has: updates are scored on them for `ranking` weights,
+        /// which otherwise take each client's word.
+        package var validation: Double?
 
-        enum CodingKeys: String, CodingKey, CaseIterable { case train, test, holdout }
+        enum CodingKeys: String, CodingKey, CaseIterable { case train, test, holdout, validation }
 
-        package init(train: String, test: String? = nil, holdout: Double? = nil) {
+        package init(train: String, test: String? = nil, holdout: Double? = nil, validation: Double? = nil) {
             self.train = train
             self.test = test
             self.holdout = holdout
+            self.validation = validation
         }
 
         package init(from decoder: any Decoder) throws {
@@ -56,6 +60,7 @@ package struct SimulationSettings: Codable, Sendable, Hashable {
             train = try values.decode(String.self, forKey: .train)
             test = try values.decodeIfPresent(String.self, forKey: .test)
             holdout = try values.decodeIfPresent(Double.self, forKey: .holdout)
+            validation = try values.decodeIfPresent(Double.self, forKey: .validation)
         }
     }
 
@@ -107,6 +112,9 @@ extension SimulationSettings {
             }
         } else if data.holdout != nil {
             throw refuse("data.holdout", "stands beside data.test; give one of them")
+        }
+        if let share = data.validation, !(share > 0 && share < 1) {
+            throw refuse("data.validation", "is \(share); expected above 0, below 1")
         }
         switch partition.scheme {
         case .iid, .staircase: break

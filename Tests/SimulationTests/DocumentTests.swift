@@ -46,7 +46,7 @@ import Training
     }
 
     @Test(arguments: [
-        "clients", "ranks", "threads", "data.holdout", "partition.alpha", "partition.examples",
+        "clients", "ranks", "threads", "data.holdout", "data.validation", "partition.alpha", "partition.examples",
     ])
     func `settings that cannot be meant are refused by name`(key: String) throws {
         var document = small.document()
@@ -55,6 +55,7 @@ import Training
         case "ranks": document.simulation.ranks = [4, 0]
         case "threads": document.simulation.threads = 0
         case "data.holdout": document.simulation.data.test = nil
+        case "data.validation": document.simulation.data.validation = 1
         case "partition.alpha": document.simulation.partition = .init(scheme: .dirichlet)
         default: document.simulation.partition = .init(scheme: .draw)
         }

@@ -1,6 +1,7 @@
 import Foundation
 import RankwiseWire
 import Testing
+import Training
 
 @testable import Simulation
 
@@ -24,6 +25,52 @@ extension RoundRecord {
         #expect(records.map(\.round) == [1, 2, 3, 4])
         #expect(records.allSatisfy { $0.clients == 4 && $0.bytesDown > 0 && $0.bytesUp > 0 })
         #expect((records.last?.testAccuracy ?? 0) >= 0.9)
+    }
+
+    @Test(arguments: [nil, 8])
+    func `ranking weights rest on the validation examples, not on what clients say`(messageBits: Int?) async throws {
+        var scored = small.document(rounds: 2, messageBits: messageBits)
+        scored.federation.strategy = .init(name: "rbla", weighting: "ranking", parameters: ["norm_share": .number(0)])
+        scored.simulation.data.validation = 0.4
+        // The same clients with the same examples, whose word is taken.
+        let lines = try String(contentsOfFile: small.train, encoding: .utf8).split(separator: "\n")
+        let labels = lines.map { $0.hasSuffix("1") ? 1 : 0 }
+        let kept = try Partition.holdOut(0.4, of: labels, seed: scored.federation.seed).0.map { lines[$0] }
+        var believed = scored
+        believed.simulation.data.validation = nil
+        believed.simulation.data.train = small.folder + "/kept.csv"
+        try (kept.joined(separator: "\n") + "\n")
+            .write(toFile: believed.simulation.data.train, atomically: true, encoding: .utf8)
+        let cohorts = (try SimulatedCohort(scored), try SimulatedCohort(believed))
+        #expect(cohorts.0.clients.map(\.task.count) == cohorts.1.clients.map(\.task.count))
+        #expect(cohorts.0.validation?.count == lines.count - kept.count && cohorts.1.validation == nil)
+        let records = try await small.play(scored, at: "scored")
+        #expect(try await small.play(believed, at: "believed")[0].trainLoss == records[0].trainLoss)
+        let adapters = ["scored", "believed"].map {
+            FileManager.default.contents(atPath: "\(small.folder)/\($0)/state-2/adapter.safetensors")
+        }
+        #expect(adapters[0] != nil && adapters[0] != adapters[1])
+    }
+
+    @Test(
+        arguments: [
+            ("rbla", "samples", .memory), ("ffa", "ranking", .memory), ("rolora", "ranking", .memory),
+            ("full", "samples", .memory), ("rbla", "ranking", .http),
+        ] as [(String, String, SimulationRun.Transport)])
+    func `validation examples that could weigh nothing are refused`(
+        strategy: String, weighting: String, transport: SimulationRun.Transport
+    ) async throws {
+        var document = small.document(rounds: 1)
+        document.federation.strategy = .init(name: strategy, weighting: weighting)
+        document.simulation.data.validation = 0.4
+        let changed = document
+        let error = await #expect(throws: SimulationError.self) {
+            try await small.play(changed, at: "run", transport: transport)
+        }
+        guard case .settings("simulation.data.validation", _) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
     }
 
     @Test func `a run that was stopped goes on to the same numbers and bytes`() async throws {
