@@ -60,6 +60,7 @@ package struct UploadService: Sendable {
         /// The length that the file may reach.
         package let byteLimit: Int
         let length: Int?
+        let room: UpdateRoom.Reservation?
     }
 
     package enum Beginning: Sendable {
@@ -116,7 +117,7 @@ package struct UploadService: Sendable {
         _ ticket: Ticket, fileLength: Int, digest: ContentDigest
     ) async throws(ServiceError) -> Ending {
         let part = ticket.part
-        defer { parts.uploads.letGo(part.key) }
+        defer { letGo(ticket) }
         if let expected = part.contentDigest, expected != digest {
             try await cut(ticket)
             throw .upload(.damaged(expected: expected, found: digest, offset: part.offset))
@@ -137,14 +138,14 @@ package struct UploadService: Sendable {
     /// Keeps what arrived of a part that broke off; throws where the round needs it no more.
     package func breakOff(_ ticket: Ticket, fileLength: Int) async throws(ServiceError) {
         let key = ticket.part.key
-        defer { parts.uploads.letGo(key) }
+        defer { letGo(ticket) }
         advance(key, to: fileLength)
         try await requireOpen(key, in: try parts.activeSession(of: key.federation, for: key.client))
     }
 
     /// Gives up an upload that grew longer than it may.
     package func overflow(_ ticket: Ticket) async -> ServiceError {
-        defer { parts.uploads.letGo(ticket.part.key) }
+        defer { letGo(ticket) }
         await forget(ticket.part.key)
         guard let length = ticket.length else { return .upload(.tooLong(limit: ticket.byteLimit)) }
         return .upload(.inconsistentLength(known: length, found: length + 1))
@@ -225,6 +226,11 @@ extension UploadService {
         parts.uploads[key] = entry
     }
 
+    private func letGo(_ ticket: Ticket) {
+        parts.room.release(ticket.room)
+        parts.uploads.letGo(ticket.part.key)
+    }
+
     /// Drops an upload that the caller holds.
     private func forget(_ key: UploadKey) async {
         guard let entry = parts.uploads[key] else { return }
@@ -256,9 +262,19 @@ extension UploadService {
         }
         let limit = try session.updateByteLimit(round: key.round)
         let length = try length(of: part, limit: limit)
-        if let claim = part.claim { _ = try await UpdateService(parts: parts).begin(claim) }
-        let file = try await file(for: key, length: length, limit: limit)
-        return .append(Ticket(part: part, file: file, byteLimit: length ?? limit, length: length))
+        let room: UpdateRoom.Reservation? =
+            if let claim = part.claim {
+                try await UpdateService(parts: parts).admit(claim, byteCount: length, in: session)
+            } else {
+                nil
+            }
+        do throws(ServiceError) {
+            let file = try await file(for: key, length: length, limit: limit)
+            return .append(Ticket(part: part, file: file, byteLimit: length ?? limit, length: length, room: room))
+        } catch {
+            parts.room.release(room)
+            throw error
+        }
     }
 
     /// The length of the whole upload, where it is known by now; refuses contradictions and what is too long.
@@ -279,10 +295,11 @@ extension UploadService {
 
     /// The file to append to, made or renamed as need be.
     private func file(for key: UploadKey, length: Int?, limit: Int) async throws(ServiceError) -> SpoolFile {
-        let others = parts.uploads.bytes(in: key.federation, except: key, unknownAs: limit)
-        guard others == 0 || others <= parts.uploadLimits.bytesInFlight - (length ?? limit) else {
-            throw .upload(.tooManyBytes(limit: parts.uploadLimits.bytesInFlight))
+        let bound = parts.uploadLimits.bytesInFlight
+        guard parts.uploads.reserve(length ?? limit, for: key, upTo: bound, unknownAs: limit) else {
+            throw .upload(.tooManyBytes(limit: bound))
         }
+        defer { parts.uploads.release(key) }
         let now = parts.clock.now()
         do throws(StoreError) {
             if var entry = parts.uploads[key] {
@@ -318,7 +335,7 @@ extension UploadService {
         do throws(ServiceError) {
             let digest = ticket.part.offset == 0 ? partDigest : try await parts.digest(of: ticket.file)
             let receipt = try await UpdateService(parts: parts).take(
-                .init(claim: claim, spool: ticket.file, byteLimit: ticket.byteLimit), digest: digest,
+                .init(claim: claim, spool: ticket.file, byteLimit: ticket.byteLimit, room: ticket.room), digest: digest,
                 byteCount: byteCount)
             if receipt.isNew { parts.uploads[ticket.part.key] = nil } else { await forget(ticket.part.key) }
             return receipt

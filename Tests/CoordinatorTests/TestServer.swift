@@ -116,7 +116,7 @@ struct TestServer {
         let claim = UpdateService.Claim(
             federation: federation, round: round, client: client, samples: samples,
             metrics: Metrics(loss: 0.5, accuracy: 0.75), digest: nil)
-        let ticket = try await services.updates.begin(claim)
+        let ticket = try await services.updates.begin(claim, byteCount: file.count)
         try Data(file).write(to: URL(fileURLWithPath: ticket.spool.path))
         let digest = try #require(ContentDigest(bytes: Array(SHA256.hash(data: file))))
         return try await services.updates.finish(ticket, digest: digest, byteCount: file.count)
