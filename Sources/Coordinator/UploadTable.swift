@@ -9,7 +9,10 @@ final class UploadTable: Sendable {
     struct Entry: Sendable {
         var file: SpoolFile
         var length: Int?
+        /// So many of its first bytes are there and sure.
         var offset: Int
+        /// What the file's name says to be sure, where that is not all of it.
+        var sureLength: Int?
         var changedAt: Instant
     }
 

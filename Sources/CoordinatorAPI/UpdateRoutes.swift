@@ -22,7 +22,7 @@ extension RankwiseAPI {
             }
             guard let digest = ContentDigest(bytes: saved.sha256) else {
                 await services.updates.abandon(ticket)
-                throw ServiceError.internalFailure("a digest of \(saved.sha256.count) bytes")
+                throw ServiceError.internalFailure("a digest of \(saved.sha256.count.counted("byte"))")
             }
             let receipt = try await services.updates.finish(ticket, digest: digest, byteCount: saved.byteCount)
             return try .json(ReceiptBody(receipt), status: receipt.isNew ? .created : .ok)

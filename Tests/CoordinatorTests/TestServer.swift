@@ -41,19 +41,21 @@ struct TestServer {
     init(
         folder: TemporaryFolder? = nil, clock: HandClock = HandClock(),
         uploadLimits: UploadService.Limits = .init(),
-        wrapping wrap: (SQLiteStore) -> any FederationStore & AdapterStore = { $0 }
+        wrapping wrap: (SQLiteStore) -> any FederationStore & AdapterStore = { $0 },
+        wrappingPartials wrapPartials: (SQLiteStore) -> any PartialUploadStore = { $0 }
     ) async throws {
         self.folder = try folder ?? TemporaryFolder()
         self.clock = clock
         sqlite = try SQLiteStore(directory: self.folder.path + "/data", logger: Self.logger)
         services = try await Self.services(
-            over: wrap(sqlite), partials: sqlite, cache: self.folder.path + "/data/cache", clock: clock,
+            over: wrap(sqlite), partials: wrapPartials(sqlite), cache: self.folder.path + "/data/cache", clock: clock,
             uploadLimits: uploadLimits)
         try await services.resume()
     }
 
     private static func services(
-        over store: some FederationStore & AdapterStore, partials: SQLiteStore, cache: String, clock: HandClock,
+        over store: some FederationStore & AdapterStore, partials: any PartialUploadStore, cache: String,
+        clock: HandClock,
         uploadLimits: UploadService.Limits
     ) async throws -> Services {
         Services(
