@@ -23,7 +23,7 @@ extension Agent {
     func decline(_ round: Int, reason: String) async throws(AgentError) {
         observe(.declined(round: round, reason: reason))
         let endpoint = endpoint
-        let reason = String(String.UnicodeScalarView(reason.unicodeScalars.prefix(500))).printable
+        let reason = Self.told(reason)
         let answer = try await answer(to: "decline") { (_) async throws(CallError) in
             try await endpoint.decline(round: round, reason: reason)
         }
@@ -36,5 +36,30 @@ extension Agent {
         progress.lastRound = max(progress.lastRound, round)
         try keepProgress()
         try state { state throws(StateError) in try state.removeRounds(but: nil) }
+    }
+
+    /// Tells the server that this agent has ended and wants a person, so that no round waits for it. Once: a server that
+    /// cannot be told finds out by not hearing of it.
+    func leave(for error: AgentError) async {
+        let reason: String
+        switch error {
+        case .refused(let problem) where problem.isOfTheClient: return
+        case .trainingFailed, .refused: reason = "has stopped: \(error)"
+        // Its paths are nobody else's business.
+        case .state: reason = "has stopped: its state folder cannot be used"
+        // It is started again, and goes on with the round.
+        case .cancelled, .outOfReach: return
+        }
+        guard identity.registeredRank != nil else { return }
+        do throws(CallError) {
+            try await endpoint.leave(reason: Self.told(reason))
+        } catch {
+            observe(.unheard(reason: "\(error)"))
+        }
+    }
+
+    /// As the server takes reasons.
+    private static func told(_ reason: String) -> String {
+        String(String.UnicodeScalarView(reason.unicodeScalars.prefix(500))).printable
     }
 }

@@ -144,7 +144,16 @@ package actor Agent {
         // A rank of its own pruning is advertised once an update of the old one is sent.
         let isKnown = identity.registeredRank == rank || progress.pruned?.configured == configuration.rank
         let needsNone = isKnown && identity.registeredRank != nil && !configuration.registersAnew
-        var step = needsNone ? Step.readSettings : .register
+        do throws(AgentError) {
+            return try await work(from: needsNone ? .readSettings : .register)
+        } catch {
+            await leave(for: error)
+            throw error
+        }
+    }
+
+    private func work(from first: Step) async throws(AgentError) -> Outcome {
+        var step = first
         while true {
             if Task.isCancelled { throw .cancelled }
             switch step {

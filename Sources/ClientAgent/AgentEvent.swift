@@ -26,6 +26,8 @@ package enum AgentEvent: Sendable {
     case retraining(round: Int, reason: String, after: Duration)
     /// This client sends nothing in the round.
     case declined(round: Int, reason: String)
+    /// The server could not be told that this client ends.
+    case unheard(reason: String)
     case retrying(call: String, reason: String, after: Duration)
 }
 
@@ -43,7 +45,7 @@ extension AgentEvent: CustomStringConvertible {
             "round \(round): epoch \(progress.epoch)/\(progress.epochs), loss \(progress.loss.rounded(to: 4))"
                 + (progress.accuracy.map { ", accuracy \($0.rounded(to: 4))" } ?? "")
         case .trained(let round, let outcome):
-            "round \(round): trained on \(outcome.samples) samples, loss \(outcome.loss.rounded(to: 4)), "
+            "round \(round): trained, samples \(outcome.samples), loss \(outcome.loss.rounded(to: 4)), "
                 + "accuracy \(outcome.accuracy.rounded(to: 4))"
         case .uploading(let round, let counts):
             "round \(round): upload \(ByteCount(counts.sent))\(Self.total(counts.toSend))"
@@ -52,6 +54,7 @@ extension AgentEvent: CustomStringConvertible {
         case .refused(let round, let problem): "round \(round): update refused: \(problem.summary)"
         case .retraining(let round, let reason, let delay): "round \(round): \(reason); next try in \(delay.inSeconds)"
         case .declined(let round, let reason): "round \(round): declined: \(reason)"
+        case .unheard(let reason): "the server may wait for this client in vain: \(reason)"
         case .retrying(let call, let reason, let delay): "\(call): \(reason); next try in \(delay.inSeconds)"
         }
     }

@@ -56,6 +56,12 @@ package struct FederationEndpoint: Sendable {
             request(.put, "rounds/\(round)/decline", body: .bytes(body), type: "application/json"))
     }
 
+    /// Says that this client has ended, and why: no round is to wait for it.
+    package func leave(reason: String) async throws(CallError) {
+        let body = try encoded(DeclineBody(reason: reason))
+        _ = try await call(request(.put, "leave", body: .bytes(body), type: "application/json"))
+    }
+
     /// The adapter that `round` published into a file; a broken download goes on where it stopped.
     ///
     /// - Parameters:

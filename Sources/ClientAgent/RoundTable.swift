@@ -22,7 +22,7 @@ package struct RoundTable: Sendable, CustomStringConvertible {
 
     private var facts: [[String]] {
         var facts = [
-            ["federation", "\(federation.id), \(federation.state), \(federation.clients) clients"],
+            ["federation", "\(federation.id), \(federation.state), clients: \(federation.clients)"],
             ["round", "\(round.round) of \(federation.settings.round.total), \(round.phase), \(round.strategy)"],
             [
                 "updates",

@@ -31,7 +31,7 @@ struct BlobCheck {
             length += count
         }
         guard length == byteCount else {
-            throw .lost("its file has \(length) bytes; the client sent \(byteCount)")
+            throw .lost("its file has \(length.counted("byte")); the client sent \(byteCount)")
         }
         guard ContentDigest(bytes: Array(hash.finalize())) == digest else {
             throw .lost("its file has other bytes than the client sent")

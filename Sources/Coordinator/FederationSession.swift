@@ -22,6 +22,8 @@ package final class FederationSession: Sendable {
         var snapshot: FederationSnapshot
         /// When each client was last heard of.
         var lastSeen: [ClientName: Instant]
+        /// Who has said that it would call no more, and has not called since.
+        var absent: Set<ClientName> = []
         /// Who called since the last tick and could be let into a round.
         var arrivals: Set<ClientName> = []
         var isStoring = false
@@ -103,7 +105,16 @@ package final class FederationSession: Sendable {
         let now = clock.now()
         state.withLock { state in
             state.lastSeen[client] = now
+            state.absent.remove(client)
             if state.snapshot.machine.maySelect(client) { state.arrivals.insert(client) }
+        }
+    }
+
+    /// Notes that a client has ended: until it calls again no round selects it.
+    func leave(_ client: ClientName) {
+        state.withLock { state in
+            state.absent.insert(client)
+            state.arrivals.remove(client)
         }
     }
 
@@ -166,10 +177,11 @@ extension FederationSession {
 
     /// Applies the events to a copy, stores what changed, and only then lets everybody see the copy.
     private func step(_ events: [FederationMachine.Event]) async -> Result<[FederationMachine.Reply], StoreError> {
-        let (current, lastSeen) = state.withLock { ($0.snapshot, $0.lastSeen) }
+        let (current, lastSeen, absent) = state.withLock { ($0.snapshot, $0.lastSeen, $0.absent) }
         let now = clock.now()
         var next = current.machine
-        let (replies, changes) = next.apply(events, in: .init(now: now, lastSeen: lastSeen, sampler: sampler))
+        let (replies, changes) = next.apply(
+            events, in: .init(now: now, lastSeen: lastSeen, absent: absent, sampler: sampler))
         guard !changes.isEmpty else { return .success(replies) }
         do throws(StoreError) {
             try await store.commit(changes, to: next, from: current.machine.revision)
@@ -179,7 +191,10 @@ extension FederationSession {
         let snapshot = FederationSnapshot(machine: next, createdAt: current.createdAt)
         state.withLock { state in
             state.snapshot = snapshot
-            for case .registered(let client, _) in replies { state.lastSeen[client.name] = now }
+            for case .registered(let client, _) in replies {
+                state.lastSeen[client.name] = now
+                state.absent.remove(client.name)
+            }
         }
         for case .event(let event) in changes { onEvent(id, event) }
         watchers.wake(with: snapshot)

@@ -18,6 +18,7 @@ final class Parts: Sendable {
     let logger: Logger
     let registry = FederationRegistry()
     let uploads = UploadTable()
+    let room = UpdateRoom()
     let aggregation: AggregationQueue
     /// When the store was last tried, and what was wrong with it.
     let lastProbe = Mutex<(at: Instant, error: ServiceError?)?>(nil)

@@ -49,6 +49,19 @@ package struct RoundService: Sendable {
         }
     }
 
+    /// Takes a client that has ended out of the present round and of those to come, until it calls again.
+    package func leave(
+        _ federation: FederationID, by client: ClientName, reason: String
+    ) async throws(ServiceError) {
+        let session = try parts.activeSession(of: federation, for: client)
+        session.leave(client)
+        switch try await session.reply(to: .leave(client, reason: reason)) {
+        case .done: return
+        case .round(let error): throw .round(error)
+        default: throw .internalFailure("a client that left was answered with something else")
+        }
+    }
+
     /// Rounds below `before`, newest first.
     package func rounds(before: Int, limit: Int, of federation: FederationID) async throws(ServiceError) -> [Seen] {
         let machine = try parts.registry.session(federation).snapshot.machine

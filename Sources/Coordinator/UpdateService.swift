@@ -34,6 +34,7 @@ package struct UpdateService: Sendable {
         package let spool: SpoolFile
         /// No sound update of this federation is longer.
         package let byteLimit: Int
+        let room: UpdateRoom.Reservation?
     }
 
     /// What the server holds of a client's update.
@@ -45,24 +46,22 @@ package struct UpdateService: Sendable {
     }
 
     /// Whether the body is worth reading: throws before a byte of it was taken.
-    package func begin(_ claim: Claim) async throws(ServiceError) -> Ticket {
+    ///
+    /// - Parameter byteCount: of the body, where the client says it.
+    package func begin(_ claim: Claim, byteCount: Int?) async throws(ServiceError) -> Ticket {
         let session = try parts.activeSession(of: claim.federation, for: claim.client)
         session.touch(claim.client)
-        let machine = session.snapshot.machine
-        if try await held(by: claim) == nil {
-            if let objection = machine.objection(to: claim.client, round: claim.round) { throw .round(objection) }
-            try await refuseUnlessSound(claim, in: session)
-            try requireRoom(for: claim, in: session)
-        }
         return Ticket(
             claim: claim, spool: parts.store.makeSpoolFile(),
-            byteLimit: try session.updateByteLimit(round: claim.round))
+            byteLimit: try session.updateByteLimit(round: claim.round),
+            room: try await admit(claim, byteCount: byteCount, in: session))
     }
 
     /// Takes the streamed body, whose file must be durable: the file becomes the update's blob, or goes.
     package func finish(
         _ ticket: Ticket, digest: ContentDigest, byteCount: Int
     ) async throws(ServiceError) -> Receipt {
+        defer { parts.room.release(ticket.room) }
         do throws(ServiceError) {
             let receipt = try await take(ticket, digest: digest, byteCount: byteCount)
             if !receipt.isNew { await parts.store.discard(ticket.spool) }
@@ -76,6 +75,7 @@ package struct UpdateService: Sendable {
     /// Forgets a body that did not arrive whole.
     package func abandon(_ ticket: Ticket) async {
         await parts.store.discard(ticket.spool)
+        parts.room.release(ticket.room)
     }
 
     package func receipt(
@@ -99,6 +99,26 @@ package struct UpdateService: Sendable {
 }
 
 extension UpdateService {
+    /// Whether an update may come: throws what is to be said against it.
+    ///
+    /// - Parameter byteCount: of the update; one whose length is not known counts as long as any may be.
+    /// - Returns: the room set aside for it, which the caller must release; nil for one that is here already.
+    func admit(
+        _ claim: Claim, byteCount: Int?, in session: FederationSession
+    ) async throws(ServiceError) -> UpdateRoom.Reservation? {
+        guard try await held(by: claim) == nil else { return nil }
+        if let objection = session.snapshot.machine.objection(to: claim.client, round: claim.round) {
+            throw .round(objection)
+        }
+        try await refuseUnlessSound(claim, in: session)
+        let longest = try session.updateByteLimit(round: claim.round)
+        let limit = parts.quotas.updateBytes
+        let room = parts.room.reserve(
+            min(byteCount ?? longest, longest), for: claim.client, in: session, upTo: limit)
+        guard let room else { throw .tooManyUpdateBytes(limit: limit) }
+        return room
+    }
+
     /// Takes the update that a durable file holds; what becomes of the file otherwise is the caller's.
     func take(_ ticket: Ticket, digest: ContentDigest, byteCount: Int) async throws(ServiceError) -> Receipt {
         let claim = ticket.claim
@@ -160,14 +180,6 @@ extension UpdateService {
         } catch .noUpdate, .unknownRound {
             return nil
         }
-    }
-
-    /// Whether another update fits among those that the round holds, as large as any may be.
-    private func requireRoom(for claim: Claim, in session: FederationSession) throws(ServiceError) {
-        let held = session.snapshot.machine.round?.updates.values.reduce(0) { $0 + $1.byteCount } ?? 0
-        let limit = parts.quotas.updateBytes
-        guard held > 0, try held > limit - session.updateByteLimit(round: claim.round) else { return }
-        throw .tooManyUpdateBytes(limit: limit)
     }
 
     private func refuseUnlessSound(_ claim: Claim, in session: FederationSession) async throws(ServiceError) {

@@ -60,6 +60,7 @@ package struct UploadService: Sendable {
         /// The length that the file may reach.
         package let byteLimit: Int
         let length: Int?
+        let room: UpdateRoom.Reservation?
     }
 
     package enum Beginning: Sendable {
@@ -116,12 +117,13 @@ package struct UploadService: Sendable {
         _ ticket: Ticket, fileLength: Int, digest: ContentDigest
     ) async throws(ServiceError) -> Ending {
         let part = ticket.part
-        defer { parts.uploads.letGo(part.key) }
+        defer { letGo(ticket) }
         if let expected = part.contentDigest, expected != digest {
-            try await cut(ticket)
+            // Should it not work now, the next part begins with it; the file's name says how much is sure.
+            try? await parts.partials.truncate(ticket.file, to: part.offset)
             throw .upload(.damaged(expected: expected, found: digest, offset: part.offset))
         }
-        advance(part.key, to: fileLength)
+        let file = try await vouch(for: ticket, upTo: fileLength)
         guard let claim = part.claim else {
             let session = try parts.activeSession(of: part.key.federation, for: part.key.client)
             try await requireOpen(part.key, in: session)
@@ -131,20 +133,24 @@ package struct UploadService: Sendable {
         if let length = ticket.length, length != fileLength {
             throw .upload(.inconsistentLength(known: length, found: fileLength))
         }
-        return .complete(try await complete(ticket, claim, byteCount: fileLength, partDigest: digest))
+        return .complete(try await complete(ticket, file, claim, byteCount: fileLength, partDigest: digest))
     }
 
     /// Keeps what arrived of a part that broke off; throws where the round needs it no more.
     package func breakOff(_ ticket: Ticket, fileLength: Int) async throws(ServiceError) {
         let key = ticket.part.key
-        defer { parts.uploads.letGo(key) }
-        advance(key, to: fileLength)
+        defer { letGo(ticket) }
+        if fileLength > ticket.part.offset {
+            _ = try await vouch(for: ticket, upTo: fileLength)
+        } else {
+            try await takeBack(ticket)
+        }
         try await requireOpen(key, in: try parts.activeSession(of: key.federation, for: key.client))
     }
 
     /// Gives up an upload that grew longer than it may.
     package func overflow(_ ticket: Ticket) async -> ServiceError {
-        defer { parts.uploads.letGo(ticket.part.key) }
+        defer { letGo(ticket) }
         await forget(ticket.part.key)
         guard let length = ticket.length else { return .upload(.tooLong(limit: ticket.byteLimit)) }
         return .upload(.inconsistentLength(known: length, found: length + 1))
@@ -164,7 +170,8 @@ extension UploadService {
     func resume() async throws(StoreError) {
         for upload in try await parts.partials.partialUploads() {
             parts.uploads[upload.key] = UploadTable.Entry(
-                file: upload.file, length: upload.length, offset: upload.offset, changedAt: upload.changedAt)
+                file: upload.file, length: upload.length, offset: upload.offset, sureLength: upload.sureLength,
+                changedAt: upload.changedAt)
         }
         await sweep()
     }
@@ -218,15 +225,13 @@ extension UploadService {
             secondsLeft: Int(max(0, parts.uploadLimits.lifetimeSeconds - age)))
     }
 
-    private func advance(_ key: UploadKey, to offset: Int) {
-        guard var entry = parts.uploads[key] else { return }
-        entry.offset = offset
-        entry.changedAt = parts.clock.now()
-        parts.uploads[key] = entry
+    private func letGo(_ ticket: Ticket) {
+        parts.room.release(ticket.room)
+        parts.uploads.letGo(ticket.part.key)
     }
 
     /// Drops an upload that the caller holds.
-    private func forget(_ key: UploadKey) async {
+    func forget(_ key: UploadKey) async {
         guard let entry = parts.uploads[key] else { return }
         parts.uploads[key] = nil
         await parts.store.discard(entry.file)
@@ -256,9 +261,19 @@ extension UploadService {
         }
         let limit = try session.updateByteLimit(round: key.round)
         let length = try length(of: part, limit: limit)
-        if let claim = part.claim { _ = try await UpdateService(parts: parts).begin(claim) }
-        let file = try await file(for: key, length: length, limit: limit)
-        return .append(Ticket(part: part, file: file, byteLimit: length ?? limit, length: length))
+        let room: UpdateRoom.Reservation? =
+            if let claim = part.claim {
+                try await UpdateService(parts: parts).admit(claim, byteCount: length, in: session)
+            } else {
+                nil
+            }
+        do throws(ServiceError) {
+            let file = try await file(for: part, length: length, limit: limit)
+            return .append(Ticket(part: part, file: file, byteLimit: length ?? limit, length: length, room: room))
+        } catch {
+            parts.room.release(room)
+            throw error
+        }
     }
 
     /// The length of the whole upload, where it is known by now; refuses contradictions and what is too long.
@@ -277,48 +292,14 @@ extension UploadService {
         return known
     }
 
-    /// The file to append to, made or renamed as need be.
-    private func file(for key: UploadKey, length: Int?, limit: Int) async throws(ServiceError) -> SpoolFile {
-        let others = parts.uploads.bytes(in: key.federation, except: key, unknownAs: limit)
-        guard others == 0 || others <= parts.uploadLimits.bytesInFlight - (length ?? limit) else {
-            throw .upload(.tooManyBytes(limit: parts.uploadLimits.bytesInFlight))
-        }
-        let now = parts.clock.now()
-        do throws(StoreError) {
-            if var entry = parts.uploads[key] {
-                if entry.length == nil, let length {
-                    entry.file = try await parts.partials.setLength(length, of: key, in: entry.file)
-                    entry.length = length
-                }
-                entry.changedAt = now
-                parts.uploads[key] = entry
-                return entry.file
-            }
-            let file = try await parts.partials.beginUpload(key, length: length)
-            parts.uploads[key] = UploadTable.Entry(file: file, length: length, offset: 0, changedAt: now)
-            return file
-        } catch {
-            throw .store(error)
-        }
-    }
-
-    /// Takes a part's bytes away again.
-    private func cut(_ ticket: Ticket) async throws(ServiceError) {
-        do throws(StoreError) {
-            try await parts.partials.truncate(ticket.file, to: ticket.part.offset)
-        } catch {
-            throw .store(error)
-        }
-    }
-
     /// Hands the file on as an update. What the store did not take stays, to be completed again.
     private func complete(
-        _ ticket: Ticket, _ claim: UpdateService.Claim, byteCount: Int, partDigest: ContentDigest
+        _ ticket: Ticket, _ file: SpoolFile, _ claim: UpdateService.Claim, byteCount: Int, partDigest: ContentDigest
     ) async throws(ServiceError) -> UpdateService.Receipt {
         do throws(ServiceError) {
-            let digest = ticket.part.offset == 0 ? partDigest : try await parts.digest(of: ticket.file)
+            let digest = ticket.part.offset == 0 ? partDigest : try await parts.digest(of: file)
             let receipt = try await UpdateService(parts: parts).take(
-                .init(claim: claim, spool: ticket.file, byteLimit: ticket.byteLimit), digest: digest,
+                .init(claim: claim, spool: file, byteLimit: ticket.byteLimit, room: ticket.room), digest: digest,
                 byteCount: byteCount)
             if receipt.isNew { parts.uploads[ticket.part.key] = nil } else { await forget(ticket.part.key) }
             return receipt
@@ -326,23 +307,10 @@ extension UploadService {
             switch error {
             case .store, .internalFailure:
                 // The store may have taken the file away before it failed.
-                if !FileManager.default.fileExists(atPath: ticket.file.path) { parts.uploads[ticket.part.key] = nil }
+                if !FileManager.default.fileExists(atPath: file.path) { parts.uploads[ticket.part.key] = nil }
             default: await forget(ticket.part.key)
             }
             throw error
         }
     }
-}
-
-/// Why bytes of an upload are not taken.
-package enum UploadError: Error, Sendable, Hashable {
-    /// The bytes do not continue those that are here.
-    case mismatchingOffset(expected: Int, found: Int, isComplete: Bool)
-    /// `Content-Digest` names other bytes than came; the upload is as it was before.
-    case damaged(expected: ContentDigest, found: ContentDigest, offset: Int)
-    /// The client said another length before, or sent more or less than it said.
-    case inconsistentLength(known: Int, found: Int)
-    case tooLong(limit: Int)
-    /// The federation's unfinished uploads take up as much as they may.
-    case tooManyBytes(limit: Int)
 }

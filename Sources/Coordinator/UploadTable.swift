@@ -9,7 +9,10 @@ final class UploadTable: Sendable {
     struct Entry: Sendable {
         var file: SpoolFile
         var length: Int?
+        /// So many of its first bytes are there and sure.
         var offset: Int
+        /// What the file's name says to be sure, where that is not all of it.
+        var sureLength: Int?
         var changedAt: Instant
     }
 
@@ -25,6 +28,8 @@ final class UploadTable: Sendable {
 
     private struct State {
         var entries: [UploadKey: Entry] = [:]
+        /// The lengths of uploads whose entries are being made or changed.
+        var reserved: [UploadKey: Int] = [:]
         var holders: [UploadKey: Holder] = [:]
     }
 
@@ -37,16 +42,29 @@ final class UploadTable: Sendable {
 
     var keys: [UploadKey] { state.withLock { Array($0.entries.keys) } }
 
-    /// The bytes that a federation's other uploads may come to; one whose length is unknown counts as `limit`.
-    func bytes(in federation: FederationID, except key: UploadKey, unknownAs limit: Int) -> Int {
+    /// Sets bytes aside for the upload until `release`, by which its entry counts; false where its federation's other
+    /// uploads leave no room. A lone upload always fits.
+    ///
+    /// - Parameters:
+    ///   - limit: what the federation's uploads may come to.
+    ///   - longest: what an upload of unknown length counts as.
+    func reserve(_ byteCount: Int, for key: UploadKey, upTo limit: Int, unknownAs longest: Int) -> Bool {
         state.withLock { state in
-            state.entries.reduce(0) { sum, entry in
-                guard entry.key.federation == federation, entry.key != key else { return sum }
-                let (total, overflow) = sum.addingReportingOverflow(entry.value.length ?? limit)
-                return overflow ? .max : total
+            var others = 0
+            func count(_ other: UploadKey, _ length: Int) {
+                guard other.federation == key.federation, other != key else { return }
+                let (sum, overflow) = others.addingReportingOverflow(length)
+                others = overflow ? .max : sum
             }
+            for (other, entry) in state.entries { count(other, state.reserved[other] ?? entry.length ?? longest) }
+            for (other, length) in state.reserved where state.entries[other] == nil { count(other, length) }
+            guard others == 0 || others <= limit - byteCount else { return false }
+            state.reserved[key] = byteCount
+            return true
         }
     }
+
+    func release(_ key: UploadKey) { state.withLock { $0.reserved[key] = nil } }
 
     /// Returns once the caller alone has the upload, which it must let go of.
     ///

@@ -32,7 +32,7 @@ extension RankwiseAPI {
             guard capabilities.count <= Self.capabilitiesLimit else {
                 throw WireError(
                     path: "capabilities",
-                    reason: "takes \(capabilities.count) bytes; expected at most \(Self.capabilitiesLimit)")
+                    reason: "takes \(capabilities.count.counted("byte")); expected at most \(Self.capabilitiesLimit)")
             }
             let (enrolled, isNew) = try await services.enrolment.register(
                 name, rank: body.rank, token: body.token,

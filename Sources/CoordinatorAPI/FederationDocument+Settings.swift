@@ -124,7 +124,7 @@ extension FederationSettings.Module {
         case (let kernel?, false):
             guard kernel.count == 2 else {
                 throw SettingsError(
-                    path: path + ".kernel", reason: "has \(kernel.count) sides; expected height and width")
+                    path: path + ".kernel", reason: "has \(kernel.count.counted("side")); expected height and width")
             }
             kind = .convolution(height: kernel[0], width: kernel[1])
         case (.some, true):

@@ -45,11 +45,12 @@ extension Problem {
         case .federationExists(let id):
             self.init(.conflict, code: "federation.exists", "federation \(id) exists already")
         case .tooManyFederations(let limit):
-            self.init(.conflict, code: "server.federations", "this server takes no more than \(limit) federations")
+            self.init(
+                .conflict, code: "server.federations", "this server takes no more than \(limit.counted("federation"))")
         case .tooManyUpdateBytes(let limit):
             self.init(
                 RequestFailure.insufficientStorage.status, code: "federation.bytes",
-                "the round's updates may take up \(limit) bytes; nothing was changed, try again later")
+                "the round's updates may take up \(limit.counted("byte")); nothing was changed, try again later")
         case .settings(let error): self.init(.unprocessableContent, code: "settings.invalid", "\(error)")
         case .round(let error): self.init(error)
         case .registration(let error): self.init(error)
@@ -113,7 +114,8 @@ extension Problem {
             self.init(.conflict, code: "client.exists", "client \(name) is registered with another token")
         case .revoked(let name): self.init(.forbidden, code: "client.revoked", "client \(name) was revoked")
         case .full(let limit):
-            self.init(.conflict, code: "federation.full", "the federation takes no more than \(limit) clients")
+            self.init(
+                .conflict, code: "federation.full", "the federation takes no more than \(limit.counted("client"))")
         case .badRank(let found):
             self.init(.unprocessableContent, code: "client.rank", "rank is \(found); expected at least 1")
         case .otherBase(let expected, let found):
@@ -146,7 +148,7 @@ extension Problem {
         case .full(let limit):
             self.init(
                 .conflict, code: "federation.tokens",
-                "the federation has \(limit) tokens and takes no more; delete those that are of no use")
+                "the federation has \(limit.counted("token")) and takes no more; delete those that are of no use")
         }
     }
 

@@ -1,4 +1,5 @@
 import Coordinator
+import Federation
 import HTTPTypes
 import RankwiseWire
 
@@ -10,7 +11,8 @@ extension Problem {
         switch error {
         case .mismatchingOffset(let expected, let found, _):
             self.init(
-                .conflict, code: "upload.offset", "Upload-Offset is \(found); the server holds \(expected) bytes")
+                .conflict, code: "upload.offset",
+                "Upload-Offset is \(found); the server holds \(expected.counted("byte"))")
             type = Self.registry + "mismatching-upload-offset"
         case .damaged(let expected, let found, let offset):
             self.init(
@@ -19,14 +21,16 @@ extension Problem {
         case .inconsistentLength(let known, let found):
             self.init(
                 .badRequest, code: "upload.length",
-                "the upload was to be \(known) bytes long; this request makes it \(found) or more")
+                "the upload was to be \(known.counted("byte")) long; this request makes it \(found) or more")
             type = Self.registry + "inconsistent-upload-length"
         case .tooLong(let limit):
-            self.init(.contentTooLarge, code: "upload.too_large", "no sound update is longer than \(limit) bytes")
+            self.init(
+                .contentTooLarge, code: "upload.too_large", "no sound update is longer than \(limit.counted("byte"))")
         case .tooManyBytes(let limit):
             self.init(
                 .serviceUnavailable, code: "upload.in_flight",
-                "the federation's unfinished uploads come to as much as they may, \(limit) bytes; try again later")
+                "the federation's unfinished uploads come to as much as they may, \(limit.counted("byte")); try again later"
+            )
         }
     }
 }

@@ -46,12 +46,15 @@ extension RankwiseAPI {
             let client = try request.principal(services.access).requireClient(of: federation)
             try request.expect()
             let number = try request.round()
-            let bytes = try await request.body.collect(upTo: Self.declineLimit)
-            let body = try WireJSON.decodeStrictly(DeclineBody.self, from: Data(bytes))
-            guard body.reason.unicodeScalars.count <= Self.reasonLimit else {
-                throw WireError(path: "reason", reason: "is too long; expected at most \(Self.reasonLimit) characters")
-            }
-            try await services.rounds.decline(number, of: federation, by: client, reason: body.reason)
+            let reason = try await Self.reason(request)
+            try await services.rounds.decline(number, of: federation, by: client, reason: reason)
+            return Response(status: .noContent)
+        }
+        routes.on(.put, "/v1/federations/{federation}/leave") { request in
+            let federation = try request.federation()
+            let client = try request.principal(services.access).requireClient(of: federation)
+            try request.expect()
+            try await services.rounds.leave(federation, by: client, reason: try await Self.reason(request))
             return Response(status: .noContent)
         }
         routes.on(.get, "/v1/federations/{federation}/plan") { request in
@@ -67,6 +70,16 @@ extension RankwiseAPI {
             }
             return try Self.plan(of: client, in: federation, at: news, from: services.plans)
         }
+    }
+
+    /// Why a client sends nothing.
+    private static func reason(_ request: Request) async throws -> String {
+        let bytes = try await request.body.collect(upTo: declineLimit)
+        let body = try WireJSON.decodeStrictly(DeclineBody.self, from: Data(bytes))
+        guard body.reason.unicodeScalars.count <= reasonLimit else {
+            throw WireError(path: "reason", reason: "is too long; expected at most \(reasonLimit) characters")
+        }
+        return body.reason
     }
 
     /// Apart from its route, as is all that needs much room: what a handler has room for is held for as long as it waits,

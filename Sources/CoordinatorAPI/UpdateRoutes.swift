@@ -12,7 +12,7 @@ extension RankwiseAPI {
         routes.on(.put, path) { request in
             let claim = try Self.claim(request, services, digest: try request.digest("Content-Digest"))
             try Self.refuseOtherTypes(request)
-            let ticket = try await services.updates.begin(claim)
+            let ticket = try await services.updates.begin(claim, byteCount: request.body.declaredLength)
             let saved: SavedBody
             do throws(RequestBodyError) {
                 saved = try await request.body.save(to: ticket.spool.path, upTo: ticket.byteLimit, durably: true)
@@ -21,7 +21,8 @@ extension RankwiseAPI {
                 throw error
             }
             guard let digest = ContentDigest(bytes: saved.sha256) else {
-                throw ServiceError.internalFailure("a digest of \(saved.sha256.count) bytes")
+                await services.updates.abandon(ticket)
+                throw ServiceError.internalFailure("a digest of \(saved.sha256.count.counted("byte"))")
             }
             let receipt = try await services.updates.finish(ticket, digest: digest, byteCount: saved.byteCount)
             return try .json(ReceiptBody(receipt), status: receipt.isNew ? .created : .ok)

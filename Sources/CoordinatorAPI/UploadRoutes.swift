@@ -54,7 +54,7 @@ extension RankwiseAPI {
         }
         guard let digest = ContentDigest(bytes: appended.sha256) else {
             try await services.uploads.breakOff(ticket, fileLength: appended.fileLength)
-            throw ServiceError.internalFailure("a digest of \(appended.sha256.count) bytes")
+            throw ServiceError.internalFailure("a digest of \(appended.sha256.count.counted("byte"))")
         }
         do {
             switch try await services.uploads.end(ticket, fileLength: appended.fileLength, digest: digest) {

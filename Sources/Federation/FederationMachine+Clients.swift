@@ -73,7 +73,7 @@ extension FederationMachine {
     }
 
     mutating func letIn(_ arrivals: [ClientName], in step: inout Step) -> Reply {
-        for name in arrivals { join(name, in: &step) }
+        for name in arrivals where !step.surroundings.absent.contains(name) { join(name, in: &step) }
         return .done
     }
 
@@ -107,10 +107,19 @@ extension FederationMachine {
         return .done
     }
 
-    /// Asks those again who declined: the round could not close without them.
+    /// Takes a client that has ended out of the round that waits for it.
+    mutating func leave(_ name: ClientName, reason: String, in step: inout Step) -> Reply {
+        guard let current = round, current.phase == .collecting, current.places[name]?.state == .awaited else {
+            return .done
+        }
+        return decline(name, round: current.number, reason: reason, in: &step)
+    }
+
+    /// Asks those again who declined and have not left: the round could not close without them.
     mutating func askDeclined(in step: inout Step) {
         guard let current = round, current.phase == .collecting else { return }
-        for (name, place) in current.places where place.state == .declined && clients[name]?.revokedAt == nil {
+        for (name, place) in current.places
+        where place.state == .declined && clients[name]?.revokedAt == nil && !step.surroundings.absent.contains(name) {
             round?.join(name, revision: step.revision)
             if let place = round?.places[name] { step.changes.append(.place(name, round: current.number, place)) }
         }

@@ -26,7 +26,7 @@ extension FederationMachine {
             let without = declined.isEmpty ? "" : "; declined: \(Self.list(declined))"
             let cut =
                 (missed.isEmpty ? "everybody answered" : "cut: \(Self.list(missed)), who did not answer") + without
-            decide("round.closed", "\(current.acceptedCount) updates; \(cut)", in: &step)
+            decide("round.closed", "\(current.acceptedCount.counted("update")); \(cut)", in: &step)
             countRefusals(of: current, in: &step)
             countChanges(in: current, in: &step)
         case .extended(let reason):
@@ -69,7 +69,7 @@ extension FederationMachine {
         let selected = select(policy.invited(of: eligible.count), of: eligible, round: number, in: &step)
         open(
             number, for: selected, cohort: policy.cohort(of: eligible.count),
-            "\(selected.count) of \(eligible.count) clients selected", in: &step)
+            "\(selected.count) of \(eligible.count.counted("client")) selected", in: &step)
         note(selected: selected, in: number)
         record("round.selected", "selected", selected.map(\.rawValue), round: number, in: &step)
     }

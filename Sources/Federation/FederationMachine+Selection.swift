@@ -9,7 +9,7 @@ extension FederationMachine {
         let oldest = step.now.adding(seconds: -settings.policy.seenSeconds)
         let selected = round?.phase == .collecting ? round?.places : nil
         return clients.values.filter {
-            $0.revokedAt == nil && selected?[$0.name] == nil
+            $0.revokedAt == nil && selected?[$0.name] == nil && !step.surroundings.absent.contains($0.name)
                 && (step.surroundings.lastSeen[$0.name] ?? oldest) >= oldest
         }.map(\.name).sorted()
     }

@@ -12,10 +12,10 @@ extension FederationMachine {
         step.changes.append(.update(taken, round: current.number, spool: spool))
         step.changes.append(
             .place(update.client, round: current.number, .init(state: .answered, revision: step.revision)))
-        let age = taken.began.map { ", \(current.number - $0) rounds old" } ?? ""
+        let age = taken.began.map { ", \((current.number - $0).counted("round")) old" } ?? ""
         step.record(
             "update.accepted", round: current.number, client: update.client,
-            "\(update.digest), \(update.samples) samples\(age)")
+            "\(update.digest), \(update.samples.counted("sample"))\(age)")
         return .received(count: round?.acceptedCount ?? 0)
     }
 
@@ -76,7 +76,7 @@ extension FederationMachine {
         for (client, reason) in lost.sorted(by: { $0.key < $1.key }) {
             decide("update.lost", client: client, reason, in: &step)
         }
-        decide("round.reopened", "\(lost.count) updates were lost; their clients are asked again", in: &step)
+        decide("round.reopened", "\(lost.count.counted("lost update")), asked for again", in: &step)
         return .done
     }
 }

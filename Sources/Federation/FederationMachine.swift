@@ -48,6 +48,8 @@ package struct FederationMachine: Sendable {
         case refused(Refusal, round: Int)
         /// A client will send nothing in this round, for this reason.
         case decline(ClientName, round: Int, reason: String)
+        /// A client has ended for this reason, and calls no more until somebody starts it again.
+        case leave(ClientName, reason: String)
         case aggregated(PublishedAdapter, round: Int)
         case aggregationFailed(reason: String, round: Int)
         /// The bytes of these clients' updates can be read no more, for these reasons.
@@ -74,11 +76,16 @@ package struct FederationMachine: Sendable {
         package let now: Instant
         /// When each client was last heard of.
         package let lastSeen: [ClientName: Instant]
+        /// Who has said since then that it would call no more.
+        package let absent: Set<ClientName>
         package let sampler: any ClientSampler
 
-        package init(now: Instant, lastSeen: [ClientName: Instant], sampler: any ClientSampler) {
+        package init(
+            now: Instant, lastSeen: [ClientName: Instant], absent: Set<ClientName> = [], sampler: any ClientSampler
+        ) {
             self.now = now
             self.lastSeen = lastSeen
+            self.absent = absent
             self.sampler = sampler
         }
     }
@@ -125,6 +132,7 @@ extension FederationMachine {
         case .update(let update, let number, let spool): accept(update, round: number, spool: spool, in: &step)
         case .refused(let refusal, let number): refuse(refusal, round: number, in: &step)
         case .decline(let name, let number, let reason): decline(name, round: number, reason: reason, in: &step)
+        case .leave(let name, let reason): leave(name, reason: reason, in: &step)
         case .aggregated(let adapter, let number): publish(adapter, round: number, in: &step)
         case .aggregationFailed(let reason, let number): fail(round: number, reason: reason, in: &step)
         case .lost(let reasons, let number): lose(reasons, round: number, in: &step)

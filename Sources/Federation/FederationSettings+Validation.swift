@@ -153,7 +153,8 @@ extension FederationSettings {
     /// Tensors' names become columns, file contents and lines of logs.
     private static func expectName(_ name: String, _ path: String) throws(SettingsError) {
         try expect(
-            !name.isEmpty && name.utf8.count <= 512, path, "has a name of \(name.utf8.count) bytes; expected 1 to 512")
+            !name.isEmpty && name.utf8.count <= 512, path,
+            "has a name of \(name.utf8.count.counted("byte")); expected 1 to 512")
         try expect(
             name.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }, path,
             "has a control character in its name; expected none")

@@ -17,16 +17,21 @@ package struct PartialUpload: Sendable, Hashable {
     package let file: SpoolFile
     /// Of the whole upload, where the client has said it.
     package let length: Int?
-    /// So many of its first bytes are there.
+    /// So many of its first bytes are there and sure.
     package let offset: Int
+    /// What the file's name says to be sure: set while bytes come that are still to be checked.
+    package let sureLength: Int?
     /// When the last of them came.
     package let changedAt: Instant
 
-    package init(key: UploadKey, file: SpoolFile, length: Int?, offset: Int, changedAt: Instant) {
+    package init(
+        key: UploadKey, file: SpoolFile, length: Int?, offset: Int, sureLength: Int?, changedAt: Instant
+    ) {
         self.key = key
         self.file = file
         self.length = length
         self.offset = offset
+        self.sureLength = sureLength
         self.changedAt = changedAt
     }
 }
@@ -36,9 +41,13 @@ package protocol PartialUploadStore: Sendable {
     /// All there are; their bytes are durable on return.
     func partialUploads() async throws(StoreError) -> [PartialUpload]
     /// A new upload's file, empty and open to appending.
-    func beginUpload(_ key: UploadKey, length: Int?) async throws(StoreError) -> SpoolFile
-    /// Notes how long an upload will be; its file has another path then.
-    func setLength(_ length: Int, of key: UploadKey, in file: SpoolFile) async throws(StoreError) -> SpoolFile
+    ///
+    /// - Parameter sureLength: how many bytes are sure while others come that are to be checked; nil where all will be.
+    func beginUpload(_ key: UploadKey, length: Int?, sureLength: Int?) async throws(StoreError) -> SpoolFile
+    /// Notes how long an upload will be and how much of it is sure; its file has another path then.
+    func note(
+        length: Int?, sureLength: Int?, of key: UploadKey, in file: SpoolFile
+    ) async throws(StoreError) -> SpoolFile
     /// Takes away what was appended beyond `offset`.
     func truncate(_ file: SpoolFile, to offset: Int) async throws(StoreError)
 }

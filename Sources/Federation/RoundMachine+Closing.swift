@@ -41,12 +41,13 @@ extension RoundMachine {
     private func shortfall(without outliers: [ClientName: String], in adapter: FederationSettings.Adapter) -> String? {
         let received = acceptedCount
         guard received >= minimumUpdates else {
-            return "\(received) of at least \(minimumUpdates) updates arrived by the deadline"
+            return "\(received) of at least \(minimumUpdates.counted("update")) arrived by the deadline"
         }
         guard let minimumCoverage else { return nil }
         let counted = accepted.filter { outliers[$0.client] == nil }
         guard let least = Self.coverage(of: counted, in: adapter), least.count < minimumCoverage else { return nil }
-        return "\(least.count) of at least \(minimumCoverage) updates reach every rank component of \(least.module)"
+        return
+            "\(least.count) of at least \(minimumCoverage.counted("update")) reached every rank component of \(least.module)"
     }
 
     /// The least number of updates that reach a rank component, over all modules, as the round stands.

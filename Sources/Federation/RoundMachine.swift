@@ -114,6 +114,15 @@ package struct RoundMachine: Sendable {
     /// How many updates the server holds, counting or left out.
     package var receivedCount: Int { updates.values.count { if case .lost = $0.status { false } else { true } } }
 
+    /// How long the updates are together that the server holds.
+    package var heldByteCount: Int {
+        updates.values.reduce(0) { sum, update in
+            if case .lost = update.status { return sum }
+            let (total, overflow) = sum.addingReportingOverflow(update.byteCount)
+            return overflow ? .max : total
+        }
+    }
+
     /// The update of a client that the server holds; nil where it was lost.
     package func held(of client: ClientName) -> Update? {
         guard let update = updates[client] else { return nil }

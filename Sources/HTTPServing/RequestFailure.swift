@@ -59,7 +59,7 @@ package enum RequestFailure: Error, Sendable, Hashable {
             "the header section may be at most \(bytes) bytes and \(fields) fields"
         case .internal: "the server failed to answer; its log says why"
         case .unsupportedTransferCoding: "the only transfer coding that is understood is chunked"
-        case .overloaded(let seconds): "the server has too much to do; come back in \(seconds) seconds"
+        case .overloaded(let seconds): "the server has too much to do; come back in \(seconds) s"
         case .versionNotSupported: "this server speaks HTTP/1.1"
         case .insufficientStorage: "there is no room to store the body"
         }

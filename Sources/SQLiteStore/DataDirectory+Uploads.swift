@@ -3,12 +3,14 @@ import Foundation
 import Glibc
 
 /// The files of uploads that have not arrived whole. Their names are their records: `FEDERATION~ROUND~CLIENT~LENGTH`,
-/// with nothing after the last `~` while the length is unknown; none of the parts can hold a `~`.
+/// with nothing after the last `~` while the length is unknown, and `~SURE` behind it while bytes come of which only
+/// the end will tell whether they are right; none of the parts can hold a `~`.
 extension DataDirectory {
     private var uploadsPath: String { path + "/uploads" }
 
-    func uploadPath(of key: UploadKey, length: Int?) -> String {
-        "\(uploadsPath)/\(key.federation)~\(key.round)~\(key.client)~\(length.map(String.init) ?? "")"
+    func uploadPath(of key: UploadKey, length: Int?, sureLength: Int?) -> String {
+        let name = "\(key.federation)~\(key.round)~\(key.client)~\(length.map(String.init) ?? "")"
+        return "\(uploadsPath)/\(name)\(sureLength.map { "~\($0)" } ?? "")"
     }
 
     /// Makes the names of the uploads durable.
@@ -20,7 +22,7 @@ extension DataDirectory {
     /// Every upload, its bytes synced; files with other names are not the store's and stay.
     func partialUploads() throws -> [PartialUpload] {
         try FileManager.default.contentsOfDirectory(atPath: uploadsPath).compactMap { name in
-            guard let (key, length) = Self.upload(named: name) else { return nil }
+            guard let (key, length, sureLength) = Self.upload(named: name) else { return nil }
             let path = uploadsPath + "/" + name
             let file = try FileDescriptor(opening: path, O_RDONLY)
             var status = stat()
@@ -28,18 +30,24 @@ extension DataDirectory {
                 throw FileError(doing: "sync", path: path)
             }
             let milliseconds = Int64(status.st_mtim.tv_sec) * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
+            let offset = min(Int(status.st_size), sureLength ?? .max)
             return PartialUpload(
-                key: key, file: SpoolFile(path: path), length: length, offset: Int(status.st_size),
+                key: key, file: SpoolFile(path: path), length: length, offset: offset, sureLength: sureLength,
                 changedAt: Instant(milliseconds: milliseconds))
         }
     }
 
-    private static func upload(named name: String) -> (UploadKey, length: Int?)? {
+    private static func upload(named name: String) -> (UploadKey, length: Int?, sureLength: Int?)? {
         let parts = name.split(separator: "~", omittingEmptySubsequences: false)
-        guard parts.count == 4, let federation = FederationID(rawValue: String(parts[0])),
+        guard (4...5).contains(parts.count), let federation = FederationID(rawValue: String(parts[0])),
             let round = Int(parts[1]), let client = ClientName(rawValue: String(parts[2])),
             parts[3].isEmpty || Int(parts[3]) != nil
         else { return nil }
-        return (UploadKey(federation: federation, round: round, client: client), Int(parts[3]))
+        var sureLength: Int?
+        if parts.count == 5 {
+            guard let count = Int(parts[4]), count >= 0 else { return nil }
+            sureLength = count
+        }
+        return (UploadKey(federation: federation, round: round, client: client), Int(parts[3]), sureLength)
     }
 }

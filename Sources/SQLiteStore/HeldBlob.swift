@@ -14,7 +14,7 @@ struct HeldBlob: Sendable, CustomStringConvertible {
         var description: String {
             switch self {
             case .missing: "is missing"
-            case .length(let found, let expected): "has \(found) bytes; expected \(expected)"
+            case .length(let found, let expected): "has \(found.counted("byte")); expected \(expected)"
             case .content(let found): "was altered: its bytes are \(found)"
             }
         }

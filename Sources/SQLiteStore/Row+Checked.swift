@@ -30,7 +30,7 @@ extension Row {
     func digest(_ column: String) throws(StoreError) -> ContentDigest {
         let bytes: Data = try value(column)
         guard let digest = ContentDigest(bytes: Array(bytes)) else {
-            throw .failed("column \(column) holds \(bytes.count) bytes; expected a digest of 32")
+            throw .failed("column \(column) holds \(bytes.count.counted("byte")); expected a digest of 32")
         }
         return digest
     }

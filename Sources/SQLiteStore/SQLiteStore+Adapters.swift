@@ -131,7 +131,7 @@ private struct PrefixShape {
             let bytes: Int = try part.value("bytes")
             guard firstRow == rowCount, partRows > 0, bytes > 0, bytes % (4 * partRows) == 0 else {
                 throw StoreError.failed(
-                    "an adapter's part of \(partRows) rows at \(firstRow) does not follow \(rowCount)")
+                    "an adapter's part of \(partRows.counted("row")) at \(firstRow) does not follow \(rowCount)")
             }
             let partWidth = bytes / (4 * partRows)
             guard partWidth == width ?? partWidth else {
@@ -152,7 +152,7 @@ extension AdapterPart {
             values.count <= 1_000_000_000 / 4
         else {
             throw .failed(
-                "a part of \(tensor.name) \(tensor.kind) has \(values.count) values in \(rowCount) rows; "
+                "a part of \(tensor.name) \(tensor.kind) has \(values.count.counted("value")) in \(rowCount.counted("row")); "
                     + "expected whole rows of at most 250000000 values in all")
         }
     }

@@ -8,22 +8,30 @@ extension SQLiteStore: PartialUploadStore {
         try await onUploads { directory in try directory.partialUploads() }
     }
 
-    package func beginUpload(_ key: UploadKey, length: Int?) async throws(StoreError) -> SpoolFile {
+    package func beginUpload(
+        _ key: UploadKey, length: Int?, sureLength: Int?
+    ) async throws(StoreError) -> SpoolFile {
         try await onUploads { directory in
-            let path = directory.uploadPath(of: key, length: length)
+            let path = directory.uploadPath(of: key, length: length, sureLength: sureLength)
             _ = try FileDescriptor(opening: path, O_WRONLY | O_CREAT | O_EXCL)
             try directory.syncUploads()
             return SpoolFile(path: path)
         }
     }
 
-    package func setLength(
-        _ length: Int, of key: UploadKey, in file: SpoolFile
+    package func note(
+        length: Int?, sureLength: Int?, of key: UploadKey, in file: SpoolFile
     ) async throws(StoreError) -> SpoolFile {
         try await onUploads { directory in
-            let path = directory.uploadPath(of: key, length: length)
+            let path = directory.uploadPath(of: key, length: length, sureLength: sureLength)
             guard rename(file.path, path) == 0 else { throw FileError(doing: "rename to \(path)", path: file.path) }
-            try directory.syncUploads()
+            do {
+                try directory.syncUploads()
+            } catch {
+                // The caller goes on with the name that it knows.
+                rename(path, file.path)
+                throw error
+            }
             return SpoolFile(path: path)
         }
     }

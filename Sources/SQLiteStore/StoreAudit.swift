@@ -122,7 +122,7 @@ extension StoreAudit {
             let count: Int = try row.value("row_count")
             let bytes: Int = try row.value("bytes")
             guard count > 0, bytes > 0, bytes % 4 == 0, (bytes / 4) % count == 0 else {
-                findings.append("\(found): \(count) rows in \(bytes) bytes")
+                findings.append("\(found): \(count.counted("row")) in \(bytes.counted("byte"))")
                 continue
             }
             let foundWidth = bytes / 4 / count

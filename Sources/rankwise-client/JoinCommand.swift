@@ -108,7 +108,7 @@ struct JoinCommand: AsyncParsableCommand {
             defer { watch.cancel() }
             switch try await work.value {
             case .federationFinished: display.say("done: federation \(server.federation) is finished")
-            case .trained(let rounds): display.say("done: \(rounds) rounds trained")
+            case .trained(let rounds): display.say("done, rounds trained: \(rounds)")
             }
         } catch let error as AgentError {
             display.complain("\(error)", isError: error != .cancelled)

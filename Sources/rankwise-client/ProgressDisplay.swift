@@ -41,7 +41,7 @@ final class LogDisplay: ProgressDisplay {
                 return last != text
             }
             if isNew { logger.info("\(text)") }
-        case .retrying, .retraining, .refused, .missed, .declined, .rankKept: logger.warning("\(event)")
+        case .retrying, .retraining, .refused, .missed, .declined, .unheard, .rankKept: logger.warning("\(event)")
         case .registered, .resumed, .started, .training, .trained, .accepted: logger.info("\(event)")
         }
     }
@@ -66,7 +66,7 @@ final class TerminalDisplay: ProgressDisplay {
         switch event {
         case .waiting, .started: draw("\(event)", isUrgent: true)
         case .downloading, .uploading, .training: draw("\(event)", isUrgent: false)
-        case .registered, .rankKept, .resumed, .trained, .accepted, .missed, .refused, .declined, .retraining,
+        case .registered, .rankKept, .resumed, .trained, .accepted, .missed, .refused, .declined, .unheard, .retraining,
             .retrying:
             say("\(event)")
         }

@@ -11,7 +11,8 @@ enum AdminToken {
     static func hash(dataFolder: String, environment: [String: String]) throws(Failure) -> ContentDigest {
         if let token = environment["RANKWISE_ADMIN_TOKEN"] {
             guard token.utf8.count >= 32 else {
-                throw Failure(description: "RANKWISE_ADMIN_TOKEN has \(token.utf8.count) bytes; expected at least 32")
+                throw Failure(
+                    description: "RANKWISE_ADMIN_TOKEN has \(token.utf8.count.counted("byte")); expected at least 32")
             }
             return Access.hash(token)
         }
@@ -19,7 +20,8 @@ enum AdminToken {
         if let bytes = FileManager.default.contents(atPath: path) {
             let token = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
             guard token.utf8.count >= 32 else {
-                throw Failure(description: "\(path) holds \(token.utf8.count) bytes; expected a token of at least 32")
+                throw Failure(
+                    description: "\(path) holds \(token.utf8.count.counted("byte")); expected a token of at least 32")
             }
             return Access.hash(token)
         }

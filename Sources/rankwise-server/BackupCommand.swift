@@ -32,7 +32,9 @@ struct BackupCommand: ParsableCommand {
             throw StoreFailure(error)
         }
         for finding in backup.findings { print("finding: \(finding)") }
-        print("\(file): \(backup.byteCount) bytes, a database of \(backup.databaseBytes) and \(backup.blobs) updates")
+        print(
+            "\(file): \(backup.byteCount) bytes, a database of \(backup.databaseBytes) and \(backup.blobs.counted("update"))"
+        )
         guard backup.findings.isEmpty else { throw ExitCode.failure }
     }
 }

@@ -30,7 +30,7 @@ struct CheckConfigCommand: ParsableCommand {
                     )
                 } else {
                     print(
-                        "\(file): ok, federation \(settings.id), strategy \(settings.strategy.name), \(settings.policy.total) rounds"
+                        "\(file): ok, federation \(settings.id), strategy \(settings.strategy.name), \(settings.policy.total.counted("round"))"
                     )
                 }
             } else {

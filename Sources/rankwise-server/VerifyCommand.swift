@@ -51,8 +51,8 @@ struct VerifyCommand: AsyncParsableCommand {
         }
         try store.close()
         for log in audit.logs {
-            print("\(log.federation): \(log.rowCount) events, head \(log.head)")
-            print("\(log.federation): \(rounds[log.federation] ?? 0) published adapters")
+            print("\(log.federation): \(log.rowCount.counted("event")), head \(log.head)")
+            print("\(log.federation): \((rounds[log.federation] ?? 0).counted("published adapter"))")
         }
         print("updates of open rounds: \(audit.heldBlobs); blobs to be swept: \(audit.unclaimedBlobs)")
         print("parts of adapters: \(audit.parts)")

@@ -107,7 +107,7 @@ struct AgentFixture {
     func agent(
         rounds: Int? = nil, rank: Int = 4, client: String = "edge-1", enrolment: String? = StubCoordinator.enrolment,
         registersAnew: Bool = false, persistence: Duration = .seconds(3600), resumableFrom: Int64 = 4 << 20,
-        observe: @escaping @Sendable (AgentEvent) -> Void = { _ in }
+        observe: @escaping @Sendable (AgentEvent) -> Void = { _ in }, makeTrainer: Agent.TrainerMaker? = nil
     ) throws -> Agent {
         let trainer = trainer
         return try Agent(
@@ -116,6 +116,6 @@ struct AgentFixture {
                 capabilities: ["cpu": .string("test")], registersAnew: registersAnew, rounds: rounds,
                 persistence: persistence, resumableFrom: resumableFrom),
             state: StateFolder(statePath), fetcher: HTTPFetcher(), clock: clock, generator: SeededGenerator(state: 1),
-            observe: observe, makeTrainer: { _ in trainer })
+            observe: observe, makeTrainer: makeTrainer ?? { _ in trainer })
     }
 }

@@ -80,6 +80,24 @@ struct DecliningTests {
         #expect(reasons.all.count == 1)
     }
 
+    @Test mutating func `an agent that ends for good says that it leaves, and why`() async throws {
+        let leaves = ReasonList()
+        fixture.script { request, _ in
+            guard request.method == "PUT", request.path.hasSuffix("/digits/leave") else { return nil }
+            leaves.add((try? WireJSON.decode(DeclineBody.self, from: Data(request.body)))?.reason ?? "")
+            return StubCoordinator.Answer(status: 204)
+        }
+        fixture.trainer = CountingTrainer(failure: .stopped(reason: "has no graphics card"))
+        let reason = try await failure(try fixture.agent())
+        #expect(leaves.all == ["has stopped: training failed: \(reason)"])
+    }
+
+    @Test func `an agent whose trainer cannot be made leaves before it knows of a round`() async throws {
+        let agent = try fixture.agent(makeTrainer: { _ throws(TrainingError) in throw .data(reason: "3 features") })
+        #expect(try await failure(agent).contains("3 features"))
+        #expect(fixture.stub.state.withLock { $0.requests.last } == "PUT /v1/federations/digits/leave")
+    }
+
     @Test mutating func `a server that knows no declining is waited for in silence`() async throws {
         let polls = Counter()
         fixture.script { request, state in

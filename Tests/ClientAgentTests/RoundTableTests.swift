@@ -17,7 +17,7 @@ struct RoundTableTests {
             RoundBody.Refusal(client: "edge-02", at: "10:01", code: "update.shape", detail: "bad\u{1B}[2J")
         ]
         let lines = "\(RoundTable(federation, round))".split(separator: "\n").map(String.init)
-        #expect(lines[0] == "federation  digits, running, 1 clients")
+        #expect(lines[0] == "federation  digits, running, clients: 1")
         #expect(lines[1] == "round       3 of 20, collecting, rbla")
         #expect(lines[2] == "updates     1 selected, 1 received, 0 refused, at least 1 needed")
         #expect(lines[3] == "CLIENT   RANK  SAMPLES  LOSS  ACCURACY  SIZE       RECEIVED  STATUS")

@@ -41,19 +41,21 @@ struct TestServer {
     init(
         folder: TemporaryFolder? = nil, clock: HandClock = HandClock(),
         uploadLimits: UploadService.Limits = .init(),
-        wrapping wrap: (SQLiteStore) -> any FederationStore & AdapterStore = { $0 }
+        wrapping wrap: (SQLiteStore) -> any FederationStore & AdapterStore = { $0 },
+        wrappingPartials wrapPartials: (SQLiteStore) -> any PartialUploadStore = { $0 }
     ) async throws {
         self.folder = try folder ?? TemporaryFolder()
         self.clock = clock
         sqlite = try SQLiteStore(directory: self.folder.path + "/data", logger: Self.logger)
         services = try await Self.services(
-            over: wrap(sqlite), partials: sqlite, cache: self.folder.path + "/data/cache", clock: clock,
+            over: wrap(sqlite), partials: wrapPartials(sqlite), cache: self.folder.path + "/data/cache", clock: clock,
             uploadLimits: uploadLimits)
         try await services.resume()
     }
 
     private static func services(
-        over store: some FederationStore & AdapterStore, partials: SQLiteStore, cache: String, clock: HandClock,
+        over store: some FederationStore & AdapterStore, partials: any PartialUploadStore, cache: String,
+        clock: HandClock,
         uploadLimits: UploadService.Limits
     ) async throws -> Services {
         Services(
@@ -116,7 +118,7 @@ struct TestServer {
         let claim = UpdateService.Claim(
             federation: federation, round: round, client: client, samples: samples,
             metrics: Metrics(loss: 0.5, accuracy: 0.75), digest: nil)
-        let ticket = try await services.updates.begin(claim)
+        let ticket = try await services.updates.begin(claim, byteCount: file.count)
         try Data(file).write(to: URL(fileURLWithPath: ticket.spool.path))
         let digest = try #require(ContentDigest(bytes: Array(SHA256.hash(data: file))))
         return try await services.updates.finish(ticket, digest: digest, byteCount: file.count)

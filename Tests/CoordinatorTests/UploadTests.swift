@@ -22,9 +22,10 @@ import Testing
 
     private static func start(
         _ limits: UploadService.Limits = .init(),
-        wrapping wrap: (SQLiteStore) -> any FederationStore & AdapterStore = { $0 }
+        wrapping wrap: (SQLiteStore) -> any FederationStore & AdapterStore = { $0 },
+        wrappingPartials wrapPartials: (SQLiteStore) -> any PartialUploadStore = { $0 }
     ) async throws -> (TestServer, UploadKey, UploadKey) {
-        let server = try await TestServer(uploadLimits: limits, wrapping: wrap)
+        let server = try await TestServer(uploadLimits: limits, wrapping: wrap, wrappingPartials: wrapPartials)
         let federation = try await server.federation()
         let clients = [
             try await server.register("edge", rank: 2, in: federation),
@@ -45,10 +46,11 @@ import Testing
     }
 
     private func part(
-        _ key: UploadKey, at offset: Int, _ bytes: [UInt8], length: Int? = nil, last: Bool = false
+        _ key: UploadKey, at offset: Int, _ bytes: [UInt8], length: Int? = nil, last: Bool = false,
+        digest: ContentDigest? = nil
     ) -> UploadService.Part {
         UploadService.Part(
-            key: key, offset: offset, length: length, contentLength: bytes.count, contentDigest: nil,
+            key: key, offset: offset, length: length, contentLength: bytes.count, contentDigest: digest,
             claim: last ? claim(key) : nil)
     }
 
@@ -196,5 +198,116 @@ import Testing
         let error = await server.services.uploads.overflow(ticket)
         #expect(error == .upload(.inconsistentLength(known: 5, found: 6)))
         #expect(try files(of: server).isEmpty)
+    }
+
+    /// A server that goes on with what an earlier one left. Files have the time of the machine, and tests a clock of
+    /// their own: nothing is to expire by the difference.
+    private static func restart(_ server: TestServer) async throws -> TestServer {
+        var limits = UploadService.Limits()
+        limits.lifetimeSeconds = 1e12
+        return try await TestServer(folder: server.folder, uploadLimits: limits)
+    }
+
+    /// A server whose cutting and beginning of files a test can make fail.
+    private static func startGated(
+        _ limits: UploadService.Limits = .init()
+    ) async throws -> (TestServer, GatedPartials, UploadKey, UploadKey) {
+        let gate = Mutex<GatedPartials?>(nil)
+        let (server, key, other) = try await start(
+            limits,
+            wrappingPartials: { store in
+                let gated = GatedPartials(store)
+                gate.withLock { $0 = gated }
+                return gated
+            })
+        return (server, try #require(gate.withLock { $0 }), key, other)
+    }
+
+    @Test func `uploads that begin at the same time count against each other`() async throws {
+        var limits = UploadService.Limits()
+        limits.bytesInFlight = 1_500
+        let (server, gated, key, other) = try await Self.startGated(limits)
+        gated.holdBeginnings()
+        let part = part(key, at: 0, [1], length: 1_000)
+        let first = Task { try await server.services.uploads.begin(part, stop: {}) }
+        await gated.beginningArrives()
+        await #expect(throws: ServiceError.upload(.tooManyBytes(limit: 1_500))) {
+            try await append(other, at: 0, [1], length: 1_000, on: server)
+        }
+        gated.letBegin()
+        guard case .append(let ticket) = try await first.value else {
+            Issue.record("it is not admitted")
+            return
+        }
+        try await server.services.uploads.breakOff(ticket, fileLength: 0)
+        _ = try await append(other, at: 0, [1], length: 500, on: server)
+    }
+
+    @Test func `a damaged part that cannot be cut away does not count, nor after a restart`() async throws {
+        let (server, gated, key, _) = try await Self.startGated()
+        let file = try adapterFile(rank: 2, value: 1)
+        _ = try await append(key, at: 0, Array(file[..<100]), on: server)
+        gated.failToCut()
+        let damaged = [UInt8](repeating: 9, count: 50)
+        let (expected, found) = (try digest(Array(file[100..<150])), try digest(damaged))
+        let ticket = try await begin(part(key, at: 100, damaged, digest: expected), on: server)
+        try write(damaged, at: 100, to: ticket)
+        await #expect(throws: ServiceError.upload(.damaged(expected: expected, found: found, offset: 100))) {
+            try await server.services.uploads.end(ticket, fileLength: 150, digest: found)
+        }
+        #expect(try await server.services.uploads.status(of: key).offset == 100)
+        // It is still in the file.
+        let name = try #require(try files(of: server).first)
+        let kept = try #require(FileManager.default.contents(atPath: server.folder.path + "/data/uploads/" + name))
+        #expect(kept.count == 150)
+        try server.close()
+        let again = try await Self.restart(server)
+        #expect(try await again.services.uploads.status(of: key).offset == 100)
+        let rest = Array(file[100...])
+        guard case .complete(let receipt) = try await append(key, at: 100, rest, last: true, on: again) else {
+            Issue.record("it is not complete")
+            return
+        }
+        let whole = try digest(file)
+        #expect(receipt.isNew && receipt.update.digest == whole)
+        #expect(try files(of: again).isEmpty)
+    }
+
+    @Test func `a part with a digest counts after a crash only once it was checked`() async throws {
+        let file = try adapterFile(rank: 2, value: 1)
+        let (bytes, rest) = (Array(file[..<100]), Array(file[100...]))
+        let first = try digest(bytes)
+        let ticket = try await begin(part(key, at: 0, bytes, digest: first), on: server)
+        try write(bytes, at: 0, to: ticket)
+        // Nobody ends it: the server is gone.
+        try server.close()
+        let second = try await Self.restart(server)
+        #expect(try await second.services.uploads.status(of: key).offset == 0)
+        let again = try await begin(part(key, at: 0, bytes, digest: first), on: second)
+        try write(bytes, at: 0, to: again)
+        _ = try await second.services.uploads.end(again, fileLength: 100, digest: first)
+        try second.close()
+        let third = try await Self.restart(server)
+        #expect(try await third.services.uploads.status(of: key).offset == 100)
+        guard case .complete = try await append(key, at: 100, rest, last: true, on: third) else {
+            Issue.record("it is not complete")
+            return
+        }
+    }
+
+    @Test func `an upload whose bytes the disk failed to take, and which cannot be cut back, begins anew`() async throws
+    {
+        let (server, gated, key, _) = try await Self.startGated()
+        _ = try await append(key, at: 0, [1, 2, 3], length: 9, on: server)
+        gated.failToCut()
+        let ticket = try await begin(part(key, at: 3, [4, 5], length: 9), on: server)
+        try write([4, 5], at: 3, to: ticket)
+        // So ends a body whose file could not be synced.
+        try await server.services.uploads.breakOff(ticket, fileLength: 3)
+        #expect(try await server.services.uploads.status(of: key).offset == 0)
+        try server.close()
+        let again = try await Self.restart(server)
+        #expect(try await again.services.uploads.status(of: key).offset == 0)
+        #expect(try files(of: again).isEmpty)
     }
 }

@@ -119,7 +119,7 @@ import Testing
             let beside = try run("verify", "--data", data, "--pin", "f=\(head)")
             #expect(beside.status == 0)
             #expect(beside.lines.contains("f: \(events["events"]?.count ?? 0) events, head \(head)"))
-            #expect(beside.lines.contains("f: 1 published adapters"))
+            #expect(beside.lines.contains("f: 1 published adapter"))
             #expect(server.program.stop() == 0)
             #expect(try run("verify", "--data", data).lines == beside.lines)
 

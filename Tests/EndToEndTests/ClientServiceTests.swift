@@ -97,6 +97,41 @@ import Testing
         scene.end()
     }
 
+    @Test func `a client that has ended for good keeps no later round waiting`() async throws {
+        let scene = try await Scene(rounds: 6, training: Self.training, minimum: 3)
+        let wild = try scene.client("wild", Self.wild)
+        // It finds out before it knows of a round that its data do not fit the model.
+        let misfit = try scene.client("misfit", "1,2,3,0\n3,4,5,1\n")
+        #expect(misfit.exitStatus() == 5)
+        let sound = try scene.client("sound", Self.sound)
+        #expect(wild.exitStatus() == 5)
+        // The deadline is a day away, and they count as seen for as long.
+        #expect(sound.exitStatus() == 0)
+        for number in 1...6 {
+            let round = try await scene.round(number)
+            #expect(round.phase == "published" && round.updates.map(\.client) == ["sound"])
+            #expect(round.awaited.isEmpty)
+        }
+        scene.end()
+    }
+
+    @Test func `a client that is stopped while it trains goes on with the round when it starts again`() async throws {
+        let scene = try await Scene(rounds: 1, training: Self.training)
+        let (begun, never) = (scene.folder + "/begun", scene.folder + "/never")
+        for pipe in [begun, never] { try #require(mkfifo(pipe, 0o600) == 0) }
+        let first = try scene.client("edge", Self.sound, ["--trainer", "echo >'\(begun)'; exec cat '\(never)' #"])
+        let line = open(begun, O_RDONLY | O_CLOEXEC)
+        try #require(line >= 0)
+        close(line)
+        #expect(first.stop() == 0)
+        let left = try await scene.round(1)
+        #expect(left.phase == "collecting" && left.awaited == ["edge"])
+        #expect(left.decisions.map(\.kind) == ["round.opened"])
+        #expect(try scene.client("edge", Self.sound).exitStatus() == 0)
+        #expect(try await scene.round(1).updates.map(\.client) == ["edge"])
+        scene.end()
+    }
+
     @Test func `a command that abstains once is asked again in the next round`() async throws {
         let scene = try await Scene(rounds: 3, training: Self.training, minimum: 2)
         let script = scene.folder + "/train.sh"

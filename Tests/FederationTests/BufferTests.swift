@@ -83,7 +83,7 @@ import Testing
         var subject = try asynchronous(3)
         subject.seconds = 100
         try subject.apply(.tick(arrivals: []))
-        #expect(subject.details("round.failed") == ["0 of at least 1 updates arrived by the deadline"])
+        #expect(subject.details("round.failed") == ["0 of at least 1 update arrived by the deadline"])
         try subject.send("a", round: 2)
         subject.seconds = 200
         try subject.apply(.tick(arrivals: []))

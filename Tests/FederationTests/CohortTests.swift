@@ -22,7 +22,7 @@ import Testing
         try subject.apply(.tick(arrivals: []))
         #expect(subject.round?.phase == .collecting)
         #expect(
-            subject.details("round.extended") == ["0 of at least 1 updates reach every rank component of fc1"])
+            subject.details("round.extended") == ["0 of at least 1 update reached every rank component of fc1"])
         try subject.apply(update("c"))
         #expect(subject.round?.phase == .aggregating)
         #expect(subject.round?.coverage(in: subject.machine.settings.adapter) == 1)
@@ -35,7 +35,7 @@ import Testing
         #expect(subject.round?.phase == .collecting)
         subject.seconds = 100
         try subject.apply(.tick(arrivals: []))
-        let reason = "1 of at least 2 updates reach every rank component of fc1"
+        let reason = "1 of at least 2 updates reached every rank component of fc1"
         #expect(subject.details("round.failed") == [reason])
     }
 

@@ -34,6 +34,49 @@ import Testing
         #expect(subject.changes.isEmpty)
     }
 
+    @Test func `a client that has left is not waited for, nor asked again until it calls`() throws {
+        var subject = try MachineUnderTest()
+        try subject.register("a", "b", "c")
+        try subject.send("a", "b", round: 1)
+        subject.absent = ["c"]
+        #expect(try subject.leave("c").isDone == true)
+        #expect(subject.details("client.declined") == ["gone"])
+        #expect(subject.round?.phase == .aggregating)
+        try subject.apply(.aggregation(of: 1))
+        #expect(subject.places == ["a": .awaited, "b": .awaited])
+        // A call that was noted before it left does not bring it back, one after it does.
+        try subject.apply(.tick(arrivals: [try ClientName("c")]))
+        #expect(subject.places["c"] == nil)
+        subject.absent = []
+        try subject.apply(.tick(arrivals: [try ClientName("c")]))
+        #expect(subject.places["c"] == .awaited)
+    }
+
+    @Test func `a client that leaves takes nothing back and needs no round`() throws {
+        var subject = try MachineUnderTest()
+        try subject.apply(.registration("a"))
+        subject.absent = ["a"]
+        #expect(try subject.leave("a").isDone == true)
+        #expect(subject.changes.isEmpty)
+        subject.absent = []
+        try subject.register("b", "c")
+        try subject.send("a", round: 1)
+        #expect(try subject.leave("a").isDone == true)
+        #expect(subject.changes.isEmpty && subject.places["a"] == .answered)
+    }
+
+    @Test func `a round that is extended does not ask those again who have left`() throws {
+        var subject = try MachineUnderTest { $0.policy.onMissedQuorum = .extend }
+        try subject.register("a", "b", "c")
+        try subject.decline("b", round: 1)
+        subject.absent = ["c"]
+        try subject.leave("c")
+        subject.seconds = 100
+        try subject.apply(.tick(arrivals: []))
+        #expect(subject.events.contains("round.extended"))
+        #expect(subject.places == ["a": .awaited, "b": .awaited, "c": .declined])
+    }
+
     @Test func `an update of a client that declined is taken all the same`() throws {
         var subject = try MachineUnderTest()
         try subject.register("a", "b", "c")
@@ -88,6 +131,11 @@ import Testing
 }
 
 extension MachineUnderTest {
+    @discardableResult
+    fileprivate mutating func leave(_ name: String) throws -> FederationMachine.Reply {
+        try #require(try apply(.leave(ClientName(name), reason: "gone")).first)
+    }
+
     @discardableResult
     fileprivate mutating func decline(_ name: String, round: Int) throws -> FederationMachine.Reply {
         try apply(.decline(try ClientName(name), round: round, reason: "its training diverged"))[0]

@@ -8,6 +8,8 @@ struct MachineUnderTest {
     var seconds = 0.0
     /// When clients called last, in seconds since the start; those not named here count as seen.
     var lastSeen: [String: Double] = [:]
+    /// Who has left and not called since.
+    var absent: Set<String> = []
     /// The changes of the last step.
     private(set) var changes: [Change] = []
 
@@ -27,7 +29,9 @@ struct MachineUnderTest {
             uniqueKeysWithValues: lastSeen.map {
                 (try ClientName($0.key), Instant(milliseconds: 1_700_000_000_000).adding(seconds: $0.value))
             })
-        let step = machine.apply(events, in: .init(now: now, lastSeen: heard, sampler: LastClients()))
+        let left = Set(try absent.map { try ClientName($0) })
+        let step = machine.apply(
+            events, in: .init(now: now, lastSeen: heard, absent: left, sampler: LastClients()))
         changes = step.changes
         return step.replies
     }

@@ -102,7 +102,7 @@ import Testing
         ("UPDATE adapter_parts SET first_row = 5 WHERE first_row = 3", "begins at row 5; expected 3"),
         ("DELETE FROM adapter_parts WHERE first_row = 0", "begins at row 3; expected 0"),
         ("UPDATE adapter_parts SET factors = x'00000000' WHERE first_row = 3", "1 wide; expected 3"),
-        ("UPDATE adapter_parts SET factors = x'0000' WHERE first_row = 3", "1 rows in 2 bytes"),
+        ("UPDATE adapter_parts SET factors = x'0000' WHERE first_row = 3", "1 row in 2 bytes"),
         ("UPDATE adapter_parts SET row_count = 0 WHERE first_row = 3", "0 rows"),
     ])
     func `a tensor whose parts do not follow one another is found`(_ damage: String, _ words: String) async throws {
