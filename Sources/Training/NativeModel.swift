@@ -1,3 +1,5 @@
+package import AdapterFormat
+
 /// A base model that is trained and scored in this process; which one a federation names is decided here alone.
 package struct NativeModel: Sendable {
     let base: any FrozenModel
@@ -18,6 +20,12 @@ package struct NativeModel: Sendable {
     /// - Parameter dense: the shapes of the tensors that the federation trains in full: the classifier's.
     package init(_ encoder: BertEncoder, dense: [String: [Int]]) throws(TrainingError) {
         base = try BertBase(encoder, dense: dense)
+    }
+
+    /// A classifier of texts on a pretrained encoder, with as many classes as an adapter's classifier has.
+    package init(_ encoder: BertEncoder, for adapter: AdapterFile) throws(TrainingError) {
+        let dense = adapter.dense.map { ($0.name, $0.values.shape) }
+        try self.init(encoder, dense: Dictionary(dense) { first, _ in first })
     }
 
     /// The layers that an adapter may change, in the model's order.

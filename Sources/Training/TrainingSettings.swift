@@ -14,6 +14,16 @@ package struct TrainingSettings: Sendable, Hashable {
         self.values = values
     }
 
+    /// What scoring needs to know.
+    ///
+    /// - Parameters:
+    ///   - featureScale: what features are divided by.
+    ///   - maxLength: the most pieces of a text that count; nil for the default.
+    package init(featureScale: Double, maxLength: Int?) {
+        values = ["feature_scale": .number(featureScale)]
+        if let maxLength { values["max_length"] = .number(Double(maxLength)) }
+    }
+
     package subscript(name: String) -> Value? {
         get { values[name] }
         set { values[name] = newValue }

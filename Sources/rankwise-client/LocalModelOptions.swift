@@ -25,16 +25,12 @@ struct LocalModelOptions: ParsableArguments {
     }
 
     var settings: TrainingSettings {
-        var settings = TrainingSettings(["feature_scale": .number(featureScale)])
-        if let maxLength { settings["max_length"] = .number(Double(maxLength)) }
-        return settings
+        TrainingSettings(featureScale: featureScale, maxLength: maxLength)
     }
 
     /// - Parameter adapter: whose tensors beside the factors say how many classes a BERT's classifier has.
     func task(for adapter: AdapterFile) throws -> NativeTask {
         guard let base else { return try NativeModel(name: model ?? "", seed: modelSeed).task(data: data) }
-        let dense = adapter.dense.map { ($0.name, $0.values.shape) }
-        return try NativeModel(BertEncoder(folder: base), dense: Dictionary(uniqueKeysWithValues: dense))
-            .task(data: data)
+        return try NativeModel(BertEncoder(folder: base), for: adapter).task(data: data)
     }
 }
