@@ -112,12 +112,17 @@ extension FederationMachine {
         case .published, .failed: return .done
         case .collecting, .aggregating: break
         }
+        let hasClosed = current.phase == .aggregating
         current.fail(reason: reason, at: step.now)
         round = current
         step.concernsEveryPlan = true
         step.changes.append(.round(current))
         step.changes.append(.releaseUpdates(round: number, leftOutFor: reason))
         decide("round.failed", reason, in: &step)
+        if !hasClosed {
+            countRefusals(of: current, in: &step)
+            countChanges(in: current, in: &step)
+        }
         return .done
     }
 

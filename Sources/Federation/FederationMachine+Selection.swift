@@ -63,7 +63,7 @@ extension FederationMachine {
         guard !settings.policy.selectsEverybody, settings.policy.buffer == nil else { return }
         let silent = current.places.filter { $0.value.state == .awaited }.keys.sorted()
         let candidates = eligible(in: step)
-        let wanted = min(current.missing, candidates.count)
+        let wanted = min(current.missing(in: settings.adapter), candidates.count)
         guard wanted > 0 else { return }
         let invited = select(wanted, of: candidates, round: current.number, in: &step)
         round?.invite(invited, revision: step.revision)
@@ -73,7 +73,8 @@ extension FederationMachine {
             step.changes.append(.place(name, round: current.number, place))
         }
         record("round.selected", "replacements", invited.map(\.rawValue), round: current.number, in: &step)
-        decide("round.invited", "\(invited.count) more for \(Self.list(silent)), who have not answered", in: &step)
+        let whom = silent.isEmpty ? "" : " for \(Self.list(silent)), who have not answered"
+        decide("round.invited", "\(invited.count) more\(whom)", in: &step)
         if let round { step.changes.append(.round(round)) }
     }
 

@@ -192,14 +192,18 @@ extension RoundMachine {
 
     /// Selects more clients in place of the silent ones; the round then closes at as many updates as it wanted before.
     mutating func invite(_ clients: [ClientName], revision: Int64) {
-        targetUpdates = targetUpdates ?? places.values.count(where: \.isSelected)
+        targetUpdates = wanted
         for client in clients { join(client, revision: revision) }
     }
 
-    /// How many updates are missing to what the round wanted.
-    var missing: Int {
-        let wanted = targetUpdates ?? places.values.count(where: \.isSelected)
-        return max(0, wanted - acceptedCount)
+    /// How many updates the round wants; never fewer than let it close, whoever has left it.
+    private var wanted: Int { max(targetUpdates ?? places.values.count(where: \.isSelected), minimumUpdates) }
+
+    /// How many updates are missing, at least, in a round that could not close: where none is to what it wanted, those
+    /// are that reach every rank component.
+    func missing(in adapter: FederationSettings.Adapter) -> Int {
+        let uncovered = minimumCoverage.map { $0 - (coverage(in: adapter) ?? $0) } ?? 0
+        return max(1, wanted - acceptedCount, uncovered)
     }
 
     /// Notes that a client's rank is another one from now on: an update of the rank that it was may be on its way.

@@ -37,7 +37,7 @@ import Testing
         #expect(events.count { $0.kind == "update.refused" } == 1)
         _ = try await subject.admin.call(.patch, TrainedFederation.path, body: #"{"state": "finished"}"#)
         let after = try await subject.admin.get([String: [EventBody]].self, path)["events"] ?? []
-        #expect(after.suffix(2).map(\.kind) == ["round.failed", "federation.finished"])
+        #expect(after.suffix(3).map(\.kind) == ["round.failed", "round.refusals", "federation.finished"])
         #expect(try await current(subject).decisions.last?.reason == "the federation was finished")
         try await subject.stop()
     }

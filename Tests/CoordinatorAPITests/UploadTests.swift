@@ -211,6 +211,53 @@ import Testing
         }
     }
 
+    @Test func `a damaged part does not count after a restart either, and the upload goes on`() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        var (server, client) = try await serve()
+        let right = HTTPField("Content-Digest", digest(of: Array(file[..<100])))
+        #expect(try await append(0..<100, fields: [right], client).status == 204)
+        let wrong = HTTPField("Content-Digest", digest(of: [1]))
+        #expect(try await code(append(100..<200, fields: [wrong], client)) == "400 update.digest")
+        #expect(try uploads == ["llama~1~edge-1~~100"])
+        try await server.stop()
+        (server, client) = try await serve()
+        #expect(try await state(client) == "100 ?0")
+        let last = try await append(
+            100..<file.count, last: true, fields: [HTTPField("Repr-Digest", digest(of: file))], client)
+        #expect(last.status == 201)
+        #expect(try uploads.isEmpty)
+        try await server.stop()
+    }
+
+    @Test func `while bytes with a digest come, the file's name says how many are sure`() async throws {
+        try await withServer { server, client in
+            #expect(try await append(0..<100, client).status == 204)
+            let peer = try RawPeer(server.url)
+            let head = """
+                PATCH \(Self.upload) HTTP/1.1\r
+                Host: h\r
+                Authorization: Bearer \(Self.token)\r
+                Content-Type: application/partial-upload\r
+                Upload-Offset: 100\r
+                Upload-Complete: ?0\r
+                Content-Digest: \(digest(of: Array(file[100..<300])))\r
+                Content-Length: 200\r
+                Expect: 100-continue\r
+                \r
+
+                """
+            try await peer.send(Array(head.utf8))
+            #expect(try await peer.receive(through: "\r\n\r\n").hasPrefix("HTTP/1.1 100 "))
+            #expect(try uploads == ["llama~1~edge-1~~100"])
+            try await peer.send(Array(file[100..<150]))
+            // The client has come back: what came of the part that it gave up stays.
+            let offset = try await client.call(.head, Self.upload).fields["Upload-Offset"].flatMap { Int($0) }
+            #expect((100...150).contains(try #require(offset)))
+            #expect(try uploads == ["llama~1~edge-1~"] || offset == 100)
+            withExtendedLifetime(peer) {}
+        }
+    }
+
     @Test func `an unsound update is refused at its end, stands on the round and can be sent anew`() async throws {
         try await withServer { _, client in
             var bad = file

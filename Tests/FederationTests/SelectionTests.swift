@@ -88,6 +88,46 @@ import Testing
         #expect(kinds == ["round.opened", "round.extended", "round.invited", "round.closed"])
     }
 
+    @Test func `a deadline that extends invites others for those who were revoked or have left`() throws {
+        var subject = try MachineUnderTest {
+            $0.policy.selection = .count(3)
+            $0.policy.minimumUpdates = 3
+            $0.policy.minimumClients = 5
+            $0.policy.onMissedQuorum = .extend
+        }
+        try subject.register("a", "b", "c", "d", "e")
+        #expect(subject.places == ["a": .awaited, "d": .awaited, "e": .awaited])
+        try subject.send("a", round: 1)
+        try subject.apply(.revoke(ClientName("d")))
+        subject.absent = ["e"]
+        try subject.apply(.leave(ClientName("e"), reason: "gone"))
+        subject.seconds = 100
+        try subject.apply(.tick(arrivals: []))
+        #expect(subject.details("round.invited") == ["2 more"])
+        #expect(subject.places == ["a": .answered, "b": .awaited, "c": .awaited, "d": .left, "e": .declined])
+        try subject.send("b", round: 1)
+        #expect(subject.round?.phase == .collecting, "two are below the quorum")
+        try subject.send("c", round: 1)
+        #expect(subject.round?.phase == .aggregating)
+    }
+
+    @Test func `a deadline that extends for want of coverage invites others though all have answered`() throws {
+        var subject = try MachineUnderTest {
+            $0.policy.selection = .count(2)
+            $0.policy.minimumClients = 3
+            $0.policy.minimumCoverage = 1
+            $0.policy.onMissedQuorum = .extend
+        }
+        try subject.register("a", "b", "c")
+        try subject.send("a", "c", round: 1)
+        #expect(subject.round?.phase == .collecting, "they are of rank 8 of 60")
+        subject.seconds = 100
+        try subject.apply(.tick(arrivals: []))
+        #expect(subject.places == ["a": .answered, "b": .awaited, "c": .answered])
+        try subject.apply(.update(.sample("b", rank: 60), round: 1, spool: SpoolFile(path: "b")))
+        #expect(subject.round?.phase == .aggregating)
+    }
+
     @Test func `a deadline invites nobody where everybody is selected already`() throws {
         var subject = try MachineUnderTest { $0.policy.onMissedQuorum = .extend }
         try subject.register("a", "b")

@@ -86,6 +86,15 @@ import Testing
         #expect(shown == ["a update.rank", "b update.shape", "a update.shape"])
     }
 
+    @Test func `refusals that repeat are counted too where the federation is finished over them`() throws {
+        var subject = try MachineUnderTest()
+        try subject.register("a", "b")
+        for _ in 1...3 { try subject.apply(.refusal("a", round: 1)) }
+        try subject.apply(.setState(.finished))
+        #expect(subject.events == ["round.failed", "round.refusals", "federation.finished"])
+        #expect(subject.details("round.refusals") == ["refused, part 1 of 1: a update.shape 3 times"])
+    }
+
     @Test func `refusals that repeat are counted, and the audit log has them twice at most`() throws {
         var subject = try MachineUnderTest()
         try subject.register("a", "b")
