@@ -38,7 +38,7 @@ package struct SafetensorsFile: Sendable {
         _ storage: TensorStorage, limits: Limits = Limits(), passesOver: Bool = false
     ) throws(SafetensorsError) {
         let header = try storage.withBytes { bytes throws(SafetensorsError) in
-            try SafetensorsHeader(file: bytes, limits: limits, passesOver: passesOver)
+            try SafetensorsHeader(start: bytes, byteCount: bytes.count, limits: limits, passesOver: passesOver)
         }
         metadata = header.metadata
         tensors = try QuantisedTensors(header, in: storage).views()

@@ -19,28 +19,31 @@ struct SafetensorsHeader {
     let metadata: [String: String]
     let dataStart: Int
 
-    /// - Parameter passesOver: whether tensors of types that the format knows and adapters do not use are left out.
+    /// - Parameters:
+    ///   - start: the file's bytes, at least as far as its header goes.
+    ///   - byteCount: of the whole file.
+    ///   - passesOver: whether tensors of types that the format knows and adapters do not use are left out.
     init(
-        file: UnsafeRawBufferPointer, limits: SafetensorsFile.Limits, passesOver: Bool = false
+        start: UnsafeRawBufferPointer, byteCount: Int, limits: SafetensorsFile.Limits, passesOver: Bool = false
     ) throws(SafetensorsError) {
-        guard file.count >= 8 else { throw .headerTooShort(length: 0) }
-        let length = UInt64(littleEndian: file.loadUnaligned(as: UInt64.self))
+        guard start.count >= 8 else { throw .headerTooShort(length: 0) }
+        let length = UInt64(littleEndian: start.loadUnaligned(as: UInt64.self))
         guard length >= 2 else { throw .headerTooShort(length: length) }
         guard length <= UInt64(limits.headerBytes) else {
             throw .headerTooLong(length: length, limit: limits.headerBytes)
         }
-        guard length <= UInt64(file.count - 8) else {
-            throw .headerBeyondFile(length: length, available: file.count - 8)
+        guard byteCount >= start.count, length <= UInt64(start.count - 8) else {
+            throw .headerBeyondFile(length: length, available: start.count - 8)
         }
         dataStart = 8 + Int(length)
-        let text = UnsafeRawBufferPointer(rebasing: file[8..<dataStart])
+        let text = UnsafeRawBufferPointer(rebasing: start[8..<dataStart])
         guard text[0] == UInt8(ascii: "{") else { throw .headerNotObject }
         var reader = EntryReader(text, limit: limits.tensors, passesOver: passesOver)
         let read = try reader.read()
         metadata = reader.metadata
         try Self.tile(
             read.map { Extent(name: $0.name, range: $0.range) } + reader.passedOver,
-            dataCount: file.count - dataStart)
+            dataCount: byteCount - dataStart)
         entries = read.sorted { Self.inOrder($0.range, $1.range) }
     }
 

@@ -103,10 +103,13 @@ extension AdapterPlan {
     }
 
     /// Checks a file from a client.
-    func validate(_ file: AdapterFile, granted: [String: Int], round: Int, after last: Int) throws(UpdateRefusal) {
+    func validate(
+        _ file: AdapterFile, granted: [String: Int], round: Int, after last: Int, numbersAreSound: Bool
+    ) throws(UpdateRefusal) {
         do throws(AdapterError) {
             try strategy.validate(
-                file, shape: shape, ranks: granted, round: round, after: last, messageBits: messageBits)
+                file, shape: shape, ranks: granted, round: round, after: last, messageBits: messageBits,
+                numbersAreSound: numbersAreSound)
         } catch {
             throw UpdateRefusal(error)
         }

@@ -35,6 +35,8 @@ package struct UpdateService: Sendable {
         /// No sound update of this federation is longer.
         package let byteLimit: Int
         let room: UpdateRoom.Reservation?
+        /// Is to see the body's bytes; nil where the length of the body is not known.
+        package var arrival: ArrivingUpdate?
     }
 
     /// What the server holds of a client's update.
@@ -54,7 +56,8 @@ package struct UpdateService: Sendable {
         return Ticket(
             claim: claim, spool: parts.store.makeSpoolFile(),
             byteLimit: try session.updateByteLimit(round: claim.round),
-            room: try await admit(claim, byteCount: byteCount, in: session))
+            room: try await admit(claim, byteCount: byteCount, in: session),
+            arrival: byteCount.map { ArrivingUpdate(byteCount: $0) })
     }
 
     /// Takes the streamed body, whose file must be durable: the file becomes the update's blob, or goes.
@@ -135,10 +138,11 @@ extension UpdateService {
         let plan = try session.plan()
         let check = UpdateCheck(
             claim, clientRank: machine.grantedRank(of: client), of: machine, as: plan, parts: parts)
+        let isVouchedFor = ticket.arrival?.isVouchedFor ?? false
         let finding: UpdateCheck.Finding
         do throws(ServiceError) {
             finding = try await parts.validation.run { () throws(ServiceError) in
-                try check.finding(fileAt: ticket.spool.path)
+                try check.finding(fileAt: ticket.spool.path, numbersAreSound: isVouchedFor)
             }
         } catch {
             guard case .update(let refusal) = error else { throw error }

@@ -15,7 +15,8 @@ extension RankwiseAPI {
             let ticket = try await services.updates.begin(claim, byteCount: request.body.declaredLength)
             let saved: SavedBody
             do throws(RequestBodyError) {
-                saved = try await request.body.save(to: ticket.spool.path, upTo: ticket.byteLimit, durably: true)
+                saved = try await request.body.save(
+                    to: ticket.spool.path, upTo: ticket.byteLimit, durably: true, watch: ticket.arrival?.take)
             } catch {
                 await services.updates.abandon(ticket)
                 throw error

@@ -12,14 +12,17 @@ actor BodyFile {
     nonisolated let executor: QueueExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
     private let path: String
+    private let watch: (@Sendable (UnsafeRawBufferPointer) -> Void)?
     private var descriptor: Int32 = -1
     private var byteCount = 0
     private var writtenBack = 0
     private var hasher = SHA256()
     private var writer: DirectWriter?
 
-    init(path: String, lane: QueueExecutor) {
+    /// - Parameter watch: sees the bytes too.
+    init(path: String, lane: QueueExecutor, watch: (@Sendable (UnsafeRawBufferPointer) -> Void)? = nil) {
         self.path = path
+        self.watch = watch
         executor = lane
     }
 
@@ -41,6 +44,7 @@ actor BodyFile {
             return error
         }
         hasher.update(bufferPointer: bytes)
+        watch?(bytes)
         return nil
     }
 

@@ -29,12 +29,15 @@ package struct RequestBody: Sendable {
     /// Streams the body into a new file with a running SHA-256, at the speed of the slower of peer and disk.
     ///
     /// The file is made exclusively, with mode 0600. On any failure it is unlinked before the reason is thrown.
-    /// - Parameter durably: whether the file's bytes are on the disk on return (its directory entry is the caller's).
+    /// - Parameters:
+    ///   - durably: whether the file's bytes are on the disk on return (its directory entry is the caller's).
+    ///   - watch: sees all bytes on their way, in their order and one call at a time.
     package func save(
-        to path: String, upTo limit: Int, durably: Bool = false
+        to path: String, upTo limit: Int, durably: Bool = false,
+        watch: (@Sendable (UnsafeRawBufferPointer) -> Void)? = nil
     ) async throws(RequestBodyError) -> SavedBody {
         try checkDeclared(limit)
-        let file = BodyFile(path: path, lane: exchange.shard.settings.disk.next())
+        let file = BodyFile(path: path, lane: exchange.shard.settings.disk.next(), watch: watch)
         try await file.create(expecting: declaredLength)
         do {
             try await exchange.shard.pour(exchange.id, into: file, upTo: limit)

@@ -12,8 +12,24 @@ private let shape = try? AdapterShape(
 /// behind them. What they refuse is fine; a trap, a hang or a read out of bounds is a finding.
 @_cdecl("LLVMFuzzerTestOneInput")
 func fuzzOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
-    readAdapter(TensorStorage(copying: UnsafeRawBufferPointer(start: start, count: count)))
+    let bytes = UnsafeRawBufferPointer(start: start, count: count)
+    readAdapter(TensorStorage(copying: bytes))
+    readAsItComes(bytes)
     return 0
+}
+
+/// What is vouched for on its way must be what the reader takes and finds sound.
+private func readAsItComes(_ bytes: UnsafeRawBufferPointer) {
+    var numbers = ArrivingNumbers(byteCount: bytes.count)
+    let piece = 1 + bytes.count % 13
+    for start in stride(from: 0, to: bytes.count, by: piece) {
+        numbers.take(UnsafeRawBufferPointer(rebasing: bytes[start...].prefix(piece)))
+    }
+    guard numbers.isVouchedFor else { return }
+    guard let file = try? SafetensorsFile(TensorStorage(copying: bytes)) else {
+        preconditionFailure("vouched for what cannot be read")
+    }
+    precondition(file.tensors.allSatisfy { $0.count(beyond: AdapterFile.largestNumber) == 0 })
 }
 
 private func readAdapter(_ storage: TensorStorage) {
