@@ -44,6 +44,8 @@ split_digits() { # seed
 
 # Sets $url and $admin.
 start_server() {
+    # Here before the server's shell has made it, which a busy machine may delay.
+    : >"$scratch/address"
     "$bin/rankwise-server" serve --listen 127.0.0.1:0 --data "$scratch/data" >"$scratch/address" \
         2>"$scratch/server.log" &
     pids+=($!)
