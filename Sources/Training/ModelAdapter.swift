@@ -7,7 +7,11 @@ struct ModelAdapter {
 
     init(path: String) throws(TrainingError) {
         self.path = path
-        file = try AdapterFile(trainingFile: path)
+        do {
+            file = try AdapterFile(try SafetensorsFile(path: path))
+        } catch {
+            throw .adapter(file: path, reason: "\(error)")
+        }
     }
 
     /// The layers with the file's factors on them, checked against the model; a layer may go without.

@@ -20,7 +20,12 @@ struct AdapterFiles {
     init(at paths: [String], configuration: String?) throws {
         var entries: [Entry] = []
         for path in try paths.flatMap(Self.expanded) {
-            let file = try AdapterFile(trainingFile: path)
+            let file: AdapterFile
+            do {
+                file = try AdapterFile(try SafetensorsFile(path: path))
+            } catch {
+                throw TrainingError.adapter(file: path, reason: "\(error)")
+            }
             let scales = try AdapterConfig(of: path, at: configuration).scales(of: file)
             entries.append(Entry(name: Self.name(of: path), path: path, file: file, scales: scales))
         }
