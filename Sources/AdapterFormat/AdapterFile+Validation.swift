@@ -59,10 +59,7 @@ extension AdapterFile {
 
     /// The part of `validate` that reads every number.
     package func checkFinite() throws(AdapterError) {
-        let tensors = tensors.sorted { $0.range.lowerBound < $1.range.lowerBound }
-        guard let storage = tensors.first?.storage else { return }
-        var sweep = TensorSweep(storage)
-        for tensor in tensors where tensor.count(beyond: Self.largestNumber, in: &sweep) > 0 {
+        for tensor in tensors where tensor.count(beyond: Self.largestNumber) > 0 {
             let name = TensorName(parsing: tensor.name).bare
             let count = tensor.notFiniteCount()
             guard count == 0 else { throw .notFinite(tensor: name, count: count) }

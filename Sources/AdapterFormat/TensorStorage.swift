@@ -68,23 +68,6 @@ package final class TensorStorage: Sendable {
         return try body(bytes)
     }
 
-    /// Another descriptor of the file, which reads past the page cache; the caller closes it.
-    ///
-    /// - Returns: nil where there is no file, or none that can be read so.
-    func openDirect() -> Int32? {
-        guard descriptor >= 0 else { return nil }
-        let direct = open("/proc/self/fd/\(descriptor)", O_RDONLY | O_CLOEXEC | __O_DIRECT)
-        return direct >= 0 ? direct : nil
-    }
-
-    /// Whether the page at an offset, which begins it, can be had without a disk.
-    func isResident(at offset: Int) -> Bool {
-        guard isMapped, offset < count else { return true }
-        var state: UInt8 = 0
-        let page = UnsafeMutableRawPointer(mutating: bytes.baseAddress?.advanced(by: offset))
-        return mincore(page, 1, &state) != 0 || state & 1 == 1
-    }
-
     /// Whether there is a file to read from.
     var isReadable: Bool { descriptor >= 0 }
 

@@ -81,16 +81,6 @@ package struct TensorView: Sendable {
         return withBytes { quantisation?.count(in: $0, beyond: limit) ?? type.count(in: $0, beyond: limit) }
     }
 
-    /// `count(beyond:)` by a pass over the tensor's file.
-    func count(beyond limit: Float, in sweep: inout TensorSweep) -> Int {
-        guard packing == nil else { return count(beyond: limit) }
-        var total = 0
-        sweep.forEachPiece(of: storage, in: range, elementSize: type.byteCount) {
-            total += type.count(in: $0, beyond: limit)
-        }
-        return total
-    }
-
     /// The numbers, in the order of the file.
     package func floats() -> [Float] {
         let elementCount = elementCount

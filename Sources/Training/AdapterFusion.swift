@@ -150,13 +150,7 @@ package struct AdapterFusion: Sendable {
 
     private static func read(_ folder: String) throws -> (AdapterFile, [String: Double]) {
         let path = folder + "/adapter_model.safetensors"
-        let file: AdapterFile
-        do {
-            file = try AdapterFile(try SafetensorsFile(path: path))
-            try file.checkFinite()
-        } catch {
-            throw TrainingError.adapter(file: path, reason: "\(error)")
-        }
+        let file = try AdapterFile(trainingFile: path, checked: true)
         return (file, try AdapterConfig(of: path).scales(of: file))
     }
 }

@@ -14,12 +14,7 @@ extension Evaluation {
         adapter: String, configuration: String? = nil, merge: String? = nil, settings: TrainingSettings,
         task: (AdapterFile) throws -> NativeTask
     ) throws {
-        let file: AdapterFile
-        do {
-            file = try AdapterFile(try SafetensorsFile(path: adapter))
-        } catch {
-            throw TrainingError.adapter(file: adapter, reason: "\(error)")
-        }
+        let file = try AdapterFile(trainingFile: adapter)
         let scales = try AdapterConfig(of: adapter, at: configuration).scales(of: file)
         try self.init(of: try task(file), adapter: adapter, merge: merge, scales: scales, settings: settings)
     }

@@ -48,13 +48,7 @@ package struct MergeSum: Sendable, Hashable {
     }
 
     private static func modules(of path: String) throws(TrainingError) -> [AdapterFile.Module] {
-        let file: AdapterFile
-        do {
-            file = try AdapterFile(try SafetensorsFile(path: path))
-            try file.checkFinite()
-        } catch {
-            throw .adapter(file: path, reason: "\(error)")
-        }
+        let file = try AdapterFile(trainingFile: path, checked: true)
         if let tensor = file.dense.first {
             throw .adapter(file: path, reason: "\(tensor.name) came; a merge has LoRA factors alone")
         }

@@ -18,12 +18,7 @@ package enum MergedWeights {
         } catch {
             throw .file(base, reason: "\(error)")
         }
-        do {
-            added = try AdapterFile(try SafetensorsFile(path: adapter))
-            try added.checkFinite()
-        } catch {
-            throw .adapter(file: adapter, reason: "\(error)")
-        }
+        added = try AdapterFile(trainingFile: adapter, checked: true)
         let names = Set(weights.tensors.map(\.name))
         var modules: [String: AdapterFile.Module] = [:]
         for module in added.modules {

@@ -7,11 +7,7 @@ struct ModelAdapter {
 
     init(path: String) throws(TrainingError) {
         self.path = path
-        do {
-            file = try AdapterFile(try SafetensorsFile(path: path))
-        } catch {
-            throw .adapter(file: path, reason: "\(error)")
-        }
+        file = try AdapterFile(trainingFile: path)
     }
 
     /// The layers with the file's factors on them, checked against the model; a layer may go without.

@@ -7,12 +7,7 @@ package struct TailNorms: Sendable, Hashable {
 
     /// Reads an adapter file, one module at a time; blocks.
     package init(of path: String, pruning: TrainingPlan.Pruning) throws(TrainingError) {
-        let file: AdapterFile
-        do {
-            file = try AdapterFile(try SafetensorsFile(path: path))
-        } catch {
-            throw .adapter(file: path, reason: "\(error)")
-        }
+        let file = try AdapterFile(trainingFile: path)
         var norms: [String: Double] = [:]
         for module in file.modules {
             guard let kept = pruning.kept(ofRank: module.rank), let factors = ModuleFactors(module) else { continue }

@@ -20,12 +20,7 @@ struct AdapterFiles {
     init(at paths: [String], configuration: String?) throws {
         var entries: [Entry] = []
         for path in try paths.flatMap(Self.expanded) {
-            let file: AdapterFile
-            do {
-                file = try AdapterFile(try SafetensorsFile(path: path))
-            } catch {
-                throw TrainingError.adapter(file: path, reason: "\(error)")
-            }
+            let file = try AdapterFile(trainingFile: path)
             let scales = try AdapterConfig(of: path, at: configuration).scales(of: file)
             entries.append(Entry(name: Self.name(of: path), path: path, file: file, scales: scales))
         }

@@ -115,14 +115,20 @@ import Testing
         scene.end()
     }
 
-    @Test func `a client that is stopped while it trains goes on with the round when it starts again`() async throws {
-        let scene = try await Scene(rounds: 1, training: Self.training)
+    /// A client that trains until it is stopped.
+    private func trainingClient(_ name: String, in scene: Scene) throws -> Program {
         let (begun, never) = (scene.folder + "/begun", scene.folder + "/never")
         for pipe in [begun, never] { try #require(mkfifo(pipe, 0o600) == 0) }
-        let first = try scene.client("edge", Self.sound, ["--trainer", "echo >'\(begun)'; exec cat '\(never)' #"])
+        let client = try scene.client(name, Self.sound, ["--trainer", "echo >'\(begun)'; exec cat '\(never)' #"])
         let line = open(begun, O_RDONLY | O_CLOEXEC)
         try #require(line >= 0)
         close(line)
+        return client
+    }
+
+    @Test func `a client that is stopped while it trains goes on with the round when it starts again`() async throws {
+        let scene = try await Scene(rounds: 1, training: Self.training)
+        let first = try trainingClient("edge", in: scene)
         #expect(first.stop() == 0)
         let left = try await scene.round(1)
         #expect(left.phase == "collecting" && left.awaited == ["edge"])
@@ -150,13 +156,8 @@ import Testing
 
     @Test func `a second client on one state folder is refused`() async throws {
         let scene = try await Scene(rounds: 1, training: Self.training)
-        // The first one trains, and so holds the lock, from the line that comes here until it is stopped.
-        let (begun, never) = (scene.folder + "/begun", scene.folder + "/never")
-        for pipe in [begun, never] { try #require(mkfifo(pipe, 0o600) == 0) }
-        let first = try scene.client("edge", Self.sound, ["--trainer", "echo >'\(begun)'; exec cat '\(never)' #"])
-        let line = open(begun, O_RDONLY | O_CLOEXEC)
-        try #require(line >= 0)
-        close(line)
+        // The first one trains, and so holds the lock, until it is stopped.
+        let first = try trainingClient("edge", in: scene)
         #expect(try scene.client("edge", Self.sound).exitStatus() == 2)
         #expect(first.stop() == 0)
         scene.end()

@@ -19,23 +19,13 @@ import Testing
     /// An adapter with random factors; the second layer is left out where the number is odd.
     private func adapter(_ number: Int, on model: NativeModel) throws -> ScoredAdapter {
         let path = folder + "/\(number)"
-        let descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC, 0o600)
-        defer { close(descriptor) }
         let layers = model.layers.enumerated().filter { $0.offset != 1 || number % 2 == 0 }.map(\.element)
         let shape = try AdapterShape(
             modules: layers.map {
                 ModuleShape(
                     name: $0.name, kind: $0.kind, inputs: $0.inputs, outputs: $0.outputs, maximumRank: 1 + number)
             })
-        var generator = SeededGenerator(seed: UInt64(number), stream: "adapter")
-        var writer = try AdapterWriter(shape: shape, descriptor: descriptor)
-        for module in shape.modules {
-            var factors = ModuleFactors(zeroOf: module, rank: module.maximumRank)
-            for index in factors.a.indices { factors.a[index] = generator.uniform(within: 0.5) }
-            for index in factors.b.indices { factors.b[index] = generator.uniform(within: 0.5) }
-            try writer.take(factors, of: module)
-        }
-        try writer.finish()
+        try writeDrawnAdapter(shape, to: path, seed: UInt64(number), a: 0.5, b: 0.5)
         return ScoredAdapter(
             path: path, scales: Dictionary(uniqueKeysWithValues: layers.map { ($0.name, 0.5 + Double(number)) }))
     }

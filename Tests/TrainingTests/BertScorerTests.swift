@@ -28,8 +28,6 @@ import Testing
         _ number: Int, on model: NativeModel, dense: [String: [Int]] = dense
     ) throws -> ScoredAdapter {
         let path = folder + "/\(number)"
-        let descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC, 0o600)
-        defer { close(descriptor) }
         let layers = model.layers.enumerated()
             .filter { ($0.offset / 3 != 1 || number % 3 != 0) && ($0.offset % 3 != 1 || number % 4 == 0) }
             .map(\.element)
@@ -38,18 +36,7 @@ import Testing
                 ModuleShape(
                     name: $0.name, kind: $0.kind, inputs: $0.inputs, outputs: $0.outputs, maximumRank: 1 + number % 5)
             }, dense: dense.map { .init(name: $0.key, shape: $0.value) })
-        var generator = SeededGenerator(seed: UInt64(number), stream: "adapter")
-        var writer = try AdapterWriter(shape: shape, descriptor: descriptor)
-        for module in shape.modules {
-            var factors = ModuleFactors(zeroOf: module, rank: module.maximumRank)
-            for index in factors.a.indices { factors.a[index] = generator.uniform(within: 0.3) }
-            for index in factors.b.indices { factors.b[index] = generator.uniform(within: 0.3) }
-            try writer.take(factors, of: module)
-        }
-        for tensor in shape.dense {
-            try writer.take((0..<tensor.elementCount).map { _ in generator.uniform(within: 0.5) }, of: tensor)
-        }
-        try writer.finish()
+        try writeDrawnAdapter(shape, to: path, seed: UInt64(number), a: 0.3, b: 0.3)
         return ScoredAdapter(
             path: path,
             scales: Dictionary(uniqueKeysWithValues: layers.map { ($0.name, 0.5 + Double(number % 3)) }))

@@ -35,16 +35,7 @@ import Testing
             ModuleShape(name: "fc2", inputs: 8, outputs: 2, maximumRank: 3),
         ])
         let path = folder + "/adapter_model.safetensors"
-        let descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC, 0o600)
-        defer { close(descriptor) }
-        var writer = try AdapterWriter(shape: shape, descriptor: descriptor)
-        var generator = SeededGenerator(seed: 1, stream: "adapter")
-        for module in shape.modules {
-            var factors = ModuleFactors(zeroOf: module, rank: module.maximumRank)
-            for index in factors.a.indices { factors.a[index] = generator.uniform(within: 0.5) }
-            try writer.take(factors, of: module)
-        }
-        try writer.finish()
+        try writeDrawnAdapter(shape, to: path, seed: 1, a: 0.5)
         let configuration = folder + "/adapter_config.json"
         try "{}".write(toFile: configuration, atomically: true, encoding: .utf8)
         let plan = TrainingPlan(
@@ -82,16 +73,7 @@ import Testing
             ModuleShape(name: "fc2", inputs: 250, outputs: 2, maximumRank: 65),
         ])
         let path = folder + "/wide.safetensors"
-        let descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC, 0o600)
-        defer { close(descriptor) }
-        var writer = try AdapterWriter(shape: shape, descriptor: descriptor)
-        var generator = SeededGenerator(seed: 1, stream: "adapter")
-        for module in shape.modules {
-            var factors = ModuleFactors(zeroOf: module, rank: module.maximumRank)
-            for index in factors.a.indices { factors.a[index] = generator.uniform(within: 0.5) }
-            try writer.take(factors, of: module)
-        }
-        try writer.finish()
+        try writeDrawnAdapter(shape, to: path, seed: 1, a: 0.5)
         var assignment = try assignment(
             settings: ["epochs": .number(1), "batch_size": .number(13), "optimizer": .text(optimizer)])
         assignment.adapter = path
