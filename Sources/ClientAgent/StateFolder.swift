@@ -17,12 +17,14 @@ package final class StateFolder {
         } catch {
             throw .failed(path: path, reason: "cannot be made")
         }
-        lock = open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard lock >= 0 else { throw .failed(path: path + "/lock", reason: String(cString: strerror(errno))) }
-        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-            close(lock)
+        let descriptor = open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw .failed(path: path + "/lock", reason: String(cString: strerror(errno))) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            // Not yet this value's: a throw after `lock` is set would close it a second time.
+            close(descriptor)
             throw .inUse(folder: path)
         }
+        lock = descriptor
     }
 
     deinit {

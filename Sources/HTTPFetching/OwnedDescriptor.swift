@@ -6,9 +6,10 @@ struct OwnedDescriptor: ~Copyable {
     let path: String
 
     init(opening path: String, _ flags: Int32, mode: mode_t = 0o600) throws(FetchError) {
-        number = open(path, flags | O_CLOEXEC, mode)
+        let descriptor = open(path, flags | O_CLOEXEC, mode)
+        guard descriptor >= 0 else { throw .file(path: path, errno: errno) }
+        number = descriptor
         self.path = path
-        guard number >= 0 else { throw .file(path: path, errno: errno) }
     }
 
     deinit {

@@ -49,9 +49,10 @@ final class BadLink: Sendable {
                 }
                 DispatchQueue(label: "link.connection").async { self.carry(client, number) }
             }
-            close(listener)
         }
     }
+
+    deinit { close(listener) }
 
     /// Bytes that crossed the link towards the server.
     var sent: Int { state.withLock { $0.sent } }

@@ -42,11 +42,13 @@ final class LoopbackPeer: Sendable {
                     connection.end()
                 }
             }
-            close(listener)
         }
     }
 
-    deinit { close(reservation) }
+    deinit {
+        close(listener)
+        close(reservation)
+    }
 
     /// A socket of its own on the port; several may share it while at most one listens.
     private static func bound(to port: UInt16) throws -> Int32 {
