@@ -14,19 +14,11 @@ extension Shard {
 
     func nextPiece(of id: Exchange.ID) async throws(RequestBodyError) -> [UInt8]? {
         let connection = try reading(id)
-        switch pull(connection) {
-        case .piece(let bytes): return bytes
-        case .end: return nil
-        case .failed(let error):
-            fail(connection, error)
-            throw error
-        case .dry:
-            let result = await withCheckedContinuation { continuation in
-                connection.current?.reader = .piece(continuation)
-                beginWaiting(connection)
-            }
-            return try result.get()
+        let result = await withCheckedContinuation { continuation in
+            connection.current?.reader = .piece(continuation)
+            pump(connection)
         }
+        return try result.get()
     }
 
     /// Moves the rest of the body into a file.

@@ -49,8 +49,11 @@ extension Shard {
 
     /// Returns when the last connection is closed and the last handler has returned, or after `endDraining`.
     func drained() async {
-        guard connections.count > 0 || handlersUnderWay > 0 else { return }
-        await withCheckedContinuation { drainWaiters.append($0) }
+        await withCheckedContinuation {
+            drainWaiters.append($0)
+            // Only here: a task that does not prefer this shard's executor comes to the queue anew before it waits.
+            resumeIfDrained()
+        }
     }
 
     func resumeIfDrained() {
