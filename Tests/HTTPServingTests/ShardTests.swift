@@ -12,7 +12,8 @@ import Testing
         return try Shard(
             index: 0,
             settings: Shard.Settings(
-                router: Router(), limits: limits, sweepInterval: .seconds(1), renderFailure: { .text($0.detail, $0.status) },
+                router: Router(), limits: limits, sweepInterval: .seconds(1),
+                renderFailure: { .text($0.detail, $0.status) },
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
                 census: ConnectionCensus(limits: limits, connections: 10), bodies: BodyCensus(limits: limits), tls: nil,
                 disk: DiskLanes(count: 1)))
