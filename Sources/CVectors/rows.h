@@ -4,6 +4,10 @@
 #include <stdbool.h>
 #include <string.h>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 enum rows_width { rows_oldest, rows_avx2, rows_avx512 };
 
 #define ROWS_LANES 4

@@ -10,6 +10,23 @@ typedef int rows_integers __attribute__((vector_size(4 * ROWS_LANES)));
 
 #pragma clang fp contract(fast)
 
+#if ROWS_LANES == 16
+// A copy of a few numbers by way of memory takes longer than all that is done with them.
+ROWS_INLINE rows_vector ROWS_NAME(rows_load)(const float *numbers, long count, float filler) {
+    const __mmask16 mask = count < 16 ? (__mmask16)(0xffff >> (16 - count)) : 0xffff;
+    return _mm512_mask_loadu_ps(_mm512_set1_ps(filler), mask, numbers);
+}
+
+ROWS_INLINE void ROWS_NAME(rows_store)(float *numbers, rows_vector vector, long count) {
+    _mm512_mask_storeu_ps(numbers, count < 16 ? (__mmask16)(0xffff >> (16 - count)) : 0xffff, vector);
+}
+
+// To 2⁻²⁷: a step of Newton's from 14 bits takes less than a division.
+ROWS_INLINE rows_vector ROWS_NAME(rows_reciprocal)(rows_vector x) {
+    const rows_vector guess = _mm512_rcp14_ps(x);
+    return guess * (2.0f - x * guess);
+}
+#else
 ROWS_INLINE rows_vector ROWS_NAME(rows_load)(const float *numbers, long count, float filler) {
     rows_vector vector = filler - (rows_vector){};
     memcpy(&vector, numbers, (count < ROWS_LANES ? count : ROWS_LANES) * sizeof(float));
@@ -20,18 +37,34 @@ ROWS_INLINE void ROWS_NAME(rows_store)(float *numbers, rows_vector vector, long 
     memcpy(numbers, &vector, (count < ROWS_LANES ? count : ROWS_LANES) * sizeof(float));
 }
 
+ROWS_INLINE rows_vector ROWS_NAME(rows_reciprocal)(rows_vector x) { return 1.0f / x; }
+#endif
+
 ROWS_INLINE float ROWS_NAME(rows_sum)(rows_vector vector) {
-    float sum = 0;
 #pragma clang loop unroll(full)
-    for (int index = 0; index < ROWS_LANES / 2; index++) sum += vector[index] + vector[index + ROWS_LANES / 2];
-    return sum;
+    for (int half = ROWS_LANES / 2; half > 0; half /= 2) {
+#pragma clang loop unroll(full)
+        for (int index = 0; index < half; index++) vector[index] += vector[index + half];
+    }
+    return vector[0];
 }
 
-// eˣ with a relative error below 2e-7; x beyond ±87 counts as ±87 (Cephes: eˣ = 2ⁿ·eʳ with |r| ≤ ln 2 / 2).
+ROWS_INLINE float ROWS_NAME(rows_highest)(rows_vector vector) {
+#pragma clang loop unroll(full)
+    for (int half = ROWS_LANES / 2; half > 0; half /= 2) {
+#pragma clang loop unroll(full)
+        for (int index = 0; index < half; index++) {
+            vector[index] = vector[index] > vector[index + half] ? vector[index] : vector[index + half];
+        }
+    }
+    return vector[0];
+}
+
+// eˣ for x ≤ 0, with a relative error below 2e-7; x below −87 counts as −87 (Cephes: eˣ = 2ⁿ·eʳ with |r| ≤ ln 2 / 2).
 ROWS_INLINE rows_vector ROWS_NAME(rows_exp)(rows_vector x) {
     // Adding 1.5·2²³ leaves n in the low bits.
     const float magic = 12582912.0f;
-    x = __builtin_elementwise_min(__builtin_elementwise_max(x, -87.0f - (rows_vector){}), 87.0f - (rows_vector){});
+    x = __builtin_elementwise_max(x, -87.0f - (rows_vector){});
     const rows_vector shifted = x * 1.44269504f + magic;
     const rows_vector n = shifted - magic;
     const rows_vector r = (x - n * 0.693359375f) + n * 2.1219444e-4f;
@@ -41,13 +74,17 @@ ROWS_INLINE rows_vector ROWS_NAME(rows_exp)(rows_vector x) {
     sum = sum * r + 1.66666655e-1f;
     sum = sum * r + 5.0000001e-1f;
     sum = sum * (r * r) + r + 1.0f;
+#if ROWS_LANES == 16
+    return _mm512_scalef_ps(sum, n);
+#else
     return sum * (rows_vector)(((rows_integers)shifted - 0x4B400000 + 127) << 23);
+#endif
 }
 
 // x·Φ(x) to 3e-7; Φ from erfc(z) = e^(−z²)·t·P(t) with t = 1/(1 + 0.4·z), P fitted for z ≥ 0.
 ROWS_INLINE rows_vector ROWS_NAME(rows_gelu_of)(rows_vector x) {
     const rows_vector z = __builtin_elementwise_abs(x) * 0.70710678f;
-    const rows_vector t = 1.0f / (z * 0.4f + 1.0f);
+    const rows_vector t = ROWS_NAME(rows_reciprocal)(z * 0.4f + 1.0f);
     rows_vector sum = t * -0.20025633f + 0.70913571f;
     sum = sum * t - 0.37088955f;
     sum = sum * t + 0.46825972f;
@@ -75,35 +112,31 @@ ROWS_KERNEL void ROWS_NAME(rows_gelu)(float *values, long rows, long columns, lo
 }
 
 ROWS_KERNEL void ROWS_NAME(rows_softmax)(float *values, long rows, long columns, long stride, float scale) {
-    const long whole = columns & ~(ROWS_LANES - 1L);
-    const float lowest = -3.4028235e38f;
+    const long whole = columns & ~(ROWS_LANES - 1L), rest = columns - whole;
     for (long row = 0; row < rows; row++, values += stride) {
-        rows_vector highest = lowest - (rows_vector){};
+        // What stands behind the last column is so low that its power is nothing.
+        rows_vector tail = -3.4028235e38f - (rows_vector){};
+        if (rest > 0) tail = ROWS_NAME(rows_load)(values + whole, rest, -3.4028235e38f);
+        rows_vector highest = tail;
         for (long column = 0; column < whole; column += ROWS_LANES) {
             highest = __builtin_elementwise_max(highest, ROWS_NAME(rows_load)(values + column, ROWS_LANES, 0));
         }
-        if (whole < columns) {
-            highest = __builtin_elementwise_max(
-                highest, ROWS_NAME(rows_load)(values + whole, columns - whole, lowest));
-        }
-        float top = highest[0];
-        for (int index = 1; index < ROWS_LANES; index++) top = highest[index] > top ? highest[index] : top;
-        rows_vector sums = {};
+        const float top = ROWS_NAME(rows_highest)(highest);
+        const float shift = top * scale;
+        tail = ROWS_NAME(rows_exp)(tail * scale - shift);
+        rows_vector sums = tail;
         for (long column = 0; column < whole; column += ROWS_LANES) {
             const rows_vector power =
-                ROWS_NAME(rows_exp)((ROWS_NAME(rows_load)(values + column, ROWS_LANES, 0) - top) * scale);
+                ROWS_NAME(rows_exp)(ROWS_NAME(rows_load)(values + column, ROWS_LANES, 0) * scale - shift);
             ROWS_NAME(rows_store)(values + column, power, ROWS_LANES);
             sums += power;
         }
-        float sum = ROWS_NAME(rows_sum)(sums);
-        if (whole < columns) {
-            const rows_vector power = ROWS_NAME(rows_exp)(
-                (ROWS_NAME(rows_load)(values + whole, columns - whole, top) - top) * scale);
-            ROWS_NAME(rows_store)(values + whole, power, columns - whole);
-            for (long column = whole; column < columns; column++) sum += values[column];
+        const float share = 1.0f / ROWS_NAME(rows_sum)(sums);
+        for (long column = 0; column < whole; column += ROWS_LANES) {
+            const rows_vector power = ROWS_NAME(rows_load)(values + column, ROWS_LANES, 0);
+            ROWS_NAME(rows_store)(values + column, power * share, ROWS_LANES);
         }
-        const float share = 1.0f / sum;
-        for (long column = 0; column < columns; column++) values[column] *= share;
+        if (rest > 0) ROWS_NAME(rows_store)(values + whole, tail * share, rest);
     }
 }
 

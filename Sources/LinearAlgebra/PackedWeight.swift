@@ -1,18 +1,35 @@
 import CVectors
 
-/// A weight with its bias, laid out once for many products with few rows each.
-///
-/// With AVX-512 the weight lies in panels of 64 outputs, and a product reads it as it is, where OpenBLAS would copy it
-/// at each call. Elsewhere OpenBLAS does the work.
+/// A weight with its bias, laid out once for many products with few rows each, which OpenBLAS would copy at each call.
 ///
 /// It is `@unchecked Sendable` because its blocks are written before anybody else sees them, and never again.
 package struct PackedWeight: @unchecked Sendable {
+    /// How a weight lies.
+    package enum Layout: Sendable {
+        /// As it came (outputs × inputs), for OpenBLAS.
+        case plain
+        /// In panels of 64 outputs (panels × inputs × 64), for AVX-512.
+        case panels
+        /// In the panels of its quarters and of their sums, for even sides: there is an eighth less to multiply.
+        case quarters
+    }
+
+    /// The memory that a thread's products take.
+    package struct Room {
+        fileprivate let block: FloatBlock
+
+        /// For weights with at most so many inputs.
+        package init(inputs: Int) { block = FloatBlock(count: 2 * PackedWeight.tile * inputs) }
+    }
+
+    /// Rows that go through a weight at a time: what they need then stays in the second cache.
+    package static let tile = Int(panels_quartered_rows)
+
     package let inputs: Int
     package let outputs: Int
-    private let isPanelled: Bool
-    /// (panels × inputs × 64), zeros where there is no output; or (outputs × inputs).
+    private let layout: Layout
     private let numbers: FloatBlock
-    /// (outputs), and zeros up to the panels' end.
+    /// (outputs)
     private let bias: FloatBlock
 
     private static let panel = Int(panels_width)
@@ -20,60 +37,123 @@ package struct PackedWeight: @unchecked Sendable {
     /// - Parameters:
     ///   - weights: (outputs × inputs) each; their outputs come one behind the other.
     ///   - biases: (outputs) each.
-    ///   - isPanelled: only where `canBePanelled`.
+    ///   - layout: nil for the fastest here; others than `plain` only where `DirectProduct.isAvailable`.
     /// - Precondition: there is at least one weight, all have as many inputs, and each has a bias.
-    package init(
-        _ weights: [MatrixView], biases: [UnsafeBufferPointer<Float>], isPanelled: Bool = Self.canBePanelled
-    ) {
+    package init(_ weights: [MatrixView], biases: [UnsafeBufferPointer<Float>], layout: Layout? = nil) {
         let (inputs, outputs) = (weights[0].columns, weights.reduce(0) { $0 + $1.rows })
         precondition(
             weights.allSatisfy { $0.columns == inputs } && weights.map(\.rows) == biases.map(\.count),
             "\(biases.map(\.count)) biases for \(weights.map(\.rows)) outputs")
         self.inputs = inputs
         self.outputs = outputs
-        self.isPanelled = isPanelled
-        let width = isPanelled ? (outputs + Self.panel - 1) / Self.panel * Self.panel : outputs
-        numbers = FloatBlock(count: width * inputs)
-        bias = FloatBlock(count: width)
+        self.layout = layout ?? Self.layout(inputs, outputs)
+        let whole = FloatBlock(count: outputs * inputs)
+        bias = FloatBlock(count: outputs)
         var output = 0
         for (weight, bias) in zip(weights, biases) {
             for row in 0..<weight.rows {
                 self.bias.floats[output] = bias[row]
-                let source = weight.base + row * weight.stride
-                let (first, step) =
-                    isPanelled
-                    ? (output / Self.panel * Self.panel * inputs + output % Self.panel, Self.panel)
-                    : (output * inputs, 1)
-                for input in 0..<inputs { numbers.floats[first + input * step] = source[input] }
+                whole.matrix(at: output * inputs, rows: 1, columns: inputs).base.update(
+                    from: weight.base + row * weight.stride, count: inputs)
                 output += 1
+            }
+        }
+        numbers = withExtendedLifetime(whole) { [layout = self.layout] in
+            let matrix = whole.matrix(rows: outputs, columns: inputs).readOnly
+            switch layout {
+            case .plain: return whole
+            case .panels:
+                let block = FloatBlock(count: (outputs + Self.panel - 1) / Self.panel * Self.panel * inputs)
+                for first in stride(from: 0, to: outputs, by: Self.panel) {
+                    Self.lay(
+                        matrix.block(first..<min(first + Self.panel, outputs), 0..<inputs), into: block,
+                        at: first * inputs)
+                }
+                return block
+            case .quarters: return Self.quarters(of: matrix)
             }
         }
     }
 
-    /// Whether this processor has the vectors that panels are for.
-    package static let canBePanelled = panels_are_available()
+    private static func layout(_ inputs: Int, _ outputs: Int) -> Layout {
+        guard DirectProduct.isAvailable else { return .plain }
+        // Below this the sums take as long as the product that they save.
+        return min(inputs, outputs) >= 256 && inputs % 2 == 0 && outputs % 2 == 0 ? .quarters : .panels
+    }
+
+    /// Writes a panel: up to 64 outputs, input by input.
+    private static func lay(_ part: MatrixView, into block: FloatBlock, at place: Int) {
+        DirectProduct.transpose(
+            part,
+            into: MutableMatrixView(
+                UnsafeMutableBufferPointer(rebasing: block.floats[place...]), rows: part.columns, columns: part.rows,
+                stride: panel))
+    }
+
+    /// The panels that `panels_multiply_quarters` reads, in its order.
+    private static func quarters(of weight: MatrixView) -> FloatBlock {
+        let (width, depth) = (weight.rows / 2, weight.columns / 2)
+        let block = FloatBlock(count: (width + panel - 1) / panel * panel * panels_quarters * depth)
+        // (outputs × inputs / 2) each, in the order of the panels: v₁₁ v₂₁ t₂ t₁ t₃ v₂₂ t₄.
+        let parts = (0..<panels_quarters).map { _ in FloatBlock(count: panel * depth) }
+        let floats = parts.map(\.floats)
+        for first in stride(from: 0, to: width, by: panel) {
+            let rows = min(panel, width - first)
+            for row in 0..<rows {
+                let left = weight.base + (first + row) * weight.stride
+                let right = left + width * weight.stride
+                for column in 0..<depth {
+                    let (v11, v21) = (left[column], left[depth + column])
+                    let (v12, v22) = (right[column], right[depth + column])
+                    let (place, t1) = (row * depth + column, v12 - v11)
+                    let t2 = v22 - t1
+                    floats[panels_v11][place] = v11
+                    floats[panels_v21][place] = v21
+                    floats[panels_t2][place] = t2
+                    floats[panels_t1][place] = t1
+                    floats[panels_t3][place] = v22 - v12
+                    floats[panels_v22][place] = v22
+                    floats[panels_t4][place] = v21 - t2
+                }
+            }
+            for (number, part) in parts.enumerated() {
+                lay(
+                    part.matrix(rows: rows, columns: depth).readOnly, into: block,
+                    at: (first * parts.count + number * panel) * depth)
+            }
+        }
+        return block
+    }
 
     /// output ← input·weightᵀ + bias; output ← input·weightᵀ where `isBiased` is false.
     ///
     /// Shapes: input is (rows × inputs), output (rows × outputs); each may be a block of a larger matrix. O(rows·inputs·outputs).
-    /// - Precondition: the shapes agree, and the matrices share no memory.
-    package func multiply(_ input: MatrixView, into output: MutableMatrixView, isBiased: Bool = true) {
+    /// - Precondition: the shapes agree, the matrices share no memory, and the room is for such a weight.
+    package func multiply(_ input: MatrixView, into output: MutableMatrixView, isBiased: Bool = true, room: Room) {
         precondition(
             input.columns == inputs && output.columns == outputs && input.rows == output.rows,
             "\(output.rows)×\(output.columns) cannot hold \(input.rows)×\(input.columns) through \(inputs)→\(outputs)")
-        guard !isPanelled else {
+        let start = isBiased ? bias.floats.baseAddress : nil
+        switch layout {
+        case .plain:
+            if let start {
+                for row in 0..<output.rows { (output.base + row * output.stride).update(from: start, count: outputs) }
+            }
+            MatrixProduct.accumulate(
+                into: output, keep: isBiased ? 1 : 0, input, .asGiven,
+                numbers.matrix(rows: outputs, columns: inputs).readOnly, .transposed)
+        case .panels:
             panels_multiply(
-                input.base, input.rows, inputs, input.stride, numbers.floats.baseAddress,
-                isBiased ? bias.floats.baseAddress : nil, output.base, outputs, output.stride)
-            return
-        }
-        if isBiased, let source = bias.floats.baseAddress {
-            for row in 0..<output.rows {
-                (output.base + row * output.stride).update(from: source, count: outputs)
+                input.base, input.rows, inputs, input.stride, numbers.floats.baseAddress, start, output.base, outputs,
+                output.stride)
+        case .quarters:
+            precondition(room.block.floats.count >= 2 * Self.tile * inputs, "room for fewer than \(inputs) inputs")
+            for first in stride(from: 0, to: input.rows, by: Self.tile) {
+                panels_multiply_quarters(
+                    input.base + first * input.stride, min(Self.tile, input.rows - first), inputs, input.stride,
+                    numbers.floats.baseAddress, start, output.base + first * output.stride, outputs, output.stride,
+                    room.block.floats.baseAddress)
             }
         }
-        MatrixProduct.accumulate(
-            into: output, keep: isBiased ? 1 : 0, input, .asGiven,
-            numbers.matrix(rows: outputs, columns: inputs).readOnly, .transposed)
     }
 }

@@ -24,8 +24,9 @@ package enum RowFunctions {
     }
 
     /// Every row ← softmax(scale·row).
-    /// - Precondition: `scale` is not negative.
+    /// - Precondition: `scale` is positive.
     package static func softmax(_ values: MutableMatrixView, scale: Float = 1, width: Width = .widest) {
+        precondition(scale > 0, "a scale of \(scale)")
         rows_softmax(width.storage, values.base, values.rows, values.columns, values.stride, scale)
     }
 

@@ -7,8 +7,19 @@ package import LinearAlgebra
 package protocol AdapterScorer<Examples>: AnyObject {
     associatedtype Examples: ExampleSet
 
-    /// What every adapter makes of the examples at `indices`, no more than there is memory for (rows × classes).
+    /// The adapters that go through at a time, one group after the other.
+    var groups: [Range<Int>] { get }
+
+    /// What every adapter of a group makes of the examples at `indices`, no more than there is memory for (rows × classes).
     ///
     /// The views hold until the next call.
-    func logits(_ examples: Examples, _ indices: ArraySlice<Int>) -> [MatrixView]
+    func logits(_ examples: Examples, _ indices: ArraySlice<Int>, group: Int) -> [MatrixView]
+}
+
+extension AdapterScorer {
+    /// Cuts `count` adapters into groups of about the same size.
+    static func groups(of count: Int, atMost limit: Int) -> [Range<Int>] {
+        let groups = (count + limit - 1) / limit
+        return (0..<groups).map { $0 * count / groups..<($0 + 1) * count / groups }
+    }
 }

@@ -29,9 +29,6 @@ extension NativeTask {
 }
 
 extension ModelTask {
-    /// More adapters than this are scored in several passes: each takes memory for what it makes of a batch.
-    private static var adapterLimit: Int { 64 }
-
     func score(
         _ adapters: [ScoredAdapter], merge: String?, settings: TrainingSettings
     ) throws(TrainingError) -> [Evaluation] {
@@ -45,19 +42,10 @@ extension ModelTask {
             adapted.append(try file.adapt(frozen, scales: adapter.scales))
             dense.append(try file.dense(base.dense))
         }
-        var results: [Evaluation] = []
-        for first in stride(from: 0, to: adapted.count, by: Self.adapterLimit) {
-            let pass = first..<min(first + Self.adapterLimit, adapted.count)
-            let (layers, heads) = (Array(adapted[pass]), Array(dense[pass]))
-            let batch = min(base.scoringBatch(adapters: pass.count), examples.count)
-            let threads = min(base.threads, (examples.count + batch - 1) / batch)
-            if let scorers = try base.scorers(threads, layers, dense: heads, settings: settings, batchLimit: batch) {
-                results += run(scorers, adapters: pass.count, batch: batch)
-            } else {
-                results += try oneAtATime(layers, dense: heads, settings: settings)
-            }
-        }
-        return results
+        let batch = min(base.scoringBatch(adapters: adapted.count), examples.count)
+        let scorers = try base.scorers(base.threads, adapted, dense: dense, settings: settings, batchLimit: batch)
+        guard let scorers else { return try oneAtATime(adapted, dense: dense, settings: settings) }
+        return run(scorers, adapters: adapted.count, batch: batch)
     }
 
     private func oneAtATime(
@@ -72,7 +60,8 @@ extension ModelTask {
         return results
     }
 
-    /// Each scorer takes the next batch as soon as it is done with one, at the same time where there are cores for it.
+    /// Each scorer takes the next group, or the next batch, as soon as it is done with one, at the same time where there are
+    /// cores for it.
     private func run(
         _ scorers: [any AdapterScorer<Base.Model.Examples>], adapters: Int, batch: Int
     ) -> [Evaluation] {
@@ -81,14 +70,17 @@ extension ModelTask {
         let all = FloatBlock(count: adapters * order.count * classes)
         nonisolated(unsafe) let target = all.floats
         nonisolated(unsafe) let scorers = scorers
+        let groups = scorers[0].groups
         let next = Atomic(0)
         return withExtendedLifetime(all) {
             DispatchQueue.concurrentPerform(iterations: scorers.count) { lane in
                 while true {
-                    let first = next.add(batch, ordering: .relaxed).oldValue
+                    let turn = next.add(1, ordering: .relaxed).oldValue
+                    let (first, group) = (turn / groups.count * batch, turn % groups.count)
                     guard first < order.count else { break }
-                    let scores = scorers[lane].logits(examples, order[first..<min(first + batch, order.count)])
-                    for (adapter, score) in scores.enumerated() {
+                    let scores = scorers[lane].logits(
+                        examples, order[first..<min(first + batch, order.count)], group: group)
+                    for (adapter, score) in zip(groups[group], scores) {
                         for row in 0..<score.rows {
                             let place = (adapter * order.count + first + row) * classes
                             for column in 0..<classes { target[place + column] = score[row, column] }

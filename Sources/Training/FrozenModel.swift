@@ -53,7 +53,7 @@ extension FrozenModel {
     package var splitsBatches: Bool { false }
 
     /// 2048 rows of all adapters in one product: large enough for full speed, small enough for the cache.
-    package func scoringBatch(adapters: Int) -> Int { max(1, 2048 / adapters) }
+    package func scoringBatch(adapters: Int) -> Int { max(32, 2048 / adapters) }
 
     package func scorers(
         _ count: Int, _ adapted: [[AdaptedLayer]], dense: [[DenseTensor]], settings: TrainingSettings, batchLimit: Int

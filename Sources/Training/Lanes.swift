@@ -21,6 +21,18 @@ struct Lanes: Sendable {
         DispatchQueue.concurrentPerform(iterations: Self.count) { body($0) }
     }
 
+    /// What the body makes of 0..<count, half of it in each part.
+    func map<Value: Sendable>(_ count: Int, _ body: (Int) -> Value) -> [Value] {
+        var values = [Value?](repeating: nil, count: count)
+        values.withUnsafeMutableBufferPointer { values in
+            nonisolated(unsafe) let (values, body) = (values, body)
+            perform { lane in
+                for index in Self.part(lane, of: count) { values[index] = body(index) }
+            }
+        }
+        return values.compactMap(\.self)
+    }
+
     /// Which of `count` things a part has; the first has one more of an odd number.
     static func part(_ lane: Int, of count: Int) -> Range<Int> {
         let middle = (count + 1) / 2

@@ -2,28 +2,33 @@ import LinearAlgebra
 
 /// A multilayer perceptron under many adapters at once.
 final class PerceptronScorer: AdapterScorer {
-    private let adapters: Int
-    private let steps: [StackedLinear]
+    let groups: [Range<Int>]
+    /// For each group, one a layer.
+    private let steps: [[StackedLinear]]
     private let widths: [Int]
     private let input: FeatureBatch
-    /// One a layer (adapters·batch × outputs).
+    /// One a layer, for the largest group (adapters·batch × outputs).
     private let outputs: [FloatBlock]
 
     /// - Precondition: there is at least one adapter.
     init(_ adapted: [[AdaptedLayer]], biases: [FrozenTensor], featureScale: Float, batchLimit: Int) {
-        adapters = adapted.count
+        let groups = Self.groups(of: adapted.count, atMost: 64)
+        self.groups = groups
         let layers = adapted[0]
         widths = layers.map(\.outputs)
-        steps = layers.indices.map { index in
-            StackedLinear(adapted.map { $0[index] }, bias: biases[index], rowLimit: batchLimit)
+        steps = groups.map { group in
+            layers.indices.map { index in
+                StackedLinear(adapted[group].map { $0[index] }, bias: biases[index], rowLimit: batchLimit)
+            }
         }
         input = FeatureBatch(limit: batchLimit, width: layers[0].inputs, scale: featureScale)
-        outputs = layers.map { FloatBlock(count: adapted.count * batchLimit * $0.outputs) }
+        let largest = groups.map(\.count).max() ?? 0
+        outputs = layers.map { FloatBlock(count: largest * batchLimit * $0.outputs) }
     }
 
-    func logits(_ examples: DataSet, _ indices: ArraySlice<Int>) -> [MatrixView] {
+    func logits(_ examples: DataSet, _ indices: ArraySlice<Int>, group: Int) -> [MatrixView] {
         input.gather(examples, indices)
-        let rows = indices.count
+        let (rows, adapters, steps) = (indices.count, groups[group].count, steps[group])
         for (index, step) in steps.enumerated() {
             let output = outputs[index].matrix(rows: adapters * rows, columns: widths[index])
             let rectified = index < steps.count - 1

@@ -10,12 +10,16 @@ import Testing
         return block
     }
 
-    // Panels have 64 outputs and go by 512 inputs at a time; tiles have six rows.
+    // Panels have 64 outputs and go by 512 inputs at a time; tiles have six rows, and quarters go by 96.
     @Test(
-        arguments: [(1, 1, 1), (6, 64, 512), (13, 129, 513), (5, 63, 40), (4, 200, 1100)],
-        PackedWeight.canBePanelled ? [false, true] : [false])
-    func `a product is that of the plain sums`(shape: (rows: Int, outputs: Int, inputs: Int), isPanelled: Bool) {
+        arguments: [
+            (1, 1, 1), (6, 64, 512), (13, 129, 513), (5, 63, 40), (4, 200, 1100), (101, 6, 10), (1, 300, 258),
+        ], DirectProduct.isAvailable ? [PackedWeight.Layout.plain, .panels, .quarters, nil] : [.plain, nil])
+    func `a product is that of the plain sums`(
+        shape: (rows: Int, outputs: Int, inputs: Int), layout: PackedWeight.Layout?
+    ) {
         let (rows, outputs, inputs) = shape
+        guard layout != .quarters || (outputs % 2 == 0 && inputs % 2 == 0) else { return }
         let input = Self.drawn(rows * (inputs + 3), "input")
         let weight = Self.drawn(outputs * inputs, "weight")
         let bias = Self.drawn(outputs, "bias")
@@ -29,11 +33,12 @@ import Testing
         let parts = [0..<cut, cut..<outputs].filter { !$0.isEmpty }
         let packed = PackedWeight(
             parts.map(part), biases: parts.map { UnsafeBufferPointer(rebasing: bias.floats[$0]) },
-            isPanelled: isPanelled)
+            layout: layout)
+        let room = PackedWeight.Room(inputs: inputs)
         let view = MatrixView(UnsafeBufferPointer(input.floats), rows: rows, columns: inputs, stride: inputs + 3)
         let target = MutableMatrixView(output.floats, rows: rows, columns: outputs, stride: outputs + 5)
         for isBiased in [true, false] {
-            packed.multiply(view, into: target, isBiased: isBiased)
+            packed.multiply(view, into: target, isBiased: isBiased, room: room)
             for row in 0..<rows {
                 for column in 0..<outputs {
                     var sum = isBiased ? Double(bias.floats[column]) : 0

@@ -73,11 +73,12 @@ package struct BertBase: FrozenModel {
         _ count: Int, _ adapted: [[AdaptedLayer]], dense: [[DenseTensor]], settings: TrainingSettings, batchLimit: Int
     ) throws(TrainingError) -> [any AdapterScorer<EncodedTexts>]? {
         for head in dense { try check(head) }
-        let weights = BertScoringWeights(encoder, adapted: adapted[0])
+        let weights = BertScoringWeights(encoder, adapted: adapted[0], lanes: Lanes(threads: count))
+        let factors = adapted.map { $0.map(BertScoringFactors.init) }
         let length = try lengthLimit(settings)
         return (0..<count).map { _ in
             BertScorer(
-                encoder, weights: weights, adapters: adapted, heads: dense, classes: classes, lengthLimit: length,
+                encoder, weights: weights, adapters: factors, heads: dense, classes: classes, lengthLimit: length,
                 textLimit: batchLimit)
         }
     }

@@ -3,109 +3,187 @@ import LinearAlgebra
 /// The memory that one thread takes texts through an encoder layer with, for any layer and any adapter in turn.
 final class BertScoringLayer {
     private let sides: BertConfiguration
+    /// (rows × 3·hidden): queries, keys and values, one beside the other; of the last layer queries (rows × hidden).
+    private let projections: FloatBlock
     /// (rows × hidden)
-    private let query: FloatBlock
     private let context: FloatBlock
-    /// (rows × 2·hidden): keys beside values.
-    private let keyValue: FloatBlock
     /// (rows × rank): x·Aᵀ.
     private let inner: FloatBlock
-    /// (queries × keys) of one text and head.
+    /// One text's keys with rows and columns exchanged (hidden × keys).
+    private let turned: FloatBlock
+    /// (queries × keys) of one text and head; (heads × keys) and (keys × heads) of one text where one row asks.
     private let shares: FloatBlock
+    private let turnedShares: FloatBlock
+    /// (heads × hidden): each head's query through the keys' weight; what it makes of the rows.
+    private let asking: FloatBlock
+    private let answer: FloatBlock
     /// (tile × hidden) and (tile × intermediate)
     private let middle: FloatBlock
     private let wide: FloatBlock
+    /// Rows nearly a power of two apart would take each other's place in the cache.
+    private let wideStride: Int
+    let room: PackedWeight.Room
 
-    /// Rows that go through the dense layers at a time: what is between these then stays in the second cache.
-    private static let tile = 96
-
-    init(_ sides: BertConfiguration, rowLimit: Int, lengthLimit: Int, rankLimit: Int) {
-        self.sides = sides
-        query = FloatBlock(count: rowLimit * sides.hidden)
-        context = FloatBlock(count: rowLimit * sides.hidden)
-        keyValue = FloatBlock(count: rowLimit * 2 * sides.hidden)
-        inner = FloatBlock(count: rowLimit * rankLimit)
-        shares = FloatBlock(count: lengthLimit * lengthLimit)
-        middle = FloatBlock(count: Self.tile * sides.hidden)
-        wide = FloatBlock(count: Self.tile * sides.intermediate)
-    }
+    private var hidden: Int { sides.hidden }
+    private var shareScale: Float { 1 / Float(sides.headWidth).squareRoot() }
 
     /// - Parameters:
-    ///   - input: (rows × hidden); `asking`, the rows of it that ask (queries × hidden).
+    ///   - rowLimit: the most rows of an adapter, and the most that all of them have in the last layer.
+    init(_ sides: BertConfiguration, rowLimit: Int, lengthLimit: Int, rankLimit: Int) {
+        self.sides = sides
+        projections = FloatBlock(count: rowLimit * 3 * sides.hidden)
+        context = FloatBlock(count: rowLimit * sides.hidden)
+        inner = FloatBlock(count: rowLimit * rankLimit)
+        turned = FloatBlock(count: max(lengthLimit, sides.heads) * sides.hidden)
+        shares = FloatBlock(count: max(lengthLimit, sides.heads) * lengthLimit)
+        turnedShares = FloatBlock(count: sides.heads * lengthLimit)
+        asking = FloatBlock(count: sides.heads * sides.hidden)
+        answer = FloatBlock(count: sides.heads * sides.hidden)
+        middle = FloatBlock(count: PackedWeight.tile * sides.hidden)
+        wideStride = sides.intermediate + 32
+        wide = FloatBlock(count: PackedWeight.tile * wideStride)
+        room = PackedWeight.Room(inputs: max(sides.hidden, sides.intermediate))
+    }
+
+    /// A layer in which every row asks.
+    ///
+    /// - Parameters:
+    ///   - texts: where each one's rows lie.
+    ///   - input: (rows × hidden).
     ///   - adapted: query, key and value.
-    ///   - frozen: what the frozen query, and keys beside values, make of the input, where that is known already.
-    ///   - output: (queries × hidden); it may be `asking`.
+    ///   - frozen: what the frozen projections make of the input (rows × 3·hidden), where that is known already.
+    ///   - output: (rows × hidden); it may be `input`.
     func forward(
-        _ texts: [BertAttention.Text], _ input: MatrixView, asking: MatrixView, weights: BertScoringWeights.Layer,
-        adapted: ArraySlice<AdaptedLayer>, frozen: (query: MatrixView, keyValue: MatrixView)? = nil,
+        _ texts: [Range<Int>], _ input: MatrixView, weights: BertScoringWeights.Layer,
+        adapted: ArraySlice<BertScoringFactors?>, frozen: MatrixView?,
         into output: MutableMatrixView
     ) {
-        let hidden = sides.hidden
-        let query = query.matrix(rows: asking.rows, columns: hidden)
-        let keyValue = keyValue.matrix(rows: input.rows, columns: 2 * hidden)
+        let projections = projections.matrix(rows: input.rows, columns: 3 * hidden)
+        let context = context.matrix(rows: input.rows, columns: hidden)
         if let frozen {
-            query.base.update(from: frozen.query.base, count: query.rows * hidden)
-            keyValue.base.update(from: frozen.keyValue.base, count: keyValue.rows * 2 * hidden)
+            projections.base.update(from: frozen.base, count: projections.rows * projections.columns)
         } else {
-            weights.query.multiply(asking, into: query)
-            weights.keyValue.multiply(input, into: keyValue)
+            weights.projections.multiply(input, into: projections, room: room)
         }
-        let layers = Array(adapted)
-        add(layers[0], asking, to: query)
-        add(layers[1], input, to: keyValue.block(0..<input.rows, 0..<hidden))
-        add(layers[2], input, to: keyValue.block(0..<input.rows, hidden..<2 * hidden))
-        let context = context.matrix(rows: asking.rows, columns: hidden)
-        attend(texts, query: query.readOnly, keyValue: keyValue, into: context)
-        for first in stride(from: 0, to: asking.rows, by: Self.tile) {
-            let rows = first..<min(first + Self.tile, asking.rows)
-            dense(
-                context.block(rows, 0..<hidden), asking.block(rows, 0..<hidden), weights,
-                into: output.block(rows, 0..<hidden))
+        for (part, factors) in adapted.enumerated() {
+            add(factors, input, to: projections.block(0..<input.rows, part * hidden..<(part + 1) * hidden))
         }
-    }
-
-    /// Adds s·(x·Aᵀ)·Bᵀ.
-    private func add(_ layer: AdaptedLayer, _ input: MatrixView, to output: MutableMatrixView) {
-        guard let lora = layer.lora else { return }
-        let inner = inner.matrix(rows: input.rows, columns: lora.rank)
-        MatrixProduct.accumulate(into: inner, scale: lora.scale, input, .asGiven, lora.a.matrix, .transposed)
-        MatrixProduct.accumulate(into: output, keep: 1, inner.readOnly, .asGiven, lora.b.matrix, .asGiven)
-    }
-
-    /// context ← softmax(q·kᵀ/√width)·v, text by text and head by head.
-    private func attend(
-        _ texts: [BertAttention.Text], query: MatrixView, keyValue: MutableMatrixView, into context: MutableMatrixView
-    ) {
-        let scale = 1 / Float(sides.headWidth).squareRoot()
         for text in texts {
-            let shares = shares.matrix(rows: text.queries.count, columns: text.keys.count)
-            for head in 0..<sides.heads {
-                let first = head * sides.headWidth
-                let columns = first..<first + sides.headWidth
-                MatrixProduct.accumulate(
-                    into: shares, query.block(text.queries, columns), .asGiven,
-                    keyValue.block(text.keys, columns).readOnly, .transposed)
-                RowFunctions.softmax(shares, scale: scale)
-                let values = sides.hidden + first..<sides.hidden + first + sides.headWidth
-                MatrixProduct.accumulate(
-                    into: context.block(text.queries, columns), shares.readOnly, .asGiven,
-                    keyValue.block(text.keys, values).readOnly, .asGiven)
+            attend(projections.block(text, 0..<3 * hidden).readOnly, into: context.block(text, 0..<hidden))
+        }
+        dense(context, input, weights.dense, into: output)
+    }
+
+    /// The last layer, for all adapters.
+    ///
+    /// - Parameters:
+    ///   - texts: where each one's rows lie in each adapter's input (rows × hidden).
+    ///   - first: each text's first row under each adapter (adapters·texts × hidden), and afterwards the layer's output.
+    ///   - adapted: query, key and value of each adapter.
+    func forward(
+        _ texts: [Range<Int>], _ inputs: [MatrixView], first: MutableMatrixView, weights: BertScoringWeights.LastLayer,
+        adapted: [ArraySlice<BertScoringFactors?>]
+    ) {
+        let query = projections.matrix(rows: first.rows, columns: hidden)
+        let context = context.matrix(rows: first.rows, columns: hidden)
+        weights.query.multiply(first.readOnly, into: query, room: room)
+        RowKernels.fill(context, with: weights.valueBias.floats)
+        for (place, (input, adapted)) in zip(inputs, adapted).enumerated() {
+            let factors = Array(adapted)
+            let own = place * texts.count..<(place + 1) * texts.count
+            add(factors[0], first.block(own, 0..<hidden).readOnly, to: query.block(own, 0..<hidden))
+            for (row, text) in zip(own, texts) {
+                let (rows, row) = (input.block(text, 0..<hidden), row..<row + 1)
+                ask(query.block(row, 0..<hidden).readOnly, weights.key, factors[1], rows)
+                answer(rows, weights.value, factors[2], addingTo: context.block(row, 0..<hidden))
             }
         }
+        dense(context, first.readOnly, weights.dense, into: first)
     }
 
-    /// What comes behind the attention, of a few rows.
+    /// Adds s·(x·Aᵀ)·Bᵀ, of the columns given.
+    private func add(
+        _ factors: BertScoringFactors?, _ input: MatrixView, columns: Range<Int>? = nil, to output: MutableMatrixView
+    ) {
+        guard let factors else { return }
+        let inner = inner.matrix(rows: input.rows, columns: factors.rank)
+        DirectProduct.multiply(input, factors.down.matrix, into: inner)
+        let up = factors.up.matrix
+        DirectProduct.multiply(
+            inner.readOnly, up.block(0..<up.rows, columns ?? 0..<up.columns), into: output, isAdded: true)
+    }
+
+    private func forEachHead(_ body: (_ head: Int, _ columns: Range<Int>) -> Void) {
+        for head in 0..<sides.heads { body(head, head * sides.headWidth..<(head + 1) * sides.headWidth) }
+    }
+
+    /// context ← softmax(q·kᵀ/√width)·v of one text, head by head.
+    private func attend(_ projections: MatrixView, into context: MutableMatrixView) {
+        let rows = 0..<projections.rows
+        let part = { projections.block(rows, $0 * self.hidden..<($0 + 1) * self.hidden) }
+        let (query, key, value) = (part(0), part(1), part(2))
+        let turned = turned.matrix(rows: hidden, columns: rows.count)
+        let shares = shares.matrix(rows: rows.count, columns: rows.count)
+        DirectProduct.transpose(key, into: turned)
+        forEachHead { _, columns in
+            DirectProduct.multiply(query.block(rows, columns), turned.readOnly.block(columns, rows), into: shares)
+            RowFunctions.softmax(shares, scale: shareScale)
+            DirectProduct.multiply(shares.readOnly, value.block(rows, columns), into: context.block(rows, columns))
+        }
+    }
+
+    /// shares ← softmax(q·kᵀ/√width) of one query (1 × hidden) over a text's rows, all heads, as (q·W)·xᵀ.
+    private func ask(_ query: MatrixView, _ key: FrozenTensor, _ factors: BertScoringFactors?, _ rows: MatrixView) {
+        let asking = asking.matrix(rows: sides.heads, columns: hidden)
+        forEachHead { head, columns in
+            let (own, target) = (query.block(0..<1, columns), asking.block(head..<head + 1, 0..<hidden))
+            DirectProduct.multiply(own, key.matrix.block(columns, 0..<hidden), into: target)
+            guard let factors else { return }
+            let inner = inner.matrix(rows: 1, columns: factors.rank)
+            MatrixProduct.accumulate(
+                into: inner, own, .asGiven, factors.up.matrix.block(0..<factors.rank, columns), .transposed)
+            MatrixProduct.accumulate(into: target, keep: 1, inner.readOnly, .asGiven, factors.down.matrix, .transposed)
+        }
+        let turned = turned.matrix(rows: hidden, columns: sides.heads)
+        let turnedShares = turnedShares.matrix(rows: rows.rows, columns: sides.heads)
+        let shares = shares.matrix(rows: sides.heads, columns: rows.rows)
+        DirectProduct.transpose(asking.readOnly, into: turned)
+        DirectProduct.multiply(rows, turned.readOnly, into: turnedShares)
+        DirectProduct.transpose(turnedShares.readOnly, into: shares)
+        RowFunctions.softmax(shares, scale: shareScale)
+    }
+
+    /// Adds shares·v of that query to its context (1 × hidden), all heads, as (shares·x)·Wᵀ: a query's shares add up to 1,
+    /// so the bias stands in the context already.
+    private func answer(
+        _ rows: MatrixView, _ value: FrozenTensor, _ factors: BertScoringFactors?, addingTo context: MutableMatrixView
+    ) {
+        let answer = answer.matrix(rows: sides.heads, columns: hidden)
+        DirectProduct.multiply(shares.matrix(rows: sides.heads, columns: rows.rows).readOnly, rows, into: answer)
+        forEachHead { head, columns in
+            let (own, target) = (answer.readOnly.block(head..<head + 1, 0..<hidden), context.block(0..<1, columns))
+            DirectProduct.multiply(own, value.matrix.block(0..<hidden, columns), into: target, isAdded: true)
+            add(factors, own, columns: columns, to: target)
+        }
+    }
+
+    /// What comes behind the attention, a few rows at a time; `output` may be `asking`.
     private func dense(
-        _ context: MutableMatrixView, _ asking: MatrixView, _ weights: BertScoringWeights.Layer,
+        _ context: MutableMatrixView, _ asking: MatrixView, _ weights: BertScoringWeights.Dense,
         into output: MutableMatrixView
     ) {
-        let middle = middle.matrix(rows: context.rows, columns: sides.hidden)
-        let wide = wide.matrix(rows: context.rows, columns: sides.intermediate)
-        weights.joined.multiply(context.readOnly, into: middle)
-        weights.attentionNorm.normalise(middle, residual: asking)
-        weights.widened.multiply(middle.readOnly, into: wide, isBiased: false)
-        RowFunctions.gelu(wide, bias: weights.widenedBias.floats)
-        weights.narrowed.multiply(wide.readOnly, into: output)
-        weights.outputNorm.normalise(output, residual: middle.readOnly)
+        for first in stride(from: 0, to: asking.rows, by: PackedWeight.tile) {
+            let rows = first..<min(first + PackedWeight.tile, asking.rows)
+            let middle = middle.matrix(rows: rows.count, columns: hidden)
+            let wide = wide.matrix(rows: rows.count, columns: wideStride)
+                .block(0..<rows.count, 0..<sides.intermediate)
+            let output = output.block(rows, 0..<hidden)
+            weights.joined.multiply(context.block(rows, 0..<hidden).readOnly, into: middle, room: room)
+            weights.attentionNorm.normalise(middle, residual: asking.block(rows, 0..<hidden))
+            weights.widened.multiply(middle.readOnly, into: wide, isBiased: false, room: room)
+            RowFunctions.gelu(wide, bias: weights.widenedBias.floats)
+            weights.narrowed.multiply(wide.readOnly, into: output, room: room)
+            weights.outputNorm.normalise(output, residual: middle.readOnly)
+        }
     }
 }

@@ -2,38 +2,76 @@ import LinearAlgebra
 
 /// A BERT encoder's frozen weights as scoring takes them, shared by all adapters and threads.
 struct BertScoringWeights: Sendable {
-    /// One encoder layer: what each part takes a row of (hidden) numbers through.
-    struct Layer: Sendable {
-        let query: PackedWeight
-        /// Keys, then values.
-        let keyValue: PackedWeight
+    /// What comes behind the attention.
+    struct Dense: Sendable {
         let joined: PackedWeight
         let attentionNorm: LayerNorm
         let widened: PackedWeight
         let widenedBias: FrozenTensor
         let narrowed: PackedWeight
         let outputNorm: LayerNorm
+
+        fileprivate init(_ layer: BertEncoder.Layer) {
+            joined = PackedWeight([layer.joined.matrix], biases: [layer.joinedBias.floats])
+            attentionNorm = layer.attentionNorm
+            widened = PackedWeight([layer.widened.matrix], biases: [layer.widenedBias.floats])
+            widenedBias = layer.widenedBias
+            narrowed = PackedWeight([layer.narrowed.matrix], biases: [layer.narrowedBias.floats])
+            outputNorm = layer.outputNorm
+        }
     }
 
+    /// An encoder layer in which every row asks.
+    struct Layer: Sendable {
+        /// Queries, keys and values.
+        let projections: PackedWeight
+        let dense: Dense
+    }
+
+    /// The last layer, in which each text's first row asks, which is all that is pooled. It is cheaper to take the query,
+    /// and what it makes of the rows, through the weights than all rows.
+    struct LastLayer: Sendable {
+        let query: PackedWeight
+        /// (outputs × inputs). A bias of the keys shifts all shares of a query alike, and so changes nothing.
+        let key: FrozenTensor
+        /// (inputs × outputs)
+        let value: FrozenTensor
+        let valueBias: FrozenTensor
+        let dense: Dense
+    }
+
+    /// All but the last.
     let layers: [Layer]
+    let last: LastLayer
     let pooler: PackedWeight
 
     /// - Parameter adapted: query, key and value of every layer, of any adapter: what is frozen in them, merges included, is
     ///   the same for all.
-    init(_ encoder: BertEncoder, adapted: [AdaptedLayer]) {
+    init(_ encoder: BertEncoder, adapted: [AdaptedLayer], lanes: Lanes) {
         func packed(_ weight: FrozenTensor, _ bias: FrozenTensor) -> PackedWeight {
             PackedWeight([weight.matrix], biases: [bias.floats])
         }
-        layers = encoder.layers.enumerated().map { index, layer in
-            let projections = adapted[3 * index..<3 * index + 3].map(\.frozen.weight)
+        func projections(of index: Int) -> [FrozenTensor] { adapted[3 * index..<3 * index + 3].map(\.frozen.weight) }
+        layers = lanes.map(encoder.layers.count - 1) { index in
+            let layer = encoder.layers[index]
             return Layer(
-                query: packed(projections[0], layer.biases[0]),
-                keyValue: PackedWeight(
-                    projections[1...].map(\.matrix), biases: layer.biases[1...].map(\.floats)),
-                joined: packed(layer.joined, layer.joinedBias), attentionNorm: layer.attentionNorm,
-                widened: packed(layer.widened, layer.widenedBias), widenedBias: layer.widenedBias,
-                narrowed: packed(layer.narrowed, layer.narrowedBias), outputNorm: layer.outputNorm)
+                projections: PackedWeight(
+                    projections(of: index).map(\.matrix), biases: layer.biases.map(\.floats)),
+                dense: Dense(layer))
         }
+        let (layer, weights) = (encoder.layers[encoder.layers.count - 1], projections(of: encoder.layers.count - 1))
+        last = LastLayer(
+            query: packed(weights[0], layer.biases[0]), key: weights[1], value: weights[2].transposed,
+            valueBias: layer.biases[2], dense: Dense(layer))
         pooler = packed(encoder.pooler, encoder.poolerBias)
+    }
+}
+
+extension FrozenTensor {
+    /// A copy of a matrix with its sides exchanged.
+    fileprivate var transposed: FrozenTensor {
+        let turned = FloatBlock(count: block.floats.count)
+        DirectProduct.transpose(matrix, into: turned.matrix(rows: matrix.columns, columns: matrix.rows))
+        return FrozenTensor(shape: [matrix.columns, matrix.rows], block: turned)
     }
 }

@@ -1,8 +1,6 @@
-import LinearAlgebra
-
 extension MatrixView {
     /// Some rows and columns of the matrix.
-    func block(_ rows: Range<Int>, _ columns: Range<Int>) -> MatrixView {
+    package func block(_ rows: Range<Int>, _ columns: Range<Int>) -> MatrixView {
         precondition(rows.upperBound <= self.rows && columns.upperBound <= self.columns, "a block beyond its matrix")
         let start = rows.lowerBound * stride + columns.lowerBound
         let count = (rows.count - 1) * stride + columns.count
@@ -14,7 +12,7 @@ extension MatrixView {
 
 extension MutableMatrixView {
     /// Some rows and columns of the matrix.
-    func block(_ rows: Range<Int>, _ columns: Range<Int>) -> MutableMatrixView {
+    package func block(_ rows: Range<Int>, _ columns: Range<Int>) -> MutableMatrixView {
         precondition(rows.upperBound <= self.rows && columns.upperBound <= self.columns, "a block beyond its matrix")
         let start = rows.lowerBound * stride + columns.lowerBound
         let count = (rows.count - 1) * stride + columns.count
