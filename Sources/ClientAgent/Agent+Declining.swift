@@ -38,21 +38,18 @@ extension Agent {
         try state { state throws(StateError) in try state.removeRounds(but: nil) }
     }
 
-    /// Takes its leave where this agent wants a person.
-    func leave(for error: AgentError) async {
-        switch error {
-        case .refused(let problem) where problem.isOfTheClient: break
-        case .trainingFailed, .refused: await leave("has stopped: \(error)")
-        // Its paths are nobody else's business.
-        case .state: await leave("has stopped: its state folder cannot be used")
-        // It is started again, and goes on with the round.
-        case .cancelled, .outOfReach: break
-        }
-    }
-
-    /// Tells the server that this agent has ended, so that no round waits for it until it calls again. Once: a server that
+    /// Tells the server that this agent has ended and wants a person, so that no round waits for it. Once: a server that
     /// cannot be told finds out by not hearing of it.
-    func leave(_ reason: String) async {
+    func leave(for error: AgentError) async {
+        let reason: String
+        switch error {
+        case .refused(let problem) where problem.isOfTheClient: return
+        case .trainingFailed, .refused: reason = "has stopped: \(error)"
+        // Its paths are nobody else's business.
+        case .state: reason = "has stopped: its state folder cannot be used"
+        // It is started again, and goes on with the round.
+        case .cancelled, .outOfReach: return
+        }
         guard identity.registeredRank != nil else { return }
         do throws(CallError) {
             try await endpoint.leave(reason: Self.told(reason))

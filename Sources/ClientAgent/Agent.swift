@@ -145,9 +145,7 @@ package actor Agent {
         let isKnown = identity.registeredRank == rank || progress.pruned?.configured == configuration.rank
         let needsNone = isKnown && identity.registeredRank != nil && !configuration.registersAnew
         do throws(AgentError) {
-            let outcome = try await work(from: needsNone ? .readSettings : .register)
-            if case .trained(let rounds) = outcome { await leave("has trained as many rounds as it was to: \(rounds)") }
-            return outcome
+            return try await work(from: needsNone ? .readSettings : .register)
         } catch {
             await leave(for: error)
             throw error

@@ -80,30 +80,13 @@ struct DecliningTests {
         #expect(reasons.all.count == 1)
     }
 
-    private func takeLeaves() -> ReasonList {
+    @Test mutating func `an agent that ends for good says that it leaves, and why`() async throws {
         let leaves = ReasonList()
         fixture.script { request, _ in
             guard request.method == "PUT", request.path.hasSuffix("/digits/leave") else { return nil }
             leaves.add((try? WireJSON.decode(DeclineBody.self, from: Data(request.body)))?.reason ?? "")
             return StubCoordinator.Answer(status: 204)
         }
-        return leaves
-    }
-
-    @Test func `an agent that has trained its rounds says that it leaves`() async throws {
-        let leaves = takeLeaves()
-        #expect(try await fixture.agent(rounds: 2).run() == .trained(rounds: 2))
-        #expect(leaves.all == ["has trained as many rounds as it was to: 2"])
-    }
-
-    @Test func `an agent whose federation has finished has nothing to leave`() async throws {
-        let leaves = takeLeaves()
-        #expect(try await fixture.agent().run() == .federationFinished)
-        #expect(leaves.all.isEmpty)
-    }
-
-    @Test mutating func `an agent that ends for good says that it leaves, and why`() async throws {
-        let leaves = takeLeaves()
         fixture.trainer = CountingTrainer(failure: .stopped(reason: "has no graphics card"))
         let reason = try await failure(try fixture.agent())
         #expect(leaves.all == ["has stopped: training failed: \(reason)"])
