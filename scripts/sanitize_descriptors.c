@@ -1,4 +1,5 @@
-// Reports every close and shutdown of a descriptor that is not open: its number may be somebody else's file by then.
+// Reports closes and shutdowns of descriptors that are not open, those within libc excepted: such a number may be somebody
+// else's file by then.
 //
 // Preloaded; each report, a line and the stack, is added to the file that DESCRIPTOR_REPORTS names.
 #define _GNU_SOURCE

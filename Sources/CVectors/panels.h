@@ -7,6 +7,10 @@
 // seven products do the work of eight.
 enum { panels_width = 64, panels_depth = 512, panels_quartered_rows = 96 };
 
+// The panels of a weight in quarters, in the order in which they are read. With wᵀ cut into v₁₁ v₁₂ v₂₁ v₂₂:
+// t₁ = v₁₂ − v₁₁, t₂ = v₂₂ − t₁, t₃ = v₂₂ − v₁₂, t₄ = v₂₁ − t₂.
+enum { panels_v11, panels_v21, panels_t2, panels_t1, panels_t3, panels_v22, panels_t4, panels_quarters };
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 
@@ -34,7 +38,7 @@ struct panels_product {
     float *target;
     long target_stride;
     long depth;
-    // What is read next, and fetched into the second cache meanwhile where there are 64 columns.
+    // What is read next, and fetched into the second cache meanwhile where there are 64 columns; `numbers` where nothing is.
     const float *next;
 };
 
@@ -149,10 +153,6 @@ PANELS_KERNEL void panels_multiply(
     }
 }
 
-// The panels of a weight in quarters, in the order in which they are read. With wᵀ cut into v₁₁ v₁₂ v₂₁ v₂₂:
-// t₁ = v₁₂ − v₁₁, t₂ = v₂₂ − t₁, t₃ = v₂₂ − v₁₂, t₄ = v₂₁ − t₂.
-enum { panels_v11, panels_v21, panels_t2, panels_t1, panels_t3, panels_v22, panels_t4, panels_quarters };
-
 // What Winograd's form sums of an input's quarters x₁₁ x₁₂ x₂₁ x₂₂ (rows × columns each), one behind the other into `sums`:
 // s₁ = x₂₁ + x₂₂, s₂ = s₁ − x₁₁, s₃ = x₁₁ − x₂₁, s₄ = x₁₂ − s₂.
 PANELS_KERNEL void panels_sum_quarters(const float *input, long input_stride, long rows, long columns, float *sums) {
@@ -202,7 +202,7 @@ PANELS_KERNEL void panels_join_quarters(
 // (Winograd's form of Strassen's algorithm; Higham, Accuracy and Stability of Numerical Algorithms, §23.1).
 //
 // `panels` holds, for each 64 outputs of the first half and the 64 of the second that belong to them, the seven panels of
-// inputs / 2 numbers each; `room` is for 2·rows·inputs numbers.
+// inputs / 2 numbers each; `room` is for rows·inputs numbers.
 PANELS_KERNEL void panels_multiply_quarters(
     const float *input, long rows, long inputs, long input_stride, const float *panels, const float *bias, float *target,
     long outputs, long target_stride, float *room
@@ -311,7 +311,6 @@ static inline void panels_multiply(
     const float *input, long rows, long inputs, long input_stride, const float *panels, const float *bias, float *target,
     long outputs, long target_stride
 ) {}
-enum { panels_v11, panels_v21, panels_t2, panels_t1, panels_t3, panels_v22, panels_t4, panels_quarters };
 static inline void panels_multiply_quarters(
     const float *input, long rows, long inputs, long input_stride, const float *panels, const float *bias, float *target,
     long outputs, long target_stride, float *room

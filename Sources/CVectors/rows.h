@@ -49,7 +49,7 @@ static inline enum rows_width rows_widest(void) {
     }
 #else
 static inline enum rows_width rows_widest(void) { return rows_oldest; }
-#define ROWS_CALL(width, name, ...) name##_oldest(__VA_ARGS__)
+#define ROWS_CALL(width, name, ...) name##_oldest(__VA_ARGS__);
 #endif
 
 // values ← gelu(values + bias), in place.

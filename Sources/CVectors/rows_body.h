@@ -122,12 +122,11 @@ ROWS_KERNEL void ROWS_NAME(rows_softmax)(float *values, long rows, long columns,
             highest = __builtin_elementwise_max(highest, ROWS_NAME(rows_load)(values + column, ROWS_LANES, 0));
         }
         const float top = ROWS_NAME(rows_highest)(highest);
-        const float shift = top * scale;
-        tail = ROWS_NAME(rows_exp)(tail * scale - shift);
+        tail = ROWS_NAME(rows_exp)((tail - top) * scale);
         rows_vector sums = tail;
         for (long column = 0; column < whole; column += ROWS_LANES) {
             const rows_vector power =
-                ROWS_NAME(rows_exp)(ROWS_NAME(rows_load)(values + column, ROWS_LANES, 0) * scale - shift);
+                ROWS_NAME(rows_exp)((ROWS_NAME(rows_load)(values + column, ROWS_LANES, 0) - top) * scale);
             ROWS_NAME(rows_store)(values + column, power, ROWS_LANES);
             sums += power;
         }

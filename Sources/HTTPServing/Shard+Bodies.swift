@@ -13,22 +13,29 @@ extension Shard {
     }
 
     func nextPiece(of id: Exchange.ID) async throws(RequestBodyError) -> [UInt8]? {
-        let connection = try reading(id)
         let result = await withCheckedContinuation { continuation in
-            connection.current?.reader = .piece(continuation)
-            pump(connection)
+            read(id, by: .piece(continuation))
         }
         return try result.get()
     }
 
     /// Moves the rest of the body into a file.
     func pour(_ id: Exchange.ID, into file: any BodySink, upTo limit: Int) async throws(RequestBodyError) {
-        let connection = try reading(id)
         let result = await withCheckedContinuation { continuation in
-            connection.current?.reader = .pour(Pour(file: file, limit: limit, continuation: continuation))
-            pump(connection)
+            read(id, by: .pour(Pour(file: file, limit: limit, continuation: continuation)))
         }
         try result.get()
+    }
+
+    /// Serves a reader, or says why it cannot be.
+    private func read(_ id: Exchange.ID, by reader: BodyReader) {
+        do throws(RequestBodyError) {
+            let connection = try reading(id)
+            connection.current?.reader = reader
+            pump(connection)
+        } catch {
+            reader.fail(error)
+        }
     }
 
     private func reading(_ id: Exchange.ID) throws(RequestBodyError) -> Connection {

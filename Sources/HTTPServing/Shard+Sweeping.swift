@@ -57,8 +57,10 @@ extension Shard {
     }
 
     func resumeIfDrained() {
-        guard isDraining, connections.count == 0, handlersUnderWay == 0 else { return }
-        resumeDrainWaiters()
+        guard hasEnded || (isDraining && connections.count == 0 && handlersUnderWay == 0) else { return }
+        let waiters = drainWaiters
+        drainWaiters = []
+        for waiter in waiters { waiter.resume() }
     }
 
     /// Closes whatever is left and cancels its handlers.
@@ -67,12 +69,7 @@ extension Shard {
             connection.current?.task?.cancel()
             hangUp(connection)
         }
-        resumeDrainWaiters()
-    }
-
-    private func resumeDrainWaiters() {
-        let waiters = drainWaiters
-        drainWaiters = []
-        for waiter in waiters { waiter.resume() }
+        hasEnded = true
+        resumeIfDrained()
     }
 }

@@ -51,6 +51,8 @@ actor Shard {
     /// The bytes that are counted as in flight for each request with a body, until its handler ends.
     var bodyCharges: [Exchange.ID: Int] = [:]
     var isDraining = false
+    /// Whether the time to drain is over, and nobody is to wait any more.
+    var hasEnded = false
     var drainWaiters: [CheckedContinuation<Void, Never>] = []
     private var ready: [ConnectionTable.Key] = []
     private var source: (any DispatchSourceRead)?

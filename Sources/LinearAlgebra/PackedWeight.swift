@@ -19,7 +19,7 @@ package struct PackedWeight: @unchecked Sendable {
         fileprivate let block: FloatBlock
 
         /// For weights with at most so many inputs.
-        package init(inputs: Int) { block = FloatBlock(count: 2 * PackedWeight.tile * inputs) }
+        package init(inputs: Int) { block = FloatBlock(count: PackedWeight.tile * inputs) }
     }
 
     /// Rows that go through a weight at a time: what they need then stays in the second cache.
@@ -37,16 +37,23 @@ package struct PackedWeight: @unchecked Sendable {
     /// - Parameters:
     ///   - weights: (outputs × inputs) each; their outputs come one behind the other.
     ///   - biases: (outputs) each.
-    ///   - layout: nil for the fastest here; others than `plain` only where `DirectProduct.isAvailable`.
+    ///   - keepsRowsApart: whether no row's numbers may enter another row's sums; in quarters they do, and cancel up to rounding.
+    ///   - layout: nil for the fastest here; others than `plain` only where `DirectProduct.isAvailable`, `quarters` only with
+    ///     even sides.
     /// - Precondition: there is at least one weight, all have as many inputs, and each has a bias.
-    package init(_ weights: [MatrixView], biases: [UnsafeBufferPointer<Float>], layout: Layout? = nil) {
+    package init(
+        _ weights: [MatrixView], biases: [UnsafeBufferPointer<Float>], keepsRowsApart: Bool = false,
+        layout: Layout? = nil
+    ) {
         let (inputs, outputs) = (weights[0].columns, weights.reduce(0) { $0 + $1.rows })
         precondition(
             weights.allSatisfy { $0.columns == inputs } && weights.map(\.rows) == biases.map(\.count),
             "\(biases.map(\.count)) biases for \(weights.map(\.rows)) outputs")
         self.inputs = inputs
         self.outputs = outputs
-        self.layout = layout ?? Self.layout(inputs, outputs)
+        self.layout = layout ?? Self.layout(inputs, outputs, keepsRowsApart)
+        precondition(
+            self.layout != .quarters || (inputs % 2 == 0 && outputs % 2 == 0), "quarters of \(outputs)×\(inputs)")
         let whole = FloatBlock(count: outputs * inputs)
         bias = FloatBlock(count: outputs)
         var output = 0
@@ -75,10 +82,11 @@ package struct PackedWeight: @unchecked Sendable {
         }
     }
 
-    private static func layout(_ inputs: Int, _ outputs: Int) -> Layout {
+    private static func layout(_ inputs: Int, _ outputs: Int, _ keepsRowsApart: Bool) -> Layout {
         guard DirectProduct.isAvailable else { return .plain }
         // Below this the sums take as long as the product that they save.
-        return min(inputs, outputs) >= 256 && inputs % 2 == 0 && outputs % 2 == 0 ? .quarters : .panels
+        let isLarge = min(inputs, outputs) >= 256
+        return isLarge && !keepsRowsApart && inputs % 2 == 0 && outputs % 2 == 0 ? .quarters : .panels
     }
 
     /// Writes a panel: up to 64 outputs, input by input.
@@ -147,7 +155,7 @@ package struct PackedWeight: @unchecked Sendable {
                 input.base, input.rows, inputs, input.stride, numbers.floats.baseAddress, start, output.base, outputs,
                 output.stride)
         case .quarters:
-            precondition(room.block.floats.count >= 2 * Self.tile * inputs, "room for fewer than \(inputs) inputs")
+            precondition(room.block.floats.count >= Self.tile * inputs, "room for fewer than \(inputs) inputs")
             for first in stride(from: 0, to: input.rows, by: Self.tile) {
                 panels_multiply_quarters(
                     input.base + first * input.stride, min(Self.tile, input.rows - first), inputs, input.stride,

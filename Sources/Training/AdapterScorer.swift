@@ -12,7 +12,7 @@ package protocol AdapterScorer<Examples>: AnyObject {
 
     /// What every adapter of a group makes of the examples at `indices`, no more than there is memory for (rows × classes).
     ///
-    /// The views hold until the next call.
+    /// The views hold until the next call. Groups come one after the other, each with all its examples.
     func logits(_ examples: Examples, _ indices: ArraySlice<Int>, group: Int) -> [MatrixView]
 }
 

@@ -60,8 +60,8 @@ extension ModelTask {
         return results
     }
 
-    /// Each scorer takes the next group, or the next batch, as soon as it is done with one, at the same time where there are
-    /// cores for it.
+    /// Each scorer takes the next batch, group by group, as soon as it is done with one, at the same time where there are cores
+    /// for it.
     private func run(
         _ scorers: [any AdapterScorer<Base.Model.Examples>], adapters: Int, batch: Int
     ) -> [Evaluation] {
@@ -71,13 +71,14 @@ extension ModelTask {
         nonisolated(unsafe) let target = all.floats
         nonisolated(unsafe) let scorers = scorers
         let groups = scorers[0].groups
+        let batches = (order.count + batch - 1) / batch
         let next = Atomic(0)
         return withExtendedLifetime(all) {
             DispatchQueue.concurrentPerform(iterations: scorers.count) { lane in
                 while true {
                     let turn = next.add(1, ordering: .relaxed).oldValue
-                    let (first, group) = (turn / groups.count * batch, turn % groups.count)
-                    guard first < order.count else { break }
+                    let (group, first) = (turn / batches, turn % batches * batch)
+                    guard group < groups.count else { break }
                     let scores = scorers[lane].logits(
                         examples, order[first..<min(first + batch, order.count)], group: group)
                     for (adapter, score) in zip(groups[group], scores) {

@@ -3,8 +3,12 @@ import LinearAlgebra
 /// A multilayer perceptron under many adapters at once.
 final class PerceptronScorer: AdapterScorer {
     let groups: [Range<Int>]
-    /// For each group, one a layer.
-    private let steps: [[StackedLinear]]
+    private let adapted: [[AdaptedLayer]]
+    private let biases: [FrozenTensor]
+    private let batchLimit: Int
+    /// Of the group in hand, one a layer.
+    private var steps: [StackedLinear] = []
+    private var group: Int?
     private let widths: [Int]
     private let input: FeatureBatch
     /// One a layer, for the largest group (adapters·batch × outputs).
@@ -16,11 +20,9 @@ final class PerceptronScorer: AdapterScorer {
         self.groups = groups
         let layers = adapted[0]
         widths = layers.map(\.outputs)
-        steps = groups.map { group in
-            layers.indices.map { index in
-                StackedLinear(adapted[group].map { $0[index] }, bias: biases[index], rowLimit: batchLimit)
-            }
-        }
+        self.adapted = adapted
+        self.biases = biases
+        self.batchLimit = batchLimit
         input = FeatureBatch(limit: batchLimit, width: layers[0].inputs, scale: featureScale)
         let largest = groups.map(\.count).max() ?? 0
         outputs = layers.map { FloatBlock(count: largest * batchLimit * $0.outputs) }
@@ -28,7 +30,13 @@ final class PerceptronScorer: AdapterScorer {
 
     func logits(_ examples: DataSet, _ indices: ArraySlice<Int>, group: Int) -> [MatrixView] {
         input.gather(examples, indices)
-        let (rows, adapters, steps) = (indices.count, groups[group].count, steps[group])
+        if group != self.group {
+            steps = biases.indices.map { index in
+                StackedLinear(adapted[groups[group]].map { $0[index] }, bias: biases[index], rowLimit: batchLimit)
+            }
+            self.group = group
+        }
+        let (rows, adapters) = (indices.count, groups[group].count)
         for (index, step) in steps.enumerated() {
             let output = outputs[index].matrix(rows: adapters * rows, columns: widths[index])
             let rectified = index < steps.count - 1

@@ -45,4 +45,17 @@ import Testing
         queue.sync { shard.assumeIsolated { $0.endDraining() } }
         await waiting.value
     }
+
+    @Test func `a stop whose time is over waits for no handler`() async throws {
+        let shard = try Self.shard()
+        shard.executor.queue.sync {
+            shard.assumeIsolated {
+                $0.handlersUnderWay = 1
+                $0.beginDraining()
+                $0.endDraining()
+            }
+        }
+        // As that of the second shard, which nobody waited for while its time ran out.
+        await shard.drained()
+    }
 }

@@ -52,7 +52,7 @@ import Testing
             })
     }
 
-    // 3 adapters are scored on four texts at a time, 9 on one; 66 take two passes.
+    // 3 adapters are scored on four texts at a time, 9 on one; 66 are five groups.
     @Test(arguments: [(3, 7), (1, 1), (9, 12), (66, 3)])
     func `adapters scored together come out as one at a time`(adapterCount: Int, textCount: Int) throws {
         let model = try NativeModel(BertEncoder(folder: Self.base), dense: Self.dense)
@@ -70,6 +70,63 @@ import Testing
                 #expect(zip(alone.logits, scored.logits).allSatisfy { abs($0 - $1) < 1e-5 * max(1, abs($0)) })
                 #expect(alone.accuracy == scored.accuracy && abs(alone.loss - scored.loss) < 1e-5)
             }
+        }
+    }
+
+    /// A BERT of drawn numbers whose sides are long enough for products by quarters.
+    private func wideBase() throws -> String {
+        let (hidden, base) = (256, folder + "/wide")
+        var tensors: [(name: String, shape: [Int])] = [
+            ("embeddings.word_embeddings", [100, hidden]), ("embeddings.position_embeddings", [24, hidden]),
+            ("embeddings.token_type_embeddings", [2, hidden]), ("embeddings.LayerNorm", [hidden]),
+            ("pooler.dense", [hidden, hidden]),
+        ]
+        for layer in 0..<2 {
+            let prefix = "encoder.layer.\(layer)."
+            let dense = [
+                "attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense",
+            ]
+            for name in dense + ["intermediate.dense", "output.dense"] {
+                tensors.append((prefix + name, [hidden, hidden]))
+            }
+            for name in ["attention.output", "output"] { tensors.append((prefix + name + ".LayerNorm", [hidden])) }
+        }
+        var shapes = tensors.map { (name: $0.name + ".weight", shape: $0.shape) }
+        shapes += tensors.filter { !$0.name.hasSuffix("embeddings") }.map { ($0.name + ".bias", [hidden]) }
+        try FileManager.default.createDirectory(atPath: base, withIntermediateDirectories: true)
+        try FileManager.default.copyItem(atPath: try Self.base + "/vocab.txt", toPath: base + "/vocab.txt")
+        let config = """
+            {"model_type": "bert", "hidden_size": \(hidden), "num_hidden_layers": 2, "num_attention_heads": 4,
+             "intermediate_size": \(hidden), "vocab_size": 100, "max_position_embeddings": 24}
+            """
+        try Data(config.utf8).write(to: URL(fileURLWithPath: base + "/config.json"))
+        let descriptor = open(base + "/model.safetensors", O_RDWR | O_CREAT | O_TRUNC, 0o600)
+        defer { close(descriptor) }
+        var writer = try SafetensorsWriter(
+            layout: SafetensorsLayout(tensors: shapes.map { .init(name: $0.name, type: .f32, shape: $0.shape) }),
+            descriptor: descriptor)
+        var generator = SeededGenerator(seed: 3, stream: "wide")
+        for (name, shape) in shapes {
+            let middle: Float = name.hasSuffix("LayerNorm.weight") ? 1 : 0
+            try writer.write(
+                (0..<shape.reduce(1, *)).map { _ in middle + generator.uniform(within: 0.1) }, to: name)
+        }
+        try writer.finish()
+        return base
+    }
+
+    @Test func `what one adapter lets grow is nothing to the others`() throws {
+        let dense = ["classifier.weight": [3, 256], "classifier.bias": [3]]
+        let model = try NativeModel(BertEncoder(folder: wideBase()), dense: dense)
+        let task = try model.task(texts(3))
+        var adapters = try (0..<9).map { try adapter($0, on: model, dense: dense) }
+        // Its values grow beyond what a float holds.
+        for name in adapters[4].scales.keys { adapters[4].scales[name] = 1e30 }
+        let together = try task.score(adapters, settings: Self.settings)
+        for (number, adapter) in adapters.enumerated() where number != 4 {
+            let alone = try Evaluation(
+                of: task, adapter: adapter.path, scales: adapter.scales, settings: Self.settings)
+            #expect(zip(alone.logits, together[number].logits).allSatisfy { abs($0 - $1) < 1e-5 * max(1, abs($0)) })
         }
     }
 

@@ -4,10 +4,8 @@ import LinearAlgebra
 /// BERT under many adapters at once: a few texts go through one encoder layer under every adapter of a group before the
 /// next layer's turn, so that a layer's weights stay in the cache.
 ///
-/// Groups are small, so that threads have about the same to do, and are at about the same weights.
-///
-/// Embeddings and the first layer's frozen projections are the same for all adapters and taken once. Nothing is kept for a
-/// gradient. All memory is taken when it is made.
+/// Groups are small, so that threads have about the same to do. Embeddings and the first layer's frozen projections are the
+/// same for all adapters and taken once a group. Nothing is kept for a gradient. All memory is taken when it is made.
 final class BertScorer: AdapterScorer {
     let groups: [Range<Int>]
     private let encoder: BertEncoder

@@ -16,6 +16,6 @@ struct BertScoringFactors: Sendable {
         DirectProduct.transpose(a, into: turned.matrix(rows: a.columns, columns: a.rows))
         for index in turned.floats.indices { turned.floats[index] *= lora.scale }
         down = FrozenTensor(shape: [a.columns, a.rows], block: turned)
-        up = FrozenTensor(shape: [lora.rank, layer.outputs], Array(lora.b.values.floats))
+        up = FrozenTensor(shape: [lora.rank, layer.outputs], block: lora.b.values)
     }
 }

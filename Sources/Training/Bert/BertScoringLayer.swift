@@ -7,7 +7,7 @@ final class BertScoringLayer {
     private let projections: FloatBlock
     /// (rows × hidden)
     private let context: FloatBlock
-    /// (rows × rank): x·Aᵀ.
+    /// (rows × rank): x·(s·Aᵀ).
     private let inner: FloatBlock
     /// One text's keys with rows and columns exchanged (hidden × keys).
     private let turned: FloatBlock

@@ -11,12 +11,15 @@ struct BertScoringWeights: Sendable {
         let narrowed: PackedWeight
         let outputNorm: LayerNorm
 
-        fileprivate init(_ layer: BertEncoder.Layer) {
-            joined = PackedWeight([layer.joined.matrix], biases: [layer.joinedBias.floats])
+        fileprivate init(_ layer: BertEncoder.Layer, keepsRowsApart: Bool) {
+            func packed(_ weight: FrozenTensor, _ bias: FrozenTensor) -> PackedWeight {
+                PackedWeight([weight.matrix], biases: [bias.floats], keepsRowsApart: keepsRowsApart)
+            }
+            joined = packed(layer.joined, layer.joinedBias)
             attentionNorm = layer.attentionNorm
-            widened = PackedWeight([layer.widened.matrix], biases: [layer.widenedBias.floats])
+            widened = packed(layer.widened, layer.widenedBias)
             widenedBias = layer.widenedBias
-            narrowed = PackedWeight([layer.narrowed.matrix], biases: [layer.narrowedBias.floats])
+            narrowed = packed(layer.narrowed, layer.narrowedBias)
             outputNorm = layer.outputNorm
         }
     }
@@ -29,7 +32,8 @@ struct BertScoringWeights: Sendable {
     }
 
     /// The last layer, in which each text's first row asks, which is all that is pooled. It is cheaper to take the query,
-    /// and what it makes of the rows, through the weights than all rows.
+    /// and what it makes of the rows, through the weights than all rows. Rows of several adapters go through together here,
+    /// and are kept apart: what one adapter lets grow is nothing to the others.
     struct LastLayer: Sendable {
         let query: PackedWeight
         /// (outputs × inputs). A bias of the keys shifts all shares of a query alike, and so changes nothing.
@@ -49,7 +53,7 @@ struct BertScoringWeights: Sendable {
     ///   the same for all.
     init(_ encoder: BertEncoder, adapted: [AdaptedLayer], lanes: Lanes) {
         func packed(_ weight: FrozenTensor, _ bias: FrozenTensor) -> PackedWeight {
-            PackedWeight([weight.matrix], biases: [bias.floats])
+            PackedWeight([weight.matrix], biases: [bias.floats], keepsRowsApart: true)
         }
         func projections(of index: Int) -> [FrozenTensor] { adapted[3 * index..<3 * index + 3].map(\.frozen.weight) }
         layers = lanes.map(encoder.layers.count - 1) { index in
@@ -57,12 +61,12 @@ struct BertScoringWeights: Sendable {
             return Layer(
                 projections: PackedWeight(
                     projections(of: index).map(\.matrix), biases: layer.biases.map(\.floats)),
-                dense: Dense(layer))
+                dense: Dense(layer, keepsRowsApart: false))
         }
         let (layer, weights) = (encoder.layers[encoder.layers.count - 1], projections(of: encoder.layers.count - 1))
         last = LastLayer(
             query: packed(weights[0], layer.biases[0]), key: weights[1], value: weights[2].transposed,
-            valueBias: layer.biases[2], dense: Dense(layer))
+            valueBias: layer.biases[2], dense: Dense(layer, keepsRowsApart: true))
         pooler = packed(encoder.pooler, encoder.poolerBias)
     }
 }
