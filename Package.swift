@@ -55,13 +55,14 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
 
         library("LinearAlgebra", ["COpenBLAS", "CVectors"]),
-        library("AdapterFormat"),
+        library("StrictJSON"),
+        library("AdapterFormat", ["StrictJSON"]),
         library("Aggregation", ["AdapterFormat", "LinearAlgebra"]),
         library("Federation"),
         library("Coordinator", ["Federation", "AdapterFormat", "Aggregation", .crypto, .logging]),
         library("SQLiteStore", ["Federation", .crypto, .grdb, .logging]),
         library("HTTPServing", [.httpTypes, .crypto, "CLinux", "COpenSSL", .logging]),
-        library("RankwiseWire"),
+        library("RankwiseWire", ["StrictJSON"]),
         library("ProcessSignals"),
         library("CoordinatorAPI", ["HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes, .logging]),
         library("HTTPFetching", ["CCurl"]),
@@ -102,7 +103,8 @@ let package = Package(
             name: "TestCertificates", dependencies: ["TestStage"], path: "Tests/TestCertificates", swiftSettings: strict
         ),
         tests("LinearAlgebraTests", ["LinearAlgebra"]),
-        tests("AdapterFormatTests", ["AdapterFormat"], resources: [.copy("Fixtures"), .copy("Hostile")]),
+        tests(
+            "AdapterFormatTests", ["AdapterFormat", "StrictJSON"], resources: [.copy("Fixtures"), .copy("Hostile")]),
         tests("AggregationTests", ["Aggregation", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests("FederationTests", ["Federation"]),
         tests("CoordinatorTests", ["Coordinator", "Federation", "SQLiteStore", "AdapterFormat", .crypto, .logging]),

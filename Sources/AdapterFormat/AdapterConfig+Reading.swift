@@ -1,11 +1,20 @@
-extension AdapterConfig {
-    package static let byteLimit = 1 << 20
+import StrictJSON
 
-    /// Reads the JSON; keys that it does not know mean nothing here and are passed over.
+extension AdapterConfig {
+    /// What is written for 18,432 modules with ranks of their own is a third of this.
+    package static let byteLimit = 16 << 20
+
+    /// Reads the JSON.
     package init(json: UnsafeRawBufferPointer) throws(AdapterConfigError) {
         guard json.count <= Self.byteLimit else { throw .tooLong(bytes: json.count, limit: Self.byteLimit) }
         let fields: Fields
-        do throws(JSONSyntaxError) { fields = try Fields(json) } catch { throw .syntax(error) }
+        do throws(JSONSyntaxError) {
+            fields = try Fields(json)
+        } catch .duplicate(let name) {
+            throw .duplicateKey(name)
+        } catch {
+            throw .syntax(error)
+        }
         if let key = fields.duplicate { throw .duplicateKey(key) }
         if let type = fields.peftType, type.uppercased() != "LORA" { throw .notLoRA(type) }
         self.init()
@@ -14,17 +23,28 @@ extension AdapterConfig {
         usesRSLoRA = fields.usesRSLoRA
         usesDoRA = fields.usesDoRA
         hasLoRABias = fields.hasLoRABias
-        targetModules = fields.targetModules
-        modulesToSave = fields.modulesToSave
+        targets = fields.targets
         baseModel = fields.baseModel
+        further = fields.further
         guard rank > 0 else { throw .rank(key: "r") }
-        for (key, value) in fields.ranks {
-            guard value > 0 else { throw .rank(key: key) }
-            rankRules.append(Rule(pattern: try Self.pattern(key), value: value))
+        for (key, value) in fields.ranks where value < 1 { throw .rank(key: key) }
+        rankRules = try Self.rules(fields.ranks)
+        alphaRules = try Self.rules(fields.alphas)
+    }
+
+    /// Every module is held against every pattern that is no plain path.
+    private static let patternLimit = 1024
+
+    private static func rules<Value>(
+        _ members: [(key: String, value: Value)]
+    ) throws(AdapterConfigError) -> PatternRules<Value> {
+        var list: [PatternRules<Value>.Rule] = []
+        for (key, value) in members { list.append(.init(pattern: try pattern(key), value: value)) }
+        let rules = PatternRules(list)
+        guard rules.patternCount <= patternLimit else {
+            throw .tooManyPatterns(rules.patternCount, limit: patternLimit)
         }
-        for (key, value) in fields.alphas {
-            alphaRules.append(Rule(pattern: try Self.pattern(key), value: value))
-        }
+        return rules
     }
 
     package init(json: [UInt8]) throws(AdapterConfigError) {
@@ -38,7 +58,7 @@ extension AdapterConfig {
     }
 }
 
-/// The keys of the file that count, as they stand.
+/// The keys of the file, as they stand.
 private struct Fields {
     var peftType: String?
     var rank: Int?
@@ -48,9 +68,9 @@ private struct Fields {
     var hasLoRABias = false
     var ranks: [(key: String, value: Int)] = []
     var alphas: [(key: String, value: Double)] = []
-    var targetModules: [String] = []
-    var modulesToSave: [String] = []
+    var targets = AdapterConfig.Targets.names([])
     var baseModel: String?
+    var further: [String: String] = [:]
     /// The first key that comes twice, here or in a pattern.
     var duplicate: String?
 
@@ -73,9 +93,11 @@ private struct Fields {
                 ranks = try members(&scanner) { scanner throws(JSONSyntaxError) in try scanner.count() }
             case "alpha_pattern":
                 alphas = try members(&scanner) { scanner throws(JSONSyntaxError) in try scanner.number() }
-            case "target_modules": targetModules = try strings(&scanner)
-            case "modules_to_save": modulesToSave = try strings(&scanner)
-            default: try scanner.skipValue()
+            case "target_modules": targets = try Self.targets(&scanner)
+            case _ where ConfigKey.unordered.contains(key):
+                further[key] =
+                    try Self.unordered(&scanner, names: key != "layers_to_transform")
+            default: further[key] = try scanner.canonicalValue()
             }
         }
         try scanner.finish()
@@ -94,12 +116,24 @@ private struct Fields {
         return members
     }
 
-    /// A list of strings, or the single string that PEFT takes for a regular expression.
-    private func strings(_ scanner: inout JSONScanner) throws(JSONSyntaxError) -> [String] {
-        if try scanner.peek(expecting: "a list") == UInt8(ascii: "\"") { return [try scanner.string()] }
-        var strings: [String] = []
+    /// A list in an order of its own; what is no list, as it is.
+    private static func unordered(
+        _ scanner: inout JSONScanner, names: Bool
+    ) throws(JSONSyntaxError) -> String {
+        guard try scanner.peek(expecting: "a value") == UInt8(ascii: "[") else { return try scanner.canonicalValue() }
+        var elements: [String] = []
         try scanner.beginArray()
-        while try scanner.nextElement() { strings.append(try scanner.string()) }
-        return strings
+        while try scanner.nextElement() {
+            elements.append(names ? try scanner.string().jsonQuoted : try scanner.canonicalValue())
+        }
+        return "[" + elements.sorted { $0.precedes($1) }.joined(separator: ",") + "]"
+    }
+
+    private static func targets(_ scanner: inout JSONScanner) throws(JSONSyntaxError) -> AdapterConfig.Targets {
+        if try scanner.peek(expecting: "a list") == UInt8(ascii: "\"") { return .pattern(try scanner.string()) }
+        var names: [String] = []
+        try scanner.beginArray()
+        while try scanner.nextElement() { names.append(try scanner.string()) }
+        return .names(names)
     }
 }

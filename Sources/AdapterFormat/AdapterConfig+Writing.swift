@@ -1,71 +1,86 @@
+import StrictJSON
+
 extension AdapterConfig {
     /// The configuration of a file that `AdapterWriter` wrote, under which PEFT computes with the federation's scale at
     /// every module's rank.
     ///
-    /// - Parameter ranks: the rank of every module in the file; a module without an entry has its maximum.
-    package init(shape: AdapterShape, ranks: [String: Int] = [:], scaling: Scaling, baseModel: String? = nil) {
+    /// - Parameters:
+    ///   - shape: without the dense tensors that the file lacks.
+    ///   - ranks: the rank of every module path in the file; a module without an entry has its maximum.
+    ///   - carried: the keys that travel with the federation's adapters, as canonical JSON.
+    package init(
+        shape: AdapterShape, ranks: [String: Int] = [:], scaling: Scaling, baseModel: String? = nil,
+        carried: [String: String] = [:]
+    ) {
         self.init()
         self.baseModel = baseModel
         if case .rslora = scaling { usesRSLoRA = true }
-        let modules = shape.modules.map { module in
-            let rank = ranks[module.name] ?? module.maximumRank
-            return (name: module.name, rank: rank, alpha: scaling.alpha(atRank: rank))
+        let modules = shape.modules.filter { ($0.expert?.index ?? 0) == 0 }.map { module in
+            let rank = ranks[module.owner] ?? module.maximumRank
+            return Written(
+                name: module.owner, rank: rank, alpha: scaling.of(module).alpha(atRank: rank),
+                isParameter: module.expert != nil)
         }
-        let commonRank = Self.mostFrequent(modules.map(\.rank)) ?? rank
-        let commonAlpha = Self.mostFrequent(modules.map(\.alpha)) ?? alpha
+        let parameter = modules.first { $0.isParameter }
+        // PEFT's patterns name parameters by names that the tensors do not tell, so these have the common rank and alpha.
+        let commonRank = parameter?.rank ?? Self.mostFrequent(modules.map(\.rank)) ?? rank
+        let commonAlpha = parameter?.alpha ?? Self.mostFrequent(modules.map(\.alpha)) ?? alpha
         rank = commonRank
         alpha = commonAlpha
         // A key stands for every path that ends in it and the first one counts: longer paths come first, and where one
         // module needs an entry all get one, so that none is caught by the entry of a shorter path.
-        let byLength = modules.sorted {
+        let byLength = modules.filter { !$0.isParameter }.sorted {
             ($1.name.utf8.count, $0.name) < ($0.name.utf8.count, $1.name)
         }
         if modules.contains(where: { $0.rank != commonRank }) {
-            rankRules = byLength.map { Rule(pattern: ModulePattern(path: $0.name), value: $0.rank) }
+            rankRules = .init(byLength.map { .init(pattern: ModulePattern(path: $0.name), value: $0.rank) })
         }
         if modules.contains(where: { $0.alpha != commonAlpha }) {
-            alphaRules = byLength.map { Rule(pattern: ModulePattern(path: $0.name), value: $0.alpha) }
+            alphaRules = .init(byLength.map { .init(pattern: ModulePattern(path: $0.name), value: $0.alpha) })
         }
-        targetModules = modules.map(\.name)
+        targets = .names(modules.filter { !$0.isParameter }.map(\.name))
         hasLoRABias = shape.modules.contains { $0.hasBias }
-        usesDoRA = shape.dense.contains { $0.name.hasSuffix(".lora_magnitude_vector") }
-        modulesToSave = Self.savedModules(shape)
+        usesDoRA = shape.usesDoRA
+        further = carried.filter { $0.value != "null" }
+        let saved = SavedTensors(of: shape, carried: carried)
+        further["bias"] = saved.bias.jsonQuoted
+        further["modules_to_save"] = saved.modules
+        if let excluded = further["exclude_modules"], shape.modules.contains(where: { excluded.excludes($0.owner) }) {
+            further["exclude_modules"] = nil
+        }
+        further["inference_mode"] = "true"
+    }
+
+    private struct Written {
+        let name: String
+        let rank: Int
+        let alpha: Double
+        let isParameter: Bool
     }
 
     /// The text of `adapter_config.json`, with sorted keys.
     package var json: String {
-        let fields: [(String, String)] = [
-            ("alpha_pattern", Self.object(alphaRules.map { ($0.pattern.key, Self.number($0.value)) })),
-            ("base_model_name_or_path", baseModel?.jsonQuoted ?? "null"),
-            ("bias", "\"none\""),
-            ("fan_in_fan_out", "false"),
-            ("inference_mode", "true"),
-            ("lora_alpha", Self.number(alpha)),
-            ("lora_bias", String(hasLoRABias)),
-            ("lora_dropout", "0.0"),
-            ("modules_to_save", modulesToSave.isEmpty ? "null" : Self.list(modulesToSave)),
-            ("peft_type", "\"LORA\""),
-            ("r", String(rank)),
-            ("rank_pattern", Self.object(rankRules.map { ($0.pattern.key, String($0.value)) })),
-            ("target_modules", Self.list(targetModules)),
-            ("task_type", "null"),
-            ("use_dora", String(usesDoRA)),
-            ("use_rslora", String(usesRSLoRA)),
-        ]
-        return "{\n" + fields.map { "  \"\($0)\": \($1)" }.joined(separator: ",\n") + "\n}\n"
-    }
-
-    /// The modules that PEFT has to save whole, for the dense tensors that belong to no adapted module.
-    private static func savedModules(_ shape: AdapterShape) -> [String] {
-        var modules: [String] = []
-        for tensor in shape.dense {
-            guard let dot = tensor.name.lastIndex(of: "."), tensor.name[dot...] != ".lora_magnitude_vector" else {
-                continue
-            }
-            let module = String(tensor.name[..<dot])
-            if modules.last != module, shape[module: module] == nil { modules.append(module) }
+        var fields = further
+        fields["alpha_pattern"] = Self.object(alphaRules.list.map { ($0.pattern.key, Self.number($0.value)) })
+        fields["base_model_name_or_path"] = baseModel?.jsonQuoted ?? "null"
+        fields["lora_alpha"] = Self.number(alpha)
+        fields["lora_bias"] = String(hasLoRABias)
+        fields["peft_type"] = "\"LORA\""
+        fields["r"] = String(rank)
+        fields["rank_pattern"] = Self.object(rankRules.list.map { ($0.pattern.key, String($0.value)) })
+        switch targets {
+        case .names(let names): fields["target_modules"] = Self.list(names)
+        case .pattern(let pattern): fields["target_modules"] = pattern.jsonQuoted
         }
-        return modules
+        fields["use_dora"] = String(usesDoRA)
+        fields["use_rslora"] = String(usesRSLoRA)
+        for (key, value) in [
+            ("bias", "\"none\""), ("fan_in_fan_out", "false"), ("modules_to_save", "null"), ("task_type", "null"),
+        ] where fields[key] == nil {
+            fields[key] = value
+        }
+        let lines = fields.sorted { $0.key.precedes($1.key) }.map { "  \($0.key.jsonQuoted): \($0.value)" }
+        return "{\n" + lines.joined(separator: ",\n") + "\n}\n"
     }
 
     /// The value that most modules have; of equally frequent ones the first.
@@ -81,7 +96,7 @@ extension AdapterConfig {
     }
 
     private static func list(_ values: [String]) -> String {
-        "[\n" + values.map { "    \($0.jsonQuoted)" }.joined(separator: ",\n") + "\n  ]"
+        values.isEmpty ? "[]" : "[\n" + values.map { "    \($0.jsonQuoted)" }.joined(separator: ",\n") + "\n  ]"
     }
 
     private static func object(_ members: [(String, String)]) -> String {

@@ -1,54 +1,50 @@
-/// What PEFT's `adapter_config.json` says about ranks and scales, and enough of the rest for PEFT to load the folder.
-package struct AdapterConfig: Sendable, Hashable {
-    /// A rank or alpha for the modules that a pattern stands for.
-    package struct Rule<Value: Sendable & Hashable>: Sendable, Hashable {
-        package let pattern: ModulePattern
-        package let value: Value
+package import StrictJSON
 
-        package init(pattern: ModulePattern, value: Value) {
-            self.pattern = pattern
-            self.value = value
-        }
+/// What PEFT's `adapter_config.json` says: ranks and scales in Swift's terms, everything else as it stands there.
+package struct AdapterConfig: Sendable, Hashable {
+    /// Which modules PEFT adapts.
+    package enum Targets: Sendable, Hashable {
+        /// Every module whose path is one of these or ends in one of them.
+        case names([String])
+        /// Every module whose whole path the regular expression stands for, or `all-linear`.
+        case pattern(String)
     }
 
     package var rank: Int
     package var alpha: Double
     /// Whether the scale is alpha / √r and not alpha / r.
     package var usesRSLoRA: Bool
-    /// The first rule that stands for a module counts, as in PEFT.
-    package var rankRules: [Rule<Int>]
-    package var alphaRules: [Rule<Double>]
-    package var targetModules: [String]
-    package var modulesToSave: [String]
+    package var rankRules: PatternRules<Int>
+    package var alphaRules: PatternRules<Double>
+    package var targets: Targets
     package var baseModel: String?
     package var hasLoRABias: Bool
     package var usesDoRA: Bool
+    /// Every other key whose value is not null, as canonical JSON.
+    package var further: [String: String]
 
     /// PEFT's defaults.
     package init() {
         rank = 8
         alpha = 8
         usesRSLoRA = false
-        rankRules = []
-        alphaRules = []
-        targetModules = []
-        modulesToSave = []
+        rankRules = .init()
+        alphaRules = .init()
+        targets = .names([])
         hasLoRABias = false
         usesDoRA = false
+        further = [:]
     }
 
-    package func rank(of module: String) -> Int {
-        rankRules.first { $0.pattern.matches(module) }?.value ?? rank
-    }
+    package func rank(of module: String) -> Int { rankRules[module] ?? rank }
+    package func alpha(of module: String) -> Double { alphaRules[module] ?? alpha }
 
-    package func alpha(of module: String) -> Double {
-        alphaRules.first { $0.pattern.matches(module) }?.value ?? alpha
-    }
+    /// How scales follow from ranks, but for modules that have an alpha of their own.
+    package var scaling: Scaling { usesRSLoRA ? .rslora(alpha: alpha) : .lora(alpha: alpha) }
 
     /// What PEFT multiplies a module's product by.
     package func scale(of module: String) -> Double {
-        let scaling: Scaling = usesRSLoRA ? .rslora(alpha: alpha(of: module)) : .lora(alpha: alpha(of: module))
-        return scaling.scale(atRank: rank(of: module))
+        scaling.with(alpha: alpha(of: module)).scale(atRank: rank(of: module))
     }
 }
 
@@ -59,7 +55,21 @@ package enum AdapterConfigError: Error, Equatable, Sendable {
     case duplicateKey(String)
     case notLoRA(String)
     case rank(key: String)
+    case tooManyPatterns(Int, limit: Int)
     case pattern(ModulePatternError)
+}
+
+extension AdapterConfigError {
+    /// The key at fault, where it is one.
+    package var key: String? {
+        switch self {
+        case .tooLong, .syntax: nil
+        case .duplicateKey(let key): key
+        case .notLoRA: "peft_type"
+        case .rank(let key): key == "r" ? key : "rank_pattern"
+        case .tooManyPatterns, .pattern: "rank_pattern"
+        }
+    }
 }
 
 extension AdapterConfigError: CustomStringConvertible {
@@ -70,6 +80,8 @@ extension AdapterConfigError: CustomStringConvertible {
         case .duplicateKey(let key): "the configuration has \(key.jsonQuoted) twice"
         case .notLoRA(let type): "the configuration is for \(type.jsonQuoted), not LORA"
         case .rank(let key): "the configuration gives \(key.jsonQuoted) a rank below 1"
+        case .tooManyPatterns(let count, let limit):
+            "the configuration has \(count) patterns with special characters; at most \(limit) are read"
         case .pattern(let error): "\(error)"
         }
     }

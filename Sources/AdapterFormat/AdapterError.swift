@@ -7,6 +7,7 @@ package enum AdapterError: Error, Equatable, Sendable {
     case notAFactor(tensor: String, found: [Int])
     case ranksDiffer(tensor: String, rankOfA: Int, rankOfB: Int)
     case biasDiffers(tensor: String, outputs: Int, found: [Int])
+    case notExperts(tensor: String, experts: Int, found: [Int])
     case missingFactor(tensor: String, module: String)
     case unexpectedBias(tensor: String)
     case unknownModule(tensor: String, module: String)
@@ -25,7 +26,7 @@ extension AdapterError {
         switch self {
         case .noModules: nil
         case .duplicate(let tensor), .mixedKinds(let tensor), .otherKind(let tensor, _), .notAFactor(let tensor, _),
-            .ranksDiffer(let tensor, _, _), .biasDiffers(let tensor, _, _),
+            .notExperts(let tensor, _, _), .ranksDiffer(let tensor, _, _), .biasDiffers(let tensor, _, _),
             .missingFactor(let tensor, _), .unexpectedBias(let tensor),
             .unknownModule(let tensor, _), .unknownDense(let tensor), .shape(let tensor, _, _),
             .rankAboveGrant(let tensor, _, _), .rankNotFull(let tensor, _, _), .notFinite(let tensor, _),
@@ -44,6 +45,9 @@ extension AdapterError: CustomStringConvertible {
         case .mixedKinds(let tensor): "\(tensor) makes one module both an embedding and a layer"
         case .otherKind(let tensor, let expected): "\(tensor) came; this federation has \(expected) there"
         case .notAFactor(let tensor, let found): "\(tensor) is \(Self.sides(found)), which no LoRA factor is"
+        case .notExperts(let tensor, let experts, let found):
+            "\(tensor) is \(Self.sides(found)), which is no factor A of \(experts) experts: expected a matrix of "
+                + "\(experts) · rank rows"
         case .ranksDiffer(let tensor, let rankOfA, let rankOfB):
             "\(tensor) has rank \(rankOfB), but its lora_A has rank \(rankOfA)"
         case .biasDiffers(let tensor, let outputs, let found):

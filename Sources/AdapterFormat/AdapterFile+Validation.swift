@@ -38,12 +38,17 @@ extension AdapterFile {
         }
         for module in modules {
             guard let expected = shape[module: module.name] else {
-                let tensor = module.a ?? module.b
+                let tensor = module.a ?? module.packedB
                 throw .unknownModule(
-                    tensor: tensor.map { TensorName(parsing: $0.name).bare } ?? module.name, module: module.name)
+                    tensor: tensor.map { TensorName(parsing: $0.name).bare } ?? module.owner, module: module.owner)
             }
             try module.check(
-                against: expected, grantedRank: ranks[module.name] ?? expected.maximumRank, needed: needed)
+                against: expected, grantedRank: ranks[module.owner] ?? expected.maximumRank, needed: needed)
+        }
+        for module in modules {
+            let magnitude = module.owner + TensorName.magnitude
+            guard shape[dense: magnitude] != nil, self[dense: magnitude] == nil else { continue }
+            throw .missingFactor(tensor: magnitude, module: module.owner)
         }
         for tensor in dense {
             guard let expected = shape[dense: tensor.name] else { throw .unknownDense(tensor: tensor.name) }
@@ -72,12 +77,13 @@ extension AdapterFile.Module {
     fileprivate func check(
         against expected: ModuleShape, grantedRank: Int, needed: FactorSet
     ) throws(AdapterError) {
+        let shapeOfA = expert == nil ? expected.shapeOfA(rank: rank) : [rank, expected.inputs]
         for (factor, name, tensor, wanted) in [
-            (FactorSet.a, expected.nameOfA, a, expected.shapeOfA(rank: rank)),
-            (FactorSet.b, expected.nameOfB, b, expected.shapeOfB(rank: rank)),
+            (FactorSet.a, expected.nameOfA, a, shapeOfA),
+            (FactorSet.b, expected.nameOfB, packedB, expected.shapeOfB(rank: rank)),
         ] {
             guard let tensor else {
-                if needed.contains(factor) { throw .missingFactor(tensor: name.bare, module: self.name) }
+                if needed.contains(factor) { throw .missingFactor(tensor: name.bare, module: owner) }
                 continue
             }
             guard isEmbedding == expected.isEmbedding else {
@@ -97,7 +103,7 @@ extension AdapterFile.Module {
             }
         case (_?, false): throw .unexpectedBias(tensor: expected.nameOfBias.bare)
         case (nil, true):
-            if needed.contains(.b) { throw .missingFactor(tensor: expected.nameOfBias.bare, module: name) }
+            if needed.contains(.b) { throw .missingFactor(tensor: expected.nameOfBias.bare, module: owner) }
         case (nil, false): break
         }
     }

@@ -1,15 +1,24 @@
 /// A safetensors file read as a LoRA adapter: which tensor is which factor of which module.
 package struct AdapterFile: Sendable {
     package struct Module: Sendable {
-        /// PEFT's module path.
+        /// PEFT's module path, and for an expert its number behind `#`.
         package let name: String
+        /// PEFT's module path.
+        package let owner: String
         package let rank: Int
         package let isEmbedding: Bool
+        package let expert: ModuleShape.Expert?
         /// (rank × inputs); nil where the client sent the other factor only.
         package let a: TensorView?
-        /// (outputs × rank); nil where the client sent the other factor only.
-        package let b: TensorView?
+        /// As the file has it: (outputs × rank), or with the columns of all experts.
+        let packedB: TensorView?
         package let bias: TensorView?
+
+        /// (outputs × rank); nil where the client sent the other factor only. An expert's columns are copied at each access.
+        package var b: TensorView? {
+            guard let expert else { return packedB }
+            return packedB?.columns(from: expert.index, each: expert.count)
+        }
     }
 
     /// A tensor that is no LoRA factor.
@@ -25,12 +34,14 @@ package struct AdapterFile: Sendable {
     package let dense: [Dense]
     private let modulePositions: [String: Int]
     private let densePositions: [String: Int]
+    private let factors: [TensorView]
 
     /// Sorts the tensors of a file into modules.
     ///
+    /// - Parameter experts: how many experts the parameters have whose factors lie packed, by module path.
     /// - Throws: where a tensor comes twice (with and without PEFT's prefix), a factor has sides that no kind of module
     ///   has, two factors disagree about the rank, a bias comes alone or of another size, or there is no tensor at all.
-    package init(_ file: SafetensorsFile) throws(AdapterError) {
+    package init(_ file: SafetensorsFile, experts: [String: Int] = [:]) throws(AdapterError) {
         var parts: [String: Parts] = [:]
         var dense: [String: TensorView] = [:]
         for tensor in file.tensors {
@@ -48,10 +59,18 @@ package struct AdapterFile: Sendable {
         }
         guard !parts.isEmpty || !dense.isEmpty else { throw .noModules }
         var modules: [Module] = []
+        var factors: [TensorView] = []
         for (name, part) in parts.sorted(by: { $0.key.precedes($1.key) }) {
-            modules.append(try part.module(named: name))
+            let module = try part.module(named: name)
+            factors += [module.a, module.packedB, module.bias].compactMap(\.self)
+            if let count = experts[name] {
+                modules += try module.unpacked(into: count)
+            } else {
+                modules.append(module)
+            }
         }
         self.modules = modules
+        self.factors = factors
         self.dense = dense.sorted { $0.key.precedes($1.key) }.map { Dense(name: $0.key, values: $0.value) }
         modulePositions = Dictionary(uniqueKeysWithValues: modules.enumerated().map { ($1.name, $0) })
         densePositions = Dictionary(uniqueKeysWithValues: self.dense.enumerated().map { ($1.name, $0) })
@@ -60,24 +79,40 @@ package struct AdapterFile: Sendable {
     package subscript(module name: String) -> Module? { modulePositions[name].map { modules[$0] } }
     package subscript(dense name: String) -> Dense? { densePositions[name].map { dense[$0] } }
 
-    /// Module by module, then the dense ones.
-    var tensors: [TensorView] {
-        modules.flatMap { [$0.a, $0.b, $0.bias].compactMap(\.self) } + dense.map(\.values)
-    }
+    /// As they are in the file: module by module, then the dense ones.
+    var tensors: [TensorView] { factors + dense.map(\.values) }
 
-    /// The rank of every module.
-    package var ranks: [String: Int] { Dictionary(uniqueKeysWithValues: modules.map { ($0.name, $0.rank) }) }
+    /// The rank of every module path.
+    package var ranks: [String: Int] { Dictionary(modules.map { ($0.owner, $0.rank) }) { $1 } }
 }
 
 extension AdapterFile.Module {
     /// The module's shape with this file's rank as the maximum; nil where a factor is missing.
     package var shape: ModuleShape? {
-        guard let a, let b else { return nil }
+        guard let a, let packedB else { return nil }
         let kind: ModuleShape.Kind =
             isEmbedding ? .embedding : a.shape.count == 4 ? .conv2d(height: a.shape[2], width: a.shape[3]) : .linear
         return ModuleShape(
-            name: name, kind: kind, inputs: a.elementCount / rank, outputs: b.elementCount / rank, maximumRank: rank,
-            hasBias: bias != nil)
+            name: owner, kind: kind, inputs: a.elementCount / rank, outputs: packedB.shape[0], maximumRank: rank,
+            hasBias: bias != nil, expert: expert)
+    }
+
+    /// The experts of a parameter, whose factors PEFT packs into two tensors: A (experts · rank × inputs) with the rows
+    /// of an expert together, B (outputs × rank · experts) with the columns of a component together.
+    fileprivate func unpacked(into count: Int) throws(AdapterError) -> [AdapterFile.Module] {
+        let nameOfA = TensorName.factorA(module: owner, embedding: isEmbedding).bare
+        guard !isEmbedding, bias == nil, a?.shape.count ?? 2 == 2, packedB?.shape.count ?? 2 == 2 else {
+            throw .notExperts(tensor: nameOfA, experts: count, found: a?.shape ?? packedB?.shape ?? [])
+        }
+        guard rank.isMultiple(of: count) else {
+            throw .notExperts(tensor: nameOfA, experts: count, found: a?.shape ?? packedB?.shape ?? [])
+        }
+        return (0..<count).map { index in
+            AdapterFile.Module(
+                name: "\(owner)#\(index)", owner: owner, rank: rank / count, isEmbedding: false,
+                expert: .init(index: index, count: count),
+                a: a?.rows(index * (rank / count)..<(index + 1) * (rank / count)), packedB: packedB, bias: nil)
+        }
     }
 }
 
@@ -126,6 +161,7 @@ private struct Parts {
                 tensor: TensorName.bias(module: name).bare, outputs: b?.shape[0] ?? bias.elementCount, found: bias.shape
             )
         }
-        return AdapterFile.Module(name: name, rank: ranks[0], isEmbedding: embedding, a: a, b: b, bias: bias)
+        return AdapterFile.Module(
+            name: name, owner: name, rank: ranks[0], isEmbedding: embedding, expert: nil, a: a, packedB: b, bias: bias)
     }
 }

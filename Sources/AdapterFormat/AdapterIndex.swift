@@ -36,7 +36,7 @@ package struct AdapterIndex: Sendable {
                 guard let found = file[module: module.name] else { return Place() }
                 return Place(
                     rank: Int32(truncatingIfNeeded: found.rank), a: found.a.map(Tensor.init),
-                    b: found.b.map(Tensor.init), bias: found.bias.map(Tensor.init))
+                    b: found.packedB.map(Tensor.init), bias: found.bias.map(Tensor.init))
             },
             dense: shape.dense.map { file[dense: $0.name].map { Tensor($0.values) } })
     }
@@ -50,10 +50,12 @@ package struct AdapterIndex: Sendable {
             let place = modules[position]
             guard place.rank > 0 else { return nil }
             let rank = Int(place.rank)
+            let shapeOfA = module.expert == nil ? module.shapeOfA(rank: rank) : [rank, module.inputs]
             return AdapterFile.Module(
-                name: module.name, rank: rank, isEmbedding: module.isEmbedding,
-                a: place.a?.view(of: storage, named: module.nameOfA, shape: module.shapeOfA(rank: rank)),
-                b: place.b?.view(of: storage, named: module.nameOfB, shape: module.shapeOfB(rank: rank)),
+                name: module.name, owner: module.owner, rank: rank, isEmbedding: module.isEmbedding,
+                expert: module.expert,
+                a: place.a?.view(of: storage, named: module.nameOfA, shape: shapeOfA),
+                packedB: place.b?.view(of: storage, named: module.nameOfB, shape: module.shapeOfB(rank: rank)),
                 bias: place.bias?.view(of: storage, named: module.nameOfBias, shape: [module.outputs]))
         }
     }
@@ -84,7 +86,7 @@ extension AdapterIndex.Tensor {
 extension AdapterFile {
     /// What all tensors lie in; nil where one is quantised.
     fileprivate var plainStorage: TensorStorage? {
-        let tensors = modules.flatMap { [$0.a, $0.b, $0.bias].compactMap(\.self) } + dense.map(\.values)
+        let tensors = tensors
         return tensors.contains { $0.messageBits != nil } ? nil : tensors.first?.storage
     }
 }

@@ -2,22 +2,39 @@
 package struct AdapterShape: Sendable, Hashable {
     /// A tensor that is no LoRA factor and travels beside them.
     package struct Dense: Sendable, Hashable {
+        /// Without PEFT's prefix.
         package let name: String
         package let shape: [Int]
+        package let initial: InitialValues
 
-        package init(name: String, shape: [Int]) {
+        package init(name: String, shape: [Int], initial: InitialValues = .base) {
             self.name = name
             self.shape = shape
+            self.initial = initial
         }
 
         package var elementCount: Int { shape.reduce(1, *) }
     }
 
-    /// Ascending by name.
+    /// What version 0 has of a dense tensor.
+    package enum InitialValues: Sendable, Hashable {
+        /// Nothing: every client begins with its own model's values, or draws them from the federation's seed.
+        case base
+        case zeros
+        case ones
+        /// Drawn from the federation's seed, with this standard deviation.
+        case normal(Double)
+        /// What the template has.
+        case template
+    }
+
+    /// Ascending by name; the experts of a parameter in their order.
     package let modules: [ModuleShape]
     /// Ascending by name, without PEFT's prefix.
     package let dense: [Dense]
     package let type: ScalarType
+    /// How many experts the parameters have whose factors lie packed, by owner.
+    package let experts: [String: Int]
     private let modulePositions: [String: Int]
     private let densePositions: [String: Int]
 
@@ -28,18 +45,33 @@ package struct AdapterShape: Sendable, Hashable {
         guard type.isPublishable else { throw .type(type) }
         for module in modules { try Self.check(module) }
         for tensor in dense { try Self.check(tensor) }
-        self.modules = modules.sorted { $0.name.precedes($1.name) }
+        self.modules = modules.sorted(by: Self.inOrder)
         self.dense = dense.sorted { $0.name.precedes($1.name) }
         self.type = type
+        experts = Self.experts(of: modules)
         modulePositions = try Self.positions(self.modules.map(\.name))
         densePositions = try Self.positions(self.dense.map(\.name))
+        for tensor in dense { try checkMeaning(of: tensor) }
     }
 
     /// The shape of an adapter file, its ranks taken as the maximum ones.
-    package init(template file: AdapterFile, type: ScalarType = .f32) throws(AdapterShapeError) {
+    ///
+    /// - Parameter alpha: the module's own alpha, by its path; nil where it has that of all.
+    package init(
+        template file: AdapterFile, type: ScalarType = .f32, alpha: (String) -> Double? = { _ in nil }
+    ) throws(AdapterShapeError) {
         try self.init(
-            modules: file.modules.compactMap(\.shape),
-            dense: file.dense.map { Dense(name: $0.name, shape: $0.values.shape) }, type: type)
+            modules: file.modules.compactMap { $0.shape?.with(alpha: alpha($0.owner)) },
+            dense: file.dense.map { Dense(name: $0.name, shape: $0.values.shape, initial: .template) }, type: type)
+    }
+
+    private static func inOrder(_ one: ModuleShape, _ other: ModuleShape) -> Bool {
+        guard one.owner == other.owner else { return one.owner.precedes(other.owner) }
+        return (one.expert?.index ?? 0) < (other.expert?.index ?? 0)
+    }
+
+    private static func experts(of modules: [ModuleShape]) -> [String: Int] {
+        Dictionary(modules.compactMap { module in module.expert.map { (module.owner, $0.count) } }) { $1 }
     }
 
     package func position(ofModule name: String) -> Int? { modulePositions[name] }
@@ -52,11 +84,8 @@ package struct AdapterShape: Sendable, Hashable {
     /// - Precondition: `rank` answers 1 to the module's own maximum.
     package func withRanks(_ rank: (ModuleShape) -> Int) -> AdapterShape {
         AdapterShape(
-            ordered: modules.map { module in
-                ModuleShape(
-                    name: module.name, kind: module.kind, inputs: module.inputs, outputs: module.outputs,
-                    maximumRank: rank(module), hasBias: module.hasBias)
-            }, dense: dense, type: type, modulePositions, densePositions)
+            ordered: modules.map { $0.with(maximumRank: rank($0)) }, dense: dense, type: type, modulePositions,
+            densePositions)
     }
 
     /// The dense tensors alone, and further ones of other names.
@@ -66,6 +95,14 @@ package struct AdapterShape: Sendable, Hashable {
         return AdapterShape(ordered: [], dense: dense, type: type, [:], positions)
     }
 
+    /// The same without the dense tensors for which this does not hold.
+    package func withDense(where isKept: (Dense) throws -> Bool) rethrows -> AdapterShape {
+        let kept = try dense.filter(isKept)
+        guard kept.count < dense.count else { return self }
+        let positions = Dictionary(kept.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+        return AdapterShape(ordered: modules, dense: kept, type: type, modulePositions, positions)
+    }
+
     private init(
         ordered modules: [ModuleShape], dense: [Dense], type: ScalarType, _ modulePositions: [String: Int],
         _ densePositions: [String: Int]
@@ -73,14 +110,13 @@ package struct AdapterShape: Sendable, Hashable {
         self.modules = modules
         self.dense = dense
         self.type = type
+        experts = Self.experts(of: modules)
         self.modulePositions = modulePositions
         self.densePositions = densePositions
     }
 
-    /// The maximum rank of every module: what the global adapter has.
-    package var maximumRanks: [String: Int] {
-        Dictionary(uniqueKeysWithValues: modules.map { ($0.name, $0.maximumRank) })
-    }
+    /// The maximum rank of every module path: what the global adapter has.
+    package var maximumRanks: [String: Int] { Dictionary(modules.map { ($0.owner, $0.maximumRank) }) { $1 } }
 
     /// What a file of this shape can need at most, with room for what is then refused by name.
     package var readingLimits: SafetensorsFile.Limits {
@@ -102,6 +138,8 @@ package enum AdapterShapeError: Error, Equatable, Sendable {
     case kernel(module: String, inputs: Int, height: Int, width: Int)
     case tooLarge(String)
     case type(ScalarType)
+    /// A dense tensor whose meaning no mean keeps, or that PEFT would not find under this name.
+    case meaning(String, reason: String)
 }
 
 extension AdapterShapeError: CustomStringConvertible {
@@ -114,6 +152,7 @@ extension AdapterShapeError: CustomStringConvertible {
         case .kernel(let module, let inputs, let height, let width):
             "\(module) has \(inputs) inputs, which is no multiple of its \(height)×\(width) kernel"
         case .tooLarge(let name): "\(name) is too large to address"
+        case .meaning(let name, let reason): "\(name) \(reason)"
         case .type(let type): "adapters are published as F32, F16 or BF16, not \(type.rawValue)"
         }
     }
@@ -145,6 +184,18 @@ extension AdapterShape {
         guard !tensor.name.isEmpty else { throw .emptyName }
         for size in tensor.shape where size < 1 { throw .size(tensor.name, what: "a side of", value: size) }
         guard ScalarType.f64.byteCount(of: tensor.shape) != nil else { throw .tooLarge(tensor.name) }
+    }
+
+    /// Refuses tensors that would be averaged, or published, as what they are not.
+    private func checkMeaning(of tensor: Dense) throws(AdapterShapeError) {
+        let name = tensor.name
+        for prefix in [TensorName.prefix] where name.hasPrefix(prefix) {
+            throw .meaning(name, reason: "begins with \(prefix), which is written and read by itself; leave it out")
+        }
+        if let objection = TensorName.objection(toDense: name) { throw .meaning(name, reason: objection) }
+        if let module = TensorName.module(ofBias: name), modulePositions[module] != nil || experts[module] != nil {
+            throw .meaning(name, reason: "is the bias of an adapted module, which PEFT names \(module).base_layer.bias")
+        }
     }
 
     private static func positions(_ names: [String]) throws(AdapterShapeError) -> [String: Int] {

@@ -7,6 +7,8 @@ package struct AdapterWriter: ~Copyable, AdapterSink {
     private let ranks: [String: Int]
     private let scaling: Scaling?
     private var file: SafetensorsWriter
+    /// The experts of the parameter in hand, as far as they have come.
+    private var packing: ExpertPacking?
 
     /// Lays the file out and writes its header.
     ///
@@ -30,19 +32,32 @@ package struct AdapterWriter: ~Copyable, AdapterSink {
 
     /// Takes a module's factors, of the file's rank there or above.
     package mutating func take(_ factors: ModuleFactors, of module: ModuleShape) throws(SafetensorsWriteError) {
-        let rank = ranks[module.name] ?? module.maximumRank
+        let rank = ranks[module.owner] ?? module.maximumRank
         guard factors.rank >= rank else {
             throw .rank(module: module.name, expected: rank, found: factors.rank)
         }
-        let scale = Float(scaling?.ratio(fromRank: module.maximumRank, toRank: rank) ?? 1)
+        let scale = Float(scaling?.of(module).ratio(fromRank: module.maximumRank, toRank: rank) ?? 1)
         let cut = factors.prefix(rank: rank)
-        try write(
-            cut.a, cut.outputMajorB(scaledBy: scale), scale == 1 ? cut.bias : cut.bias?.map { $0 * scale }, of: module)
+        guard let expert = module.expert else {
+            return try write(
+                cut.a, cut.outputMajorB(scaledBy: scale), scale == 1 ? cut.bias : cut.bias?.map { $0 * scale },
+                of: module)
+        }
+        var packing = self.packing.take() ?? ExpertPacking(of: module, count: expert.count, rank: rank)
+        guard packing.owner == module.owner, packing.next == expert.index else {
+            throw .missing(module.nameOfA.peft)
+        }
+        packing.take(cut.a, cut.outputMajorB(scaledBy: scale))
+        guard packing.isComplete else {
+            self.packing = packing
+            return
+        }
+        try write(packing.a, packing.b, nil, of: module)
     }
 
     /// Takes a module's merge, of exactly the file's rank there.
     package mutating func take(_ stack: StackedFactors, of module: ModuleShape) throws(SafetensorsWriteError) {
-        let rank = ranks[module.name] ?? module.maximumRank
+        let rank = ranks[module.owner] ?? module.maximumRank
         guard stack.rank == rank else {
             throw .rank(module: module.name, expected: rank, found: stack.rank)
         }
@@ -72,7 +87,7 @@ package struct AdapterWriter: ~Copyable, AdapterSink {
     /// Takes everything that the shape names from a source and finishes the file.
     package consuming func take(_ source: any AdapterSource) throws {
         for module in shape.modules {
-            let rank = ranks[module.name] ?? module.maximumRank
+            let rank = ranks[module.owner] ?? module.maximumRank
             guard let factors = try source.factors(of: module, rank: rank) else {
                 throw SafetensorsWriteError.missing(module.nameOfA.peft)
             }
@@ -93,6 +108,35 @@ package struct AdapterWriter: ~Copyable, AdapterSink {
     }
 }
 
+/// The factors of a parameter's experts, put together as PEFT packs them.
+private struct ExpertPacking {
+    let owner: String
+    /// (experts · rank × inputs), the rows of an expert together.
+    private(set) var a: [Float] = []
+    /// (outputs × rank · experts), the columns of a component together.
+    private(set) var b: [Float]
+    /// The expert that is to come.
+    private(set) var next = 0
+    private let count: Int
+    private let rank: Int
+
+    init(of module: ModuleShape, count: Int, rank: Int) {
+        owner = module.owner
+        self.count = count
+        self.rank = rank
+        a.reserveCapacity(count * rank * module.inputs)
+        b = [Float](repeating: 0, count: module.outputs * rank * count)
+    }
+
+    var isComplete: Bool { next == count }
+
+    mutating func take(_ a: [Float], _ outputMajorB: [Float]) {
+        self.a += a
+        for (place, value) in outputMajorB.enumerated() { b[place * count + next] = value }
+        next += 1
+    }
+}
+
 extension SafetensorsLayout {
     /// The file of an adapter of the given ranks; a module without an entry has its maximum.
     package init(
@@ -102,8 +146,8 @@ extension SafetensorsLayout {
         func add(_ name: TensorName, _ shape: [Int]) {
             tensors.append(Tensor(name: name.peft, type: type, shape: shape, messageBits: messageBits))
         }
-        for module in shape.modules {
-            let rank = ranks[module.name] ?? module.maximumRank
+        for module in shape.modules where (module.expert?.index ?? 0) == 0 {
+            let rank = ranks[module.owner] ?? module.maximumRank
             add(module.nameOfA, module.shapeOfA(rank: rank))
             add(module.nameOfB, module.shapeOfB(rank: rank))
             if module.hasBias { add(module.nameOfBias, [module.outputs]) }

@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// A key of PEFT's `rank_pattern` or `alpha_pattern`: a regular expression for the end of a module path.
 ///
 /// PEFT asks Python's `re.match` for `(.*\.)?(KEY)$`. Keys come from outside, so they run on a simulation of all states
@@ -5,12 +7,15 @@
 /// and flags are refused.
 package struct ModulePattern: Sendable, Hashable {
     package let key: String
+    /// The path that the pattern stands for, where it has no special character.
+    let literal: String?
     private let program: [Instruction]
 
     package init(_ key: String) throws(ModulePatternError) {
         self.key = key
         var compiler = PatternCompiler(key)
         program = try compiler.compile()
+        literal = Self.literal(of: program)
     }
 
     /// The pattern that stands for a path and every path that ends in it; special characters lose their meaning.
@@ -24,6 +29,18 @@ package struct ModulePattern: Sendable, Hashable {
         }
         self.key = key
         self.program = program + [.accept]
+        literal = path
+    }
+
+    private static func literal(of program: [Instruction]) -> String? {
+        var text = ""
+        for step in program.dropLast() {
+            guard case .take(let set) = step, !set.isNegated, set.ranges.count == 1, let range = set.ranges.first,
+                range.lowerBound == range.upperBound
+            else { return nil }
+            text.unicodeScalars.append(range.lowerBound)
+        }
+        return text
     }
 
     /// Whether the pattern stands for this module.

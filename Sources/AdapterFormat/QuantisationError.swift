@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// Why a U8 tensor is not a quantised one that Rankwise reads; a part is the tensor's `.scale` or `.min`.
 package enum QuantisationError: Error, Equatable, Sendable {
     case bits(String)

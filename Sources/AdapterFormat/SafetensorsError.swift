@@ -1,3 +1,5 @@
+package import StrictJSON
+
 /// Why bytes are not a safetensors file that Rankwise reads.
 package enum SafetensorsError: Error, Equatable, Sendable {
     case unreadable(SystemError)

@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// The header of a safetensors file, with every promise that it makes about the data checked.
 struct SafetensorsHeader {
     struct Entry {

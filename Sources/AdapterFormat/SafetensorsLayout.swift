@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// Where every tensor of a safetensors file lies, decided before any number is known.
 ///
 /// The order is that of the safetensors library: the widest type first, then by name; the header is padded with spaces

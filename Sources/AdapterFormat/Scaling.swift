@@ -23,4 +23,16 @@ package enum Scaling: Sendable, Hashable {
         case .lora, .rslora: rank == other ? 1 : scale(atRank: rank) / scale(atRank: other)
         }
     }
+
+    /// The scaling of a module, which may have an alpha of its own.
+    package func of(_ module: ModuleShape) -> Scaling { with(alpha: module.alpha) }
+
+    /// The same rule with another alpha, where there is one; a constant scale has none.
+    package func with(alpha: Double?) -> Scaling {
+        switch (self, alpha) {
+        case (.lora, let alpha?): .lora(alpha: alpha)
+        case (.rslora, let alpha?): .rslora(alpha: alpha)
+        case (.constant, _), (_, nil): self
+        }
+    }
 }

@@ -47,3 +47,46 @@ package enum TensorName: Sendable, Hashable {
     /// The name that PEFT reads.
     package var peft: String { Self.prefix + bare }
 }
+
+/// What the names of dense tensors say.
+extension TensorName {
+    /// DoRA's magnitude of a module.
+    package static let magnitude = ".lora_magnitude_vector"
+    /// The bias of a module that PEFT has wrapped.
+    package static let wrappedBias = ".base_layer.bias"
+    /// The weight of an embedding that PEFT has wrapped and saves beside its factors.
+    package static let wrappedWeight = ".base_layer.weight"
+    /// The rows of an embedding that are trained (`trainable_token_indices`).
+    package static let trainedTokens = ".token_adapter.trainable_tokens_delta"
+
+    /// Why a tensor of this name cannot be averaged; nil where it can.
+    package static func objection(toDense name: String) -> String? {
+        guard let found = name.range(of: ".lora_") else { return nil }
+        let part = name[found.lowerBound...]
+        switch part {
+        case magnitude[...]: return nil
+        case ".lora_diag": return "belongs to KaSA, whose base is another at every rank; it cannot be averaged"
+        default:
+            return "is no tensor of LoRA that Rankwise knows (lora_A, lora_B, lora_embedding_A, lora_embedding_B, "
+                + "lora_B.bias, lora_magnitude_vector)"
+        }
+    }
+
+    /// The module whose bias has this name, as a model that is not wrapped has it.
+    package static func module(ofBias name: String) -> String? {
+        guard name.hasSuffix(".bias"), !name.hasSuffix(wrappedBias) else { return nil }
+        return String(name.dropLast(".bias".count))
+    }
+}
+
+extension StringProtocol {
+    /// Where a text begins in this one, first.
+    fileprivate func range(of text: String) -> Range<Index>? {
+        var start = startIndex
+        while start < endIndex {
+            if self[start...].hasPrefix(text) { return start..<index(start, offsetBy: text.count) }
+            start = index(after: start)
+        }
+        return nil
+    }
+}

@@ -124,6 +124,39 @@ package struct TensorView: Sendable {
         }
     }
 
+    /// Some rows (of the first side) of a tensor that is not quantised.
+    ///
+    /// - Precondition: the rows are there.
+    func rows(_ rows: Range<Int>) -> TensorView {
+        let rowBytes = range.count / max(1, shape[0])
+        let start = range.lowerBound + rows.lowerBound * rowBytes
+        return TensorView(
+            name: name, type: type, shape: [rows.count] + shape.dropFirst(), storage: storage,
+            range: start..<start + rows.count * rowBytes)
+    }
+
+    /// A copy of the columns `first`, `first + step`, … of a matrix that is not quantised.
+    ///
+    /// - Precondition: there is such a column.
+    func columns(from first: Int, each step: Int) -> TensorView {
+        let (rows, width, size) = (shape[0], shape[1], type.byteCount)
+        let count = (width - first + step - 1) / step
+        let copy = withBytes { source in
+            let target = UnsafeMutableRawBufferPointer.allocate(byteCount: rows * count * size, alignment: 16)
+            defer { target.deallocate() }
+            var place = 0
+            for row in 0..<rows {
+                for column in stride(from: first, to: width, by: step) {
+                    let start = (row * width + column) * size
+                    for byte in 0..<size { target[place + byte] = source[start + byte] }
+                    place += size
+                }
+            }
+            return TensorStorage(copying: UnsafeRawBufferPointer(target))
+        }
+        return TensorView(name: name, type: type, shape: [rows, count], storage: copy, range: 0..<copy.count)
+    }
+
     private func floats(at range: Range<Int>) -> [Float] {
         let elementCount = range.count / ScalarType.f32.byteCount
         return [Float](unsafeUninitializedCapacity: elementCount) { buffer, count in

@@ -40,7 +40,12 @@ package struct Aggregator: Sendable {
                 try UpdateNorms(shape: sent, scaling: scaling, factors: demand.factors, threads: threads)
                     .norms(of: $0, after: before)
             })
-        let published = strategy.publishedShape(of: shape, round: round)
+        func shares(of tensor: AdapterShape.Dense) -> [(values: TensorView, share: Double)] {
+            sent.position(ofDense: tensor.name).map { cohort.shares(at: $0) } ?? []
+        }
+        // A tensor that begins as the base's is published from the first round on in which somebody sends it.
+        let published = try strategy.publishedShape(of: shape, round: round)
+            .withDense { try !shares(of: $0).isEmpty || before.values(of: $0) != nil }
         if let sparse = demand.sparse {
             try publishSparse(
                 of: cohort, in: sent, as: published, density: sparse.density, before, into: &sink)
@@ -53,7 +58,7 @@ package struct Aggregator: Sendable {
             count: published.dense.count, threads: threads,
             prepare: { index in
                 let tensor = published.dense[index]
-                let shares = sent.position(ofDense: tensor.name).map { cohort.shares(at: $0) } ?? []
+                let shares = shares(of: tensor)
                 return (shares, shares.isEmpty ? try before.values(of: tensor) : nil)
             },
             work: { index, input in mean(of: published.dense[index], input.0, earlier: input.1) },
@@ -123,7 +128,7 @@ package struct Aggregator: Sendable {
             let factors: ModuleFactors
             do {
                 factors = try SparseChange(module: module, values: change, seed: seed, density: density)
-                    .factors(scale: scaling.scale(atRank: module.maximumRank), seed: seed)
+                    .factors(scale: scaling.of(module).scale(atRank: module.maximumRank), seed: seed)
             } catch let error as DecompositionError {
                 throw AggregationError.decomposition(module: module.name, error)
             }

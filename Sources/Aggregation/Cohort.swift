@@ -9,8 +9,8 @@ struct Cohort: Sendable {
         let file: AdapterIndex
 
         /// s_k of a module.
-        func scale(of module: AdapterFile.Module, _ scaling: Scaling) -> Double {
-            contribution.scale ?? scaling.scale(atRank: module.rank)
+        func scale(of module: AdapterFile.Module, _ shape: ModuleShape, _ scaling: Scaling) -> Double {
+            contribution.scale ?? scaling.of(shape).scale(atRank: module.rank)
         }
     }
 
@@ -77,10 +77,10 @@ struct Cohort: Sendable {
     ) -> ModuleRound {
         let held = zip(members, weights).compactMap { member, weight -> ModuleRound.Member? in
             guard let module = member.file.module(at: position) else { return nil }
-            return ModuleRound.Member(module: module, weight: weight, scale: member.scale(of: module, scaling))
+            return ModuleRound.Member(module: module, weight: weight, scale: member.scale(of: module, shape, scaling))
         }
         return ModuleRound(
-            shape: shape, scale: scaling.scale(atRank: maximumRank), members: held, fresh: fresh, pool: pool)
+            shape: shape, scale: scaling.of(shape).scale(atRank: maximumRank), members: held, fresh: fresh, pool: pool)
     }
 
     /// The clients that hold the dense tensor at a position of what clients send, with their share p_k; empty where none of

@@ -1,7 +1,8 @@
 package import AdapterFormat
 import LinearAlgebra
 
-/// Version 0 of a federation's adapter, and every fresh one: A drawn from the federation's seed, all else zero.
+/// Version 0 of a federation's adapter, and every fresh one: A drawn from the federation's seed, B zero, and dense tensors
+/// as their settings say.
 ///
 /// A is uniform in ±1/√inputs, as torch's `kaiming_uniform_(a=√5)` draws it. Every module has a stream of random numbers
 /// of its own, and the first rows of a module are the same at every rank, so any part can be drawn alone.
@@ -20,7 +21,14 @@ package struct InitialAdapter: AdapterSource, Sendable {
     }
 
     package func values(of tensor: AdapterShape.Dense) -> [Float]? {
-        [Float](repeating: 0, count: tensor.elementCount)
+        switch tensor.initial {
+        case .base, .template: return nil
+        case .zeros: return [Float](repeating: 0, count: tensor.elementCount)
+        case .ones: return [Float](repeating: 1, count: tensor.elementCount)
+        case .normal(let deviation):
+            var generator = SeededGenerator(seed: seed, stream: "dense", String(round), tensor.name)
+            return (0..<tensor.elementCount).map { _ in Float(deviation * generator.normal()) }
+        }
     }
 
     func draw(_ module: ModuleShape, rank: Int) -> ModuleFactors {

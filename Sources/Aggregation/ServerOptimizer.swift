@@ -27,6 +27,14 @@ package enum ServerOptimizer: Sendable, Hashable {
         }
     }
 
+    package var name: String {
+        switch self {
+        case .none: "none"
+        case .momentum: "momentum"
+        case .adam: "adam"
+        }
+    }
+
     /// How many adapters of state it carries from round to round.
     package var momentCount: Int {
         switch self {

@@ -22,7 +22,8 @@ struct SparseStart: Sendable {
     static func tensor(of module: ModuleShape, density: Double) -> AdapterShape.Dense {
         AdapterShape.Dense(
             name: module.name + ".sparse_delta",
-            shape: [SparseMask.count(outputs: module.outputs, inputs: module.inputs, density: density)])
+            shape: [SparseMask.count(outputs: module.outputs, inputs: module.inputs, density: density)],
+            initial: .zeros)
     }
 }
 

@@ -84,6 +84,12 @@ package struct Strategy: Sendable {
 
     /// Checks a federation's shape before it is created.
     package func check(_ shape: AdapterShape) throws(StrategyError) {
+        if publishesMerge || sparse != nil, let module = shape.experts.keys.min() {
+            throw .experts(strategy: name, module: module)
+        }
+        if optimizer != .none, let tensor = shape.dense.first(where: { $0.initial == .base }) {
+            throw .noInitialValue(optimizer: optimizer.name, tensor: tensor.name)
+        }
         guard publishesMerge else { return }
         if let tensor = shape.dense.first(where: { $0.name.contains("lora_magnitude_vector") }) {
             throw .magnitude(strategy: name, tensor: tensor.name)

@@ -11,6 +11,10 @@ package enum StrategyError: Error, Equatable, Sendable {
     case optimizer(strategy: String)
     /// The strategy adds to the base, under which a magnitude that was trained with the old base means nothing.
     case magnitude(strategy: String, tensor: String)
+    /// The strategy publishes what the packed factors of a parameter's experts cannot hold.
+    case experts(strategy: String, module: String)
+    /// The server optimizer goes on from an earlier value, and the first round has none.
+    case noInitialValue(optimizer: String, tensor: String)
 }
 
 extension StrategyError: CustomStringConvertible {
@@ -33,6 +37,11 @@ extension StrategyError: CustomStringConvertible {
             "\(strategy) takes no server optimizer: its factors are not those of the round before, moved on"
         case .magnitude(let strategy, let tensor):
             "\(strategy) publishes a merge, so it cannot take DoRA's \(tensor)"
+        case .experts(let strategy, let module):
+            "\(strategy) publishes merges or sparse weights, which PEFT's packed factors of experts (\(module)) cannot hold"
+        case .noInitialValue(let optimizer, let tensor):
+            "\(optimizer) moves on from earlier values, but \(tensor) begins as each client's base has it: give it an init "
+                + "of zeros, ones or normal, or a template"
         }
     }
 }

@@ -31,7 +31,7 @@ struct UpdateNorms: Sendable {
         let shape = shape.modules[position]
         guard let module = member.file.module(at: position) else { return 0 }
         let known = try known(of: module, shape, earlier: earlier)
-        let scale = member.scale(of: module, scaling)
+        let scale = member.scale(of: module, shape, scaling)
         let a = module.a?.floats() ?? known?.a ?? []
         let factors =
             if let b = module.b {
@@ -55,7 +55,7 @@ struct UpdateNorms: Sendable {
         guard var cut = earlier?.prefix(rank: module.rank), cut.rank == module.rank else {
             throw .noEarlier(module: shape.name)
         }
-        let ratio = Float(scaling.ratio(fromRank: shape.maximumRank, toRank: module.rank))
+        let ratio = Float(scaling.of(shape).ratio(fromRank: shape.maximumRank, toRank: module.rank))
         if ratio != 1 {
             for index in cut.b.indices { cut.b[index] *= ratio }
         }

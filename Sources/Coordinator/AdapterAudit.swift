@@ -22,6 +22,7 @@ extension AdapterAudit {
     private mutating func check(_ settings: FederationSettings, _ parts: Parts) async throws(StoreError) {
         let federation = settings.id
         rounds[federation] = 0
+        guard !settings.adapter.isDraft else { return }
         let plan: AdapterPlan
         do throws(SettingsError) {
             plan = try AdapterPlan(settings)

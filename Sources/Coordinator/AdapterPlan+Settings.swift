@@ -40,26 +40,47 @@ extension SettingsError {
             case .unknownWeighting, .weighting: "strategy.weighting"
             case .unknownOptimizer, .optimizer: "server.optimizer"
             case .unknownParameter(_, let name, _), .parameter(_, let name, _, _): "strategy.\(name)"
-            case .magnitude(_, let tensor): "adapter.dense.\(tensor)"
+            case .magnitude(_, let tensor), .noInitialValue(_, let tensor): "adapter.dense.\(tensor)"
+            case .experts(_, let module): "adapter.modules.\(module)"
             }
         self.init(path: path, reason: "is refused: \(error)")
     }
 }
 
 extension ModuleShape {
-    init(_ module: FederationSettings.Module, named name: String, maximumRank: Int) {
-        let kind: Kind
+    /// The shapes of a module: one, or that of each of its experts.
+    static func all(
+        of module: FederationSettings.Module, named name: String, maximumRank: Int
+    ) -> [ModuleShape] {
+        var kind = Kind.linear
         var inputs = module.inputs
+        var experts: [Expert?] = [nil]
         switch module.kind {
-        case .linear: kind = .linear
+        case .linear: break
         case .embedding: kind = .embedding
         case .convolution(let height, let width):
             kind = .conv2d(height: height, width: width)
             inputs *= height * width
+        case .experts(let count): experts = (0..<count).map { Expert(index: $0, count: count) }
         }
-        self.init(
-            name: name, kind: kind, inputs: inputs, outputs: module.outputs,
-            maximumRank: module.maximumRank ?? maximumRank, hasBias: module.bias)
+        return experts.map { expert in
+            ModuleShape(
+                name: name, kind: kind, inputs: inputs, outputs: module.outputs,
+                maximumRank: module.maximumRank ?? maximumRank, hasBias: module.bias, alpha: module.alpha,
+                expert: expert)
+        }
+    }
+}
+
+extension AdapterShape.InitialValues {
+    init(_ initial: FederationSettings.InitialValues) {
+        switch initial {
+        case .base: self = .base
+        case .zeros: self = .zeros
+        case .ones: self = .ones
+        case .normal(let deviation): self = .normal(deviation)
+        case .template: self = .template
+        }
     }
 }
 
@@ -87,6 +108,9 @@ extension FederationSettings.Adapter {
     /// The scale at which each module is trained at these ranks.
     package func scales(atRanks ranks: [String: Int]) -> [String: Double] {
         let scaling = AdapterFormat.Scaling(scaling)
-        return ranks.mapValues { scaling.scale(atRank: $0) }
+        return Dictionary(
+            uniqueKeysWithValues: ranks.map { name, rank in
+                (name, scaling.with(alpha: modules[name]?.alpha).scale(atRank: rank))
+            })
     }
 }

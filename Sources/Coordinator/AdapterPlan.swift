@@ -24,8 +24,12 @@ package struct AdapterPlan: Sendable {
         scaling = AdapterFormat.Scaling(adapter.scaling)
         do throws(AdapterShapeError) {
             shape = try AdapterShape(
-                modules: adapter.modules.map { ModuleShape($0.value, named: $0.key, maximumRank: adapter.maximumRank) },
-                dense: adapter.dense.map { AdapterShape.Dense(name: $0.key, shape: $0.value) },
+                modules: adapter.modules.flatMap {
+                    ModuleShape.all(of: $0.value, named: $0.key, maximumRank: adapter.maximumRank)
+                },
+                dense: adapter.dense.map {
+                    AdapterShape.Dense(name: $0.key, shape: $0.value.shape, initial: .init($0.value.initial))
+                },
                 type: ScalarType(adapter.elementType))
             mergeShape = try AdapterShape(modules: shape.modules, type: shape.type)
         } catch {
@@ -56,7 +60,7 @@ extension AdapterPlan {
     package func ranks(for rank: Int, round: Int) -> [String: Int] {
         var ranks = adapter.ranks(forClientRank: rank)
         for module in shape.modules {
-            ranks[module.name] = ranks[module.name].map { min($0, strategy.rank(module.maximumRank, in: round)) }
+            ranks[module.owner] = ranks[module.owner].map { min($0, strategy.rank(module.maximumRank, in: round)) }
         }
         return ranks
     }
@@ -64,14 +68,15 @@ extension AdapterPlan {
     /// The ranks that `rank` limits a whole model to; those above the federation's maximum rank grow alike.
     func modelRanks(for rank: Int) -> [String: Int] {
         let ranks = shape.modules.map { module in
-            (module.name, max(1, (2 * rank * module.maximumRank + maximumRank) / (2 * maximumRank)))
+            (module.owner, max(1, (2 * rank * module.maximumRank + maximumRank) / (2 * maximumRank)))
         }
-        return Dictionary(uniqueKeysWithValues: ranks)
+        return Dictionary(ranks) { $1 }
     }
 
     /// Whether a module could have more components than these ranks say.
     func limits(_ ranks: [String: Int]) -> Bool {
-        shape.modules.contains { module in ranks[module.name].map { $0 < min(module.inputs, module.outputs) } ?? false }
+        shape.modules.contains { module in ranks[module.owner].map { $0 < min(module.inputs, module.outputs) } ?? false
+        }
     }
 
     /// What a round left in its adapter slot; the maximum ranks say which scale B stands for, not what is there.
@@ -125,7 +130,7 @@ extension AdapterPlan {
             throw UpdateRefusal(error)
         }
         do throws(AdapterError) {
-            return try AdapterFile(file)
+            return try AdapterFile(file, experts: shape.experts)
         } catch {
             throw UpdateRefusal(error)
         }

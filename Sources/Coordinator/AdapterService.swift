@@ -52,9 +52,10 @@ package struct AdapterService: Sendable {
             type: type)
         let source = parts.stored(.adapter, of: federation, round: round)
         return try await parts.cache.file(key, on: parts.rendering) { descriptor in
-            let shape = plan.storedShape(ofRound: round)
+            let shape = try plan.storedShape(ofRound: round).withDense { try source.holds($0) }
+            let held = Set(shape.modules.map(\.owner))
             let ranks = Self.ranks(rank, ofRound: round, trainedIn: trainedIn, plan)
-                .filter { shape[module: $0.key] != nil }
+                .filter { held.contains($0.key) }
             let writer = try AdapterWriter(
                 shape: shape, ranks: ranks, scaling: plan.scaling, type: type,
                 messageBits: bits, descriptor: descriptor)
@@ -74,7 +75,8 @@ package struct AdapterService: Sendable {
         return AdapterConfig(
             shape: plan.storedShape(ofRound: number),
             ranks: Self.ranks(try checked(rank, plan), ofRound: number, trainedIn: trainedIn ?? number, plan),
-            scaling: plan.scaling, baseModel: machine.settings.baseModel.name
+            scaling: plan.scaling, baseModel: machine.settings.baseModel.name,
+            carried: machine.settings.adapter.config
         ).json
     }
 

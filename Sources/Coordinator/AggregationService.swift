@@ -73,7 +73,9 @@ struct AggregationService: Sendable {
             let isPublished = session.snapshot.machine.publishedRound == round
             try await queue.run { () throws(StoreError) in
                 if !isPublished {
-                    try RoundRecorder(round: round, of: session.id, momentCount: momentCount, parts: parts).clear()
+                    var recorder = RoundRecorder(
+                        round: round, of: session.id, momentCount: momentCount, parts: parts)
+                    try recorder.clear()
                 } else if round > 1 {
                     for index in 0..<momentCount {
                         try parts.adapters.remove(.moment(index), ofRounds: 1...round - 1, in: session.id)
@@ -147,6 +149,7 @@ struct AggregationService: Sendable {
                 round: round.number, of: settings.id, momentCount: momentCount, parts: parts)
             try Aggregator(strategy: plan.strategy, shape: plan.shape, scaling: plan.scaling, seed: settings.seed)
                 .aggregate(contributions, round: round.number, after: earlier, threads: threads, into: &recorder)
+            try recorder.finish()
         } catch let error as AggregationError {
             throw .hopeless("\(error)")
         } catch let refusal as UpdateRefusal {

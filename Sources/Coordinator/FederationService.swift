@@ -15,15 +15,31 @@ package struct FederationService: Sendable {
     /// Whether a federation could be created so: its bounds, its adapter and its strategy.
     package static func check(_ settings: FederationSettings) throws(SettingsError) { _ = try checked(settings) }
 
-    private static func checked(_ settings: FederationSettings) throws(SettingsError) -> AdapterPlan {
+    /// The settings with everything that counts written out, and what they come to; nil while a template is to come.
+    static func checked(
+        _ settings: FederationSettings
+    ) throws(SettingsError) -> (settings: FederationSettings, plan: AdapterPlan?) {
         try settings.validate()
-        return try AdapterPlan(settings)
+        var settings = settings
+        let strategy: Strategy
+        let plan: AdapterPlan?
+        if settings.adapter.isDraft {
+            plan = nil
+            do throws(StrategyError) { strategy = try Strategy(settings) } catch { throw SettingsError(error) }
+        } else {
+            let checked = try AdapterPlan(settings)
+            plan = checked
+            strategy = checked.strategy
+        }
+        settings.strategy.weighting = strategy.weighting.name
+        settings.strategy.parameters = strategy.parameters.mapValues(FederationSettings.Parameter.init)
+        return (settings, plan)
     }
 
-    package func create(_ settings: FederationSettings) async throws(ServiceError) -> Created {
-        let plan: AdapterPlan
+    package func create(_ wanted: FederationSettings) async throws(ServiceError) -> Created {
+        let (settings, plan): (FederationSettings, AdapterPlan?)
         do throws(SettingsError) {
-            plan = try Self.checked(settings)
+            (settings, plan) = try Self.checked(wanted)
         } catch {
             throw .settings(error)
         }
@@ -31,10 +47,6 @@ package struct FederationService: Sendable {
             throw .tooManyFederations(limit: parts.quotas.federations)
         }
         defer { parts.registry.release() }
-        // Written out, so that everybody can see what counts.
-        var settings = settings
-        settings.strategy.weighting = plan.strategy.weighting.name
-        settings.strategy.parameters = plan.strategy.parameters.mapValues(FederationSettings.Parameter.init)
         let enrolment = Access.makeToken()
         let reader = Access.makeToken()
         let now = parts.clock.now()
@@ -50,7 +62,7 @@ package struct FederationService: Sendable {
             throw error == .exists ? .federationExists(settings.id) : .store(error)
         }
         do throws(ServiceError) {
-            try await parts.drawInitialAdapter(of: settings, as: plan)
+            if let plan { try await parts.drawInitialAdapter(of: settings, as: plan) }
         } catch {
             try? await parts.store.discard(settings.id)
             throw error
@@ -77,11 +89,8 @@ package struct FederationService: Sendable {
     /// Takes effect with the next round; a deadline already set stays.
     package func setPolicy(_ policy: RoundPolicy, of id: FederationID) async throws(ServiceError) -> FederationSnapshot
     {
-        let plan = try parts.registry.session(id).plan()
-        do throws(SettingsError) {
-            try plan.check(policy)
-        } catch {
-            throw .settings(error)
+        if let plan = try parts.registry.session(id).planIfAny() {
+            do throws(SettingsError) { try plan.check(policy) } catch { throw .settings(error) }
         }
         return try await change(id, by: .setPolicy(policy))
     }
@@ -115,5 +124,14 @@ extension FederationSession {
         } catch {
             throw .store(error)
         }
+    }
+
+    /// Puts a refusal on the round's record and throws it.
+    func refuse(
+        _ refusal: UpdateRefusal, of client: ClientName, round: Int, at now: Instant
+    ) async throws(ServiceError) -> Never {
+        let record = Refusal(client: client, at: now, code: refusal.code, detail: refusal.detail)
+        _ = try await reply(to: .refused(record, round: round))
+        throw .update(refusal)
     }
 }

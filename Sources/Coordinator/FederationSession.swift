@@ -12,7 +12,6 @@ package final class FederationSession: Sendable {
     private let sampler: any ClientSampler
     private let onAggregationDue: @Sendable (FederationID) -> Void
     private let onEvent: @Sendable (FederationID, AuditEvent) -> Void
-    private let planning: Result<AdapterPlan, SettingsError>
     private let state: Mutex<State>
     /// Up to which round merges are known to be kept as their sum alone.
     let mergesFoldedThrough = Atomic<Int>(0)
@@ -53,8 +52,6 @@ package final class FederationSession: Sendable {
         self.sampler = sampler
         self.onAggregationDue = onAggregationDue
         self.onEvent = onEvent
-        // Adapter and strategy stay what they were at creation.
-        planning = Result { () throws(SettingsError) in try AdapterPlan(stored.machine.settings) }
         let now = clock.now()
         state = Mutex(
             State(
@@ -62,13 +59,12 @@ package final class FederationSession: Sendable {
                 lastSeen: stored.machine.clients.mapValues { _ in now }))
     }
 
-    /// The adapter's shape and the strategy; throws where a stored federation has what this version does not know.
-    func plan() throws(ServiceError) -> AdapterPlan {
-        do throws(SettingsError) {
-            return try planning.get()
-        } catch {
-            throw .settings(error)
-        }
+    /// The adapter's shape and the strategy.
+    func plan() throws(ServiceError) -> AdapterPlan { try snapshot.plan() }
+
+    /// The same; nil while a template is to come.
+    func planIfAny() throws(ServiceError) -> AdapterPlan? {
+        do throws(ServiceError) { return try plan() } catch .draft { return nil }
     }
 
     /// The longest sound update of a round that goes on from the last published one.
@@ -188,7 +184,7 @@ extension FederationSession {
         } catch {
             return .failure(error)
         }
-        let snapshot = FederationSnapshot(machine: next, createdAt: current.createdAt)
+        let snapshot = FederationSnapshot(machine: next, after: current)
         state.withLock { state in
             state.snapshot = snapshot
             for case .registered(let client, _) in replies {

@@ -5,11 +5,46 @@ import Synchronization
 package final class FederationSnapshot: Sendable {
     package let machine: FederationMachine
     package let createdAt: Instant
+    private let planning: Planning
     private let rendering = Mutex<(any Sendable)?>(nil)
+
+    /// The settings in the terms of files and strategies, as far as they allow it.
+    private enum Planning {
+        case plan(AdapterPlan)
+        /// The template is still to come.
+        case draft
+        /// A stored federation has what this version does not know.
+        case failed(SettingsError)
+
+        init(_ settings: FederationSettings) {
+            guard !settings.adapter.isDraft else {
+                self = .draft
+                return
+            }
+            do throws(SettingsError) { self = .plan(try AdapterPlan(settings)) } catch { self = .failed(error) }
+        }
+    }
 
     init(machine: FederationMachine, createdAt: Instant) {
         self.machine = machine
         self.createdAt = createdAt
+        planning = Planning(machine.settings)
+    }
+
+    /// The federation after the next step. Adapter and strategy stay what they are but for a template that came.
+    init(machine: FederationMachine, after last: FederationSnapshot) {
+        self.machine = machine
+        createdAt = last.createdAt
+        planning = if case .draft = last.planning { Planning(machine.settings) } else { last.planning }
+    }
+
+    /// The adapter's shape and the strategy; throws where there is none yet, or none that this version knows.
+    func plan() throws(ServiceError) -> AdapterPlan {
+        switch planning {
+        case .plan(let plan): return plan
+        case .draft: throw .draft
+        case .failed(let error): throw .settings(error)
+        }
     }
 
     /// What `render` makes of this snapshot, made once and then shared.

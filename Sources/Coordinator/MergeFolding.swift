@@ -61,8 +61,8 @@ struct MergeFolding: Sendable {
     private func writeTotal(
         through last: Int, adding rounds: [Int], after folded: Int, of federation: FederationID, _ shape: AdapterShape
     ) throws {
-        let target = parts.stored(.mergeTotal, of: federation, round: last)
-        try target.remove()
+        var target = StoredAdapterWriter(to: parts.stored(.mergeTotal, of: federation, round: last))
+        try target.clear()
         let earlier = parts.stored(.mergeTotal, of: federation, round: folded)
         for module in shape.modules {
             var total = folded > 0 ? try earlier.factors(of: module, rank: .max) : nil
@@ -76,5 +76,6 @@ struct MergeFolding: Sendable {
             }
             if let total { try target.take(total, of: module) }
         }
+        try target.flush()
     }
 }

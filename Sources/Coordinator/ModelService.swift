@@ -82,7 +82,8 @@ package struct ModelService: Sendable {
         let plan = try session.plan()
         return AdapterConfig(
             shape: plan.shape, ranks: file.ranks, scaling: plan.scaling,
-            baseModel: session.snapshot.machine.settings.baseModel.name
+            baseModel: session.snapshot.machine.settings.baseModel.name,
+            carried: session.snapshot.machine.settings.adapter.config
         ).json
     }
 
@@ -107,8 +108,9 @@ package struct ModelService: Sendable {
     private static func write(
         _ sum: StoredSum, shape: AdapterShape, limits: [String: Int], type: ScalarType, to descriptor: Int32
     ) throws -> [String: Int] {
+        let shape = try shape.withDense { try sum.values(of: $0) != nil }
         var ranks: [String: Int] = [:]
-        for module in shape.modules { ranks[module.name] = try sum.rank(of: module, limit: limits[module.name]) }
+        for module in shape.modules { ranks[module.owner] = try sum.rank(of: module, limit: limits[module.owner]) }
         let writer = try AdapterWriter(shape: shape, ranks: ranks, type: type, descriptor: descriptor)
         try writer.take(sum)
         return ranks

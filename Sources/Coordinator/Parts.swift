@@ -10,6 +10,8 @@ final class Parts: Sendable {
     let adapters: any AdapterStore
     let cache: AdapterCache
     let partials: any PartialUploadStore
+    let templates: any TemplateStore
+    let configurations: any ConfigurationStore
     let uploadLimits: UploadService.Limits
     let access: Access
     let clock: any WallClock
@@ -19,6 +21,8 @@ final class Parts: Sendable {
     let registry = FederationRegistry()
     let uploads = UploadTable()
     let room = UpdateRoom()
+    /// Whose templates are being taken.
+    let templating = FederationLocks()
     let aggregation: AggregationQueue
     /// When the store was last tried, and what was wrong with it.
     let lastProbe = Mutex<(at: Instant, error: ServiceError?)?>(nil)
@@ -37,12 +41,15 @@ final class Parts: Sendable {
 
     init(
         store: any FederationStore, adapters: any AdapterStore, partials: any PartialUploadStore,
+        templates: any TemplateStore, configurations: any ConfigurationStore,
         uploadLimits: UploadService.Limits, cache: AdapterCache, access: Access,
         clock: any WallClock, sampler: any ClientSampler, quotas: Quotas, logger: Logger
     ) {
         self.store = store
         self.adapters = adapters
         self.partials = partials
+        self.templates = templates
+        self.configurations = configurations
         self.uploadLimits = uploadLimits
         self.cache = cache
         self.access = access
@@ -90,8 +97,8 @@ final class Parts: Sendable {
     func drawInitialAdapter(of settings: FederationSettings, as plan: AdapterPlan) async throws(ServiceError) {
         do throws(StoreError) {
             try await drawing.run { () throws(StoreError) in
-                let target = self.stored(.adapter, of: settings.id, round: 0)
-                try target.remove()
+                var target = StoredAdapterWriter(to: self.stored(.adapter, of: settings.id, round: 0))
+                try target.clear()
                 let shape = plan.strategy.publishedShape(of: plan.shape, round: 0)
                 let initial = InitialAdapter(seed: settings.seed)
                 for module in shape.modules {
@@ -102,10 +109,39 @@ final class Parts: Sendable {
                     guard let values = initial.values(of: tensor) else { continue }
                     try target.take(values, of: tensor)
                 }
+                try target.flush()
             }
         } catch {
             throw .store(error)
         }
+    }
+
+    /// Writes version 0 as a template has it.
+    func storeInitialAdapter(
+        of settings: FederationSettings, from file: AdapterFile, as plan: AdapterPlan
+    ) async throws(ServiceError) {
+        do throws(StoreError) {
+            try await drawing.run { () throws(StoreError) in
+                var target = StoredAdapterWriter(to: self.stored(.adapter, of: settings.id, round: 0))
+                try target.clear()
+                for module in plan.shape.modules {
+                    guard let factors = file.factors(of: module, rank: module.maximumRank) else { continue }
+                    try target.take(factors, of: module)
+                }
+                for tensor in plan.shape.dense {
+                    guard let values = file.values(of: tensor) else { continue }
+                    try target.take(values, of: tensor)
+                }
+                try target.flush()
+            }
+        } catch {
+            throw .store(error)
+        }
+    }
+
+    /// Deletes the blobs that no record refers to.
+    func sweep() async throws(ServiceError) {
+        do throws(StoreError) { try await store.sweepBlobs() } catch { throw .store(error) }
     }
 
     /// The round whose adapter is meant, which must have published one; nil means the newest.

@@ -32,6 +32,10 @@ package struct PlanService: Sendable {
         package let messageBits: Int?
         /// Draws this client's randomness in this round.
         package let seed: UInt64
+        /// Draws what every client's model makes anew, alike.
+        package let federationSeed: UInt64
+        /// The shapes of the tensors beside the factors.
+        package let dense: [String: [Int]]
         /// A JSON object, as the settings have it.
         package let training: String
     }
@@ -122,22 +126,25 @@ package struct PlanService: Sendable {
             hasMerge: plan.strategy.publishesMerge && published > 0,
             demand: Demand(
                 plan.strategy.demand(in: trained, after: min(published, trained - 1)), after: published,
-                seed: settings.seed),
+                seed: settings.seed, isTemplated: settings.adapter.template != nil),
             messageBits: settings.adapter.messageBits.flatMap {
                 (Capabilities(json: known.capabilities)?.messageBits ?? []).contains($0) ? $0 : nil
             },
             seed: HashedSampler.clientSeed(seed: settings.seed, round: number, client: client),
+            federationSeed: settings.seed, dense: settings.adapter.dense.mapValues(\.shape),
             training: settings.training)
     }
 }
 
 extension PlanService.Demand {
     /// - Parameter published: the round whose adapter training starts from; rounds between may have failed.
-    init(_ demand: ClientDemand, after published: Int, seed: UInt64) {
+    init(_ demand: ClientDemand, after published: Int, seed: UInt64, isTemplated: Bool) {
         factors = [(FactorSet.a, "A"), (.b, "B")].filter { demand.factors.contains($0.0) }.map(\.1)
         isFresh = demand.isFresh
         penalty = demand.penalty
+        // A template's factors are not drawn; they come with the adapter.
         drawn = demand.drawnRound.map { PlanService.Drawn(round: min($0, published), seed: seed) }
+            .flatMap { $0.round == 0 && isTemplated ? nil : $0 }
         pruning = demand.pruning.map {
             PlanService.Pruning(gamma: $0.gamma, penalty: $0.penalty, minimumRank: $0.minimumRank)
         }

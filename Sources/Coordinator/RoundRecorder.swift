@@ -4,31 +4,42 @@ import Federation
 
 /// Writes what a round publishes into the slots of the store where it belongs.
 struct RoundRecorder: RoundSink {
-    private let adapter: StoredAdapter
-    private let merge: StoredAdapter
-    private let moments: [StoredAdapter]
+    private var adapter: StoredAdapterWriter
+    private var merge: StoredAdapterWriter
+    private var moments: [StoredAdapterWriter]
 
     init(round: Int, of federation: FederationID, momentCount: Int, parts: Parts) {
-        adapter = parts.stored(.adapter, of: federation, round: round)
-        merge = parts.stored(.merge, of: federation, round: round)
-        moments = (0..<momentCount).map { parts.stored(.moment($0), of: federation, round: round) }
+        adapter = StoredAdapterWriter(to: parts.stored(.adapter, of: federation, round: round))
+        merge = StoredAdapterWriter(to: parts.stored(.merge, of: federation, round: round))
+        moments = (0..<momentCount).map { index in
+            StoredAdapterWriter(to: parts.stored(.moment(index), of: federation, round: round))
+        }
     }
 
     /// Forgets what a run that was cut off has written.
-    func begin(_ outline: RoundOutline) throws(StoreError) { try clear() }
+    mutating func begin(_ outline: RoundOutline) throws(StoreError) { try clear() }
 
-    func take(_ result: ModuleResult, of module: ModuleShape) throws(StoreError) {
+    mutating func take(_ result: ModuleResult, of module: ModuleShape) throws(StoreError) {
         try adapter.take(result.factors, of: module)
         if let added = result.merge { try merge.take(added.factors, of: module) }
-        for (slot, moment) in zip(moments, result.moments) { try slot.take(moment, of: module) }
+        for (index, moment) in result.moments.enumerated() { try moments[index].take(moment, of: module) }
     }
 
-    func take(_ values: [Float], of tensor: AdapterShape.Dense) throws(StoreError) {
+    mutating func take(_ values: [Float], of tensor: AdapterShape.Dense) throws(StoreError) {
         try adapter.take(values, of: tensor)
     }
 
+    /// Stores what was taken last.
+    mutating func finish() throws(StoreError) {
+        try adapter.flush()
+        try merge.flush()
+        for index in moments.indices { try moments[index].flush() }
+    }
+
     /// Forgets all that the round has left.
-    func clear() throws(StoreError) {
-        for slot in [adapter, merge] + moments { try slot.remove() }
+    mutating func clear() throws(StoreError) {
+        try adapter.clear()
+        try merge.clear()
+        for index in moments.indices { try moments[index].clear() }
     }
 }

@@ -21,6 +21,14 @@ package enum ServiceError: Error, Sendable, Hashable {
     /// The merges up to this round are kept as their sum alone.
     case mergeCompacted(through: Int)
     case sinceOutOfRange(found: Int, round: Int)
+    /// The federation's template is still to come.
+    case draft
+    /// The federation has its template, or was made without one.
+    case notDraft(FederationState)
+    /// Another call is just doing the same.
+    case busy(FederationID)
+    /// The template, or its configuration, cannot be what the federation's clients adapt.
+    case template(UpdateRefusal)
     case federationExists(FederationID)
     /// The server runs as many federations as it may.
     case tooManyFederations(limit: Int)

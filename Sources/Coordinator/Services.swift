@@ -13,6 +13,8 @@ package struct Services: Sendable {
     package let plans: PlanService
     package let updates: UpdateService
     package let uploads: UploadService
+    package let templates: TemplateService
+    package let configurations: ConfigurationService
     package let adapters: AdapterService
     package let models: ModelService
     let parts: Parts
@@ -20,12 +22,14 @@ package struct Services: Sendable {
     private let folding: MergeFolding
 
     package init(
-        store: some FederationStore & AdapterStore, partials: any PartialUploadStore, cache: AdapterCache,
+        store: some FederationStore & AdapterStore, partials: any PartialUploadStore,
+        documents: any TemplateStore & ConfigurationStore, cache: AdapterCache,
         access: Access, clock: any WallClock, sampler: any ClientSampler = HashedSampler(),
         quotas: Quotas = Quotas(), threads: Int, uploadLimits: UploadService.Limits = .init(), logger: Logger
     ) {
         parts = Parts(
-            store: store, adapters: store, partials: partials, uploadLimits: uploadLimits, cache: cache, access: access,
+            store: store, adapters: store, partials: partials, templates: documents, configurations: documents,
+            uploadLimits: uploadLimits, cache: cache, access: access,
             clock: clock, sampler: sampler, quotas: quotas, logger: logger)
         self.access = access
         federations = FederationService(parts: parts)
@@ -35,6 +39,8 @@ package struct Services: Sendable {
         plans = PlanService(parts: parts)
         updates = UpdateService(parts: parts)
         uploads = UploadService(parts: parts)
+        templates = TemplateService(parts: parts)
+        configurations = ConfigurationService(parts: parts)
         adapters = AdapterService(parts: parts)
         models = ModelService(parts: parts)
         aggregation = AggregationService(parts: parts, threads: threads)
@@ -51,7 +57,9 @@ package struct Services: Sendable {
         }
         for session in parts.registry.all {
             let machine = session.snapshot.machine
-            if machine.publishedRound == 0 {
+            if machine.settings.adapter.template != nil {
+                try await templates.resume(session)
+            } else if machine.publishedRound == 0 {
                 try await parts.drawInitialAdapter(of: machine.settings, as: try session.plan())
             }
             parts.folding.continuation.yield(session.id)

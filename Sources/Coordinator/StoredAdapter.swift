@@ -1,13 +1,10 @@
 import AdapterFormat
 import Federation
 
-/// What a round left in one slot of the store, as a source that is read and a sink that is written module by module.
+/// What a round left in one slot of the store, as a source that is read module by module.
 ///
 /// Its calls block: use it on a queue of its own.
-struct StoredAdapter: AdapterSource, AdapterSink {
-    /// One part holds at most about this many numbers (4 MiB), so that reading and writing stay bounded.
-    private static let partSize = 1 << 20
-
+struct StoredAdapter: AdapterSource {
     let store: any AdapterStore
     let address: AdapterAddress
 
@@ -40,31 +37,12 @@ struct StoredAdapter: AdapterSource, AdapterSink {
         try store.remove(address.slot, ofRounds: address.round...address.round, in: address.federation)
     }
 
-    func take(_ factors: ModuleFactors, of module: ModuleShape) throws(StoreError) {
-        try write(factors.a, rows: factors.rank, as: .a, module.name)
-        try write(factors.b, rows: factors.rank, as: .b, module.name)
-        if let bias = factors.bias { try write(bias, rows: 1, as: .bias, module.name) }
-    }
-
-    func take(_ values: [Float], of tensor: AdapterShape.Dense) throws(StoreError) {
-        try write(values, rows: 1, as: .dense, tensor.name)
+    /// Whether a dense tensor is there.
+    func holds(_ tensor: AdapterShape.Dense) throws(StoreError) -> Bool {
+        try store.rowCount(of: AdapterTensor(name: tensor.name, kind: .dense), at: address) > 0
     }
 
     private func rows(_ count: Int, of kind: AdapterTensor.Kind, _ name: String) throws(StoreError) -> [Float] {
         try store.rows(count, of: AdapterTensor(name: name, kind: kind), at: address)
-    }
-
-    private func write(_ values: [Float], rows: Int, as kind: AdapterTensor.Kind, _ name: String) throws(StoreError) {
-        guard rows > 0 else { return }
-        let tensor = AdapterTensor(name: name, kind: kind)
-        let width = values.count / rows
-        let step = max(1, Self.partSize / width)
-        for first in stride(from: 0, to: rows, by: step) {
-            let count = min(step, rows - first)
-            let part = AdapterPart(
-                tensor: tensor, firstRow: first, rowCount: count,
-                values: count == rows ? values : Array(values[first * width..<(first + count) * width]))
-            try store.append([part], to: address)
-        }
     }
 }

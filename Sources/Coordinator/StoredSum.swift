@@ -35,7 +35,7 @@ struct StoredSum: AdapterSource {
     /// The sum as factors of exactly `rank`: as they are where they are no more, else the best approximation; what is
     /// left over is zero.
     func factors(of module: ModuleShape, rank: Int) throws -> ModuleFactors? {
-        let unit = scaling.map { $0.scale(atRank: rank) } ?? 1
+        let unit = scaling.map { $0.of(module).scale(atRank: rank) } ?? 1
         var sum = LowRankSum(shape: module)
         for term in terms {
             switch term {
@@ -43,7 +43,7 @@ struct StoredSum: AdapterSource {
                 if let factors = try source.factors(of: module, rank: .max) { sum.add(factors, scale: 1 / unit) }
             case .adapter(let source, let scaling):
                 guard let factors = try source.factors(of: module, rank: .max) else { continue }
-                sum.add(factors, scale: scaling.scale(atRank: module.maximumRank) / unit)
+                sum.add(factors, scale: scaling.of(module).scale(atRank: module.maximumRank) / unit)
             case .sparse(let source, let strategy, let seed):
                 guard let values = try source.values(of: strategy.sparseTensor(of: module)),
                     let factors = try strategy.sparseProduct(of: module, values: values, seed: seed, rankLimit: rank)

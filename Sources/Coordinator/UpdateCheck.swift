@@ -15,6 +15,9 @@ struct UpdateCheck: Sendable {
     /// What the client's round went on from.
     let previous: StoredAdapter
     let initial: StoredAdapter
+    private let configuration: ConfigurationCheck
+    /// The text of the client's `adapter_config.json`, where it sent one.
+    private let configurationText: String?
 
     /// What the server writes down of a sound file.
     struct Finding: Sendable {
@@ -24,12 +27,18 @@ struct UpdateCheck: Sendable {
         let ranks: [String: Int]?
         /// Where the federation's limits need it.
         let norm: Double?
+        /// The keys of the client's configuration that are to travel with the adapter.
+        let adopting: [String: String]
     }
 
     init(
-        _ claim: UpdateService.Claim, clientRank: Int, of machine: FederationMachine, as plan: AdapterPlan, parts: Parts
+        _ claim: UpdateService.Claim, configuration: String?, clientRank: Int, at snapshot: FederationSnapshot,
+        as plan: AdapterPlan, parts: Parts
     ) {
+        let machine = snapshot.machine
         self.plan = plan
+        self.configuration = ConfigurationCheck(client: claim.client, round: claim.round, at: snapshot, as: plan)
+        configurationText = configuration
         self.clientRank = clientRank
         settings = machine.settings
         round = claim.round
@@ -47,12 +56,19 @@ struct UpdateCheck: Sendable {
             let file = try plan.open(path, round: round, after: last)
             try plan.validate(
                 file, granted: granted, round: round, after: last, numbersAreSound: numbersAreSound)
+            var adopting: [String: String] = [:]
+            if let configurationText {
+                adopting = try configuration.adopted(from: configurationText, file: file)
+            } else {
+                try configuration.requireMeaning(of: file)
+            }
             let norm = try norm(of: file)
-            if file.modules.allSatisfy({ granted[$0.name] == $0.rank }) {
-                return Finding(rank: clientRank, ranks: nil, norm: norm)
+            if file.modules.allSatisfy({ granted[$0.owner] == $0.rank }) {
+                return Finding(rank: clientRank, ranks: nil, norm: norm, adopting: adopting)
             }
             return Finding(
-                rank: min(clientRank, file.modules.map(\.rank).max() ?? clientRank), ranks: file.ranks, norm: norm)
+                rank: min(clientRank, file.modules.map(\.rank).max() ?? clientRank), ranks: file.ranks, norm: norm,
+                adopting: adopting)
         } catch let refusal as UpdateRefusal {
             throw .update(refusal)
         } catch let error as StoreError {

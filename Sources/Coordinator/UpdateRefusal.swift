@@ -17,6 +17,10 @@ package struct UpdateRefusal: Error, Sendable, Hashable {
 }
 
 extension UpdateRefusal {
+    init(_ refusal: ConfigRefusal) {
+        self.init(code: "config.\(refusal.key)", detail: "\(refusal)")
+    }
+
     init(_ error: SafetensorsError) {
         let code =
             switch error {
@@ -31,7 +35,7 @@ extension UpdateRefusal {
         let code =
             switch error {
             case .noModules, .missingFactor: "update.missing"
-            case .duplicate, .mixedKinds, .otherKind, .notAFactor, .ranksDiffer: "update.format"
+            case .duplicate, .mixedKinds, .otherKind, .notAFactor, .notExperts, .ranksDiffer: "update.format"
             case .unexpectedBias, .unknownModule, .unknownDense: "update.unknown"
             case .shape, .biasDiffers: "update.shape"
             case .rankAboveGrant, .rankNotFull: "update.rank"

@@ -1,3 +1,4 @@
+import AdapterFormat
 import Aggregation
 package import Federation
 
@@ -133,11 +134,18 @@ extension UpdateService {
             return receipt
         }
         let session = try parts.activeSession(of: claim.federation, for: claim.client)
-        let machine = session.snapshot.machine
-        guard let client = machine.clients[claim.client] else { throw .unknownClient(claim.client) }
-        let plan = try session.plan()
+        let snapshot = session.snapshot
+        guard let client = snapshot.machine.clients[claim.client] else { throw .unknownClient(claim.client) }
+        let configuration: String?
+        do throws(StoreError) {
+            configuration = try await parts.configurations.configuration(
+                of: claim.client, round: claim.round, in: claim.federation)
+        } catch {
+            throw .store(error)
+        }
         let check = UpdateCheck(
-            claim, clientRank: machine.grantedRank(of: client), of: machine, as: plan, parts: parts)
+            claim, configuration: configuration, clientRank: snapshot.machine.grantedRank(of: client), at: snapshot,
+            as: try snapshot.plan(), parts: parts)
         let isVouchedFor = ticket.arrival?.isVouchedFor ?? false
         let finding: UpdateCheck.Finding
         do throws(ServiceError) {
@@ -153,7 +161,9 @@ extension UpdateService {
             samples: claim.samples, metrics: claim.metrics, receivedAt: parts.clock.now(), ranks: finding.ranks,
             norm: finding.norm)
         session.touch(claim.client)
-        switch try await reply(to: .update(update, round: claim.round, spool: ticket.spool), in: session) {
+        let event = FederationMachine.Event.update(
+            update, round: claim.round, spool: ticket.spool, adopting: finding.adopting)
+        switch try await reply(to: event, in: session) {
         case .received(let count): return Receipt(update: update, received: count, isNew: true)
         case .round(.updateExists(let round)):
             guard let receipt = try await held(by: claim), receipt.update.digest == digest,
@@ -161,6 +171,12 @@ extension UpdateService {
             else { throw .round(.updateExists(round: round)) }
             return receipt
         case .round(let error): throw .round(error)
+        case .configuration(let key):
+            let known = session.snapshot.machine.settings.adapter.config[key] ?? "null"
+            let refusal = ConfigRefusal(
+                key: key, found: finding.adopting[key] ?? "null",
+                reason: "this federation has \(known) since a moment ago")
+            try await refuse(claim, for: UpdateRefusal(refusal), in: session)
         default: throw .internalFailure("an update was answered with something else")
         }
     }
@@ -209,8 +225,6 @@ extension UpdateService {
     private func refuse(
         _ claim: Claim, for refusal: UpdateRefusal, in session: FederationSession
     ) async throws(ServiceError) -> Never {
-        let record = Refusal(client: claim.client, at: parts.clock.now(), code: refusal.code, detail: refusal.detail)
-        _ = try await session.reply(to: .refused(record, round: claim.round))
-        throw .update(refusal)
+        try await session.refuse(refusal, of: claim.client, round: claim.round, at: parts.clock.now())
     }
 }

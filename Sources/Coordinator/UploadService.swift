@@ -1,7 +1,7 @@
 package import Federation
 import Foundation
 
-/// Takes a client's update in parts, each of which may break off, and hands it on once it is whole.
+/// Takes a client's update, or a template, in parts, each of which may break off, and hands it on once it is whole.
 package struct UploadService: Sendable {
     let parts: Parts
 
@@ -20,9 +20,9 @@ package struct UploadService: Sendable {
         package let offset: Int
         /// Of the whole upload, once the client has said it.
         package let length: Int?
-        /// The server holds it as an update.
+        /// The server holds what was uploaded.
         package let isComplete: Bool
-        /// No upload of the round may be longer.
+        /// No upload like it may be longer.
         package let byteLimit: Int
         package let secondsLeft: Int
     }
@@ -37,20 +37,34 @@ package struct UploadService: Sendable {
         package let contentLength: Int?
         /// Of these bytes, where the client says it.
         package let contentDigest: ContentDigest?
-        /// What the client says of its update, where these bytes are the last.
-        package let claim: UpdateService.Claim?
+        /// What these bytes make whole, where they are the last.
+        package let completion: Completion?
 
         package init(
             key: UploadKey, offset: Int, length: Int?, contentLength: Int?, contentDigest: ContentDigest?,
-            claim: UpdateService.Claim?
+            completion: Completion?
         ) {
             self.key = key
             self.offset = offset
             self.length = length
             self.contentLength = contentLength
             self.contentDigest = contentDigest
-            self.claim = claim
+            self.completion = completion
         }
+    }
+
+    /// What an upload becomes once it is whole.
+    package enum Completion: Sendable {
+        /// What the client says of its update.
+        case update(UpdateService.Claim)
+        /// With the digest of the whole, where it was sent.
+        case template(ContentDigest?)
+    }
+
+    /// What an upload became.
+    package enum Receipt: Sendable {
+        case update(UpdateService.Receipt)
+        case template(TemplateService.Receipt)
     }
 
     /// Leave to append to the upload's file; whoever has it must `end` it or `breakOff`.
@@ -65,27 +79,25 @@ package struct UploadService: Sendable {
 
     package enum Beginning: Sendable {
         case append(Ticket)
-        /// The update is here already, and nothing more was sent.
-        case held(UpdateService.Receipt)
+        /// What was to come is here already, and nothing more was sent.
+        case held(Receipt)
     }
 
     package enum Ending: Sendable {
         /// More bytes are to come.
         case partial(Status)
-        case complete(UpdateService.Receipt)
+        case complete(Receipt)
     }
 
     /// How far the upload is; ends a part that is still arriving.
     package func status(of key: UploadKey) async throws(ServiceError) -> Status {
-        let session = try parts.activeSession(of: key.federation, for: key.client)
-        session.touch(key.client)
-        let limit = try session.updateByteLimit(round: key.round)
+        let session = try session(of: key)
+        let limit = try byteLimit(of: key, in: session)
         await parts.uploads.hold(key) {}
         defer { parts.uploads.letGo(key) }
         if let held = try await held(key) {
             return Status(
-                offset: held.update.byteCount, length: held.update.byteCount, isComplete: true, byteLimit: limit,
-                secondsLeft: 0)
+                offset: held.byteCount, length: held.byteCount, isComplete: true, byteLimit: limit, secondsLeft: 0)
         }
         try await requireOpen(key, in: session)
         return status(of: key, byteLimit: limit)
@@ -95,8 +107,7 @@ package struct UploadService: Sendable {
     ///
     /// - Parameter stop: ends the arriving of these bytes; called when the client comes back with another call.
     package func begin(_ part: Part, stop: @escaping @Sendable () -> Void) async throws(ServiceError) -> Beginning {
-        let session = try parts.activeSession(of: part.key.federation, for: part.key.client)
-        session.touch(part.key.client)
+        let session = try session(of: part.key)
         await parts.uploads.hold(part.key, stop: stop)
         do throws(ServiceError) {
             let beginning = try await admit(part, in: session)
@@ -124,16 +135,15 @@ package struct UploadService: Sendable {
             throw .upload(.damaged(expected: expected, found: digest, offset: part.offset))
         }
         let file = try await vouch(for: ticket, upTo: fileLength)
-        guard let claim = part.claim else {
-            let session = try parts.activeSession(of: part.key.federation, for: part.key.client)
+        guard let completion = part.completion else {
+            let session = try session(of: part.key)
             try await requireOpen(part.key, in: session)
-            return .partial(
-                status(of: part.key, byteLimit: try session.updateByteLimit(round: part.key.round)))
+            return .partial(status(of: part.key, byteLimit: try byteLimit(of: part.key, in: session)))
         }
         if let length = ticket.length, length != fileLength {
             throw .upload(.inconsistentLength(known: length, found: fileLength))
         }
-        return .complete(try await complete(ticket, file, claim, byteCount: fileLength, partDigest: digest))
+        return .complete(try await complete(ticket, file, completion, byteCount: fileLength, partDigest: digest))
     }
 
     /// Keeps what arrived of a part that broke off; throws where the round needs it no more.
@@ -145,7 +155,7 @@ package struct UploadService: Sendable {
         } else {
             try await takeBack(ticket)
         }
-        try await requireOpen(key, in: try parts.activeSession(of: key.federation, for: key.client))
+        try await requireOpen(key, in: try session(of: key))
     }
 
     /// Gives up an upload that grew longer than it may.
@@ -158,7 +168,7 @@ package struct UploadService: Sendable {
 
     /// Gives an upload up, at its client's wish.
     package func cancel(_ key: UploadKey) async throws(ServiceError) {
-        _ = try parts.activeSession(of: key.federation, for: key.client)
+        _ = try session(of: key)
         await parts.uploads.hold(key) {}
         await forget(key)
         parts.uploads.letGo(key)
@@ -192,31 +202,6 @@ extension UploadService {
         }
     }
 
-    /// Why the upload's round needs it no more.
-    private func objection(to key: UploadKey) -> ServiceError? {
-        do throws(ServiceError) {
-            let session = try parts.activeSession(of: key.federation, for: key.client)
-            return session.snapshot.machine.objection(to: key.client, round: key.round).map { .round($0) }
-        } catch {
-            return error
-        }
-    }
-
-    private func requireOpen(_ key: UploadKey, in session: FederationSession) async throws(ServiceError) {
-        guard let objection = session.snapshot.machine.objection(to: key.client, round: key.round) else { return }
-        await forget(key)
-        throw .round(objection)
-    }
-
-    private func held(_ key: UploadKey) async throws(ServiceError) -> UpdateService.Receipt? {
-        do throws(ServiceError) {
-            return try await UpdateService(parts: parts).receipt(
-                for: key.client, round: key.round, in: key.federation)
-        } catch .noUpdate, .unknownRound {
-            return nil
-        }
-    }
-
     private func status(of key: UploadKey, byteLimit: Int) -> Status {
         let entry = parts.uploads[key]
         let age = entry.map { parts.clock.now().seconds(since: $0.changedAt) } ?? 0
@@ -243,15 +228,20 @@ extension UploadService {
         let key = part.key
         if let held = try await held(key) {
             await forget(key)
-            if let claim = part.claim, part.offset == held.update.byteCount, part.contentLength == 0 {
-                guard claim.samples == held.update.samples else { throw .round(.updateExists(round: key.round)) }
+            if let completion = part.completion, part.offset == held.byteCount, part.contentLength == 0 {
+                if case .update(let claim) = completion, case .update(let held) = held,
+                    claim.samples != held.update.samples
+                {
+                    throw .round(.updateExists(round: claim.round))
+                }
                 return .held(held)
             }
             // From the start it may be sent again, as by PUT: whether it is the same shows at its end.
             guard part.offset == 0 else {
                 throw .upload(
-                    .mismatchingOffset(expected: held.update.byteCount, found: part.offset, isComplete: true))
+                    .mismatchingOffset(expected: held.byteCount, found: part.offset, isComplete: true))
             }
+            if case .template = held { try await requireOpen(key, in: session) }
         } else {
             try await requireOpen(key, in: session)
         }
@@ -259,10 +249,10 @@ extension UploadService {
         guard part.offset == offset else {
             throw .upload(.mismatchingOffset(expected: offset, found: part.offset, isComplete: false))
         }
-        let limit = try session.updateByteLimit(round: key.round)
+        let limit = try byteLimit(of: key, in: session)
         let length = try length(of: part, limit: limit)
         let room: UpdateRoom.Reservation? =
-            if let claim = part.claim {
+            if case .update(let claim) = part.completion {
                 try await UpdateService(parts: parts).admit(claim, byteCount: length, in: session)
             } else {
                 nil
@@ -280,7 +270,7 @@ extension UploadService {
     private func length(of part: Part, limit: Int) throws(ServiceError) -> Int? {
         var known = parts.uploads[part.key]?.length
         let end = part.contentLength.map { part.offset + $0 }
-        for stated in [part.length, part.claim == nil ? nil : end] {
+        for stated in [part.length, part.completion == nil ? nil : end] {
             guard let stated else { continue }
             guard known ?? stated == stated else {
                 throw .upload(.inconsistentLength(known: known ?? stated, found: stated))
@@ -290,27 +280,5 @@ extension UploadService {
         if let known, let end, end > known { throw .upload(.inconsistentLength(known: known, found: end)) }
         if max(known ?? 0, end ?? 0) > limit { throw .upload(.tooLong(limit: limit)) }
         return known
-    }
-
-    /// Hands the file on as an update. What the store did not take stays, to be completed again.
-    private func complete(
-        _ ticket: Ticket, _ file: SpoolFile, _ claim: UpdateService.Claim, byteCount: Int, partDigest: ContentDigest
-    ) async throws(ServiceError) -> UpdateService.Receipt {
-        do throws(ServiceError) {
-            let digest = ticket.part.offset == 0 ? partDigest : try await parts.digest(of: file)
-            let receipt = try await UpdateService(parts: parts).take(
-                .init(claim: claim, spool: file, byteLimit: ticket.byteLimit, room: ticket.room), digest: digest,
-                byteCount: byteCount)
-            if receipt.isNew { parts.uploads[ticket.part.key] = nil } else { await forget(ticket.part.key) }
-            return receipt
-        } catch {
-            switch error {
-            case .store, .internalFailure:
-                // The store may have taken the file away before it failed.
-                if !FileManager.default.fileExists(atPath: file.path) { parts.uploads[ticket.part.key] = nil }
-            default: await forget(ticket.part.key)
-            }
-            throw error
-        }
     }
 }

@@ -1,3 +1,4 @@
+import Coordinator
 package import Federation
 import Foundation
 package import RankwiseWire
@@ -61,12 +62,64 @@ extension FederationSettings.Adapter {
     init(_ document: FederationDocument.Adapter) throws(SettingsError) {
         var modules: [String: FederationSettings.Module] = [:]
         for (name, module) in document.modules { modules[name] = try FederationSettings.Module(module, named: name) }
+        var dense: [String: FederationSettings.Dense] = [:]
+        for (name, tensor) in document.dense { dense[name] = try FederationSettings.Dense(tensor, named: name) }
         self.init(
-            maximumRank: document.maxRank,
-            scaling: try FederationSettings.Scaling(document.scaling),
+            maximumRank: document.maxRank ?? 0,
+            scaling: try FederationSettings.Scaling(document.scaling ?? FederationDocument.Scaling()),
             elementType: try FederationSettings.choice(
-                document.dtype, of: FederationSettings.ElementType.self, path: "adapter.dtype"),
-            modules: modules, dense: document.dense, messageBits: document.messageBits)
+                document.dtype ?? "F32", of: FederationSettings.ElementType.self, path: "adapter.dtype"),
+            modules: modules, dense: dense, messageBits: document.messageBits,
+            config: try Self.carried(document.config),
+            template: document.template
+                ? FederationSettings.Template(
+                    givesMaximumRank: document.maxRank != nil, givesScaling: document.scaling != nil,
+                    givesElementType: document.dtype != nil)
+                : nil)
+    }
+
+    /// The keys of `adapter_config.json` that may be given with the settings, as canonical JSON.
+    private static func carried(_ config: [String: JSONValue]) throws(SettingsError) -> [String: String] {
+        let text: Data
+        do throws(WireError) { text = try WireJSON.encode(config) } catch {
+            throw SettingsError(path: "adapter.config", reason: "\(error)")
+        }
+        do throws(SettingsError) {
+            return try CarriedKeys.read(Array(text), keys: config.keys)
+        } catch {
+            throw SettingsError(path: "adapter.config.\(error.path)", reason: error.reason)
+        }
+    }
+}
+
+extension FederationSettings.Dense {
+    init(_ document: FederationDocument.Dense, named name: String) throws(SettingsError) {
+        let initial: FederationSettings.InitialValues =
+            switch document.initial {
+            case .named("base"): .base
+            case .named("zeros"): .zeros
+            case .named("ones"): .ones
+            case .normal(let deviation): .normal(deviation)
+            case .named(let other):
+                throw SettingsError(
+                    path: "adapter.dense.\(name).init",
+                    reason: "is '\(other)'; expected base, zeros, ones or {\"normal\": σ}")
+            }
+        self.init(shape: document.shape, initial: initial)
+    }
+}
+
+extension FederationDocument.Dense {
+    init(_ dense: FederationSettings.Dense) {
+        let initial: FederationDocument.InitialValues =
+            switch dense.initial {
+            case .base: .named("base")
+            case .zeros: .named("zeros")
+            case .ones: .named("ones")
+            case .normal(let deviation): .normal(deviation)
+            case .template: .named("template")
+            }
+        self.init(shape: dense.shape, initial: initial)
     }
 }
 
@@ -118,21 +171,23 @@ extension FederationSettings.Module {
     init(_ document: FederationDocument.Module, named name: String) throws(SettingsError) {
         let path = "adapter.modules.\(name)"
         let kind: Kind
-        switch (document.kernel, document.embedding ?? false) {
-        case (nil, false): kind = .linear
-        case (nil, true): kind = .embedding
-        case (let kernel?, false):
+        switch (document.kernel, document.embedding ?? false, document.experts) {
+        case (nil, false, nil): kind = .linear
+        case (nil, true, nil): kind = .embedding
+        case (nil, false, let count?): kind = .experts(count: count)
+        case (let kernel?, false, nil):
             guard kernel.count == 2 else {
                 throw SettingsError(
                     path: path + ".kernel", reason: "has \(kernel.count.counted("side")); expected height and width")
             }
             kind = .convolution(height: kernel[0], width: kernel[1])
-        case (.some, true):
-            throw SettingsError(path: path, reason: "is both a convolution and an embedding")
+        default:
+            throw SettingsError(
+                path: path, reason: "has several of kernel, embedding and experts; expected one of them, or none")
         }
         self.init(
             kind: kind, inputs: document.inputs, outputs: document.outputs, maximumRank: document.maxRank,
-            bias: document.bias ?? false)
+            bias: document.bias ?? false, alpha: document.alpha)
     }
 }
 
@@ -172,7 +227,7 @@ extension FederationDocument {
             id: settings.id.rawValue,
             baseModel: BaseModel(
                 name: settings.baseModel.name, seed: settings.baseModel.seed, sha256: settings.baseModel.sha256?.hex),
-            adapter: Adapter(settings.adapter),
+            adapter: try Adapter(settings.adapter),
             strategy: Strategy(settings.strategy),
             server: Server(optimizer: settings.server.optimizer, learningRate: settings.server.learningRate),
             round: Round(settings.policy),
@@ -185,27 +240,39 @@ extension FederationDocument {
 }
 
 extension FederationDocument.Adapter {
-    init(_ adapter: FederationSettings.Adapter) {
-        let scaling: FederationDocument.Scaling =
+    init(_ adapter: FederationSettings.Adapter) throws(WireError) {
+        var scaling: FederationDocument.Scaling? =
             switch adapter.scaling {
             case .constant(let value): .init(mode: "constant", value: value)
             case .lora(let alpha): .init(mode: "lora", value: nil, alpha: alpha)
             case .rslora(let alpha): .init(mode: "rslora", value: nil, alpha: alpha)
             }
+        var (maxRank, dtype): (Int?, String?) = (adapter.maximumRank, adapter.elementType.rawValue)
+        if let template = adapter.template, !template.isComplete {
+            if !template.givesMaximumRank { maxRank = nil }
+            if !template.givesScaling { scaling = nil }
+            if !template.givesElementType { dtype = nil }
+        }
+        var config: [String: JSONValue] = [:]
+        for (key, value) in adapter.config {
+            config[key] = try WireJSON.decode(JSONValue.self, from: Data(value.utf8))
+        }
         self.init(
-            maxRank: adapter.maximumRank, scaling: scaling, dtype: adapter.elementType.rawValue,
+            maxRank: maxRank, scaling: scaling, dtype: dtype,
             modules: adapter.modules.mapValues { module in
                 var document = FederationDocument.Module(
                     inputs: module.inputs, outputs: module.outputs, maxRank: module.maximumRank,
-                    bias: module.bias ? true : nil)
+                    bias: module.bias ? true : nil, alpha: module.alpha)
                 switch module.kind {
                 case .linear: break
                 case .convolution(let height, let width): document.kernel = [height, width]
                 case .embedding: document.embedding = true
+                case .experts(let count): document.experts = count
                 }
                 return document
             },
-            dense: adapter.dense, messageBits: adapter.messageBits)
+            dense: adapter.dense.mapValues(FederationDocument.Dense.init), messageBits: adapter.messageBits,
+            config: config, template: adapter.template != nil)
     }
 }
 

@@ -42,6 +42,20 @@ extension Problem {
                     + "since=0 or for since=\(through) and above")
         case .sinceOutOfRange(let found, let round):
             self.init(.badRequest, code: "merge.since", "since is \(found); expected a round before \(round)")
+        case .draft:
+            self.init(
+                .serviceUnavailable, code: "federation.draft",
+                "the federation waits for its template (PUT …/template and …/template/adapter_config.json)")
+        case .notDraft(let state):
+            self.init(
+                .conflict, code: "federation.state",
+                "the federation is \(state.rawValue); a template is taken while it is a draft")
+        case .busy(let id):
+            self.init(
+                .serviceUnavailable, code: "federation.busy",
+                "federation \(id) is just taking another part of its template; try again in a moment")
+        case .template(let refusal):
+            self.init(.unprocessableContent, code: refusal.code, refusal.detail, tensor: refusal.tensor)
         case .federationExists(let id):
             self.init(.conflict, code: "federation.exists", "federation \(id) exists already")
         case .tooManyFederations(let limit):
@@ -122,6 +136,7 @@ extension Problem {
             self.init(
                 .unprocessableContent, code: "client.base",
                 "the client trains the base model \(found); this federation adapts \(expected.hex)")
+        case .draft: self.init(ServiceError.draft)
         case .finished: self.init(.conflict, code: "federation.finished", "the federation has run all its rounds")
         case .tokenSpent:
             self.init(.forbidden, code: "auth.spent", "the enrolment token has registered as many clients as it may")

@@ -41,6 +41,7 @@ package struct RankwiseAPI: Sendable {
         addRoundRoutes(to: &routes)
         addUpdateRoutes(to: &routes)
         addUploadRoutes(to: &routes)
+        addTemplateRoutes(to: &routes)
         addAdapterRoutes(to: &routes)
         addModelRoutes(to: &routes)
         return routes

@@ -205,6 +205,7 @@ extension PlanBody {
                 : nil,
             reinitialise: demand.isFresh,
             drawn: demand.drawn.map { Drawn(factor: "A", round: $0.round, seed: $0.seed) }, seed: plan.seed,
+            federationSeed: plan.federationSeed, dense: plan.dense,
             train: demand.factors, send: demand.factors, penalty: demand.penalty,
             pruning: demand.pruning.map {
                 Pruning(gamma: $0.gamma, penalty: $0.penalty, minRank: $0.minimumRank)

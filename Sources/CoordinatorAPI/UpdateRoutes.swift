@@ -28,6 +28,15 @@ extension RankwiseAPI {
             let receipt = try await services.updates.finish(ticket, digest: digest, byteCount: saved.byteCount)
             return try .json(ReceiptBody(receipt), status: receipt.isNew ? .created : .ok)
         }
+        routes.on(.put, path + "/adapter_config.json") { request in
+            let federation = try request.federation()
+            let client = try request.principal(services.access).requireClient(of: federation)
+            try request.expect()
+            let round = try request.round()
+            let text = try await request.body.collect(upTo: Self.configurationLimit)
+            try await services.configurations.take(text, of: client, round: round, in: federation)
+            return Response(status: .noContent)
+        }
         routes.on(.get, path) { request in
             let federation = try request.federation()
             let client = try request.principal(services.access).requireClient(of: federation)
@@ -36,6 +45,9 @@ extension RankwiseAPI {
             return try .json(ReceiptBody(try await services.updates.receipt(for: client, round: round, in: federation)))
         }
     }
+
+    /// No `adapter_config.json` is longer.
+    static let configurationLimit = 16 << 20
 
     /// What the caller says of its update.
     static func claim(_ request: Request, _ services: Services, digest: ContentDigest?) throws -> UpdateService.Claim {
@@ -52,7 +64,7 @@ extension RankwiseAPI {
     }
 
     /// curl sends files without a type, or as a form; what claims to be something else is refused.
-    private static func refuseOtherTypes(_ request: Request) throws {
+    static func refuseOtherTypes(_ request: Request) throws {
         guard let field = request.headerFields[.contentType] else { return }
         let type = field.prefix { $0 != ";" && $0 != " " }.lowercased()
         let taken = ["application/octet-stream", "application/vnd.safetensors", "application/x-www-form-urlencoded"]

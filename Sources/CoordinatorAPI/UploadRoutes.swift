@@ -5,17 +5,33 @@ import HTTPTypes
 import RankwiseWire
 
 extension RankwiseAPI {
-    /// A client's update in parts: draft-ietf-httpbis-resumable-upload, on a path that is known beforehand.
+    /// Updates and templates in parts: draft-ietf-httpbis-resumable-upload, on paths that are known beforehand.
     func addUploadRoutes(to routes: inout Routes) {
+        addUploadRoutes(to: &routes, at: "/v1/federations/{federation}/rounds/{round}/update/upload") {
+            request, access in
+            let federation = try request.federation()
+            let client = try request.principal(access).requireClient(of: federation)
+            return UploadKey(federation: federation, round: try request.round(), client: client)
+        }
+        addUploadRoutes(to: &routes, at: "/v1/federations/{federation}/template/upload") { request, access in
+            let federation = try request.federation()
+            try request.principal(access).requireAdmin()
+            return UploadKey(federation: federation, subject: .template)
+        }
+    }
+
+    private func addUploadRoutes(
+        to routes: inout Routes, at path: String,
+        key: @escaping @Sendable (Request, Access) throws -> UploadKey
+    ) {
         let services = services
-        let path = "/v1/federations/{federation}/rounds/{round}/update/upload"
         routes.on(.head, path) { request in
             try request.expect()
-            let status = try await services.uploads.status(of: try Self.upload(request, services))
+            let status = try await services.uploads.status(of: try key(request, services.access))
             return Response(status: .noContent, headerFields: UploadFields.status(status))
         }
         routes.on(.patch, path) { request in
-            let part = try Self.part(request, services)
+            let part = try Self.part(request, of: key(request, services.access), services)
             do {
                 return try await Self.append(part, from: request, services)
             } catch ServiceError.upload(let error) {
@@ -24,7 +40,7 @@ extension RankwiseAPI {
         }
         routes.on(.delete, path) { request in
             try request.expect()
-            try await services.uploads.cancel(try Self.upload(request, services))
+            try await services.uploads.cancel(try key(request, services.access))
             return Response(status: .noContent)
         }
         routes.on(.options, path) { _ in
@@ -61,7 +77,7 @@ extension RankwiseAPI {
             case .partial(let status): return Response(status: .noContent, headerFields: UploadFields.status(status))
             case .complete(let receipt): return try complete(receipt)
             }
-        } catch let error as ServiceError where part.claim != nil && error.isOfTheWhole {
+        } catch let error as ServiceError where part.completion != nil && error.isOfTheWhole {
             // All bytes came: the client is not to send them again for this.
             var response = Response.problem(Problem(error))
             response.headerFields.append(contentsOf: UploadFields.complete(true))
@@ -69,8 +85,12 @@ extension RankwiseAPI {
         }
     }
 
-    private static func complete(_ receipt: UpdateService.Receipt) throws -> Response {
-        var response = try Response.json(ReceiptBody(receipt), status: receipt.isNew ? .created : .ok)
+    private static func complete(_ receipt: UploadService.Receipt) throws -> Response {
+        var response =
+            switch receipt {
+            case .update(let receipt): try Response.json(ReceiptBody(receipt), status: receipt.isNew ? .created : .ok)
+            case .template(let receipt): try Response.json(TemplateBody(receipt), status: .created)
+            }
         response.headerFields.append(contentsOf: UploadFields.complete(true))
         return response
     }
@@ -88,14 +108,9 @@ extension RankwiseAPI {
         return response
     }
 
-    private static func upload(_ request: Request, _ services: Services) throws -> UploadKey {
-        let federation = try request.federation()
-        let client = try request.principal(services.access).requireClient(of: federation)
-        return UploadKey(federation: federation, round: try request.round(), client: client)
-    }
-
-    private static func part(_ request: Request, _ services: Services) throws -> UploadService.Part {
-        let key = try upload(request, services)
+    private static func part(
+        _ request: Request, of key: UploadKey, _ services: Services
+    ) throws -> UploadService.Part {
         let type = request.headerFields[.contentType]?.prefix { $0 != ";" && $0 != " " }.lowercased()
         guard type == UploadFields.mediaType else {
             throw UnsupportedType(found: type ?? "absent", expected: UploadFields.mediaType)
@@ -106,11 +121,20 @@ extension RankwiseAPI {
         guard let isLast = UploadFields.boolean("Upload-Complete", of: request) else {
             throw ArgumentError.missing(name: "Upload-Complete", expected: "?1 with the last bytes, ?0 before")
         }
-        if !isLast { try request.expect(query: "samples", "loss", "accuracy") }
+        let digest = isLast ? try request.digest("Repr-Digest") : nil
+        let completion: UploadService.Completion?
+        switch key.subject {
+        case .update:
+            if !isLast { try request.expect(query: "samples", "loss", "accuracy") }
+            completion = isLast ? .update(try claim(request, services, digest: digest)) : nil
+        case .template:
+            try request.expect()
+            completion = isLast ? .template(digest) : nil
+        }
         return UploadService.Part(
             key: key, offset: offset, length: UploadFields.integer("Upload-Length", of: request),
             contentLength: request.body.declaredLength, contentDigest: try request.digest("Content-Digest"),
-            claim: isLast ? try claim(request, services, digest: try request.digest("Repr-Digest")) : nil)
+            completion: completion)
     }
 }
 
@@ -118,7 +142,7 @@ extension ServiceError {
     /// Whether it concerns an upload that came whole, rather than its way here or the store.
     fileprivate var isOfTheWhole: Bool {
         switch self {
-        case .update, .round, .digestMismatch: true
+        case .update, .template, .round, .digestMismatch: true
         default: false
         }
     }

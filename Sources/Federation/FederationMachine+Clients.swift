@@ -22,6 +22,7 @@ extension FederationMachine {
             return .registered(known, isNew: false)
         }
         guard state != .finished else { return .registration(.finished) }
+        guard state != .draft else { return .registration(.draft) }
         guard clients.values.count(where: { $0.revokedAt == nil }) < settings.limits.clients else {
             return .registration(.full(limit: settings.limits.clients))
         }

@@ -131,7 +131,7 @@ extension FederationMachine {
         switch (state, wanted) {
         case (.waiting, .paused), (.running, .paused): state = .paused
         case (.paused, .running): state = round == nil ? .waiting : .running
-        case (.waiting, .finished), (.running, .finished), (.paused, .finished):
+        case (.draft, .finished), (.waiting, .finished), (.running, .finished), (.paused, .finished):
             state = .finished
             if let current = round, current.phase == .collecting {
                 _ = fail(round: current.number, reason: "the federation was finished", in: &step)
@@ -140,6 +140,17 @@ extension FederationMachine {
         }
         step.concernsEveryPlan = true
         step.record("federation.\(wanted.rawValue)", round: round?.number)
+        return .done
+    }
+
+    /// Leaves the draft: from now on clients may register.
+    mutating func take(template settings: FederationSettings, in step: inout Step) -> Reply {
+        guard state == .draft else { return .lifecycle(.cannotChange(from: state, to: .waiting)) }
+        self.settings = settings
+        state = .waiting
+        step.concernsEveryPlan = true
+        step.changes.append(.settings(settings))
+        step.record("federation.templated", "\(settings.adapter.modules.count.counted("module"))")
         return .done
     }
 

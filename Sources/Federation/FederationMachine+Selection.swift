@@ -86,8 +86,8 @@ extension FederationMachine {
     }
 
     /// Names for a person to read: the first fifty, and how many more there are.
-    static func list(_ names: [ClientName]) -> String {
-        let shown = names.prefix(50).map(\.rawValue).joined(separator: ", ")
+    static func list(_ names: [some CustomStringConvertible]) -> String {
+        let shown = names.prefix(50).map(\.description).joined(separator: ", ")
         if names.isEmpty { return "nobody" }
         return names.count > 50 ? "\(shown) and \(names.count - 50) more" : shown
     }

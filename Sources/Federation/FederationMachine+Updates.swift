@@ -1,9 +1,12 @@
 /// What becomes of updates: taken, refused, lost.
 extension FederationMachine {
-    mutating func accept(_ update: Update, round number: Int, spool: SpoolFile, in step: inout Step) -> Reply {
+    mutating func accept(
+        _ update: Update, round number: Int, spool: SpoolFile, adopting keys: [String: String], in step: inout Step
+    ) -> Reply {
         if let objection = objection(to: update.client, round: number) { return .round(objection) }
         guard let current = round else { return .round(.unknown(round: number, current: 0)) }
         guard current.phase == .collecting else { return .round(.busy(round: current.number)) }
+        if let key = adopt(keys, of: update.client, in: &step) { return .configuration(key: key) }
         var taken = update
         if current.number > number { taken.began = number }
         round?.take(taken, revision: step.revision)
@@ -17,6 +20,20 @@ extension FederationMachine {
             "update.accepted", round: current.number, client: update.client,
             "\(update.digest), \(update.samples.counted("sample"))\(age)")
         return .received(count: round?.acceptedCount ?? 0)
+    }
+
+    /// Has keys of a client's configuration travel with the adapter, where nobody has said them yet.
+    ///
+    /// - Returns: a key of which another client has said otherwise; then nothing is adopted.
+    private mutating func adopt(_ keys: [String: String], of client: ClientName, in step: inout Step) -> String? {
+        let known = settings.adapter.config
+        if let key = keys.keys.sorted().first(where: { known[$0] != nil && known[$0] != keys[$0] }) { return key }
+        let new = keys.filter { known[$0.key] == nil }
+        guard !new.isEmpty else { return nil }
+        settings.adapter.config.merge(new) { first, _ in first }
+        step.changes.append(.settings(settings))
+        step.record("federation.configured", round: round?.number, client: client, Self.list(new.keys.sorted()))
+        return nil
     }
 
     /// Refusals must not let a client fill the audit log: the first of each code is an event, and the round counts them.

@@ -20,12 +20,12 @@ package struct FederationMachine: Sendable {
     var clientChanges: [ClientName: Int] = [:]
 
     package init(
-        settings: FederationSettings, state: FederationState = .waiting, clients: ClientTable = [:],
+        settings: FederationSettings, state: FederationState? = nil, clients: ClientTable = [:],
         round: RoundMachine? = nil, publishedRound: Int = 0, revision: Int64 = 1, planRevision: Int64 = 1,
         tokens: [IssuedToken] = []
     ) {
         self.settings = settings
-        self.state = state
+        self.state = state ?? (settings.adapter.isDraft ? .draft : .waiting)
         self.clients = clients
         self.round = round
         self.publishedRound = publishedRound
@@ -44,7 +44,9 @@ package struct FederationMachine: Sendable {
         /// Withdraws the token with this id.
         case withdraw(String)
         /// An update that was checked, with the file that holds its bytes.
-        case update(Update, round: Int, spool: SpoolFile)
+        ///
+        /// `adopting` are the keys of its configuration that are to travel with the adapter.
+        case update(Update, round: Int, spool: SpoolFile, adopting: [String: String] = [:])
         case refused(Refusal, round: Int)
         /// A client will send nothing in this round, for this reason.
         case decline(ClientName, round: Int, reason: String)
@@ -56,6 +58,8 @@ package struct FederationMachine: Sendable {
         case lost([ClientName: String], round: Int)
         case setState(FederationState)
         case setPolicy(RoundPolicy)
+        /// The template is there: version 0 is stored, and the settings have the template's shape.
+        case templated(FederationSettings)
         /// Time has passed, and these clients called that are not in the current round's selection.
         case tick(arrivals: [ClientName])
     }
@@ -69,6 +73,8 @@ package struct FederationMachine: Sendable {
         case registration(RegistrationError)
         case lifecycle(LifecycleError)
         case token(TokenError)
+        /// What the update's configuration says of this key is not what another client's said meanwhile.
+        case configuration(key: String)
     }
 
     /// What the machine needs to know of the world to decide.
@@ -129,7 +135,8 @@ extension FederationMachine {
         case .revoke(let name): revoke(name, in: &step)
         case .issue(let token): issue(token, in: &step)
         case .withdraw(let id): withdraw(id, in: &step)
-        case .update(let update, let number, let spool): accept(update, round: number, spool: spool, in: &step)
+        case .update(let update, let number, let spool, let keys):
+            accept(update, round: number, spool: spool, adopting: keys, in: &step)
         case .refused(let refusal, let number): refuse(refusal, round: number, in: &step)
         case .decline(let name, let number, let reason): decline(name, round: number, reason: reason, in: &step)
         case .leave(let name, let reason): leave(name, reason: reason, in: &step)
@@ -138,6 +145,7 @@ extension FederationMachine {
         case .lost(let reasons, let number): lose(reasons, round: number, in: &step)
         case .setState(let wanted): change(to: wanted, in: &step)
         case .setPolicy(let policy): change(to: policy, in: &step)
+        case .templated(let settings): take(template: settings, in: &step)
         case .tick(let arrivals): letIn(arrivals, in: &step)
         }
     }

@@ -18,7 +18,7 @@ extension FederationSettings {
 
     /// Checks every bound that does not need the strategy.
     package func validate() throws(SettingsError) {
-        try Self.expect(!baseModel.name.isEmpty, "base_model.name", "is empty; expected a name")
+        try Self.expect(!baseModel.name.isEmpty || adapter.isDraft, "base_model.name", "is empty; expected a name")
         try validateAdapter()
         try Self.expect(
             (1...1_000_000).contains(limits.clients), "limits.max_clients",
@@ -67,6 +67,10 @@ extension FederationSettings {
 
     private func validateAdapter() throws(SettingsError) {
         let ranks = 1...65_536
+        if let bits = adapter.messageBits {
+            try Self.expect(bits == 8 || bits == 4, "adapter.message_bits", "is \(bits); expected null, 8 or 4")
+        }
+        guard !adapter.isDraft else { return }
         try Self.expect(
             ranks.contains(adapter.maximumRank), "adapter.max_rank", "is \(adapter.maximumRank); expected 1 to 65536")
         switch adapter.scaling {
@@ -77,9 +81,6 @@ extension FederationSettings {
             try Self.expect(
                 alpha.isFinite && alpha > 0, "adapter.scaling.alpha", "is \(alpha); expected a number above 0")
         }
-        if let bits = adapter.messageBits {
-            try Self.expect(bits == 8 || bits == 4, "adapter.message_bits", "is \(bits); expected null, 8 or 4")
-        }
         try Self.expect(!adapter.modules.isEmpty, "adapter.modules", "is empty; expected at least one module")
         for (name, module) in adapter.modules {
             let path = "adapter.modules.\(name)"
@@ -88,7 +89,26 @@ extension FederationSettings {
             try Self.expect(module.outputs >= 1, path + ".out", "is \(module.outputs); expected at least 1")
             let rank = module.maximumRank ?? adapter.maximumRank
             try Self.expect(ranks.contains(rank), path + ".max_rank", "is \(rank); expected 1 to 65536")
+            if let alpha = module.alpha {
+                try Self.expect(
+                    alpha.isFinite && alpha > 0, path + ".alpha", "is \(alpha); expected a number above 0")
+                if case .constant = adapter.scaling {
+                    throw SettingsError(
+                        path: path + ".alpha", reason: "goes with adapter.scaling of mode lora or rslora; leave it out")
+                }
+            }
             var sides = [module.inputs, rank]
+            var experts = 1
+            if case .experts(let count) = module.kind {
+                try Self.expect((2...65_536).contains(count), path + ".experts", "is \(count); expected 2 to 65536")
+                try Self.expect(!module.bias, path + ".bias", "does not go with experts; leave it out")
+                try Self.expect(
+                    adapter.messageBits == nil, "adapter.message_bits",
+                    "is \(adapter.messageBits ?? 0); factors of experts (\(name)) travel as whole numbers of their type"
+                )
+                sides.append(count)
+                experts = count
+            }
             if case .convolution(let height, let width) = module.kind {
                 try Self.expect(
                     height >= 1 && width >= 1, path + ".kernel", "is \(height) × \(width); expected sides of at least 1"
@@ -97,15 +117,39 @@ extension FederationSettings {
             }
             try Self.expect(Self.elements(sides) != nil, path, "has a factor A of more than 2³¹ elements")
             try Self.expect(
-                Self.elements([module.outputs, rank]) != nil, path, "has a factor B of more than 2³¹ elements")
+                Self.elements([module.outputs, rank, experts]) != nil, path, "has a factor B of more than 2³¹ elements")
         }
-        for (name, shape) in adapter.dense {
+        try validateExperts()
+        for (name, tensor) in adapter.dense {
             let path = "adapter.dense.\(name)"
+            let shape = tensor.shape
             try Self.expectName(name, path)
+            if case .normal(let deviation) = tensor.initial {
+                try Self.expect(
+                    deviation.isFinite && deviation > 0, path + ".init.normal",
+                    "is \(deviation); expected a number above 0")
+            }
             try Self.expect(
                 !shape.isEmpty && shape.count <= 8 && shape.allSatisfy { $0 >= 1 } && Self.elements(shape) != nil, path,
                 "is \(shape); expected 1 to 8 sides of at least 1 and at most 2³¹ elements")
         }
+    }
+
+    /// PEFT gives all parameters of experts the adapter's own rank and alpha: its patterns name them by other names.
+    private func validateExperts() throws(SettingsError) {
+        let parameters = adapter.modules.filter { if case .experts = $0.value.kind { true } else { false } }
+            .sorted { $0.key < $1.key }
+        guard let first = parameters.first else { return }
+        for (name, module) in parameters.dropFirst()
+        where module.maximumRank != first.value.maximumRank || module.alpha != first.value.alpha {
+            throw SettingsError(
+                path: "adapter.modules.\(name)",
+                reason: "has another rank or alpha than \(first.key); all parameters of experts must have the same")
+        }
+        let key = "target_parameters"
+        try Self.expect(
+            !["null", "[]"].contains(adapter.config[key] ?? "null"), "adapter.config.\(key)",
+            "is missing; PEFT needs the names of the parameters of experts, such as [\"mlp.experts.gate_up_proj\"]")
     }
 
     private func validatePolicy() throws(SettingsError) {
@@ -155,6 +199,12 @@ extension FederationSettings {
         try expect(
             !name.isEmpty && name.utf8.count <= 512, path,
             "has a name of \(name.utf8.count.counted("byte")); expected 1 to 512")
+        let prefix = "base_model.model."
+        try expect(
+            !name.hasPrefix(prefix), path,
+            "begins with \(prefix), which files have and settings leave out; expected \(name.dropFirst(prefix.count))")
+        try expect(
+            !name.contains("#"), path, "has a # in its name; expected none: it tells the experts of a parameter apart")
         try expect(
             name.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }, path,
             "has a control character in its name; expected none")

@@ -48,18 +48,28 @@ extension FederationSettings {
 
     /// The shape of the global adapter.
     package struct Adapter: Sendable, Codable, Hashable {
+        enum CodingKeys: String, CodingKey {
+            case maximumRank, scaling, elementType, modules, dense, messageBits, config, template
+        }
+
+        /// 0 while it is to come from a template.
         package var maximumRank: Int
         package var scaling: Scaling
         package var elementType: ElementType
+        /// Empty while they are to come from a template.
         package var modules: [String: Module]
-        /// Tensors that travel beside the factors: name → shape.
-        package var dense: [String: [Int]]
+        /// Tensors that travel beside the factors, by name.
+        package var dense: [String: Dense]
         /// How many bits a number in a message may have; nil where messages are not quantised.
         package var messageBits: Int?
+        /// Keys of PEFT's `adapter_config.json` that travel with the adapter, as canonical JSON.
+        package var config: [String: String]
+        /// What the settings say of a template; nil where there is none.
+        package var template: Template?
 
         package init(
             maximumRank: Int, scaling: Scaling, elementType: ElementType, modules: [String: Module],
-            dense: [String: [Int]], messageBits: Int? = nil
+            dense: [String: Dense], messageBits: Int? = nil, config: [String: String] = [:], template: Template? = nil
         ) {
             self.maximumRank = maximumRank
             self.scaling = scaling
@@ -67,7 +77,57 @@ extension FederationSettings {
             self.modules = modules
             self.dense = dense
             self.messageBits = messageBits
+            self.config = config
+            self.template = template
         }
+    }
+
+    /// An adapter that gives a federation its shape and first values.
+    package struct Template: Sendable, Codable, Hashable {
+        /// Whether the adapter has come.
+        package var isComplete: Bool
+        /// What the settings say beside it, which it must not contradict.
+        package var givesMaximumRank: Bool
+        package var givesScaling: Bool
+        package var givesElementType: Bool
+        /// Of the adapter's file, once it is complete.
+        package var digest: ContentDigest?
+        package var byteCount: Int?
+
+        package init(
+            isComplete: Bool = false, givesMaximumRank: Bool = false, givesScaling: Bool = false,
+            givesElementType: Bool = false
+        ) {
+            self.isComplete = isComplete
+            self.givesMaximumRank = givesMaximumRank
+            self.givesScaling = givesScaling
+            self.givesElementType = givesElementType
+        }
+    }
+
+    /// A tensor that travels beside the factors.
+    package struct Dense: Sendable, Codable, Hashable {
+        enum CodingKeys: String, CodingKey { case shape, initial }
+
+        package var shape: [Int]
+        package var initial: InitialValues
+
+        package init(shape: [Int], initial: InitialValues = .base) {
+            self.shape = shape
+            self.initial = initial
+        }
+    }
+
+    /// What version 0 has of a dense tensor.
+    package enum InitialValues: Sendable, Codable, Hashable {
+        /// Nothing: every client begins with its own model's.
+        case base
+        case zeros
+        case ones
+        /// Of this standard deviation.
+        case normal(Double)
+        /// What the template has.
+        case template
     }
 
     /// How the scale s of a module follows from its rank r.
@@ -93,6 +153,8 @@ extension FederationSettings {
             /// A is (rank × inputs × height × width), B (outputs × rank × 1 × 1).
             case convolution(height: Int, width: Int)
             case embedding
+            /// A parameter of so many experts, each with factors of its own, packed as PEFT does it.
+            case experts(count: Int)
         }
 
         package var kind: Kind
@@ -102,13 +164,18 @@ extension FederationSettings {
         package var maximumRank: Int?
         /// Whether B has a bias.
         package var bias: Bool
+        /// The module's own alpha; the scaling's where it is nil.
+        package var alpha: Double?
 
-        package init(kind: Kind, inputs: Int, outputs: Int, maximumRank: Int?, bias: Bool) {
+        package init(
+            kind: Kind, inputs: Int, outputs: Int, maximumRank: Int?, bias: Bool, alpha: Double? = nil
+        ) {
             self.kind = kind
             self.inputs = inputs
             self.outputs = outputs
             self.maximumRank = maximumRank
             self.bias = bias
+            self.alpha = alpha
         }
     }
 

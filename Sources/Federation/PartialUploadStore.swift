@@ -1,13 +1,22 @@
-/// Names an upload that has not arrived whole: a client has at most one in a round.
+/// Names an upload that has not arrived whole.
 package struct UploadKey: Hashable, Sendable {
+    package enum Subject: Hashable, Sendable {
+        /// A client has at most one in a round.
+        case update(round: Int, ClientName)
+        /// The adapter that gives a federation its shape.
+        case template
+    }
+
     package let federation: FederationID
-    package let round: Int
-    package let client: ClientName
+    package let subject: Subject
+
+    package init(federation: FederationID, subject: Subject) {
+        self.federation = federation
+        self.subject = subject
+    }
 
     package init(federation: FederationID, round: Int, client: ClientName) {
-        self.federation = federation
-        self.round = round
-        self.client = client
+        self.init(federation: federation, subject: .update(round: round, client))
     }
 }
 

@@ -24,6 +24,8 @@ package enum RegistrationError: Error, Sendable, Hashable {
     case otherBase(expected: ContentDigest, found: String)
     /// The federation has run all its rounds.
     case finished
+    /// The federation's template is still to come.
+    case draft
     /// The enrolment token has no uses left.
     case tokenSpent
     /// The enrolment token was withdrawn, or expired, while the call was under way.
@@ -38,6 +40,8 @@ package enum LifecycleError: Error, Sendable, Hashable {
 }
 
 package enum FederationState: String, Sendable, Codable, CaseIterable {
+    /// Its template is still to come. Exits: `waiting`, `finished`.
+    case draft
     /// Too few clients to open a round. Exits: `running`, `paused`, `finished`.
     case waiting
     /// Exits: `paused`, `finished`.

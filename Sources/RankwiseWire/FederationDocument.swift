@@ -19,8 +19,12 @@ package struct FederationDocument: Codable, Sendable, Hashable {
     package init(from decoder: any Decoder) throws {
         let values = try decoder.knownKeys(CodingKeys.self)
         id = try values.decode(String.self, forKey: .id)
-        baseModel = try values.decode(BaseModel.self, forKey: .baseModel)
         adapter = try values.decode(Adapter.self, forKey: .adapter)
+        // A template names its base model itself.
+        baseModel =
+            adapter.template
+            ? try values.value(.baseModel, default: BaseModel(name: ""))
+            : try values.decode(BaseModel.self, forKey: .baseModel)
         strategy = try values.value(.strategy, default: Strategy())
         server = try values.value(.server, default: Server())
         round = try values.value(.round, default: Round())
@@ -66,108 +70,6 @@ extension FederationDocument {
             name = try values.decode(String.self, forKey: .name)
             seed = try values.decodeIfPresent(UInt64.self, forKey: .seed)
             sha256 = try values.decodeIfPresent(String.self, forKey: .sha256)
-        }
-    }
-
-    package struct Adapter: Codable, Sendable, Hashable {
-        package var maxRank: Int
-        package var scaling: Scaling
-        package var dtype: String
-        package var modules: [String: Module]
-        /// Tensors that travel beside the factors: name → shape.
-        package var dense: [String: [Int]]
-        /// 8 or 4 where messages may be quantised to so many bits.
-        package var messageBits: Int?
-
-        enum CodingKeys: String, CodingKey, CaseIterable {
-            case scaling, dtype, modules, dense
-            case maxRank = "max_rank"
-            case messageBits = "message_bits"
-        }
-
-        package init(
-            maxRank: Int, scaling: Scaling = Scaling(), dtype: String = "F32", modules: [String: Module],
-            dense: [String: [Int]] = [:], messageBits: Int? = nil
-        ) {
-            self.maxRank = maxRank
-            self.scaling = scaling
-            self.dtype = dtype
-            self.modules = modules
-            self.dense = dense
-            self.messageBits = messageBits
-        }
-
-        package init(from decoder: any Decoder) throws {
-            let values = try decoder.knownKeys(CodingKeys.self)
-            maxRank = try values.decode(Int.self, forKey: .maxRank)
-            scaling = try values.value(.scaling, default: Scaling())
-            dtype = try values.value(.dtype, default: "F32")
-            modules = try values.decode([String: Module].self, forKey: .modules)
-            dense = try values.value(.dense, default: [:])
-            messageBits = try values.decodeIfPresent(Int.self, forKey: .messageBits)
-        }
-    }
-
-    /// `constant` takes `value`; `lora` and `rslora` take `alpha`.
-    package struct Scaling: Codable, Sendable, Hashable {
-        package var mode: String
-        package var value: Double?
-        package var alpha: Double?
-
-        enum CodingKeys: String, CodingKey, CaseIterable { case mode, value, alpha }
-
-        package init(mode: String = "constant", value: Double? = 1, alpha: Double? = nil) {
-            self.mode = mode
-            self.value = value
-            self.alpha = alpha
-        }
-
-        package init(from decoder: any Decoder) throws {
-            let values = try decoder.knownKeys(CodingKeys.self)
-            mode = try values.decode(String.self, forKey: .mode)
-            value = try values.decodeIfPresent(Double.self, forKey: .value)
-            alpha = try values.decodeIfPresent(Double.self, forKey: .alpha)
-        }
-    }
-
-    /// One adapted layer: a linear layer of `in` × `out`; a convolution where `kernel` (height, width) is given; an
-    /// embedding where `embedding` is true.
-    package struct Module: Codable, Sendable, Hashable {
-        package var inputs: Int
-        package var outputs: Int
-        package var maxRank: Int?
-        package var kernel: [Int]?
-        package var embedding: Bool?
-        /// Whether `lora_B` has a bias.
-        package var bias: Bool?
-
-        enum CodingKeys: String, CodingKey, CaseIterable {
-            case kernel, embedding, bias
-            case inputs = "in"
-            case outputs = "out"
-            case maxRank = "max_rank"
-        }
-
-        package init(
-            inputs: Int, outputs: Int, maxRank: Int? = nil, kernel: [Int]? = nil, embedding: Bool? = nil,
-            bias: Bool? = nil
-        ) {
-            self.inputs = inputs
-            self.outputs = outputs
-            self.maxRank = maxRank
-            self.kernel = kernel
-            self.embedding = embedding
-            self.bias = bias
-        }
-
-        package init(from decoder: any Decoder) throws {
-            let values = try decoder.knownKeys(CodingKeys.self)
-            inputs = try values.decode(Int.self, forKey: .inputs)
-            outputs = try values.decode(Int.self, forKey: .outputs)
-            maxRank = try values.decodeIfPresent(Int.self, forKey: .maxRank)
-            kernel = try values.decodeIfPresent([Int].self, forKey: .kernel)
-            embedding = try values.decodeIfPresent(Bool.self, forKey: .embedding)
-            bias = try values.decodeIfPresent(Bool.self, forKey: .bias)
         }
     }
 }

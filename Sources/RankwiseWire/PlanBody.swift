@@ -26,6 +26,11 @@ package struct PlanBody: Codable, Sendable, Hashable {
     package var drawn: Drawn?
     /// Draws this client's randomness for the round.
     package var seed: UInt64
+    /// The same for all clients: draws what a model makes anew, such as a head. Older servers do not send it.
+    package var federationSeed: UInt64?
+    /// The tensors beside the factors that the federation has, by name; one that the adapter lacks begins as the client's
+    /// own model has it. Older servers do not send it.
+    package var dense: [String: [Int]]?
     /// The factors to train, of "A" and "B".
     package var train: [String]
     /// The factors to send; the others are left out of the update.
@@ -45,7 +50,8 @@ package struct PlanBody: Codable, Sendable, Hashable {
     enum CodingKeys: String, CodingKey {
         case federation, round, phase, state, revision, client, selected, answered, lost, rank, ranks, scales, adapter,
             merge
-        case reinitialise, drawn, seed, train, send, penalty, pruning, stage, training, update
+        case reinitialise, drawn, seed, dense, train, send, penalty, pruning, stage, training, update
+        case federationSeed = "federation_seed"
         case deadlineAt = "deadline_at"
         case messageBits = "message_bits"
     }
@@ -54,7 +60,8 @@ package struct PlanBody: Codable, Sendable, Hashable {
         federation: String, round: Int, phase: String, state: String, revision: Int64, client: String, selected: Bool,
         answered: Bool, lost: Bool = false, deadlineAt: String?, rank: Int, ranks: [String: Int],
         scales: [String: Double],
-        adapter: Source?, merge: Merge?, reinitialise: Bool, drawn: Drawn? = nil, seed: UInt64, train: [String],
+        adapter: Source?, merge: Merge?, reinitialise: Bool, drawn: Drawn? = nil, seed: UInt64,
+        federationSeed: UInt64? = nil, dense: [String: [Int]]? = nil, train: [String],
         send: [String], penalty: Double, pruning: Pruning? = nil, messageBits: Int? = nil, stage: Stage? = nil,
         training: [String: JSONValue], update: String
     ) {
@@ -76,6 +83,8 @@ package struct PlanBody: Codable, Sendable, Hashable {
         self.reinitialise = reinitialise
         self.drawn = drawn
         self.seed = seed
+        self.federationSeed = federationSeed
+        self.dense = dense
         self.train = train
         self.send = send
         self.penalty = penalty
@@ -107,6 +116,8 @@ package struct PlanBody: Codable, Sendable, Hashable {
         try values.encode(reinitialise, forKey: .reinitialise)
         try values.encode(drawn, forKey: .drawn)
         try values.encode(seed, forKey: .seed)
+        try values.encode(federationSeed, forKey: .federationSeed)
+        try values.encode(dense, forKey: .dense)
         try values.encode(train, forKey: .train)
         try values.encode(send, forKey: .send)
         try values.encode(penalty, forKey: .penalty)

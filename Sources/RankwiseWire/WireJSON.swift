@@ -1,4 +1,5 @@
 package import Foundation
+import StrictJSON
 
 /// The one way JSON is written and read on both sides of the wire.
 package enum WireJSON {
@@ -34,6 +35,9 @@ package enum WireJSON {
     ) throws(WireError) -> T {
         let decoder = JSONDecoder()
         decoder.userInfo = userInfo
+        if !userInfo.isEmpty, let name = data.withUnsafeBytes(DuplicateName.find) {
+            throw WireError(path: name, reason: "appears twice")
+        }
         do {
             return try decoder.decode(type, from: data)
         } catch {

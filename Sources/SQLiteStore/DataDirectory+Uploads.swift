@@ -2,14 +2,19 @@ import Federation
 import Foundation
 import Glibc
 
-/// The files of uploads that have not arrived whole. Their names are their records: `FEDERATION~ROUND~CLIENT~LENGTH`,
-/// with nothing after the last `~` while the length is unknown, and `~SURE` behind it while bytes come of which only
+/// The files of uploads that have not arrived whole. Their names are their records: `FEDERATION~ROUND~CLIENT~LENGTH`, or
+/// `FEDERATION~template~~LENGTH`, with nothing after the last `~` while the length is unknown, and `~SURE` behind it while bytes come of which only
 /// the end will tell whether they are right; none of the parts can hold a `~`.
 extension DataDirectory {
     private var uploadsPath: String { path + "/uploads" }
 
     func uploadPath(of key: UploadKey, length: Int?, sureLength: Int?) -> String {
-        let name = "\(key.federation)~\(key.round)~\(key.client)~\(length.map(String.init) ?? "")"
+        let subject =
+            switch key.subject {
+            case .update(let round, let client): "\(round)~\(client)"
+            case .template: "template~"
+            }
+        let name = "\(key.federation)~\(subject)~\(length.map(String.init) ?? "")"
         return "\(uploadsPath)/\(name)\(sureLength.map { "~\($0)" } ?? "")"
     }
 
@@ -40,14 +45,19 @@ extension DataDirectory {
     private static func upload(named name: String) -> (UploadKey, length: Int?, sureLength: Int?)? {
         let parts = name.split(separator: "~", omittingEmptySubsequences: false)
         guard (4...5).contains(parts.count), let federation = FederationID(rawValue: String(parts[0])),
-            let round = Int(parts[1]), let client = ClientName(rawValue: String(parts[2])),
-            parts[3].isEmpty || Int(parts[3]) != nil
+            let subject = subject(parts[1], parts[2]), parts[3].isEmpty || Int(parts[3]) != nil
         else { return nil }
         var sureLength: Int?
         if parts.count == 5 {
             guard let count = Int(parts[4]), count >= 0 else { return nil }
             sureLength = count
         }
-        return (UploadKey(federation: federation, round: round, client: client), Int(parts[3]), sureLength)
+        return (UploadKey(federation: federation, subject: subject), Int(parts[3]), sureLength)
+    }
+
+    private static func subject(_ round: Substring, _ client: Substring) -> UploadKey.Subject? {
+        if round == "template", client.isEmpty { return .template }
+        guard let round = Int(round), let client = ClientName(rawValue: String(client)) else { return nil }
+        return .update(round: round, client)
     }
 }

@@ -8,6 +8,8 @@ struct FederationWriter {
     let federation: FederationID
     /// `federations.key`
     let key: Int64
+    /// How many rounds old an update may be that counts in a round.
+    let staleness: Int
 
     /// Inserts a federation with all its machine holds; throws `.exists` where the name is taken.
     static func insert(_ federation: StoredFederation, into database: Database) throws {
@@ -24,7 +26,7 @@ struct FederationWriter {
                 machine.publishedRound, machine.revision, machine.planRevision, federation.createdAt.milliseconds,
             ])
         guard let key else { throw StoreError.exists }
-        let writer = FederationWriter(machine.settings.id, key: key, database: database)
+        let writer = FederationWriter(machine.settings, key: key, database: database)
         for token in machine.tokens.values { try writer.store(token) }
         for client in machine.clients.values { try writer.store(client) }
         if let round = machine.round {
@@ -51,13 +53,14 @@ struct FederationWriter {
                 machine.planRevision, machine.settings.id.rawValue, revision,
             ])
         guard let key else { throw StoreError.conflict }
-        self.init(machine.settings.id, key: key, database: database)
+        self.init(machine.settings, key: key, database: database)
     }
 
-    private init(_ federation: FederationID, key: Int64, database: Database) {
+    private init(_ settings: FederationSettings, key: Int64, database: Database) {
         self.database = database
-        self.federation = federation
+        federation = settings.id
         self.key = key
+        staleness = settings.policy.buffer?.maximumStaleness ?? 0
     }
 
     func store(_ change: Change) throws {
@@ -188,6 +191,7 @@ extension FederationWriter {
             WHERE federation = ? AND round = ?
             """,
             [reason, key, round])
+        try execute("DELETE FROM configurations WHERE federation = ? AND round <= ?", [key, round - staleness])
     }
 
     private func store(_ refusal: Refusal, round: Int) throws {

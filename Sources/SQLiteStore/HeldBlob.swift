@@ -3,7 +3,7 @@ import Federation
 import Foundation
 import GRDB
 
-/// An update whose bytes its round may still need.
+/// A file that a record may still need: an update, by its round, or a template, by its federation in draft.
 struct HeldBlob: Sendable, CustomStringConvertible {
     /// What is wrong with the file of a blob.
     enum Damage: Error, Equatable, CustomStringConvertible {
@@ -21,15 +21,29 @@ struct HeldBlob: Sendable, CustomStringConvertible {
     }
 
     let federation: FederationID
-    let round: Int
-    let client: ClientName
+    let subject: UploadKey.Subject
     let digest: ContentDigest
     let byteCount: Int
 
-    var description: String { "blob \(digest) of \(client) (\(federation), round \(round))" }
+    var description: String {
+        switch subject {
+        case .update(let round, let client): "blob \(digest) of \(client) (\(federation), round \(round))"
+        case .template: "blob \(digest), the template of \(federation)"
+        }
+    }
+
+    /// Whether a record needs the blob of a digest.
+    static func isHeld(_ digest: ContentDigest, in database: Database) throws -> Bool {
+        let claim = try database.cachedStatement(
+            sql: """
+                SELECT 1 FROM updates WHERE digest = ?1 AND holds_blob = 1
+                UNION ALL SELECT 1 FROM templates WHERE digest = ?1 LIMIT 1
+                """)
+        return try Int.fetchOne(claim, arguments: [digest.data]) != nil
+    }
 
     static func all(in database: Database) throws -> [HeldBlob] {
-        try Row.fetchAll(
+        let updates = try Row.fetchAll(
             database,
             sql: """
                 SELECT federations.id, updates.round, client, digest, bytes FROM updates
@@ -38,9 +52,23 @@ struct HeldBlob: Sendable, CustomStringConvertible {
                 """
         ).map { row in
             HeldBlob(
-                federation: try row.text("id"), round: try row.value("round"), client: try row.text("client"),
+                federation: try row.text("id"),
+                subject: .update(round: try row.value("round"), try row.text("client")),
                 digest: try row.digest("digest"), byteCount: try row.value("bytes"))
         }
+        let templates = try Row.fetchAll(
+            database,
+            sql: """
+                SELECT federations.id, digest, bytes FROM templates
+                JOIN federations ON federations.key = templates.federation
+                WHERE digest IS NOT NULL ORDER BY federation
+                """
+        ).map { row in
+            HeldBlob(
+                federation: try row.text("id"), subject: .template, digest: try row.digest("digest"),
+                byteCount: try row.value("bytes"))
+        }
+        return updates + templates
     }
 
     /// Checks that the file is there and as long as recorded.

@@ -66,10 +66,8 @@ extension SQLiteStore {
             let batch = digests[start..<min(start + 16, digests.count)]
             let deleted = try directory.deletingBlobs {
                 try pool.write { database in
-                    let claim = try database.cachedStatement(
-                        sql: "SELECT 1 FROM updates WHERE digest = ? AND holds_blob = 1 LIMIT 1")
                     var deleted = 0
-                    for digest in batch where try Int.fetchOne(claim, arguments: [digest.data]) == nil {
+                    for digest in batch where try !HeldBlob.isHeld(digest, in: database) {
                         try directory.delete(directory.blobPath(of: digest))
                         deleted += 1
                     }
@@ -93,7 +91,7 @@ extension SQLiteStore {
         var whole: [HeldBlob] = []
         for blob in blobs {
             if let damage = blob.lengthDamage(in: directory) {
-                logger.error("an accepted update is damaged", metadata: ["blob": "\(blob)", "reason": "\(damage)"])
+                logger.error("a stored file is damaged", metadata: ["blob": "\(blob)", "reason": "\(damage)"])
             } else {
                 whole.append(blob)
             }
@@ -103,9 +101,10 @@ extension SQLiteStore {
                 guard let self, !self.isClosed.load(ordering: .acquiring) else { return }
                 do {
                     guard let damage = try blob.damage(in: directory), try self.isHeld(blob) else { return }
-                    logger.error("an accepted update is damaged", metadata: ["blob": "\(blob)", "reason": "\(damage)"])
+                    logger.error("a stored file is damaged", metadata: ["blob": "\(blob)", "reason": "\(damage)"])
                 } catch {
-                    logger.error("an update cannot be checked", metadata: ["blob": "\(blob)", "reason": "\(error)"])
+                    logger.error(
+                        "a stored file cannot be checked", metadata: ["blob": "\(blob)", "reason": "\(error)"])
                 }
             }
         }
@@ -113,10 +112,6 @@ extension SQLiteStore {
 
     /// Whether a record still needs the blob.
     private func isHeld(_ blob: HeldBlob) throws -> Bool {
-        try pool.read { database in
-            try Int.fetchOne(
-                database, sql: "SELECT 1 FROM updates WHERE digest = ? AND holds_blob = 1 LIMIT 1",
-                arguments: [blob.digest.data]) != nil
-        }
+        try pool.read { try HeldBlob.isHeld(blob.digest, in: $0) }
     }
 }

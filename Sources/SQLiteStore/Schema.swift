@@ -10,6 +10,7 @@ enum Schema {
         migrator.registerMigration("0004") { try chainEvents(in: $0) }
         migrator.registerMigration("0005") { database in try database.execute(sql: fifth) }
         migrator.registerMigration("0006") { database in try database.execute(sql: sixth) }
+        migrator.registerMigration("0007") { database in try database.execute(sql: seventh) }
         return migrator
     }
 
@@ -200,5 +201,23 @@ enum Schema {
         ALTER TABLE tokens ADD COLUMN expires_at INTEGER;
         ALTER TABLE tokens ADD COLUMN uses_left INTEGER;
         UPDATE tokens SET created_at = (SELECT created_at FROM federations WHERE key = tokens.federation);
+        """
+
+    /// Templates of federations in draft, and the configurations that clients send ahead of their updates.
+    private static let seventh = """
+        CREATE TABLE templates (
+          federation INTEGER PRIMARY KEY REFERENCES federations ON DELETE CASCADE,
+          digest BLOB,
+          bytes INTEGER NOT NULL DEFAULT 0,
+          configuration TEXT
+        ) STRICT;
+
+        CREATE TABLE configurations (
+          federation INTEGER NOT NULL REFERENCES federations ON DELETE CASCADE,
+          round INTEGER NOT NULL,
+          client TEXT NOT NULL,
+          text TEXT NOT NULL,
+          PRIMARY KEY (federation, round, client)
+        ) STRICT, WITHOUT ROWID;
         """
 }

@@ -21,7 +21,8 @@ final class LoopbackServer: Sendable {
         store = try SQLiteStore(directory: folder, logger: logger)
         // Everybody calls from one address.
         let services = Services(
-            store: store, partials: store, cache: try AdapterCache(folder: folder + "/cache", byteLimit: 1 << 28),
+            store: store, partials: store, documents: store,
+            cache: try AdapterCache(folder: folder + "/cache", byteLimit: 1 << 28),
             access: Access(mode: .tokens(admin: Access.hash(admin)), clock: SystemClock(), limits: .unlimited),
             clock: SystemClock(), threads: threads, logger: logger)
         try await services.resume()

@@ -73,7 +73,7 @@ extension JoinCommand {
             throw ValidationError("--data: \(error)")
         }
         return { settings throws(TrainingError) in
-            NativeTrainer(try NativeModel(encoder, dense: settings.adapter.dense).task(texts))
+            NativeTrainer(try NativeModel(encoder, dense: settings.adapter.dense.mapValues(\.shape)).task(texts))
         }
     }
 

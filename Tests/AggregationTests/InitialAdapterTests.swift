@@ -13,7 +13,19 @@ struct InitialAdapterTests {
         #expect(abs(variance - 0.125 * 0.125 / 3) < 0.0003)
         #expect(factors.b.allSatisfy { $0 == 0 })
         #expect(factors.bias == [Float](repeating: 0, count: 20))
-        #expect(InitialAdapter(seed: 7).values(of: .init(name: "d", shape: [2, 3])) == [0, 0, 0, 0, 0, 0])
+    }
+
+    @Test func `dense tensors begin as their settings say`() throws {
+        func values(_ initial: AdapterShape.InitialValues) -> [Float]? {
+            InitialAdapter(seed: 7).values(of: .init(name: "d", shape: [200, 3], initial: initial))
+        }
+        #expect(values(.base) == nil)
+        #expect(values(.zeros) == [Float](repeating: 0, count: 600))
+        #expect(values(.ones) == [Float](repeating: 1, count: 600))
+        let drawn = try #require(values(.normal(0.5)))
+        let variance = drawn.reduce(0) { $0 + Double($1) * Double($1) } / 600
+        #expect(abs(variance - 0.25) < 0.05)
+        #expect(values(.normal(0.5)) == drawn)
     }
 
     @Test func `a module is the same drawn alone, and its rows the same at any rank`() throws {

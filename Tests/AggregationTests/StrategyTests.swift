@@ -66,7 +66,7 @@ struct StrategyTests {
     @Test func `DoRA magnitudes do not go with a merge`() throws {
         let shape = try AdapterShape(
             modules: [ModuleShape(name: "fc1", inputs: 2, outputs: 3, maximumRank: 2)],
-            dense: [.init(name: "fc1.lora_magnitude_vector.weight", shape: [3])])
+            dense: [.init(name: "fc1.lora_magnitude_vector", shape: [3], initial: .zeros)])
         for name in Strategy.names {
             let strategy = try Strategy(named: name)
             if strategy.publishesMerge {

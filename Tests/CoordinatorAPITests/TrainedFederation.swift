@@ -28,7 +28,7 @@ final class TrainedFederation {
             {"id": "digits", "base_model": {"name": "mlp-6-5-3"}, "seed": 11,
              "adapter": {"max_rank": 4, "scaling": {"mode": "lora", "alpha": 8}, "modules": {
                "fc1": {"in": 6, "out": 5}, "fc2": {"in": 5, "out": 3, "max_rank": 2, "bias": true}},
-               "dense": {"head.bias": [3]}\(adapter)},
+               "dense": {"head.bias": {"shape": [3], "init": "zeros"}}\(adapter)},
              "strategy": \(strategy)\(more),
              "round": {"total": \(rounds), \(policy ?? "\"min_updates\": \(ranks.count)")}}
             """

@@ -90,7 +90,7 @@ import Testing
             #expect(found == expected, "cut off after \(writes) writes")
             writes += 1
         }
-        #expect(writes >= 10)
+        #expect(writes >= 4)
     }
 
     @Test func `folding that is cut off at any write leaves the same sum when it is run again`() async throws {
@@ -129,7 +129,7 @@ import Testing
             #expect(try await finish(folder) == expected, "cut off after \(writes) writes")
             writes += 1
         }
-        #expect(writes >= 8)
+        #expect(writes >= 4)
     }
 
     /// Waits until nothing but the sum is left of the merges up to `round`.

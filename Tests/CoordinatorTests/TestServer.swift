@@ -48,18 +48,21 @@ struct TestServer {
         self.clock = clock
         sqlite = try SQLiteStore(directory: self.folder.path + "/data", logger: Self.logger)
         services = try await Self.services(
-            over: wrap(sqlite), partials: wrapPartials(sqlite), cache: self.folder.path + "/data/cache", clock: clock,
+            over: wrap(sqlite), partials: wrapPartials(sqlite), documents: sqlite,
+            cache: self.folder.path + "/data/cache", clock: clock,
             uploadLimits: uploadLimits)
         try await services.resume()
     }
 
     private static func services(
-        over store: some FederationStore & AdapterStore, partials: any PartialUploadStore, cache: String,
+        over store: some FederationStore & AdapterStore, partials: any PartialUploadStore, documents: SQLiteStore,
+        cache: String,
         clock: HandClock,
         uploadLimits: UploadService.Limits
     ) async throws -> Services {
         Services(
-            store: store, partials: partials, cache: try AdapterCache(folder: cache, byteLimit: 1 << 20),
+            store: store, partials: partials, documents: documents,
+            cache: try AdapterCache(folder: cache, byteLimit: 1 << 20),
             access: Access(mode: .none, clock: clock), clock: clock, threads: 2, uploadLimits: uploadLimits,
             logger: Self.logger)
     }

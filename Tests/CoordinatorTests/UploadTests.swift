@@ -51,7 +51,7 @@ import Testing
     ) -> UploadService.Part {
         UploadService.Part(
             key: key, offset: offset, length: length, contentLength: bytes.count, contentDigest: digest,
-            claim: last ? claim(key) : nil)
+            completion: last ? .update(claim(key)) : nil)
     }
 
     private func begin(
@@ -152,7 +152,7 @@ import Testing
         #expect(!stopped.withLock { $0 })
         try write(file, at: 0, to: again)
         let ending = try await server.services.uploads.end(again, fileLength: file.count, digest: try digest(file))
-        guard case .complete(let receipt) = ending else {
+        guard case .complete(.update(let receipt)) = ending else {
             Issue.record("it is not complete")
             return
         }
@@ -183,7 +183,8 @@ import Testing
         }
         #expect(try await server.services.uploads.status(of: key).offset == file.count)
         gated.set(.open)
-        guard case .complete(let receipt) = try await append(key, at: file.count, [], last: true, on: server) else {
+        guard case .complete(.update(let receipt)) = try await append(key, at: file.count, [], last: true, on: server)
+        else {
             Issue.record("it is not complete")
             return
         }
@@ -264,7 +265,7 @@ import Testing
         let again = try await Self.restart(server)
         #expect(try await again.services.uploads.status(of: key).offset == 100)
         let rest = Array(file[100...])
-        guard case .complete(let receipt) = try await append(key, at: 100, rest, last: true, on: again) else {
+        guard case .complete(.update(let receipt)) = try await append(key, at: 100, rest, last: true, on: again) else {
             Issue.record("it is not complete")
             return
         }
@@ -309,5 +310,14 @@ import Testing
         let again = try await Self.restart(server)
         #expect(try await again.services.uploads.status(of: key).offset == 0)
         #expect(try files(of: again).isEmpty)
+    }
+}
+
+extension UploadKey {
+    fileprivate var round: Int { if case .update(let round, _) = subject { round } else { 0 } }
+
+    fileprivate var client: ClientName {
+        guard case .update(_, let client) = subject else { preconditionFailure("not an update's key") }
+        return client
     }
 }

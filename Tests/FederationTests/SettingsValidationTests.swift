@@ -39,7 +39,7 @@ import Testing
             $0.adapter.modules = [String(repeating: "x", count: 513): module()]
         },
         Refused("adapter.modules.m\0", "name with a zero byte") { $0.adapter.modules = ["m\0": module()] },
-        Refused("adapter.dense.m\n", "name with a line break") { $0.adapter.dense = ["m\n": [1]] },
+        Refused("adapter.dense.m\n", "name with a line break") { $0.adapter.dense = ["m\n": .init(shape: [1])] },
         Refused("adapter.modules.m.in", "0") { $0.adapter.modules["m"] = module(0) },
         Refused("adapter.modules.m.out", "negative") { $0.adapter.modules["m"] = module(1, -1) },
         Refused("adapter.modules.m.max_rank", "0") { $0.adapter.modules["m"] = module(rank: 0) },
@@ -55,11 +55,13 @@ import Testing
             $0.adapter.modules["m"] = module(.max, kind: .convolution(height: .max, width: .max))
         },
         Refused("adapter.modules.m", "B too large") { $0.adapter.modules["m"] = module(1, .max) },
-        Refused("adapter.dense.", "empty name") { $0.adapter.dense = ["": [1]] },
-        Refused("adapter.dense.n", "no sides") { $0.adapter.dense = ["n": []] },
-        Refused("adapter.dense.n", "nine sides") { $0.adapter.dense = ["n": [Int](repeating: 1, count: 9)] },
-        Refused("adapter.dense.n", "side of 0") { $0.adapter.dense = ["n": [3, 0]] },
-        Refused("adapter.dense.n", "too large") { $0.adapter.dense = ["n": [1 << 16, 1 << 16]] },
+        Refused("adapter.dense.", "empty name") { $0.adapter.dense = ["": .init(shape: [1])] },
+        Refused("adapter.dense.n", "no sides") { $0.adapter.dense = ["n": .init(shape: [])] },
+        Refused("adapter.dense.n", "nine sides") {
+            $0.adapter.dense = ["n": .init(shape: [Int](repeating: 1, count: 9))]
+        },
+        Refused("adapter.dense.n", "side of 0") { $0.adapter.dense = ["n": .init(shape: [3, 0])] },
+        Refused("adapter.dense.n", "too large") { $0.adapter.dense = ["n": .init(shape: [1 << 16, 1 << 16])] },
     ]
 
     static let policyCases = [
@@ -121,7 +123,7 @@ import Testing
         settings.adapter.modules = [
             "m": Self.module(1, 1, rank: 1), String(repeating: "x", count: 512): Self.module(1 << 15, 1 << 15),
         ]
-        settings.adapter.dense = ["n": [1 << 15, 1 << 16]]
+        settings.adapter.dense = ["n": .init(shape: [1 << 15, 1 << 16])]
         settings.limits = .init(clients: 1_000_000, samples: .max)
         settings.policy.total = 1_000_000
         settings.policy.deadlineSeconds = 31_536_000

@@ -18,7 +18,7 @@ enum Sample {
                         kind: .convolution(height: 3, width: 5), inputs: 8, outputs: 16, maximumRank: 7, bias: true),
                     "words": .init(kind: .embedding, inputs: 1000, outputs: 32, maximumRank: nil, bias: false),
                 ],
-                dense: ["norm.weight": [200, 3]], messageBits: 4),
+                dense: ["norm.weight": .init(shape: [200, 3], initial: .normal(0.5))], messageBits: 4),
             strategy: .init(
                 name: "fedex", parameters: ["residual_rank": .number(8), "allow_inexact": .flag(true), "x": .null]),
             server: .init(optimizer: "adam", learningRate: 0.25),

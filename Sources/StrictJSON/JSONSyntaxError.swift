@@ -6,6 +6,7 @@ package enum JSONSyntaxError: Error, Equatable, Sendable {
     case notUTF8(offset: Int)
     case numberOutOfRange(offset: Int)
     case tooDeep(limit: Int)
+    case duplicate(String)
 }
 
 extension JSONSyntaxError: CustomStringConvertible {
@@ -18,6 +19,7 @@ extension JSONSyntaxError: CustomStringConvertible {
         case .notUTF8(let offset): "the string at byte \(offset) is not UTF-8"
         case .numberOutOfRange(let offset): "the number at byte \(offset) is out of range"
         case .tooDeep(let limit): "values are nested deeper than \(limit)"
+        case .duplicate(let name): "\(name.jsonQuoted) appears twice in one object"
         }
     }
 }

@@ -2,35 +2,35 @@
 ///
 /// The headers of safetensors files come from outside and Foundation's decoder drops repeated names in silence, so the
 /// grammar (RFC 8259) is read here and the caller sees every name. Memory is bounded by the longest string.
-struct JSONScanner {
-    static let depthLimit = 32
+package struct JSONScanner {
+    package static let depthLimit = 32
 
     private let bytes: UnsafeRawBufferPointer
-    private(set) var offset = 0
+    package private(set) var offset = 0
     /// One entry per open object or array: whether a value was read in it.
     private var open: [Bool] = []
 
-    init(_ bytes: UnsafeRawBufferPointer) {
+    package init(_ bytes: UnsafeRawBufferPointer) {
         self.bytes = bytes
     }
 
     /// The first byte of the next token.
-    mutating func peek(expecting expected: String) throws(JSONSyntaxError) -> UInt8 {
+    package mutating func peek(expecting expected: String) throws(JSONSyntaxError) -> UInt8 {
         skipSpace()
         guard offset < bytes.count else { throw .unexpectedEnd(expected: expected) }
         return bytes[offset]
     }
 
-    mutating func beginObject() throws(JSONSyntaxError) {
+    package mutating func beginObject() throws(JSONSyntaxError) {
         try begin(UInt8(ascii: "{"), expected: "an object")
     }
 
-    mutating func beginArray() throws(JSONSyntaxError) {
+    package mutating func beginArray() throws(JSONSyntaxError) {
         try begin(UInt8(ascii: "["), expected: "an array")
     }
 
     /// The next name in the object opened last, read up to its value; nil closes the object.
-    mutating func nextName() throws(JSONSyntaxError) -> String? {
+    package mutating func nextName() throws(JSONSyntaxError) -> String? {
         guard try advance(closing: UInt8(ascii: "}")) else { return nil }
         let name = try string()
         try take(UInt8(ascii: ":"), expected: "':'")
@@ -38,11 +38,11 @@ struct JSONScanner {
     }
 
     /// Whether the array opened last has another element; false closes the array.
-    mutating func nextElement() throws(JSONSyntaxError) -> Bool {
+    package mutating func nextElement() throws(JSONSyntaxError) -> Bool {
         try advance(closing: UInt8(ascii: "]"))
     }
 
-    mutating func string() throws(JSONSyntaxError) -> String {
+    package mutating func string() throws(JSONSyntaxError) -> String {
         try take(UInt8(ascii: "\""), expected: "a string")
         let start = offset
         var escaped = false
@@ -67,7 +67,7 @@ struct JSONScanner {
     }
 
     /// A whole number of zero or more.
-    mutating func count() throws(JSONSyntaxError) -> Int {
+    package mutating func count() throws(JSONSyntaxError) -> Int {
         let first = try peek(expecting: "a whole number")
         let start = offset
         guard Self.isDigit(first) else { throw .unexpected(first, offset: offset, expected: "a whole number") }
@@ -88,7 +88,7 @@ struct JSONScanner {
         return value
     }
 
-    mutating func number() throws(JSONSyntaxError) -> Double {
+    package mutating func number() throws(JSONSyntaxError) -> Double {
         let first = try peek(expecting: "a number")
         let start = offset
         if first == UInt8(ascii: "-") { offset += 1 }
@@ -113,21 +113,21 @@ struct JSONScanner {
         return value
     }
 
-    mutating func bool() throws(JSONSyntaxError) -> Bool {
+    package mutating func bool() throws(JSONSyntaxError) -> Bool {
         let isTrue = try peek(expecting: "true or false") == UInt8(ascii: "t")
         try word(isTrue ? "true" : "false")
         return isTrue
     }
 
     /// Reads a `null` where there is one.
-    mutating func skipNull() throws(JSONSyntaxError) -> Bool {
+    package mutating func skipNull() throws(JSONSyntaxError) -> Bool {
         guard try peek(expecting: "a value") == UInt8(ascii: "n") else { return false }
         try word("null")
         return true
     }
 
     /// Reads over one value of any kind.
-    mutating func skipValue() throws(JSONSyntaxError) {
+    package mutating func skipValue() throws(JSONSyntaxError) {
         switch try peek(expecting: "a value") {
         case UInt8(ascii: "{"):
             try beginObject()
@@ -143,7 +143,7 @@ struct JSONScanner {
     }
 
     /// Makes sure that nothing but white space follows.
-    mutating func finish() throws(JSONSyntaxError) {
+    package mutating func finish() throws(JSONSyntaxError) {
         skipSpace()
         guard offset == bytes.count else {
             throw .unexpected(bytes[offset], offset: offset, expected: "the end of the text")

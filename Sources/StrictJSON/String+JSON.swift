@@ -1,6 +1,6 @@
 extension String {
     /// The string as JSON writes it, escaping what RFC 8259 requires and nothing more.
-    var jsonQuoted: String {
+    package var jsonQuoted: String {
         var text = "\""
         for scalar in unicodeScalars {
             switch scalar {
@@ -18,10 +18,5 @@ extension String {
             }
         }
         return text + "\""
-    }
-
-    /// The order of names in files and in sums: by their UTF-8 bytes, which no locale or normalisation changes.
-    package func precedes(_ other: String) -> Bool {
-        utf8.lexicographicallyPrecedes(other.utf8)
     }
 }

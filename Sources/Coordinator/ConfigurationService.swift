@@ -1,0 +1,70 @@
+import AdapterFormat
+package import Federation
+
+/// Takes the `adapter_config.json` of a client ahead of its update, and has what it says travel with the adapter.
+package struct ConfigurationService: Sendable {
+    let parts: Parts
+
+    /// Checks a configuration against the federation and keeps it for the client's update of the round.
+    package func take(
+        _ text: [UInt8], of client: ClientName, round: Int, in federation: FederationID
+    ) async throws(ServiceError) {
+        let session = try parts.activeSession(of: federation, for: client)
+        session.touch(client)
+        if let objection = session.snapshot.machine.objection(to: client, round: round) { throw .round(objection) }
+        let text = String(decoding: text, as: UTF8.self)
+        let check = ConfigurationCheck(client: client, round: round, at: session.snapshot, as: try session.plan())
+        do throws(UpdateRefusal) {
+            _ = try check.adopted(from: text)
+        } catch {
+            try await session.refuse(error, of: client, round: round, at: parts.clock.now())
+        }
+        do throws(StoreError) {
+            try await parts.configurations.keepConfiguration(text, of: client, round: round, in: federation)
+        } catch {
+            throw .store(error)
+        }
+    }
+}
+
+/// What a client's configuration says to its federation.
+struct ConfigurationCheck: Sendable {
+    private let plan: AdapterPlan
+    private let ranks: [String: Int]
+    private let carried: [String: String]
+
+    init(client: ClientName, round: Int, at snapshot: FederationSnapshot, as plan: AdapterPlan) {
+        let machine = snapshot.machine
+        self.plan = plan
+        ranks = plan.ranks(
+            for: machine.clients[client].map(machine.grantedRank) ?? plan.maximumRank, round: round)
+        carried = machine.settings.adapter.config
+    }
+
+    /// The keys that travel with the adapter from now on.
+    ///
+    /// - Parameter file: the client's, where it is there.
+    func adopted(from text: String, file: AdapterFile? = nil) throws(UpdateRefusal) -> [String: String] {
+        let config = try AdapterConfig(sent: text)
+        do throws(ConfigRefusal) {
+            let adopted = try plan.shape.adopted(
+                from: config, scaling: plan.scaling, ranks: ranks, carried: carried)
+            if let file { try plan.shape.check(file, against: config) }
+            return adopted
+        } catch {
+            throw UpdateRefusal(error)
+        }
+    }
+
+    /// Refuses tensors whose meaning a configuration alone tells, where nobody has sent one.
+    func requireMeaning(of file: AdapterFile) throws(UpdateRefusal) {
+        let key = "trainable_token_indices"
+        guard carried[key] ?? "null" == "null",
+            let tensor = file.dense.first(where: { $0.name.hasSuffix(TensorName.trainedTokens) })
+        else { return }
+        throw UpdateRefusal(
+            code: "config.\(key)",
+            detail: "\(tensor.name) came; which tokens its rows are stands in adapter_config.json alone: send that "
+                + "before the update", tensor: tensor.name)
+    }
+}

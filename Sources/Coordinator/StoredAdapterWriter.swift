@@ -1,0 +1,62 @@
+import AdapterFormat
+import Federation
+
+/// Writes what a round leaves into one slot of the store, module by module and many of them in one transaction: an adapter
+/// of thousands of small modules would else wait for the disk as many times.
+///
+/// Its calls block: use it on a queue of its own. What was taken is durable once `flush` returns.
+struct StoredAdapterWriter: AdapterSink {
+    /// One part holds at most about this many numbers (4 MiB), so that reading stays bounded.
+    private static let partSize = 1 << 20
+    /// As much is stored in one transaction (16 MiB).
+    private static let batchSize = 1 << 22
+
+    private let target: StoredAdapter
+    private var parts: [AdapterPart] = []
+    private var size = 0
+
+    init(to target: StoredAdapter) { self.target = target }
+
+    mutating func take(_ factors: ModuleFactors, of module: ModuleShape) throws(StoreError) {
+        try put(factors.a, rows: factors.rank, as: .a, module.name)
+        try put(factors.b, rows: factors.rank, as: .b, module.name)
+        if let bias = factors.bias { try put(bias, rows: 1, as: .bias, module.name) }
+    }
+
+    mutating func take(_ values: [Float], of tensor: AdapterShape.Dense) throws(StoreError) {
+        try put(values, rows: 1, as: .dense, tensor.name)
+    }
+
+    /// Stores what was taken since the last time.
+    mutating func flush() throws(StoreError) {
+        guard !parts.isEmpty else { return }
+        try target.store.append(parts, to: target.address)
+        parts = []
+        size = 0
+    }
+
+    /// Forgets all that is in the slot, and what was taken.
+    mutating func clear() throws(StoreError) {
+        parts = []
+        size = 0
+        try target.remove()
+    }
+
+    private mutating func put(
+        _ values: [Float], rows: Int, as kind: AdapterTensor.Kind, _ name: String
+    ) throws(StoreError) {
+        guard rows > 0 else { return }
+        let tensor = AdapterTensor(name: name, kind: kind)
+        let width = values.count / rows
+        let step = max(1, Self.partSize / width)
+        for first in stride(from: 0, to: rows, by: step) {
+            let count = min(step, rows - first)
+            parts.append(
+                AdapterPart(
+                    tensor: tensor, firstRow: first, rowCount: count,
+                    values: count == rows ? values : Array(values[first * width..<(first + count) * width])))
+            size += count * width
+            if size >= Self.batchSize { try flush() }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+import AdapterFormat
+import Crypto
+package import Federation
+import Foundation
+import Logging
+
+/// Makes a federation from an adapter: takes its file and its configuration, in either order, and leaves the draft once
+/// both are sound.
+package struct TemplateService: Sendable {
+    let parts: Parts
+
+    /// No template is longer: 64 GiB, the factors of a thousand adapters of a 7B model.
+    package static let byteLimit = 64 << 30
+
+    /// Leave to stream the body to a file.
+    package struct Ticket: Sendable {
+        let federation: FederationID
+        package let spool: SpoolFile
+        package let byteLimit = TemplateService.byteLimit
+    }
+
+    /// What has come of a template.
+    package struct Receipt: Sendable, Hashable {
+        package let digest: ContentDigest?
+        package let byteCount: Int
+        package let hasConfiguration: Bool
+        package let state: FederationState
+    }
+
+    package func begin(_ federation: FederationID) throws(ServiceError) -> Ticket {
+        try requireDraft(federation)
+        return Ticket(federation: federation, spool: parts.store.makeSpoolFile())
+    }
+
+    package func abandon(_ ticket: Ticket) async { await parts.store.discard(ticket.spool) }
+
+    /// Takes the adapter of a durable file: the file becomes a blob, or goes.
+    package func finish(
+        _ ticket: Ticket, digest: ContentDigest, expected: ContentDigest?, byteCount: Int
+    ) async throws(ServiceError) -> Receipt {
+        do throws(ServiceError) {
+            if let expected, expected != digest { throw .digestMismatch(expected: expected, found: digest) }
+            return try await take(ticket.spool, digest: digest, byteCount: byteCount, in: ticket.federation)
+        } catch {
+            await parts.store.discard(ticket.spool)
+            throw error
+        }
+    }
+
+    /// Takes the adapter that a durable file holds; what becomes of the file otherwise is the caller's.
+    func take(
+        _ spool: SpoolFile, digest: ContentDigest, byteCount: Int, in federation: FederationID
+    ) async throws(ServiceError) -> Receipt {
+        let session = try requireDraft(federation)
+        return try await parts.templating.alone(federation) { () async throws(ServiceError) in
+            let known = try await template(of: federation)
+            let reading = try await read(spool.path, known.configuration, session.snapshot.machine.settings)
+            try await store { () async throws(StoreError) in
+                try await parts.templates.keepTemplate(spool, digest: digest, byteCount: byteCount, of: federation)
+            }
+            try await parts.sweep()
+            return try await complete(
+                session, StoredTemplate(digest: digest, byteCount: byteCount, configuration: known.configuration),
+                reading)
+        }
+    }
+
+    /// Takes the text of the adapter's `adapter_config.json`.
+    package func configure(_ text: [UInt8], of federation: FederationID) async throws(ServiceError) -> Receipt {
+        let session = try requireDraft(federation)
+        return try await parts.templating.alone(federation) { () async throws(ServiceError) in
+            let known = try await template(of: federation)
+            let text = String(decoding: text, as: UTF8.self)
+            let path = known.digest.map { parts.store.blobPath(of: $0) }
+            let reading = try await read(path, text, session.snapshot.machine.settings)
+            try await store { () async throws(StoreError) in
+                try await parts.templates.keepTemplateConfiguration(text, of: federation)
+            }
+            return try await complete(
+                session,
+                StoredTemplate(digest: known.digest, byteCount: known.byteCount, configuration: text), reading)
+        }
+    }
+
+    /// Takes a federation up where a former run left it: both parts may be there, or what is left of them.
+    func resume(_ session: FederationSession) async throws(ServiceError) {
+        let known = try await template(of: session.id)
+        guard session.snapshot.machine.state == .draft else {
+            if known != StoredTemplate() { try await drop(session.id) }
+            return
+        }
+        guard let digest = known.digest, known.configuration != nil else { return }
+        do throws(ServiceError) {
+            let reading = try await read(
+                parts.store.blobPath(of: digest), known.configuration, session.snapshot.machine.settings)
+            _ = try await complete(session, known, reading)
+        } catch {
+            parts.logger.error(
+                "a template cannot be taken up; send it again",
+                metadata: ["federation": "\(session.id)", "reason": "\(error)"])
+        }
+    }
+
+    /// The session of a federation whose template is still to come.
+    @discardableResult
+    func requireDraft(_ federation: FederationID) throws(ServiceError) -> FederationSession {
+        let session = try parts.registry.session(federation)
+        let machine = session.snapshot.machine
+        guard machine.state == .draft else { throw .notDraft(machine.state) }
+        return session
+    }
+
+    /// What the server holds of a template, or held when it was complete.
+    func held(_ federation: FederationID) async throws(ServiceError) -> Receipt {
+        let machine = try parts.registry.session(federation).snapshot.machine
+        let known = try await template(of: federation)
+        let template = machine.settings.adapter.template
+        return Receipt(
+            digest: known.digest ?? template?.digest, byteCount: max(known.byteCount, template?.byteCount ?? 0),
+            hasConfiguration: known.configuration != nil || template?.isComplete == true, state: machine.state)
+    }
+}
+
+extension TemplateService {
+    /// What the parts that are there come to; nil while one is missing.
+    private func read(
+        _ path: String?, _ configuration: String?, _ settings: FederationSettings
+    ) async throws(ServiceError) -> AdapterTemplate? {
+        try await parts.validation.run { () throws(ServiceError) in
+            do throws(UpdateRefusal) {
+                let config = try configuration.map { text throws(UpdateRefusal) in try AdapterConfig(sent: text) }
+                guard let path else { return nil }
+                let file = try AdapterTemplate.open(path)
+                return try config.map { config throws(UpdateRefusal) in
+                    try AdapterTemplate(file, config, for: settings)
+                }
+            } catch {
+                throw .template(error)
+            }
+        }
+    }
+
+    /// Stores version 0 and leaves the draft, where both parts are there.
+    private func complete(
+        _ session: FederationSession, _ known: StoredTemplate, _ reading: AdapterTemplate?
+    ) async throws(ServiceError) -> Receipt {
+        if let reading {
+            var settings = reading.settings
+            settings.adapter.template?.digest = known.digest
+            settings.adapter.template?.byteCount = known.byteCount
+            try await parts.storeInitialAdapter(of: settings, from: reading.file, as: reading.plan)
+            if case .lifecycle(let error) = try await session.reply(to: .templated(settings)) {
+                throw .lifecycle(error)
+            }
+            try await drop(session.id)
+        }
+        return Receipt(
+            digest: known.digest, byteCount: known.byteCount, hasConfiguration: known.configuration != nil,
+            state: session.snapshot.machine.state)
+    }
+
+    private func template(of federation: FederationID) async throws(ServiceError) -> StoredTemplate {
+        do throws(StoreError) { return try await parts.templates.template(of: federation) } catch {
+            throw .store(error)
+        }
+    }
+
+    private func drop(_ federation: FederationID) async throws(ServiceError) {
+        try await store { () async throws(StoreError) in try await parts.templates.dropTemplate(of: federation) }
+        try await parts.sweep()
+    }
+
+    private func store(_ work: () async throws(StoreError) -> Void) async throws(ServiceError) {
+        do throws(StoreError) { try await work() } catch { throw .store(error) }
+    }
+}
+
+extension AdapterConfig {
+    /// The configuration that somebody sent, or the key that is at fault.
+    init(sent text: String) throws(UpdateRefusal) {
+        do throws(AdapterConfigError) {
+            self = try AdapterConfig(json: Array(text.utf8))
+        } catch {
+            throw UpdateRefusal(code: error.key.map { "config.\($0)" } ?? "config.format", detail: "\(error)")
+        }
+    }
+}

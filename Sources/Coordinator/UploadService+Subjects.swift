@@ -1,0 +1,110 @@
+import Federation
+import Foundation
+
+/// What differs between the uploads of updates and of templates.
+extension UploadService {
+    /// The session of a federation that may wait for the upload, once the client's call is noted.
+    func session(of key: UploadKey) throws(ServiceError) -> FederationSession {
+        switch key.subject {
+        case .update(_, let client):
+            let session = try parts.activeSession(of: key.federation, for: client)
+            session.touch(client)
+            return session
+        case .template: return try parts.registry.session(key.federation)
+        }
+    }
+
+    /// The longest sound upload.
+    func byteLimit(of key: UploadKey, in session: FederationSession) throws(ServiceError) -> Int {
+        switch key.subject {
+        case .update(let round, _): try session.updateByteLimit(round: round)
+        case .template: TemplateService.byteLimit
+        }
+    }
+
+    /// Why nobody needs the upload any more.
+    func objection(to key: UploadKey) -> ServiceError? {
+        do throws(ServiceError) {
+            switch key.subject {
+            case .update(_, let client):
+                return objection(to: key, in: try parts.activeSession(of: key.federation, for: client))
+            case .template: return objection(to: key, in: try parts.registry.session(key.federation))
+            }
+        } catch {
+            return error
+        }
+    }
+
+    private func objection(to key: UploadKey, in session: FederationSession) -> ServiceError? {
+        let machine = session.snapshot.machine
+        switch key.subject {
+        case .update(let round, let client): return machine.objection(to: client, round: round).map { .round($0) }
+        case .template: return machine.state == .draft ? nil : .notDraft(machine.state)
+        }
+    }
+
+    func requireOpen(_ key: UploadKey, in session: FederationSession) async throws(ServiceError) {
+        guard let objection = objection(to: key, in: session) else { return }
+        await forget(key)
+        throw objection
+    }
+
+    func held(_ key: UploadKey) async throws(ServiceError) -> Receipt? {
+        switch key.subject {
+        case .update(let round, let client):
+            do throws(ServiceError) {
+                return .update(
+                    try await UpdateService(parts: parts).receipt(for: client, round: round, in: key.federation))
+            } catch .noUpdate, .unknownRound {
+                return nil
+            }
+        case .template:
+            // While an upload is under way, an earlier template is about to be replaced.
+            guard parts.uploads[key] == nil else { return nil }
+            let held = try await TemplateService(parts: parts).held(key.federation)
+            return held.digest == nil ? nil : .template(held)
+        }
+    }
+
+    /// Hands the file on as an update. What the store did not take stays, to be completed again.
+    func complete(
+        _ ticket: Ticket, _ file: SpoolFile, _ completion: Completion, byteCount: Int, partDigest: ContentDigest
+    ) async throws(ServiceError) -> Receipt {
+        let key = ticket.part.key
+        do throws(ServiceError) {
+            let digest = ticket.part.offset == 0 ? partDigest : try await parts.digest(of: file)
+            switch completion {
+            case .update(let claim):
+                let receipt = try await UpdateService(parts: parts).take(
+                    .init(claim: claim, spool: file, byteLimit: ticket.byteLimit, room: ticket.room), digest: digest,
+                    byteCount: byteCount)
+                if receipt.isNew { parts.uploads[key] = nil } else { await forget(key) }
+                return .update(receipt)
+            case .template(let expected):
+                if let expected, expected != digest { throw .digestMismatch(expected: expected, found: digest) }
+                let receipt = try await TemplateService(parts: parts).take(
+                    file, digest: digest, byteCount: byteCount, in: key.federation)
+                parts.uploads[key] = nil
+                return .template(receipt)
+            }
+        } catch {
+            switch error {
+            case .store, .internalFailure:
+                // The store may have taken the file away before it failed.
+                if !FileManager.default.fileExists(atPath: file.path) { parts.uploads[ticket.part.key] = nil }
+            default: await forget(ticket.part.key)
+            }
+            throw error
+        }
+    }
+}
+
+extension UploadService.Receipt {
+    /// Of what is held.
+    var byteCount: Int {
+        switch self {
+        case .update(let receipt): receipt.update.byteCount
+        case .template(let receipt): receipt.byteCount
+        }
+    }
+}

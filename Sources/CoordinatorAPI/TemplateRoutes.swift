@@ -1,0 +1,56 @@
+import Coordinator
+import Federation
+import HTTPServing
+import HTTPTypes
+import RankwiseWire
+
+extension RankwiseAPI {
+    /// The adapter that a federation is made from, in its two parts.
+    func addTemplateRoutes(to routes: inout Routes) {
+        let services = services
+        let path = "/v1/federations/{federation}/template"
+        routes.on(.put, path) { request in
+            let federation = try request.federation()
+            try request.principal(services.access).requireAdmin()
+            try request.expect()
+            let expected = try request.digest("Content-Digest")
+            try Self.refuseOtherTypes(request)
+            let ticket = try services.templates.begin(federation)
+            let saved: SavedBody
+            do throws(RequestBodyError) {
+                saved = try await request.body.save(to: ticket.spool.path, upTo: ticket.byteLimit, durably: true)
+            } catch {
+                await services.templates.abandon(ticket)
+                throw error
+            }
+            guard let digest = ContentDigest(bytes: saved.sha256) else {
+                await services.templates.abandon(ticket)
+                throw ServiceError.internalFailure("a digest of \(saved.sha256.count.counted("byte"))")
+            }
+            let receipt = try await services.templates.finish(
+                ticket, digest: digest, expected: expected, byteCount: saved.byteCount)
+            return try .json(TemplateBody(receipt), status: .created)
+        }
+        routes.on(.put, path + "/adapter_config.json") { request in
+            let federation = try request.federation()
+            try request.principal(services.access).requireAdmin()
+            try request.expect()
+            let text = try await request.body.collect(upTo: Self.configurationLimit)
+            return try .json(
+                TemplateBody(try await services.templates.configure(text, of: federation)), status: .created)
+        }
+    }
+}
+
+extension TemplateBody {
+    init(_ receipt: TemplateService.Receipt) {
+        var awaited: [String] = []
+        if receipt.state == .draft {
+            if receipt.digest == nil { awaited.append("template") }
+            if !receipt.hasConfiguration { awaited.append("template/adapter_config.json") }
+        }
+        self.init(
+            state: receipt.state.rawValue, digest: receipt.digest.map { "\($0)" },
+            bytes: receipt.digest == nil ? nil : receipt.byteCount, awaited: awaited)
+    }
+}
