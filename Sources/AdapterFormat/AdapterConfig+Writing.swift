@@ -38,7 +38,13 @@ extension AdapterConfig {
         if modules.contains(where: { $0.alpha != commonAlpha }) {
             alphaRules = .init(byLength.map { .init(pattern: ModulePattern(path: $0.name), value: $0.alpha) })
         }
-        targets = .names(modules.filter { !$0.isParameter }.map(\.name))
+        let names = modules.filter { !$0.isParameter }.map(\.name)
+        // A list stands for every path that ends in a name of it. A path of one part may well be the end of another.
+        if names.contains(where: { !$0.contains(".") }) {
+            targets = .pattern(names.map { ModulePattern(path: $0).key }.joined(separator: "|"))
+        } else {
+            targets = .names(names)
+        }
         hasLoRABias = shape.modules.contains { $0.hasBias }
         usesDoRA = shape.usesDoRA
         further = carried.filter { $0.value != "null" }
@@ -48,6 +54,7 @@ extension AdapterConfig {
         if let excluded = further["exclude_modules"], shape.modules.contains(where: { excluded.excludes($0.owner) }) {
             further["exclude_modules"] = nil
         }
+        if case .pattern = targets { (further["layers_to_transform"], further["layers_pattern"]) = (nil, nil) }
         further["inference_mode"] = "true"
     }
 

@@ -44,6 +44,16 @@ struct SavedTensors {
     }
 }
 
+/// The names of a JSON list.
+package struct ConfigNames: Sequence {
+    private let names: [String]
+
+    /// - Parameter json: a list of strings; what is none has no names.
+    package init(json: String) { names = ConfigList(json: json)?.names ?? [] }
+
+    package func makeIterator() -> IndexingIterator<[String]> { names.makeIterator() }
+}
+
 /// A JSON list of names, or the one regular expression that PEFT takes in its place.
 struct ConfigList {
     let names: [String]

@@ -1,4 +1,5 @@
 import Dispatch
+import Foundation
 import HTTPFetching
 import RankwiseWire
 import Training
@@ -17,8 +18,24 @@ extension Agent {
                 metrics: RoundBody.Metrics(loss: update.loss, accuracy: update.accuracy))
         }
         let outgoing = try state { _ throws(StateError) in try reading.get() }
+        if let problem = try await sendConfiguration(files.trainedConfiguration, round: update.round) {
+            return .refused(problem)
+        }
         return outgoing.length < configuration.resumableFrom
             ? try await sendWhole(outgoing) : try await sendInParts(outgoing, isNew: isNew)
+    }
+
+    /// Sends the configuration that a trainer left ahead of its update, where it left one.
+    ///
+    /// - Returns: why the server does not take it; nil where it does, or is of a version that asks for none.
+    private func sendConfiguration(_ path: String, round: Int) async throws(AgentError) -> Problem? {
+        guard let text = FileManager.default.contents(atPath: path) else { return nil }
+        let endpoint = endpoint
+        let answer = try await answer(to: "adapter_config.json") { _ async throws(CallError) in
+            try await endpoint.sendConfiguration(round: round, text: Array(text))
+        }
+        guard case .refused(let problem) = answer, problem.code != "path.unknown" else { return nil }
+        return problem
     }
 
     /// Sends the update until it is acknowledged; an acknowledgement that was lost is asked for again first.

@@ -56,6 +56,12 @@ package struct FederationEndpoint: Sendable {
             request(.put, "rounds/\(round)/decline", body: .bytes(body), type: "application/json"))
     }
 
+    /// Sends what PEFT says of the adapter that follows as an update.
+    package func sendConfiguration(round: Int, text: [UInt8]) async throws(CallError) {
+        _ = try await call(
+            request(.put, "rounds/\(round)/update/adapter_config.json", body: .bytes(text), type: "application/json"))
+    }
+
     /// Says that this client has ended, and why: no round is to wait for it.
     package func leave(reason: String) async throws(CallError) {
         let body = try encoded(DeclineBody(reason: reason))

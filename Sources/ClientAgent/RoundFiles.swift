@@ -12,5 +12,7 @@ struct RoundFiles: Sendable, Hashable {
     func merges(since: Int) -> String { "\(folder)/merges-since-\(since).safetensors" }
     var outputFolder: String { folder + "/trained" }
     var trained: String { outputFolder + "/adapter_model.safetensors" }
+    /// What an external trainer says of its adapter; may be missing.
+    var trainedConfiguration: String { outputFolder + "/adapter_config.json" }
     var hasTrained: Bool { FileManager.default.fileExists(atPath: trained) }
 }

@@ -74,6 +74,19 @@ struct AdapterTemplate: Sendable {
         of file: SafetensorsFile, _ config: AdapterConfig
     ) throws(UpdateRefusal) -> [String: Int] {
         guard !["null", "[]"].contains(config.further["target_parameters"] ?? "null") else { return [:] }
+        for name in ConfigNames(json: config.further["target_parameters"] ?? "[]") {
+            let leaf = name.split(separator: ".").last.map(String.init) ?? name
+            for (key, rules) in [
+                ("rank_pattern", config.rankRules.list.map(\.pattern.key)),
+                ("alpha_pattern", config.alphaRules.list.map(\.pattern.key)),
+            ] {
+                guard let pattern = rules.first(where: { $0.contains(leaf) }) else { continue }
+                throw UpdateRefusal(
+                    code: "config.\(key)",
+                    detail: "\(key) has \(pattern), which names the parameter \(name); all parameters of experts must have "
+                        + "the adapter's own r and lora_alpha")
+            }
+        }
         var experts: [String: Int] = [:]
         for tensor in file.tensors {
             guard case .factorA(let module, false) = TensorName(parsing: tensor.name), let rows = tensor.shape.first

@@ -41,7 +41,11 @@ struct CommandFolders {
         } catch {
             throw .command(reason: "left an adapter_model.safetensors that is of no use: \(error)")
         }
-        guard rename(adapter, path) == 0 else {
+        let configuration = URL(fileURLWithPath: path).deletingLastPathComponent().path + "/adapter_config.json"
+        unlink(configuration)
+        guard rename(output + "/adapter_config.json", configuration) == 0 || errno == ENOENT,
+            rename(adapter, path) == 0
+        else {
             throw .file(path, reason: String(cString: strerror(errno)))
         }
         return outcome
