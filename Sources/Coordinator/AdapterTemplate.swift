@@ -9,13 +9,15 @@ struct AdapterTemplate: Sendable {
     let plan: AdapterPlan
 
     /// A file that may be a template: sound, with factors, and with numbers that updates may have too.
-    static func open(_ path: String) throws(UpdateRefusal) -> SafetensorsFile {
+    ///
+    /// - Parameter numbersAreSound: whether every number was looked at before.
+    static func open(_ path: String, numbersAreSound: Bool) throws(UpdateRefusal) -> SafetensorsFile {
         let file: SafetensorsFile
         do throws(SafetensorsError) { file = try SafetensorsFile(path: path) } catch { throw UpdateRefusal(error) }
         do throws(AdapterError) {
             let adapter = try AdapterFile(file)
             guard !adapter.modules.isEmpty else { throw .noModules }
-            try adapter.checkFinite()
+            if !numbersAreSound { try adapter.checkFinite() }
         } catch {
             throw UpdateRefusal(error)
         }

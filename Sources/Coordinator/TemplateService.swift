@@ -17,6 +17,8 @@ package struct TemplateService: Sendable {
         let federation: FederationID
         package let spool: SpoolFile
         package let byteLimit = TemplateService.byteLimit
+        /// Is to see the body's bytes; nil where the length of the body is not known.
+        package let arrival: ArrivingUpdate?
     }
 
     /// What has come of a template.
@@ -27,9 +29,12 @@ package struct TemplateService: Sendable {
         package let state: FederationState
     }
 
-    package func begin(_ federation: FederationID) throws(ServiceError) -> Ticket {
+    /// - Parameter byteCount: of the body, where the caller says it.
+    package func begin(_ federation: FederationID, byteCount: Int?) throws(ServiceError) -> Ticket {
         try requireDraft(federation)
-        return Ticket(federation: federation, spool: parts.store.makeSpoolFile())
+        return Ticket(
+            federation: federation, spool: parts.store.makeSpoolFile(),
+            arrival: byteCount.map { ArrivingUpdate(byteCount: $0) })
     }
 
     package func abandon(_ ticket: Ticket) async { await parts.store.discard(ticket.spool) }
@@ -40,7 +45,9 @@ package struct TemplateService: Sendable {
     ) async throws(ServiceError) -> Receipt {
         do throws(ServiceError) {
             if let expected, expected != digest { throw .digestMismatch(expected: expected, found: digest) }
-            return try await take(ticket.spool, digest: digest, byteCount: byteCount, in: ticket.federation)
+            return try await take(
+                ticket.spool, digest: digest, byteCount: byteCount, in: ticket.federation,
+                numbersAreSound: ticket.arrival?.isVouchedFor ?? false)
         } catch {
             await parts.store.discard(ticket.spool)
             throw error
@@ -49,12 +56,14 @@ package struct TemplateService: Sendable {
 
     /// Takes the adapter that a durable file holds; what becomes of the file otherwise is the caller's.
     func take(
-        _ spool: SpoolFile, digest: ContentDigest, byteCount: Int, in federation: FederationID
+        _ spool: SpoolFile, digest: ContentDigest, byteCount: Int, in federation: FederationID,
+        numbersAreSound: Bool = false
     ) async throws(ServiceError) -> Receipt {
         let session = try requireDraft(federation)
         return try await parts.templating.alone(federation) { () async throws(ServiceError) in
             let known = try await template(of: federation)
-            let reading = try await read(spool.path, known.configuration, session.snapshot.machine.settings)
+            let reading = try await read(
+                spool.path, known.configuration, session.snapshot.machine.settings, numbersAreSound: numbersAreSound)
             try await store { () async throws(StoreError) in
                 try await parts.templates.keepTemplate(spool, digest: digest, byteCount: byteCount, of: federation)
             }
@@ -124,13 +133,13 @@ package struct TemplateService: Sendable {
 extension TemplateService {
     /// What the parts that are there come to; nil while one is missing.
     private func read(
-        _ path: String?, _ configuration: String?, _ settings: FederationSettings
+        _ path: String?, _ configuration: String?, _ settings: FederationSettings, numbersAreSound: Bool = true
     ) async throws(ServiceError) -> AdapterTemplate? {
         try await parts.validation.run { () throws(ServiceError) in
             do throws(UpdateRefusal) {
                 let config = try configuration.map { text throws(UpdateRefusal) in try AdapterConfig(sent: text) }
                 guard let path else { return nil }
-                let file = try AdapterTemplate.open(path)
+                let file = try AdapterTemplate.open(path, numbersAreSound: numbersAreSound)
                 return try config.map { config throws(UpdateRefusal) in
                     try AdapterTemplate(file, config, for: settings)
                 }

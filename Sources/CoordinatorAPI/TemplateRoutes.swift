@@ -15,10 +15,11 @@ extension RankwiseAPI {
             try request.expect()
             let expected = try request.digest("Content-Digest")
             try Self.refuseOtherTypes(request)
-            let ticket = try services.templates.begin(federation)
+            let ticket = try services.templates.begin(federation, byteCount: request.body.declaredLength)
             let saved: SavedBody
             do throws(RequestBodyError) {
-                saved = try await request.body.save(to: ticket.spool.path, upTo: ticket.byteLimit, durably: true)
+                saved = try await request.body.save(
+                    to: ticket.spool.path, upTo: ticket.byteLimit, durably: true, watch: ticket.arrival?.take)
             } catch {
                 await services.templates.abandon(ticket)
                 throw error
