@@ -1,6 +1,8 @@
 /// Why an adapter is not one that a federation can take; names the tensor, what was expected and what came.
 package enum AdapterError: Error, Equatable, Sendable {
     case noModules
+    /// A factor under a name of another program.
+    case foreignName(tensor: String, owner: String)
     case duplicate(tensor: String)
     case mixedKinds(tensor: String)
     case otherKind(tensor: String, expected: String)
@@ -25,7 +27,7 @@ extension AdapterError {
     package var tensor: String? {
         switch self {
         case .noModules: nil
-        case .duplicate(let tensor), .mixedKinds(let tensor), .otherKind(let tensor, _), .notAFactor(let tensor, _),
+        case .foreignName(let tensor, _), .duplicate(let tensor), .mixedKinds(let tensor), .otherKind(let tensor, _), .notAFactor(let tensor, _),
             .notExperts(let tensor, _, _), .ranksDiffer(let tensor, _, _), .biasDiffers(let tensor, _, _),
             .missingFactor(let tensor, _), .unexpectedBias(let tensor),
             .unknownModule(let tensor, _), .unknownDense(let tensor), .shape(let tensor, _, _),
@@ -41,6 +43,8 @@ extension AdapterError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .noModules: "the file holds no LoRA factor, so it adapts nothing"
+        case .foreignName(let tensor, let owner):
+            "\(tensor) has a name of \(owner); expected PEFT's names, such as \(TensorName.prefix)MODULE.lora_A.weight"
         case .duplicate(let tensor): "\(tensor) appears twice, with and without the prefix \(TensorName.prefix)"
         case .mixedKinds(let tensor): "\(tensor) makes one module both an embedding and a layer"
         case .otherKind(let tensor, let expected): "\(tensor) came; this federation has \(expected) there"

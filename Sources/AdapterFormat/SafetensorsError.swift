@@ -3,6 +3,8 @@ package import StrictJSON
 /// Why bytes are not a safetensors file that Rankwise reads.
 package enum SafetensorsError: Error, Equatable, Sendable {
     case unreadable(SystemError)
+    /// The file is of another format altogether.
+    case foreign(ForeignFormat)
     case headerTooShort(length: UInt64)
     case headerTooLong(length: UInt64, limit: Int)
     case headerBeyondFile(length: UInt64, available: Int)
@@ -32,7 +34,7 @@ extension SafetensorsError {
             .offsetsBeyondFile(let name, _, _), .overlap(let name, _), .gap(let name, _),
             .quantisation(let name, _):
             name
-        case .unreadable, .headerTooShort, .headerTooLong, .headerBeyondFile, .headerNotObject, .headerSyntax,
+        case .unreadable, .foreign, .headerTooShort, .headerTooLong, .headerBeyondFile, .headerNotObject, .headerSyntax,
             .tooManyTensors, .trailingBytes, .metadataNotText:
             nil
         }
@@ -43,6 +45,7 @@ extension SafetensorsError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .unreadable(let error): "the file cannot be read: \(error)"
+        case .foreign(let format): "the file is \(format.rawValue); expected a safetensors file"
         case .headerTooShort(let length): "the header is \(length) bytes long; the least is 2"
         case .headerTooLong(let length, let limit): "the header is \(length) bytes long; at most \(limit) are read"
         case .headerBeyondFile(let length, let available):

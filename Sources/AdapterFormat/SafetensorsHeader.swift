@@ -32,6 +32,7 @@ struct SafetensorsHeader {
         let length = UInt64(littleEndian: start.loadUnaligned(as: UInt64.self))
         guard length >= 2 else { throw .headerTooShort(length: length) }
         guard length <= UInt64(limits.headerBytes) else {
+            if let format = ForeignFormat(start) { throw .foreign(format) }
             throw .headerTooLong(length: length, limit: limits.headerBytes)
         }
         guard byteCount >= start.count, length <= UInt64(start.count - 8) else {

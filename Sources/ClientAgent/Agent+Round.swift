@@ -34,7 +34,7 @@ extension Agent {
         }
         try state { _ throws(StateError) in try DurableFile.synchronize(files.trained) }
         let update = AgentProgress.Unacknowledged(
-            round: round, samples: outcome.samples, loss: outcome.loss.finite, accuracy: outcome.accuracy.finite)
+            round: round, samples: outcome.samples, loss: outcome.loss.finite, accuracy: outcome.accuracy?.finite)
         progress.unacknowledged = update
         try keepProgress()
         observe(.trained(round: round, outcome))

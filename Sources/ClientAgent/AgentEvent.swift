@@ -45,8 +45,8 @@ extension AgentEvent: CustomStringConvertible {
             "round \(round): epoch \(progress.epoch)/\(progress.epochs), loss \(progress.loss.rounded(to: 4))"
                 + (progress.accuracy.map { ", accuracy \($0.rounded(to: 4))" } ?? "")
         case .trained(let round, let outcome):
-            "round \(round): trained, samples \(outcome.samples), loss \(outcome.loss.rounded(to: 4)), "
-                + "accuracy \(outcome.accuracy.rounded(to: 4))"
+            "round \(round): trained, samples \(outcome.samples), loss \(outcome.loss.rounded(to: 4))"
+                + (outcome.accuracy.map { ", accuracy \($0.rounded(to: 4))" } ?? "")
         case .uploading(let round, let counts):
             "round \(round): upload \(ByteCount(counts.sent))\(Self.total(counts.toSend))"
         case .accepted(let round, let received): "round \(round): update accepted, \(received) received by now"

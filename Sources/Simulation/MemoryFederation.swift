@@ -84,9 +84,10 @@ package final class MemoryFederation: SimulatedFederation {
 
     private func publishInitialAdapter() throws {
         var folder = RoundFolder(URL(filePath: state.folder), type: .f32)
-        let shape = plan.strategy.publishedShape(of: plan.shape, round: 0)
-        try folder.begin(RoundOutline(shape: shape, mergeRanks: [:]))
         let source = InitialAdapter(seed: settings.seed)
+        let shape = plan.strategy.publishedShape(of: plan.shape, round: 0)
+            .withDense { source.values(of: $0) != nil }
+        try folder.begin(RoundOutline(shape: shape, mergeRanks: [:]))
         for module in shape.modules {
             guard let factors = source.factors(of: module, rank: module.maximumRank) else { continue }
             try folder.take(ModuleResult(factors: factors), of: module)
@@ -189,7 +190,7 @@ extension MemoryFederation {
     /// what the clients say of themselves.
     private func accuracies(
         of updates: [LocalRound.Update], in round: Int
-    ) async throws(SimulationError) -> [Double] {
+    ) async throws(SimulationError) -> [Double?] {
         guard let validation else { return updates.map(\.outcome.accuracy) }
         let (state, document) = (state, document)
         let result = await queue.result { () throws(SimulationError) in

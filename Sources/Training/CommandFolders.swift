@@ -55,18 +55,18 @@ struct CommandFolders {
         struct Metrics: Decodable {
             let samples: Int
             let loss: Double
-            let accuracy: Double
+            let accuracy: Double?
         }
         let metrics: Metrics
         do {
             metrics = try JSONDecoder().decode(Metrics.self, from: bytes)
         } catch {
-            throw .command(reason: "left a metrics.json without samples, loss and accuracy as numbers")
+            throw .command(reason: "left a metrics.json without samples and loss as numbers, or with an accuracy that is none")
         }
-        guard metrics.samples >= 0, metrics.loss.isFinite, metrics.accuracy.isFinite else {
+        guard metrics.samples >= 0, metrics.loss.isFinite, metrics.accuracy?.isFinite ?? true else {
             throw .command(
                 reason:
-                    "left a metrics.json with samples \(metrics.samples), loss \(metrics.loss), accuracy \(metrics.accuracy)"
+                    "left a metrics.json with samples \(metrics.samples), loss \(metrics.loss), accuracy \(metrics.accuracy ?? 0)"
             )
         }
         return TrainingOutcome(samples: metrics.samples, loss: metrics.loss, accuracy: metrics.accuracy)

@@ -1,4 +1,5 @@
 import AdapterFormat
+import LinearAlgebra
 
 /// An adapter file as what is trained on a model's layers, and back.
 struct ModelAdapter {
@@ -27,11 +28,27 @@ struct ModelAdapter {
         return adapted
     }
 
-    /// The file's tensors of these names, which are trained in full, checked against the shapes.
-    func dense(_ wanted: [(name: String, shape: [Int])]) throws(TrainingError) -> [DenseTensor] {
+    /// The file's tensors of these names, which are trained in full, checked against the shapes; refuses all others.
+    ///
+    /// - Parameter seed: draws those that the file lacks, as BERT's heads are drawn: weights normal with a deviation of 0.02,
+    ///   biases zero; nil leaves them out.
+    func dense(
+        _ wanted: [(name: String, shape: [Int])], drawnFrom seed: UInt64? = nil
+    ) throws(TrainingError) -> [DenseTensor] {
+        for tensor in file.dense where !wanted.contains(where: { $0.name == tensor.name }) {
+            throw .adapter(file: path, reason: "it holds \(tensor.name), which the model has not")
+        }
         var found: [DenseTensor] = []
         for (name, shape) in wanted {
-            guard let values = file[dense: name]?.values else { continue }
+            guard let values = file[dense: name]?.values else {
+                guard let seed else { continue }
+                var generator = SeededGenerator(seed: seed, stream: "head", name)
+                let values = (0..<shape.reduce(1, *)).map { _ in
+                    shape.count < 2 ? 0 : Float(0.02 * generator.normal())
+                }
+                found.append(DenseTensor(name: name, shape: shape, values: values))
+                continue
+            }
             guard values.shape == shape else {
                 throw .adapter(file: path, reason: "\(name) is of shape \(values.shape); the model has \(shape)")
             }
@@ -49,8 +66,7 @@ struct ModelAdapter {
         }
     }
 
-    /// Writes the trained factors that are to be sent, what was trained in full, and the file's other dense tensors as
-    /// they were.
+    /// Writes the trained factors that are to be sent, and what was trained in full.
     func write(
         _ layers: [AdaptedLayer], dense: [DenseTensor], sending factors: Set<TrainingPlan.Factor>, to output: String
     ) throws(TrainingError) {
@@ -70,12 +86,7 @@ struct ModelAdapter {
                 put(shape.nameOfB, shape.shapeOfB(rank: trained.rank)) { trained.factors.outputMajorB() }
             }
         }
-        for tensor in file.dense {
-            let trained = dense.first { $0.name == tensor.name }
-            put(.dense(tensor.name), tensor.values.shape) {
-                trained?.values ?? tensor.values.floats()
-            }
-        }
+        for tensor in dense { put(.dense(tensor.name), tensor.shape) { tensor.values } }
         try WholeFile.replace(output) { descriptor in
             var writer = try SafetensorsWriter(
                 layout: try SafetensorsLayout(tensors: tensors), descriptor: descriptor)

@@ -4,10 +4,10 @@ package struct TrainingOutcome: Sendable, Hashable {
     package var samples: Int
     /// The mean cross-entropy over the last epoch, in nats.
     package var loss: Double
-    /// The share of examples classified correctly over the last epoch, 0 to 1.
-    package var accuracy: Double
+    /// The share of examples classified correctly over the last epoch, 0 to 1; nil where there is nothing to be right about.
+    package var accuracy: Double?
 
-    package init(samples: Int, loss: Double, accuracy: Double) {
+    package init(samples: Int, loss: Double, accuracy: Double?) {
         self.samples = samples
         self.loss = loss
         self.accuracy = accuracy

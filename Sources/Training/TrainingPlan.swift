@@ -19,11 +19,14 @@ package struct TrainingPlan: Sendable, Hashable {
     package var settings: TrainingSettings
     /// The plan as it came, for an external trainer's `plan.json`.
     package var json: [UInt8]
+    /// The same for all clients: draws a head that the model makes anew.
+    package let federationSeed: UInt64
 
     package init(
         round: Int, rank: Int, ranks: [String: Int], scales: [String: Double], seed: UInt64,
         train: Set<Factor> = [.a, .b], send: Set<Factor> = [.a, .b], penalty: Double = 0, pruning: Pruning? = nil,
-        stage: Stage? = nil, settings: TrainingSettings = TrainingSettings(), json: [UInt8] = []
+        stage: Stage? = nil, federationSeed: UInt64 = 0, settings: TrainingSettings = TrainingSettings(),
+        json: [UInt8] = []
     ) {
         self.round = round
         self.rank = rank
@@ -35,6 +38,7 @@ package struct TrainingPlan: Sendable, Hashable {
         self.penalty = penalty
         self.pruning = pruning
         self.stage = stage
+        self.federationSeed = federationSeed
         self.settings = settings
         self.json = json
     }

@@ -29,7 +29,7 @@ struct TrainingRun<Base: FrozenModel> {
             let adapter = try ModelAdapter(path: assignment.adapter)
             subject = .adapter(adapter)
             layers = try adapter.adapt(frozen, scales: plan.scales)
-            dense = try adapter.dense(base.dense)
+            dense = try adapter.dense(base.dense, drawnFrom: plan.federationSeed)
         }
         loop = try TrainingLoop(
             base: base, layers: layers, dense: dense, examples: examples, settings: plan.settings, seed: plan.seed,

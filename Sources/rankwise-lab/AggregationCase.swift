@@ -1,6 +1,7 @@
 import AdapterFormat
 import Aggregation
 import Foundation
+import RankwiseWire
 import Simulation
 
 /// One round's aggregation as a file describes it: `case.json`.
@@ -12,21 +13,63 @@ struct AggregationCase: Decodable, Sendable {
         let accuracy: Double?
         /// How many versions ago the update began.
         let staleness: Int?
+
+        enum CodingKeys: String, CodingKey, CaseIterable { case file, samples, scale, accuracy, staleness }
+
+        init(file: String, samples: Int, scale: Double?, accuracy: Double?, staleness: Int?) {
+            self.file = file
+            self.samples = samples
+            self.scale = scale
+            self.accuracy = accuracy
+            self.staleness = staleness
+        }
+
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.knownKeys(CodingKeys.self)
+            self.init(
+                file: try values.decode(String.self, forKey: .file),
+                samples: try values.decode(Int.self, forKey: .samples),
+                scale: try values.decodeIfPresent(Double.self, forKey: .scale),
+                accuracy: try values.decodeIfPresent(Double.self, forKey: .accuracy),
+                staleness: try values.decodeIfPresent(Int.self, forKey: .staleness))
+        }
     }
 
     struct Scale: Decodable, Sendable {
         let mode: String
         let value: Double?
         let alpha: Double?
+
+        enum CodingKeys: String, CodingKey, CaseIterable { case mode, value, alpha }
+
+        init(mode: String, value: Double?, alpha: Double?) {
+            self.mode = mode
+            self.value = value
+            self.alpha = alpha
+        }
+
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.knownKeys(CodingKeys.self)
+            self.init(
+                mode: try values.decode(String.self, forKey: .mode),
+                value: try values.decodeIfPresent(Double.self, forKey: .value),
+                alpha: try values.decodeIfPresent(Double.self, forKey: .alpha))
+        }
     }
 
     struct Server: Decodable, Sendable {
         let optimizer: String
         let learningRate: Double?
 
-        enum CodingKeys: String, CodingKey {
+        enum CodingKeys: String, CodingKey, CaseIterable {
             case optimizer
             case learningRate = "learning_rate"
+        }
+
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.knownKeys(CodingKeys.self)
+            optimizer = try values.decode(String.self, forKey: .optimizer)
+            learningRate = try values.decodeIfPresent(Double.self, forKey: .learningRate)
         }
     }
 
@@ -44,9 +87,9 @@ struct AggregationCase: Decodable, Sendable {
     /// The strategy's own.
     let parameters: [String: ParameterValue]
     /// What the paths are relative to.
-    private var folder = URL(filePath: FileManager.default.currentDirectoryPath)
+    private var folder = FileManager.default.currentDirectoryPath
 
-    enum CodingKeys: String, CodingKey {
+    enum CodingKeys: String, CodingKey, CaseIterable {
         case strategy, rank, scaling, weighting, updates, previous, round, seed, server
     }
 
@@ -58,12 +101,23 @@ struct AggregationCase: Decodable, Sendable {
 
     init(path: String) throws {
         let url = URL(filePath: path)
-        self = try JSONDecoder().decode(AggregationCase.self, from: Data(contentsOf: url))
-        folder = url.deletingLastPathComponent()
+        let text = try Data(contentsOf: url)
+        do throws(WireError) {
+            self = try WireJSON.decodeStrictly(AggregationCase.self, from: text)
+        } catch {
+            throw CaseError("\(path): \(error)")
+        }
+        folder = url.deletingLastPathComponent().path
     }
 
     init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
+        let further = try decoder.container(keyedBy: ParameterKey.self)
+        let known = CodingKeys.allCases.map(\.stringValue) + Self.parameterNames
+        for key in further.allKeys.map(\.stringValue).sorted() where !known.contains(key) {
+            throw WireError(
+                path: key, reason: "is not a known key; expected one of \(known.sorted().joined(separator: ", "))")
+        }
         strategy = try values.decode(String.self, forKey: .strategy)
         rank = try values.decode(Int.self, forKey: .rank)
         scaling = try values.decode(Scale.self, forKey: .scaling)
@@ -73,7 +127,6 @@ struct AggregationCase: Decodable, Sendable {
         round = try values.decodeIfPresent(Int.self, forKey: .round) ?? 1
         seed = try values.decodeIfPresent(UInt64.self, forKey: .seed) ?? 0
         server = try values.decodeIfPresent(Server.self, forKey: .server)
-        let further = try decoder.container(keyedBy: ParameterKey.self)
         var parameters: [String: ParameterValue] = [:]
         for key in further.allKeys where Self.parameterNames.contains(key.stringValue) {
             if let flag = try? further.decode(Bool.self, forKey: key) {
@@ -151,7 +204,7 @@ struct AggregationCase: Decodable, Sendable {
 
     private func adapter(_ file: String) throws -> AdapterFile {
         do {
-            return try AdapterFile(SafetensorsFile(path: URL(filePath: file, relativeTo: folder).path))
+            return try AdapterFile(SafetensorsFile(path: file.hasPrefix("/") ? file : "\(folder)/\(file)"))
         } catch {
             throw CaseError("\(file): \(error)")
         }

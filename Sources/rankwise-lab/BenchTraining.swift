@@ -122,7 +122,7 @@ struct BenchTraining {
                 ModuleShape(
                     name: layer.name, kind: layer.kind, inputs: layer.inputs, outputs: layer.outputs, maximumRank: rank)
             },
-            dense: dense.map { .init(name: $0, shape: $1) })
+            dense: dense.map { .init(name: $0, shape: $1, initial: .zeros) })
         let source = InitialAdapter(seed: seed)
         var file = RoundFolder(URL(filePath: folder), type: .f32)
         try file.begin(RoundOutline(shape: shape, mergeRanks: [:]))

@@ -86,7 +86,7 @@ import Testing
         let start = try task.baseWeights()
         let settings = TrainingSettings(["epochs": .number(20), "batch_size": .number(7)])
         let (trained, outcome) = try task.trainFully(from: start, settings: settings, seed: 1)
-        #expect(outcome.accuracy > 0.9)
+        #expect((outcome.accuracy ?? 0) > 0.9)
         #expect(try task.evaluate(trained).accuracy > 0.9)
         #expect(try task.trainFully(from: start, settings: settings, seed: 1).weights == trained)
         #expect(FullWeights(meanOf: [(trained, 3), (trained, 1)]) == trained)

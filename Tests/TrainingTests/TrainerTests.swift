@@ -54,7 +54,7 @@ import Testing
         ]
         let first = try assignment(output: "first", settings: settings)
         let outcome = try await trainer.train(first) { _ in }
-        #expect(outcome.samples == 60 && outcome.accuracy > 0.95)
+        #expect(outcome.samples == 60 && (outcome.accuracy ?? 0) > 0.95)
         let again = try assignment(output: "again", settings: settings)
         #expect(try await trainer.train(again) { _ in } == outcome)
         #expect(try bytes(first.output) == bytes(again.output))
