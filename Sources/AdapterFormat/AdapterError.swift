@@ -27,7 +27,8 @@ extension AdapterError {
     package var tensor: String? {
         switch self {
         case .noModules: nil
-        case .foreignName(let tensor, _), .duplicate(let tensor), .mixedKinds(let tensor), .otherKind(let tensor, _), .notAFactor(let tensor, _),
+        case .foreignName(let tensor, _), .duplicate(let tensor), .mixedKinds(let tensor), .otherKind(let tensor, _),
+            .notAFactor(let tensor, _),
             .notExperts(let tensor, _, _), .ranksDiffer(let tensor, _, _), .biasDiffers(let tensor, _, _),
             .missingFactor(let tensor, _), .unexpectedBias(let tensor),
             .unknownModule(let tensor, _), .unknownDense(let tensor), .shape(let tensor, _, _),

@@ -85,7 +85,8 @@ struct AdapterTemplate: Sendable {
                 guard let pattern = rules.first(where: { $0.contains(leaf) }) else { continue }
                 throw UpdateRefusal(
                     code: "config.\(key)",
-                    detail: "\(key) has \(pattern), which names the parameter \(name); all parameters of experts must have "
+                    detail:
+                        "\(key) has \(pattern), which names the parameter \(name); all parameters of experts must have "
                         + "the adapter's own r and lora_alpha")
             }
         }

@@ -35,7 +35,8 @@ extension UpdateRefusal {
         let code =
             switch error {
             case .noModules, .missingFactor: "update.missing"
-            case .duplicate, .mixedKinds, .otherKind, .foreignName, .notAFactor, .notExperts, .ranksDiffer: "update.format"
+            case .duplicate, .mixedKinds, .otherKind, .foreignName, .notAFactor, .notExperts, .ranksDiffer:
+                "update.format"
             case .unexpectedBias, .unknownModule, .unknownDense: "update.unknown"
             case .shape, .biasDiffers: "update.shape"
             case .rankAboveGrant, .rankNotFull: "update.rank"
