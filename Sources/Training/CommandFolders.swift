@@ -61,7 +61,8 @@ struct CommandFolders {
         do {
             metrics = try JSONDecoder().decode(Metrics.self, from: bytes)
         } catch {
-            throw .command(reason: "left a metrics.json without samples and loss as numbers, or with an accuracy that is none")
+            throw .command(
+                reason: "left a metrics.json without samples and loss as numbers, or with an accuracy that is none")
         }
         guard metrics.samples >= 0, metrics.loss.isFinite, metrics.accuracy?.isFinite ?? true else {
             throw .command(
