@@ -1,4 +1,4 @@
-"""Runs PEFT itself against a server: models × variants, exports and learning. `scripts/peft-matrix` starts it."""
+"""Runs PEFT itself against a server: models × variants, and exports. `scripts/peft-matrix` starts it."""
 
 import argparse
 import os
@@ -82,7 +82,6 @@ def chosen(only):
 def main():
     parser = argparse.ArgumentParser(prog="peft-matrix")
     parser.add_argument("--only", metavar="MODEL[/VARIANT]")
-    parser.add_argument("--learn", action="store_true")
     parser.add_argument("--table", metavar="FILE", type=pathlib.Path)
     parser.add_argument("--bin", required=True, type=pathlib.Path)
     arguments = parser.parse_args()
@@ -97,12 +96,8 @@ def main():
         server = Server(arguments.bin, scratch / "server")
         matrix = Matrix(server, scratch)
         try:
-            if arguments.learn:
-                import learning
-                learned, learning_failed = learning.run(server, scratch / "learning", arguments.only)
-            else:
-                for model in found:
-                    matrix.model(model, rows)
+            for model in found:
+                matrix.model(model, rows)
             if server.process.poll() is not None:
                 print(f"FAILED: the server ended by itself: {server.log.read_text()[-500:]}")
                 learning_failed += 1
