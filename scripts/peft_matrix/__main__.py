@@ -1,4 +1,4 @@
-"""Runs PEFT itself against a server: models × variants, and exports. `scripts/peft-matrix` starts it."""
+"""Runs PEFT itself against a server: models × variants, exports and learning. `scripts/peft-matrix` starts it."""
 
 import argparse
 import os
@@ -16,6 +16,7 @@ import transformers  # noqa: E402
 
 import cells  # noqa: E402
 import exports  # noqa: E402
+import learning  # noqa: E402
 import models  # noqa: E402
 import report  # noqa: E402
 import variants  # noqa: E402
@@ -55,9 +56,12 @@ class Matrix:
         published = cell.published if outcome.kind == "carried" else None
         if variant.by_hand:
             self.note(model, variant, "hand", cells.attempt(cell.by_hand))
+            if not variant.contradicts:
+                self.note(model, variant, "bare", cells.attempt(cell.bare))
         if not published:
             return
         cell.published = published
+        self.note(model, variant, "folder", cells.attempt(lambda: exports.folder(cell)))
         self.note(model, variant, "export", cells.attempt(lambda: exports.check(cell)))
         if isinstance(model, models.Llama) and variant.name in OTHER_BASES:
             for name, other in exports.other_bases(cell, self.scratch / model.name / "bases"):
@@ -82,6 +86,7 @@ def chosen(only):
 def main():
     parser = argparse.ArgumentParser(prog="peft-matrix")
     parser.add_argument("--only", metavar="MODEL[/VARIANT]")
+    parser.add_argument("--learn", action="store_true")
     parser.add_argument("--table", metavar="FILE", type=pathlib.Path)
     parser.add_argument("--bin", required=True, type=pathlib.Path)
     arguments = parser.parse_args()
@@ -89,13 +94,15 @@ def main():
     torch.set_num_threads(1)
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    found, rows = chosen(arguments.only)
+    found, rows = ([], []) if arguments.learn else chosen(arguments.only)
     learned, learning_failed = [], 0
     with tempfile.TemporaryDirectory(prefix="rankwise-matrix.") as folder:
         scratch = pathlib.Path(folder)
         server = Server(arguments.bin, scratch / "server")
         matrix = Matrix(server, scratch)
         try:
+            if arguments.learn:
+                learned, learning_failed = learning.run(server, scratch / "learning", arguments.only)
             for model in found:
                 matrix.model(model, rows)
             if server.process.poll() is not None:

@@ -59,18 +59,18 @@ def named(problem, adapter, keys=()):
     if problem.status != 422:
         raise Failed(str(problem))
     kind, _, key = problem.code.partition(".")
+    names = set()
+    for name in adapter.tensors if adapter else ():
+        names |= {part.removeprefix(adapters.PREFIX) for part in (name, owner(name)) if part}
+    found = next((name for name in sorted(names, key=len, reverse=True) if name in problem.detail), None)
     if kind == "config":
-        if key not in CONFIG_KEYS or key not in problem.detail:
+        if key not in CONFIG_KEYS or not (key in problem.detail or found):
             raise Failed(f"a refusal that names no key: {problem}")
         if keys and key not in keys:
             raise Failed(f"refused for {key}, and not for {' or '.join(keys)}: {problem}")
         return problem.code
-    if kind in ("update", "template") and adapter and not keys:
-        names = {name.removeprefix(adapters.PREFIX) for name in adapter.tensors}
-        names |= {owner(name).removeprefix(adapters.PREFIX) for name in adapter.tensors if owner(name)}
-        found = problem.tensor or next((name for name in sorted(names, key=len, reverse=True) if name in problem.detail), None)
-        if found and found.removeprefix(adapters.PREFIX) in names:
-            return f"{problem.code} ({found.removeprefix(adapters.PREFIX)})"
+    if kind in ("update", "template") and found and not keys:
+        return f"{problem.code} ({found})"
     raise Failed(f"a refusal that names no {' or '.join(keys) if keys else 'tensor and no key'}: {problem}")
 
 
@@ -150,7 +150,11 @@ class Cell:
 
     # A federation without one
 
-    def by_hand(self):
+    def bare(self):
+        """Clients that send no configuration, as they did before there were any."""
+        return self.by_hand(configured=False)
+
+    def by_hand(self, configured=True):
         adapter = {
             "max_rank": variants.MAXIMUM, "modules": {}, "dense": {},
             "scaling": {"mode": "rslora" if self.variant.name == "rslora" else "lora", "alpha": variants.ALPHA}}
@@ -171,23 +175,27 @@ class Cell:
             else:
                 entry["out"] = tensor.shape[0]
         try:
-            federation = Federation(self.server, f"{self.id}-by-hand", adapter)
+            federation = Federation(self.server, f"{self.id}-{'by-hand' if configured else 'bare'}", adapter)
         except Problem as problem:
             if problem.status in (400, 422) and "adapter." in problem.detail:
                 raise Refused(f"settings ({problem.detail[:120]})") from problem
             raise
-        return self.round(federation)
+        return self.round(federation, configured)
 
     # A round
 
-    def round(self, federation):
+    def round(self, federation, configured=True):
         """What two clients send is published as its mean; the largest difference of a logit."""
         tokens = [
             federation.join(f"client-{index}", rank) for index, rank in enumerate(variants.RANKS)]
         for rank, token in zip(variants.RANKS, tokens):
             self.check_plan(federation.plan(token), rank)
-        for token, adapter in zip(tokens, self.clients):
-            offered(lambda token=token, adapter=adapter: federation.update(token, adapter), adapter)
+        for index, (token, adapter) in enumerate(zip(tokens, self.clients)):
+            # The second client's configuration may contradict the first's.
+            keys = self.variant.contradicts if index == 1 and configured else ()
+            offered(lambda token=token, adapter=adapter: federation.update(token, adapter, configured), adapter, keys)
+        if self.variant.contradicts:
+            raise Failed(f"clients that contradict each other in {self.variant.contradicts[0]} were both taken")
         federation.wait()
         whole = mean.mean(self.clients, self.template.modules)
         worst = 0.0
@@ -269,5 +277,5 @@ def attempt(action):
         return refused(found) if isinstance(found, str) else carried(found)
     except Refused as refusal:
         return refused(refusal)
-    except (Failed, Problem, AssertionError, OSError, KeyError, ValueError, RuntimeError) as error:
-        return failed(f"{error}" if isinstance(error, (Failed, Problem)) else f"{type(error).__name__}: {error}")
+    except (Failed, Misread, Problem, AssertionError, OSError, KeyError, ValueError, RuntimeError) as error:
+        return failed(f"{error}" if isinstance(error, (Failed, Misread, Problem)) else f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""`rankwise-client export --base` against PEFT's own merge, and against the adapted model itself."""
+"""`rankwise-client export`: as a folder for PEFT, and onto a base against PEFT's own merge and the adapted model itself."""
 
 import json
 import os
@@ -38,8 +38,9 @@ def weights(folder):
 def export(cell, base, out):
     """What the client writes; a refusal has to name what it refuses."""
     federation = cell.federation
+    onto = ["--base", base] if base else []
     run = subprocess.run(
-        [cell.server.client, "export", cell.server.url, "--federation", federation.name, "--base", base, "--out", out],
+        [cell.server.client, "export", cell.server.url, "--federation", federation.name, *onto, "--out", out],
         env={**os.environ, "RANKWISE_TOKEN": federation.reader}, capture_output=True, text=True, timeout=120)
     if run.returncode == 0:
         return
@@ -47,7 +48,7 @@ def export(cell, base, out):
     if run.returncode < 0:
         raise Failed(f"export was ended by signal {-run.returncode}: {said[-300:]}")
     names = {name.removeprefix(adapters.PREFIX) for name in cell.template.tensors}
-    names |= {name.removeprefix(adapters.PREFIX) for name in cell.template.modules} | set(weights(base)[0])
+    names |= {name.removeprefix(adapters.PREFIX) for name in cell.template.modules} | set(weights(cell.base)[0])
     found = next((name for name in sorted(names, key=len, reverse=True) if name in said), None)
     found = found or next((key for key in sorted(CONFIG_KEYS) if re.search(rf"\b{key}\b", said)), None)
     # The usage that a command line's errors end in says nothing.
@@ -55,6 +56,18 @@ def export(cell, base, out):
     if not found:
         raise Failed(f"export ends with {run.returncode} and names nothing: {sentence[:300]!r}")
     raise Refused(found)
+
+
+def folder(cell):
+    """The largest difference of a logit between the exported folder and the published adapter, both loaded by PEFT."""
+    out = cell.folder / "exported"
+    export(cell, None, out)
+    found, expected = (
+        cell.model.logits(adapters.load(cell.model, cell.base, path)) for path in (out, cell.published))
+    difference = largest(found - expected)
+    if not difference <= TOLERANCE:
+        raise Failed(f"the exported folder's logits are {difference:.1e} off the published adapter's")
+    return difference
 
 
 def merged_by_peft(cell, base, folder):

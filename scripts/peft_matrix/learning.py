@@ -1,8 +1,6 @@
 """Whether a federation learns what PEFT alone learns: real agents, `scripts/train_peft.py`, three rounds."""
 
 import dataclasses
-import json
-import math
 import os
 import pathlib
 import random
@@ -22,6 +20,7 @@ from server import Federation
 
 ROUNDS, EPOCHS, BATCH, LENGTH = 3, 4, 16, 16
 RANKS = (8, 4)
+TEXTS, HELD_OUT = 600, 300
 # What a federation gains, as a share of what the control gains.
 SHARE = 0.9
 WORDS = [f"w{index}" for index in range(30)]
@@ -210,7 +209,7 @@ def one(task, server, scratch):
     """A line of the table, and whether the federation learned."""
     scratch.mkdir(parents=True)
     folder = write_base(task, scratch / "base")
-    texts, heldout = task.texts(240, 1), task.texts(120, 2)
+    texts, heldout = task.texts(TEXTS, 1), task.texts(HELD_OUT, 2)
     config = LoraConfig(r=RANKS[0], lora_alpha=2 * RANKS[0], **task.config)
     before, after = control(task, folder, config, texts, heldout)
     found = federated(task, server, folder, config, (texts[::2], texts[1::2]), heldout, scratch)
@@ -224,9 +223,10 @@ def one(task, server, scratch):
 
 def run(server, scratch, only=None):
     lines, failed = [], 0
-    for task in TASKS:
-        if only and only != task.name:
-            continue
+    chosen = [task for task in TASKS if only in (None, task.name)]
+    if not chosen:
+        sys.exit(f"peft-matrix: --only {only}: with --learn, expected one of {', '.join(task.name for task in TASKS)}")
+    for task in chosen:
         try:
             line, learned = one(task, server, scratch / task.name)
         except Exception as error:

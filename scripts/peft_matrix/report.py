@@ -13,6 +13,9 @@ ranks. All of its tensors are compared as well. What is not carried is refused w
 TABLES = (
     ("template", "A federation from a template", "The shapes come from an adapter that PEFT saved."),
     ("hand", "A federation whose settings list modules and tensors", "Without a template."),
+    ("bare", "The same, and clients that send no configuration", "What the tensors' names and the settings say has to do."),
+    ("folder", "`rankwise-client export` as a folder for PEFT", (
+        "A number is the largest difference of a logit from the published adapter's.")),
     ("export", "`rankwise-client export --base`", (
         "A number is the largest difference from PEFT's `merge_and_unload`, in proportion to the largest value of a tensor, "
         "or of a logit from the adapted model's. Where PEFT does not merge, neither does `export`.")),
@@ -22,12 +25,12 @@ TABLES = (
 def cell(outcome):
     if outcome is None:
         return ""
-    return outcome.text.removeprefix("carried, ").replace("|", "\\|")
+    return "FAILED" if outcome.kind == "failed" else outcome.text.removeprefix("carried, ").replace("|", "\\|")
 
 
 def text(outcomes, learned, versions):
     """Markdown; `outcomes` has (model, variant, way) → outcome."""
-    lines = [INTRODUCTION.format(**versions)]
+    lines = [INTRODUCTION.format(**versions)] if outcomes else []
     for way, title, note in TABLES:
         columns = [model.name for model in models.ALL if any(
             (model.name, variant.name, way) in outcomes for variant in variants.ALL)]

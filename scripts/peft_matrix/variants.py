@@ -12,6 +12,8 @@ RANKS = (4, 2)
 MAXIMUM, ALPHA = 4, 6
 # Examples of each client: unequal, so that the mean is a weighted one.
 SAMPLES = (30, 10)
+# Tokens that the first client does not have.
+OTHERS = [11, 12, 13, 14]
 
 
 @dataclasses.dataclass
@@ -19,13 +21,15 @@ class Variant:
     """keys: what LoraConfig gets for a model, or None where the model has no such part.
 
     refused: for what no mean can carry, the configuration keys of which the refusal has to name one. own: what the second
-    client's configuration has instead. by_hand: whether a federation without a template is tried, too.
+    client's configuration has instead; contradicts: the keys that its refusal has to name, where both cannot go together.
+    by_hand: whether a federation without a template is tried, too.
     """
 
     name: str
     keys: object
     refused: tuple = ()
-    own: dict = dataclasses.field(default_factory=dict)
+    own: object = None
+    contradicts: tuple = ()
     by_hand: bool = False
 
 
@@ -52,10 +56,12 @@ def experts(model, **more):
 
 ALL = [
     Variant("plain", common, by_hand=True),
-    Variant("own_alpha", common, own={"lora_alpha": 10}),
+    Variant("own_alpha", common, own=lambda model: {"lora_alpha": 10}),
     Variant("rslora", lambda model: {**common(model), "use_rslora": True}, by_hand=True),
-    Variant("own_rslora", common, own={"use_rslora": True}),
+    Variant("own_rslora", common, own=lambda model: {"use_rslora": True}),
+    Variant("own_modules", common, own=lambda model: {"target_modules": [model.wide]}),
     Variant("dora", lambda model: {**common(model), "use_dora": True}, by_hand=True),
+    Variant("own_dora", common, own=lambda model: {"use_dora": True}, contradicts=("use_dora",)),
     Variant("bias_lora_only", lambda model: {**common(model), "bias": "lora_only"}, by_hand=True),
     Variant("bias_all", lambda model: {**common(model), "bias": "all"}, by_hand=True),
     Variant("lora_bias", lambda model: {**common(model), "lora_bias": True}, by_hand=True),
@@ -71,6 +77,10 @@ ALL = [
         model.tokens, **common(model), trainable_token_indices=dict(model.tokens or {})), by_hand=True),
     Variant("tokens_list", lambda model: when(
         model.tokens, **common(model), trainable_token_indices=list((model.tokens or {"": []}).values())[0])),
+    Variant("own_tokens", lambda model: when(
+        model.tokens, **common(model), trainable_token_indices=dict(model.tokens or {})),
+        own=lambda model: {"trainable_token_indices": {name: OTHERS for name in model.tokens}},
+        contradicts=("trainable_token_indices",), by_hand=True),
     Variant("patterns", patterns),
     Variant("patterns_rslora", lambda model: {**patterns(model), "use_rslora": True}),
     Variant("regex", lambda model: {"target_modules": model.regex}),
@@ -84,11 +94,17 @@ ALL = [
     Variant("parameters_saved", lambda model: experts(model, modules_to_save=list(model.saved))),
     Variant("replication", lambda model: when(
         model.replicated, **common(model), layer_replication=[[0, 2], [1, 2]])),
+    Variant("own_replication", lambda model: when(
+        model.replicated, **common(model), layer_replication=[[0, 2], [1, 2]]),
+        own=lambda model: {"layer_replication": [[0, 1], [0, 2]]}, contradicts=("layer_replication",)),
     Variant("gaussian", lambda model: {**common(model), "init_lora_weights": "gaussian"}),
     Variant("orthogonal", lambda model: {**common(model), "init_lora_weights": "orthogonal"}
             if not model.convolutions else None),
     Variant("alora", lambda model: when(
         model.attention, target_modules=list(model.attention or []), alora_invocation_tokens=list(INVOCATION))),
+    Variant("own_alora", lambda model: when(
+        model.attention, target_modules=list(model.attention or []), alora_invocation_tokens=list(INVOCATION)),
+        own=lambda model: {"alora_invocation_tokens": OTHERS[:2]}, contradicts=("alora_invocation_tokens",)),
     Variant("pissa", lambda model: {**common(model), "init_lora_weights": "pissa"}, refused=("init_lora_weights",)),
     Variant("olora", lambda model: {**common(model), "init_lora_weights": "olora"}, refused=("init_lora_weights",)),
     Variant("corda", lambda model: {
@@ -121,6 +137,6 @@ def configuration(model, variant, rank, own=False):
     if keys.get("rank_pattern"):
         keys["rank_pattern"] = {
             name: granted(rank, MAXIMUM, largest) for name, largest in keys["rank_pattern"].items()}
-    if own:
-        keys.update(variant.own)
+    if own and variant.own:
+        keys.update(variant.own(model))
     return LoraConfig(**keys)
