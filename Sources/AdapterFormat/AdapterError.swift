@@ -2,7 +2,9 @@
 package enum AdapterError: Error, Equatable, Sendable {
     case noModules
     /// A factor under a name of another program.
-    case foreignName(tensor: String, owner: String)
+    case foreignName(ForeignName)
+    /// Tensors came, and none is a factor.
+    case noFactor(tensor: String, expected: String)
     case duplicate(tensor: String)
     case mixedKinds(tensor: String)
     case otherKind(tensor: String, expected: String)
@@ -27,7 +29,8 @@ extension AdapterError {
     package var tensor: String? {
         switch self {
         case .noModules: nil
-        case .foreignName(let tensor, _), .duplicate(let tensor), .mixedKinds(let tensor), .otherKind(let tensor, _),
+        case .foreignName(let name): name.tensor
+        case .noFactor(let tensor, _), .duplicate(let tensor), .mixedKinds(let tensor), .otherKind(let tensor, _),
             .notAFactor(let tensor, _),
             .notExperts(let tensor, _, _), .ranksDiffer(let tensor, _, _), .biasDiffers(let tensor, _, _),
             .missingFactor(let tensor, _), .unexpectedBias(let tensor),
@@ -44,8 +47,9 @@ extension AdapterError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .noModules: "the file holds no LoRA factor, so it adapts nothing"
-        case .foreignName(let tensor, let owner):
-            "\(tensor) has a name of \(owner); expected PEFT's names, such as \(TensorName.prefix)MODULE.lora_A.weight"
+        case .foreignName(let name): "\(name)"
+        case .noFactor(let tensor, let expected):
+            "\(tensor) came and no LoRA factor, so the file adapts nothing; expected one such as \(expected)"
         case .duplicate(let tensor): "\(tensor) appears twice, with and without the prefix \(TensorName.prefix)"
         case .mixedKinds(let tensor): "\(tensor) makes one module both an embedding and a layer"
         case .otherKind(let tensor, let expected): "\(tensor) came; this federation has \(expected) there"

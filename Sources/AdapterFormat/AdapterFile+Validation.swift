@@ -31,7 +31,9 @@ extension AdapterFile {
         against shape: AdapterShape, ranks: [String: Int], needed: FactorSet = .both,
         messageBits: Set<MessageBits> = []
     ) throws(AdapterError) {
-        guard !modules.isEmpty || shape.modules.isEmpty else { throw .noModules }
+        if modules.isEmpty, let expected = shape.modules.first {
+            throw dense.first.map { .noFactor(tensor: $0.name, expected: expected.nameOfA.peft) } ?? .noModules
+        }
         for tensor in tensors {
             guard let bits = tensor.messageBits, !messageBits.contains(bits) else { continue }
             throw .quantised(tensor: TensorName(parsing: tensor.name).bare, bits: bits)

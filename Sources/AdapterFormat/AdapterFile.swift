@@ -54,7 +54,7 @@ package struct AdapterFile: Sendable {
             case .bias(let module):
                 try parts[module, default: Parts()].put(tensor, as: \.bias, name, embedding: nil)
             case .dense(let bare):
-                if let owner = ForeignName.owner(of: bare) { throw .foreignName(tensor: bare, owner: owner) }
+                if let foreign = ForeignName(parsing: tensor.name) { throw .foreignName(foreign) }
                 guard dense.updateValue(tensor, forKey: bare) == nil else { throw .duplicate(tensor: bare) }
             }
         }

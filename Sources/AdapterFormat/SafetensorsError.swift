@@ -5,6 +5,8 @@ package enum SafetensorsError: Error, Equatable, Sendable {
     case unreadable(SystemError)
     /// The file is of another format altogether.
     case foreign(ForeignFormat)
+    /// The file ends before the length of its header does.
+    case fileTooShort(bytes: Int)
     case headerTooShort(length: UInt64)
     case headerTooLong(length: UInt64, limit: Int)
     case headerBeyondFile(length: UInt64, available: Int)
@@ -34,8 +36,8 @@ extension SafetensorsError {
             .offsetsBeyondFile(let name, _, _), .overlap(let name, _), .gap(let name, _),
             .quantisation(let name, _):
             name
-        case .unreadable, .foreign, .headerTooShort, .headerTooLong, .headerBeyondFile, .headerNotObject, .headerSyntax,
-            .tooManyTensors, .trailingBytes, .metadataNotText:
+        case .unreadable, .foreign, .fileTooShort, .headerTooShort, .headerTooLong, .headerBeyondFile, .headerNotObject,
+            .headerSyntax, .tooManyTensors, .trailingBytes, .metadataNotText:
             nil
         }
     }
@@ -45,7 +47,9 @@ extension SafetensorsError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .unreadable(let error): "the file cannot be read: \(error)"
-        case .foreign(let format): "the file is \(format.rawValue); expected a safetensors file"
+        case .foreign(let format): "\(format); expected a safetensors file, such as PEFT's adapter_model.safetensors"
+        case .fileTooShort(let bytes):
+            "the file is \(bytes) bytes long; the length of a safetensors header takes 8"
         case .headerTooShort(let length): "the header is \(length) bytes long; the least is 2"
         case .headerTooLong(let length, let limit): "the header is \(length) bytes long; at most \(limit) are read"
         case .headerBeyondFile(let length, let available):

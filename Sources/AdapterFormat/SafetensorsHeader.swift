@@ -18,6 +18,8 @@ struct SafetensorsHeader {
 
     /// In the order of the data.
     let entries: [Entry]
+    /// The tensors whose types are not read here, where they are passed over.
+    let passedOver: [Extent]
     let metadata: [String: String]
     let dataStart: Int
 
@@ -28,26 +30,41 @@ struct SafetensorsHeader {
     init(
         start: UnsafeRawBufferPointer, byteCount: Int, limits: SafetensorsFile.Limits, passesOver: Bool = false
     ) throws(SafetensorsError) {
-        guard start.count >= 8 else { throw .headerTooShort(length: 0) }
-        let length = UInt64(littleEndian: start.loadUnaligned(as: UInt64.self))
-        guard length >= 2 else { throw .headerTooShort(length: length) }
-        guard length <= UInt64(limits.headerBytes) else {
-            if let format = ForeignFormat(start) { throw .foreign(format) }
-            throw .headerTooLong(length: length, limit: limits.headerBytes)
-        }
-        guard byteCount >= start.count, length <= UInt64(start.count - 8) else {
-            throw .headerBeyondFile(length: length, available: start.count - 8)
-        }
-        dataStart = 8 + Int(length)
+        let length = try Self.length(start, byteCount: byteCount, limit: limits.headerBytes)
+        dataStart = 8 + length
         let text = UnsafeRawBufferPointer(rebasing: start[8..<dataStart])
-        guard text[0] == UInt8(ascii: "{") else { throw .headerNotObject }
         var reader = EntryReader(text, limit: limits.tensors, passesOver: passesOver)
         let read = try reader.read()
         metadata = reader.metadata
+        passedOver = reader.passedOver
         try Self.tile(
             read.map { Extent(name: $0.name, range: $0.range) } + reader.passedOver,
             dataCount: byteCount - dataStart)
         entries = read.sorted { Self.inOrder($0.range, $1.range) }
+    }
+
+    /// The length of the header that begins behind it, where there is one.
+    private static func length(
+        _ start: UnsafeRawBufferPointer, byteCount: Int, limit: Int
+    ) throws(SafetensorsError) -> Int {
+        func refused(_ error: SafetensorsError) -> SafetensorsError {
+            ForeignFormat(start).map(SafetensorsError.foreign) ?? error
+        }
+        guard start.count >= 8 else { throw refused(.fileTooShort(bytes: start.count)) }
+        let length = UInt64(littleEndian: start.loadUnaligned(as: UInt64.self))
+        guard length >= 2 else { throw refused(.headerTooShort(length: length)) }
+        let isHeader = start.count > 8 && start[8] == UInt8(ascii: "{")
+        guard length <= UInt64(limit) else {
+            // No file of another format says a length that a reader with higher limits would take.
+            throw isHeader && length <= 1 << 32
+                ? .headerTooLong(length: length, limit: limit) : refused(.headerTooLong(length: length, limit: limit))
+        }
+        guard byteCount >= start.count, length <= UInt64(start.count - 8) else {
+            let error = SafetensorsError.headerBeyondFile(length: length, available: start.count - 8)
+            throw isHeader ? error : refused(error)
+        }
+        guard isHeader else { throw refused(.headerNotObject) }
+        return Int(length)
     }
 
     private static func inOrder(_ one: Range<Int>, _ other: Range<Int>) -> Bool {
@@ -103,6 +120,8 @@ private struct EntryReader {
     }
 
     private mutating func readMetadata() throws(SafetensorsError) {
+        // MLX writes null where it has none, and the format's own library reads that.
+        if try skipNull() { return }
         try beginObject()
         while let key = try nextName() {
             guard try peek() == 0x22
@@ -184,6 +203,10 @@ extension EntryReader {
         do throws(JSONSyntaxError) { return try scanner.peek(expecting: "a value") } catch {
             throw .headerSyntax(error)
         }
+    }
+
+    private mutating func skipNull() throws(SafetensorsError) -> Bool {
+        do throws(JSONSyntaxError) { return try scanner.skipNull() } catch { throw .headerSyntax(error) }
     }
 
     private mutating func string() throws(SafetensorsError) -> String {

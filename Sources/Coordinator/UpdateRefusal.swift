@@ -34,7 +34,7 @@ extension UpdateRefusal {
     init(_ error: AdapterError) {
         let code =
             switch error {
-            case .noModules, .missingFactor: "update.missing"
+            case .noModules, .noFactor, .missingFactor: "update.missing"
             case .duplicate, .mixedKinds, .otherKind, .foreignName, .notAFactor, .notExperts, .ranksDiffer:
                 "update.format"
             case .unexpectedBias, .unknownModule, .unknownDense: "update.unknown"

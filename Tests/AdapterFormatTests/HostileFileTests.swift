@@ -9,8 +9,8 @@ struct HostileFileTests {
     private static let limits = SafetensorsFile.Limits(tensors: 8)
 
     private static let header: [String: SafetensorsError] = [
-        "empty": .headerTooShort(length: 0),
-        "length-cut": .headerTooShort(length: 0),
+        "empty": .foreign(.empty),
+        "length-cut": .fileTooShort(bytes: 3),
         "header-too-short": .headerTooShort(length: 1),
         "header-too-long": .headerTooLong(length: 100_000_001, limit: 100_000_000),
         "header-length-all-ones": .headerTooLong(length: .max, limit: 100_000_000),
@@ -118,7 +118,7 @@ struct HostileFileTests {
     ]
 
     private static let update: [String: AdapterError] = [
-        "dense-alone": .noModules,
+        "dense-alone": .noFactor(tensor: "d", expected: "base_model.model.e.lora_embedding_A"),
         "wide": .shape(tensor: "m.lora_A.weight", expected: [2, 3], found: [2, 5]),
         "tall": .shape(tensor: "m.lora_B.weight", expected: [4, 2], found: [5, 2]),
         "a-missing": .missingFactor(tensor: "m.lora_A.weight", module: "m"),

@@ -92,7 +92,10 @@ struct ScheduleTests {
         #expect(throws: AdapterError.unknownModule(tensor: "m.lora_A.weight", module: "m")) {
             try strategy.validate(factored, shape: shape, ranks: [:], round: 2)
         }
-        #expect(throws: AdapterError.noModules) {
+        #expect(
+            throws: AdapterError.noFactor(
+                tensor: "m.sparse_delta", expected: "base_model.model.m.lora_A.weight")
+        ) {
             try strategy.validate(contributions[0].open(), shape: shape, ranks: [:], round: 3)
         }
     }
