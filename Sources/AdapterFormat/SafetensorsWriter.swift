@@ -34,6 +34,16 @@ package struct SafetensorsWriter: ~Copyable {
         }
     }
 
+    /// Writes one tensor's bytes as they are, little-endian and of its declared type.
+    package mutating func write(bytes: UnsafeRawBufferPointer, to name: String) throws(SafetensorsWriteError) {
+        guard let place = layout.place(of: name), case .number(let type) = place.coding, missing.remove(name) != nil
+        else { throw .undeclared(name) }
+        guard bytes.count == place.range.count else {
+            throw .length(name, expected: place.elementCount, found: bytes.count / type.byteCount)
+        }
+        try Self.put(bytes, at: place.range.lowerBound, descriptor)
+    }
+
     /// Writes one tensor by blocks of rows, as they are given out.
     ///
     /// - Parameters:

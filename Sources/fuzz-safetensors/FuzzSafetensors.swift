@@ -32,6 +32,17 @@ private func readAsItComes(_ bytes: UnsafeRawBufferPointer) {
     precondition(file.tensors.allSatisfy { $0.count(beyond: AdapterFile.largestNumber) == 0 })
 }
 
+/// What is converted has a configuration that goes with its tensors.
+private func convert(_ file: SafetensorsFile) {
+    guard let conversion = try? AdapterConversion(.init(file, alpha: 1)) else { return }
+    for adapter in conversion.adapters {
+        guard let config = try? AdapterConfig(json: Array(adapter.config.json.utf8)) else {
+            preconditionFailure("wrote a configuration that cannot be read")
+        }
+        precondition(adapter.modules.allSatisfy { config.rank(of: $0.name) == $0.maximumRank })
+    }
+}
+
 private func readAdapter(_ storage: TensorStorage) {
     guard let file = try? SafetensorsFile(storage, limits: .init(headerBytes: 1 << 20, tensors: 1024)) else { return }
     for tensor in file.tensors {
@@ -42,6 +53,7 @@ private func readAdapter(_ storage: TensorStorage) {
         precondition(tensor.byteCount == quantisation.scales.count * quantisation.bytesPerRow)
         precondition(tensor.elementCount == quantisation.minima.count * quantisation.columns)
     }
+    convert(file)
     guard let adapter = try? AdapterFile(file) else { return }
     for module in adapter.modules {
         guard let factors = ModuleFactors(module) else { continue }

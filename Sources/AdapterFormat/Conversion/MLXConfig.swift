@@ -1,0 +1,63 @@
+import StrictJSON
+
+/// What mlx_lm's `adapter_config.json` says of the adapter beside it; what it says of training alone is passed over.
+struct MLXConfig {
+    var rank: Int?
+    /// A plain factor. `alpha`, which mlx_lm writes until 0.22, means nothing to it.
+    var scale: Double?
+    var dropout: Double?
+    var isDoRA: Bool?
+
+    /// - Returns: nil where it is not of MLX.
+    init?(json: UnsafeRawBufferPointer) throws(ConversionError) {
+        if let key = DuplicateName.find(in: json) { throw .configuration(key: key, reason: "appears twice") }
+        var isMLX = false
+        var scanner = JSONScanner(json)
+        var type: String?
+        do throws(JSONSyntaxError) {
+            try scanner.beginObject()
+            while let key = try scanner.nextName() {
+                if try scanner.skipNull() { continue }
+                switch key {
+                case "fine_tune_type": type = try scanner.string()
+                case "use_dora":
+                    isDoRA = try scanner.bool()
+                    continue
+                case "lora_parameters":
+                    try readParameters(&scanner)
+                case "lora_layers", "num_layers": try scanner.skipValue()
+                default:
+                    try scanner.skipValue()
+                    continue
+                }
+                isMLX = true
+            }
+            try scanner.finish()
+        } catch {
+            throw .configurationSyntax(error)
+        }
+        guard isMLX else { return nil }
+        switch type {
+        case "lora": isDoRA = false
+        case "dora": isDoRA = true
+        case nil: break
+        case let type?:
+            throw .configuration(key: "fine_tune_type", reason: "is \(type.jsonQuoted); expected lora or dora")
+        }
+        for (key, value) in [("lora_parameters.scale", scale), ("lora_parameters.dropout", dropout)] {
+            if let value, value < 0 { throw .configuration(key: key, reason: "is \(value); expected 0 or more") }
+        }
+    }
+
+    private mutating func readParameters(_ scanner: inout JSONScanner) throws(JSONSyntaxError) {
+        try scanner.beginObject()
+        while let key = try scanner.nextName() {
+            switch key {
+            case "rank": rank = try scanner.count()
+            case "scale": scale = try scanner.number()
+            case "dropout": dropout = try scanner.number()
+            default: try scanner.skipValue()
+            }
+        }
+    }
+}
