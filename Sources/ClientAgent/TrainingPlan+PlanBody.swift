@@ -10,7 +10,7 @@ extension TrainingPlan {
             penalty: plan.penalty,
             pruning: plan.pruning.map { Pruning(gamma: $0.gamma, penalty: $0.penalty, minRank: $0.minRank) },
             stage: plan.stage.map { Stage(name: $0.name, density: $0.density, seed: $0.seed) },
-            federationSeed: plan.federationSeed ?? 0,
+            federationSeed: plan.federationSeed ?? 0, dense: plan.dense,
             settings: TrainingSettings(plan.training.mapValues(TrainingSettings.Value.init)),
             json: json)
     }

@@ -74,6 +74,7 @@ struct LocalRound: Sendable {
             round: number, rank: participant.rank, ranks: ranks, scales: settings.adapter.scales(atRanks: ranks),
             seed: HashedSampler.clientSeed(seed: settings.seed, round: number, client: participant.name),
             train: factors, send: factors, penalty: demand.penalty,
-            federationSeed: settings.seed, settings: TrainingSettings(training.mapValues(TrainingSettings.Value.init)))
+            federationSeed: settings.seed, dense: settings.adapter.dense.mapValues(\.shape),
+            settings: TrainingSettings(training.mapValues(TrainingSettings.Value.init)))
     }
 }

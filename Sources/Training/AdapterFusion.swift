@@ -31,15 +31,29 @@ package struct AdapterFusion: Sendable {
     private let shared: AdapterFile
     private let sharedScales: [String: Double]
     private let shape: AdapterShape
+    /// What the shared adapter's configuration says beside ranks and scales.
+    private let carried: [String: String]
 
     /// - Parameters:
     ///   - personal: a folder as PEFT has it, and so `shared`.
     package init(personal: String, shared: String) throws {
-        (self.personal, personalScales) = try Self.read(personal)
-        (self.shared, sharedScales) = try Self.read(shared)
-        guard Set(self.personal.modules.map(\.name)) == Set(self.shared.modules.map(\.name)),
-            self.personal.dense.map(\.name).sorted() == self.shared.dense.map(\.name).sorted()
-        else { throw TrainingError.adapter(file: personal, reason: "it has other tensors than \(shared)") }
+        let (ownConfig, config): (AdapterConfig, AdapterConfig)
+        (self.personal, personalScales, ownConfig) = try Self.read(personal)
+        (self.shared, sharedScales, config) = try Self.read(shared)
+        carried = config.further
+        for key in ConfigKey.all {
+            guard case .carried(let standard) = key.treatment else { continue }
+            let (own, other) = (ownConfig.further[key.name] ?? standard, config.further[key.name] ?? standard)
+            guard own == other else {
+                throw TrainingError.adapter(
+                    file: personal, reason: "its configuration's \(key.name) is \(own), and \(other) in \(shared)")
+            }
+        }
+        let names = [self.personal, self.shared].map { Set($0.modules.map(\.name) + $0.dense.map(\.name)) }
+        if let name = names[0].symmetricDifference(names[1]).min() {
+            let (has, lacks) = names[0].contains(name) ? (personal, shared) : (shared, personal)
+            throw TrainingError.adapter(file: has, reason: "it has \(name), which \(lacks) has not")
+        }
         var modules: [ModuleShape] = []
         for module in self.shared.modules {
             guard let own = self.personal[module: module.name], let shape = module.shape, let other = own.shape,
@@ -138,7 +152,7 @@ package struct AdapterFusion: Sendable {
     }
 
     /// What PEFT needs beside the fused file.
-    package var configuration: AdapterConfig { AdapterConfig(shape: shape, scaling: .constant(1)) }
+    package var configuration: AdapterConfig { AdapterConfig(shape: shape, scaling: .constant(1), carried: carried) }
 
     private func factors(_ file: AdapterFile, _ module: ModuleShape) -> ModuleFactors? {
         file[module: module.name].flatMap { ModuleFactors($0) }
@@ -148,9 +162,15 @@ package struct AdapterFusion: Sendable {
         file.dense.first { $0.name == tensor.name }?.values.floats() ?? []
     }
 
-    private static func read(_ folder: String) throws -> (AdapterFile, [String: Double]) {
+    private static func read(_ folder: String) throws -> (AdapterFile, [String: Double], AdapterConfig) {
         let path = folder + "/adapter_model.safetensors"
         let file = try AdapterFile(trainingFile: path, checked: true)
-        return (file, try AdapterConfig(of: path).scales(of: file))
+        let config = try AdapterConfig(of: path)
+        // Of two directions with magnitudes, no mixture of factors is the mixture of the products.
+        if let tensor = file.dense.first(where: { $0.name.hasSuffix(TensorName.magnitude) }) {
+            throw TrainingError.adapter(
+                file: path, reason: "it holds \(tensor.name): adapters with DoRA cannot be fused")
+        }
+        return (file, try config.nativeScales(of: file, at: path), config)
     }
 }

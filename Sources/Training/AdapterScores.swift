@@ -40,7 +40,7 @@ extension ModelTask {
         for adapter in adapters {
             let file = try ModelAdapter(path: adapter.path)
             adapted.append(try file.adapt(frozen, scales: adapter.scales))
-            dense.append(try file.dense(base.dense))
+            dense.append(try file.dense(of: base))
         }
         let batch = min(base.scoringBatch(adapters: adapted.count), examples.count)
         let scorers = try base.scorers(base.threads, adapted, dense: dense, settings: settings, batchLimit: batch)

@@ -55,22 +55,32 @@ struct CommandFolders {
         struct Metrics: Decodable {
             let samples: Int
             let loss: Double
+            /// A language model has none.
             let accuracy: Double?
         }
         let metrics: Metrics
         do {
             metrics = try JSONDecoder().decode(Metrics.self, from: bytes)
         } catch {
-            throw .command(
-                reason: "left a metrics.json without samples and loss as numbers, or with an accuracy that is none")
+            throw .command(reason: "left a metrics.json of no use: \(reason(error))")
         }
-        guard metrics.samples >= 0, metrics.loss.isFinite, metrics.accuracy?.isFinite ?? true else {
-            throw .command(
-                reason:
-                    "left a metrics.json with samples \(metrics.samples), loss \(metrics.loss), accuracy \(metrics.accuracy ?? 0)"
-            )
+        guard metrics.samples >= 0 else {
+            throw .command(reason: "left a metrics.json of no use: samples is \(metrics.samples); expected 0 or more")
         }
         return TrainingOutcome(samples: metrics.samples, loss: metrics.loss, accuracy: metrics.accuracy)
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        func name(_ path: [any CodingKey]) -> String { path.map(\.stringValue).joined(separator: ".") }
+        switch error {
+        case DecodingError.keyNotFound(let key, _): return "\(key.stringValue) is missing"
+        case DecodingError.valueNotFound(_, let context): return "\(name(context.codingPath)) is null"
+        case DecodingError.typeMismatch(let type, let context) where !context.codingPath.isEmpty:
+            return "\(name(context.codingPath)) is no \(type == Int.self ? "whole number" : "number")"
+        case DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty:
+            return "\(name(context.codingPath)) is no number that can be used"
+        default: return "it is not sound JSON"
+        }
     }
 
     func remove() {

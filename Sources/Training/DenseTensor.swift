@@ -14,6 +14,13 @@ package struct DenseTensor {
         tensor = TrainedTensor(values, rows: shape[0], columns: values.count / shape[0])
     }
 
+    /// What a model makes anew, such as a head, drawn as BERT's heads are: weights normal with a deviation of 0.02, biases
+    /// zero. The same seed and name give the same numbers, so all clients of a federation begin alike.
+    static func drawn(_ name: String, _ shape: [Int], seed: UInt64) -> [Float] {
+        var generator = SeededGenerator(seed: seed, stream: "head", name)
+        return (0..<shape.reduce(1, *)).map { _ in shape.count < 2 ? 0 : Float(0.02 * generator.normal()) }
+    }
+
     private init(name: String, shape: [Int], tensor: TrainedTensor) {
         self.name = name
         self.shape = shape

@@ -8,6 +8,8 @@ package protocol FrozenModel: Sendable {
     var layers: [FrozenLayer] { get }
     /// The tensors of an adapter file that are trained in full beside the factors, with their shapes.
     var dense: [(name: String, shape: [Int])] { get }
+    /// What the base's own file has of one of these; nil where it has none.
+    func ownDense(_ name: String) -> (shape: [Int], values: [Float])?
     /// Every weight by its name in a file of the whole model; those of `layers` are called NAME.weight, and their biases,
     /// if any, NAME.bias.
     var tensors: [(name: String, tensor: FrozenTensor)] { get }
@@ -50,6 +52,7 @@ package protocol FrozenModel: Sendable {
 
 extension FrozenModel {
     package var scoringBatch: Int { 256 }
+    package func ownDense(_ name: String) -> (shape: [Int], values: [Float])? { nil }
     package var splitsBatches: Bool { false }
 
     /// 2048 rows of all adapters in one product: large enough for full speed, small enough for the cache.

@@ -1,4 +1,5 @@
 package import AdapterFormat
+import Foundation
 
 /// A model's weights with an adapter added to them: W + scale·B·A.
 package enum MergedWeights {
@@ -34,7 +35,12 @@ package enum MergedWeights {
             layout[tensor.name] = .init(name: tensor.name, type: .f32, shape: tensor.shape)
         }
         for tensor in added.dense {
-            let name = find(tensor.name, among: names) ?? tensor.name
+            if let reason = objection(to: tensor.name) {
+                throw .adapter(file: adapter, reason: "\(tensor.name) \(reason)")
+            }
+            // PEFT names what it has wrapped so; in the model it is the module's own.
+            let whole = tensor.name.replacingOccurrences(of: ".base_layer.", with: ".")
+            let name = find(whole, among: names) ?? whole
             dense[name] = tensor.values.floats()
             layout[name] = .init(name: name, type: .f32, shape: tensor.values.shape)
         }
@@ -45,7 +51,14 @@ package enum MergedWeights {
             for tensor in weights.tensors where dense[tensor.name] == nil {
                 var values = tensor.floats()
                 if let module = modules[tensor.name] {
-                    try add(module, scale: configuration.scale(of: module.name), to: &values, of: adapter)
+                    // A table has a row for each input, and so have the weights of GPT-2's layers, but not its head's.
+                    let isTransposed =
+                        module.isEmbedding
+                        || configuration.further["fan_in_fan_out"] == "true"
+                            && tensor.shape.first == module.shape?.inputs
+                    try add(
+                        module, scale: configuration.scale(of: module.name), isTransposed: isTransposed, to: &values,
+                        of: tensor.shape, adapter: adapter)
                 }
                 try writer.write(values, to: tensor.name)
             }
@@ -53,20 +66,32 @@ package enum MergedWeights {
         }
     }
 
+    /// Why a tensor beside the factors cannot take the place of one of the model's; nil where it can.
+    private static func objection(to name: String) -> String? {
+        if name.hasSuffix(TensorName.magnitude) {
+            return "is DoRA's: merging it needs the whole weight's norms; PEFT merges it"
+        }
+        if name.hasSuffix(TensorName.trainedTokens) { return "has some rows of an embedding alone; PEFT merges it" }
+        return TensorName.objection(toDense: name)
+    }
+
     private static func add(
-        _ module: AdapterFile.Module, scale: Double, to values: inout [Float], of adapter: String
+        _ module: AdapterFile.Module, scale: Double, isTransposed: Bool, to values: inout [Float], of shape: [Int],
+        adapter: String
     ) throws(TrainingError) {
         guard let factors = ModuleFactors(module), factors.bias == nil,
-            values.count == factors.outputs * factors.inputs
+            values.count == factors.outputs * factors.inputs,
+            shape.first == (isTransposed ? factors.inputs : factors.outputs)
         else {
             throw .adapter(file: adapter, reason: "\(module.name) has a bias or another size than the model's weight")
         }
+        let (rowStep, columnStep) = isTransposed ? (1, factors.outputs) : (factors.inputs, 1)
         let (a, b) = (factors.a, factors.b)
         for component in 0..<factors.rank {
             for output in 0..<factors.outputs {
                 let factor = Float(scale) * b[component * factors.outputs + output]
                 for input in 0..<factors.inputs {
-                    values[output * factors.inputs + input] += factor * a[component * factors.inputs + input]
+                    values[output * rowStep + input * columnStep] += factor * a[component * factors.inputs + input]
                 }
             }
         }

@@ -1,5 +1,4 @@
 import AdapterFormat
-import LinearAlgebra
 
 /// An adapter file as what is trained on a model's layers, and back.
 struct ModelAdapter {
@@ -28,37 +27,68 @@ struct ModelAdapter {
         return adapted
     }
 
-    /// The file's tensors of these names, which are trained in full, checked against the shapes; refuses all others.
+    /// What the model trains in full, checked against its shapes: the file's values where it has them, else the base's own,
+    /// else those that the plan draws. What the model does not train is refused.
     ///
-    /// - Parameter seed: draws those that the file lacks, as BERT's heads are drawn: weights normal with a deviation of 0.02,
-    ///   biases zero; nil leaves them out.
-    func dense(
-        _ wanted: [(name: String, shape: [Int])], drawnFrom seed: UInt64? = nil
-    ) throws(TrainingError) -> [DenseTensor] {
-        for tensor in file.dense where !wanted.contains(where: { $0.name == tensor.name }) {
-            throw .adapter(file: path, reason: "it holds \(tensor.name), which the model has not")
+    /// - Parameter plan: nil where the model is only scored: nothing is drawn then, and what neither has is left out.
+    func dense(of base: some FrozenModel, plan: TrainingPlan? = nil) throws(TrainingError) -> [DenseTensor] {
+        for tensor in file.dense where !base.dense.contains(where: { $0.name == tensor.name }) {
+            throw .adapter(file: path, reason: "it holds \(tensor.name), which \(Self.reason(for: tensor.name))")
         }
         var found: [DenseTensor] = []
-        for (name, shape) in wanted {
-            guard let values = file[dense: name]?.values else {
-                guard let seed else { continue }
-                var generator = SeededGenerator(seed: seed, stream: "head", name)
-                let values = (0..<shape.reduce(1, *)).map { _ in
-                    shape.count < 2 ? 0 : Float(0.02 * generator.normal())
-                }
-                found.append(DenseTensor(name: name, shape: shape, values: values))
-                continue
-            }
-            guard values.shape == shape else {
-                throw .adapter(file: path, reason: "\(name) is of shape \(values.shape); the model has \(shape)")
-            }
-            found.append(DenseTensor(name: name, shape: shape, values: values.floats()))
+        for (name, shape) in base.dense {
+            guard let values = try values(of: name, shape, base, plan) else { continue }
+            found.append(DenseTensor(name: name, shape: shape, values: values))
         }
         return found
     }
 
+    /// Refuses a federation that trains what the model does not.
+    static func check(_ plan: TrainingPlan, of base: some FrozenModel) throws(TrainingError) {
+        for (name, shape) in (plan.dense ?? [:]).sorted(by: { $0.key < $1.key }) {
+            guard let own = base.dense.first(where: { $0.name == name }) else {
+                throw .setting(
+                    "dense", expected: "what this model trains", found: "\(name), which \(reason(for: name))")
+            }
+            guard own.shape == shape else {
+                throw .setting("dense", expected: "\(name) of shape \(own.shape)", found: "\(name) of shape \(shape)")
+            }
+        }
+    }
+
+    /// Nil where the federation has no such tensor, or nobody gives it values.
+    private func values(
+        of name: String, _ shape: [Int], _ base: some FrozenModel, _ plan: TrainingPlan?
+    ) throws(TrainingError) -> [Float]? {
+        if let values = file[dense: name]?.values {
+            guard values.shape == shape else {
+                throw .adapter(file: path, reason: "\(name) is of shape \(values.shape); the model has \(shape)")
+            }
+            return values.floats()
+        }
+        // An older server's plan says nothing of what the adapter lacks: the federation has none of it then.
+        if let plan, plan.dense?[name] == nil { return nil }
+        if let own = base.ownDense(name) {
+            guard own.shape == shape else {
+                throw .model(name, reason: "its shape is \(own.shape) in the base; the federation has \(shape)")
+            }
+            return own.values
+        }
+        return plan.map { DenseTensor.drawn(name, shape, seed: $0.federationSeed) }
+    }
+
+    /// Why a tensor beside the factors is none that a native model trains.
+    private static func reason(for name: String) -> String {
+        if name.hasSuffix(TensorName.magnitude) { return "is DoRA's magnitude: native models compute plain LoRA" }
+        if name.hasSuffix(TensorName.trainedTokens) { return "are rows of an embedding: native models adapt none" }
+        return "native models do not train: the model has no such tensor beside its layers"
+    }
+
     /// Adds the adapter's products, at scale 1, to the layers' weights.
     func merge(into layers: inout [FrozenLayer]) throws(TrainingError) {
+        if let tensor = file.dense.first {
+            throw .adapter(file: path, reason: "it holds \(tensor.name); a merge has LoRA factors alone")
+        }
         try checkModules(of: layers)
         for index in layers.indices {
             guard let factors = try factors(of: layers[index]) else { continue }

@@ -22,10 +22,12 @@ package struct NativeModel: Sendable {
         base = try BertBase(encoder, dense: dense)
     }
 
-    /// A classifier of texts on a pretrained encoder, with as many classes as an adapter's classifier has.
+    /// A classifier of texts on a pretrained encoder, with as many classes as an adapter's classifier has, or the encoder's
+    /// own where the adapter has none.
     package init(_ encoder: BertEncoder, for adapter: AdapterFile) throws(TrainingError) {
         let dense = adapter.dense.map { ($0.name, $0.values.shape) }
-        try self.init(encoder, dense: Dictionary(dense) { first, _ in first })
+        let own = encoder.head.map { ($0.key, $0.value.shape) }
+        try self.init(encoder, dense: Dictionary(dense + own) { first, _ in first })
     }
 
     /// The layers that an adapter may change, in the model's order.

@@ -93,7 +93,7 @@ struct ModelTask<Base: FrozenModel>: AnyModelTask {
         let file = try ModelAdapter(path: adapter)
         if let merge { try ModelAdapter(path: merge).merge(into: &layers) }
         let model = try base.model(
-            try file.adapt(layers, scales: scales), dense: try file.dense(base.dense), settings: settings,
+            try file.adapt(layers, scales: scales), dense: try file.dense(of: base), settings: settings,
             batchLimit: min(base.scoringBatch, examples.count))
         return Evaluation(of: model, on: examples, classes: base.classes, batchSize: base.scoringBatch)
     }

@@ -20,12 +20,16 @@ package struct TrainingPlan: Sendable, Hashable {
     /// The plan as it came, for an external trainer's `plan.json`.
     package var json: [UInt8]
     /// The same for all clients: draws a head that the model makes anew.
-    package let federationSeed: UInt64
+    package var federationSeed: UInt64
+    /// The tensors beside the factors that the federation trains, by name; nil where the server does not say: those that
+    /// the adapter has.
+    package var dense: [String: [Int]]?
 
     package init(
         round: Int, rank: Int, ranks: [String: Int], scales: [String: Double], seed: UInt64,
         train: Set<Factor> = [.a, .b], send: Set<Factor> = [.a, .b], penalty: Double = 0, pruning: Pruning? = nil,
-        stage: Stage? = nil, federationSeed: UInt64 = 0, settings: TrainingSettings = TrainingSettings(),
+        stage: Stage? = nil, federationSeed: UInt64 = 0, dense: [String: [Int]]? = nil,
+        settings: TrainingSettings = TrainingSettings(),
         json: [UInt8] = []
     ) {
         self.round = round
@@ -39,6 +43,7 @@ package struct TrainingPlan: Sendable, Hashable {
         self.pruning = pruning
         self.stage = stage
         self.federationSeed = federationSeed
+        self.dense = dense
         self.settings = settings
         self.json = json
     }

@@ -16,6 +16,7 @@ struct TrainingRun<Base: FrozenModel> {
     init(_ assignment: TrainingAssignment, base: Base, examples: Base.Model.Examples) throws(TrainingError) {
         self.assignment = assignment
         let plan = assignment.plan
+        try ModelAdapter.check(plan, of: base)
         var frozen = base.layers
         if let merge = assignment.merge { try ModelAdapter(path: merge).merge(into: &frozen) }
         let layers: [AdaptedLayer]
@@ -29,7 +30,7 @@ struct TrainingRun<Base: FrozenModel> {
             let adapter = try ModelAdapter(path: assignment.adapter)
             subject = .adapter(adapter)
             layers = try adapter.adapt(frozen, scales: plan.scales)
-            dense = try adapter.dense(base.dense, drawnFrom: plan.federationSeed)
+            dense = try adapter.dense(of: base, plan: plan)
         }
         loop = try TrainingLoop(
             base: base, layers: layers, dense: dense, examples: examples, settings: plan.settings, seed: plan.seed,

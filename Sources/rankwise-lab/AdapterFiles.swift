@@ -21,7 +21,8 @@ struct AdapterFiles {
         var entries: [Entry] = []
         for path in try paths.flatMap(Self.expanded) {
             let file = try AdapterFile(trainingFile: path)
-            let scales = try AdapterConfig(of: path, at: configuration).scales(of: file)
+            let scales = try AdapterConfig(of: path, at: configuration).nativeScales(
+                of: file, at: path, isItsOwn: configuration == nil)
             entries.append(Entry(name: Self.name(of: path), path: path, file: file, scales: scales))
         }
         guard let first = entries.first else { throw TrainingError.data(reason: "there is no adapter to score") }

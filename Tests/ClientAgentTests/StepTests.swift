@@ -1,5 +1,6 @@
 import RankwiseWire
 import Testing
+import Training
 
 @testable import ClientAgent
 
@@ -25,5 +26,17 @@ import Testing
         #expect(!works(round: 3, answered: true, lost: true))
         #expect(!works(round: 3, phase: "aggregating", lost: true))
         #expect(!works(round: 3, selected: false, lost: true))
+    }
+
+    @Test(arguments: [nil, ["head.weight": [2, 3]]] as [[String: [Int]]?])
+    func `a trainer hears which tensors the federation trains, and what draws them`(dense: [String: [Int]]?) {
+        let plan = PlanBody(
+            federation: "f", round: 1, phase: "collecting", state: "running", revision: 1, client: "edge",
+            selected: true, answered: false, deadlineAt: nil, rank: 1, ranks: [:], scales: [:], adapter: nil,
+            merge: nil,
+            reinitialise: false, seed: 1, federationSeed: 9, dense: dense, train: [], send: [], penalty: 0,
+            training: [:], update: "")
+        let heard = TrainingPlan(plan, json: [])
+        #expect(heard.dense == dense && heard.federationSeed == 9)
     }
 }

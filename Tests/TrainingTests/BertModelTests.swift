@@ -18,7 +18,7 @@ import Testing
         let adapter = try ModelAdapter(path: folder + "/adapter_model.safetensors")
         let scales = Dictionary(uniqueKeysWithValues: adapter.file.modules.map { ($0.name, 2.0) })
         return try base.model(
-            adapter.adapt(base.layers, scales: scales), dense: adapter.dense(base.dense), settings: settings,
+            adapter.adapt(base.layers, scales: scales), dense: adapter.dense(of: base), settings: settings,
             batchLimit: batchLimit)
     }
 
@@ -150,7 +150,7 @@ import Testing
                 layers[index] = AdaptedLayer(layer)
             }
             let model = try base.model(
-                layers, dense: adapter.dense(base.dense), settings: Self.settings, batchLimit: 6)
+                layers, dense: adapter.dense(of: base), settings: Self.settings, batchLimit: 6)
             _ = model.forward(texts, [0, 1, 2, 3, 4, 5])
             model.backward()
             gradients.append(try #require(model.layers[5].lora).a.gradient.floats.map(\.self))

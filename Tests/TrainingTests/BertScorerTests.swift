@@ -58,7 +58,7 @@ import Testing
         let model = try NativeModel(BertEncoder(folder: Self.base), dense: Self.dense)
         let task = try model.task(texts(textCount))
         let adapters = try (0..<adapterCount).map { try adapter($0, on: model) }
-        let merge = try adapter(100, on: model).path
+        let merge = try adapter(100, on: model, dense: [:]).path
         for merge in [nil, merge] {
             let together = try task.score(adapters, merge: merge, settings: Self.settings)
             #expect(together.count == adapterCount)

@@ -200,8 +200,14 @@ import Testing
         var writer = try AdapterWriter(shape: shape, descriptor: descriptor)
         try writer.take(ModuleFactors(zeroOf: shape.modules[0], rank: 1), of: shape.modules[0])
         try writer.finish()
+        // The configuration is still the one of rank 3.
         #expect(
-            throws: TrainingError.adapter(file: own, reason: "it has other tensors than \(common)")
+            throws: TrainingError.adapter(file: path, reason: "fc1 has rank 1; its configuration says 3")
+        ) { try AdapterFusion(personal: own, shared: common) }
+        try AdapterConfig(shape: shape, scaling: .constant(2)).json
+            .write(toFile: common + "/adapter_config.json", atomically: true, encoding: .utf8)
+        #expect(
+            throws: TrainingError.adapter(file: own, reason: "it has fc2, which \(common) has not")
         ) { try AdapterFusion(personal: own, shared: common) }
     }
 }

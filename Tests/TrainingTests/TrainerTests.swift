@@ -214,6 +214,33 @@ import Testing
         }
     }
 
+    @Test(
+        arguments: [
+            (#"{"samples": 6, "loss": 0.5}"#, nil), (#"{"samples": 6, "loss": 0.5, "accuracy": null}"#, nil),
+            (#"{"samples": 6, "loss": 0.5, "accuracy": 0.75}"#, 0.75),
+        ] as [(String, Double?)])
+    func `a command need not tell an accuracy`(metrics: String, accuracy: Double?) async throws {
+        let script = folder + "/train.sh"
+        try "cp \"$1/adapter_model.safetensors\" \"$2\"; echo '\(metrics)' >\"$2/metrics.json\"\n"
+            .write(toFile: script, atomically: true, encoding: .utf8)
+        let outcome = try await CommandTrainer(command: "sh \(script)", data: "").train(assignment()) { _ in }
+        #expect(outcome == TrainingOutcome(samples: 6, loss: 0.5, accuracy: accuracy))
+    }
+
+    @Test(arguments: [
+        (#"{"samples": 6, "loss": 0.5, "accuracy": "high"}"#, "accuracy is no number"),
+        (#"{"samples": 6}"#, "loss is missing"), (#"{"samples": "six", "loss": 0.5}"#, "samples is no whole number"),
+        (#"{"samples": -1, "loss": 0.5}"#, "samples is -1; expected 0 or more"), ("{", "it is not sound JSON"),
+    ])
+    func `metrics that cannot be used are refused by the key`(metrics: String, reason: String) async throws {
+        let script = folder + "/train.sh"
+        try "cp \"$1/adapter_model.safetensors\" \"$2\"; echo '\(metrics)' >\"$2/metrics.json\"\n"
+            .write(toFile: script, atomically: true, encoding: .utf8)
+        await #expect(throws: TrainingError.command(reason: "left a metrics.json of no use: \(reason)")) {
+            try await CommandTrainer(command: "sh \(script)", data: "").train(assignment()) { _ in }
+        }
+    }
+
     @Test(arguments: ["printf no", #"printf '\2\0\0\0\0\0\0\0{}'; printf x"#])
     func `a command that leaves what is no adapter has failed`(content: String) async throws {
         let script = folder + "/train.sh"

@@ -1,3 +1,4 @@
+import AdapterFormat
 import LinearAlgebra
 
 /// A BERT encoder with a classifier on its pooled first piece: transformers' `BertForSequenceClassification`.
@@ -38,6 +39,10 @@ package struct BertBase: FrozenModel {
 
     package var dense: [(name: String, shape: [Int])] {
         [(Self.weightName, [classes, encoder.configuration.hidden]), (Self.biasName, [classes])]
+    }
+
+    package func ownDense(_ name: String) -> (shape: [Int], values: [Float])? {
+        encoder.head[name].map { ($0.shape, $0.floats()) }
     }
 
     /// What one step of training takes in memory is enough for scoring too.

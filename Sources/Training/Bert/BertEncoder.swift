@@ -33,6 +33,8 @@ package struct BertEncoder: Sendable {
     /// (hidden × hidden)
     let pooler: FrozenTensor
     let poolerBias: FrozenTensor
+    /// The classifier that the file has beside the encoder, by name; empty where it has none.
+    let head: [String: TensorView]
     private let tokenizer: WordPieceTokenizer
 
     /// - Parameter folder: as `save_pretrained` of transformers leaves it.
@@ -59,6 +61,7 @@ package struct BertEncoder: Sendable {
         embeddingNorm = try weights.norm("embeddings.LayerNorm")
         pooler = try weights.tensor("pooler.dense.weight", [configuration.hidden, configuration.hidden])
         poolerBias = try weights.tensor("pooler.dense.bias", [configuration.hidden])
+        head = try weights.head()
         var projections: [FrozenLayer] = []
         var layers: [Layer] = []
         for index in 0..<configuration.layers {

@@ -42,6 +42,19 @@ struct BertWeights {
             epsilon: sides.epsilon)
     }
 
+    /// The classifier's weight and bias, where the file is of a model with a head.
+    func head() throws(TrainingError) -> [String: TensorView] {
+        var head: [String: TensorView] = [:]
+        for name in [BertBase.weightName, BertBase.biasName] {
+            guard let tensor = file[name] else { continue }
+            guard tensor.notFiniteCount() == 0 else {
+                throw .model(path, reason: "\(name) holds numbers that are not finite")
+            }
+            head[name] = tensor
+        }
+        return head
+    }
+
     /// The embeddings of positions, and on each the first segment's: there is no other here.
     func positions() throws(TrainingError) -> FrozenTensor {
         let shape = [sides.positions, sides.hidden]
