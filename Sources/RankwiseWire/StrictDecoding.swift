@@ -25,7 +25,8 @@ extension Decoder {
         for key in try container(keyedBy: AnyKey.self).allKeys.map(\.stringValue).sorted()
         where !names.contains(key) {
             throw WireError(
-                path: (codingPath.map(\.stringValue) + [key]).joined(separator: "."),
+                path: (codingPath.map { $0.intValue.map(String.init) ?? $0.stringValue } + [key])
+                    .joined(separator: "."),
                 reason: "is not a known key; expected one of \(names.sorted().joined(separator: ", "))"
             )
         }

@@ -38,17 +38,17 @@ struct AggregateCommand: ParsableCommand {
         help: ArgumentHelp("One of the strategy's parameters, such as residual_rank=8.", valueName: "name=value"))
     var parameters: [ParameterArgument] = []
 
-    @Option(help: "The number of the round, which some strategies alternate or draw by.")
-    var round = 1
+    @Option(help: "The number of the round, which some strategies alternate or draw by; 1 if left out.")
+    var round: Int?
 
-    @Option(help: "Draws what the strategy begins afresh.")
-    var seed: UInt64 = 0
+    @Option(help: "Draws what the strategy begins afresh; 0 if left out.")
+    var seed: UInt64?
 
-    @Option(help: "How the scale follows from the rank: constant, lora or rslora.")
-    var scaling = "constant"
+    @Option(help: "How the scale follows from the rank: constant (if left out), lora or rslora.")
+    var scaling: String?
 
-    @Option(help: "lora_alpha for lora and rslora scaling; the scale itself for constant scaling.")
-    var alpha = 1.0
+    @Option(help: "lora_alpha for lora and rslora scaling; the scale itself for constant scaling; 1 if left out.")
+    var alpha: Double?
 
     @Option(help: "The last round's adapter, for rows that no update reaches.")
     var previous: String?
@@ -71,8 +71,12 @@ struct AggregateCommand: ParsableCommand {
             guard strategy != nil, rank != nil, !updates.isEmpty else {
                 throw ValidationError("Give --case, or --strategy, --rank and at least one --update.")
             }
-        } else if strategy != nil || rank != nil || !updates.isEmpty {
-            throw ValidationError("--case takes the place of --strategy, --rank and --update.")
+        } else if let option = optionsOfCase.first(where: \.isGiven) {
+            throw ValidationError("--\(option.name) goes without --case, which says it itself.")
+        }
+        for (index, parameter) in parameters.enumerated()
+        where parameters[..<index].contains(where: { $0.name == parameter.name }) {
+            throw ValidationError("--parameter \(parameter.name) is given twice.")
         }
         guard threads > 0 else { throw ValidationError("--threads must be at least 1.") }
     }
@@ -83,15 +87,26 @@ struct AggregateCommand: ParsableCommand {
         try round.aggregate(threads: threads, type: dtype, into: URL(filePath: out))
     }
 
+    /// What a case says itself, and whether the command line says it too.
+    private var optionsOfCase: [(name: String, isGiven: Bool)] {
+        [
+            ("strategy", strategy != nil), ("rank", rank != nil), ("update", !updates.isEmpty),
+            ("weighting", weighting != nil), ("parameter", !parameters.isEmpty), ("round", round != nil),
+            ("seed", seed != nil), ("scaling", scaling != nil), ("alpha", alpha != nil), ("previous", previous != nil),
+        ]
+    }
+
     private func argumentsAsCase() throws -> AggregationCase {
         AggregationCase(
             strategy: strategy ?? "", rank: rank ?? 0,
-            scaling: .init(mode: scaling, value: alpha, alpha: alpha), weighting: weighting,
+            scaling: .init(
+                mode: scaling ?? "constant", value: scaling == nil || scaling == "constant" ? alpha ?? 1 : nil,
+                alpha: scaling == nil || scaling == "constant" ? nil : alpha ?? 1), weighting: weighting,
             updates: updates.map {
                 .init(
                     file: $0.file, samples: $0.samples, scale: $0.scale, accuracy: $0.accuracy, staleness: $0.staleness)
             },
-            previous: previous, round: round, seed: seed, server: nil,
+            previous: previous, round: round ?? 1, seed: seed ?? 0, server: nil,
             parameters: Dictionary(parameters.map { ($0.name, $0.value) }, uniquingKeysWith: { _, last in last }))
     }
 }
@@ -106,13 +121,14 @@ struct UpdateArgument: ExpressibleByArgument {
 
     init?(argument: String) {
         guard let colon = argument.lastIndex(of: ":"), colon != argument.startIndex else { return nil }
+        var named: Set<Substring> = []
         var samples: Int?
         var scale: Double?
         var accuracy: Double?
         var staleness: Int?
         for part in argument[argument.index(after: colon)...].split(separator: ",", omittingEmptySubsequences: false) {
             let pair = part.split(separator: "=", maxSplits: 1)
-            guard pair.count == 2 else { return nil }
+            guard pair.count == 2, named.insert(pair[0]).inserted else { return nil }
             switch pair[0] {
             case "samples":
                 samples = Int(pair[1])

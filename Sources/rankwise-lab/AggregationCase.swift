@@ -13,25 +13,33 @@ struct AggregationCase: Decodable, Sendable {
         let accuracy: Double?
         /// How many versions ago the update began.
         let staleness: Int?
+        /// The highest rank in the file, which must have it.
+        let rank: Int?
 
-        enum CodingKeys: String, CodingKey, CaseIterable { case file, samples, scale, accuracy, staleness }
+        /// What a round's record has beside; no strategy weighs by the loss.
+        enum CodingKeys: String, CodingKey, CaseIterable { case file, samples, scale, accuracy, staleness, rank, loss }
 
-        init(file: String, samples: Int, scale: Double?, accuracy: Double?, staleness: Int?) {
+        init(
+            file: String, samples: Int, scale: Double?, accuracy: Double?, staleness: Int?, rank: Int? = nil
+        ) {
             self.file = file
             self.samples = samples
             self.scale = scale
             self.accuracy = accuracy
             self.staleness = staleness
+            self.rank = rank
         }
 
         init(from decoder: any Decoder) throws {
             let values = try decoder.knownKeys(CodingKeys.self)
+            _ = try values.decodeIfPresent(Double.self, forKey: .loss)
             self.init(
                 file: try values.decode(String.self, forKey: .file),
                 samples: try values.decode(Int.self, forKey: .samples),
                 scale: try values.decodeIfPresent(Double.self, forKey: .scale),
                 accuracy: try values.decodeIfPresent(Double.self, forKey: .accuracy),
-                staleness: try values.decodeIfPresent(Int.self, forKey: .staleness))
+                staleness: try values.decodeIfPresent(Int.self, forKey: .staleness),
+                rank: try values.decodeIfPresent(Int.self, forKey: .rank))
         }
     }
 
@@ -77,6 +85,8 @@ struct AggregationCase: Decodable, Sendable {
     /// R, for every module.
     let rank: Int
     let scaling: Scale
+    /// s_R, which must be what the scaling gives at R.
+    let scale: Double?
     let weighting: String?
     /// In ascending client name.
     let updates: [Update]
@@ -90,7 +100,9 @@ struct AggregationCase: Decodable, Sendable {
     private var folder = FileManager.default.currentDirectoryPath
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case strategy, rank, scaling, weighting, updates, previous, round, seed, server
+        case strategy, rank, scaling, scale, weighting, updates, previous, round, seed, server
+        /// What the result is compared with, and how: for those who compare, not for the aggregation.
+        case adapter, merge, compare
     }
 
     /// Keys of a case that are a strategy's parameters.
@@ -121,6 +133,8 @@ struct AggregationCase: Decodable, Sendable {
         strategy = try values.decode(String.self, forKey: .strategy)
         rank = try values.decode(Int.self, forKey: .rank)
         scaling = try values.decode(Scale.self, forKey: .scaling)
+        scale = try values.decodeIfPresent(Double.self, forKey: .scale)
+        for key in [CodingKeys.adapter, .merge, .compare] { _ = try values.decodeIfPresent(String.self, forKey: key) }
         weighting = try values.decodeIfPresent(String.self, forKey: .weighting)
         updates = try values.decode([Update].self, forKey: .updates)
         previous = try values.decodeIfPresent(String.self, forKey: .previous)
@@ -147,6 +161,7 @@ struct AggregationCase: Decodable, Sendable {
         self.strategy = strategy
         self.rank = rank
         self.scaling = scaling
+        scale = nil
         self.weighting = weighting
         self.updates = updates
         self.previous = previous
@@ -169,6 +184,11 @@ struct AggregationCase: Decodable, Sendable {
             throw CaseError("\(type) is not one of F32, F16 and BF16")
         }
         let strategy = try composedStrategy()
+        let scaling = try federationScaling()
+        if let scale, abs(scale - scaling.scale(atRank: max(1, rank))) > 1e-6 * abs(scale) {
+            throw CaseError(
+                "scale is \(scale); the scaling gives \(scaling.scale(atRank: max(1, rank))) at rank \(rank)")
+        }
         let previous = try previous.map(adapter)
         let shape = try shape(with: previous, type)
         let contributions = updates.enumerated().map { index, update in
@@ -178,6 +198,9 @@ struct AggregationCase: Decodable, Sendable {
                 discount: Contribution.stalenessDiscount(age: max(0, update.staleness ?? 0))
             ) {
                 let adapter = try adapter(update.file)
+                if let rank = update.rank, let highest = adapter.ranks.values.max(), highest != rank {
+                    throw CaseError("\(update.file): rank is \(rank); the highest in the file is \(highest)")
+                }
                 do throws(AdapterError) {
                     try strategy.validate(
                         adapter, shape: shape, ranks: [:], round: round, messageBits: Set(MessageBits.allCases))
@@ -188,7 +211,7 @@ struct AggregationCase: Decodable, Sendable {
             }
         }
         var folder = RoundFolder(out, type: type)
-        try Aggregator(strategy: strategy, shape: shape, scaling: try federationScaling(), seed: seed).aggregate(
+        try Aggregator(strategy: strategy, shape: shape, scaling: scaling, seed: seed).aggregate(
             contributions, round: round, after: EarlierRound(previous: previous), threads: threads, into: &folder)
         try folder.finish()
     }
@@ -212,10 +235,10 @@ struct AggregationCase: Decodable, Sendable {
 
     private func federationScaling() throws -> Scaling {
         switch (scaling.mode, scaling.value, scaling.alpha) {
-        case ("constant", let value?, _): .constant(value)
-        case ("lora", _, let alpha?): .lora(alpha: alpha)
-        case ("rslora", _, let alpha?): .rslora(alpha: alpha)
-        default: throw CaseError("the scaling is constant with a value, or lora or rslora with an alpha")
+        case ("constant", let value?, nil): .constant(value)
+        case ("lora", nil, let alpha?): .lora(alpha: alpha)
+        case ("rslora", nil, let alpha?): .rslora(alpha: alpha)
+        default: throw CaseError("the scaling is constant with a value alone, or lora or rslora with an alpha alone")
         }
     }
 

@@ -50,6 +50,76 @@ import Testing
         #expect(try result("other") == [1])
     }
 
+    private static let vectors = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .appendingPathComponent("../AggregationTests/Fixtures/vectors").standardized.path
+
+    @Test func `the cases of the reference vectors are taken as they are`() throws {
+        let names = try FileManager.default.contentsOfDirectory(atPath: Self.vectors).sorted()
+        #expect(names.count > 20)
+        for name in names {
+            let (status, text) = try run("--case '\(Self.vectors)/\(name)/case.json' --out 'out-\(name)'", in: ".")
+            #expect(status == 0, "\(name): \(text)")
+        }
+        let expected = try AdapterFile(SafetensorsFile(path: Self.vectors + "/rbla/expected-adapter.safetensors"))
+        let found = try AdapterFile(SafetensorsFile(path: folder + "/out-rbla/adapter.safetensors"))
+        #expect(found.modules.map(\.name) == expected.modules.map(\.name))
+        for module in expected.modules {
+            let (one, other) = (module.b?.floats() ?? [], found[module: module.name]?.b?.floats() ?? [])
+            #expect(one.count == other.count && zip(one, other).allSatisfy { abs($0 - $1) < 1e-5 })
+        }
+    }
+
+    @Test(arguments: [
+        (#""scale": 3"#, "scale is 3.0; the scaling gives 1.0 at rank 1"),
+        (#""gamma": 0.5"#, "rbla has no parameter gamma; it has none"),
+        (
+            #""updates": [{"file": "a.safetensors", "samples": 1, "rank": 2}]"#,
+            "a.safetensors: rank is 2; the highest in the file is 1"
+        ),
+        (#""updates": [{"file": "a.safetensors", "samples": 1, "weight": 2}]"#, "updates.0.weight is not a known key"),
+        (
+            #""scaling": {"mode": "constant", "value": 1, "alpha": 2}"#,
+            "the scaling is constant with a value alone, or lora or rslora with an alpha alone"
+        ),
+        (#""scaling": {"mode": "constant", "value": 1, "factor": 2}"#, "scaling.factor is not a known key"),
+    ])
+    func `what a case says twice must agree, and a parameter must be the strategy's`(
+        key: String, sentence: String
+    ) throws {
+        let members = [
+            #""strategy":"rbla""#, #""rank":1"#, #""scaling":{"mode":"constant","value":1}"#,
+            #""updates":[{"file":"a.safetensors","samples":1}]"#,
+        ].filter { $0.split(separator: ":")[0] != key.split(separator: ":")[0] }
+        try Data("{\((members + [key]).joined(separator: ","))}".utf8)
+            .write(to: URL(fileURLWithPath: folder + "/case.json"))
+        let (status, text) = try run("--case case.json --out out", in: ".")
+        #expect(status != 0 && text.contains(sentence), "\(text)")
+    }
+
+    @Test(arguments: [
+        "--round 2", "--seed 3", "--weighting uniform", "--previous a.safetensors", "--scaling lora", "--alpha 2",
+        "--parameter ridge=1", "--strategy rbla",
+    ])
+    func `an option that a case says itself is refused beside it`(option: String) throws {
+        try Data("{}".utf8).write(to: URL(fileURLWithPath: folder + "/case.json"))
+        let (status, text) = try run("--case case.json --out out \(option)", in: ".")
+        #expect(status != 0 && text.contains("\(option.split(separator: " ")[0]) goes without --case"), "\(text)")
+    }
+
+    @Test(arguments: [
+        ("--update a.safetensors:samples=1,samples=2", "--update"),
+        (
+            "--update a.safetensors:samples=1 --parameter ridge=1 --parameter ridge=2",
+            "--parameter ridge is given twice"
+        ),
+        ("--update a.safetensors:samples=1 --parameter gamma=1", "rbla has no parameter gamma"),
+    ])
+    func `what the command line says twice, or no strategy knows, is refused`(options: String, sentence: String) throws
+    {
+        let (status, text) = try run("--strategy rbla --rank 1 --out out \(options)", in: ".")
+        #expect(status != 0 && text.contains(sentence), "\(text)")
+    }
+
     @Test(arguments: [
         (#""novelty": 1"#, "novelty is not a known key"), (#""rank": 2"#, "rank appears twice"),
         (#""server": {"optimizer": "adam", "rate": 1}"#, "server.rate is not a known key"),
