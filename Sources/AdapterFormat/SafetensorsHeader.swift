@@ -10,8 +10,17 @@ struct SafetensorsHeader {
         let range: Range<Int>
     }
 
+    /// A tensor of a type that is not read here.
+    struct Foreign {
+        let name: String
+        let dtype: String
+        let shape: [Int]
+        /// Counted from the start of the data.
+        let range: Range<Int>
+    }
+
     /// The place of a tensor, whether its type is read here or not.
-    struct Extent {
+    private struct Extent {
         let name: String
         let range: Range<Int>
     }
@@ -19,7 +28,7 @@ struct SafetensorsHeader {
     /// In the order of the data.
     let entries: [Entry]
     /// The tensors whose types are not read here, where they are passed over.
-    let passedOver: [Extent]
+    let passedOver: [Foreign]
     let metadata: [String: String]
     let dataStart: Int
 
@@ -38,7 +47,8 @@ struct SafetensorsHeader {
         metadata = reader.metadata
         passedOver = reader.passedOver
         try Self.tile(
-            read.map { Extent(name: $0.name, range: $0.range) } + reader.passedOver,
+            read.map { Extent(name: $0.name, range: $0.range) }
+                + reader.passedOver.map { Extent(name: $0.name, range: $0.range) },
             dataCount: byteCount - dataStart)
         entries = read.sorted { Self.inOrder($0.range, $1.range) }
     }
@@ -94,7 +104,7 @@ private struct EntryReader {
     private let limit: Int
     private let passesOver: Bool
     private(set) var metadata: [String: String] = [:]
-    private(set) var passedOver: [SafetensorsHeader.Extent] = []
+    private(set) var passedOver: [SafetensorsHeader.Foreign] = []
     private var names: Set<String> = []
 
     init(_ text: UnsafeRawBufferPointer, limit: Int, passesOver: Bool) {
@@ -155,7 +165,7 @@ private struct EntryReader {
         }
         guard let type = ElementType(dtype: typeName) else {
             if passesOver, ElementType.knownElsewhere.contains(typeName) {
-                passedOver.append(.init(name: name, range: offsets[0]..<offsets[1]))
+                passedOver.append(.init(name: name, dtype: typeName, shape: shape, range: offsets[0]..<offsets[1]))
                 return nil
             }
             throw ElementType.knownElsewhere.contains(typeName)

@@ -85,10 +85,7 @@ package struct SafetensorsLayout: Sendable {
                 """)
             end = next
         }
-        var header = Array("{\(entries.joined(separator: ","))}".utf8)
-        header.append(contentsOf: repeatElement(0x20, count: (8 - header.count % 8) % 8))
-        let length = UInt64(header.count)
-        let head = (0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * $0)) } + header
+        let head = Self.head(entries)
         self.tensors = tensors.sorted {
             ElementType.inOrder(($0.elementType, $0.name), ($1.elementType, $1.name))
         }
@@ -117,6 +114,16 @@ package struct SafetensorsLayout: Sendable {
     }
 
     func place(of name: String) -> Place? { places[name] }
+
+    /// The length of a header in eight bytes, then the header, padded to a multiple of eight.
+    ///
+    /// - Parameter entries: the members of its object, as JSON.
+    static func head(_ entries: [String]) -> [UInt8] {
+        var header = Array("{\(entries.joined(separator: ","))}".utf8)
+        header.append(contentsOf: repeatElement(0x20, count: (8 - header.count % 8) % 8))
+        let length = UInt64(header.count)
+        return (0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * $0)) } + header
+    }
 
     /// What the header says about one stretch of the data.
     private struct Entry {

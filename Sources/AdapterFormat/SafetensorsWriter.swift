@@ -1,5 +1,3 @@
-import Glibc
-
 /// Writes a safetensors file tensor by tensor, in any order, holding none of them.
 package struct SafetensorsWriter: ~Copyable {
     private let layout: SafetensorsLayout
@@ -13,9 +11,9 @@ package struct SafetensorsWriter: ~Copyable {
         self.layout = layout
         self.descriptor = descriptor
         missing = Set(layout.tensors.map(\.name))
-        try Self.reserve(layout.byteCount, descriptor)
+        try FileRoom.reserve(layout.byteCount, descriptor)
         try layout.head.withUnsafeBufferPointer { head throws(SafetensorsWriteError) in
-            try Self.put(UnsafeRawBufferPointer(head), at: 0, descriptor)
+            try FileRoom.put(UnsafeRawBufferPointer(head), at: 0, descriptor)
         }
     }
 
@@ -27,7 +25,7 @@ package struct SafetensorsWriter: ~Copyable {
         }
         try values.withUnsafeBufferPointer { values throws(SafetensorsWriteError) in
             switch place.coding {
-            case .number(.f32): try Self.put(UnsafeRawBufferPointer(values), at: place.range.lowerBound, descriptor)
+            case .number(.f32): try FileRoom.put(UnsafeRawBufferPointer(values), at: place.range.lowerBound, descriptor)
             case .number(let type): try putEncoded(values, as: type, at: place.range.lowerBound)
             case .quantised(let quantised): try putQuantised(values, of: name, as: quantised, at: place.range)
             }
@@ -41,7 +39,7 @@ package struct SafetensorsWriter: ~Copyable {
         guard bytes.count == place.range.count else {
             throw .length(name, expected: place.elementCount, found: bytes.count / type.byteCount)
         }
-        try Self.put(bytes, at: place.range.lowerBound, descriptor)
+        try FileRoom.put(bytes, at: place.range.lowerBound, descriptor)
     }
 
     /// Writes one tensor by blocks of rows, as they are given out.
@@ -67,7 +65,7 @@ package struct SafetensorsWriter: ~Copyable {
             fill(some, values)
             let offset = place.range.lowerBound + first * width * type.byteCount
             if type == .f32 {
-                try Self.put(UnsafeRawBufferPointer(values), at: offset, descriptor)
+                try FileRoom.put(UnsafeRawBufferPointer(values), at: offset, descriptor)
             } else {
                 try putEncoded(UnsafeBufferPointer(values), as: type, at: offset)
             }
@@ -94,7 +92,7 @@ extension SafetensorsWriter {
             let part = UnsafeBufferPointer(rebasing: values[start..<min(start + chunk, values.count)])
             let bytes = UnsafeMutableRawBufferPointer(rebasing: encoded[..<(part.count * type.byteCount)])
             type.encode(part, into: bytes)
-            try Self.put(UnsafeRawBufferPointer(bytes), at: offset + start * type.byteCount, descriptor)
+            try FileRoom.put(UnsafeRawBufferPointer(bytes), at: offset + start * type.byteCount, descriptor)
         }
     }
 
@@ -126,37 +124,14 @@ extension SafetensorsWriter {
                 scales.append(channel.scale)
                 minima.append(channel.minimum)
             }
-            try Self.put(
+            try FileRoom.put(
                 UnsafeRawBufferPointer(rebasing: packed[..<(count * rowBytes)]),
                 at: range.lowerBound + first * rowBytes, descriptor)
         }
         for (numbers, range) in [(scales, quantised.scales), (minima, quantised.minima)] {
             try numbers.withUnsafeBufferPointer { numbers throws(SafetensorsWriteError) in
-                try Self.put(UnsafeRawBufferPointer(numbers), at: range.lowerBound, descriptor)
+                try FileRoom.put(UnsafeRawBufferPointer(numbers), at: range.lowerBound, descriptor)
             }
-        }
-    }
-
-    /// Takes room on the disk at once: a full disk shows before any work, and the writes then cost a third less than those
-    /// that find room block by block.
-    private static func reserve(_ byteCount: Int, _ descriptor: Int32) throws(SafetensorsWriteError) {
-        let code = posix_fallocate(descriptor, 0, off_t(byteCount))
-        // A file system that cannot do it finds room as the bytes come.
-        if code == ENOSPC { throw .system(SystemError(operation: "posix_fallocate", code: code)) }
-    }
-
-    private static func put(_ bytes: UnsafeRawBufferPointer, at offset: Int, _ descriptor: Int32)
-        throws(SafetensorsWriteError)
-    {
-        var written = 0
-        while written < bytes.count {
-            let rest = UnsafeRawBufferPointer(rebasing: bytes[written...])
-            let count = pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset + written))
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw .system(.last("pwrite"))
-            }
-            written += count
         }
     }
 }

@@ -1,4 +1,5 @@
 import AdapterFormat
+import Foundation
 import Glibc
 
 /// Writes files that are complete and on disk, or absent.
@@ -16,6 +17,12 @@ enum WholeFile {
         } catch {
             unlink(part)
             throw .file(path, reason: "\(error)")
+        }
+    }
+    /// Replaces the file at `path` with bytes that are in memory.
+    static func replace(_ path: String, with contents: Data) throws(TrainingError) {
+        try replace(path) { descriptor in
+            try FileHandle(fileDescriptor: descriptor, closeOnDealloc: false).write(contentsOf: contents)
         }
     }
 }

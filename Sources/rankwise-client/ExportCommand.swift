@@ -13,8 +13,9 @@ struct ExportCommand: AsyncParsableCommand {
         abstract: "Download what a federation has trained, as a PEFT folder or as merged weights.",
         discussion: """
             OUT gets adapter_model.safetensors and adapter_config.json, which PEFT loads as they are: all that the rounds \
-            have trained, merges included, as one adapter. With --base, OUT gets model.safetensors instead: that model's \
-            weights with the adapter added to them. RANKWISE_TOKEN, or the file of --token-file, must hold a reader's, a \
+            have trained, merges included, as one adapter. With --base, OUT gets that model instead, with the adapter \
+            merged into it as PEFT's merge_and_unload does: the same files of the same types, in shards where it has \
+            some. What cannot be merged is refused by name, and nothing is written. RANKWISE_TOKEN, or the file of --token-file, must hold a reader's, a \
             client's or the admin's token of the federation.
             """)
 
@@ -23,7 +24,10 @@ struct ExportCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Up to this round (default: the last one that was published).", valueName: "round"))
     var round: Int?
 
-    @Option(help: ArgumentHelp("Add the adapter to this model's weights (safetensors).", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "Merge the adapter into this model: its folder, a safetensors file, or an index of shards.",
+            valueName: "model"))
     var base: String?
 
     @Option(help: ArgumentHelp("The folder to write to.", valueName: "folder"))
@@ -44,17 +48,17 @@ struct ExportCommand: AsyncParsableCommand {
             try await endpoint.downloadModel(
                 round: number, to: names[0], configuration: names[1], limit: Agent.Configuration.defaultAdapterLimit)
             if let base {
+                defer { for name in names { unlink(name) } }
                 try MergedWeights.write(
-                    base: base, adapter: names[0], configuration: try AdapterConfig(of: names[0]),
-                    to: out + "/model.safetensors")
-                for name in names { unlink(name) }
+                    base: base, adapter: names[0], configuration: try AdapterConfig(of: names[0]), to: out)
             }
             print("round \(number): \(out)")
         } catch let error as CallError {
             try? FileHandle.standardError.write(contentsOf: Data("rankwise-client: \(error)\n".utf8))
             throw ExitStatus(error).code
         } catch let error as TrainingError {
-            throw ValidationError("\(error)")
+            try? FileHandle.standardError.write(contentsOf: Data("rankwise-client: \(error)\n".utf8))
+            throw ExitStatus.refused.code
         }
     }
 

@@ -1,0 +1,36 @@
+import Foundation
+
+/// PEFT's `trainable_token_indices`: which rows of which embedding are trained.
+struct TokenIndices {
+    private enum Content: Decodable {
+        case ofEmbedding([Int])
+        case byModule([String: [Int]])
+
+        init(from decoder: any Decoder) throws {
+            let value = try decoder.singleValueContainer()
+            if let list = try? value.decode([Int].self) {
+                self = .ofEmbedding(list)
+            } else {
+                self = .byModule(try value.decode([String: [Int]].self))
+            }
+        }
+    }
+
+    private let content: Content
+
+    /// - Parameter json: a list, which is the input embedding's, or one for each module's name; nil for anything else.
+    init?(json: String) {
+        guard let content = try? JSONDecoder().decode(Content.self, from: Data(json.utf8)) else { return nil }
+        self.content = content
+    }
+
+    /// The rows of a module, in the order in which they are saved; of names that fit, the longest counts.
+    subscript(module: String) -> [Int]? {
+        switch content {
+        case .ofEmbedding(let list): return list
+        case .byModule(let lists):
+            let names = lists.keys.filter { module == $0 || module.hasSuffix("." + $0) }
+            return names.max { $0.utf8.count < $1.utf8.count }.flatMap { lists[$0] }
+        }
+    }
+}
