@@ -49,7 +49,8 @@ package struct CheckpointWriter {
             guard let bytes = addition.type.byteCount(of: addition.shape) else { throw .tooLarge(addition.name) }
             let width = addition.type.byteCount
             let place = Place(
-                name: addition.name, dtype: addition.type.rawValue, shape: addition.shape, byteCount: bytes, source: nil)
+                name: addition.name, dtype: addition.type.rawValue, shape: addition.shape, byteCount: bytes, source: nil
+            )
             let position = places.lastIndex { $0.width >= width }.map { $0 + 1 } ?? 0
             places.insert(place, at: position)
         }

@@ -10,7 +10,8 @@ enum FileRoom {
         if code == ENOSPC { throw .system(SystemError(operation: "posix_fallocate", code: code)) }
     }
 
-    static func put(_ bytes: UnsafeRawBufferPointer, at offset: Int, _ descriptor: Int32) throws(SafetensorsWriteError) {
+    static func put(_ bytes: UnsafeRawBufferPointer, at offset: Int, _ descriptor: Int32) throws(SafetensorsWriteError)
+    {
         var written = 0
         while written < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[written...])

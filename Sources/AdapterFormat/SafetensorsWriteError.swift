@@ -21,7 +21,8 @@ extension SafetensorsWriteError: CustomStringConvertible {
         case .rank(let module, let expected, let found):
             "\(module) is written at rank \(expected); \(found) components came"
         case .missing(let name): "\(name) was declared and not written"
-        case .notFinite(let name, let row): "\(name) cannot be written: row \(row) has a number that is not finite in its type"
+        case .notFinite(let name, let row):
+            "\(name) cannot be written: row \(row) has a number that is not finite in its type"
         case .tooWide(let name, let row):
             "\(name) cannot be quantised: the values of row \(row) lie further apart than a Float reaches"
         case .system(let error): "\(error)"

@@ -105,7 +105,8 @@ struct ExpertsLayout {
         _ parameter: String, of path: String, _ modules: [AdapterFile.Module], _ shape: ModuleShape, _ base: Checkpoint
     ) -> [Part]? {
         guard let layouts = matrices[parameter] else { return nil }
-        let mixtral = path.hasSuffix(".mlp.experts") ? path.dropLast("mlp.experts".count) + "block_sparse_moe.experts" : ""
+        let mixtral =
+            path.hasSuffix(".mlp.experts") ? path.dropLast("mlp.experts".count) + "block_sparse_moe.experts" : ""
         for matrices in layouts {
             for path in [path, String(mixtral)] where base["\(path).0.\(matrices[0]).weight"] != nil {
                 let height = shape.outputs / matrices.count

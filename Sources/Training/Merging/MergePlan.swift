@@ -32,7 +32,7 @@ struct MergePlan {
             modules + layers + others, in: base.names, of: base.path, adapter: path)
         for module in adapter.modules where module.expert == nil { try add(module) }
         try addExperts(of: adapter)
-        for tensor in adapter.dense { try add(tensor) }
+        for tensor in adapter.dense where try !isCopy(tensor, in: adapter) { try add(tensor) }
         try checkMagnitudes(of: adapter)
         try checkTies()
     }
@@ -144,6 +144,20 @@ extension MergePlan {
 
 /// Tensors beside the factors.
 extension MergePlan {
+    /// Whether PEFT saved a tensor beside the one that counts, as it does with the biases of saved modules.
+    private func isCopy(_ tensor: AdapterFile.Dense, in adapter: AdapterFile) throws(TrainingError) -> Bool {
+        for part in [".modules_to_save.", ".original_module."] where tensor.name.contains(part) {
+            let name = tensor.name.replacingOccurrences(of: part, with: ".")
+            guard let own = adapter[dense: name] else { throw refusal("\(tensor.name) comes without \(name)") }
+            // The module before it was trained may well differ.
+            guard part == ".original_module." || own.values.floats() == tensor.values.floats() else {
+                throw refusal("\(tensor.name) and \(name) are one tensor of the model, and differ")
+            }
+            return true
+        }
+        return false
+    }
+
     private mutating func add(_ tensor: AdapterFile.Dense) throws(TrainingError) {
         let name = tensor.name
         if let reason = TensorName.objection(toDense: name) { throw refusal("\(name) \(reason)") }

@@ -19,7 +19,8 @@ package enum MergedWeights {
     ) throws(TrainingError) {
         let model = try Checkpoint(path: base)
         let plan = try MergePlan(
-            of: try AdapterFile(merging: adapter, configuration), at: adapter, configuration: configuration, onto: model)
+            of: try AdapterFile(merging: adapter, configuration), at: adapter, configuration: configuration, onto: model
+        )
         try model.checkFree(folder)
         var written: [String] = []
         do throws(TrainingError) {
@@ -64,7 +65,9 @@ package enum MergedWeights {
 extension Checkpoint {
     /// Makes sure that a folder has no other model, of which something would be left.
     fileprivate func checkFree(_ target: String) throws(TrainingError) {
-        let resolved = [folder, target].map { URL(fileURLWithPath: $0).resolvingSymlinksInPath().standardizedFileURL.path }
+        let resolved = [folder, target].map {
+            URL(fileURLWithPath: $0).resolvingSymlinksInPath().standardizedFileURL.path
+        }
         guard resolved[0] != resolved[1] else {
             throw .file(target, reason: "the base lies there; expected another folder")
         }
@@ -109,7 +112,8 @@ extension Checkpoint.Index {
                 if let total = (metadata[key] as? NSNumber)?.intValue { metadata[key] = total + more }
             }
             object["metadata"] = metadata
-            return try JSONSerialization.data(withJSONObject: object, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
+            return try JSONSerialization.data(
+                withJSONObject: object, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
         } catch {
             throw .file(name, reason: "\(error)")
         }

@@ -72,7 +72,8 @@ extension WeightChange.Product {
                 switch orientation {
                 case .outputsFirst:
                     let target = MutableMatrixView(part, rows: outputs.count, columns: inputs)
-                    MatrixProduct.accumulate(into: target, keep: 1, scale: Float(scale), left, .asGiven, right, .asGiven)
+                    MatrixProduct.accumulate(
+                        into: target, keep: 1, scale: Float(scale), left, .asGiven, right, .asGiven)
                 case .inputsFirst:
                     let target = MutableMatrixView(part, rows: inputs, columns: outputs.count)
                     MatrixProduct.accumulate(
