@@ -49,6 +49,7 @@ struct ConfigurationCheck: Sendable {
         do throws(ConfigRefusal) {
             let adopted = try plan.shape.adopted(
                 from: config, scaling: plan.scaling, ranks: ranks, carried: carried)
+            try plan.checkMerging(adopted)
             if let file { try plan.shape.check(file, against: config) }
             return adopted
         } catch {

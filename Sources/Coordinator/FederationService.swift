@@ -1,3 +1,4 @@
+import AdapterFormat
 import Aggregation
 package import Federation
 
@@ -28,6 +29,9 @@ package struct FederationService: Sendable {
             do throws(StrategyError) { strategy = try Strategy(settings) } catch { throw SettingsError(error) }
         } else {
             let checked = try AdapterPlan(settings)
+            do throws(ConfigRefusal) { try checked.checkMerging(settings.adapter.config) } catch {
+                throw SettingsError(path: "adapter.config.\(error.key)", reason: "is refused: \(error)")
+            }
             plan = checked
             strategy = checked.strategy
         }

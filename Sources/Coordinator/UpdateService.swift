@@ -76,6 +76,18 @@ package struct UpdateService: Sendable {
         }
     }
 
+    /// A tensor of a body that no update of the federation has.
+    ///
+    /// - Parameters:
+    ///   - head: the body's bytes, as far as its header goes.
+    ///   - byteCount: of the whole body; nil where the client does not say it, and nothing is known then.
+    package func stranger(
+        inHead head: [UInt8], byteCount: Int?, of federation: FederationID
+    ) throws(ServiceError) -> String? {
+        guard let byteCount else { return nil }
+        return try parts.registry.session(federation).plan().shape.stranger(inHead: head, byteCount: byteCount)
+    }
+
     /// Forgets a body that did not arrive whole.
     package func abandon(_ ticket: Ticket) async {
         await parts.store.discard(ticket.spool)

@@ -182,6 +182,16 @@ extension Problem {
             "this call is client \(error.client)'s; the certificate of its connection names \(names)")
     }
 
+    init(_ error: UpdateTooLong) {
+        let found = error.found.map { "the update is \($0.counted("byte")) long; " } ?? ""
+        let reason =
+            error.stranger.map { "it has \($0), which no adapter of the federation has" }
+            ?? "expected the federation's modules at the granted rank and nothing else"
+        self.init(
+            .contentTooLarge, code: "update.too_large",
+            "\(found)no sound one is longer than \(error.limit.counted("byte")): \(reason)")
+    }
+
     init(_ error: UnsupportedType) {
         self.init(
             .unsupportedMediaType, code: "request.type", "Content-Type is \(error.found); expected \(error.expected)")

@@ -91,6 +91,7 @@ package struct RankwiseAPI: Sendable {
         case let error as ArgumentError: return .problem(Problem(error))
         case let error as WireError: return .problem(Problem(error))
         case let error as CertificateMismatch: return .problem(Problem(error))
+        case let error as UpdateTooLong: return .problem(Problem(error))
         case let error as UnsupportedType: return .problem(Problem(error))
         default: throw error
         }

@@ -17,6 +17,13 @@ extension RankwiseAPI {
             do throws(RequestBodyError) {
                 saved = try await request.body.save(
                     to: ticket.spool.path, upTo: ticket.byteLimit, durably: true, watch: ticket.arrival?.take)
+            } catch .tooLong(let limit) {
+                await services.updates.abandon(ticket)
+                throw UpdateTooLong(
+                    limit: limit, found: request.body.declaredLength,
+                    stranger: try services.updates.stranger(
+                        inHead: await Self.head(of: request.body), byteCount: request.body.declaredLength,
+                        of: claim.federation))
             } catch {
                 await services.updates.abandon(ticket)
                 throw error
@@ -46,6 +53,19 @@ extension RankwiseAPI {
         }
     }
 
+    /// The start of a body that is longer than it may be, as far as the header of a safetensors file goes; empty where none of
+    /// it comes.
+    private static func head(of body: RequestBody) async -> [UInt8] {
+        var head: [UInt8] = []
+        while head.count < 1 << 20, let piece = try? await body.next() {
+            head += piece
+            guard head.count >= 8 else { continue }
+            let length = (0..<8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64(head[$1]) }
+            if length <= UInt64(head.count - 8) { break }
+        }
+        return head
+    }
+
     /// No `adapter_config.json` is longer.
     static let configurationLimit = 16 << 20
 
@@ -70,6 +90,14 @@ extension RankwiseAPI {
         let taken = ["application/octet-stream", "application/vnd.safetensors", "application/x-www-form-urlencoded"]
         guard taken.contains(type) else { throw UnsupportedType(found: type, expected: taken[0]) }
     }
+}
+
+/// A body that is longer than any sound update.
+struct UpdateTooLong: Error {
+    let limit: Int
+    let found: Int?
+    /// A tensor of it that the federation does not have.
+    let stranger: String?
 }
 
 /// A body of a type that the operation does not take.

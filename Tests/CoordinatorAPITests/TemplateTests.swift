@@ -182,6 +182,51 @@ import Testing
         try await server.stop()
     }
 
+    @Test func `an update that is too long is refused with the tensor that the federation does not have`() async throws
+    {
+        let created = try await create()
+        #expect(try await put("/template", file(linear)).0 == 201)
+        #expect(try await configure(#"{"r": 4, "lora_alpha": 8}"#).0 == 201)
+        let a = try await join("a", rank: 4, created)
+        _ = try await join("b", rank: 2, created)
+        let big = linear + [("m.embed.weight", [1500, 1000])]
+        let (status, answer) = try await put("/rounds/1/update?samples=1", file(big), as: a)
+        #expect(status == 413 && answer.contains("update.too_large") && answer.contains("m.embed.weight"), "\(answer)")
+        let wide: [(name: String, shape: [Int])] = linear.map {
+            ($0.name, $0.name == "head.weight" ? [2000, 1000] : $0.shape)
+        }
+        let other = try await put("/rounds/1/update?samples=1", file(wide), as: a)
+        #expect(other.0 == 413 && other.1.contains("the granted rank"), "\(other.1)")
+        #expect(try await put("/rounds/1/update?samples=1", file(linear), as: a).0 == 201)
+        try await server.stop()
+    }
+
+    @Test func `merges into the base are refused with repeated layers, from settings, template and client`()
+        async throws
+    {
+        let strategy = #", "strategy": {"name": "flora"}"#
+        let config = #"{"r": 4, "lora_alpha": 8, "target_modules": ["q"], "layer_replication": [[0, 1], [0, 1]]}"#
+        let refused = try await admin.call(
+            .post, "/v1/federations",
+            body: """
+                {"id": "g", "base_model": {"name": "base"}, "strategy": {"name": "flora"}, "adapter": {"max_rank": 4,
+                 "scaling": {"mode": "lora", "alpha": 8}, "modules": {"m.q": {"in": 6, "out": 5}},
+                 "config": {"layer_replication": [[0, 1], [0, 1]]}}, "round": {"total": 2, "min_updates": 2}}
+                """)
+        let text = String(decoding: refused.body, as: UTF8.self)
+        #expect(refused.status == 422 && text.contains("adapter.config.layer_replication"), "\(text)")
+        let created = try await create(more: strategy)
+        #expect(try await put("/template", file(linear)).0 == 201)
+        let (status, answer) = try await configure(config)
+        #expect(status == 422 && answer.contains("layer_replication") && answer.contains("flora"), "\(answer)")
+        #expect(try await configure(#"{"r": 4, "lora_alpha": 8, "target_modules": ["q"]}"#).0 == 201)
+        let a = try await join("a", rank: 4, created)
+        _ = try await join("b", rank: 2, created)
+        let sent = try await put("/rounds/1/update/adapter_config.json", Array(config.utf8), as: a)
+        #expect(sent.0 == 422 && sent.1.contains("config.layer_replication"), "\(sent.1)")
+        try await server.stop()
+    }
+
     @Test func `components of experts are averaged expert by expert`() async throws {
         let created = try await create()
         let experts: [(name: String, shape: [Int])] = [
