@@ -10,5 +10,8 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
         SystemError(operation: operation, code: errno)
     }
 
+    /// Whether `code` says that the disk is full, or what its owner may have of it.
+    package static func isNoRoom(_ code: Int32) -> Bool { code == ENOSPC || code == EDQUOT }
+
     package var description: String { "\(operation): \(String(cString: strerror(code)))" }
 }

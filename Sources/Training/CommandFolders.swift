@@ -21,7 +21,7 @@ struct CommandFolders {
             try Data(assignment.plan.json).write(to: URL(fileURLWithPath: input + "/plan.json"))
         } catch {
             remove()
-            throw .file(input, reason: "\(error)")
+            throw .writing(input, error)
         }
     }
 
@@ -81,6 +81,13 @@ struct CommandFolders {
             return "\(name(context.codingPath)) is no number that can be used"
         default: return "it is not sound JSON"
         }
+    }
+
+    /// Whether another file like `adapter` would find room here; true where nobody can say.
+    func hasRoom(for adapter: String) -> Bool {
+        var (file, disk) = (stat(), statvfs())
+        guard stat(adapter, &file) == 0, statvfs(output, &disk) == 0 else { return true }
+        return UInt64(disk.f_bavail) > UInt64(clamping: file.st_size) / UInt64(max(1, disk.f_frsize))
     }
 
     func remove() {

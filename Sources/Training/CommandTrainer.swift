@@ -54,16 +54,26 @@ package final class CommandTrainer: LocalTrainer {
         } onCancel: {
             running.stop()
         }
-        switch try end.get() {
+        do throws(TrainingError) {
+            try Self.check(end.get(), timeout)
+            return try folders.collect(into: assignment.output)
+        } catch {
+            // Its words about a full disk are its own.
+            guard case .command = error, !folders.hasRoom(for: assignment.adapter) else { throw error }
+            throw .noRoom(folders.output)
+        }
+    }
+
+    private static func check(_ end: RunningCommand.End, _ timeout: Duration) throws(TrainingError) {
+        switch end {
         case .stopped: throw .cancelled
         case .timedOut: throw .command(reason: "ran longer than \(timeout) and was stopped")
         case .exited(0): break
-        case .exited(Self.abstains): throw .abstained(reason: "abstains from this round (status \(Self.abstains))")
-        case .exited(Self.stops): throw .stopped(reason: "asks not to be run again (status \(Self.stops))")
+        case .exited(abstains): throw .abstained(reason: "abstains from this round (status \(abstains))")
+        case .exited(stops): throw .stopped(reason: "asks not to be run again (status \(stops))")
         case .exited(127): throw .command(reason: "was not found (status 127)")
         case .exited(let status): throw .command(reason: "exited with status \(status)")
         case .killed(let signal): throw .command(reason: "was ended by signal \(signal)")
         }
-        return try folders.collect(into: assignment.output)
     }
 }

@@ -7,29 +7,40 @@ import Synchronization
 /// do not depend on the number of threads. Velocities begin at zero every round.
 package final class NativeTrainer: LocalTrainer {
     private let task: NativeTask
+    private let limit: Duration
     private let queue = DispatchQueue(label: "rankwise.training")
 
-    package init(_ task: NativeTask) { self.task = task }
+    /// - Parameter limit: how long one round may take.
+    package init(_ task: NativeTask, limit: Duration = .seconds(86_400)) {
+        self.task = task
+        self.limit = limit
+    }
 
     /// - Parameters:
     ///   - model: such as `mlp-64-200-200-10`.
     ///   - seed: draws the frozen base weights.
-    package convenience init(model: String, seed: UInt64, data: DataSet) throws(TrainingError) {
-        self.init(try NativeModel(name: model, seed: seed).task(data))
+    package convenience init(
+        model: String, seed: UInt64, data: DataSet, limit: Duration = .seconds(86_400)
+    ) throws(TrainingError) {
+        self.init(try NativeModel(name: model, seed: seed).task(data), limit: limit)
     }
 
     package func train(
         _ assignment: TrainingAssignment, progress: @escaping @Sendable (TrainingProgress) -> Void
     ) async throws(TrainingError) -> TrainingOutcome {
         let isCancelled = Atomic(false)
+        let deadline = ContinuousClock.now + limit
         let result = await withTaskCancellationHandler {
             await queue.result { () throws(TrainingError) in
                 try self.task.train(
-                    assignment, isCancelled: { isCancelled.load(ordering: .relaxed) }, progress: progress)
+                    assignment,
+                    isCancelled: { isCancelled.load(ordering: .relaxed) || ContinuousClock.now >= deadline },
+                    progress: progress)
             }
         } onCancel: {
             isCancelled.store(true, ordering: .relaxed)
         }
+        if case .failure(.cancelled) = result, !isCancelled.load(ordering: .relaxed) { throw .tooLong(limit) }
         return try result.get()
     }
 }

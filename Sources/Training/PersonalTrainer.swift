@@ -40,7 +40,7 @@ package struct PersonalTrainer: LocalTrainer {
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         } catch {
-            throw .file(folder, reason: "cannot be made")
+            throw .writing(folder, error)
         }
         var own = assignment
         own.plan.send = [.a, .b]
@@ -53,7 +53,7 @@ package struct PersonalTrainer: LocalTrainer {
             let configuration = try Data(contentsOf: URL(filePath: assignment.configuration))
             try configuration.write(to: URL(filePath: folder + "/adapter_config.json"), options: .atomic)
         } catch {
-            throw .file(folder + "/adapter_config.json", reason: "cannot be written")
+            throw .writing(folder + "/adapter_config.json", error)
         }
     }
 

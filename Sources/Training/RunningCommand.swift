@@ -2,7 +2,8 @@ import CLinux
 import Foundation
 import Synchronization
 
-/// A shell command in a process group of its own, which can be stopped from another thread.
+/// A shell command in a process group of its own, which can be stopped from another thread and does not outlive this
+/// process.
 final class RunningCommand: Sendable {
     enum End: Sendable {
         case exited(Int32)
@@ -20,7 +21,8 @@ final class RunningCommand: Sendable {
     func run(
         _ command: String, arguments: [String], environment: [String: String], timeout: Duration
     ) throws(TrainingError) -> End {
-        let group = try start(command, arguments: arguments, environment: environment)
+        let lifeline = try Lifeline()
+        let group = try start(command, arguments: arguments, environment: environment, lifeline)
         var signalled: ContinuousClock.Instant?
         var hasTimedOut = false
         let deadline = ContinuousClock.now + timeout
@@ -55,20 +57,27 @@ final class RunningCommand: Sendable {
         kill(-group, SIGKILL)
         var status: Int32 = 0
         while waitpid(group, &status, 0) < 0, errno == EINTR {}
+        // Orphans of the group come to the first process of a container, which an agent may be.
+        while waitpid(-group, nil, 0) > 0 || errno == EINTR {}
         return status
     }
 
     func stop() { isStopped.withLock { $0 = true } }
 
+    /// Kills the group once the other end of descriptor 3 is closed, as it is when the agent has died, however it did.
+    /// Twice forked, it is no child that the command could wait for.
+    private static let watch = "( ( trap '' HUP INT TERM; read -r _ <&3; kill -KILL 0 ) & ); exec 3<&-\n"
+
     private func start(
-        _ command: String, arguments: [String], environment: [String: String]
+        _ command: String, arguments: [String], environment: [String: String], _ lifeline: borrowing Lifeline
     ) throws(TrainingError) -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO)
         // Whatever a library has opened without close-on-exec stays here.
-        posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1)
+        posix_spawn_file_actions_adddup2(&actions, lifeline.far, STDERR_FILENO + 1)
+        posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 2)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -83,7 +92,7 @@ final class RunningCommand: Sendable {
         posix_spawnattr_setpgroup(&attributes, 0)
         let variables = ProcessInfo.processInfo.environment.filter { $0.key != "RANKWISE_TOKEN" }
             .merging(environment) { $1 }
-        let words = (["sh", "-c", "\(command) \"$@\"", "sh"] + arguments).map { strdup($0) }
+        let words = (["sh", "-c", "\(Self.watch)\(command) \"$@\"", "sh"] + arguments).map { strdup($0) }
         let settings = variables.map { strdup("\($0.key)=\($0.value)") }
         defer { for text in words + settings { free(text) } }
         var group: pid_t = 0
@@ -92,5 +101,24 @@ final class RunningCommand: Sendable {
             throw .command(reason: "could not be started: \(String(cString: strerror(failure)))")
         }
         return group
+    }
+}
+
+/// A pipe that nobody writes to: who reads it learns that this process has ended.
+private struct Lifeline: ~Copyable {
+    private let near: Int32
+    let far: Int32
+
+    init() throws(TrainingError) {
+        var ends: [Int32] = [-1, -1]
+        guard pipe2(&ends, O_CLOEXEC) == 0 else {
+            throw .command(reason: "could not be started: \(String(cString: strerror(errno)))")
+        }
+        (far, near) = (ends[0], ends[1])
+    }
+
+    deinit {
+        close(far)
+        close(near)
     }
 }

@@ -16,7 +16,7 @@ enum WholeFile {
             guard rename(part, path) == 0 else { throw SystemError.last("rename") }
         } catch {
             unlink(part)
-            throw .file(path, reason: "\(error)")
+            throw .writing(path, error)
         }
     }
     /// Replaces the file at `path` with bytes that are in memory.

@@ -164,6 +164,27 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: endless.output))
     }
 
+    @Test func `training that takes too long is given up`() async throws {
+        let limit = Duration.milliseconds(20)
+        let trainer = try NativeTrainer(model: "mlp-4-8-2", seed: 2, data: Self.data, limit: limit)
+        let endless = try assignment(settings: ["epochs": .number(1_000_000)])
+        await #expect(throws: TrainingError.tooLong(limit)) { try await trainer.train(endless) { _ in } }
+        #expect(!FileManager.default.fileExists(atPath: endless.output))
+    }
+
+    @Test func `a command that waits for all that it started waits for nothing else`() async throws {
+        let script = folder + "/train.sh"
+        try """
+        sleep 0 &
+        wait
+        cp "$1/adapter_model.safetensors" "$2" && echo '{"samples": 6, "loss": 0.5}' >"$2/metrics.json"
+        """.write(toFile: script, atomically: true, encoding: .utf8)
+        for command in ["wait; sh '\(script)'", "bash '\(script)'"] {
+            let trainer = CommandTrainer(command: command, data: "", timeout: .seconds(30))
+            #expect(try await trainer.train(assignment()) { _ in }.samples == 6)
+        }
+    }
+
     @Test func `a command trains by its folder contract`() async throws {
         let script = folder + "/train.sh"
         try """
