@@ -38,6 +38,8 @@ struct EasyHandle: ~Copyable {
         try check(rankwise_curl_allow_http_alone(pointer))
         try check(rankwise_curl_leave_lookups(pointer))
         try set(CURLOPT_NOSIGNAL, 1)
+        // A proxy's answer to CONNECT is not the server's.
+        try set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
         try set(CURLOPT_TCP_KEEPALIVE, 1)
         try set(CURLOPT_BUFFERSIZE, 256 << 10)
         try set(CURLOPT_UPLOAD_BUFFERSIZE, 256 << 10)

@@ -10,12 +10,14 @@ extension FetchError {
         }
         switch code {
         case CURLE_URL_MALFORMAT, CURLE_BAD_FUNCTION_ARGUMENT, CURLE_UNKNOWN_OPTION, CURLE_SETOPT_OPTION_SYNTAX,
-            CURLE_NOT_BUILT_IN:
+            CURLE_NOT_BUILT_IN,
+            // Files of certificates and keys that this client was given.
+            CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CERTPROBLEM:
             self = .malformedRequest(message)
         case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY, CURLE_COULDNT_CONNECT, CURLE_PROXY:
             self = .unreachable(message)
-        case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CERTPROBLEM, CURLE_SSL_ISSUER_ERROR,
-            CURLE_SSL_INVALIDCERTSTATUS, CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+        case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS,
+            CURLE_SSL_PINNEDPUBKEYNOTMATCH:
             self = .untrusted(message)
         case CURLE_OPERATION_TIMEDOUT:
             self = .timedOut(message)

@@ -13,6 +13,8 @@ package enum FetchError: Error, Sendable, Hashable {
     case tooLarge(limit: Int64)
     /// What came is not HTTP.
     case malformedResponse(String)
+    /// There is no room on the local disk for the answer.
+    case noRoom(path: String)
     /// A local file cannot be read or written.
     case file(path: String, reason: String)
     case cancelled
@@ -20,8 +22,9 @@ package enum FetchError: Error, Sendable, Hashable {
     /// Whether the same request may well succeed later.
     package var isWorthRetrying: Bool {
         switch self {
-        case .unreachable, .timedOut, .interrupted, .malformedResponse: true
-        case .malformedRequest, .untrusted, .tooLarge, .file, .cancelled: false
+        // A portal's certificate is no more the server's than its pages are, and they may be too long.
+        case .unreachable, .untrusted, .timedOut, .interrupted, .tooLarge, .malformedResponse, .noRoom: true
+        case .malformedRequest, .file, .cancelled: false
         }
     }
 }
@@ -36,6 +39,7 @@ extension FetchError: CustomStringConvertible {
         case .interrupted(let reason): "the connection broke: \(reason)"
         case .tooLarge(let limit): "the answer is longer than the \(limit) bytes that are allowed"
         case .malformedResponse(let reason): "the answer is not HTTP: \(reason)"
+        case .noRoom(let path): "\(path): the disk is full"
         case .file(let path, let reason): "\(path): \(reason)"
         case .cancelled: "the transfer was cancelled"
         }

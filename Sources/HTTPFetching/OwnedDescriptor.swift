@@ -60,6 +60,7 @@ struct OwnedDescriptor: ~Copyable {
 
 extension FetchError {
     static func file(path: String, errno code: Int32) -> FetchError {
-        .file(path: path, reason: String(cString: strerror(code)))
+        code == ENOSPC || code == EDQUOT
+            ? .noRoom(path: path) : .file(path: path, reason: String(cString: strerror(code)))
     }
 }

@@ -106,9 +106,9 @@ final class Transfer {
     func progress(_ counts: FetchProgress) {
         guard let report = request.progress else { return }
         var counts = counts
-        if let file, let resume, status == 206 {
+        if let file, resume != nil, status == 206 {
             counts.received = file.length
-            counts.toReceive = counts.toReceive.map { $0 + resume.offset }
+            counts.toReceive = expectedLength
         }
         guard counts != reported else { return }
         reported = counts

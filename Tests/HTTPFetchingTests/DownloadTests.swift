@@ -52,6 +52,22 @@ struct DownloadTests {
         #expect(folder.bytes("adapter") == [])
     }
 
+    @Test func `lengths beyond all numbers are counted with care`() async throws {
+        let script = Script([
+            cutOff,
+            "HTTP/1.1 206 Partial\r\nContent-Length: \(Int64.max)\r\nETag: \"one\"\r\nContent-Range: bytes 5-9/10\r\n\r\n5",
+        ])
+        let peer = try LoopbackPeer(serve: script.serve)
+        defer { peer.stop() }
+        let fetcher = try HTTPFetcher()
+        for _ in 0..<2 {
+            await #expect(throws: FetchError.self) {
+                try await fetcher.fetch(FetchRequest(.get, peer.url, destination: target, progress: { _ in }))
+            }
+        }
+        #expect(script.requests.withLock { $0.count } == 2)
+    }
+
     @Test func `a download that broke off goes on where it stopped`() async throws {
         let script = Script([
             cutOff,
