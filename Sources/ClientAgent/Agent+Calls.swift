@@ -27,8 +27,9 @@ extension Agent {
             switch error {
             case .refused(let problem): return .refused(problem)
             case .unreached(.cancelled): throw .cancelled
+            case .unreached(.noRoom(let path)): throw .state(.noRoom(path: path))
             case .unreached(.file(let path, let reason)): throw .state(.failed(path: path, reason: reason))
-            case .unreached, .unavailable: throw .outOfReach(lastReason: "\(error)", tried: clock.now - start)
+            case .unreached, .foreign, .unavailable: throw .outOfReach(lastReason: "\(error)", tried: clock.now - start)
             }
         }
     }

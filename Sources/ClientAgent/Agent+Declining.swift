@@ -34,8 +34,8 @@ extension Agent {
         case .refused: progress.refusedRound = round
         }
         progress.lastRound = max(progress.lastRound, round)
-        try keepProgress()
-        try state { state throws(StateError) in try state.removeRounds(but: nil) }
+        try await keepProgress()
+        try await state { state throws(StateError) in try state.removeRounds(but: nil) }
     }
 
     /// Tells the server that this agent has ended and wants a person, so that no round waits for it. Once: a server that
@@ -45,6 +45,8 @@ extension Agent {
         switch error {
         case .refused(let problem) where problem.isOfTheClient: return
         case .trainingFailed, .refused: reason = "has stopped: \(error)"
+        // It is started again.
+        case .state(.noRoom): return
         // Its paths are nobody else's business.
         case .state: reason = "has stopped: its state folder cannot be used"
         // It is started again, and goes on with the round.

@@ -26,7 +26,7 @@ extension Agent {
         if case .refused = adapter { return adapter }
         if bits != nil {
             try await onFiles { () throws(TrainingError) in try AdapterMessage.rewrite(target, to: files.adapter) }
-            try state { state throws(StateError) in try state.remove(target) }
+            try await state { state throws(StateError) in try state.remove(target) }
         }
         guard let merge = plan.merge else { return .value(()) }
         return try await bring(merge, for: plan.round, files)
@@ -65,7 +65,7 @@ extension Agent {
         let limit = configuration.adapterLimit
         let headway = Headway()
         return try await handedOut("merge", headway) { () async throws(CallError) in
-            try await endpoint.download(href: merge.href(since: since), to: path, limit: limit) {
+            try await endpoint.downloadMerge(round: merge.round, since: since, to: path, limit: limit) {
                 headway.reached($0.received)
                 observe(.downloading(round: round, $0))
             }
@@ -76,17 +76,20 @@ extension Agent {
     /// do not add up.
     private func add(_ paths: [String], upTo round: Int) async throws(AgentError) -> TrainingError? {
         let target = state.merge
-        let result = await DispatchQueue.files.result { () throws(TrainingError) in
-            try MergeSum(of: paths, round: round, to: target)
+        let error = try await onFiles { () throws(TrainingError) -> TrainingError? in
+            do throws(TrainingError) {
+                _ = try MergeSum(of: paths, round: round, to: target)
+                return nil
+            } catch {
+                if case .noRoom = error { throw error }
+                return error
+            }
         }
-        try state { state throws(StateError) in
+        try await state { state throws(StateError) in
             if let addition = paths.last { try state.remove(addition) }
-            if case .success = result { try DurableFile.synchronize(target) }
+            if error == nil { try DurableFile.synchronize(target) }
         }
-        switch result {
-        case .success: return nil
-        case .failure(let error): return error
-        }
+        return error
     }
 
     /// The answer to a download; a server that has something against this client ends the agent.
@@ -98,13 +101,17 @@ extension Agent {
         return answer
     }
 
-    /// Long work on files, off the cooperative pool.
+    /// Long work on files, off the cooperative pool; as often as it takes where the disk is full.
     func onFiles<Value: Sendable>(
         _ work: @escaping @Sendable () throws(TrainingError) -> Value
     ) async throws(AgentError) -> Value {
-        switch await DispatchQueue.files.result(work) {
-        case .success(let value): return value
-        case .failure(let error): throw .trainingFailed("\(error)")
+        var wait = RoomWait(start: clock.now, backoff: configuration.backoff)
+        while true {
+            switch await DispatchQueue.files.result(work) {
+            case .success(let value): return value
+            case .failure(.noRoom(let path)): try await rest(&wait, until: path)
+            case .failure(let error): throw .trainingFailed("\(error)")
+            }
         }
     }
 }
@@ -114,20 +121,10 @@ extension DispatchQueue {
 }
 
 extension PlanBody {
-    /// How the adapter is cut for this client: the query of its path. Round and query suffice, behind a proxy with a
-    /// path of its own too, of which the server's path says nothing.
+    /// How the adapter is cut for this client: the query of its path. The rest of the path is the endpoint's to make.
     fileprivate var cut: String {
         adapter.flatMap { adapter in
             adapter.href.firstIndex(of: "?").map { String(adapter.href[$0...].dropFirst()) }
         } ?? "rank=\(rank)"
-    }
-}
-
-extension PlanBody.Merge {
-    /// The path on the server of the merges after round `since`.
-    func href(since: Int) -> String {
-        let halves = href.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        let items = halves.dropFirst().first?.split(separator: "&").filter { !$0.hasPrefix("since=") } ?? []
-        return "\(halves[0])?" + (items.map(String.init) + ["since=\(since)"]).joined(separator: "&")
     }
 }

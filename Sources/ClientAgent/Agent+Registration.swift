@@ -20,7 +20,7 @@ extension Agent {
         }
         guard case .value = answer else { return answer }
         identity.registeredRank = rank
-        try keepIdentity()
+        try await keepIdentity()
         observe(.registered(client: configuration.client, rank: rank))
         return answer
     }

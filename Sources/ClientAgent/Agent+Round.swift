@@ -9,21 +9,27 @@ extension Agent {
     /// Downloads what the plan names, trains on it and writes down that the result has to be sent.
     func work(on plan: PlanBody, json: [UInt8]) async throws(AgentError) -> Step {
         let round = plan.round
+        try await pause(before: plan)
         // A schedule may have cut the adapter below the client's rank.
         observe(.started(round: round, rank: plan.ranks.values.max() ?? plan.rank))
-        let files = try state { state throws(StateError) in
+        let files = try await state { state throws(StateError) in
             try state.removeRounds(but: round)
             return try state.files(of: round)
         }
         if case .refused(let problem) = try await download(plan, to: files) {
             // The plan will change with the round; until then there is nothing to train on.
             observe(.missed(round: round, reason: problem.summary))
+            hasMissedFiles = true
             return .poll(after: plan.revision)
         }
+        hasMissedFiles = false
         let outcome: TrainingOutcome
         switch try await train(plan, json: json, files) {
-        case .success(let trained): outcome = trained
-        case .failure(let error): return try await giveUp(plan, for: error)
+        case .trained(let trained): outcome = trained
+        case .failed(let error): return try await giveUp(plan, for: error)
+        case .overtaken(let reason):
+            observe(.missed(round: round, reason: reason))
+            return next(after: plan.revision)
         }
         failedInARow = 0
         try await prune(plan, files)
@@ -32,51 +38,24 @@ extension Agent {
                 try AdapterMessage.rewrite(files.trained, to: files.trained, bits: bits)
             }
         }
-        try state { _ throws(StateError) in try DurableFile.synchronize(files.trained) }
+        try await state { _ throws(StateError) in try DurableFile.synchronize(files.trained) }
         let update = AgentProgress.Unacknowledged(
             round: round, samples: outcome.samples, loss: outcome.loss.finite, accuracy: outcome.accuracy?.finite)
         progress.unacknowledged = update
-        try keepProgress()
+        try await keepProgress()
         observe(.trained(round: round, outcome))
         return .send(update, after: plan.revision)
     }
 
-    /// Trains until it succeeds, as often as trying again may help.
-    private func train(
-        _ plan: PlanBody, json: [UInt8], _ files: RoundFiles
-    ) async throws(AgentError) -> Result<TrainingOutcome, TrainingError> {
-        var backoff = configuration.trainingBackoff
-        var attempt = 1
-        while true {
-            let failure: TrainingError
-            switch try await attemptTraining(plan, json: json, files) {
-            case .success(let outcome): return .success(outcome)
-            case .failure(let error): failure = error
-            }
-            guard failure.isWorthRetrying, attempt < configuration.attempts else { return .failure(failure) }
-            attempt += 1
-            var generator = generator
-            let delay = backoff.next(using: &generator)
-            self.generator = generator
-            observe(.retraining(round: plan.round, reason: "\(failure)", after: delay))
-            try await sleep(for: delay)
+    /// Waits where an earlier plan for this round, or the files of the one before, came to nothing: what asks for the
+    /// same again may do so without end.
+    private func pause(before plan: PlanBody) async throws(AgentError) {
+        if hasMissedFiles || plan.round == lastBegun {
+            try await sleep(for: nextDelay(of: &fruitless))
+        } else {
+            fruitless.reset()
         }
-    }
-
-    private func attemptTraining(
-        _ plan: PlanBody, json: [UInt8], _ files: RoundFiles
-    ) async throws(AgentError) -> Result<TrainingOutcome, TrainingError> {
-        guard let trainer else { throw .trainingFailed("there is no trainer") }
-        let observe = observe
-        let assignment = TrainingAssignment(
-            adapter: files.adapter, configuration: files.configuration, plan: TrainingPlan(plan, json: json),
-            merge: plan.merge == nil ? nil : state.merge, output: files.trained)
-        do throws(TrainingError) {
-            return .success(try await trainer.train(assignment) { observe(.training(round: plan.round, $0)) })
-        } catch {
-            if Task.isCancelled { throw .cancelled }
-            return .failure(error)
-        }
+        lastBegun = plan.round
     }
 
     /// Notes a lower rank for the rounds to come where training shrank what the plan's pruning would give up.
@@ -94,7 +73,7 @@ extension Agent {
 
     /// Sends a trained update until the server says what becomes of it.
     func send(_ update: AgentProgress.Unacknowledged, after revision: Int64?) async throws(AgentError) -> Step {
-        let files = try state { state throws(StateError) in try state.files(of: update.round) }
+        let files = try await state { state throws(StateError) in try state.files(of: update.round) }
         // What an earlier start left comes without a plan's revision.
         let result = try await deliver(update, files, isNew: revision != nil)
         switch result {
@@ -117,8 +96,8 @@ extension Agent {
         progress.lastRound = max(progress.lastRound, update.round)
         if case .refused = result { progress.refusedRound = update.round }
         progress.unacknowledged = nil
-        try keepProgress()
-        try state { state throws(StateError) in try state.removeRounds(but: nil) }
+        try await keepProgress()
+        try await state { state throws(StateError) in try state.removeRounds(but: nil) }
         if case .refused(let problem) = result, refusedInARow >= configuration.refusalsInARow {
             throw .refused(problem)
         }
@@ -128,23 +107,6 @@ extension Agent {
         return next(after: revision)
     }
 
-    // MARK: State
-
-    func keepIdentity() throws(AgentError) {
-        try state { state throws(StateError) in try state.keep(identity) }
-    }
-
-    func keepProgress() throws(AgentError) {
-        try state { state throws(StateError) in try state.keep(progress) }
-    }
-
-    func state<Value>(perform work: (StateFolder) throws(StateError) -> Value) throws(AgentError) -> Value {
-        do throws(StateError) {
-            return try work(state)
-        } catch {
-            throw .state(error)
-        }
-    }
 }
 
 extension Problem {

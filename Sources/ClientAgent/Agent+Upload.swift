@@ -17,7 +17,7 @@ extension Agent {
                 path: files.trained, round: update.round, samples: update.samples,
                 metrics: RoundBody.Metrics(loss: update.loss, accuracy: update.accuracy))
         }
-        let outgoing = try state { _ throws(StateError) in try reading.get() }
+        let outgoing = try await state { _ throws(StateError) in try reading.get() }
         if let problem = try await sendConfiguration(files.trainedConfiguration, round: update.round) {
             return .refused(problem)
         }
@@ -48,6 +48,8 @@ extension Agent {
             {
                 return receipt
             }
+            // Something on the way may refuse it for longer than the round lasts.
+            if isRetry, let reason = await reasonToStop(update.round) { throw .refused(.tooLate(update.round, reason)) }
             return try await endpoint.send(update) { observe(.uploading(round: update.round, $0)) }
         }
     }
@@ -92,6 +94,9 @@ extension Agent {
                 return try await endpoint.receipt(round: update.round).map { .receipt($0) } ?? .unsupported
             case .partial(let held):
                 guard held <= update.length else { return .ofAnother(.anotherUpdate(update.round)) }
+                if let reason = await reasonToStop(update.round) {
+                    throw .refused(.tooLate(update.round, reason))
+                }
                 offset = held
                 headway.reached(held)
             }
@@ -106,11 +111,26 @@ extension Agent {
         let endpoint = endpoint
         return try await answer(to: "update") { (_) async throws(CallError) in
             try await endpoint.cancelUpload(round: round)
+            // A 204 has no words by which to know whose it is.
+            guard case .partial(1...) = try await endpoint.uploadState(round: round) else { return }
+            throw .unavailable(.stillThere(round), retryAfter: nil)
         }
     }
 }
 
 extension Problem {
+    fileprivate static func tooLate(_ round: Int, _ reason: String) -> Problem {
+        Problem(
+            title: "Conflict", status: 409, code: "round.closed",
+            detail: "\(reason) while the update of round \(round) was on its way")
+    }
+
+    fileprivate static func stillThere(_ round: Int) -> Problem {
+        Problem(
+            title: "Conflict", status: 409, code: "upload.exists",
+            detail: "the server still holds what it had of the update of round \(round)")
+    }
+
     /// The server holds bytes that are not this client's newest.
     fileprivate static func anotherUpdate(_ round: Int) -> Problem {
         Problem(

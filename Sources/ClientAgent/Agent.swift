@@ -10,8 +10,9 @@ package actor Agent {
     package struct Configuration: Sendable {
         /// No adapter that is downloaded is longer.
         package static let defaultAdapterLimit: Int64 = 64 << 30
+        package static let defaultPollWait = Duration.seconds(25)
 
-        /// Without a slash at its end.
+        /// Without a slash at its end; with a path where a proxy serves it under one.
         package var server: String
         package var federation: String
         package var client: String
@@ -23,8 +24,10 @@ package actor Agent {
         package var registersAnew: Bool
         /// Ends the agent after so many rounds; nil for as many as there are.
         package var rounds: Int?
-        /// How long a poll waits for news; the server allows 60 s.
+        /// How long a poll waits for news. The server allows 60 s; proxies often give up after 50 or 60.
         package var pollWait: Duration
+        /// How often it looks during training whether its server still wants the round; nil for never.
+        package var trainingCheck: Duration?
         /// How long the agent tries to reach its server before it gives up.
         package var persistence: Duration
         package var backoff: Backoff
@@ -43,7 +46,7 @@ package actor Agent {
         package init(
             server: String, federation: String, client: String, rank: Int, enrolmentToken: String? = nil,
             capabilities: [String: JSONValue] = [:], registersAnew: Bool = false, rounds: Int? = nil,
-            pollWait: Duration = .seconds(50),
+            pollWait: Duration = Self.defaultPollWait, trainingCheck: Duration? = .seconds(30),
             persistence: Duration = .seconds(86_400), backoff: Backoff = Backoff(),
             adapterLimit: Int64 = Self.defaultAdapterLimit,
             refusalsInARow: Int = 3, attempts: Int = 3,
@@ -60,6 +63,7 @@ package actor Agent {
             self.registersAnew = registersAnew
             self.rounds = rounds
             self.pollWait = pollWait
+            self.trainingCheck = trainingCheck
             self.persistence = persistence
             self.backoff = backoff
             self.adapterLimit = adapterLimit
@@ -111,6 +115,15 @@ package actor Agent {
     var finishedRounds = 0
     var refusedInARow = 0
     var failedInARow = 0
+    /// How many versions may be published while an update is trained that still counts: none but in an asynchronous
+    /// federation.
+    var lateness = 0
+    /// The round that was begun last; whether its files were not to be had; and how long to wait before it is begun again.
+    var lastBegun: Int?
+    var hasMissedFiles = false
+    var fruitless: Backoff
+    /// How long a poll waits, on a way that has cut none of them short.
+    private var pollWait: Duration
     private let makeTrainer: TrainerMaker
     /// Whether this start has registered; once is enough to know what the server says.
     private var hasRegistered = false
@@ -135,6 +148,8 @@ package actor Agent {
         self.generator = generator
         self.observe = observe
         self.makeTrainer = makeTrainer
+        fruitless = configuration.backoff
+        pollWait = configuration.pollWait
         endpoint = FederationEndpoint(
             server: configuration.server, federation: configuration.federation, token: identity.token, fetcher: fetcher)
     }
@@ -189,21 +204,23 @@ package actor Agent {
         case .refused(let problem): throw .refused(problem)
         }
         if let known = identity.federationCreatedAt, known != federation.createdAt {
-            try state { state throws(StateError) in try state.remove(state.merge) }
+            try await state { state throws(StateError) in try state.remove(state.merge) }
             progress = AgentProgress()
-            try keepProgress()
+            try await keepProgress()
         }
         if identity.federationCreatedAt != federation.createdAt {
             identity.federationCreatedAt = federation.createdAt
-            try keepIdentity()
+            try await keepIdentity()
         }
+        let round = federation.settings.round
+        lateness = round.buffer == nil ? 0 : round.maxStaleness ?? 10
         if !hasRegistered { observe(.resumed(client: identity.client, lastRound: progress.lastRound)) }
         do throws(TrainingError) {
             trainer = try await makeTrainer(federation.settings)
         } catch {
             throw .trainingFailed("\(error)")
         }
-        try state { state throws(StateError) in
+        try await state { state throws(StateError) in
             try state.removeRounds(but: progress.unacknowledged?.round)
             if let update = progress.unacknowledged, try !state.files(of: update.round).hasTrained {
                 progress.unacknowledged = nil
@@ -214,15 +231,29 @@ package actor Agent {
 
     // MARK: Waiting
 
+    /// A way that cuts shorter polls than this one is broken.
+    private static let shortestPoll = Duration.seconds(5)
+
     private func poll(after revision: Int64?) async throws(AgentError) -> Step {
         let endpoint = endpoint
-        let wait = configuration.pollWait
+        let wait = pollWait
         let asked = clock.now
+        var isCutShort = false
         let answer: Answer<(plan: PlanBody, json: [UInt8])?>
         answer = try await self.answer(to: "plan") { (isRetry) async throws(CallError) in
-            // After a break the revision may count for another life of the server.
-            try await endpoint.plan(after: isRetry ? nil : revision, wait: wait)
+            do throws(CallError) {
+                // After a break the revision may count for another life of the server.
+                return try await endpoint.plan(after: isRetry ? nil : revision, wait: wait)
+            } catch {
+                // A proxy that gives up before the poll does wants shorter ones; that is no news for anybody.
+                guard case .foreign(let page) = error, page.isTimeOut, !isRetry, wait > Self.shortestPoll else {
+                    throw error
+                }
+                isCutShort = true
+                return nil
+            }
         }
+        if isCutShort { pollWait = max(Self.shortestPoll, wait / 2) }
         switch answer {
         case .refused(let problem): throw .refused(problem)
         case .value(nil):
@@ -232,7 +263,7 @@ package actor Agent {
             if let refused = progress.refusedRound, plan.round < refused {
                 // A server that was restored from a backup comes to that round anew.
                 progress.refusedRound = nil
-                try keepProgress()
+                try await keepProgress()
             }
             let step = Self.step(for: plan, json: json, refusedRound: progress.refusedRound)
             if case .poll = step {

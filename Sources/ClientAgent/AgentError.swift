@@ -14,7 +14,10 @@ package enum AgentError: Error, Sendable, Hashable {
 }
 
 extension AgentError: CustomStringConvertible {
-    package var description: String {
+    /// One printable line, for parts of it come from the network.
+    package var description: String { words.printable }
+
+    private var words: String {
         switch self {
         case .refused(let problem): "the server refused: \(problem.summary)"
         case .outOfReach(let reason, let tried): "the server is out of reach for \(tried.inWords): \(reason)"

@@ -32,7 +32,10 @@ package enum AgentEvent: Sendable {
 }
 
 extension AgentEvent: CustomStringConvertible {
-    package var description: String {
+    /// One printable line: much of it comes from the network and goes to a terminal.
+    package var description: String { words.printable }
+
+    private var words: String {
         switch self {
         case .registered(let client, let rank): "registered as \(client) with rank \(rank)"
         case .rankKept(let wanted, let reason): "rank \(wanted) would do, but the server keeps the old one: \(reason)"

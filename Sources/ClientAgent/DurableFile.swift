@@ -1,3 +1,4 @@
+import AdapterFormat
 import Glibc
 
 /// Files that are whole after any crash: the old content or the new, never a part.
@@ -7,7 +8,12 @@ enum DurableFile {
         let beside = path + ".new"
         let file = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw .failed(path: beside, errno: errno) }
-        defer { close(file) }
+        // What did not fit takes no room from what may.
+        var isWhole = false
+        defer {
+            close(file)
+            if !isWhole { unlink(beside) }
+        }
         var done = 0
         while done < bytes.count {
             let count = bytes[done...].withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
@@ -19,6 +25,7 @@ enum DurableFile {
         }
         guard fsync(file) == 0 else { throw .failed(path: beside, errno: errno) }
         guard rename(beside, path) == 0 else { throw .failed(path: path, errno: errno) }
+        isWhole = true
         try synchronizeFolder(of: path)
     }
 
@@ -43,6 +50,6 @@ enum DurableFile {
 
 extension StateError {
     static func failed(path: String, errno code: Int32) -> StateError {
-        .failed(path: path, reason: String(cString: strerror(code)))
+        SystemError.isNoRoom(code) ? .noRoom(path: path) : .failed(path: path, reason: String(cString: strerror(code)))
     }
 }

@@ -32,7 +32,19 @@ extension FederationEndpoint {
             type: "application/octet-stream")
         request.fields.append(HTTPField("Content-Digest", update.digestField))
         request.progress = progress
-        return try await read(ReceiptBody.self, request)
+        let response = try await call(request, sending: update.length)
+        return try receipt(in: response, for: update, to: request)
+    }
+
+    /// The receipt for the very bytes that were sent: any other is no answer to them.
+    private func receipt(
+        in response: FetchResponse, for update: OutgoingUpdate, to request: FetchRequest
+    ) throws(CallError) -> ReceiptBody {
+        let receipt = try decoded(ReceiptBody.self, response, to: request)
+        guard update.isAcknowledged(by: receipt) else {
+            throw .foreign(ForeignAnswer(response, to: request, reason: "its receipt is for other bytes"))
+        }
+        return receipt
     }
 
     /// What the server acknowledged of this client's in a round, if anything.
@@ -47,17 +59,26 @@ extension FederationEndpoint {
     package func uploadState(round: Int) async throws(CallError) -> UploadState {
         var request = request(.head, "rounds/\(round)/update/upload")
         request.fields.append(Self.draft)
-        let response = try await answer(request)
-        switch response.status {
-        // To a HEAD nobody says why.
-        case 404, 405, 409, 501: return .none
-        case 200...299:
+        switch try await supported(request) {
+        case nil: return .none
+        case .problem(let problem, _) where [404, 405, 409, 501].contains(problem.status): return .none
+        case .problem(let problem, let delay): throw CallError(problem, retryAfter: delay)
+        case .success(let response):
             if response.fields["Upload-Complete"] == "?1" { return .complete }
             guard let offset = response.fields["Upload-Offset"].flatMap({ Int64($0) }), offset >= 0 else {
-                throw .unreadable(response, "it names no Upload-Offset")
+                throw .foreign(ForeignAnswer(response, to: request, reason: "it names no Upload-Offset"))
             }
             return .partial(offset)
-        default: throw CallError(response)
+        }
+    }
+
+    /// The reply, or nil where something on the way lets no request of this method through.
+    private func supported(_ request: FetchRequest, sending length: Int64? = nil) async throws(CallError) -> Reply? {
+        do throws(CallError) {
+            return try await reply(to: request, sending: length)
+        } catch {
+            if case .foreign(let answer) = error, [405, 501].contains(answer.status) { return nil }
+            throw error
         }
     }
 
@@ -84,21 +105,25 @@ extension FederationEndpoint {
                         toReceive: counts.toReceive))
             }
         }
-        let response = try await answer(request)
-        let problem = Problem(response)
-        switch response.status {
-        case 200, 201: return .receipt(try decoded(ReceiptBody.self, response))
-        case 404, 405, 501: return .unsupported
-        case 400 where problem.code == "update.digest" || problem.code == "upload.length": return .ofAnother(problem)
-        case 409 where problem.code == "upload.offset":
+        let problem: Problem
+        let delay: Duration?
+        switch try await supported(request, sending: update.length - offset) {
+        case nil: return .unsupported
+        case .success(let response): return .receipt(try receipt(in: response, for: update, to: request))
+        case .problem(let found, let asked): (problem, delay) = (found, asked)
+        }
+        switch (problem.status, problem.code) {
+        case (404, _), (405, _), (501, _): return .unsupported
+        case (400, "update.digest"), (400, "upload.length"): return .ofAnother(problem)
+        case (409, "upload.offset"):
             if isNew { return .ofAnother(problem) }
             throw .unavailable(problem, retryAfter: nil)
-        default: throw CallError(response)
+        default: throw CallError(problem, retryAfter: delay)
         }
     }
 
     /// Has the server forget what it holds of an upload.
     package func cancelUpload(round: Int) async throws(CallError) {
-        _ = try await call(request(.delete, "rounds/\(round)/update/upload"))
+        try await perform(request(.delete, "rounds/\(round)/update/upload"))
     }
 }

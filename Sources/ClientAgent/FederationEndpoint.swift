@@ -1,4 +1,5 @@
 package import AdapterFormat
+import Foundation
 package import HTTPFetching
 package import RankwiseWire
 
@@ -12,9 +13,11 @@ package struct FederationEndpoint: Sendable {
     /// The longest answer that is read: a round lists every update.
     private static let answerLimit = 64 << 20
 
-    /// - Parameter token: goes with every call but registration, as a bearer token.
+    /// - Parameters:
+    ///   - token: goes with every call but registration, as a bearer token.
+    ///   - server: the address that the user gave, with a path where a proxy serves it under one.
     package init(server: String, federation: String, token: String?, fetcher: any Fetching) {
-        self.server = server
+        self.server = String(server.reversed().drop { $0 == "/" }.reversed())
         self.federation = federation
         self.token = token
         self.fetcher = fetcher
@@ -22,12 +25,24 @@ package struct FederationEndpoint: Sendable {
 
     /// Registers a client, or confirms that it is; carries this endpoint's token, the enrolment one.
     package func register(_ client: String, _ registration: RegistrationBody) async throws(CallError) {
-        _ = try await call(
-            request(.put, "clients/\(client)", body: .bytes(try encoded(registration)), type: "application/json"))
+        struct Registered: Decodable { let name: String }
+        let request = request(
+            .put, "clients/\(client)", body: .bytes(try encoded(registration)), type: "application/json")
+        let response = try await call(request)
+        let registered = try decoded(Registered.self, response, to: request)
+        guard registered.name == client else {
+            throw .foreign(ForeignAnswer(response, to: request, reason: "it is for \(registered.name)"))
+        }
     }
 
     package func settings() async throws(CallError) -> FederationBody {
-        try await read(FederationBody.self, request(.get, ""))
+        let request = request(.get, "")
+        let response = try await call(request)
+        let body = try decoded(FederationBody.self, response, to: request)
+        guard body.id == federation else {
+            throw .foreign(ForeignAnswer(response, to: request, reason: "it is of federation \(body.id)"))
+        }
+        return body
     }
 
     /// The client's plan with the JSON it came as, once its revision passes `revision`; nil if it did not within
@@ -35,14 +50,23 @@ package struct FederationEndpoint: Sendable {
     package func plan(
         after revision: Int64?, wait: Duration
     ) async throws(CallError) -> (plan: PlanBody, json: [UInt8])? {
-        let response = try await call(poll("plan", after: revision, wait: wait))
-        return response.status == 204 ? nil : (try decoded(PlanBody.self, response), response.body)
+        let request = poll("plan", after: revision, wait: wait)
+        let response = try await call(request)
+        // Nothing is new since nothing: that is somebody else's 204.
+        if response.status == 204, revision != nil { return nil }
+        let plan = try decoded(PlanBody.self, response, to: request)
+        if let reason = plan.unusable(in: federation) {
+            throw .foreign(ForeignAnswer(response, to: request, reason: reason))
+        }
+        return (plan, response.body)
     }
 
     /// The current round, once its revision passes `revision`; nil if it did not within `wait`.
     package func currentRound(after revision: Int64?, wait: Duration) async throws(CallError) -> RoundBody? {
-        let response = try await call(poll("rounds/current", after: revision, wait: wait))
-        return response.status == 204 ? nil : try decoded(RoundBody.self, response)
+        let request = poll("rounds/current", after: revision, wait: wait)
+        let response = try await call(request)
+        if response.status == 204, revision != nil { return nil }
+        return try decoded(RoundBody.self, response, to: request)
     }
 
     package func round(_ number: Int) async throws(CallError) -> RoundBody {
@@ -52,20 +76,19 @@ package struct FederationEndpoint: Sendable {
     /// Says that this client will send nothing in a round, and why.
     package func decline(round: Int, reason: String) async throws(CallError) {
         let body = try encoded(DeclineBody(reason: reason))
-        _ = try await call(
-            request(.put, "rounds/\(round)/decline", body: .bytes(body), type: "application/json"))
+        try await perform(request(.put, "rounds/\(round)/decline", body: .bytes(body), type: "application/json"))
     }
 
     /// Sends what PEFT says of the adapter that follows as an update.
     package func sendConfiguration(round: Int, text: [UInt8]) async throws(CallError) {
-        _ = try await call(
+        try await perform(
             request(.put, "rounds/\(round)/update/adapter_config.json", body: .bytes(text), type: "application/json"))
     }
 
     /// Says that this client has ended, and why: no round is to wait for it.
     package func leave(reason: String) async throws(CallError) {
         let body = try encoded(DeclineBody(reason: reason))
-        _ = try await call(request(.put, "leave", body: .bytes(body), type: "application/json"))
+        try await perform(request(.put, "leave", body: .bytes(body), type: "application/json"))
     }
 
     /// The adapter that `round` published into a file; a broken download goes on where it stopped.
@@ -78,19 +101,21 @@ package struct FederationEndpoint: Sendable {
         progress: (@Sendable (FetchProgress) -> Void)? = nil
     ) async throws(CallError) {
         let quantised = bits.map { "&bits=\($0.rawValue)" } ?? ""
-        var request = request(.get, "rounds/\(round)/adapter?\(cut)\(quantised)")
-        request.destination = .file(path: path, limit: limit)
-        request.progress = progress
-        try Self.checkAdapter(path, try await call(request))
+        try await downloadTensors("rounds/\(round)/adapter?\(cut)\(quantised)", to: path, limit: limit, progress)
+    }
+
+    /// The sum of the merges of the rounds (since, round] into a file.
+    package func downloadMerge(
+        round: Int, since: Int, to path: String, limit: Int64, progress: (@Sendable (FetchProgress) -> Void)? = nil
+    ) async throws(CallError) {
+        try await downloadTensors("rounds/\(round)/merge?since=\(since)", to: path, limit: limit, progress)
     }
 
     /// All that the rounds up to `round` have trained, as one adapter, and the configuration under which it applies.
     package func downloadModel(
         round: Int, to path: String, configuration: String, limit: Int64
     ) async throws(CallError) {
-        var request = request(.get, "rounds/\(round)/model")
-        request.destination = .file(path: path, limit: limit)
-        try Self.checkAdapter(path, try await call(request))
+        try await downloadTensors("rounds/\(round)/model", to: path, limit: limit)
         try await downloadConfiguration("rounds/\(round)/model/adapter_config.json", to: configuration)
     }
 
@@ -101,23 +126,36 @@ package struct FederationEndpoint: Sendable {
     private func downloadConfiguration(_ source: String, to path: String) async throws(CallError) {
         var request = request(.get, source)
         request.destination = .file(path: path, limit: Int64(Self.answerLimit))
-        _ = try await call(request)
+        let response = try await download(request)
+        do {
+            guard case .object = try WireJSON.decode(JSONValue.self, from: Data(contentsOf: URL(filePath: path))) else {
+                throw WireError(path: "", reason: "it is no JSON object")
+            }
+        } catch {
+            throw .foreign(ForeignAnswer(response, to: request, reason: "\(error)"))
+        }
     }
 
-    /// What a plan names by a path on its server.
-    package func download(
-        href: String, to path: String, limit: Int64, progress: (@Sendable (FetchProgress) -> Void)? = nil
+    /// A file of tensors; a page that came in its place must not get as far as the trainer.
+    private func downloadTensors(
+        _ source: String, to path: String, limit: Int64, _ progress: (@Sendable (FetchProgress) -> Void)? = nil
     ) async throws(CallError) {
-        // A path alone: the token must not follow a link to another host.
-        guard href.hasPrefix("/"), !href.hasPrefix("//"), let origin else {
-            throw .refused(
-                Problem(
-                    title: "Bad link", status: 200, code: "http.link", detail: "\(href) is not a path on the server"))
-        }
-        var request = FetchRequest(.get, origin + href, fields: authorization)
+        var request = request(.get, source)
         request.destination = .file(path: path, limit: limit)
         request.progress = progress
-        try Self.checkAdapter(path, try await call(request))
+        let response = try await download(request)
+        do throws(SafetensorsError) {
+            _ = try SafetensorsFile(path: path)
+        } catch {
+            throw .foreign(ForeignAnswer(response, to: request, reason: "\(error)"))
+        }
+    }
+
+    /// An answer whose body is in the file that the request names, and not one that has none.
+    private func download(_ request: FetchRequest) async throws(CallError) -> FetchResponse {
+        let response = try await call(request)
+        guard response.savedBytes != nil else { throw .foreign(ForeignAnswer(response, to: request)) }
+        return response
     }
 
     // MARK: Requests
@@ -126,12 +164,8 @@ package struct FederationEndpoint: Sendable {
         [HTTPField("User-Agent", "rankwise")] + (token.map { [HTTPField("Authorization", "Bearer \($0)")] } ?? [])
     }
 
-    /// Scheme and authority of the server's URL, which may have a path before `/v1`.
-    private var origin: String? {
-        guard let scheme = server.firstRange(of: "://") else { return nil }
-        return String(server[..<scheme.upperBound] + server[scheme.upperBound...].prefix { $0 != "/" })
-    }
-
+    /// The only place that makes a URL: always below the address that the user gave, whatever links an answer holds, so
+    /// that a path before `/v1` is kept and the token goes nowhere else.
     func request(
         _ method: FetchRequest.Method, _ path: String, body: FetchRequest.Body = .none, type: String? = nil
     ) -> FetchRequest {
@@ -150,39 +184,53 @@ package struct FederationEndpoint: Sendable {
         return request
     }
 
-    func call(_ request: FetchRequest) async throws(CallError) -> FetchResponse {
-        let response = try await answer(request)
-        guard (200...299).contains(response.status) else { throw CallError(response) }
-        return response
+    /// What a Rankwise server answered: success, or its problem.
+    enum Reply: Sendable {
+        case success(FetchResponse)
+        case problem(Problem, retryAfter: Duration?)
     }
 
-    /// The answer, whatever its status.
-    func answer(_ request: FetchRequest) async throws(CallError) -> FetchResponse {
+    /// The server's answer, whatever its status; what anybody else answered is thrown.
+    ///
+    /// - Parameter length: of the body, where its size matters.
+    func reply(to request: FetchRequest, sending length: Int64? = nil) async throws(CallError) -> Reply {
+        let response: FetchResponse
         do throws(FetchError) {
-            return try await fetcher.fetch(request)
+            response = try await fetcher.fetch(request)
         } catch {
             throw .unreached(error)
         }
+        if (200...299).contains(response.status) { return .success(response) }
+        guard let problem = response.problem(to: request.method) else {
+            throw .foreign(ForeignAnswer(response, to: request, sending: length))
+        }
+        return .problem(problem, retryAfter: response.retryAfter)
     }
 
-    /// A page that a public network's portal sent in place of a file must not get as far as the trainer.
-    private static func checkAdapter(_ path: String, _ response: FetchResponse) throws(CallError) {
-        do throws(SafetensorsError) {
-            _ = try SafetensorsFile(path: path)
-        } catch {
-            throw .unreadable(response, "\(error)")
+    func call(_ request: FetchRequest, sending length: Int64? = nil) async throws(CallError) -> FetchResponse {
+        switch try await reply(to: request, sending: length) {
+        case .success(let response): return response
+        case .problem(let problem, let delay): throw CallError(problem, retryAfter: delay)
         }
     }
 
-    func read<T: Decodable>(_ type: T.Type, _ request: FetchRequest) async throws(CallError) -> T {
-        try decoded(type, try await call(request))
+    /// A call that the server answers with 204.
+    func perform(_ request: FetchRequest) async throws(CallError) {
+        let response = try await call(request)
+        guard response.status == 204 else { throw .foreign(ForeignAnswer(response, to: request)) }
     }
 
-    func decoded<T: Decodable>(_ type: T.Type, _ response: FetchResponse) throws(CallError) -> T {
+    func read<T: Decodable>(_ type: T.Type, _ request: FetchRequest) async throws(CallError) -> T {
+        try decoded(type, try await call(request), to: request)
+    }
+
+    func decoded<T: Decodable>(
+        _ type: T.Type, _ response: FetchResponse, to request: FetchRequest
+    ) throws(CallError) -> T {
         do throws(WireError) {
             return try WireJSON.decode(type, bytes: response.body)
         } catch {
-            throw .unreadable(response, "\(error)")
+            throw .foreign(ForeignAnswer(response, to: request, reason: "\(error)"))
         }
     }
 

@@ -43,7 +43,7 @@ package struct Persistence: Sendable {
             let tried = clock.now - start
             guard failure.isWorthRetrying, tried < limit else { throw failure }
             // The last try falls on the limit, unless the server asked for more.
-            let delay = max(failure.retryAfter, min(backoff.next(using: &generator), limit - tried))
+            let delay = max(failure.retryAfter ?? .zero, min(backoff.next(using: &generator), limit - tried))
             onRetry(failure, delay)
             do throws(CancellationError) {
                 try await clock.sleep(for: delay)
@@ -52,12 +52,5 @@ package struct Persistence: Sendable {
             }
             isRetry = true
         }
-    }
-}
-
-extension CallError {
-    /// How long the server asked to be left alone.
-    fileprivate var retryAfter: Duration {
-        if case .unavailable(_, let delay?) = self { delay } else { .zero }
     }
 }

@@ -78,8 +78,15 @@ package struct RoundTable: Sendable, CustomStringConvertible {
 }
 
 extension String {
-    /// Without control characters, for a terminal obeys them.
-    var printable: String {
-        String(String.UnicodeScalarView(unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
+    /// On one line and without control characters, for a terminal obeys them.
+    package var printable: String {
+        String(
+            String.UnicodeScalarView(
+                unicodeScalars.map { scalar in
+                    switch scalar.properties.generalCategory {
+                    case .control, .lineSeparator, .paragraphSeparator: " "
+                    default: scalar
+                    }
+                }))
     }
 }

@@ -8,7 +8,9 @@ package struct RoundWalk: Sendable {
     private var current: RoundBody?
     private var isFinished = false
 
-    package init(_ endpoint: FederationEndpoint, from first: Int = 1, pollWait: Duration = .seconds(50)) {
+    package init(
+        _ endpoint: FederationEndpoint, from first: Int = 1, pollWait: Duration = Agent.Configuration.defaultPollWait
+    ) {
         self.endpoint = endpoint
         self.pollWait = pollWait
         number = first

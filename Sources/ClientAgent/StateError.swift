@@ -5,6 +5,8 @@ package enum StateError: Error, Sendable, Hashable {
     /// It holds the identity of another client.
     case ofAnother(folder: String, field: String, expected: String, found: String)
     case unreadable(path: String, reason: String)
+    /// The disk is full.
+    case noRoom(path: String)
     case failed(path: String, reason: String)
 }
 
@@ -17,6 +19,7 @@ extension StateError: CustomStringConvertible {
             "the state folder \(folder) belongs to \(field) \(found), not \(expected); give another --state, or correct "
                 + "\(field) in its identity.json if it was renamed"
         case .unreadable(let path, let reason): "\(path) cannot be read: \(reason)"
+        case .noRoom(let path): "\(path): the disk is full"
         case .failed(let path, let reason): "\(path): \(reason)"
         }
     }

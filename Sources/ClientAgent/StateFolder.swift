@@ -11,14 +11,9 @@ package final class StateFolder {
     /// Opens or makes the folder, for its owner alone.
     package init(_ path: String) throws(StateError) {
         self.path = path
-        do {
-            try FileManager.default.createDirectory(
-                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        } catch {
-            throw .failed(path: path, reason: "cannot be made")
-        }
+        try Self.makeFolder(path)
         let descriptor = open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw .failed(path: path + "/lock", reason: String(cString: strerror(errno))) }
+        guard descriptor >= 0 else { throw .failed(path: path + "/lock", errno: errno) }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             // Not yet this value's: a throw after `lock` is set would close it a second time.
             close(descriptor)
@@ -31,6 +26,17 @@ package final class StateFolder {
         // Given up by name: a child process that is being forked holds a copy of the descriptor for a moment.
         flock(lock, LOCK_UN)
         close(lock)
+    }
+
+    /// Makes a folder, for its owner alone, with those above it.
+    private static func makeFolder(_ path: String) throws(StateError) {
+        do {
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch {
+            if (error as? CocoaError)?.code == .fileWriteOutOfSpace { throw .noRoom(path: path) }
+            throw .failed(path: path, reason: "cannot be made")
+        }
     }
 
     // MARK: Identity and progress
@@ -105,11 +111,7 @@ package final class StateFolder {
     /// The files of `round`, in a folder that is there.
     func files(of round: Int) throws(StateError) -> RoundFiles {
         let files = RoundFiles(folder: "\(rounds)/\(round)")
-        do {
-            try FileManager.default.createDirectory(atPath: files.outputFolder, withIntermediateDirectories: true)
-        } catch {
-            throw .failed(path: files.outputFolder, reason: "cannot be made")
-        }
+        try Self.makeFolder(files.outputFolder)
         return files
     }
 

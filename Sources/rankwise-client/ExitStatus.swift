@@ -17,8 +17,16 @@ enum ExitStatus: Int32 {
         case .refused: self = .refused
         case .outOfReach: self = .outOfReach
         case .trainingFailed: self = .trainingFailed
-        case .state: self = .usage
+        case .state(let error): self.init(error)
         case .cancelled: self = .done
+        }
+    }
+
+    /// A full disk is like a server that is away: it passes, and nobody has to look at this client.
+    init(_ error: StateError) {
+        switch error {
+        case .noRoom: self = .outOfReach
+        case .inUse, .ofAnother, .unreadable, .failed: self = .usage
         }
     }
 
@@ -27,7 +35,7 @@ enum ExitStatus: Int32 {
         case .refused: self = .refused
         case .unreached(.malformedRequest): self = .usage
         case .unreached(.cancelled): self = .done
-        case .unreached, .unavailable: self = .outOfReach
+        case .unreached, .foreign, .unavailable: self = .outOfReach
         }
     }
 }

@@ -20,7 +20,7 @@ extension JoinCommand {
         let configuration = Agent.Configuration(
             server: server.url, federation: server.federation, client: name, rank: rank, enrolmentToken: token,
             capabilities: capabilities, registersAnew: digest != nil, rounds: rounds,
-            persistence: .seconds(giveUpAfter), resumableFrom: resumableFrom)
+            pollWait: .seconds(poll), persistence: .seconds(giveUpAfter), resumableFrom: resumableFrom)
         return try Agent(
             configuration, state: folder, fetcher: server.fetcher(), observe: { display.show($0) },
             makeTrainer: try trainerMaker(personal: folder.path + "/personal") {
@@ -33,8 +33,7 @@ extension JoinCommand {
         personal: String, onFailure: @escaping @Sendable (TrainingError) -> Void
     ) throws -> Agent.TrainerMaker {
         if let trainer {
-            let trainer = CommandTrainer(
-                command: trainer, data: data, timeout: .seconds(trainerTimeout ?? 86_400))
+            let trainer = CommandTrainer(command: trainer, data: data, timeout: .seconds(trainerTimeout))
             return { _ in trainer }
         }
         let make = try nativeTrainerMaker()
@@ -54,8 +53,10 @@ extension JoinCommand {
         } catch {
             throw ValidationError("--data: \(error)")
         }
+        let limit = Duration.seconds(trainerTimeout)
         return { settings throws(TrainingError) in
-            try NativeTrainer(model: settings.baseModel.name, seed: settings.baseModel.seed ?? 0, data: examples)
+            try NativeTrainer(
+                model: settings.baseModel.name, seed: settings.baseModel.seed ?? 0, data: examples, limit: limit)
         }
     }
 
@@ -72,8 +73,10 @@ extension JoinCommand {
         } catch {
             throw ValidationError("--data: \(error)")
         }
+        let limit = Duration.seconds(trainerTimeout)
         return { settings throws(TrainingError) in
-            NativeTrainer(try NativeModel(encoder, dense: settings.adapter.dense.mapValues(\.shape)).task(texts))
+            NativeTrainer(
+                try NativeModel(encoder, dense: settings.adapter.dense.mapValues(\.shape)).task(texts), limit: limit)
         }
     }
 

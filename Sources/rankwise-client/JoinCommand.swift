@@ -43,8 +43,8 @@ struct JoinCommand: AsyncParsableCommand {
     var trainer: String?
 
     @Option(
-        help: ArgumentHelp("How long the command may train a round (default: a day).", valueName: "seconds"))
-    var trainerTimeout: Int?
+        help: ArgumentHelp("How long a round's training may take, the command's or that here.", valueName: "seconds"))
+    var trainerTimeout: Int = 86_400
 
     @Option(
         help: ArgumentHelp(
@@ -58,6 +58,11 @@ struct JoinCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("Stop after this many rounds.", valueName: "count"))
     var rounds: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "How long a request for news waits, 1 to 60; below what proxies on the way allow.", valueName: "seconds"))
+    var poll: Int = Int(Agent.Configuration.defaultPollWait.components.seconds)
 
     @Option(help: ArgumentHelp("How long to try a server that is out of reach.", valueName: "seconds"))
     var giveUpAfter: Int = 86_400
@@ -77,12 +82,10 @@ struct JoinCommand: AsyncParsableCommand {
         guard (1...1_000_000_000).contains(giveUpAfter) else {
             throw ValidationError("--give-up-after is \(giveUpAfter); expected 1 to 1000000000 seconds")
         }
-        guard trainerTimeout == nil || trainer != nil else {
-            throw ValidationError("--trainer-timeout goes with --trainer")
+        guard (1...1_000_000_000).contains(trainerTimeout) else {
+            throw ValidationError("--trainer-timeout is \(trainerTimeout); expected 1 to 1000000000 seconds")
         }
-        guard (1...1_000_000_000).contains(trainerTimeout ?? 1) else {
-            throw ValidationError("--trainer-timeout is \(trainerTimeout ?? 0); expected 1 to 1000000000 seconds")
-        }
+        guard (1...60).contains(poll) else { throw ValidationError("--poll is \(poll); expected 1 to 60 seconds") }
         guard resumableFrom >= 0 else {
             throw ValidationError("--resumable-from is \(resumableFrom); expected at least 0 bytes")
         }
@@ -115,7 +118,7 @@ struct JoinCommand: AsyncParsableCommand {
             throw ExitStatus(error).code
         } catch let error as StateError {
             display.complain("\(error)", isError: true)
-            throw ExitStatus.usage.code
+            throw ExitStatus(error).code
         }
     }
 }

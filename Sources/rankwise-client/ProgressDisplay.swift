@@ -23,6 +23,10 @@ enum ProgressDisplays {
 final class LogDisplay: ProgressDisplay {
     private let logger: Logger
     private let lastWaiting = Mutex("")
+    /// The round whose training was logged last, and when.
+    private let lastTraining = Mutex<(round: Int, at: ContinuousClock.Instant)?>(nil)
+    /// A round of many short epochs is logged no more often.
+    private static let trainingInterval = Duration.seconds(30)
 
     init(label: String) {
         logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
@@ -32,6 +36,14 @@ final class LogDisplay: ProgressDisplay {
         switch event {
         case .downloading, .uploading: return
         case .training(_, let progress) where progress.step != nil: return
+        case .training(let round, _):
+            let now = ContinuousClock.now
+            let isDue = lastTraining.withLock { last in
+                if let last, last.round == round, now - last.at < Self.trainingInterval { return false }
+                last = (round, now)
+                return true
+            }
+            if isDue { logger.info("\(event)") }
         // Every round passes through these: news for a live line, noise in a log.
         case .waiting(let plan) where plan.answered || plan.phase == "aggregating": return
         case .waiting:
@@ -42,7 +54,7 @@ final class LogDisplay: ProgressDisplay {
             }
             if isNew { logger.info("\(text)") }
         case .retrying, .retraining, .refused, .missed, .declined, .unheard, .rankKept: logger.warning("\(event)")
-        case .registered, .resumed, .started, .training, .trained, .accepted: logger.info("\(event)")
+        case .registered, .resumed, .started, .trained, .accepted: logger.info("\(event)")
         }
     }
 

@@ -40,7 +40,8 @@ struct StatusCommand: AsyncParsableCommand {
             let (federation, latest) = try await answer(persistence) { (isRetry) async throws(CallError) in
                 var latest: RoundBody?
                 repeat {
-                    latest = try await endpoint.currentRound(after: isRetry ? nil : seen, wait: .seconds(50))
+                    latest = try await endpoint.currentRound(
+                        after: isRetry ? nil : seen, wait: Agent.Configuration.defaultPollWait)
                 } while latest == nil
                 return (try await endpoint.settings(), latest)
             }

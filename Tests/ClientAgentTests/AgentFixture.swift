@@ -106,7 +106,8 @@ struct AgentFixture {
 
     func agent(
         rounds: Int? = nil, rank: Int = 4, client: String = "edge-1", enrolment: String? = StubCoordinator.enrolment,
-        registersAnew: Bool = false, persistence: Duration = .seconds(3600), resumableFrom: Int64 = 4 << 20,
+        registersAnew: Bool = false, trainingCheck: Duration? = nil, persistence: Duration = .seconds(3600),
+        resumableFrom: Int64 = 4 << 20,
         observe: @escaping @Sendable (AgentEvent) -> Void = { _ in }, makeTrainer: Agent.TrainerMaker? = nil
     ) throws -> Agent {
         let trainer = trainer
@@ -114,7 +115,7 @@ struct AgentFixture {
             Agent.Configuration(
                 server: peer.url, federation: "digits", client: client, rank: rank, enrolmentToken: enrolment,
                 capabilities: ["cpu": .string("test")], registersAnew: registersAnew, rounds: rounds,
-                persistence: persistence, resumableFrom: resumableFrom),
+                trainingCheck: trainingCheck, persistence: persistence, resumableFrom: resumableFrom),
             state: StateFolder(statePath), fetcher: HTTPFetcher(), clock: clock, generator: SeededGenerator(state: 1),
             observe: observe, makeTrainer: makeTrainer ?? { _ in trainer })
     }

@@ -344,7 +344,7 @@ struct AgentTests {
                 state.tokens["edge-1"] = body?.token
                 return .silence
             }
-            return token == known ? .json(200, "{}") : .problem(401, "auth.token")
+            return token == known ? .json(200, #"{"name":"edge-1"}"#) : .problem(401, "auth.token")
         }
         #expect(try await fixture.agent().run() == .federationFinished)
         #expect(fixture.trainer.rounds.withLock { $0 } == [1, 2, 3])

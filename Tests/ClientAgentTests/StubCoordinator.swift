@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import RankwiseWire
 import Synchronization
@@ -19,7 +20,15 @@ final class StubCoordinator: Sendable {
 
         static func json(_ status: Int, _ text: String) -> Answer { Answer(status: status, body: Array(text.utf8)) }
         static func problem(_ status: Int, _ code: String) -> Answer {
-            .json(status, #"{"type":"about:blank","title":"No","status":\#(status),"code":"\#(code)","detail":"no"}"#)
+            Answer(
+                status: status, fields: ["Content-Type: application/problem+json"],
+                body: Array(
+                    #"{"type":"about:blank","title":"No","status":\#(status),"code":"\#(code)","detail":"no"}"#.utf8))
+        }
+        /// What the server answers to an update.
+        static func receipt(for bytes: [UInt8]) -> Answer {
+            let digest = SHA256.hash(data: bytes).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+            return .json(201, #"{"digest":"sha256:\#(digest)","rank":4,"samples":9,"received":1}"#)
         }
         /// The connection is closed without a word.
         static let silence = Answer(status: 0)
@@ -88,7 +97,7 @@ final class StubCoordinator: Sendable {
             guard round == state.round else { return .problem(409, "round.closed") }
             state.uploads.append(Upload(round: round, query: request.query, bytes: request.body))
             state.publish()
-            return .json(201, #"{"digest":"sha256:0","rank":4,"samples":9,"received":1}"#)
+            return .receipt(for: request.body)
         default: return .problem(404, "unknown")
         }
     }

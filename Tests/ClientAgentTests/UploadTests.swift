@@ -49,17 +49,9 @@ import Training
                 guard request.fields["upload-offset"] == "\(held)" else { return .problem(409, "upload.offset") }
                 upload.bytes.withLock { $0 += request.body }
                 state.publish()
-                return Self.receipt(for: upload.bytes.withLock { $0 })
+                return .receipt(for: upload.bytes.withLock { $0 })
             }
         }
-    }
-
-    private static func receipt(for bytes: [UInt8]) -> StubCoordinator.Answer {
-        .json(201, #"{"digest":"sha256:\#(digest(of: bytes))","rank":4,"samples":9,"received":1}"#)
-    }
-
-    private static func digest(of bytes: [UInt8]) -> String {
-        SHA256.hash(data: bytes).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
     private func run(resumableFrom: Int64 = 1, persistence: Duration = .seconds(3600)) async throws {
@@ -148,7 +140,7 @@ import Training
 
     @Test func `a lost acknowledgement is asked for again`() async throws {
         let upload = Upload()
-        let receipt = Self.receipt(for: update)
+        let receipt = StubCoordinator.Answer.receipt(for: update)
         serve(upload) { request, number in
             switch (number, request.method) {
             case (1, _): .silence
@@ -165,7 +157,7 @@ import Training
     @Test func `a lost acknowledgement of a plain update is asked for again, and only then is it sent again`()
         async throws
     {
-        let receipt = Self.receipt(for: update)
+        let receipt = StubCoordinator.Answer.receipt(for: update)
         for (isHeld, requests) in [
             (true, ["PUT whole", "GET whole"]), (false, ["PUT whole", "GET whole", "PUT whole"]),
         ] {
@@ -176,7 +168,7 @@ import Training
                 switch (number, request.method) {
                 case (1, _): .silence
                 case (_, "GET"): isHeld ? receipt : .problem(404, "update.none")
-                default: isHeld ? nil : receipt
+                default: isHeld ? nil : .receipt(for: request.body)
                 }
             }
             _ = try await fixture.agent(rounds: 1, client: "edge-\(isHeld)").run()
@@ -186,7 +178,7 @@ import Training
 
     @Test func `another update of this client on the server ends the round`() async throws {
         let upload = Upload()
-        let other = Self.receipt(for: [1])
+        let other = StubCoordinator.Answer.receipt(for: [1])
         serve(upload) { request, number in
             switch (number, request.method) {
             case (1, _): .silence
@@ -208,7 +200,7 @@ import Training
         serve(upload)
         try await run()
         #expect(upload.bytes.withLock { $0 } == update)
-        #expect(upload.log.withLock { $0 } == ["PATCH 0", "DELETE", "PATCH 0"])
+        #expect(upload.log.withLock { $0 } == ["PATCH 0", "DELETE", "HEAD", "PATCH 0"])
     }
 
     @Test func `an update that came damaged is sent once more from its start, and no more often`() async throws {
@@ -222,7 +214,7 @@ import Training
         }
         let run = Task { try await agent.run() }
         await #expect(throws: AgentError.cancelled) { try await run.value }
-        #expect(upload.log.withLock { $0 } == ["PATCH 0", "DELETE", "PATCH 0"])
+        #expect(upload.log.withLock { $0 } == ["PATCH 0", "DELETE", "HEAD", "PATCH 0"])
         #expect(refused.withLock { $0 } == ["update.digest"])
     }
 
@@ -237,5 +229,47 @@ import Training
         _ = try await agent.run()
         let last = try #require(progress.withLock { $0.last })
         #expect(last.sent == Int64(update.count) && last.toSend == Int64(update.count))
+    }
+
+    @Test func `a page in place of an answer to a part is asked about, and the rest sent`() async throws {
+        let upload = Upload()
+        serve(upload) { request, number in
+            guard number <= 2 else { return nil }
+            if number == 1 { upload.bytes.withLock { $0 = Array(request.body.prefix(7)) } }
+            return .init(status: 404, body: Array("<html>default backend</html>".utf8))
+        }
+        try await run()
+        #expect(upload.bytes.withLock { $0 } == update)
+        #expect(upload.log.withLock { $0 } == ["PATCH 0", "HEAD", "HEAD", "PATCH 7"])
+    }
+
+    @Test(arguments: [405, 501])
+    func `where something on the way lets no PATCH through the update goes whole`(status: Int) async throws {
+        serve(Upload()) { request, _ in request.method == "PATCH" ? .init(status: status) : nil }
+        try await run()
+        #expect(fixture.stub.state.withLock { $0.uploads.map(\.bytes) } == [update])
+    }
+
+    @Test(arguments: [Int64(1), 1 << 20])
+    func `a receipt for other bytes is not taken`(resumableFrom: Int64) async throws {
+        let upload = Upload()
+        serve(upload) { request, number in
+            if number == 1 { return .receipt(for: [1]) }
+            // To the question of what it holds the server says nothing.
+            return request.method == "GET" ? .problem(404, "update.none") : nil
+        }
+        try await run(resumableFrom: resumableFrom)
+        let log = upload.log.withLock { $0 }
+        #expect(
+            log == (resumableFrom == 1 ? ["PATCH 0", "HEAD", "PATCH 0"] : ["PUT whole", "GET whole", "PUT whole"]))
+    }
+
+    @Test func `bytes of an older training are dropped at last, though a proxy pretends it at first`() async throws {
+        let upload = Upload()
+        upload.bytes.withLock { $0 = Array("of another training".utf8) }
+        serve(upload) { request, number in request.method == "DELETE" && number == 2 ? .init(status: 204) : nil }
+        try await run()
+        #expect(upload.bytes.withLock { $0 } == update)
+        #expect(upload.log.withLock { $0 } == ["PATCH 0", "DELETE", "HEAD", "DELETE", "HEAD", "PATCH 0"])
     }
 }

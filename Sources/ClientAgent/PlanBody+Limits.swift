@@ -1,0 +1,26 @@
+import RankwiseWire
+
+extension PlanBody {
+    /// No plan goes beyond them, so that arithmetic on its numbers cannot overflow.
+    private static let roundLimits = 0...1_000_000_000
+    private static let rankLimits = 1...1_000_000_000
+
+    /// Why this is no plan of `federation` that can be followed; nil for one that can.
+    func unusable(in federation: String) -> String? {
+        if self.federation != federation { return "it is of federation \(self.federation)" }
+        for (name, number, range) in [
+            ("round", round, Self.roundLimits), ("rank", rank, Self.rankLimits),
+            ("adapter.round", adapter?.round, Self.roundLimits),
+            ("merge.round", merge?.round, Self.roundLimits), ("merge.since", merge?.since, Self.roundLimits),
+        ] as [(String, Int?, ClosedRange<Int>)] {
+            guard let number, !range.contains(number) else { continue }
+            return "its \(name) is \(number); expected \(range.lowerBound) to \(range.upperBound)"
+        }
+        if let (module, rank) = ranks.first(where: { !Self.rankLimits.contains($0.value) }) {
+            return "its rank of \(module) is \(rank); expected \(Self.rankLimits.lowerBound) or more"
+        }
+        let numbers = [penalty, pruning?.gamma, pruning?.penalty].compactMap { $0 } + scales.values
+        if let number = numbers.first(where: { !Float($0).isFinite }) { return "its \(number) is beyond all use" }
+        return nil
+    }
+}
