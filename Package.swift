@@ -122,8 +122,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "AdapterFormat", "Federation", "HTTPFetching", "HTTPServing", "LinearAlgebra", "RankwiseWire",
-                "TestCertificates", "TestStage", "Training",
+                "AdapterFormat", "ClientAgent", "Federation", "HTTPFetching", "HTTPServing", "LinearAlgebra",
+                "RankwiseWire", "TestCertificates", "TestStage", "Training",
                 "rankwise-server", "rankwise-client",
             ]),
         tests("HTTPFetchingTests", ["HTTPFetching"]),

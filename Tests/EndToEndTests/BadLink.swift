@@ -15,6 +15,8 @@ final class BadLink: Sendable {
         var bytesUntilCut: @Sendable (_ connection: Int) -> Int? = { _ in nil }
         /// Whether an answer, known by its first bytes, is swallowed and its connection cut.
         var swallows: @Sendable (_ answer: [UInt8]) -> Bool = { _ in false }
+        /// For a link that is an HTTP proxy: what it answers to CONNECT. After a 200 the way is open.
+        var answerToConnect: (@Sendable (_ connection: Int) -> String)?
     }
 
     private struct State {
@@ -86,6 +88,16 @@ final class BadLink: Sendable {
             guard connect(server, address, length) == 0 else { throw Failure(call: "connect") }
         }
         guard isConnected != nil else { return }
+        if let answer = rules.answerToConnect?(number) {
+            var head: [UInt8] = []
+            while !head.suffix(4).elementsEqual([13, 10, 13, 10]) {
+                guard let byte = Self.receive(client, upTo: 1) else { return }
+                head += byte
+            }
+            guard head.starts(with: Array("CONNECT ".utf8)), Self.send(client, Array(answer.utf8)),
+                answer.hasPrefix("HTTP/1.1 200 ")
+            else { return }
+        }
         // What is counted as sent is on its way at once, and not held back for an acknowledgement.
         var on: Int32 = 1
         setsockopt(server, Int32(IPPROTO_TCP), Int32(TCP_NODELAY), &on, socklen_t(MemoryLayout<Int32>.size))

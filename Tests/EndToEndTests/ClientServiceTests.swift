@@ -38,16 +38,17 @@ import Testing
             tokens = try WireJSON.decode(CreatedFederationBody.self, from: Data(answer.body))
         }
 
-        func client(_ name: String, _ data: String, _ arguments: [String] = []) throws -> Program {
+        func client(
+            _ name: String, _ data: String, _ arguments: [String] = [], errors: Program.Errors = .dropped
+        ) throws -> Program {
             let file = folder + "/\(name).csv"
             try data.write(toFile: file, atomically: true, encoding: .utf8)
             return try Program(
-                "rankwise-client",
                 [
-                    "join", url, "--federation", "f", "--name", name, "--rank", "2", "--data", file, "--state",
-                    folder + "/state-\(name)",
+                    Program.builtFolder() + "/rankwise-client", "join", url, "--federation", "f", "--name", name,
+                    "--rank", "2", "--data", file, "--state", folder + "/state-\(name)",
                 ] + arguments,
-                environment: ["RANKWISE_TOKEN": tokens.enrolmentToken])
+                environment: ["RANKWISE_TOKEN": tokens.enrolmentToken], errors: errors)
         }
 
         func round(_ number: Int) async throws -> RoundBody {
@@ -135,6 +136,48 @@ import Testing
         #expect(left.decisions.map(\.kind) == ["round.opened"])
         #expect(try scene.client("edge", Self.sound).exitStatus() == 0)
         #expect(try await scene.round(1).updates.map(\.client) == ["edge"])
+        scene.end()
+    }
+
+    @Test func `a trainer goes with its client, however that ends`() async throws {
+        let scene = try await Scene(rounds: 1, training: Self.training)
+        let alive = scene.folder + "/alive"
+        try #require(mkfifo(alive, 0o600) == 0)
+        // The command and a child of its own hold the pipe open for as long as they live.
+        let client = try scene.client("edge", Self.sound, ["--trainer", "exec 9>'\(alive)'; sleep 600 & sleep 600 #"])
+        let reader = open(alive, O_RDONLY | O_CLOEXEC)
+        try #require(reader >= 0)
+        defer { close(reader) }
+        var state = pollfd(fd: reader, events: Int16(POLLIN), revents: 0)
+        #expect(poll(&state, 1, 100) == 0)
+        client.crash()
+        #expect(poll(&state, 1, 10_000) == 1)
+        var byte: UInt8 = 0
+        #expect(read(reader, &byte, 1) == 0)
+        scene.end()
+    }
+
+    @Test func `a round of many epochs is logged in few lines`() async throws {
+        let scene = try await Scene(rounds: 2, training: #"{"epochs": 5000, "learning_rate": 0.0001}"#)
+        let client = try scene.client("edge", Self.sound, errors: .merged)
+        let lines = client.lines()
+        #expect(client.exitStatus() == 0)
+        #expect(lines.count { $0.contains(" epoch ") } == 2, "\(lines)")
+        #expect(lines.count < 20)
+        scene.end()
+    }
+
+    @Test func `training here may take no longer than its owner gives it`() async throws {
+        let scene = try await Scene(rounds: 1, training: #"{"epochs": 1000000, "learning_rate": 0.0001}"#, minimum: 2)
+        let slow = try scene.client("slow", Self.sound, ["--trainer-timeout", "1"])
+        let quick = try scene.client("quick", Self.sound, ["--trainer", "exit 75 #"])
+        // The only round is extended for want of updates, and both are asked again.
+        var reason: String?
+        while reason == nil {
+            reason = try? await scene.round(1).decisions.first { $0.client == "slow" }?.reason
+        }
+        #expect(reason?.contains("took longer than 1.0 seconds") == true)
+        #expect(slow.stop() == 0 && quick.stop() == 0)
         scene.end()
     }
 

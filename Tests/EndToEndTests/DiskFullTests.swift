@@ -15,13 +15,15 @@ import Testing
         """
 
     /// Gives a command a file system of 24 MiB at `path` that nobody else sees.
-    private static func ownDisk(at path: String) -> [String] {
-        let script = #"mount -t tmpfs -o size=24m tmpfs "$0" && exec "$@""#
+    ///
+    /// - Parameter then: what is done with it before the command begins.
+    static func ownDisk(at path: String, then: String = "true") -> [String] {
+        let script = #"mount -t tmpfs -o size=24m tmpfs "$0" && \#(then); exec "$@""#
         return ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, path]
     }
 
     /// Whether this machine lets its users mount in a namespace of their own.
-    private static var mayMount: Bool {
+    static var mayMount: Bool {
         let folder = NSTemporaryDirectory() + "rankwise-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let made: Void? = try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -30,7 +32,7 @@ import Testing
     }
 
     /// Takes all space that a file at `path` can have.
-    private func fill(_ path: String) throws {
+    static func fill(_ path: String) throws {
         let file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
         try #require(file >= 0)
         defer { close(file) }
@@ -71,7 +73,7 @@ import Testing
         #expect(try await call(.put, update, as: Self.tokens[0], .bytes(adapter)).status == 201)
 
         let ballast = "/proc/\(server.id)/root\(folder)/ballast"
-        try fill(ballast)
+        try Self.fill(ballast)
         #expect(try await call(.put, update, as: Self.tokens[1], .bytes(adapter)).status == 507)
         let held = try await call(.get, base + "/rounds/1")
         let collecting = try WireJSON.decode(RoundBody.self, from: Data(held.body))
