@@ -159,23 +159,25 @@ import Testing
         let data = folder + ".csv"
         defer { try? FileManager.default.removeItem(atPath: data) }
         try "1,2,0\n3,4,1\n".write(toFile: data, atomically: true, encoding: .utf8)
-        func join(_ token: String) throws -> Int32 {
+        func join(_ token: String) throws -> (status: Int32, log: String) {
             let state = folder + "-state-\(UUID().uuidString)"
             defer { try? FileManager.default.removeItem(atPath: state) }
-            return try Program(
-                "rankwise-client",
+            let client = try Program(
                 [
-                    "join", url, "--federation", "f", "--name", "edge-07", "--rank", "2", "--data", data, "--state",
-                    state, "--ca-file", certificates.certificate("ca"),
+                    Program.builtFolder() + "/rankwise-client", "join", url, "--federation", "f", "--name", "edge-07",
+                    "--rank", "2", "--data", data, "--state", state, "--ca-file", certificates.certificate("ca"),
                 ],
                 environment: [
                     "RANKWISE_TOKEN": token, "https_proxy": "http://127.0.0.1:\(proxy.port)", "no_proxy": "",
                     "NO_PROXY": "",
-                ]
-            ).exitStatus()
+                ], errors: .merged)
+            let log = client.text()
+            return (client.exitStatus(), log)
         }
-        #expect(try join("a-wrong-token") == 3)
-        #expect(try join(enrolment) == 0)
+        let refused = try join("a-wrong-token")
+        #expect(refused.status == 3)
+        #expect(!refused.log.contains("registered as"), "\(refused.log)")
+        #expect(try join(enrolment).status == 0)
         #expect(proxy.sent > 0)
         #expect(server.stop() == 0)
     }
