@@ -145,6 +145,7 @@ if Context.environment["RANKWISE_FUZZ"] == "1" {
     package.targets += [
         program("fuzz-http", ["HTTPServing", .httpTypes]),
         program("fuzz-json", ["AdapterFormat", "RankwiseWire"]),
+        program("fuzz-plan", ["AdapterFormat", "ClientAgent", "HTTPFetching", "RankwiseWire", "Training", .crypto]),
         program("fuzz-safetensors", ["AdapterFormat"]),
     ]
 }

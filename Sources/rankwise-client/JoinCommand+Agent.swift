@@ -7,7 +7,29 @@ import Training
 
 /// The parts that a client is joined from.
 extension JoinCommand {
-    func agent(_ display: any ProgressDisplay, token: String?) throws -> Agent {
+    /// The agent, as soon as its folder has room for it.
+    func agent(_ display: any ProgressDisplay, token: String?) async throws -> Agent {
+        let end = ContinuousClock.now + .seconds(giveUpAfter)
+        while true {
+            let full: StateError
+            do {
+                return try makeAgent(display, token: token)
+            } catch StateError.noRoom(let path) {
+                full = .noRoom(path: path)
+            } catch AgentError.state(.noRoom(let path)) {
+                full = .noRoom(path: path)
+            }
+            guard ContinuousClock.now < end else { throw full }
+            display.complain("\(full)", isError: false)
+            do {
+                try await Task.sleep(for: .seconds(min(giveUpAfter, 10)))
+            } catch {
+                throw AgentError.cancelled
+            }
+        }
+    }
+
+    private func makeAgent(_ display: any ProgressDisplay, token: String?) throws -> Agent {
         let folder = try StateFolder(state ?? Self.defaultState(federation: server.federation, name: name))
         var capabilities: [String: JSONValue] = [
             "version": .string(RankwiseClient.version),

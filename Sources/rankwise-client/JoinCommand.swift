@@ -101,8 +101,8 @@ struct JoinCommand: AsyncParsableCommand {
     func run() async throws {
         let display = ProgressDisplays.forStandardError(label: name)
         do {
-            let agent = try agent(display, token: try server.token())
-            let work = Task { try await agent.run() }
+            let token = try server.token()
+            let work = Task { try await agent(display, token: token).run() }
             let stop = StopSignal()
             let watch = Task {
                 _ = await stop.received()

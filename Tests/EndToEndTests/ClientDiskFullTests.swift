@@ -12,13 +12,16 @@ import Testing
          "adapter": {"max_rank": 2, "modules": {"fc1": {"in": 2, "out": 4}, "fc2": {"in": 4, "out": 2}}},
          "round": {"total": 1, "min_clients": 2, "min_updates": 2, "deadline_seconds": 86400, "seen_seconds": 86400}}
         """
+    /// Takes all the room of the disk at `$0`.
+    private static let filling = #"cat /dev/zero >"$0/ballast" 2>/dev/null"#
     private let folder = NSTemporaryDirectory() + "rankwise-\(UUID().uuidString)"
     private var disk: String { folder + "/disk" }
 
     init() throws { try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: true) }
 
     private func join(
-        _ url: String, _ name: String, state: String, token: String, wrapper: [String] = []
+        _ url: String, _ name: String, state: String, token: String, wrapper: [String] = [],
+        _ arguments: [String] = []
     ) throws -> Program {
         let data = folder + "/data.csv"
         try "1,2,0\n3,4,1\n".write(toFile: data, atomically: true, encoding: .utf8)
@@ -26,7 +29,7 @@ import Testing
             wrapper + [
                 Program.builtFolder() + "/rankwise-client", "join", url, "--federation", "f", "--name", name, "--rank",
                 "2", "--data", data, "--state", state,
-            ], environment: ["RANKWISE_TOKEN": token], errors: .merged)
+            ] + arguments, environment: ["RANKWISE_TOKEN": token], errors: .merged)
     }
 
     /// Reads what a client logs up to a line with these words.
@@ -55,9 +58,12 @@ import Testing
         let token = try WireJSON.decode(CreatedFederationBody.self, from: Data(created.body)).enrolmentToken
 
         let full = try join(
-            url, "full", state: disk + "/state", token: token, wrapper: DiskFullTests.ownDisk(at: disk))
-        expect("waiting", from: full)
+            url, "full", state: disk + "/state", token: token,
+            wrapper: DiskFullTests.ownDisk(at: disk, then: Self.filling))
         let ballast = "/proc/\(full.id)/root\(disk)/ballast"
+        expect("the disk is full", from: full)
+        try FileManager.default.removeItem(atPath: ballast)
+        expect("waiting", from: full)
         try DiskFullTests.fill(ballast)
         let other = try join(url, "other", state: folder + "/other", token: token)
         expect("the disk is full; next try", from: full)
@@ -73,10 +79,11 @@ import Testing
     }
 
     @Test(.enabled(if: DiskFullTests.mayMount))
-    func `a client that finds no room at its start ends as one that is to be started again`() throws {
+    func `a client that finds no room at its start for too long is to be started again`() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let wrapper = DiskFullTests.ownDisk(at: disk, then: #"cat /dev/zero >"$0/ballast" 2>/dev/null"#)
-        let client = try join("http://127.0.0.1:1", "full", state: disk + "/state", token: "t", wrapper: wrapper)
+        let client = try join(
+            "http://127.0.0.1:1", "full", state: disk + "/state", token: "t",
+            wrapper: DiskFullTests.ownDisk(at: disk, then: Self.filling), ["--give-up-after", "1"])
         let lines = client.lines()
         #expect(client.exitStatus() == 4)
         #expect(lines.last?.hasSuffix("the disk is full") == true, "\(lines)")
