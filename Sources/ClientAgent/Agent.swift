@@ -246,7 +246,9 @@ package actor Agent {
                 return try await endpoint.plan(after: isRetry ? nil : revision, wait: wait)
             } catch {
                 // A proxy that gives up before the poll does wants shorter ones; that is no news for anybody.
-                guard case .foreign(let page) = error, page.isTimeOut, !isRetry, wait > Self.shortestPoll else {
+                guard case .foreign(let page) = error, page.isTimeOut, !isRetry, revision != nil,
+                    wait > Self.shortestPoll
+                else {
                     throw error
                 }
                 isCutShort = true

@@ -32,7 +32,8 @@ extension Problem {
     /// One printable line, for it comes from the network and goes to a terminal.
     package var summary: String {
         let words = detail.isEmpty ? title : detail
-        return "\(words.prefix(300)) (\(status) \(code))".printable
+        let beginning = String(String.UnicodeScalarView(words.unicodeScalars.prefix(300)))
+        return "\(beginning) (\(status) \(code))".printable
     }
 }
 

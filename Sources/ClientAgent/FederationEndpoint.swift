@@ -12,6 +12,8 @@ package struct FederationEndpoint: Sendable {
 
     /// The longest answer that is read: a round lists every update.
     private static let answerLimit = 64 << 20
+    /// How long one that is no file may take to come, however it drips.
+    private static let answerTime = Duration.seconds(1800)
 
     /// - Parameters:
     ///   - token: goes with every call but registration, as a bearer token.
@@ -132,21 +134,24 @@ package struct FederationEndpoint: Sendable {
                 throw WireError(path: "", reason: "it is no JSON object")
             }
         } catch {
+            unlink(path)
             throw .foreign(ForeignAnswer(response, to: request, reason: "\(error)"))
         }
     }
 
-    /// A file of tensors; a page that came in its place must not get as far as the trainer.
+    /// A file of tensors; a page that came in its place goes no further.
     private func downloadTensors(
         _ source: String, to path: String, limit: Int64, _ progress: (@Sendable (FetchProgress) -> Void)? = nil
     ) async throws(CallError) {
         var request = request(.get, source)
+        request.patience.total = nil
         request.destination = .file(path: path, limit: limit)
         request.progress = progress
         let response = try await download(request)
         do throws(SafetensorsError) {
             _ = try SafetensorsFile(path: path)
         } catch {
+            unlink(path)
             throw .foreign(ForeignAnswer(response, to: request, reason: "\(error)"))
         }
     }
@@ -170,10 +175,16 @@ package struct FederationEndpoint: Sendable {
         _ method: FetchRequest.Method, _ path: String, body: FetchRequest.Body = .none, type: String? = nil
     ) -> FetchRequest {
         let base = "\(server)/v1/federations/\(federation)"
-        return FetchRequest(
+        var request = FetchRequest(
             method, path.isEmpty ? base : "\(base)/\(path)",
             fields: authorization + (type.map { [HTTPField("Content-Type", $0)] } ?? []), body: body,
             destination: .memory(limit: Self.answerLimit))
+        switch body {
+        case .none, .bytes: request.patience.total = Self.answerTime
+        // A large update on a slow link has all the time that it needs.
+        case .file, .rest: break
+        }
+        return request
     }
 
     private func poll(_ path: String, after revision: Int64?, wait: Duration) -> FetchRequest {

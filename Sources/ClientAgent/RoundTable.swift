@@ -78,11 +78,12 @@ package struct RoundTable: Sendable, CustomStringConvertible {
 }
 
 extension String {
-    /// On one line and without control characters, for a terminal obeys them.
+    /// On one line of bearable length and without control characters, for a terminal obeys them.
     package var printable: String {
-        String(
+        let most = 4000
+        return String(
             String.UnicodeScalarView(
-                unicodeScalars.map { scalar in
+                unicodeScalars.prefix(most).map { scalar in
                     switch scalar.properties.generalCategory {
                     case .control, .lineSeparator, .paragraphSeparator: " "
                     default: scalar

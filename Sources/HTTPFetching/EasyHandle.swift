@@ -46,6 +46,7 @@ struct EasyHandle: ~Copyable {
         try set(CURLOPT_CONNECTTIMEOUT_MS, Int(request.patience.connect.inMilliseconds))
         try set(CURLOPT_LOW_SPEED_LIMIT, request.patience.leastBytesPerSecond)
         try set(CURLOPT_LOW_SPEED_TIME, Int((request.patience.stall.inMilliseconds + 999) / 1000))
+        if let total = request.patience.total { try set(CURLOPT_TIMEOUT_MS, Int(total.inMilliseconds)) }
         try check(rankwise_curl_set_string(pointer, CURLOPT_URL, request.url))
         try check(rankwise_curl_set_list(pointer, CURLOPT_HTTPHEADER, fields.first))
         try check(rankwise_curl_set_header(pointer, onHead, context))

@@ -34,11 +34,17 @@ package struct FetchRequest: Sendable {
         /// wait.
         package var stall: Duration
         package var leastBytesPerSecond: Int
+        /// The whole transfer is given up after so long; nil for never.
+        package var total: Duration?
 
-        package init(connect: Duration = .seconds(15), stall: Duration = .seconds(60), leastBytesPerSecond: Int = 16) {
+        package init(
+            connect: Duration = .seconds(15), stall: Duration = .seconds(60), leastBytesPerSecond: Int = 16,
+            total: Duration? = nil
+        ) {
             self.connect = connect
             self.stall = stall
             self.leastBytesPerSecond = leastBytesPerSecond
+            self.total = total
         }
     }
 

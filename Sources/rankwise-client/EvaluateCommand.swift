@@ -1,4 +1,5 @@
 import ArgumentParser
+import ClientAgent
 import Foundation
 import Training
 
@@ -25,7 +26,7 @@ struct EvaluateCommand: ParsableCommand {
                 task: options.task)
             print(result.line)
         } catch {
-            throw ValidationError("\(error)")
+            throw ValidationError("\(error)".printable)
         }
     }
 }

@@ -57,7 +57,7 @@ struct ExportCommand: AsyncParsableCommand {
             try? FileHandle.standardError.write(contentsOf: Data("rankwise-client: \(error)\n".utf8))
             throw ExitStatus(error).code
         } catch let error as TrainingError {
-            try? FileHandle.standardError.write(contentsOf: Data("rankwise-client: \(error)\n".utf8))
+            try? FileHandle.standardError.write(contentsOf: Data("rankwise-client: \("\(error)".printable)\n".utf8))
             throw ExitStatus.refused.code
         }
     }

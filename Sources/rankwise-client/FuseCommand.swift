@@ -1,5 +1,6 @@
 import AdapterFormat
 import ArgumentParser
+import ClientAgent
 import Foundation
 import Training
 
@@ -38,7 +39,7 @@ struct FuseCommand: ParsableCommand {
                 to: URL(filePath: out + "/adapter_config.json"), options: .atomic)
             print(String(format: "personal=%.4f\tshared=%.4f\t", shares.personal, shares.shared) + result.line)
         } catch {
-            throw ValidationError("\(error)")
+            throw ValidationError("\(error)".printable)
         }
     }
 }

@@ -58,10 +58,10 @@ final class LogDisplay: ProgressDisplay {
         }
     }
 
-    func say(_ text: String) { logger.info("\(text)") }
+    func say(_ text: String) { logger.info("\(text.printable)") }
 
     func complain(_ text: String, isError: Bool) {
-        logger.log(level: isError ? .error : .info, "\(text)")
+        logger.log(level: isError ? .error : .info, "\(text.printable)")
     }
 }
 
@@ -87,7 +87,7 @@ final class TerminalDisplay: ProgressDisplay {
     func say(_ text: String) {
         screen.withLock { screen in
             screen.live = ""
-            write("\r\u{1B}[K\(text)\n")
+            write("\r\u{1B}[K\(text.printable)\n")
         }
     }
 

@@ -1,3 +1,4 @@
+import Glibc
 import HTTPFetching
 import Testing
 
@@ -70,6 +71,19 @@ struct HostileAnswerTests {
             try await fetch(
                 "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", end: false,
                 patience: FetchRequest.Patience(stall: .seconds(1)))
+        }
+    }
+
+    @Test func `a body that drips without end is timed out`() async throws {
+        let peer = try LoopbackPeer { connection in
+            guard connection.request() != nil else { return }
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+            while connection.send("drips of more than sixteen bytes") { poll(nil, 0, 20) }
+        }
+        defer { peer.stop() }
+        try await expect({ if case .timedOut = $0 { true } else { false } }, retry: true) {
+            try await HTTPFetcher().fetch(
+                FetchRequest(.get, peer.url, patience: FetchRequest.Patience(total: .milliseconds(300))))
         }
     }
 

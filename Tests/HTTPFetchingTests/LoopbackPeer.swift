@@ -153,17 +153,21 @@ final class PeerConnection: @unchecked Sendable {
         }
     }
 
-    func send(_ text: String) { send(Array(text.utf8)) }
+    /// Returns whether the peer takes it.
+    @discardableResult
+    func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
-    func send(_ bytes: [UInt8]) {
+    @discardableResult
+    func send(_ bytes: [UInt8]) -> Bool {
         var done = 0
         while done < bytes.count {
             let count = bytes[done...].withUnsafeBytes {
                 Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }
-            guard count > 0 else { return }
+            guard count > 0 else { return false }
             done += count
         }
+        return true
     }
 
     /// A whole answer with its length.
