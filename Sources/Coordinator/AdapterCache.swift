@@ -78,6 +78,12 @@ package final class AdapterCache: Sendable {
     private func known(_ key: Key) -> File? {
         state.withLock { state in
             guard let file = state.files[key]?.file else { return nil }
+            // Whoever empties the folder has it rendered again.
+            guard access(file.path, R_OK) == 0 else {
+                state.files[key] = nil
+                state.byteCount -= file.byteCount
+                return nil
+            }
             state.uses += 1
             state.files[key]?.lastUse = state.uses
             return file
@@ -105,6 +111,7 @@ package final class AdapterCache: Sendable {
     private func render(_ key: Key, by rendering: Rendering) throws(ServiceError) -> File {
         let path = "\(folder)/\(key.fileName)"
         do {
+            mkdir(folder, 0o700)
             let descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
             guard descriptor >= 0 else { throw SystemError.last("open \(path)") }
             defer { close(descriptor) }

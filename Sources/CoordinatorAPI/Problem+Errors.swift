@@ -90,6 +90,10 @@ extension Problem {
             self.init(
                 RequestFailure.insufficientStorage.status, code: "store.full",
                 "the server's disk is full; nothing was changed, try again later")
+        case .store(.gone):
+            self.init(
+                .serviceUnavailable, code: "store.gone",
+                "the server's data directory was moved or deleted under it; nothing was changed")
         case .store(.conflict), .store(.exists), .store(.failed):
             self.init(
                 .serviceUnavailable, code: "store.unavailable",

@@ -81,6 +81,8 @@ package enum StoreError: Error, Sendable, Hashable {
     /// The stored revision is another one: somebody else writes to this federation.
     case conflict
     case exists
+    /// The place where everything is kept was moved or deleted under the server.
+    case gone
     /// Anything else; the text is for the log, not for clients.
     case failed(String)
 }

@@ -12,6 +12,9 @@ final class DataDirectory: Sendable {
     private let lock: Mutex<FileDescriptor?>
     private let blobs: FileDescriptor
     private let nextSpoolFile = Atomic<UInt64>(1)
+    /// The database that was opened; nil before.
+    private let opened = Mutex<(device: UInt, file: UInt)?>(nil)
+    let mark: CommitMark
 
     var databasePath: String { path + "/rankwise.sqlite" }
     private var blobsPath: String { path + "/blobs" }
@@ -19,6 +22,7 @@ final class DataDirectory: Sendable {
 
     init(path: String) throws(StoreOpeningError) {
         self.path = path
+        mark = CommitMark(path: path + "/rankwise.mark")
         do {
             for folder in [path, path + "/blobs", path + "/spool", path + "/uploads"] { try Self.makeFolder(folder) }
             lock = try Mutex(Self.takeLock(in: path))
@@ -35,6 +39,7 @@ final class DataDirectory: Sendable {
     /// Opens the directory beside a server that may be running; no blob is deleted while this value lives.
     init(reading path: String) throws(StoreOpeningError) {
         self.path = path
+        mark = CommitMark(path: path + "/rankwise.mark")
         lock = Mutex(nil)
         do throws(FileError) {
             blobs = try FileDescriptor(opening: path + "/blobs", O_RDONLY | O_DIRECTORY)
@@ -111,6 +116,23 @@ extension DataDirectory {
         }
         defer { flock(blobs.number, LOCK_UN) }
         return try work()
+    }
+
+    /// Remembers which file the database is.
+    func noteDatabase() {
+        let file = Self.identity(of: databasePath)
+        opened.withLock { $0 = file }
+    }
+
+    /// Whether the database is still under its name: what a moved or deleted folder is written into is lost.
+    var isInPlace: Bool {
+        guard let file = opened.withLock({ $0 }) else { return true }
+        return Self.identity(of: databasePath).map { $0 == file } ?? false
+    }
+
+    private static func identity(of path: String) -> (device: UInt, file: UInt)? {
+        var status = stat()
+        return stat(path, &status) == 0 ? (UInt(status.st_dev), UInt(status.st_ino)) : nil
     }
 
     /// Makes the names of the database and the folders durable.

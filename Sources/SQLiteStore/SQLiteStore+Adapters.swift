@@ -1,3 +1,4 @@
+import Crypto
 package import Federation
 import Foundation
 import GRDB
@@ -29,14 +30,16 @@ extension SQLiteStore: AdapterStore {
             // Not the cached statement: it would keep its last arguments, and with them memory that is not its own.
             let statement = try database.makeStatement(
                 sql: """
-                    INSERT INTO adapter_parts (federation, slot, round, name, kind, first_row, row_count, factors)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                    INSERT INTO adapter_parts
+                      (federation, slot, round, name, kind, first_row, row_count, factors, digest)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                     """)
             for part in parts {
                 try part.values.withUnsafeBytes { bytes in
                     try statement.execute(arguments: [
                         key, address.slot.column, address.round, part.tensor.name, part.tensor.kind.rawValue,
                         part.firstRow, part.rowCount, Data(lending: bytes),
+                        Data(SHA256.hash(data: bytes)),
                     ])
                 }
             }
@@ -52,9 +55,16 @@ extension SQLiteStore: AdapterStore {
             return try [Float](unsafeUninitializedCapacity: prefix.valueCount) { values, count in
                 var rest = UnsafeMutableRawBufferPointer(values)
                 let parts = try Row.fetchCursor(
-                    database.cachedStatement(sql: PrefixShape.select("factors")), arguments: arguments)
+                    database.cachedStatement(sql: PrefixShape.select("factors, digest, first_row")),
+                    arguments: arguments)
                 while let part = try parts.next() {
+                    let digest: Data? = part[1]
                     try part.withUnsafeData(atIndex: 0) { data in
+                        if let digest, let data, Data(SHA256.hash(data: data)) != digest {
+                            throw StoreError.failed(
+                                "\(tensor.name) \(tensor.kind) of \(address) is damaged: the rows from \(part[2] as Int) on "
+                                    + "have other bytes than were stored")
+                        }
                         let taken = data.map { $0.copyBytes(to: rest) } ?? 0
                         rest = UnsafeMutableRawBufferPointer(rebasing: rest[taken...])
                     }

@@ -45,6 +45,7 @@ extension SQLiteStore: FederationStore {
 
     package func probe() async throws(StoreError) {
         try await run(on: writing) { () throws(StoreError) in
+            guard self.directory.isInPlace else { throw .gone }
             guard !self.directory.isFull else { throw .full }
             try self.write { database in
                 try database.execute(

@@ -33,6 +33,8 @@ package final class SQLiteStore: Sendable {
         do {
             pool = try Self.openDatabase(at: directory.databasePath)
             try directory.sync()
+            directory.noteDatabase()
+            try Self.requireAllCommits(of: pool, in: directory)
             let deleted = try directory.deleteSpoolFiles()
             let sweep = try Self.deleteUnclaimedBlobs(in: directory, of: pool)
             if deleted + sweep.deleted > 0 {
@@ -74,7 +76,10 @@ package final class SQLiteStore: Sendable {
     package func close() throws(StoreError) {
         isClosed.store(true, ordering: .releasing)
         for queue in [writing, reading, deleting, uploading, checking] { queue.sync {} }
+        directory.mark.write()
         do {
+            // The database file has all by itself then, and whoever copies it alone loses nothing.
+            if !pool.configuration.readonly { _ = try pool.writeWithoutTransaction { try $0.checkpoint(.truncate) } }
             try pool.close()
         } catch {
             throw storeError(error)
@@ -109,6 +114,13 @@ package final class SQLiteStore: Sendable {
         return pool
     }
 
+    /// Makes sure that the database has every commit that its mark has counted, before anything is deleted.
+    private static func requireAllCommits(of pool: DatabasePool, in directory: DataDirectory) throws {
+        let found = try pool.read { try Int.fetchOne($0, sql: "SELECT commits FROM progress") } ?? 0
+        guard let expected = directory.mark.read(), found < expected else { return }
+        throw StoreOpeningError.commitsLost(path: directory.databasePath, found: found, expected: expected)
+    }
+
     /// Reads back how SQLite syncs; anything but FULL could lose a commit that was answered for.
     static func requireFullSynchronous(of pool: DatabasePool) throws {
         let level = try pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") }
@@ -133,8 +145,18 @@ extension SQLiteStore {
 
     /// Runs a transaction, blocking the caller.
     func write<Value>(_ transaction: (Database) throws -> Value) throws(StoreError) -> Value {
+        guard directory.isInPlace else { throw .gone }
         do {
-            return try pool.write(transaction)
+            let (value, commits) = try pool.write { database in
+                let value = try transaction(database)
+                let commits = try Int.fetchOne(
+                    database.cachedStatement(sql: "UPDATE progress SET commits = commits + 1 RETURNING commits"))
+                return (value, commits ?? 0)
+            }
+            if directory.mark.note(commits) {
+                deleting.asyncAfter(deadline: .now() + .seconds(1)) { [directory] in directory.mark.write() }
+            }
+            return value
         } catch {
             throw storeError(error)
         }

@@ -11,6 +11,7 @@ enum Schema {
         migrator.registerMigration("0005") { database in try database.execute(sql: fifth) }
         migrator.registerMigration("0006") { database in try database.execute(sql: sixth) }
         migrator.registerMigration("0007") { database in try database.execute(sql: seventh) }
+        migrator.registerMigration("0008") { database in try database.execute(sql: eighth) }
         return migrator
     }
 
@@ -201,6 +202,14 @@ enum Schema {
         ALTER TABLE tokens ADD COLUMN expires_at INTEGER;
         ALTER TABLE tokens ADD COLUMN uses_left INTEGER;
         UPDATE tokens SET created_at = (SELECT created_at FROM federations WHERE key = tokens.federation);
+        """
+
+    /// Digests of parts, which tell a flipped bit; how many commits there were, which tells lost ones.
+    private static let eighth = """
+        -- Of `factors`, SHA-256; null in parts from before.
+        ALTER TABLE adapter_parts ADD COLUMN digest BLOB;
+        CREATE TABLE progress (commits INTEGER NOT NULL) STRICT;
+        INSERT INTO progress VALUES (0);
         """
 
     /// Templates of federations in draft, and the configurations that clients send ahead of their updates.

@@ -11,6 +11,8 @@ package enum StoreOpeningError: Error, Sendable, Hashable, CustomStringConvertib
     case olderSchema(path: String)
     /// SQLite would not promise that commits survive a power cut.
     case notDurable(path: String, synchronous: Int?)
+    /// The database has fewer commits than it has had.
+    case commitsLost(path: String, found: Int, expected: Int)
 
     package var description: String {
         switch self {
@@ -22,6 +24,10 @@ package enum StoreOpeningError: Error, Sendable, Hashable, CustomStringConvertib
             "the database \(path) was written by a newer version of this program; use that version, or another directory"
         case .olderSchema(let path):
             "the database \(path) was written by an older version of this program; start the server on it once"
+        case .commitsLost(let path, let found, let expected):
+            "the database \(path) has \(found) of at least \(expected) commits: it, or its -wal file, was deleted or replaced by "
+                + "an older one. Nothing was changed. Put it back, or restore a backup to another folder; to go on with what "
+                + "is there, delete rankwise.mark beside it"
         case .notDurable(let path, let level):
             "the database \(path) runs with synchronous=\(level.map(String.init) ?? "unknown"); expected 2 (FULL)"
         }

@@ -80,6 +80,7 @@ struct ServeCommand: AsyncParsableCommand {
             await server.shutdown(within: .seconds(settings.drainSeconds))
             group.cancelAll()
         }
+        try store.close()
         logger.info("stopped")
     }
 

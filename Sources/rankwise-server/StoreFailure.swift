@@ -9,6 +9,7 @@ struct StoreFailure: Error, CustomStringConvertible {
             switch error {
             case .full: "no space is left"
             case .conflict, .exists: "somebody else writes there"
+            case .gone: "the data directory was moved or deleted"
             case .failed(let reason): reason
             }
     }

@@ -182,6 +182,24 @@ import Testing
         try await server.stop()
     }
 
+    @Test func `downloads go on when somebody empties or deletes the cache`() async throws {
+        let created = try await create()
+        #expect(try await put("/template", file(linear)).0 == 201)
+        #expect(try await configure(#"{"r": 4, "lora_alpha": 8}"#).0 == 201)
+        let a = try await join("a", rank: 4, created)
+        let path = Self.path + "/rounds/0/adapter?rank=4"
+        let first = try await a.call(.get, path)
+        #expect(first.status == 200)
+        let cache = folder + "/cache"
+        for name in try FileManager.default.contentsOfDirectory(atPath: cache) {
+            try FileManager.default.removeItem(atPath: "\(cache)/\(name)")
+        }
+        #expect(try await a.call(.get, path).body == first.body)
+        try FileManager.default.removeItem(atPath: cache)
+        #expect(try await a.call(.get, path).body == first.body)
+        try await server.stop()
+    }
+
     @Test func `an update that is too long is refused with the tensor that the federation does not have`() async throws
     {
         let created = try await create()
