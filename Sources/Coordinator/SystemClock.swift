@@ -14,11 +14,6 @@ package struct SystemClock: WallClock {
         Instant(milliseconds: Self.start.wall + Self.milliseconds(CLOCK_BOOTTIME) - Self.start.running)
     }
 
-    /// How far the machine's clock has been set since, in seconds.
-    package var drift: Double {
-        Double(Self.milliseconds(CLOCK_REALTIME) - now().milliseconds) / 1000
-    }
-
     private static func milliseconds(_ clock: clockid_t) -> Int64 {
         var time = timespec()
         clock_gettime(clock, &time)

@@ -62,13 +62,18 @@ extension Response {
             rendered = try await render()
             file = try OpenFile(path: rendered.path)
         }
-        return try Response.file(
+        var response = try Response.file(
             file, etag: EntityTag(digest: rendered.digest.bytes), contentType: "application/vnd.safetensors",
             for: request)
+        // A cache between must not give to everyone what one token was shown.
+        response.headerFields[.cacheControl] = "private"
+        return response
     }
 
     /// An `adapter_config.json`.
     static func configuration(_ text: String) -> Response {
-        Response(status: .ok, headerFields: [.contentType: "application/json"], body: .bytes(Array(text.utf8)))
+        Response(
+            status: .ok, headerFields: [.contentType: "application/json", .cacheControl: "private"],
+            body: .bytes(Array(text.utf8)))
     }
 }

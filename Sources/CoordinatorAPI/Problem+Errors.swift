@@ -198,7 +198,7 @@ extension Problem {
 
     init(_ error: UnsupportedType) {
         self.init(
-            .unsupportedMediaType, code: "request.type", "Content-Type is \(error.found); expected \(error.expected)")
+            .unsupportedMediaType, code: "request.type", "\(error.field) is \(error.found); expected \(error.expected)")
     }
 
     /// What the transport refuses by itself.

@@ -52,6 +52,14 @@ package struct RankwiseAPI: Sendable {
         .problem(Problem(failure))
     }
 
+    /// Bodies are taken as they are: a coding that nobody undoes would be stored as the content.
+    private static func refuseCodings(_ request: Request) throws {
+        guard request.body.declaredLength != 0, let coding = request.headerFields[.contentEncoding],
+            coding.lowercased() != "identity"
+        else { return }
+        throw UnsupportedType(field: "Content-Encoding", found: coding, expected: "none")
+    }
+
     /// Counts what a body brings against what its sender may send.
     private func metered(_ request: Request, by handler: Handler) async throws -> Response {
         guard request.body.declaredLength != 0,
@@ -65,6 +73,7 @@ package struct RankwiseAPI: Sendable {
     /// Answers a problem for every error that a service throws; what the transport threw is the transport's.
     func answer(_ request: Request, with handler: Handler) async throws -> Response {
         do {
+            try Self.refuseCodings(request)
             return try await metered(request, by: handler)
         } catch {
             return try response(to: error, of: request)

@@ -85,22 +85,34 @@ extension Request {
         switch peer.host {
         case .v4(let address): PeerAddress(ipv4: address, isLoopback: peer.isLoopback)
         case .v6(let prefix, _): PeerAddress(ipv6: prefix, isLoopback: peer.isLoopback)
+        case .unix: PeerAddress(ipv4: UInt32(0x7F00_0001).bigEndian, isLoopback: true)
         }
     }
 
-    /// SHA-256 from `Content-Digest` or `Repr-Digest` (RFC 9530), where it was sent.
+    /// SHA-256 from `Content-Digest` or `Repr-Digest` (RFC 9530), where it was sent: other algorithms are the sender's own
+    /// affair, and of a key that comes twice the last one counts (RFC 9651).
     func digest(_ name: String) throws(ArgumentError) -> ContentDigest? {
         guard let field = HTTPField.Name(name).flatMap({ headerFields[$0] }) else { return nil }
-        for part in field.split(separator: ",") {
-            let member = String(part).trimmingSpaces()
-            guard member.hasPrefix("sha-256=:"), member.hasSuffix(":"), member.utf8.count > 10 else { continue }
-            let text = member.dropFirst(9).dropLast()
-            guard let digest = Data(base64Encoded: String(text)).flatMap({ ContentDigest(bytes: Array($0)) }) else {
-                break
-            }
-            return digest
+        let values = field.split(separator: ",").map { String($0).trimmingSpaces() }
+            .filter { $0 == "sha-256" || $0.hasPrefix("sha-256=") || $0.hasPrefix("sha-256;") }
+        guard let value = values.last?.dropFirst("sha-256=".count) else { return nil }
+        let item = value.prefix { $0 != ";" }
+        guard item.count > 2, item.first == ":", item.last == ":",
+            let digest = Data(base64Encoded: String(item.dropFirst().dropLast())).flatMap({
+                ContentDigest(bytes: Array($0))
+            })
+        else { throw .invalid(name: name, found: field, expected: "sha-256=:…: with 32 bytes in base64") }
+        return digest
+    }
+
+    /// The digest of a body that is the whole of what it stands for, by either field's name.
+    func digestOfWhole() throws(ArgumentError) -> ContentDigest? {
+        let (content, representation) = (try digest("Content-Digest"), try digest("Repr-Digest"))
+        if let content, let representation, content != representation {
+            throw .invalid(
+                name: "Repr-Digest", found: "\(representation)", expected: "\(content), as Content-Digest has it")
         }
-        throw .invalid(name: name, found: field, expected: "sha-256=:…: with 32 bytes in base64")
+        return content ?? representation
     }
 }
 

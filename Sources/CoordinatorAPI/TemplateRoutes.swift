@@ -13,7 +13,7 @@ extension RankwiseAPI {
             let federation = try request.federation()
             try request.principal(services.access).requireAdmin()
             try request.expect()
-            let expected = try request.digest("Content-Digest")
+            let expected = try request.digestOfWhole()
             try Self.refuseOtherTypes(request)
             let ticket = try services.templates.begin(federation, byteCount: request.body.declaredLength)
             let saved: SavedBody

@@ -10,7 +10,7 @@ extension RankwiseAPI {
         let services = services
         let path = "/v1/federations/{federation}/rounds/{round}/update"
         routes.on(.put, path) { request in
-            let claim = try Self.claim(request, services, digest: try request.digest("Content-Digest"))
+            let claim = try Self.claim(request, services, digest: try request.digestOfWhole())
             try Self.refuseOtherTypes(request)
             let ticket = try await services.updates.begin(claim, byteCount: request.body.declaredLength)
             let saved: SavedBody
@@ -100,8 +100,10 @@ struct UpdateTooLong: Error {
     let stranger: String?
 }
 
-/// A body of a type that the operation does not take.
+/// A body of a type, or in a coding, that the operation does not take.
 struct UnsupportedType: Error {
+    /// The header field that says it.
+    var field = "Content-Type"
     let found: String
     let expected: String
 }

@@ -24,7 +24,10 @@ enum UploadFields {
 
     /// An item without its parameters, which mean nothing here.
     private static func item(_ name: String, of request: Request) -> Substring? {
-        HTTPField.Name(name).flatMap { request.headerFields[$0] }?.prefix { $0 != ";" && $0 != " " }
+        guard let field = HTTPField.Name(name).flatMap({ request.headerFields[$0] }) else { return nil }
+        let item = field[...].drop { $0 == " " }
+        if let parameters = item.firstIndex(of: ";") { return item[..<parameters] }
+        return item.lastIndex { $0 != " " }.map { item[...$0] }
     }
 
     static func complete(_ isComplete: Bool) -> HTTPFields {

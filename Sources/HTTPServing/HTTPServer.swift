@@ -7,10 +7,8 @@ import Synchronization
 /// An HTTP/1.1 server: a listener that deals connections to one shard a core.
 package final class HTTPServer: Sendable {
     package struct Configuration: Sendable {
-        /// An address or a name. Default 127.0.0.1.
-        package var host = "127.0.0.1"
-        /// 0 lets the system pick one. Default 8080.
-        package var port = 8080
+        /// Default 127.0.0.1, port 8080.
+        package var address = ListeningAddress.tcp(host: "127.0.0.1", port: 8080)
         /// How many queues share the connections. Default: one a core.
         package var shards = ProcessInfo.processInfo.activeProcessorCount
         package var limits = Limits()
@@ -26,7 +24,7 @@ package final class HTTPServer: Sendable {
         /// Exit: `running`.
         case idle
         /// Exit: `stopped`.
-        case running(Listener, [Shard])
+        case running(Listener, [Shard], TLSContexts?)
         case stopped
     }
 
@@ -59,8 +57,8 @@ package final class HTTPServer: Sendable {
         let result = state.withLock { state -> Result<SocketAddress, HTTPServerError> in
             guard case .idle = state else { return .failure(.alreadyStarted) }
             do throws(HTTPServerError) {
-                let (listener, shards) = try open()
-                state = .running(listener, shards)
+                let (listener, shards, tls) = try open()
+                state = .running(listener, shards, tls)
                 return .success(listener.address)
             } catch {
                 return .failure(error)
@@ -73,7 +71,7 @@ package final class HTTPServer: Sendable {
     /// finish, and closes by force what is left after `time`.
     package func shutdown(within time: Duration) async {
         let running = state.withLock { state -> (Listener, [Shard])? in
-            guard case .running(let listener, let shards) = state else { return nil }
+            guard case .running(let listener, let shards, _) = state else { return nil }
             state = .stopped
             return (listener, shards)
         }
@@ -88,7 +86,15 @@ package final class HTTPServer: Sendable {
         for shard in shards { await shard.stop() }
     }
 
-    private func open() throws(HTTPServerError) -> (Listener, [Shard]) {
+    /// Reads certificate, key and authority again, for connections that come from now on.
+    ///
+    /// - Throws: what is wrong with the files; the server goes on with what it has.
+    package func reloadCertificates() throws(TLSError) {
+        guard case .running(_, _, let tls?) = state.withLock({ $0 }) else { return }
+        try tls.reload()
+    }
+
+    private func open() throws(HTTPServerError) -> (Listener, [Shard], TLSContexts?) {
         signal(SIGPIPE, SIG_IGN)
         let tls = try openTLS()
         let descriptors = Self.raiseDescriptorLimit()
@@ -100,18 +106,18 @@ package final class HTTPServer: Sendable {
             bodies: BodyCensus(limits: configuration.limits), tls: tls, disk: DiskLanes(count: Self.diskLanes))
         var shards: [Shard] = []
         for index in 0..<max(1, configuration.shards) { shards.append(try Shard(index: index, settings: settings)) }
-        let (descriptor, address) = try ListeningSocket.open(host: configuration.host, port: configuration.port)
+        let (descriptor, address) = try ListeningSocket.open(configuration.address)
         let listener = Listener(
             descriptor: descriptor, address: address, shards: shards, census: census, logger: logger)
         for shard in shards { shard.executor.queue.async { shard.assumeIsolated { $0.start() } } }
         listener.executor.queue.async { listener.assumeIsolated { $0.start() } }
-        return (listener, shards)
+        return (listener, shards, tls)
     }
 
-    private func openTLS() throws(HTTPServerError) -> TLSContext? {
+    private func openTLS() throws(HTTPServerError) -> TLSContexts? {
         guard let settings = configuration.tls else { return nil }
         do throws(TLSError) {
-            return try TLSContext(settings)
+            return try TLSContexts(settings)
         } catch {
             throw .tls(error)
         }

@@ -33,7 +33,12 @@ actor Listener {
         let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: executor.queue)
         let descriptor = descriptor
         source.setEventHandler { self.assumeIsolated { $0.accept() } }
-        source.setCancelHandler { close(descriptor) }
+        let path: String? = if case .unix(let path) = address.host { path } else { nil }
+        source.setCancelHandler {
+            close(descriptor)
+            // One that was handed over is its owner's, and stays.
+            if let path, descriptor != ListeningAddress.firstInherited { unlink(path) }
+        }
         source.activate()
         self.source = source
     }

@@ -21,6 +21,8 @@ package struct RequestHeadParser {
     private var unfinishedLine: [UInt8] = []
     private var draft: Draft?
     private var skippedEmptyLine = false
+    /// Whether the request that is being read asks for no body, whatever becomes of it.
+    private(set) var isHead = false
 
     package init() {}
 
@@ -111,6 +113,7 @@ package struct RequestHeadParser {
         let name = line.extracting(..<methodEnd)
         for index in name.indices where !ByteGrammar.isToken(name[index]) { throw .malformed(.method) }
         guard let method = HTTPRequest.Method(rawValue: name.text) else { throw .malformed(.method) }
+        isHead = method == .head
         let isVersion10 = try Self.isVersion10(afterMethod.extracting((targetEnd + 1)...))
         do {
             let target = try RequestTarget(parsing: afterMethod.extracting(..<targetEnd), method: method)

@@ -106,9 +106,23 @@ extension Shard {
             return nil
         case .broken:
             logFailure(connection)
+            answerPlainHTTP(connection)
             hangUp(connection)
             return nil
         }
+    }
+
+    /// Tells a peer that speaks plain HTTP where TLS is spoken; it would else see the connection end without a word.
+    private func answerPlainHTTP(_ connection: Connection) {
+        guard connection.tls?.cameInPlain == true else { return }
+        let text = "this port speaks HTTPS; expected https:// before the address\n"
+        let answer =
+            "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: \(text.utf8.count)\r\n"
+            + "Connection: close\r\n\r\n" + text
+        // What is unread when the socket closes would have the answer dropped.
+        _ = readBuffer.withUnsafeMutableBytes { Socket.receive(connection.descriptor, into: $0) }
+        _ = Socket.send(connection.descriptor, Array(answer.utf8), [])
+        shutdown(connection.descriptor, Int32(SHUT_WR))
     }
 
     private func begin(_ connection: Connection, _ head: RequestHead) {

@@ -18,7 +18,7 @@ extension Shard {
         connection.current?.reader?.fail(.alreadyRead)
         connection.current?.reader = nil
         let ending = ending(connection, after: response)
-        let isHead = connection.current?.isHead ?? false
+        let isHead = connection.current?.isHead ?? connection.parser.isHead
         scratch.removeAll(keepingCapacity: true)
         ResponseHead.append(
             response, date: date.text, keepsAlive: ending == .keepAlive,

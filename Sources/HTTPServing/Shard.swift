@@ -15,7 +15,7 @@ actor Shard {
         let logger: Logger
         let census: ConnectionCensus
         let bodies: BodyCensus
-        let tls: TLSContext?
+        let tls: TLSContexts?
         let disk: DiskLanes
     }
 
@@ -98,7 +98,7 @@ actor Shard {
         let connection = connections.insert {
             Connection(
                 key: $0, descriptor: descriptor, peer: peer, admission: admission,
-                tls: settings.tls.flatMap { TLSSession($0, descriptor: descriptor) },
+                tls: settings.tls.flatMap { TLSSession($0.current, descriptor: descriptor) },
                 deadline: now &+ timings.timeToHeaders)
         }
         let isSound = (connection.tls == nil) == (settings.tls == nil)

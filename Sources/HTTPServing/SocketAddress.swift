@@ -8,6 +8,8 @@ package struct SocketAddress: Sendable, Hashable {
         case v4(UInt32)
         /// The sixteen bytes as two words in network byte order.
         case v6(UInt64, UInt64)
+        /// A socket in the file system; a peer of one has no path.
+        case unix(path: String)
     }
 
     package let host: Host
@@ -17,20 +19,38 @@ package struct SocketAddress: Sendable, Hashable {
         switch host {
         case .v4(let address): UInt32(bigEndian: address) >> 24 == 127
         case .v6(let high, let low): high == 0 && UInt64(bigEndian: low) == 1
+        case .unix: true
         }
     }
 
     /// What counts as one peer: an IPv4 address, or the /64 that one IPv6 subscriber owns whole.
     var subscriber: Host {
         switch host {
-        case .v4: host
+        case .v4, .unix: host
         case .v6(let high, _): .v6(high, 0)
         }
     }
 
-    /// - Returns: nil for a family other than IPv4 and IPv6.
+    /// What a socket is bound to.
+    init?(boundTo descriptor: Int32) {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let code = withUnsafeMutablePointer(to: &storage) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+        }
+        guard code == 0 else { return nil }
+        self.init(storage)
+    }
+
+    /// - Returns: nil for a family other than IPv4, IPv6 and the file system's.
     init?(_ storage: sockaddr_storage) {
         switch Int32(storage.ss_family) {
+        case AF_UNIX:
+            let path = withUnsafeBytes(of: storage) { bytes in
+                let path = bytes.dropFirst(MemoryLayout<sockaddr_un>.offset(of: \.sun_path) ?? 2)
+                return String(decoding: path.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            self.init(host: .unix(path: path), port: 0)
         case AF_INET:
             let address = withUnsafeBytes(of: storage) { $0.loadUnaligned(as: sockaddr_in.self) }
             self.init(host: .v4(address.sin_addr.s_addr), port: UInt16(bigEndian: address.sin_port))
@@ -65,6 +85,8 @@ extension SocketAddress: CustomStringConvertible {
         case .v6(let high, let low):
             var words = (high, low)
             return "[\(Self.text(AF_INET6, &words))]:\(port)"
+        case .unix(let path):
+            return "unix:\(path)"
         }
     }
 

@@ -15,6 +15,8 @@ final class TLSSession {
     private(set) var failure: String?
     /// Whether reading brings the end or a failure, of which the socket will say nothing more.
     var isOver: Bool { hasEnded || failure != nil }
+    /// Whether the peer began with a request in plain HTTP.
+    private(set) var cameInPlain = false
     private var saidGoodbye = false
     /// What the peer's verified certificate says; nil without one. Read once the handshake is over.
     private(set) lazy var certificate = PeerCertificate(of: pointer)
@@ -50,6 +52,7 @@ final class TLSSession {
             case SSL_ERROR_ZERO_RETURN: hasEnded = true
             default:
                 failure = TLSContext.reason()
+                cameInPlain = failure == "http request"
                 return total > 0 ? .moved(total) : .broken
             }
         }

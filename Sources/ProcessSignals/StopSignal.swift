@@ -7,6 +7,7 @@ import Glibc
 /// would else kill it, or be lost. (Blocking the signals would not do, as the runtime has threads that block none.)
 package final class StopSignal {
     private static let names = [SIGTERM: "SIGTERM", SIGINT: "SIGINT"]
+    private static let hangUp = "SIGHUP"
     private static let channel: (read: Int32, write: Int32) = {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { return (-1, -1) }
@@ -21,9 +22,11 @@ package final class StopSignal {
     private let source: (any DispatchSourceRead)?
 
     /// From here on no signal is lost, and one alone does not end the process.
-    package static func hold() {
+    ///
+    /// - Parameter hangUp: whether SIGHUP is heard as well, and does not end the process.
+    package static func hold(hangUp: Bool = false) {
         guard channel.read >= 0 else { return }
-        for number in names.keys {
+        for number in names.keys.sorted() + (hangUp ? [SIGHUP] : []) {
             signal(number) { number in
                 let before = errno
                 var byte = UInt8(truncatingIfNeeded: number)
@@ -45,7 +48,8 @@ package final class StopSignal {
         source.setEventHandler {
             var byte: UInt8 = 0
             guard read(Self.channel.read, &byte, 1) == 1 else { return }
-            continuation.yield(Self.names[Int32(byte)] ?? "\(byte)")
+            continuation.yield(Self.names[Int32(byte)] ?? (Int32(byte) == SIGHUP ? Self.hangUp : "\(byte)"))
+            guard Int32(byte) != SIGHUP else { return }
             // Whatever comes after the first one does what it does to any process.
             for number in Self.names.keys { signal(number, SIG_DFL) }
             if read(Self.channel.read, &byte, 1) == 1 { kill(getpid(), Int32(byte)) }
@@ -54,9 +58,14 @@ package final class StopSignal {
         self.source = source
     }
 
-    /// The name of the first signal that comes.
-    package func received() async -> String {
-        for await name in arrived { return name }
+    /// The name of the first signal to stop that comes.
+    ///
+    /// - Parameter hangUp: what each SIGHUP asks for.
+    package func received(hangUp: () -> Void = {}) async -> String {
+        for await name in arrived {
+            guard name == Self.hangUp else { return name }
+            hangUp()
+        }
         return "none"
     }
 }

@@ -28,7 +28,7 @@ final class LoopbackServer: Sendable {
         try await services.resume()
         let api = RankwiseAPI(services: services, about: .init(version: "simulation", limits: [:]), logger: logger)
         var configuration = HTTPServer.Configuration()
-        configuration.port = 0
+        configuration.address = .tcp(host: "127.0.0.1", port: 0)
         server = HTTPServer(
             configuration: configuration, router: api.router, renderFailure: { RankwiseAPI.render($0) }, logger: logger)
         url = "http://\(try server.start())"

@@ -25,7 +25,9 @@ struct RankwiseServer: AsyncParsableCommand {
 
     static func main() async {
         // Only the server has something to finish; the other commands end at once.
-        if CommandLine.arguments.dropFirst().first == ServeCommand.configuration.commandName { StopSignal.hold() }
+        if CommandLine.arguments.dropFirst().first == ServeCommand.configuration.commandName {
+            StopSignal.hold(hangUp: true)
+        }
         await main(nil)
     }
 }

@@ -20,7 +20,8 @@ struct ServeCommand: AsyncParsableCommand {
             RANKWISE_PLAIN_HTTP, RANKWISE_LOG_LEVEL, RANKWISE_LOG_FORMAT), then from --config, then from defaults. The \
             admin's token is RANKWISE_ADMIN_TOKEN, else DATA/admin.token, which the first start makes.
 
-            SIGTERM and SIGINT stop it once the requests in flight are answered.
+            SIGTERM and SIGINT stop it once the requests in flight are answered. SIGHUP has it read the certificates and \
+            the log level again; connections stay. Of systemd it takes the socket of a .socket unit.
             """)
 
     @Option(help: "A settings document such as Config/server.yaml.") var config: String?
@@ -30,8 +31,7 @@ struct ServeCommand: AsyncParsableCommand {
         let environment = ProcessInfo.processInfo.environment
         let settings: ServerSettings
         do {
-            let file = try config.map { try ConfigFile.read(ServerDocument.self, from: $0) } ?? ServerDocument()
-            settings = try ServerSettings(file: file, flags: flags, environment: environment)
+            settings = try read(environment)
         } catch {
             throw ValidationError("\(error)")
         }
@@ -42,6 +42,11 @@ struct ServeCommand: AsyncParsableCommand {
             logger.critical("\(error)")
             throw ExitCode.failure
         }
+    }
+
+    private func read(_ environment: [String: String]) throws -> ServerSettings {
+        let file = try config.map { try ConfigFile.read(ServerDocument.self, from: $0) } ?? ServerDocument()
+        return try ServerSettings(file: file, flags: flags, environment: environment)
     }
 
     private func serve(_ settings: ServerSettings, environment: [String: String], logger: Logger) async throws {
@@ -63,19 +68,19 @@ struct ServeCommand: AsyncParsableCommand {
                 limits: ["body_bytes": settings.limits.bodyBytes, "connections": settings.limits.connections]),
             logger: logger)
         var configuration = HTTPServer.Configuration()
-        configuration.host = settings.host
-        configuration.port = settings.port
+        configuration.address = settings.address
         configuration.limits = settings.limits
         configuration.tls = settings.tls
         let server = HTTPServer(
             configuration: configuration, router: api.router, renderFailure: { RankwiseAPI.render($0) }, logger: logger)
         let stop = StopSignal()
         let address = try server.start()
-        try FileHandle.standardOutput.write(contentsOf: Data("listening on \(settings.scheme)://\(address)\n".utf8))
+        let place = if case .unix = address.host { "\(address)" } else { "\(settings.scheme)://\(address)" }
+        try FileHandle.standardOutput.write(contentsOf: Data("listening on \(place)\n".utf8))
         logger.info("serving", metadata: ["address": "\(address)", "data": "\(settings.data)"])
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await services.run() }
-            let name = await stop.received()
+            let name = await stop.received { reload(server, environment, logger) }
             logger.info("stopping", metadata: ["signal": "\(name)"])
             await server.shutdown(within: .seconds(settings.drainSeconds))
             group.cancelAll()
@@ -84,13 +89,23 @@ struct ServeCommand: AsyncParsableCommand {
         logger.info("stopped")
     }
 
+    /// What SIGHUP asks for: the log level of the settings as they are now, and the certificates' files.
+    private func reload(_ server: HTTPServer, _ environment: [String: String], _ logger: Logger) {
+        do {
+            ReloadableLogHandler.use(try read(environment).logLevel)
+            try server.reloadCertificates()
+            logger.notice("read certificates and log level again; other settings count from the next start")
+        } catch {
+            logger.error("the server goes on as it was", metadata: ["reason": "\(error)"])
+        }
+    }
+
     private static func bootstrapLogging(_ settings: ServerSettings) -> Logger {
-        let (json, level) = (settings.logsJSON, settings.logLevel)
+        let json = settings.logsJSON
+        ReloadableLogHandler.use(settings.logLevel)
         LoggingSystem.bootstrap { label in
-            var handler: any LogHandler =
-                json ? JSONLogHandler(label: label) : StreamLogHandler.standardError(label: label)
-            handler.logLevel = level
-            return handler
+            ReloadableLogHandler(
+                json ? JSONLogHandler(label: label) : StreamLogHandler.standardError(label: label))
         }
         return Logger(label: "rankwise-server")
     }

@@ -2,7 +2,12 @@ import ArgumentParser
 
 /// The settings that the command line can give; each goes before its variable and before the file.
 struct ServerFlags: ParsableArguments {
-    @Option(help: "HOST:PORT to listen on; port 0 picks one (default: 127.0.0.1:8080).") var listen: String?
+    @Option(
+        help: """
+            HOST:PORT to listen on, or unix:PATH; port 0 picks one (default: 127.0.0.1:8080, or the socket that systemd hands \
+            over).
+            """)
+    var listen: String?
     @Option(help: "The data folder, made if need be; one server owns it (default: data).") var data: String?
     @Option(help: "tokens, or none: everybody is admin, on loopback only (default: tokens).") var auth: String?
     @Option(help: ArgumentHelp("Speak TLS under this certificate chain (PEM).", valueName: "file"))

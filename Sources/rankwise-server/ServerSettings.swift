@@ -6,8 +6,7 @@ import Logging
 
 /// What `serve` runs with: flags before environment before file before defaults.
 struct ServerSettings {
-    var host: String
-    var port: Int
+    var address: ListeningAddress
     var data: String
     var usesTokens: Bool
     var logLevel: Logger.Level
@@ -20,7 +19,13 @@ struct ServerSettings {
     var quotas: Quotas
     var tls: HTTPServer.TLS?
 
-    var listen: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    var listen: String {
+        switch address {
+        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .unix(let path): "unix:\(path)"
+        case .inherited: "the socket that systemd hands over"
+        }
+    }
 
     var scheme: String { tls == nil ? "http" : "https" }
 
@@ -30,7 +35,9 @@ struct ServerSettings {
         func choose(_ flag: String?, _ key: String, _ value: String?, _ fallback: String) -> String {
             flag ?? environment["RANKWISE_" + key] ?? value ?? fallback
         }
-        (host, port) = try Self.address(choose(flags?.listen, "LISTEN", file.listen, "127.0.0.1:8080"))
+        address =
+            try ListeningAddress.isHandedOver(in: environment)
+            ? .inherited : Self.address(choose(flags?.listen, "LISTEN", file.listen, "127.0.0.1:8080"))
         self.data = choose(flags?.data, "DATA", file.data, "data")
         usesTokens =
             try Self.choice(choose(flags?.auth, "AUTH", file.auth, "tokens"), ["tokens", "none"], "auth") == "tokens"
@@ -50,16 +57,16 @@ struct ServerSettings {
         drainSeconds = limits.drainSeconds ?? 10
         rates = RateLimits(limits)
         quotas = Quotas(limits)
-        guard usesTokens || Self.isLoopback(host) else {
+        guard usesTokens || address.isLocal else {
             throw SettingsError(
-                path: "auth", reason: "is none, which is refused off loopback; \(host) is no loopback address")
+                path: "auth", reason: "is none, which is refused off loopback; \(listen) is no loopback address")
         }
         tls = try Self.tls(file.tls ?? ServerDocument.TLS(), flags, environment)
         let isPlainWanted = try Self.isPlainWanted(file, flags, environment)
-        guard tls != nil || isPlainWanted || Self.isLoopback(host) else {
+        guard tls != nil || isPlainWanted || address.isLocal else {
             throw SettingsError(
                 path: "tls",
-                reason: "is missing, and \(host) is no loopback address; give tls.certificate and tls.key, or choose "
+                reason: "is missing, and \(listen) is no loopback address; give tls.certificate and tls.key, or choose "
                     + "plain HTTP, where tokens can be read on the way, by plain_http: true or --plain-http")
         }
     }
@@ -101,15 +108,20 @@ struct ServerSettings {
             certificate: certificate, key: key, clientCA: authority, clientCertificates: clientCertificates)
     }
 
-    /// Splits `HOST:PORT`; an IPv6 host stands in brackets.
-    private static func address(_ text: String) throws(SettingsError) -> (String, Int) {
+    /// `unix:PATH`, or `HOST:PORT` where an IPv6 host stands in brackets.
+    private static func address(_ text: String) throws(SettingsError) -> ListeningAddress {
+        let expected = SettingsError(path: "listen", reason: "is '\(text)'; expected HOST:PORT or unix:PATH")
+        if text.hasPrefix("unix:") {
+            guard text.count > "unix:".count else { throw expected }
+            return .unix(path: String(text.dropFirst("unix:".count)))
+        }
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
             (0...65_535).contains(port)
-        else { throw SettingsError(path: "listen", reason: "is '\(text)'; expected HOST:PORT") }
+        else { throw expected }
         var host = String(text[..<colon])
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
-        guard !host.isEmpty else { throw SettingsError(path: "listen", reason: "is '\(text)'; expected HOST:PORT") }
-        return (host, port)
+        guard !host.isEmpty else { throw expected }
+        return .tcp(host: host, port: port)
     }
 
     private static func choice(_ text: String, _ known: [String], _ path: String) throws(SettingsError) -> String {
@@ -119,8 +131,16 @@ struct ServerSettings {
         return text
     }
 
-    private static func isLoopback(_ host: String) -> Bool {
-        host == "localhost" || host == "::1" || isLoopbackIPv4(host)
+}
+
+extension ListeningAddress {
+    /// Whether nobody from another machine comes in here.
+    fileprivate var isLocal: Bool {
+        switch self {
+        case .tcp(let host, _): host == "localhost" || host == "::1" || Self.isLoopbackIPv4(host)
+        case .unix: true
+        case .inherited: Self.inheritedIsLocal
+        }
     }
 
     private static func isLoopbackIPv4(_ host: String) -> Bool {

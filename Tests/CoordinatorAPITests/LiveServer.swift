@@ -38,8 +38,7 @@ final class LiveServer: Sendable {
         let api = RankwiseAPI(services: services, about: .init(version: "test", limits: [:]), logger: logger)
         endpoints = api.endpoints
         var configuration = HTTPServer.Configuration()
-        configuration.host = "127.0.0.1"
-        configuration.port = 0
+        configuration.address = .tcp(host: "127.0.0.1", port: 0)
         // Tests share two processors with each other: one that waits for its turn is not a slow peer.
         configuration.limits.timeToHeaders = .seconds(600)
         configuration.limits.bodyRateWindow = .seconds(600)

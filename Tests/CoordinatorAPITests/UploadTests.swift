@@ -145,6 +145,43 @@ import Testing
         }
     }
 
+    @Test func `digest fields are read as RFC 9530 says, and codings and odd offsets are refused`() async throws {
+        try await withServer { _, client in
+            func digest(_ bytes: [UInt8]) -> String {
+                "sha-256=:\(Data(SHA256.hash(data: bytes)).base64EncodedString()):"
+            }
+            let (good, bad) = (digest(file), digest([1]))
+            func put(_ fields: (name: String, value: String)...) async throws -> String {
+                let answer = try await client.call(
+                    .put, Self.update + "?samples=600", bytes: file,
+                    fields: fields.map { HTTPField($0.name, $0.value) })
+                return answer.status < 300 ? "\(answer.status)" : try code(answer)
+            }
+            #expect(try await put(("Content-Encoding", "gzip")) == "415 request.type")
+            #expect(try await put(("Repr-Digest", bad)) == "400 update.digest")
+            #expect(try await put(("Content-Digest", good), ("Repr-Digest", bad)) == "400 request.argument")
+            #expect(try await put(("Content-Digest", "sha-256=:AAAA:")) == "400 request.argument")
+            #expect(try await put(("Content-Digest", "\(good), \(bad)")) == "400 update.digest")
+            #expect(try await put(("Content-Digest", "\(bad), sha-512=:AAAA:, \(good);q=1")) == "201")
+            #expect(try await put(("Content-Digest", "crc32c=:AAAA:"), ("Content-Encoding", "identity")) == "200")
+            let adapter = try await client.call(.get, "/v1/federations/llama/rounds/0/adapter?rank=16")
+            #expect(adapter.fields["Cache-Control"] == "private")
+        }
+    }
+
+    @Test(arguments: ["1 .23", "1;", "01 2", "-1", "1.0"])
+    func `an offset that is no whole number is none`(offset: String) async throws {
+        try await withServer { _, client in
+            let answer = try await client.call(
+                .patch, Self.upload, bytes: Array(file[0..<10]),
+                fields: [
+                    HTTPField("Content-Type", "application/partial-upload"), HTTPField("Upload-Offset", offset),
+                    HTTPField("Upload-Complete", "?0"),
+                ])
+            #expect(answer.status == (offset == "1;" ? 409 : 400))
+        }
+    }
+
     @Test func `lengths that contradict each other are refused`() async throws {
         try await withServer { _, client in
             func length(_ count: Int) -> HTTPField { HTTPField("Upload-Length", "\(count)") }

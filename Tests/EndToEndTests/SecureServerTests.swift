@@ -5,6 +5,10 @@ import TestCertificates
 import TestStage
 import Testing
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// The built server over TLS, with clients bound to their certificates.
 @Suite(.ownThread) struct SecureServerTests {
     private static let admin = "an-admin-token-of-more-than-32-bytes"
@@ -63,6 +67,30 @@ import Testing
                 .post, url + "/v1/federations", fields: [HTTPField("Authorization", "Bearer \(Self.admin)")],
                 body: .bytes(Array(Self.settings.utf8))))
         return try WireJSON.decode(CreatedFederationBody.self, from: Data(created.body)).enrolmentToken
+    }
+
+    @Test func `SIGHUP brings a renewed certificate, a bad one changes nothing, and neither ends a connection`()
+        async throws
+    {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let (server, url) = try serve([])
+        let before = try HTTPFetcher(tls: .init(authority: certificates.certificate("ca")))
+        #expect(try await before.fetch(FetchRequest(.get, url + "/healthz")).status == 200)
+        let after = try HTTPFetcher(tls: .init(authority: certificates.certificate("other-ca")))
+        // A fetcher keeps its connection, whose certificate was seen once.
+        func isServed(by fetcher: HTTPFetcher) async -> Bool {
+            (try? await fetcher.fetch(FetchRequest(.get, url + "/healthz")).status) == 200
+        }
+        #expect(await !isServed(by: after))
+        try Data("no certificate".utf8).write(to: URL(fileURLWithPath: certificates.certificate("server")))
+        kill(server.id, SIGHUP)
+        #expect(await isServed(by: before))
+        try certificates.make(
+            "server", subject: "/CN=localhost", alternatives: "DNS:localhost,IP:127.0.0.1", authority: "other-ca")
+        kill(server.id, SIGHUP)
+        while await !isServed(by: after) { await Task.yield() }
+        #expect(await isServed(by: before))
+        #expect(server.stop() == 0)
     }
 
     @Test func `a client's calls come under its own certificate`() async throws {

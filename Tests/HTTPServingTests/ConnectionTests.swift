@@ -203,14 +203,13 @@ import Testing
     @Test(arguments: ["127.0.0.1", "::1", "localhost"])
     func `a server listens on an address or a name`(host: String) async throws {
         var configuration = HTTPServer.Configuration()
-        configuration.host = host
-        configuration.port = 0
+        configuration.address = .tcp(host: host, port: 0)
         let server = HTTPServer.forTest(configuration, routes: routes)
         let address = try server.start()
         #expect(address.isLoopback)
         #expect(address.port != 0)
         #expect(throws: HTTPServerError.alreadyStarted) { try server.start() }
-        configuration.port = Int(address.port)
+        configuration.address = .tcp(host: host, port: Int(address.port))
         let second = HTTPServer.forTest(configuration, routes: routes)
         #expect(throws: HTTPServerError.cannotListen("\(host):\(address.port)", errno: EADDRINUSE)) {
             try second.start()

@@ -30,7 +30,7 @@ extension HTTPServer.Configuration {
     /// slow peers set their own limits.
     static var onAnyPort: HTTPServer.Configuration {
         var configuration = HTTPServer.Configuration()
-        configuration.port = 0
+        configuration.address = .tcp(host: "127.0.0.1", port: 0)
         configuration.limits.timeToHeaders = .seconds(600)
         configuration.limits.idleTime = .seconds(600)
         configuration.limits.bodyRateWindow = .seconds(600)

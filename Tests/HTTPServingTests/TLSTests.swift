@@ -195,12 +195,13 @@ import Testing
         }
     }
 
-    @Test func `plain HTTP is not answered where TLS is spoken`() async throws {
+    @Test func `plain HTTP is told where TLS is spoken, and gets nothing else`() async throws {
         try await serving { port in
             let plain = try RawClient(port: port)
             try plain.send("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n")
             let received = String(decoding: try plain.receiveAll(), as: UTF8.self)
-            #expect(!received.contains("HTTP/1.1"))
+            #expect(received.hasPrefix("HTTP/1.1 400 ") && received.contains("https://"))
+            #expect(!received.contains("hello"))
         }
     }
 
