@@ -192,6 +192,9 @@ extension MergePlan {
     }
 
     private mutating func addMagnitude(_ tensor: AdapterFile.Dense, of module: String) throws(TrainingError) {
+        guard configuration.usesDoRA else {
+            throw refusal("\(tensor.name) came, and its configuration does not say use_dora")
+        }
         let weight = names.inModel(module) + ".weight"
         guard let product = changes[weight]?.products.first, product.module.name == module else {
             throw refusal("\(tensor.name) is the magnitude of a module without factors")
