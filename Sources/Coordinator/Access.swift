@@ -149,6 +149,13 @@ extension Access {
         grant(principal, toTokenWithHash: token.hash, until: token.expiresAt)
     }
 
+    /// From now on nobody issued any token of a federation.
+    func forget(tokensOf federation: FederationID) {
+        holders.withLock { holders in
+            for (hash, holder) in holders where holder.principal.federation == federation { holders[hash] = nil }
+        }
+    }
+
     /// From now on nobody issued the token.
     func forget(tokenWithHash hash: ContentDigest) {
         _ = holders.withLock { $0.removeValue(forKey: hash) }

@@ -75,6 +75,28 @@ package final class AdapterCache: Sendable {
         }
     }
 
+    /// Deletes what was rendered of a federation.
+    ///
+    /// - Parameter rounds: nil for all of them.
+    func forget(_ federation: FederationID, rounds: Set<Int>? = nil) {
+        let files = state.withLock { state in
+            let keys = state.files.keys.filter { key in
+                guard key.federation == federation else { return false }
+                guard let rounds else { return true }
+                switch key.content {
+                case .adapter(let round, _, _, _), .model(let round, _): return rounds.contains(round)
+                case .merge: return false
+                }
+            }
+            return keys.compactMap { key in
+                guard let file = state.files.removeValue(forKey: key)?.file else { return nil as File? }
+                state.byteCount -= file.byteCount
+                return file
+            }
+        }
+        for file in files { unlink(file.path) }
+    }
+
     private func known(_ key: Key) -> File? {
         state.withLock { state in
             guard let file = state.files[key]?.file else { return nil }

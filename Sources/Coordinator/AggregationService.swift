@@ -85,6 +85,7 @@ struct AggregationService: Sendable {
         } catch {
             parts.logger.error("what nobody needs could not be deleted", metadata: ["reason": "\(error)"])
         }
+        await RetentionService(parts: parts).apply(to: session)
     }
 
     private func publish(

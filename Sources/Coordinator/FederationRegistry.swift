@@ -23,14 +23,17 @@ package final class FederationRegistry: Sendable {
 
     func add(_ session: FederationSession) { state.withLock { $0.sessions[session.id] = session } }
 
-    /// Takes a place for one more, to be released once it is there or is not to be; false where there are `limit`.
+    /// Takes a place for one more beside those that are not finished, to be released once it is there or is not to be; false where there are `limit`.
     func reserve(upTo limit: Int) -> Bool {
         state.withLock { state in
-            guard state.sessions.count + state.reserved < limit else { return false }
+            let running = state.sessions.values.count { $0.snapshot.machine.state != .finished }
+            guard running + state.reserved < limit else { return false }
             state.reserved += 1
             return true
         }
     }
+
+    func remove(_ id: FederationID) { state.withLock { _ = $0.sessions.removeValue(forKey: id) } }
 
     func release() { state.withLock { $0.reserved -= 1 } }
 }

@@ -99,6 +99,15 @@ package struct FederationService: Sendable {
         return try await change(id, by: .setPolicy(policy))
     }
 
+    /// Takes effect at once.
+    package func setRetention(
+        _ retention: Retention?, of id: FederationID
+    ) async throws(ServiceError) -> FederationSnapshot {
+        let snapshot = try await change(id, by: .setRetention(retention))
+        await RetentionService(parts: parts).apply(to: try parts.registry.session(id))
+        return snapshot
+    }
+
     private func change(
         _ id: FederationID, by event: FederationMachine.Event
     ) async throws(ServiceError) -> FederationSnapshot {

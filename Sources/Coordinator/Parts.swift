@@ -150,6 +150,17 @@ final class Parts: Sendable {
         if round == 0 || round == machine.publishedRound { return round }
         let seen = try await RoundService(parts: self).round(round, of: machine.settings.id)
         guard case .published = seen.round.phase else { throw .noAdapter(round: round) }
+        if machine.settings.retention != nil {
+            let id = machine.settings.id
+            let kept: [Int]
+            do throws(StoreError) {
+                kept = try await rendering.run { () throws(StoreError) in try self.adapters.rounds(of: .adapter, in: id)
+                }
+            } catch {
+                throw .store(error)
+            }
+            guard kept.contains(round) else { throw .adapterDropped(round: round, kept: kept) }
+        }
         return round
     }
 }

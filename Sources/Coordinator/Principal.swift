@@ -10,6 +10,14 @@ package enum Principal: Sendable, Hashable {
 }
 
 extension Principal {
+    /// The one federation that it has to do with; nil for the admin.
+    var federation: FederationID? {
+        switch self {
+        case .admin: nil
+        case .reader(let federation), .enrolment(let federation, _), .client(let federation, _): federation
+        }
+    }
+
     /// May read the federation: its reader, its clients and the admin.
     package func requireReader(of federation: FederationID) throws(ServiceError) {
         switch self {

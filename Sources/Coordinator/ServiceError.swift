@@ -15,6 +15,8 @@ package enum ServiceError: Error, Sendable, Hashable {
     case unknownRound(Int, current: Int)
     /// The round has published no adapter.
     case noAdapter(round: Int)
+    /// The round's adapter was not kept; these rounds' are there.
+    case adapterDropped(round: Int, kept: [Int])
     case noUpdate(round: Int)
     /// The strategy adds nothing to the base, or has not yet.
     case noMerge(strategy: String)

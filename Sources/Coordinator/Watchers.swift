@@ -95,6 +95,12 @@ final class Watchers: Sendable {
         wakeNext()
     }
 
+    /// Ends all waits.
+    func endAll() {
+        state.withLock { $0.end(where: { _ in true }, with: nil) }
+        wakeNext()
+    }
+
     /// Ends the waits whose deadline has passed.
     func expire(at now: Instant) {
         state.withLock { $0.end(where: { $0.deadline <= now }, with: nil) }

@@ -18,6 +18,7 @@ extension FederationSettings {
             limits: Limits(
                 clients: document.limits.maxClients, samples: document.limits.maxSamples,
                 norm: document.limits.maxNorm, normOverMedian: document.limits.maxNormOverMedian),
+            retention: try Retention?(document.retention),
             training: try Self.text(of: document.training),
             seed: document.seed)
     }
@@ -234,6 +235,7 @@ extension FederationDocument {
             limits: Limits(
                 maxClients: settings.limits.clients, maxSamples: settings.limits.samples,
                 maxNorm: settings.limits.norm, maxNormOverMedian: settings.limits.normOverMedian),
+            retention: Retention(settings.retention),
             training: try WireJSON.decode([String: JSONValue].self, from: Data(settings.training.utf8)),
             seed: settings.seed)
     }
@@ -304,5 +306,26 @@ extension FederationDocument.Round {
             onMissedQuorum: policy.onMissedQuorum.rawValue, selection: selection, seenSeconds: policy.seenSeconds,
             minCoverage: policy.minimumCoverage, buffer: policy.buffer?.size,
             stalenessExponent: policy.buffer?.stalenessExponent, maxStaleness: policy.buffer?.maximumStaleness)
+    }
+}
+
+extension Retention? {
+    /// nil for all.
+    init(_ document: FederationDocument.Retention) throws(SettingsError) {
+        switch document.adapters {
+        case .named("all"): self = nil
+        case .named(let other):
+            throw SettingsError(
+                path: "retention.adapters", reason: "is '\(other)'; expected all or {\"last\", \"best\", \"every\"}")
+        case .some(let some): self = Retention(last: some.last, keepsBest: some.best, every: some.every)
+        }
+    }
+}
+
+extension FederationDocument.Retention {
+    init(_ retention: Retention?) {
+        self.init(
+            adapters: retention.map { .some(.init(last: $0.last, best: $0.keepsBest, every: $0.every)) }
+                ?? .named("all"))
     }
 }

@@ -51,6 +51,10 @@ extension RankwiseAPI {
                 let policy = try Self.policy(snapshot.machine.settings.policy, changedBy: changes)
                 snapshot = try await services.federations.setPolicy(policy, of: federation)
             }
+            if let retention = patch.retention {
+                snapshot = try await services.federations.setRetention(
+                    try Self.retention(retention), of: federation)
+            }
             if let state {
                 snapshot = try await services.federations.setState(state, of: federation)
             }
@@ -73,6 +77,10 @@ extension RankwiseAPI {
         } catch {
             throw .settings(error)
         }
+    }
+
+    private static func retention(_ document: FederationDocument.Retention) throws(ServiceError) -> Retention? {
+        do throws(SettingsError) { return try Retention?(document) } catch { throw .settings(error) }
     }
 
     private static func state(_ text: String) throws(ServiceError) -> FederationState {

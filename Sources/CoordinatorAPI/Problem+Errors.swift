@@ -31,6 +31,11 @@ extension Problem {
                 current: current)
         case .noAdapter(let round):
             self.init(.notFound, code: "adapter.none", "round \(round) has published no adapter")
+        case .adapterDropped(let round, let kept):
+            self.init(
+                .gone, code: "adapter.dropped",
+                "the adapter of round \(round) was not kept (retention); there are those of rounds "
+                    + kept.map(String.init).joined(separator: ", "))
         case .noUpdate(let round):
             self.init(.notFound, code: "update.none", "the server holds no update of this client for round \(round)")
         case .noMerge(let strategy):
@@ -57,7 +62,7 @@ extension Problem {
         case .template(let refusal):
             self.init(.unprocessableContent, code: refusal.code, refusal.detail, tensor: refusal.tensor)
         case .federationExists(let id):
-            self.init(.conflict, code: "federation.exists", "federation \(id) exists already")
+            self.init(.conflict, code: "federation.exists", "federation \(id) exists already, or has existed")
         case .tooManyFederations(let limit):
             self.init(
                 .conflict, code: "server.federations", "this server takes no more than \(limit.counted("federation"))")

@@ -44,6 +44,7 @@ package struct RankwiseAPI: Sendable {
         addTemplateRoutes(to: &routes)
         addAdapterRoutes(to: &routes)
         addModelRoutes(to: &routes)
+        addLifeRoutes(to: &routes)
         return routes
     }
 

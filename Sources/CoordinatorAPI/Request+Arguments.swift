@@ -46,6 +46,15 @@ extension Request {
         return value
     }
 
+    /// Absent means no.
+    func flag(_ name: String) throws(ArgumentError) -> Bool {
+        switch query[name] {
+        case nil, "false": return false
+        case "true": return true
+        case let text?: throw .invalid(name: name, found: text, expected: "true or false")
+        }
+    }
+
     func number(_ name: String) throws(ArgumentError) -> Double? {
         guard let text = query[name] else { return nil }
         guard let value = Double(text), value.isFinite else {

@@ -154,6 +154,16 @@ extension FederationMachine {
         return .done
     }
 
+    mutating func change(to retention: Retention?, in step: inout Step) -> Reply {
+        var changed = settings
+        changed.retention = retention
+        do throws(SettingsError) { try changed.validate() } catch { return .lifecycle(.settings(error)) }
+        settings = changed
+        step.changes.append(.settings(changed))
+        step.record("federation.changed", round: round?.number, "retention")
+        return .done
+    }
+
     mutating func change(to policy: RoundPolicy, in step: inout Step) -> Reply {
         var changed = settings
         changed.policy = policy

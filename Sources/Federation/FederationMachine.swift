@@ -58,6 +58,8 @@ package struct FederationMachine: Sendable {
         case lost([ClientName: String], round: Int)
         case setState(FederationState)
         case setPolicy(RoundPolicy)
+        /// nil keeps all.
+        case setRetention(Retention?)
         /// The template is there: version 0 is stored, and the settings have the template's shape.
         case templated(FederationSettings)
         /// Time has passed, and these clients called that are not in the current round's selection.
@@ -145,6 +147,7 @@ extension FederationMachine {
         case .lost(let reasons, let number): lose(reasons, round: number, in: &step)
         case .setState(let wanted): change(to: wanted, in: &step)
         case .setPolicy(let policy): change(to: policy, in: &step)
+        case .setRetention(let retention): change(to: retention, in: &step)
         case .templated(let settings): take(template: settings, in: &step)
         case .tick(let arrivals): letIn(arrivals, in: &step)
         }

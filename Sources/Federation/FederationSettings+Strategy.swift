@@ -80,6 +80,7 @@ extension FederationSettings {
             server: try values.decodeIfPresent(Server.self, forKey: .server) ?? Server(),
             policy: try values.decode(RoundPolicy.self, forKey: .policy),
             limits: try values.decode(Limits.self, forKey: .limits),
+            retention: try values.decodeIfPresent(Retention.self, forKey: .retention),
             training: try values.decode(String.self, forKey: .training),
             seed: try values.decode(UInt64.self, forKey: .seed))
     }

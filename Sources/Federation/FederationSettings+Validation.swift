@@ -39,6 +39,13 @@ extension FederationSettings {
                 factor >= 1 && factor.isFinite, "limits.max_norm_over_median",
                 "is \(factor); expected a number of at least 1")
         }
+        if let retention {
+            try Self.expect(
+                retention.last >= 1, "retention.adapters.last", "is \(retention.last); expected at least 1")
+            try Self.expect(
+                retention.every ?? 1 >= 1, "retention.adapters.every",
+                "is \(retention.every ?? 0); expected at least 1")
+        }
         try validatePolicy()
         try validateBuffer()
     }

@@ -7,18 +7,20 @@ package struct FederationSettings: Sendable, Codable, Hashable {
     package var server: Server
     package var policy: RoundPolicy
     package var limits: Limits
+    /// Which rounds' adapters are kept; nil for all.
+    package var retention: Retention?
     /// A JSON object that clients get as it is.
     package var training: String
     /// Draws the initial adapter and the selection.
     package var seed: UInt64
 
     enum CodingKeys: String, CodingKey {
-        case id, baseModel, adapter, strategy, server, policy, limits, training, seed
+        case id, baseModel, adapter, strategy, server, policy, limits, retention, training, seed
     }
 
     package init(
         id: FederationID, baseModel: BaseModel, adapter: Adapter, strategy: Strategy, server: Server = Server(),
-        policy: RoundPolicy, limits: Limits, training: String, seed: UInt64
+        policy: RoundPolicy, limits: Limits, retention: Retention? = nil, training: String, seed: UInt64
     ) {
         self.id = id
         self.baseModel = baseModel
@@ -27,6 +29,7 @@ package struct FederationSettings: Sendable, Codable, Hashable {
         self.server = server
         self.policy = policy
         self.limits = limits
+        self.retention = retention
         self.training = training
         self.seed = seed
     }

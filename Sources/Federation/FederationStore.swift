@@ -48,15 +48,37 @@ package struct StoredEvent: Sendable, Hashable {
     }
 }
 
+/// What is left of a federation that was deleted.
+package struct DepartedFederation: Sendable, Hashable {
+    package let id: FederationID
+    /// The hash of the last row of its audit log.
+    package let head: ContentDigest
+    /// How many rows the log had.
+    package let events: Int
+    /// Whether another federation may take its name.
+    package let isReleased: Bool
+
+    package init(id: FederationID, head: ContentDigest, events: Int, isReleased: Bool) {
+        self.id = id
+        self.head = head
+        self.events = events
+        self.isReleased = isReleased
+    }
+}
+
 /// Keeps federations, rounds, updates and the audit log. What returned is durable; what threw changed nothing.
 package protocol FederationStore: Sendable {
     func federations() async throws(StoreError) -> [StoredFederation]
-    /// Throws `.exists` where the name is taken.
+    /// Throws `.exists` where the name is taken, also by one that was deleted and did not release it.
     func create(_ federation: StoredFederation) async throws(StoreError)
     /// Stores one step: `machine` is the value after it. Throws `.conflict` unless the stored revision is `revision`.
     func commit(_ changes: [Change], to machine: FederationMachine, from revision: Int64) async throws(StoreError)
     /// Drops a federation whose creation could not be completed.
     func discard(_ federation: FederationID) async throws(StoreError)
+    /// Deletes a federation and all that it holds, but for the head of its audit log, and gives its room back.
+    func delete(
+        _ federation: FederationID, releasing: Bool, at now: Instant
+    ) async throws(StoreError) -> DepartedFederation
     func round(_ number: Int, of federation: FederationID) async throws(StoreError) -> RoundMachine?
     /// Rounds below `before`, newest first.
     func rounds(before: Int, limit: Int, of federation: FederationID) async throws(StoreError) -> [RoundMachine]

@@ -7,12 +7,13 @@ package struct FederationDocument: Codable, Sendable, Hashable {
     package var server: Server
     package var round: Round
     package var limits: Limits
+    package var retention: Retention
     /// Passed to the clients as it is; trainers give its keys their meaning.
     package var training: [String: JSONValue]
     package var seed: UInt64
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case id, adapter, strategy, server, round, limits, training, seed
+        case id, adapter, strategy, server, round, limits, retention, training, seed
         case baseModel = "base_model"
     }
 
@@ -29,13 +30,15 @@ package struct FederationDocument: Codable, Sendable, Hashable {
         server = try values.value(.server, default: Server())
         round = try values.value(.round, default: Round())
         limits = try values.value(.limits, default: Limits())
+        retention = try values.value(.retention, default: Retention())
         training = try values.value(.training, default: [:])
         seed = try values.value(.seed, default: 0)
     }
 
     package init(
         id: String, baseModel: BaseModel, adapter: Adapter, strategy: Strategy = Strategy(), server: Server = Server(),
-        round: Round = Round(), limits: Limits = Limits(), training: [String: JSONValue] = [:], seed: UInt64 = 0
+        round: Round = Round(), limits: Limits = Limits(), retention: Retention = Retention(),
+        training: [String: JSONValue] = [:], seed: UInt64 = 0
     ) {
         self.id = id
         self.baseModel = baseModel
@@ -44,6 +47,7 @@ package struct FederationDocument: Codable, Sendable, Hashable {
         self.server = server
         self.round = round
         self.limits = limits
+        self.retention = retention
         self.training = training
         self.seed = seed
     }

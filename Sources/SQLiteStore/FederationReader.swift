@@ -24,7 +24,7 @@ struct FederationReader {
 
     /// Every federation, in the order in which they were created.
     static func federations(in database: Database) throws -> [StoredFederation] {
-        try Row.fetchAll(database, sql: "SELECT * FROM federations ORDER BY key").map { row in
+        try Row.fetchAll(database, sql: "SELECT * FROM federations WHERE id < '~' ORDER BY key").map { row in
             try FederationReader(database: database, row: row).federation()
         }
     }

@@ -14,6 +14,10 @@ struct FederationWriter {
     /// Inserts a federation with all its machine holds; throws `.exists` where the name is taken.
     static func insert(_ federation: StoredFederation, into database: Database) throws {
         let machine = federation.machine
+        let isTaken = try Bool.fetchOne(
+            database, sql: "SELECT EXISTS (SELECT 1 FROM departed WHERE id = ? AND is_released = 0)",
+            arguments: [machine.settings.id.rawValue])
+        if isTaken == true { throw StoreError.exists }
         let key = try Int64.fetchOne(
             database,
             sql: """

@@ -82,6 +82,35 @@ extension SQLiteStore: AdapterStore {
         }
     }
 
+    package func rounds(of slot: AdapterSlot, in federation: FederationID) throws(StoreError) -> [Int] {
+        try read { database in
+            try Int.fetchAll(
+                database,
+                sql: """
+                    SELECT DISTINCT round FROM adapter_parts
+                    WHERE federation = (SELECT key FROM federations WHERE id = ?) AND slot = ? ORDER BY round
+                    """, arguments: [federation.rawValue, slot.column])
+        }
+    }
+
+    package func metrics(ofRounds rounds: [Int], in federation: FederationID) throws(StoreError) -> [Int: Metrics] {
+        try read { database in
+            let statement = try database.makeStatement(
+                sql: """
+                    SELECT sum(loss * samples) / total(iif(loss IS NULL, 0, samples)) AS loss,
+                      sum(accuracy * samples) / total(iif(accuracy IS NULL, 0, samples)) AS accuracy
+                    FROM updates WHERE federation = (SELECT key FROM federations WHERE id = ?) AND round = ?
+                      AND left_out_for IS NULL AND is_lost = 0
+                    """)
+            var metrics: [Int: Metrics] = [:]
+            for round in rounds {
+                guard let row = try Row.fetchOne(statement, arguments: [federation.rawValue, round]) else { continue }
+                metrics[round] = Metrics(loss: row["loss"], accuracy: row["accuracy"])
+            }
+            return metrics
+        }
+    }
+
     package func merges(of federation: FederationID) throws(StoreError) -> MergeRecord {
         try read { database in
             guard let reader = try FederationReader(federation, in: database) else {

@@ -41,6 +41,7 @@ package final class SQLiteStore: Sendable {
                 logger.info("deleted files that no record refers to", metadata: ["files": "\(deleted + sweep.deleted)"])
             }
             if sweep.isCutShort { sweepLater() }
+            resumeDeletions()
             reportDamage(to: try pool.read { try HeldBlob.all(in: $0) })
         } catch let error as StoreOpeningError {
             throw error
@@ -93,6 +94,10 @@ package final class SQLiteStore: Sendable {
         configuration.foreignKeysEnabled = true
         // Only a backup can hold the file, and only for moments.
         configuration.busyMode = .timeout(10)
+        // Counts only before the first table is made.
+        configuration.prepareDatabase { database in
+            if !database.configuration.readonly { try database.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL") }
+        }
         return configuration
     }
 
@@ -111,6 +116,7 @@ package final class SQLiteStore: Sendable {
         }
         try requireFullSynchronous(of: pool)
         try Schema.migrator.migrate(pool)
+        try allowReclaiming(in: pool)
         return pool
     }
 

@@ -12,6 +12,7 @@ enum Schema {
         migrator.registerMigration("0006") { database in try database.execute(sql: sixth) }
         migrator.registerMigration("0007") { database in try database.execute(sql: seventh) }
         migrator.registerMigration("0008") { database in try database.execute(sql: eighth) }
+        migrator.registerMigration("0009") { database in try database.execute(sql: ninth) }
         return migrator
     }
 
@@ -202,6 +203,18 @@ enum Schema {
         ALTER TABLE tokens ADD COLUMN expires_at INTEGER;
         ALTER TABLE tokens ADD COLUMN uses_left INTEGER;
         UPDATE tokens SET created_at = (SELECT created_at FROM federations WHERE key = tokens.federation);
+        """
+
+    /// What is left of federations that were deleted.
+    private static let ninth = """
+        CREATE TABLE departed (
+          key INTEGER PRIMARY KEY,
+          id TEXT NOT NULL,
+          head BLOB NOT NULL,
+          events INTEGER NOT NULL,
+          at INTEGER NOT NULL,
+          is_released INTEGER NOT NULL
+        ) STRICT;
         """
 
     /// Digests of parts, which tell a flipped bit; how many commits there were, which tells lost ones.

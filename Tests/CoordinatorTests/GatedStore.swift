@@ -74,6 +74,11 @@ final class GatedStore: FederationStore, AdapterStore {
     func federations() async throws(StoreError) -> [StoredFederation] { try await store.federations() }
     func create(_ federation: StoredFederation) async throws(StoreError) { try await store.create(federation) }
     func discard(_ federation: FederationID) async throws(StoreError) { try await store.discard(federation) }
+    func delete(
+        _ federation: FederationID, releasing: Bool, at now: Instant
+    ) async throws(StoreError) -> DepartedFederation {
+        try await store.delete(federation, releasing: releasing, at: now)
+    }
     func round(_ number: Int, of federation: FederationID) async throws(StoreError) -> RoundMachine? {
         try await store.round(number, of: federation)
     }
@@ -103,6 +108,12 @@ final class GatedStore: FederationStore, AdapterStore {
     }
     func rowCount(of tensor: AdapterTensor, at address: AdapterAddress) throws(StoreError) -> Int {
         try store.rowCount(of: tensor, at: address)
+    }
+    func rounds(of slot: AdapterSlot, in federation: FederationID) throws(StoreError) -> [Int] {
+        try store.rounds(of: slot, in: federation)
+    }
+    func metrics(ofRounds rounds: [Int], in federation: FederationID) throws(StoreError) -> [Int: Metrics] {
+        try store.metrics(ofRounds: rounds, in: federation)
     }
     func merges(of federation: FederationID) throws(StoreError) -> MergeRecord { try store.merges(of: federation) }
     func foldMerges(through round: Int, of federation: FederationID) throws(StoreError) {

@@ -1,0 +1,36 @@
+/// Which rounds' adapters are kept beside the newest one and version 0; the others' records stay, without the adapter.
+package struct Retention: Sendable, Codable, Hashable {
+    /// The newest so many.
+    package var last: Int
+    /// The one with the highest accuracy that clients reported, else with the lowest loss.
+    package var keepsBest: Bool
+    /// Every so many; nil for none of them.
+    package var every: Int?
+
+    package init(last: Int = 1, keepsBest: Bool = false, every: Int? = nil) {
+        self.last = last
+        self.keepsBest = keepsBest
+        self.every = every
+    }
+
+    /// The rounds whose adapters go.
+    ///
+    /// - Parameters:
+    ///   - rounds: those whose adapters are there.
+    ///   - metrics: of these rounds, as far as clients reported any.
+    package func dropped(among rounds: [Int], newest: Int, metrics: [Int: Metrics]) -> [Int] {
+        let ordered = rounds.filter { $0 > 0 && $0 <= newest }.sorted(by: >)
+        var kept = Set(ordered.prefix(max(1, last)))
+        if let every { kept.formUnion(ordered.filter { $0.isMultiple(of: every) }) }
+        if keepsBest, let best = Self.best(of: ordered, metrics) { kept.insert(best) }
+        return ordered.filter { !kept.contains($0) }
+    }
+
+    /// Of equally good rounds the newest.
+    private static func best(of rounds: [Int], _ metrics: [Int: Metrics]) -> Int? {
+        let accuracies = rounds.compactMap { round in metrics[round]?.accuracy.map { (round, $0) } }
+        if let best = accuracies.max(by: { ($0.1, $0.0) < ($1.1, $1.0) }) { return best.0 }
+        let losses = rounds.compactMap { round in metrics[round]?.loss.map { (round, $0) } }
+        return losses.min { ($0.1, -$0.0) < ($1.1, -$1.0) }?.0
+    }
+}

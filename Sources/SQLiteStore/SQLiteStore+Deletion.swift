@@ -1,0 +1,115 @@
+package import Federation
+import Foundation
+import GRDB
+import Logging
+import Synchronization
+
+/// Federations that go: their rows in parts, so that no commit waits for gigabytes, and then the room that they took.
+extension SQLiteStore {
+    package func delete(
+        _ federation: FederationID, releasing: Bool, at now: Instant
+    ) async throws(StoreError) -> DepartedFederation {
+        let (key, departed) = try await commit { database in
+            let row = try Row.fetchOne(
+                database, sql: "SELECT key FROM federations WHERE id = ?", arguments: [federation.rawValue])
+            guard let row else { throw StoreError.failed("there is no federation \(federation)") }
+            let key: Int64 = try row.value("key")
+            let last = try Row.fetchOne(
+                database, sql: "SELECT hash FROM events WHERE federation = ? ORDER BY id DESC LIMIT 1", arguments: [key]
+            )
+            let count = try Int.fetchOne(
+                database, sql: "SELECT count(*) FROM events WHERE federation = ?", arguments: [key])
+            let head = try last?.digest("hash") ?? EventChain(of: federation).head
+            try database.execute(
+                sql: "INSERT INTO departed (id, head, events, at, is_released) VALUES (?, ?, ?, ?, ?)",
+                arguments: [federation.rawValue, head.data, count ?? 0, now.milliseconds, releasing])
+            // From here on it is there no more, whenever the rest of it goes.
+            try database.execute(
+                sql: "UPDATE federations SET id = ? WHERE key = ?", arguments: ["\(Self.goingMark)\(key)", key])
+            return (key, DepartedFederation(id: federation, head: head, events: count ?? 0, isReleased: releasing))
+        }
+        try await removeRows(ofFederation: key)
+        try await sweepBlobs()
+        try await reclaim()
+        return departed
+    }
+
+    /// What the name of a federation begins with that is being deleted; no name of a federation does.
+    static let goingMark = "~"
+
+    /// Ends the deletions that a former run did not.
+    func resumeDeletions() {
+        deleting.async { [weak self] in
+            guard let self, !self.isClosed.load(ordering: .acquiring) else { return }
+            do {
+                let keys = try self.pool.read { database in
+                    try Int64.fetchAll(
+                        database, sql: "SELECT key FROM federations WHERE id >= ? ", arguments: [Self.goingMark])
+                }
+                for key in keys { while try self.write({ try Self.removeSomeRows(ofFederation: key, in: $0) }) {} }
+            } catch {
+                self.logger.warning(
+                    "a deleted federation leaves rows until the next start", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    private func removeRows(ofFederation key: Int64) async throws(StoreError) {
+        while try await commit({ try Self.removeSomeRows(ofFederation: key, in: $0) }) {}
+    }
+
+    /// Deletes as many rows as a commit may; answers whether any are left.
+    private static func removeSomeRows(ofFederation key: Int64, in database: Database) throws -> Bool {
+        for (table, count) in [("adapter_parts", 64), ("events", 10_000)] {
+            try database.execute(
+                sql: "DELETE FROM \(table) WHERE id IN (SELECT id FROM \(table) WHERE federation = ? LIMIT \(count))",
+                arguments: [key])
+            if database.changesCount > 0 { return true }
+        }
+        try database.execute(
+            sql: """
+                DELETE FROM rounds WHERE federation = ? AND number IN
+                  (SELECT number FROM rounds WHERE federation = ? LIMIT 16)
+                """, arguments: [key, key])
+        if database.changesCount > 0 { return true }
+        try database.execute(sql: "DELETE FROM federations WHERE key = ?", arguments: [key])
+        return false
+    }
+
+    /// Gives the pages that nothing uses back to the file system, some at a time.
+    func reclaim() async throws(StoreError) {
+        while try await run(on: writing, { () throws(StoreError) in try self.reclaimSome() }) {}
+        try await run(on: writing) { () throws(StoreError) in
+            do {
+                _ = try self.pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
+            } catch {
+                throw self.storeError(error)
+            }
+        }
+    }
+
+    private func reclaimSome() throws(StoreError) -> Bool {
+        do {
+            return try pool.writeWithoutTransaction { database in
+                let free = try Int.fetchOne(database, sql: "PRAGMA freelist_count") ?? 0
+                guard free > 0, try Int.fetchOne(database, sql: "PRAGMA auto_vacuum") == 2 else { return false }
+                // Each row is a page that went.
+                _ = try Row.fetchAll(database, sql: "PRAGMA incremental_vacuum(4096)")
+                return try Int.fetchOne(database, sql: "PRAGMA freelist_count") ?? 0 < free
+            }
+        } catch {
+            throw storeError(error)
+        }
+    }
+
+    /// Has a database that was made before give its pages back, too; a large one is left as it is, since it would be copied.
+    static func allowReclaiming(in pool: DatabasePool) throws {
+        try pool.writeWithoutTransaction { database in
+            guard try Int.fetchOne(database, sql: "PRAGMA auto_vacuum") == 0,
+                let pages = try Int.fetchOne(database, sql: "PRAGMA page_count"),
+                let size = try Int.fetchOne(database, sql: "PRAGMA page_size"), pages < (256 << 20) / max(1, size)
+            else { return }
+            try database.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL; VACUUM")
+        }
+    }
+}

@@ -1,0 +1,121 @@
+import Coordinator
+import Foundation
+import HTTPFetching
+import RankwiseWire
+import Testing
+
+/// What is kept of a federation, and how it goes, over real sockets and files.
+@Suite struct LifeTests {
+    private let path = TrainedFederation.path
+
+    private func size(of folder: String) throws -> Int {
+        try ["rankwise.sqlite", "rankwise.sqlite-wal"].reduce(0) { sum, name in
+            let attributes = try FileManager.default.attributesOfItem(atPath: "\(folder)/\(name)")
+            return sum + (attributes[.size] as? Int ?? 0)
+        }
+    }
+
+    @Test func `a deleted federation is gone for everybody, its room comes back, and its name stays taken`()
+        async throws
+    {
+        let federation = try await TrainedFederation(
+            strategy: #"{"name": "rbla"}"#, rounds: 3, ranks: ["edge-1": 4, "edge-2": 2])
+        let admin = try federation.admin
+        // A big one beside it, whose deletion shows in the file.
+        let big = """
+            {"id": "big", "base_model": {"name": "b"}, "adapter": {"max_rank": 64,
+             "modules": {"m": {"in": 20000, "out": 4000}}}, "round": {"total": 1, "min_updates": 1}}
+            """
+        #expect(try await admin.call(.post, "/v1/federations", body: big).status == 201)
+        let before = try size(of: federation.folder)
+        try await federation.train()
+        let events = try await admin.get(EventsBody.self, path + "/events?limit=1000").events
+        let waiting = Task { [reader = try federation.reader] in
+            try await reader.call(.get, TrainedFederation.path + "/rounds/current?after=1000000&wait=60").status
+        }
+        await Task.yield()
+        let answer = try await admin.call(.delete, path)
+        #expect(answer.status == 200)
+        let departed = try WireJSON.decode(DepartedFederationBody.self, from: Data(answer.body))
+        #expect(departed.id == "digits" && !departed.released)
+        #expect(departed.events >= events.count)
+        // The wait ends, or its token is nobody's any more.
+        #expect([204, 401, 404].contains(try await waiting.value))
+        #expect(try await admin.refusal(.get, path) == "404 federation.unknown")
+        #expect(try await federation.reader.call(.get, path).status == 401)
+        #expect(try await federation.client("edge-1").call(.get, path + "/plan").status == 401)
+        #expect(try await admin.refusal(.delete, path) == "404 federation.unknown")
+        let again =
+            #"{"id": "digits", "base_model": {"name": "b"}, "adapter": {"max_rank": 2, "modules": {"m": {"in": 2, "out": 2}}}}"#
+        #expect(try await admin.refusal(.post, "/v1/federations", body: again) == "409 federation.exists")
+        #expect(try await admin.call(.delete, "/v1/federations/big?release=true").status == 200)
+        #expect(try size(of: federation.folder) < before / 4)
+        let reborn = again.replacingOccurrences(of: "digits", with: "big")
+        #expect(try await admin.call(.post, "/v1/federations", body: reborn).status == 201)
+        #expect(try await admin.refusal(.delete, "/v1/federations/big?release=maybe") == "400 request.argument")
+        try await federation.restart()
+        #expect(try await federation.admin.refusal(.get, path) == "404 federation.unknown")
+        #expect(try await federation.admin.call(.get, "/v1/federations/big").status == 200)
+        try await federation.stop()
+    }
+
+    @Test func `retention keeps the newest, the best and every so many, and says what it dropped`() async throws {
+        let federation = try await TrainedFederation(
+            strategy: #"{"name": "rbla"}"#,
+            more: #", "retention": {"adapters": {"last": 2, "every": 4, "best": true}}"#, rounds: 9,
+            ranks: ["edge-1": 4, "edge-2": 2])
+        for _ in 1...9 { try await federation.train() }
+        let reader = try federation.reader
+        func kept() async throws -> [Int] {
+            var kept: [Int] = []
+            for round in 0...9 where try await reader.call(.get, path + "/rounds/\(round)/adapter?rank=4").status == 200
+            {
+                kept.append(round)
+            }
+            return kept
+        }
+        // Nothing tells when the last one is dropped: it is, soon after the round.
+        while try await kept() != [0, 4, 8, 9] { await Task.yield() }
+        #expect(try await reader.refusal(.get, path + "/rounds/5/adapter?rank=4") == "410 adapter.dropped")
+        #expect(try await reader.refusal(.get, path + "/rounds/5/adapter_config.json?rank=4") == "410 adapter.dropped")
+        // Its record stays.
+        #expect(try await reader.get(RoundBody.self, path + "/rounds/5").adapter != nil)
+        let admin = try federation.admin
+        let body = #"{"retention": {"adapters": {"last": 1}}}"#
+        #expect(try await admin.call(.patch, path, body: body).status == 200)
+        #expect(try await kept() == [0, 9])
+        let bad = #"{"retention": {"adapters": "some"}}"#
+        #expect(try await admin.refusal(.patch, path, body: bad) == "422 settings.invalid")
+        let none = #"{"retention": {"adapters": {"last": 0}}}"#
+        #expect(try await admin.refusal(.patch, path, body: none) == "422 settings.invalid")
+        try await federation.restart()
+        let settings = try await federation.admin.get(FederationBody.self, path).settings
+        #expect(settings.retention == .init(adapters: .some(.init(last: 1))))
+        try await federation.stop()
+    }
+
+    @Test func `federations that have finished make room for others`() async throws {
+        let folder = NSTemporaryDirectory() + "rankwise-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        var quotas = Quotas()
+        quotas.federations = 1
+        let server = try await LiveServer(folder: folder, quotas: quotas)
+        let admin = try Caller(server, token: LiveServer.admin)
+        func create(_ id: String) async throws -> Int {
+            try await admin.call(
+                .post, "/v1/federations",
+                body:
+                    #"{"id": "\#(id)", "base_model": {"name": "b"}, "adapter": {"max_rank": 2, "modules": {"m": {"in": 2, "out": 2}}}}"#
+            ).status
+        }
+        #expect(try await create("one") == 201)
+        #expect(try await create("two") == 409)
+        #expect(try await admin.call(.patch, "/v1/federations/one", body: #"{"state": "finished"}"#).status == 200)
+        #expect(try await create("two") == 201)
+        try await server.stop()
+    }
+
+    private struct EventsBody: Decodable {
+        let events: [EventBody]
+    }
+}
