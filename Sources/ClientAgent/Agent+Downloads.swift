@@ -122,7 +122,7 @@ extension DispatchQueue {
 
 extension PlanBody {
     /// How the adapter is cut for this client: the query of its path. The rest of the path is the endpoint's to make.
-    fileprivate var cut: String {
+    var cut: String {
         adapter.flatMap { adapter in
             adapter.href.firstIndex(of: "?").map { String(adapter.href[$0...].dropFirst()) }
         } ?? "rank=\(rank)"

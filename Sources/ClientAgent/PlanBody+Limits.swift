@@ -19,6 +19,8 @@ extension PlanBody {
         if let (module, rank) = ranks.first(where: { !Self.rankLimits.contains($0.value) }) {
             return "its rank of \(module) is \(rank); expected \(Self.rankLimits.lowerBound) or more"
         }
+        let plain = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%=&".utf8)
+        if !cut.utf8.allSatisfy(plain.contains) { return "its adapter.href has no sound query" }
         let numbers = [penalty, pruning?.gamma, pruning?.penalty].compactMap { $0 } + scales.values
         if let number = numbers.first(where: { !Float($0).isFinite }) { return "its \(number) is beyond all use" }
         return nil

@@ -100,7 +100,7 @@ struct ForeignAnswerTests {
         (#""merge":null"#, #""merge":{"round":-1,"since":0,"href":"/"}"#),
         (#""merge":null"#, #""merge":{"round":1,"since":9223372036854775807,"href":"/"}"#),
         (#""penalty":0"#, #""penalty":1e300"#), (#""scales":{"fc1":1.0}"#, #""scales":{"fc1":-1e308}"#),
-        (#""federation":"digits""#, #""federation":"letters""#),
+        (#""federation":"digits""#, #""federation":"letters""#), (#"?rank=4&"#, #"?rank=4 \r\nX-Other: b&"#),
     ])
     func `a plan that nobody can follow is no plan`(sound: String, odd: String) async throws {
         let polls = Counter()
