@@ -7,7 +7,7 @@ import RankwiseWire
 
 extension RankwiseAPI {
     /// No settings document is longer.
-    private static let documentLimit = 4 << 20
+    static let documentLimit = 4 << 20
 
     /// Federations and their audit log.
     func addFederationRoutes(to routes: inout Routes) {
@@ -18,13 +18,7 @@ extension RankwiseAPI {
             let bytes = try await request.body.collect(upTo: Self.documentLimit)
             let document = try WireJSON.decodeStrictly(FederationDocument.self, from: Data(bytes))
             let settings = try Self.settings(document)
-            let created = try await services.federations.create(settings)
-            var response = try Response.json(
-                CreatedFederationBody(
-                    id: created.id.rawValue, enrolmentToken: created.enrolmentToken, readerToken: created.readerToken),
-                status: .created)
-            response.headerFields[.location] = "/v1/federations/\(created.id)"
-            return response
+            return try Self.created(try await services.federations.create(settings))
         }
         routes.on(.get, "/v1/federations") { request in
             let principal = try request.principal(services.access)
@@ -71,7 +65,17 @@ extension RankwiseAPI {
         }
     }
 
-    private static func settings(_ document: FederationDocument) throws(ServiceError) -> FederationSettings {
+    /// The new federation's tokens, shown this once.
+    static func created(_ created: FederationService.Created) throws -> Response {
+        var response = try Response.json(
+            CreatedFederationBody(
+                id: created.id.rawValue, enrolmentToken: created.enrolmentToken, readerToken: created.readerToken),
+            status: .created)
+        response.headerFields[.location] = "/v1/federations/\(created.id)"
+        return response
+    }
+
+    static func settings(_ document: FederationDocument) throws(ServiceError) -> FederationSettings {
         do throws(SettingsError) {
             return try FederationSettings(document)
         } catch {

@@ -6,9 +6,19 @@ import HTTPTypes
 import RankwiseWire
 
 extension RankwiseAPI {
-    /// The end of a federation. Of all routes the last, since nothing is left for others.
+    /// How federations come from others and how they end, which is the last of all routes: nothing is left for others then.
     func addLifeRoutes(to routes: inout Routes) {
         let services = services
+        routes.on(.post, "/v1/federations/{federation}/fork") { request in
+            let federation = try request.federation()
+            try request.principal(services.access).requireAdmin()
+            try request.expect()
+            let bytes = try await request.body.collect(upTo: Self.documentLimit)
+            let fork = try WireJSON.decodeStrictly(ForkBody.self, from: Data(bytes))
+            let source = try services.federations.snapshot(of: federation).machine.settings
+            let settings = try Self.settings(of: fork, from: source)
+            return try Self.created(try await services.federations.fork(federation, round: fork.round, as: settings))
+        }
         routes.on(.delete, "/v1/federations/{federation}") { request in
             let federation = try request.federation()
             try request.principal(services.access).requireAdmin()
@@ -16,6 +26,31 @@ extension RankwiseAPI {
             let departed = try await services.federations.delete(federation, releasing: try request.flag("release"))
             return try .json(DepartedFederationBody(departed))
         }
+    }
+}
+
+extension RankwiseAPI {
+    /// The other federation's settings with the fork's in their place, key by key down to the second level.
+    private static func settings(of fork: ForkBody, from source: FederationSettings) throws -> FederationSettings {
+        for key in ["id", "adapter"] where fork.settings[key] != nil {
+            throw ServiceError.settings(
+                SettingsError(
+                    path: "settings.\(key)", reason: "is given; a fork has the adapter of its round and its own id"))
+        }
+        let own = try WireJSON.encode(FederationDocument(source))
+        var object = try WireJSON.decode([String: JSONValue].self, from: own)
+        for (key, value) in fork.settings {
+            if case .object(var members) = object[key], case .object(let more) = value, key != "training" {
+                members.merge(more) { _, new in new }
+                object[key] = .object(members)
+            } else {
+                object[key] = value
+            }
+        }
+        object["id"] = .string(fork.id)
+        object["adapter"] = .object(["template": .bool(true)])
+        let document = try WireJSON.decodeStrictly(FederationDocument.self, from: try WireJSON.encode(object))
+        return try settings(document)
     }
 }
 

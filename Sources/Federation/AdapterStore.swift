@@ -12,6 +12,8 @@ package protocol AdapterStore: Sendable {
     func rowCount(of tensor: AdapterTensor, at address: AdapterAddress) throws(StoreError) -> Int
 
     /// Which merges there are, in one snapshot.
+    /// Copies what is in one slot to another, which must be empty.
+    func copy(from source: AdapterAddress, to target: AdapterAddress) throws(StoreError)
     /// The rounds that have left something in a slot, ascending.
     func rounds(of slot: AdapterSlot, in federation: FederationID) throws(StoreError) -> [Int]
     /// What clients reported of these rounds, as means over their samples.

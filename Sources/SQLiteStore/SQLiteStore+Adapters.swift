@@ -82,6 +82,31 @@ extension SQLiteStore: AdapterStore {
         }
     }
 
+    package func copy(from source: AdapterAddress, to target: AdapterAddress) throws(StoreError) {
+        let ids = try read { database in
+            try Int64.fetchAll(
+                database,
+                sql: """
+                    SELECT id FROM adapter_parts
+                    WHERE federation = (SELECT key FROM federations WHERE id = ?) AND slot = ? AND round = ? ORDER BY id
+                    """, arguments: [source.federation.rawValue, source.slot.column, source.round])
+        }
+        // Some of them at a time, so that no other commit waits for all.
+        for start in stride(from: 0, to: ids.count, by: 16) {
+            let some = ids[start..<min(start + 16, ids.count)].map(String.init).joined(separator: ", ")
+            try write { database in
+                try database.execute(
+                    sql: """
+                        INSERT INTO adapter_parts
+                          (federation, slot, round, name, kind, first_row, row_count, factors, digest)
+                        SELECT (SELECT key FROM federations WHERE id = ?), ?, ?, name, kind, first_row, row_count, factors,
+                          digest
+                        FROM adapter_parts WHERE id IN (\(some)) ORDER BY id
+                        """, arguments: [target.federation.rawValue, target.slot.column, target.round])
+            }
+        }
+    }
+
     package func rounds(of slot: AdapterSlot, in federation: FederationID) throws(StoreError) -> [Int] {
         try read { database in
             try Int.fetchAll(

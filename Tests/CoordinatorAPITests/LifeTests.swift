@@ -94,6 +94,55 @@ import Testing
         try await federation.stop()
     }
 
+    @Test(arguments: [#"{"mode": "lora", "alpha": 8}"#, #"{"mode": "constant", "value": 2}"#])
+    func `a fork begins with a round's adapter, at every rank, under settings of its own`(scaling: String) async throws
+    {
+        let federation = try await TrainedFederation(
+            strategy: #"{"name": "rbla"}"#, scaling: scaling, rounds: 2, ranks: ["edge-1": 4, "edge-2": 2])
+        for _ in 1...2 { try await federation.train() }
+        let admin = try federation.admin
+        let body = """
+            {"id": "second", "round": 1, "settings": {"strategy": {"name": "zeropad"}, "round": {"total": 7}, "seed": 5}}
+            """
+        let answer = try await admin.call(.post, path + "/fork", body: body)
+        #expect(answer.status == 201, "\(String(decoding: answer.body, as: UTF8.self))")
+        let fork = try await admin.get(FederationBody.self, "/v1/federations/second")
+        #expect(fork.state == "waiting" && fork.settings.strategy.name == "zeropad")
+        #expect(fork.settings.round.total == 7 && fork.settings.round.minUpdates == 2 && fork.settings.seed == 5)
+        for rank in [1, 2, 4] {
+            for file in ["adapter", "adapter_config.json"] {
+                let query = "\(file)?rank=\(rank)"
+                let original = try await admin.call(.get, path + "/rounds/1/" + query)
+                let copy = try await admin.call(.get, "/v1/federations/second/rounds/0/" + query)
+                #expect(original.status == 200 && copy.body == original.body, "\(query)")
+            }
+        }
+        // It lives by itself.
+        #expect(try await admin.call(.delete, path).status == 200)
+        #expect(try await admin.call(.get, "/v1/federations/second/rounds/0/adapter?rank=4").status == 200)
+        try await federation.stop()
+    }
+
+    @Test func `a fork that cannot be is refused, and nothing of it stays`() async throws {
+        let federation = try await TrainedFederation(
+            strategy: #"{"name": "rbla"}"#, rounds: 2, ranks: ["edge-1": 4, "edge-2": 2])
+        try await federation.train()
+        let admin = try federation.admin
+        for (body, expected) in [
+            (#"{"id": "second", "round": 2}"#, "404 adapter.none"),
+            (#"{"id": "second", "round": 9}"#, "404 round.unknown"),
+            (#"{"id": "digits"}"#, "409 federation.exists"),
+            (#"{"id": "second", "settings": {"adapter": {"max_rank": 2}}}"#, "422 settings.invalid"),
+            (#"{"id": "second", "settings": {"strategy": {"name": "slora"}}}"#, "422 settings.invalid"),
+            (#"{"id": "second", "settings": {"rounds": {}}}"#, "422 body.invalid"),
+            (#"{"id": "second", "colour": 1}"#, "422 body.invalid"),
+        ] {
+            #expect(try await admin.refusal(.post, path + "/fork", body: body) == expected, "\(body)")
+            #expect(try await admin.refusal(.get, "/v1/federations/second") == "404 federation.unknown")
+        }
+        try await federation.stop()
+    }
+
     @Test func `federations that have finished make room for others`() async throws {
         let folder = NSTemporaryDirectory() + "rankwise-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: folder) }

@@ -19,14 +19,15 @@ final class TrainedFederation {
     ///   - policy: the settings' `round` besides its length; everybody answers where it is nil.
     ///   - ranks: the clients with their ranks.
     init(
-        strategy: String, more: String = "", adapter: String = "", rounds: Int = 3, policy: String? = nil,
+        strategy: String, scaling: String = #"{"mode": "lora", "alpha": 8}"#, more: String = "", adapter: String = "",
+        rounds: Int = 3, policy: String? = nil,
         ranks: [String: Int]
     ) async throws {
         self.ranks = ranks
         server = try await LiveServer(folder: folder)
         let settings = """
             {"id": "digits", "base_model": {"name": "mlp-6-5-3"}, "seed": 11,
-             "adapter": {"max_rank": 4, "scaling": {"mode": "lora", "alpha": 8}, "modules": {
+             "adapter": {"max_rank": 4, "scaling": \(scaling), "modules": {
                "fc1": {"in": 6, "out": 5}, "fc2": {"in": 5, "out": 3, "max_rank": 2, "bias": true}},
                "dense": {"head.bias": {"shape": [3], "init": "zeros"}}\(adapter)},
              "strategy": \(strategy)\(more),

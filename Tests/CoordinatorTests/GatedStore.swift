@@ -109,6 +109,9 @@ final class GatedStore: FederationStore, AdapterStore {
     func rowCount(of tensor: AdapterTensor, at address: AdapterAddress) throws(StoreError) -> Int {
         try store.rowCount(of: tensor, at: address)
     }
+    func copy(from source: AdapterAddress, to target: AdapterAddress) throws(StoreError) {
+        try store.copy(from: source, to: target)
+    }
     func rounds(of slot: AdapterSlot, in federation: FederationID) throws(StoreError) -> [Int] {
         try store.rounds(of: slot, in: federation)
     }

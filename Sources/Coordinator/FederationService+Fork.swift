@@ -1,0 +1,68 @@
+import AdapterFormat
+import Aggregation
+package import Federation
+
+extension FederationService {
+    /// Makes a federation that begins with a round's adapter of another one, and has its shape.
+    ///
+    /// The new one is a draft until the adapter is copied; where that fails, nothing of it stays.
+    ///
+    /// - Parameters:
+    ///   - round: nil for the newest.
+    ///   - settings: all but the adapter counts.
+    package func fork(
+        _ source: FederationID, round: Int?, as settings: FederationSettings
+    ) async throws(ServiceError) -> Created {
+        let session = try parts.registry.session(source)
+        let machine = session.snapshot.machine
+        let plan = try session.plan()
+        guard !plan.strategy.publishesMerge else {
+            throw .settings(
+                SettingsError(
+                    path: "round",
+                    reason:
+                        "of \(source) is no whole adapter, since \(plan.strategy.name) merges into the base; make a "
+                        + "federation from its model (GET …/rounds/{t}/model) as a template"))
+        }
+        let number = try await parts.publishedRound(round, of: machine)
+        var forked = settings
+        forked.adapter = machine.settings.adapter
+        forked.adapter.template = FederationSettings.Template(isComplete: true)
+        for name in forked.adapter.dense.keys { forked.adapter.dense[name]?.initial = .template }
+        let checked: (settings: FederationSettings, plan: AdapterPlan?)
+        do throws(SettingsError) { checked = try Self.checked(forked) } catch { throw .settings(error) }
+        guard let whole = checked.plan,
+            whole.storedShape(ofRound: 0).modules.map(\.name) == plan.storedShape(ofRound: number).modules.map(\.name)
+        else {
+            throw .settings(
+                SettingsError(
+                    path: "strategy.name", reason: "is \(settings.strategy.name), which does not begin with factors"))
+        }
+        var draft = checked.settings
+        draft.adapter = .draft(
+            FederationSettings.Template(), scaling: forked.adapter.scaling, elementType: forked.adapter.elementType,
+            messageBits: forked.adapter.messageBits)
+        let created = try await create(draft)
+        do throws(ServiceError) {
+            try await copy(number, of: source, to: created.id)
+            let reply = try await parts.registry.session(created.id).reply(to: .templated(checked.settings))
+            if case .lifecycle(let error) = reply { throw .lifecycle(error) }
+            return created
+        } catch {
+            _ = try? await delete(created.id, releasing: true)
+            throw error
+        }
+    }
+
+    private func copy(_ round: Int, of source: FederationID, to target: FederationID) async throws(ServiceError) {
+        do throws(StoreError) {
+            try await parts.drawing.run { () throws(StoreError) in
+                try parts.adapters.copy(
+                    from: AdapterAddress(federation: source, round: round, slot: .adapter),
+                    to: AdapterAddress(federation: target, round: 0, slot: .adapter))
+            }
+        } catch {
+            throw .store(error)
+        }
+    }
+}
