@@ -12,16 +12,17 @@ package final class Access: Sendable {
 
     let mode: Mode
     private let clock: any WallClock
-    private let limits: RateLimits
-    private let holders = Mutex<[ContentDigest: Holder]>([:])
+    let limits: RateLimits
+    let holders = Mutex<[ContentDigest: Holder]>([:])
     private let addresses: Mutex<AddressGuard>
 
-    private struct Holder {
+    struct Holder: Sendable {
         let principal: Principal
         var expiresAt: Instant?
         var isRevoked = false
         var requests: TokenBucket?
         var uploads: TokenBucket?
+        var underWay = RequestsUnderWay()
 
         func isExpired(at now: Instant) -> Bool { expiresAt.map { now >= $0 } ?? false }
     }
@@ -149,20 +150,29 @@ extension Access {
         grant(principal, toTokenWithHash: token.hash, until: token.expiresAt)
     }
 
-    /// From now on nobody issued any token of a federation.
+    /// From now on nobody issued any token of a federation, and what is under way with them ends.
     func forget(tokensOf federation: FederationID) {
-        holders.withLock { holders in
-            for (hash, holder) in holders where holder.principal.federation == federation { holders[hash] = nil }
+        let ends = holders.withLock { holders in
+            let gone = holders.filter { $0.value.principal.federation == federation }
+            for hash in gone.keys { holders[hash] = nil }
+            return gone.values.flatMap(\.underWay.ends)
         }
+        for end in ends { end() }
     }
 
-    /// From now on nobody issued the token.
+    /// From now on nobody issued the token, and what is under way with it ends.
     func forget(tokenWithHash hash: ContentDigest) {
-        _ = holders.withLock { $0.removeValue(forKey: hash) }
+        let holder = holders.withLock { $0.removeValue(forKey: hash) }
+        for end in holder?.underWay.ends ?? [] { end() }
     }
 
-    /// From now on the token is known as one that is good no more, even to a registration that is just ending.
+    /// From now on the token is known as one that is good no more, even to a registration that is just ending. What is
+    /// under way with it ends.
     func revoke(_ principal: Principal, tokenWithHash hash: ContentDigest) {
-        holders.withLock { $0[hash, default: Holder(principal: principal)].isRevoked = true }
+        let ends = holders.withLock { holders in
+            holders[hash, default: Holder(principal: principal)].isRevoked = true
+            return holders[hash]?.underWay.ends ?? []
+        }
+        for end in ends { end() }
     }
 }

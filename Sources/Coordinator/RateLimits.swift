@@ -6,6 +6,14 @@ package struct RateLimits: Sendable, Hashable {
     package var sharedTokenRequestsPerSecond = 1000.0
     /// Of one client; a minute's worth may come at once. Default 1 GiB.
     package var uploadBytesPerMinute = 1_073_741_824.0
+    /// Requests of one client under way at once, waits among them. Default 32.
+    package var clientRequestsInFlight = 32
+    /// Bodies of one client under way at once. Default 8.
+    package var clientBodiesInFlight = 8
+    /// Requests under one reader or enrolment token under way at once, waits among them. Default 4,096.
+    package var sharedTokenRequestsInFlight = 4096
+    /// Bodies under one reader or enrolment token under way at once. Default 128.
+    package var sharedTokenBodiesInFlight = 128
     /// From one address, without a token that is good. Default 10.
     package var anonymousRequestsPerSecond = 10.0
     /// Tokens that nobody issued, from one address, before each costs a wait. Default 10.
@@ -23,6 +31,10 @@ package struct RateLimits: Sendable, Hashable {
         limits.clientRequestsPerSecond = 0
         limits.sharedTokenRequestsPerSecond = 0
         limits.uploadBytesPerMinute = 0
+        limits.clientRequestsInFlight = 0
+        limits.clientBodiesInFlight = 0
+        limits.sharedTokenRequestsInFlight = 0
+        limits.sharedTokenBodiesInFlight = 0
         limits.anonymousRequestsPerSecond = 0
         limits.authBackoffSeconds = 0
         return limits
@@ -38,6 +50,15 @@ package struct RateLimits: Sendable, Hashable {
         case .admin: nil
         case .client: Self.requests(clientRequestsPerSecond)
         case .reader, .enrolment: Self.requests(sharedTokenRequestsPerSecond)
+        }
+    }
+
+    /// How many requests, and how many bodies, a caller may have under way; 0 for any number.
+    func inFlight(of principal: Principal) -> (requests: Int, bodies: Int) {
+        switch principal {
+        case .admin: (0, 0)
+        case .client: (clientRequestsInFlight, clientBodiesInFlight)
+        case .reader, .enrolment: (sharedTokenRequestsInFlight, sharedTokenBodiesInFlight)
         }
     }
 

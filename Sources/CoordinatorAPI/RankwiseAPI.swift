@@ -61,8 +61,12 @@ package struct RankwiseAPI: Sendable {
         throw UnsupportedType(field: "Content-Encoding", found: coding, expected: "none")
     }
 
-    /// Counts what a body brings against what its sender may send.
+    /// Counts the request, and what its body brings, against what its sender may have under way and send.
     private func metered(_ request: Request, by handler: Handler) async throws -> Response {
+        let visit = try services.access.begin(
+            bearer: request.bearer, hasBody: request.body.declaredLength != 0, from: request.address
+        ) { request.end() }
+        defer { if let visit { services.access.finish(visit) } }
         guard request.body.declaredLength != 0,
             let upload = try services.access.beginUpload(
                 request.body.declaredLength, bearer: request.bearer, from: request.address)

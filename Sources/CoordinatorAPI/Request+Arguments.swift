@@ -15,8 +15,9 @@ extension Request {
         }
     }
 
-    func client() throws(ArgumentError) -> ClientName {
-        let text = parameters["client"] ?? ""
+    func client() throws(ArgumentError) -> ClientName { try Self.client(named: parameters["client"] ?? "") }
+
+    static func client(named text: String) throws(ArgumentError) -> ClientName {
         do throws(NameError) {
             return try ClientName(text)
         } catch {
@@ -91,9 +92,9 @@ extension Request {
 
     /// Where the request comes from, as far as callers are told apart by it.
     var address: PeerAddress {
-        switch peer.host {
-        case .v4(let address): PeerAddress(ipv4: address, isLoopback: peer.isLoopback)
-        case .v6(let prefix, _): PeerAddress(ipv6: prefix, isLoopback: peer.isLoopback)
+        switch origin.host {
+        case .v4(let address): PeerAddress(ipv4: address, isLoopback: origin.isLoopback)
+        case .v6(let prefix, _): PeerAddress(ipv6: prefix, isLoopback: origin.isLoopback)
         case .unix: PeerAddress(ipv4: UInt32(0x7F00_0001).bigEndian, isLoopback: true)
         }
     }

@@ -8,6 +8,7 @@ final class BodyCensus: Sendable {
     private struct Counts {
         var bodies = 0
         var bytes = 0
+        var perSubscriber: [SocketAddress.Host: Int] = [:]
     }
 
     private let limits: Limits
@@ -17,11 +18,17 @@ final class BodyCensus: Sendable {
         self.limits = limits
     }
 
-    /// - Parameter length: what the body says it has, 0 where it does not say.
+    /// - Parameters:
+    ///   - length: what the body says it has, 0 where it does not say.
+    ///   - origin: who sends it.
     /// - Returns: false where there is no room; only after true must the place be given back.
-    func admit(_ length: Int) -> Bool {
+    func admit(_ length: Int, from origin: SocketAddress) -> Bool {
         counts.withLock { counts in
-            guard counts.bodies < limits.bodiesInFlight, hasRoom(counts, for: length, besides: 0) else { return false }
+            let ofOrigin = counts.perSubscriber[origin.subscriber, default: 0]
+            guard counts.bodies < limits.bodiesInFlight, hasRoom(counts, for: length, besides: 0),
+                !isCounted(origin) || ofOrigin < limits.bodiesPerAddress
+            else { return false }
+            if isCounted(origin) { counts.perSubscriber[origin.subscriber] = ofOrigin + 1 }
             counts.bodies += 1
             counts.bytes += length
             return true
@@ -38,12 +45,16 @@ final class BodyCensus: Sendable {
         }
     }
 
-    func release(_ bytes: Int) {
+    func release(_ bytes: Int, from origin: SocketAddress) {
         counts.withLock { counts in
             counts.bodies -= 1
             counts.bytes -= bytes
+            guard isCounted(origin), let ofOrigin = counts.perSubscriber[origin.subscriber] else { return }
+            counts.perSubscriber[origin.subscriber] = ofOrigin > 1 ? ofOrigin - 1 : nil
         }
     }
+
+    private func isCounted(_ origin: SocketAddress) -> Bool { limits.countsLoopbackAddresses || !origin.isLoopback }
 
     private func hasRoom(_ counts: Counts, for count: Int, besides own: Int) -> Bool {
         counts.bodies <= own || count <= limits.bodyBytesInFlight - counts.bytes

@@ -18,12 +18,14 @@ final class ConnectionCensus: Sendable {
 
     private static let mostRefusedAtOnce = 256
     private let limits: Limits
+    private let proxies: TrustedProxies
     private let connections: Int
     private let counts = Mutex(Counts())
 
     /// - Parameter connections: what the process can hold open; the limit is the smaller one.
-    init(limits: Limits, connections: Int) {
+    init(limits: Limits, proxies: TrustedProxies, connections: Int) {
         self.limits = limits
+        self.proxies = proxies
         self.connections = min(limits.connections, connections)
     }
 
@@ -58,6 +60,6 @@ final class ConnectionCensus: Sendable {
     }
 
     private func isCounted(_ peer: SocketAddress) -> Bool {
-        limits.countsLoopbackAddresses || !peer.isLoopback
+        (limits.countsLoopbackAddresses || !peer.isLoopback) && !proxies.contains(peer.host)
     }
 }

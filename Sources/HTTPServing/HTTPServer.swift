@@ -12,6 +12,8 @@ package final class HTTPServer: Sendable {
         /// How many queues share the connections. Default: one a core.
         package var shards = ProcessInfo.processInfo.activeProcessorCount
         package var limits = Limits()
+        /// Whose `X-Forwarded-For` says who calls; their connections are not counted by address. Default: nobody's.
+        package var trustedProxies: [AddressRange] = []
         /// Default: plain HTTP.
         package var tls: TLS?
         /// How often deadlines are looked at, and so how late they may be noticed. Default 1 s.
@@ -98,12 +100,15 @@ package final class HTTPServer: Sendable {
         signal(SIGPIPE, SIG_IGN)
         let tls = try openTLS()
         let descriptors = Self.raiseDescriptorLimit()
+        let proxies = TrustedProxies(ranges: configuration.trustedProxies)
         let census = ConnectionCensus(
-            limits: configuration.limits, connections: max(descriptors - Self.reservedDescriptors, descriptors / 2))
+            limits: configuration.limits, proxies: proxies,
+            connections: max(descriptors - Self.reservedDescriptors, descriptors / 2))
         let settings = Shard.Settings(
             router: router, limits: configuration.limits, sweepInterval: configuration.sweepInterval,
             renderFailure: renderFailure, logger: logger, census: census,
-            bodies: BodyCensus(limits: configuration.limits), tls: tls, disk: DiskLanes(count: Self.diskLanes))
+            bodies: BodyCensus(limits: configuration.limits), proxies: proxies, tls: tls,
+            disk: DiskLanes(count: Self.diskLanes))
         var shards: [Shard] = []
         for index in 0..<max(1, configuration.shards) { shards.append(try Shard(index: index, settings: settings)) }
         let (descriptor, address) = try ListeningSocket.open(configuration.address)

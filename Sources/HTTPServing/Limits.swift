@@ -30,10 +30,12 @@ package struct Limits: Sendable, Hashable {
     package var connectionsPerAddress = 1 << 10
     /// Request bodies under way at once, from their head to the end of their handler; beyond it 503. Default 1,024.
     package var bodiesInFlight = 1 << 10
+    /// Of these, from one IPv4 address or IPv6 /64; beyond it 503. Default 256.
+    package var bodiesPerAddress = 256
     /// The bytes that all bodies under way may have together, as they declare them or, chunked, as they come; beyond it
     /// 503, but a lone body is always let in. Default 16 GiB.
     package var bodyBytesInFlight = 16 << 30
-    /// Whether `connectionsPerAddress` holds for loopback too, where a proxy speaks for everyone. Default no.
+    /// Whether `connectionsPerAddress` and `bodiesPerAddress` hold for loopback too, where a proxy speaks for everyone. Default no.
     package var countsLoopbackAddresses = false
     /// What `Retry-After` says in a 503. Default 5 s.
     package var retryAfterSeconds = 5

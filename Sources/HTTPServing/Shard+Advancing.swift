@@ -154,16 +154,17 @@ extension Shard {
             case .sized(let length): length
             case .chunked: nil
             }
+        let origin = settings.proxies.origin(of: connection.peer, head.headerFields)
         if length != 0 {
-            guard settings.bodies.admit(length ?? 0) else {
+            guard settings.bodies.admit(length ?? 0, from: origin) else {
                 return respond(connection, render(.overloaded(retryAfter: settings.limits.retryAfterSeconds)))
             }
-            bodyCharges[exchange.id] = length ?? 0
+            bodyCharges[exchange.id] = (length ?? 0, origin)
         }
         let request = Request(
             method: head.method, path: head.target.path, parameters: match.parameters, query: head.target.query,
             headerFields: head.headerFields, body: RequestBody(declaredLength: length, exchange: exchange),
-            peer: connection.peer, certificate: connection.tls?.certificate, exchange: exchange)
+            origin: origin, certificate: connection.tls?.certificate, exchange: exchange)
         handlersUnderWay += 1
         let task = launch(match, request)
         guard connection.serial == exchange.id.serial, connection.phase == .handling else { return }
@@ -219,7 +220,7 @@ extension Shard {
         settings.logger.error(
             "a handler failed",
             metadata: [
-                "method": "\(request.method.rawValue)", "route": "\(match.pattern)", "peer": "\(request.peer)",
+                "method": "\(request.method.rawValue)", "route": "\(match.pattern)", "peer": "\(request.origin)",
                 "error": "\(error)",
             ])
     }
@@ -256,7 +257,18 @@ extension Shard {
             return
         }
         connection.current?.isParked = true
-        if isDraining { withUnsafeCurrentTask { $0?.cancel() } }
+        if isDraining || connection.peerFinished { withUnsafeCurrentTask { $0?.cancel() } }
+    }
+
+    nonisolated func end(_ id: Exchange.ID) {
+        executor.queue.async {
+            self.assumeIsolated { shard in
+                guard let connection = shard.live(id) else { return }
+                connection.current?.keepsAlive = false
+                if connection.current?.body.isComplete == false { shard.fail(connection, .stopped) }
+                connection.current?.task?.cancel()
+            }
+        }
     }
 
     func unpark(_ id: Exchange.ID) {

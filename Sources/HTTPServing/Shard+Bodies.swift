@@ -137,7 +137,7 @@ extension Shard {
             guard settings.bodies.grow(by: payload) else {
                 return .overloaded(retryAfter: settings.limits.retryAfterSeconds)
             }
-            bodyCharges[Exchange.ID(connection: connection.key, serial: connection.serial)]? += payload
+            bodyCharges[Exchange.ID(connection: connection.key, serial: connection.serial)]?.bytes += payload
         }
         guard let rest = current.bytesUntilStop else { return nil }
         connection.current?.bytesUntilStop = rest - payload
@@ -146,7 +146,8 @@ extension Shard {
 
     /// Gives a body's place in flight back.
     func endBody(_ id: Exchange.ID) {
-        if let bytes = bodyCharges.removeValue(forKey: id) { settings.bodies.release(bytes) }
+        guard let charge = bodyCharges.removeValue(forKey: id) else { return }
+        settings.bodies.release(charge.bytes, from: charge.origin)
     }
 
     /// Fills blocks as long as bytes come and few are under way.

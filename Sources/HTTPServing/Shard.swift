@@ -15,6 +15,7 @@ actor Shard {
         let logger: Logger
         let census: ConnectionCensus
         let bodies: BodyCensus
+        let proxies: TrustedProxies
         let tls: TLSContexts?
         let disk: DiskLanes
     }
@@ -48,8 +49,8 @@ actor Shard {
     /// `CLOCK_MONOTONIC` at the beginning of the current turn.
     var now: UInt64 = 0
     var handlersUnderWay = 0
-    /// The bytes that are counted as in flight for each request with a body, until its handler ends.
-    var bodyCharges: [Exchange.ID: Int] = [:]
+    /// What is counted as in flight for each request with a body, until its handler ends.
+    var bodyCharges: [Exchange.ID: (bytes: Int, origin: SocketAddress)] = [:]
     var isDraining = false
     /// Whether the time to drain is over, and nobody is to wait any more.
     var hasEnded = false
@@ -168,7 +169,12 @@ actor Shard {
             hangUp(connection)
             return
         }
-        if !readiness.isDisjoint(with: [.finished, .gone]) { connection.peerFinished = true }
+        if !readiness.isDisjoint(with: [.finished, .gone]) {
+            connection.peerFinished = true
+            // Nearly always it is gone for good: a wait's place is not to be held for it. One that still listens is
+            // answered at once.
+            if connection.current?.isParked == true { connection.current?.task?.cancel() }
+        }
         if !readiness.isDisjoint(with: [.readable, .finished, .gone]) { connection.isReadable = true }
         if readiness.contains(.writable) { connection.isWritable = true }
         if connection.tls != nil {

@@ -56,15 +56,7 @@ package struct SocketAddress: Sendable, Hashable {
             self.init(host: .v4(address.sin_addr.s_addr), port: UInt16(bigEndian: address.sin_port))
         case AF_INET6:
             let address = withUnsafeBytes(of: storage) { $0.loadUnaligned(as: sockaddr_in6.self) }
-            let (high, low) = withUnsafeBytes(of: address.sin6_addr) {
-                ($0.loadUnaligned(as: UInt64.self), $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
-            }
-            let port = UInt16(bigEndian: address.sin6_port)
-            if high == 0, UInt64(bigEndian: low) >> 32 == 0xFFFF {
-                self.init(host: .v4(UInt32(truncatingIfNeeded: UInt64(bigEndian: low)).bigEndian), port: port)
-            } else {
-                self.init(host: .v6(high, low), port: port)
-            }
+            self.init(host: Host(address.sin6_addr), port: UInt16(bigEndian: address.sin6_port))
         default:
             return nil
         }

@@ -71,6 +71,7 @@ struct ServeCommand: AsyncParsableCommand {
         configuration.address = settings.address
         configuration.limits = settings.limits
         configuration.tls = settings.tls
+        configuration.trustedProxies = settings.trustedProxies
         let server = HTTPServer(
             configuration: configuration, router: api.router, renderFailure: { RankwiseAPI.render($0) }, logger: logger)
         let stop = StopSignal()

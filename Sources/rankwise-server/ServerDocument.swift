@@ -11,9 +11,11 @@ struct ServerDocument: Codable {
     var limits: Limits?
     var tls: TLS?
     var plainHTTP: Bool?
+    var trustedProxies: [String]?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
         case listen, data, auth, log, limits, tls
+        case trustedProxies = "trusted_proxies"
         case plainHTTP = "plain_http"
     }
 
@@ -67,6 +69,7 @@ struct ServerDocument: Codable {
         var connections: Int?
         var connectionsPerAddress: Int?
         var bodiesInFlight: Int?
+        var bodiesPerAddress: Int?
         var bodyBytesInFlight: Int?
         var retryAfterSeconds: Int?
         var uploadBytesInFlight: Int?
@@ -77,6 +80,10 @@ struct ServerDocument: Codable {
         var updateBytesPerFederation: Int?
         var clientRequestsPerSecond: Double?
         var sharedTokenRequestsPerSecond: Double?
+        var clientRequestsInFlight: Int?
+        var clientBodiesInFlight: Int?
+        var sharedTokenRequestsInFlight: Int?
+        var sharedTokenBodiesInFlight: Int?
         var uploadBytesPerMinute: Double?
         var anonymousRequestsPerSecond: Double?
         var authFailures: Int?
@@ -95,6 +102,7 @@ struct ServerDocument: Codable {
             case bodyWindowSeconds = "body_window_seconds"
             case connectionsPerAddress = "connections_per_address"
             case bodiesInFlight = "bodies_in_flight"
+            case bodiesPerAddress = "bodies_per_address"
             case bodyBytesInFlight = "body_bytes_in_flight"
             case retryAfterSeconds = "retry_after_seconds"
             case uploadBytesInFlight = "upload_bytes_in_flight"
@@ -104,6 +112,10 @@ struct ServerDocument: Codable {
             case updateBytesPerFederation = "update_bytes_per_federation"
             case clientRequestsPerSecond = "client_requests_per_second"
             case sharedTokenRequestsPerSecond = "shared_token_requests_per_second"
+            case clientRequestsInFlight = "client_requests_in_flight"
+            case clientBodiesInFlight = "client_bodies_in_flight"
+            case sharedTokenRequestsInFlight = "shared_token_requests_in_flight"
+            case sharedTokenBodiesInFlight = "shared_token_bodies_in_flight"
             case uploadBytesPerMinute = "upload_bytes_per_minute"
             case anonymousRequestsPerSecond = "anonymous_requests_per_second"
             case authFailures = "auth_failures"
@@ -143,6 +155,7 @@ struct ServerDocument: Codable {
             connections = try positive(.connections)
             connectionsPerAddress = try positive(.connectionsPerAddress)
             bodiesInFlight = try positive(.bodiesInFlight)
+            bodiesPerAddress = try positive(.bodiesPerAddress)
             bodyBytesInFlight = try positive(.bodyBytesInFlight)
             retryAfterSeconds = try positive(.retryAfterSeconds)
             uploadBytesInFlight = try positive(.uploadBytesInFlight)
@@ -153,6 +166,10 @@ struct ServerDocument: Codable {
             updateBytesPerFederation = try positive(.updateBytesPerFederation)
             clientRequestsPerSecond = try rate(.clientRequestsPerSecond)
             sharedTokenRequestsPerSecond = try rate(.sharedTokenRequestsPerSecond)
+            clientRequestsInFlight = try positive(.clientRequestsInFlight)
+            clientBodiesInFlight = try positive(.clientBodiesInFlight)
+            sharedTokenRequestsInFlight = try positive(.sharedTokenRequestsInFlight)
+            sharedTokenBodiesInFlight = try positive(.sharedTokenBodiesInFlight)
             uploadBytesPerMinute = try rate(.uploadBytesPerMinute)
             anonymousRequestsPerSecond = try rate(.anonymousRequestsPerSecond)
             authFailures = try positive(.authFailures)
@@ -172,5 +189,6 @@ struct ServerDocument: Codable {
         limits = try values.decodeIfPresent(Limits.self, forKey: .limits)
         tls = try values.decodeIfPresent(TLS.self, forKey: .tls)
         plainHTTP = try values.decodeIfPresent(Bool.self, forKey: .plainHTTP)
+        trustedProxies = try values.decodeIfPresent([String].self, forKey: .trustedProxies)
     }
 }

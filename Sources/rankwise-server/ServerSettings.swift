@@ -18,6 +18,7 @@ struct ServerSettings {
     var rates: RateLimits
     var quotas: Quotas
     var tls: HTTPServer.TLS?
+    var trustedProxies: [AddressRange]
 
     var listen: String {
         switch address {
@@ -57,6 +58,14 @@ struct ServerSettings {
         drainSeconds = limits.drainSeconds ?? 10
         rates = RateLimits(limits)
         quotas = Quotas(limits)
+        trustedProxies = try (file.trustedProxies ?? []).map { text throws(SettingsError) in
+            guard let range = AddressRange(text) else {
+                throw SettingsError(
+                    path: "trusted_proxies",
+                    reason: "has '\(text)'; expected addresses such as 10.1.2.3 or ranges such as 10.0.0.0/8")
+            }
+            return range
+        }
         guard usesTokens || address.isLocal else {
             throw SettingsError(
                 path: "auth", reason: "is none, which is refused off loopback; \(listen) is no loopback address")
@@ -163,6 +172,7 @@ extension HTTPServing.Limits {
         if let value = document.connections { connections = value }
         if let value = document.connectionsPerAddress { connectionsPerAddress = value }
         if let value = document.bodiesInFlight { bodiesInFlight = value }
+        if let value = document.bodiesPerAddress { bodiesPerAddress = value }
         if let value = document.bodyBytesInFlight { bodyBytesInFlight = value }
         if let value = document.retryAfterSeconds { retryAfterSeconds = value }
     }
@@ -181,6 +191,10 @@ extension RateLimits {
         self.init()
         if let value = document.clientRequestsPerSecond { clientRequestsPerSecond = value }
         if let value = document.sharedTokenRequestsPerSecond { sharedTokenRequestsPerSecond = value }
+        if let value = document.clientRequestsInFlight { clientRequestsInFlight = value }
+        if let value = document.clientBodiesInFlight { clientBodiesInFlight = value }
+        if let value = document.sharedTokenRequestsInFlight { sharedTokenRequestsInFlight = value }
+        if let value = document.sharedTokenBodiesInFlight { sharedTokenBodiesInFlight = value }
         if let value = document.uploadBytesPerMinute { uploadBytesPerMinute = value }
         if let value = document.anonymousRequestsPerSecond { anonymousRequestsPerSecond = value }
         if let value = document.authFailures { authFailures = value }

@@ -23,6 +23,27 @@ import Testing
         let admin: Caller
         let reader: Caller
         let client: Caller
+
+        /// Bodies that the server has asked for, of which nothing comes.
+        func bodies(_ count: Int, of token: String) async throws -> [RawPeer] {
+            var peers: [RawPeer] = []
+            for _ in 0..<count {
+                let peer = try RawPeer(server.url)
+                let head = """
+                    PUT \(path)/rounds/1/update?samples=1 HTTP/1.1\r
+                    Host: h\r
+                    Authorization: Bearer \(token)\r
+                    Expect: 100-continue\r
+                    Content-Length: 50\r
+                    \r
+
+                    """
+                try await peer.send(Array(head.utf8))
+                #expect(try await peer.receive(through: "\r\n\r\n").hasPrefix("HTTP/1.1 100 "))
+                peers.append(peer)
+            }
+            return peers
+        }
     }
 
     private func withServer(
@@ -95,18 +116,58 @@ import Testing
             for _ in 0..<4 { #expect(try await stranger.refusal(.get, Self.path) == "401 auth.token") }
             let blocked = try await stranger.call(.get, Self.path)
             #expect(blocked.status == 429 && blocked.fields["Retry-After"] == "1")
-            for path in ["/healthz", "/readyz", "/v1/server"] {
-                #expect(try await nobody.call(.get, path).status == 200)
-            }
-            for _ in 0..<3 { #expect(try await nobody.refusal(.get, Self.path) == "401 auth.token") }
-            for path in ["/healthz", "/readyz", "/v1/server", Self.path] {
+            #expect(try await nobody.call(.get, "/v1/server").status == 200)
+            for _ in 0..<5 { #expect(try await nobody.refusal(.get, Self.path) == "401 auth.token") }
+            for path in ["/v1/server", Self.path] {
                 #expect(try await nobody.refusal(.get, path) == "429 rate.limited")
+            }
+            // Whoever watches the service from there still finds it well.
+            for path in ["/healthz", "/readyz"] {
+                for _ in 0..<20 { #expect(try await nobody.call(.get, path).status == 200) }
             }
             for caller in [fixture.admin, fixture.reader, fixture.client] {
                 #expect(try await caller.call(.get, Self.path).status == 200)
             }
             fixture.clock.advance(seconds: 2)
-            #expect(try await nobody.call(.get, "/healthz").status == 200)
+            #expect(try await nobody.call(.get, "/v1/server").status == 200)
+        }
+    }
+
+    @Test func `strangers behind a trusted proxy are slowed one by one`() async throws {
+        var limits = RateLimits.unlimited
+        limits.anonymousRequestsPerSecond = 0.1
+        try await withServer(limits) { fixture in
+            let nobody = try Caller(fixture.server, token: nil)
+            func status(of origin: String) async throws -> Int {
+                try await nobody.call(.get, "/v1/server", fields: [HTTPField("X-Forwarded-For", origin)]).status
+            }
+            #expect(try await status(of: "203.0.113.1") == 200)
+            #expect(try await status(of: "203.0.113.1") == 429)
+            #expect(try await status(of: "198.51.100.7, 203.0.113.1") == 429)
+            #expect(try await status(of: "203.0.113.2") == 200)
+        }
+    }
+
+    @Test func `a client has so many requests under way, and others have theirs`() async throws {
+        var limits = RateLimits.unlimited
+        (limits.clientRequestsInFlight, limits.clientBodiesInFlight) = (3, 2)
+        try await withServer(limits) { fixture in
+            let bodies = try await fixture.bodies(2, of: Self.clientToken)
+            let update = Self.path + "/rounds/1/update?samples=1"
+            #expect(try await fixture.client.refusal(.put, update, body: "x") == "429 rate.limited")
+            #expect(try await fixture.client.call(.get, Self.path + "/plan").status == 200)
+            let other = try Caller(fixture.server, token: String(repeating: "ef", count: 32))
+            #expect(try await other.refusal(.put, update, body: "x") == "422 update.format")
+            withExtendedLifetime(bodies) {}
+        }
+    }
+
+    @Test func `what a client has under way ends when it is revoked`() async throws {
+        try await withServer { fixture in
+            let bodies = try await fixture.bodies(8, of: Self.clientToken)
+            #expect(try await fixture.admin.call(.delete, Self.path + "/clients/c").status == 204)
+            for body in bodies { #expect(try await body.receive().isEmpty) }
+            #expect(try await fixture.client.refusal(.get, Self.path + "/plan") == "403 client.revoked")
         }
     }
 

@@ -39,6 +39,7 @@ final class LiveServer: Sendable {
         endpoints = api.endpoints
         var configuration = HTTPServer.Configuration()
         configuration.address = .tcp(host: "127.0.0.1", port: 0)
+        configuration.trustedProxies = [AddressRange("127.0.0.0/8")].compactMap(\.self)
         // Tests share two processors with each other: one that waits for its turn is not a slow peer.
         configuration.limits.timeToHeaders = .seconds(600)
         configuration.limits.bodyRateWindow = .seconds(600)

@@ -58,6 +58,22 @@ import Testing
         #expect(answer.text == RequestFailure.overloaded(retryAfter: 7).detail)
     }
 
+    @Test func `one address has so many bodies under way, and others have theirs`() async throws {
+        try await serving {
+            $0.bodiesPerAddress = 2
+            $0.countsLoopbackAddresses = true
+            $0.retryAfterSeconds = 7
+        } _: { port in
+            let (first, second) = (try beginBody(port), try beginBody(port))
+            let third = try RawClient(port: port)
+            try third.send("POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n")
+            try expectRefusal(third)
+            try finish(first)
+            try finish(try beginBody(port))
+            try finish(second)
+        }
+    }
+
     private func expectRefusal(_ port: UInt16, _ head: String) throws {
         let client = try RawClient(port: port)
         try client.send(head)

@@ -61,17 +61,86 @@ import Testing
         }
     }
 
-    @Test func `a half-closed peer gets the answer that it waits for`() async throws {
+    @Test(arguments: [false, true])
+    func `a peer that sends no more is answered at once, and its place is free`(_ isEarly: Bool) async throws {
         try await serving {
             $0.on(.get, "/wait", wait.handler)
         } _: { port in
             let client = try RawClient(port: port)
             try client.send("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
-            client.finishSending()
+            if isEarly { client.finishSending() }
             await wait.begins()
-            wait.open.yield()
-            #expect(try client.receiveAnswer().text == "opened")
+            client.finishSending()
+            #expect(await wait.ends() == true)
+            #expect(try client.receiveAnswer().text == "cancelled")
             #expect(try client.receiveAll().isEmpty)
+        }
+    }
+
+    @Test func `waits that are abandoned leave room for others`() async throws {
+        let (begun, begin) = AsyncStream<Void>.makeStream()
+        let (ended, end) = AsyncStream<Bool>.makeStream()
+        try await serving {
+            $0.limits.connections = 4
+        } routes: {
+            $0.on(.get, "/wait") { request in
+                await request.park {
+                    begin.yield()
+                    try? await Task.sleep(for: .seconds(3600))
+                }
+                end.yield(Task.isCancelled)
+                return .text("")
+            }
+            $0.on(.get, "/hello") { _ in .text("hello") }
+        } _: { port in
+            var (begins, ends) = (begun.makeAsyncIterator(), ended.makeAsyncIterator())
+            for _ in 0..<50 {
+                do {
+                    let client = try RawClient(port: port)
+                    try client.send("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
+                    await begins.next()
+                }
+                #expect(await ends.next() == true)
+            }
+            let client = try RawClient(port: port)
+            try client.send("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n")
+            #expect(try client.receiveAnswer().text == "hello")
+        }
+    }
+
+    @Test func `a request that is ended from outside neither reads nor waits on`() async throws {
+        let (requests, arrived) = AsyncStream<Request>.makeStream()
+        let (failures, failed) = AsyncStream<RequestBodyError>.makeStream()
+        try await serving {
+            $0.on(.get, "/wait") { request in
+                arrived.yield(request)
+                return try await wait.handler(request)
+            }
+            $0.on(.post, "/body") { request in
+                arrived.yield(request)
+                do throws(RequestBodyError) {
+                    _ = try await request.body.collect(upTo: 100)
+                } catch {
+                    failed.yield(error)
+                    throw error
+                }
+                return .text("whole")
+            }
+        } _: { port in
+            let waiting = try RawClient(port: port)
+            try waiting.send("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
+            await wait.begins()
+            let sending = try RawClient(port: port)
+            try sending.send("POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf")
+            var pending = requests.makeAsyncIterator()
+            for _ in 0..<2 { await pending.next()?.end() }
+            #expect(await wait.ends() == true)
+            for await failure in failures {
+                #expect(failure == .stopped)
+                break
+            }
+            #expect(try waiting.receiveAnswer().text == "cancelled")
+            #expect(try sending.receiveAll().isEmpty)
         }
     }
 

@@ -1,0 +1,65 @@
+import Federation
+import Synchronization
+
+/// The requests that a token's holders have under way.
+struct RequestsUnderWay: Sendable {
+    private struct Entry: Sendable {
+        let hasBody: Bool
+        let end: @Sendable () -> Void
+    }
+
+    private var entries: [UInt64: Entry] = [:]
+    private var bodies = 0
+    private var next: UInt64 = 0
+
+    /// Counts a request; nil where there are as many as may be, 0 being no limit.
+    mutating func begin(
+        hasBody: Bool, upTo limits: (requests: Int, bodies: Int), end: @escaping @Sendable () -> Void
+    ) -> UInt64? {
+        guard limits.requests == 0 || entries.count < limits.requests else { return nil }
+        guard !hasBody || limits.bodies == 0 || bodies < limits.bodies else { return nil }
+        next += 1
+        entries[next] = Entry(hasBody: hasBody, end: end)
+        if hasBody { bodies += 1 }
+        return next
+    }
+
+    mutating func finish(_ number: UInt64) {
+        guard let entry = entries.removeValue(forKey: number), entry.hasBody else { return }
+        bodies -= 1
+    }
+
+    /// What ends those that are under way.
+    var ends: [@Sendable () -> Void] { entries.values.map(\.end) }
+}
+
+extension Access {
+    /// A request that counts as under way until it is finished.
+    package struct Visit: Sendable {
+        fileprivate let hash: ContentDigest
+        fileprivate let number: UInt64
+    }
+
+    /// Counts a request against what its token may have under way; nil for a token that nobody issued, and for the admin's.
+    ///
+    /// - Parameter end: ends the request; called once its token is good no more.
+    package func begin(
+        bearer token: String?, hasBody: Bool, from address: PeerAddress, end: @escaping @Sendable () -> Void
+    ) throws(ServiceError) -> Visit? {
+        guard let token else { return nil }
+        let hash = Self.hash(token)
+        let isLimited = limits.holds(for: address)
+        let (visit, isKnown) = holders.withLock { holders -> (Visit?, Bool) in
+            guard let principal = holders[hash]?.principal else { return (nil, false) }
+            let number = holders[hash]?.underWay.begin(
+                hasBody: hasBody, upTo: isLimited ? limits.inFlight(of: principal) : (0, 0), end: end)
+            return (number.map { Visit(hash: hash, number: $0) }, true)
+        }
+        if isKnown, visit == nil { throw .tooManyRequests(retryAfter: 1) }
+        return visit
+    }
+
+    package func finish(_ visit: Visit) {
+        holders.withLock { $0[visit.hash]?.underWay.finish(visit.number) }
+    }
+}

@@ -1,0 +1,35 @@
+import HTTPTypes
+
+/// The proxies that are believed where they say for whom they speak.
+struct TrustedProxies: Sendable {
+    let ranges: [AddressRange]
+
+    private static let forwardedFor = HTTPField.Name("X-Forwarded-For")
+
+    func contains(_ host: SocketAddress.Host) -> Bool { ranges.contains { $0.contains(host) } }
+
+    /// Who sent a request: its peer, or whom the nearest of the peers that is no trusted proxy is.
+    ///
+    /// Each proxy appends whom it heard of. What stands before the first address that is not trusted may be anybody's
+    /// invention, and what is no address ends the search alike.
+    func origin(of peer: SocketAddress, _ fields: HTTPFields) -> SocketAddress {
+        guard contains(peer.host), let name = Self.forwardedFor, let list = fields[name] else { return peer }
+        var origin = peer
+        for entry in list.split(separator: ",").reversed() {
+            guard contains(origin.host), let host = Self.host(entry) else { break }
+            origin = SocketAddress(host: host, port: 0)
+        }
+        return origin
+    }
+
+    /// An entry's address; some proxies add a port.
+    private static func host(_ entry: Substring) -> SocketAddress.Host? {
+        let text = String(entry.drop { $0 == " " }.prefix { $0 != " " })
+        if let host = SocketAddress.Host(text) { return host }
+        if text.hasPrefix("["), let end = text.firstIndex(of: "]") {
+            return SocketAddress.Host(String(text[text.index(after: text.startIndex)..<end]))
+        }
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        return parts.count == 2 ? SocketAddress.Host(String(parts[0])) : nil
+    }
+}
