@@ -9,9 +9,9 @@ package struct AdapterAudit: Sendable {
 
     init(of parts: Parts) async throws(ServiceError) {
         do throws(StoreError) {
-            for stored in try await parts.store.federations() {
-                try await check(stored.machine.settings, parts)
-            }
+            let found = try await parts.store.federations()
+            for one in found.unreadable { findings.append("\(one.id) cannot be read: \(one.reason)") }
+            for stored in found.sound { try await check(stored.machine.settings, parts) }
         } catch {
             throw .store(error)
         }

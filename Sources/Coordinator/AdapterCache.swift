@@ -6,8 +6,7 @@ import Synchronization
 
 /// Adapters, merges and models rendered for download: immutable files, all rebuildable from the store.
 ///
-/// Bounded by bytes: what was used longest ago goes first. Files of one kind are rendered one at a time, so whoever asks
-/// for one that is being rendered finds it there.
+/// Bounded by bytes: what was used longest ago goes first. Whoever asks for a file that is being rendered waits for that.
 package final class AdapterCache: Sendable {
     struct Key: Hashable, Sendable {
         let federation: FederationID
@@ -35,17 +34,20 @@ package final class AdapterCache: Sendable {
     }
 
     /// Writes a file's content to a descriptor and answers the rank of every module in it.
-    typealias Rendering = @Sendable (_ descriptor: Int32) throws -> [String: Int]
+    typealias Rendering = @Sendable (_ descriptor: Int32, _ interruption: Interruption) throws -> [String: Int]
 
     private struct State {
         var files: [Key: (file: File, lastUse: UInt64)] = [:]
         var byteCount = 0
         var uses: UInt64 = 0
+        /// Renderings so far: each has a file of its own, as an abandoned one may still be writing.
+        var renderings = 0
     }
 
     private let folder: String
     private let byteLimit: Int
     private let state = Mutex(State())
+    let flights = RenderingFlights()
 
     /// Empties the folder: nothing in it is needed.
     package init(folder: String, byteLimit: Int) throws(ServiceError) {
@@ -60,18 +62,37 @@ package final class AdapterCache: Sendable {
         }
     }
 
-    /// The file of this key, rendered now if need be.
+    /// The file of this key, rendered now if need be; `.abandoned` once the calling task is cancelled.
     ///
-    /// - Parameter queue: where files of its kind are rendered; it runs one piece of work at a time.
+    /// - Parameters:
+    ///   - caller: who takes a turn for it; nil for the server itself, which waits for nobody and never gives up.
+    ///   - lanes: where files of its kind are rendered.
     func file(
-        _ key: Key, on queue: BlockingQueue, rendering: @escaping Rendering
+        _ key: Key, for caller: RenderingCaller?, on lanes: RenderingLanes, rendering: @escaping Rendering
     ) async throws(ServiceError) -> File {
         if let file = known(key) { return file }
-        return try await queue.run { () throws(ServiceError) in
-            if let file = self.known(key) { return file }
-            let file = try self.render(key, by: rendering)
-            self.keep(file, as: key)
-            return file
+        guard let caller else {
+            return try await lanes.queue.run { () throws(ServiceError) in
+                try self.outcome(of: key, Interruption(), by: rendering).get()
+            }
+        }
+        let outcome = await flights.outcome(of: key) { interruption, end throws(ServiceError) in
+            try lanes.submit(for: caller) { end(self.outcome(of: key, interruption, by: rendering)) }
+        }
+        return try outcome.get()
+    }
+
+    private func outcome(
+        of key: Key, _ interruption: Interruption, by rendering: Rendering
+    ) -> Result<File, ServiceError> {
+        if let file = known(key) { return .success(file) }
+        do throws(ServiceError) {
+            try interruption.check()
+            let file = try render(key, interruption, by: rendering)
+            keep(file, as: key)
+            return .success(file)
+        } catch {
+            return .failure(error)
         }
     }
 
@@ -130,14 +151,20 @@ package final class AdapterCache: Sendable {
         for file in evicted { unlink(file.path) }
     }
 
-    private func render(_ key: Key, by rendering: Rendering) throws(ServiceError) -> File {
-        let path = "\(folder)/\(key.fileName)"
+    private func render(
+        _ key: Key, _ interruption: Interruption, by rendering: Rendering
+    ) throws(ServiceError) -> File {
+        let number = state.withLock { state in
+            state.renderings += 1
+            return state.renderings
+        }
+        let path = "\(folder)/\(key.fileName)~\(number).safetensors"
         do {
             mkdir(folder, 0o700)
             let descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
             guard descriptor >= 0 else { throw SystemError.last("open \(path)") }
             defer { close(descriptor) }
-            let ranks = try rendering(descriptor)
+            let ranks = try rendering(descriptor, interruption)
             let (digest, byteCount) = try Self.digest(of: descriptor)
             return File(path: path, digest: digest, byteCount: byteCount, ranks: ranks)
         } catch {
@@ -180,6 +207,6 @@ extension AdapterCache.Key {
             case .merge(let since, let through): "merge~\(since)~\(through)"
             case .model(let round, let rank): "model~\(round)~\(rank.map(String.init) ?? "all")"
             }
-        return "\(federation)~\(content)~\(type.rawValue).safetensors"
+        return "\(federation)~\(content)~\(type.rawValue)"
     }
 }

@@ -13,9 +13,10 @@ package struct AdapterService: Sendable {
     ///   - trainedIn: the round that it is for, where ranks fall from round to round.
     ///   - elementType: F32, F16 or BF16; defaults to the federation's.
     ///   - messageBits: 8 or 4 for a quantised message.
+    ///   - caller: who waits for it; nil for the server itself.
     package func file(
         round: Int?, rank: Int?, trainedIn: Int? = nil, elementType: String?, messageBits: Int? = nil,
-        of federation: FederationID
+        of federation: FederationID, for caller: RenderingCaller? = nil
     ) async throws(ServiceError) -> AdapterCache.File {
         let session = try parts.registry.session(federation)
         let plan = try session.plan()
@@ -31,7 +32,7 @@ package struct AdapterService: Sendable {
         }
         return try await file(
             round: number, rank: rank, trainedIn: later ?? number,
-            type: try plan.type(named: elementType), bits: bits, of: federation, as: plan)
+            type: try plan.type(named: elementType), bits: bits, of: federation, as: plan, for: caller)
     }
 
     /// The adapter as it was published: whole, in the federation's type.
@@ -40,18 +41,18 @@ package struct AdapterService: Sendable {
     ) async throws(ServiceError) -> AdapterCache.File {
         try await file(
             round: round, rank: plan.maximumRank, trainedIn: round, type: plan.shape.type, bits: nil, of: federation,
-            as: plan)
+            as: plan, for: nil)
     }
 
     private func file(
         round: Int, rank: Int, trainedIn: Int, type: ScalarType, bits: MessageBits?, of federation: FederationID,
-        as plan: AdapterPlan
+        as plan: AdapterPlan, for caller: RenderingCaller?
     ) async throws(ServiceError) -> AdapterCache.File {
         let key = AdapterCache.Key(
             federation: federation, content: .adapter(round: round, rank: rank, trainedIn: trainedIn, bits: bits),
             type: type)
         let source = parts.stored(.adapter, of: federation, round: round)
-        return try await parts.cache.file(key, on: parts.rendering) { descriptor in
+        return try await parts.cache.file(key, for: caller, on: parts.rendering) { descriptor, interruption in
             let shape = try plan.storedShape(ofRound: round).withDense { try source.holds($0) }
             let held = Set(shape.modules.map(\.owner))
             let ranks = Self.ranks(rank, ofRound: round, trainedIn: trainedIn, plan)
@@ -59,7 +60,7 @@ package struct AdapterService: Sendable {
             let writer = try AdapterWriter(
                 shape: shape, ranks: ranks, scaling: plan.scaling, type: type,
                 messageBits: bits, descriptor: descriptor)
-            try writer.take(source)
+            try writer.take(InterruptibleSource(source: source, interruption: interruption))
             return ranks
         }
     }

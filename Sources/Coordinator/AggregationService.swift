@@ -94,8 +94,10 @@ struct AggregationService: Sendable {
         do {
             let plan = try session.plan()
             let machine = session.snapshot.machine
-            try await queue.run { () throws(Failure) in try add(up: round, as: plan, after: machine) }
-            let file = try await AdapterService(parts: parts).file(ofRound: round.number, in: session.id, as: plan)
+            let file = try await parts.rendering.publishing {
+                try await queue.run { () throws(Failure) in try add(up: round, as: plan, after: machine) }
+                return try await AdapterService(parts: parts).file(ofRound: round.number, in: session.id, as: plan)
+            }
             return PublishedAdapter(
                 digest: file.digest, byteCount: file.byteCount, ranks: file.ranks,
                 hasMerge: plan.strategy.publishesMerge)

@@ -14,6 +14,9 @@ struct BlockingQueue: Sendable {
         try queue.sync { Result(catching: work) }.get()
     }
 
+    /// Runs work when its turn comes, while the caller goes on.
+    func begin(_ work: @escaping @Sendable () -> Void) { queue.async(execute: work) }
+
     func run<Success: Sendable, Failure: Error>(
         _ work: @escaping @Sendable () throws(Failure) -> Success
     ) async throws(Failure) -> Success {

@@ -7,6 +7,8 @@ package final class FederationRegistry: Sendable {
 
     private struct State {
         var sessions: [FederationID: FederationSession] = [:]
+        /// Stored federations that this version cannot run.
+        var setAside: Set<FederationID> = []
         /// Federations that are being created.
         var reserved = 0
     }
@@ -14,8 +16,17 @@ package final class FederationRegistry: Sendable {
     init() {}
 
     package func session(_ id: FederationID) throws(ServiceError) -> FederationSession {
-        guard let session = state.withLock({ $0.sessions[id] }) else { throw .unknownFederation(id) }
+        let (session, isSetAside) = state.withLock { ($0.sessions[id], $0.setAside.contains(id)) }
+        guard let session else { throw isSetAside ? .setAside(id) : .unknownFederation(id) }
         return session
+    }
+
+    /// From now on calls of this federation hear that it cannot be run.
+    func setAside(_ id: FederationID) {
+        state.withLock { state in
+            state.sessions[id] = nil
+            state.setAside.insert(id)
+        }
     }
 
     /// In ascending name.
@@ -27,7 +38,7 @@ package final class FederationRegistry: Sendable {
     func reserve(upTo limit: Int) -> Bool {
         state.withLock { state in
             let running = state.sessions.values.count { $0.snapshot.machine.state != .finished }
-            guard running + state.reserved < limit else { return false }
+            guard running + state.setAside.count + state.reserved < limit else { return false }
             state.reserved += 1
             return true
         }

@@ -14,7 +14,7 @@ package struct ModelService: Sendable {
     ///
     /// - Parameter since: nil for the merge of that round alone; 0 for the sum from the start.
     package func merge(
-        round: Int, since: Int?, elementType: String?, of federation: FederationID
+        round: Int, since: Int?, elementType: String?, of federation: FederationID, for caller: RenderingCaller? = nil
     ) async throws(ServiceError) -> AdapterCache.File {
         let session = try parts.registry.session(federation)
         let plan = try session.plan()
@@ -27,11 +27,11 @@ package struct ModelService: Sendable {
         try Self.check(since: first, through: number, folded: session.mergesFoldedThrough.load(ordering: .relaxed))
         let key = AdapterCache.Key(
             federation: federation, content: .merge(since: first, through: number), type: type)
-        return try await parts.cache.file(key, on: parts.merging) { descriptor in
+        return try await parts.cache.file(key, for: caller, on: parts.merging) { descriptor, interruption in
             let terms = try merges(of: federation, since: first, through: number)
             return try Self.write(
                 StoredSum(terms: terms, scaling: nil, dense: nil), shape: plan.mergeShape, limits: [:], type: type,
-                to: descriptor)
+                to: descriptor, unless: interruption)
         }
     }
 
@@ -41,7 +41,7 @@ package struct ModelService: Sendable {
     ///   - round: 0 is the initial adapter; nil the newest.
     ///   - rank: the rank that it may have, of any size; nil for as many components as there are.
     package func file(
-        round: Int?, rank: Int?, elementType: String?, of federation: FederationID
+        round: Int?, rank: Int?, elementType: String?, of federation: FederationID, for caller: RenderingCaller? = nil
     ) async throws(ServiceError) -> AdapterCache.File {
         let session = try parts.registry.session(federation)
         let plan = try session.plan()
@@ -59,7 +59,7 @@ package struct ModelService: Sendable {
         }
         let key = AdapterCache.Key(
             federation: federation, content: .model(round: number, rank: limits == nil ? nil : rank), type: type)
-        return try await parts.cache.file(key, on: parts.modelling) { descriptor in
+        return try await parts.cache.file(key, for: caller, on: parts.modelling) { descriptor, interruption in
             let adapter = parts.stored(.adapter, of: federation, round: number)
             var terms: [StoredSum.Term] = []
             if needsMerges { terms = try merges(of: federation, since: 0, through: number) }
@@ -69,16 +69,16 @@ package struct ModelService: Sendable {
                     ? .sparse(adapter, plan.strategy, seed: machine.settings.seed) : .adapter(adapter, plan.scaling))
             return try Self.write(
                 StoredSum(terms: terms, scaling: plan.scaling, dense: adapter), shape: plan.shape,
-                limits: limits ?? [:], type: type, to: descriptor)
+                limits: limits ?? [:], type: type, to: descriptor, unless: interruption)
         }
     }
 
     /// The `adapter_config.json` beside a model.
     package func configuration(
-        round: Int?, rank: Int?, of federation: FederationID
+        round: Int?, rank: Int?, of federation: FederationID, for caller: RenderingCaller? = nil
     ) async throws(ServiceError) -> String {
         let session = try parts.registry.session(federation)
-        let file = try await file(round: round, rank: rank, elementType: nil, of: federation)
+        let file = try await file(round: round, rank: rank, elementType: nil, of: federation, for: caller)
         let plan = try session.plan()
         return AdapterConfig(
             shape: plan.shape, ranks: file.ranks, scaling: plan.scaling,
@@ -106,13 +106,14 @@ package struct ModelService: Sendable {
     }
 
     private static func write(
-        _ sum: StoredSum, shape: AdapterShape, limits: [String: Int], type: ScalarType, to descriptor: Int32
+        _ sum: StoredSum, shape: AdapterShape, limits: [String: Int], type: ScalarType, to descriptor: Int32,
+        unless interruption: Interruption
     ) throws -> [String: Int] {
         let shape = try shape.withDense { try sum.values(of: $0) != nil }
         var ranks: [String: Int] = [:]
         for module in shape.modules { ranks[module.owner] = try sum.rank(of: module, limit: limits[module.owner]) }
         let writer = try AdapterWriter(shape: shape, ranks: ranks, type: type, descriptor: descriptor)
-        try writer.take(sum)
+        try writer.take(InterruptibleSource(source: sum, interruption: interruption))
         return ranks
     }
 }

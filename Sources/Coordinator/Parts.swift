@@ -29,11 +29,11 @@ final class Parts: Sendable {
     /// Checks updates, several at once.
     let validation = BlockingQueue(label: "validation", concurrent: true)
     /// Renders adapters as they are stored.
-    let rendering = BlockingQueue(label: "rendering")
-    /// Sums merges for download. What is summed goes only while this and `modelling` are idle.
-    let merging = BlockingQueue(label: "merging")
+    let rendering = RenderingLanes(width: 2, queue: BlockingQueue(label: "rendering", concurrent: true))
+    /// Sums merges for download. What is summed goes only while the queues of this and of `modelling` are idle.
+    let merging = RenderingLanes(width: 1, queue: BlockingQueue(label: "merging"))
     /// Sums merges and adapters into models, which takes longer than clients should wait for a merge.
-    let modelling = BlockingQueue(label: "modelling")
+    let modelling = RenderingLanes(width: 1, queue: BlockingQueue(label: "modelling"))
     /// The federations whose old merges may be folded.
     let folding = AsyncStream.makeStream(of: FederationID.self)
     /// Draws initial adapters.
@@ -60,11 +60,10 @@ final class Parts: Sendable {
         aggregation = AggregationQueue()
     }
 
-    /// Begins a session for a stored federation and lets its tokens in.
-    func open(_ stored: StoredFederation) {
-        let id = stored.machine.settings.id
-        for token in stored.machine.tokens.values { access.grant(token, of: id) }
-        for client in stored.machine.clients.values {
+    /// Lets in those who hold a federation's tokens.
+    func admit(_ tokens: some Sequence<IssuedToken>, _ clients: some Sequence<Client>, of id: FederationID) {
+        for token in tokens { access.grant(token, of: id) }
+        for client in clients {
             let principal = Principal.client(id, client.name)
             if client.revokedAt == nil {
                 access.grant(principal, toTokenWithHash: client.token)
@@ -72,6 +71,24 @@ final class Parts: Sendable {
                 access.revoke(principal, tokenWithHash: client.token)
             }
         }
+    }
+
+    /// Leaves a stored federation alone that this version cannot run. Those who hold its tokens are let in, to be told so:
+    /// to be refused for their tokens would end clients that had better wait.
+    func setAside(
+        _ id: FederationID, for reason: String, tokens: some Sequence<IssuedToken>, clients: some Sequence<Client>
+    ) {
+        logger.error(
+            "a federation is set aside: this version cannot run it as it is stored",
+            metadata: ["federation": "\(id)", "reason": "\(reason)"])
+        admit(tokens, clients, of: id)
+        registry.setAside(id)
+    }
+
+    /// Begins a session for a stored federation and lets its tokens in.
+    func open(_ stored: StoredFederation) {
+        let id = stored.machine.settings.id
+        admit(stored.machine.tokens.values, stored.machine.clients.values, of: id)
         let (aggregation, clock) = (aggregation, clock)
         registry.add(
             FederationSession(

@@ -10,7 +10,11 @@ package enum ServiceError: Error, Sendable, Hashable {
     case revoked(ClientName)
     /// Whoever calls, or sends, does it too often; after so many seconds it may again.
     case tooManyRequests(retryAfter: Int)
+    /// Whoever asked has left.
+    case abandoned
     case unknownFederation(FederationID)
+    /// The federation is stored in a way that this version cannot run.
+    case setAside(FederationID)
     case unknownClient(ClientName)
     case unknownRound(Int, current: Int)
     /// The round has published no adapter.

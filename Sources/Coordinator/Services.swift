@@ -47,23 +47,38 @@ package struct Services: Sendable {
         folding = MergeFolding(parts: parts)
     }
 
-    /// Takes up every stored federation where it stood.
+    /// Takes up every stored federation where it stood. One that this version cannot run is set aside.
     package func resume() async throws(ServiceError) {
         do throws(StoreError) {
-            for stored in try await parts.store.federations() { parts.open(stored) }
+            let found = try await parts.store.federations()
+            for stored in found.sound { parts.open(stored) }
+            for one in found.unreadable {
+                parts.setAside(one.id, for: one.reason, tokens: one.tokens, clients: one.clients)
+            }
             try await uploads.resume()
         } catch {
             throw .store(error)
         }
         for session in parts.registry.all {
             let machine = session.snapshot.machine
-            if machine.settings.adapter.template != nil {
-                try await templates.resume(session)
-            } else if machine.publishedRound == 0 {
-                try await parts.drawInitialAdapter(of: machine.settings, as: try session.plan())
+            do throws(ServiceError) {
+                try await resume(session)
+            } catch .settings(let error) {
+                parts.setAside(
+                    session.id, for: "\(error)", tokens: machine.tokens.values, clients: machine.clients.values)
             }
-            parts.folding.continuation.yield(session.id)
         }
+    }
+
+    private func resume(_ session: FederationSession) async throws(ServiceError) {
+        let machine = session.snapshot.machine
+        let plan = try session.planIfAny()
+        if machine.settings.adapter.template != nil {
+            try await templates.resume(session)
+        } else if machine.publishedRound == 0, let plan {
+            try await parts.drawInitialAdapter(of: machine.settings, as: plan)
+        }
+        parts.folding.continuation.yield(session.id)
     }
 
     /// Does what is due while nobody asks, until the task is cancelled: aggregates rounds that close, and ticks.

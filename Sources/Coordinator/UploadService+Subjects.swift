@@ -30,6 +30,9 @@ extension UploadService {
                 return objection(to: key, in: try parts.activeSession(of: key.federation, for: client))
             case .template: return objection(to: key, in: try parts.registry.session(key.federation))
             }
+        } catch .setAside {
+            // Another version may run it.
+            return nil
         } catch {
             return error
         }

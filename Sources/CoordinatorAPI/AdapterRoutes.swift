@@ -11,7 +11,7 @@ extension RankwiseAPI {
         let base = "/v1/federations/{federation}"
         for path in [base + "/adapter", base + "/rounds/{round}/adapter"] {
             routes.on(.get, path) { request in
-                let (federation, round) = try request.subject(services.access)
+                let (federation, round, caller) = try request.subject(services.access)
                 try request.expect(query: "rank", "for", "dtype", "bits")
                 let rank = try request.integer("rank", in: 1...Int.max)
                 let trainedIn = try request.integer("for", in: 1...Int.max)
@@ -19,13 +19,13 @@ extension RankwiseAPI {
                 return try await Response.adapter(for: request) {
                     try await services.adapters.file(
                         round: round, rank: rank, trainedIn: trainedIn, elementType: request.query["dtype"],
-                        messageBits: bits, of: federation)
+                        messageBits: bits, of: federation, for: caller)
                 }
             }
         }
         for path in [base + "/adapter_config.json", base + "/rounds/{round}/adapter_config.json"] {
             routes.on(.get, path) { request in
-                let (federation, round) = try request.subject(services.access)
+                let (federation, round, _) = try request.subject(services.access)
                 try request.expect(query: "rank", "for")
                 return .configuration(
                     try await services.adapters.configuration(

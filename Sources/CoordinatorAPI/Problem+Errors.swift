@@ -22,8 +22,14 @@ extension Problem {
         case .tooManyRequests(let seconds):
             self.init(
                 .tooManyRequests, code: "rate.limited", "too much in too short a time; try again in \(seconds) s")
+        case .abandoned:
+            self.init(.serviceUnavailable, code: "request.abandoned", "the request was given up before it was answered")
         case .unknownFederation(let id):
             self.init(.notFound, code: "federation.unknown", "there is no federation \(id)")
+        case .setAside(let id):
+            self.init(
+                .serviceUnavailable, code: "federation.set_aside",
+                "this server cannot run federation \(id) as it is stored; its log says why")
         case .unknownClient(let name): self.init(.notFound, code: "client.unknown", "there is no client \(name)")
         case .unknownRound(let number, let current):
             self.init(
@@ -124,6 +130,7 @@ extension Problem {
         case .updateExists(let round):
             self.init(
                 .conflict, code: "update.exists", "round \(round) holds another update of this client", current: round)
+        case .noUpdate(let round): self.init(ServiceError.noUpdate(round: round))
         case .busy(let round):
             self.init(
                 .serviceUnavailable, code: "round.busy",
@@ -138,7 +145,9 @@ extension Problem {
         case .revoked(let name): self.init(.forbidden, code: "client.revoked", "client \(name) was revoked")
         case .full(let limit):
             self.init(
-                .conflict, code: "federation.full", "the federation takes no more than \(limit.counted("client"))")
+                .conflict, code: "federation.full",
+                "the federation takes no more than \(limit.counted("client")); those that left by themselves keep their "
+                    + "places until the admin revokes them")
         case .badRank(let found):
             self.init(.unprocessableContent, code: "client.rank", "rank is \(found); expected at least 1")
         case .otherBase(let expected, let found):

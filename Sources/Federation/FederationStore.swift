@@ -35,6 +35,30 @@ package struct StoredFederation: Sendable {
     }
 }
 
+/// What a store has of federations.
+package struct StoredFederations: Sendable {
+    package var sound: [StoredFederation] = []
+    package var unreadable: [UnreadableFederation] = []
+
+    package init() {}
+}
+
+/// A federation that is stored in a way that this version does not understand.
+package struct UnreadableFederation: Sendable {
+    package let id: FederationID
+    package let reason: String
+    /// Who holds tokens of it, as far as that can be read.
+    package let tokens: [IssuedToken]
+    package let clients: [Client]
+
+    package init(id: FederationID, reason: String, tokens: [IssuedToken], clients: [Client]) {
+        self.id = id
+        self.reason = reason
+        self.tokens = tokens
+        self.clients = clients
+    }
+}
+
 /// One row of the audit log with its number and the hash that binds it to all rows before it.
 package struct StoredEvent: Sendable, Hashable {
     package let id: Int64
@@ -68,7 +92,8 @@ package struct DepartedFederation: Sendable, Hashable {
 
 /// Keeps federations, rounds, updates and the audit log. What returned is durable; what threw changed nothing.
 package protocol FederationStore: Sendable {
-    func federations() async throws(StoreError) -> [StoredFederation]
+    /// All of them; one that cannot be understood does not keep the others back.
+    func federations() async throws(StoreError) -> StoredFederations
     /// Throws `.exists` where the name is taken, also by one that was deleted and did not release it.
     func create(_ federation: StoredFederation) async throws(StoreError)
     /// Stores one step: `machine` is the value after it. Throws `.conflict` unless the stored revision is `revision`.

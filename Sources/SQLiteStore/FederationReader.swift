@@ -23,10 +23,20 @@ struct FederationReader {
     }
 
     /// Every federation, in the order in which they were created.
-    static func federations(in database: Database) throws -> [StoredFederation] {
-        try Row.fetchAll(database, sql: "SELECT * FROM federations WHERE id < '~' ORDER BY key").map { row in
-            try FederationReader(database: database, row: row).federation()
+    static func federations(in database: Database) throws -> StoredFederations {
+        var found = StoredFederations()
+        for row in try Row.fetchAll(database, sql: "SELECT * FROM federations WHERE id < '~' ORDER BY key") {
+            let reader = try FederationReader(database: database, row: row)
+            do {
+                found.sound.append(try reader.federation())
+            } catch let error as StoreError {
+                found.unreadable.append(
+                    UnreadableFederation(
+                        id: try row.text("id"), reason: "\(error)", tokens: (try? reader.tokens()) ?? [],
+                        clients: (try? reader.clients()).map { Array($0.values) } ?? []))
+            }
         }
+        return found
     }
 
     private func federation() throws -> StoredFederation {
@@ -103,7 +113,7 @@ extension FederationReader {
                 name: name, rank: try row.value("rank"), token: try row.digest("token"),
                 capabilities: try row.value("capabilities"), registeredAt: try row.instant("registered_at"),
                 lastSeenAt: try row.instant("last_seen_at"), revokedAt: try row.optionalInstant("revoked_at"),
-                history: histories[name] ?? Client.History())
+                leftByItself: try row.value("left_by_itself"), history: histories[name] ?? Client.History())
         }
         return ClientTable(clients)
     }
@@ -168,6 +178,7 @@ extension FederationReader {
                 metrics: Metrics(loss: try row.optional("loss"), accuracy: try row.optional("accuracy")),
                 receivedAt: try row.instant("received_at"),
                 ranks: ranks == nil ? nil : try row.json("ranks"), norm: try row.optional("norm"),
+                factorSizes: try row.floats("factor_sizes").map(FactorSizes.init(values:)),
                 began: try row.optional("began"), status: try StatusColumns.status(of: row))
         }
         return Dictionary(uniqueKeysWithValues: updates.map { ($0.client, $0) })

@@ -3,7 +3,7 @@ import Foundation
 import GRDB
 
 extension SQLiteStore: FederationStore {
-    package func federations() async throws(StoreError) -> [StoredFederation] {
+    package func federations() async throws(StoreError) -> StoredFederations {
         try await fetch { try FederationReader.federations(in: $0) }
     }
 

@@ -71,7 +71,7 @@ final class GatedStore: FederationStore, AdapterStore {
         try await store.commit(changes, to: machine, from: revision)
     }
 
-    func federations() async throws(StoreError) -> [StoredFederation] { try await store.federations() }
+    func federations() async throws(StoreError) -> StoredFederations { try await store.federations() }
     func create(_ federation: StoredFederation) async throws(StoreError) { try await store.create(federation) }
     func discard(_ federation: FederationID) async throws(StoreError) { try await store.discard(federation) }
     func delete(

@@ -23,7 +23,8 @@ final class LiveFederation {
 
     init(_ id: String = "digits", loadedFrom store: any FederationStore) async throws {
         self.store = store
-        machine = try #require(try await store.federations().map(\.machine).first { $0.settings.id.rawValue == id })
+        machine = try #require(
+            try await store.federations().sound.map(\.machine).first { $0.settings.id.rawValue == id })
     }
 
     var id: FederationID { machine.settings.id }

@@ -86,6 +86,27 @@ import Testing
         }
     }
 
+    @Test func `a federation that cannot be understood does not keep the others back`() async throws {
+        try await withDirectory { directory in
+            var store = try SQLiteStore(directory: directory, logger: logger)
+            _ = try await LiveFederation(creating: "first", in: store)
+            let live = try await LiveFederation(creating: "second", in: store)
+            try await live.register("edge-1")
+            _ = try await LiveFederation(creating: "third", in: store)
+            try await store.pool.write { database in
+                try database.execute(sql: "UPDATE federations SET settings = '{}' WHERE id = 'second'")
+            }
+            try store.close()
+            store = try SQLiteStore(directory: directory, logger: logger)
+            let found = try await store.federations()
+            #expect(found.sound.map(\.machine.settings.id.rawValue) == ["first", "third"])
+            let one = try #require(found.unreadable.first)
+            #expect(one.id.rawValue == "second" && one.reason.contains("settings"))
+            #expect(one.tokens.count == 2 && one.clients.map(\.name.rawValue) == ["edge-1"])
+            try store.close()
+        }
+    }
+
     @Test func `a path that cannot be a folder is refused with the reason`() async throws {
         try await withDirectory { path in
             try Data("a file".utf8).write(to: URL(fileURLWithPath: path))
@@ -155,7 +176,7 @@ import Testing
             }
             try pool.close()
             let store = try SQLiteStore(directory: directory, logger: logger)
-            let machine = try #require(try await store.federations().first).machine
+            let machine = try #require(try await store.federations().sound.first).machine
             #expect(machine.settings.strategy == .init(name: "rbla", weighting: "samples"))
             #expect(machine.settings.server == .init() && machine.settings.adapter.messageBits == nil)
             #expect(
@@ -185,7 +206,7 @@ import Testing
                 try await store.create(federation)
             }
             try await creation.value
-            #expect(try await store.federations().count == 1)
+            #expect(try await store.federations().sound.count == 1)
             try store.close()
         }
     }
@@ -241,11 +262,12 @@ import Testing
                 try await store.pool.writeWithoutTransaction { database in
                     try database.execute(sql: "SAVEPOINT before_damage")
                     try database.execute(sql: damage)
-                    #expect(throws: StoreError.self) { try FederationReader.federations(in: database) }
+                    let found = try FederationReader.federations(in: database)
+                    #expect(found.sound.isEmpty && found.unreadable.map(\.id.rawValue) == ["digits"], "\(damage)")
                     try database.execute(sql: "ROLLBACK TO before_damage; RELEASE before_damage")
                 }
             }
-            #expect(try await store.federations().count == 1)
+            #expect(try await store.federations().sound.count == 1)
             try store.close()
         }
     }

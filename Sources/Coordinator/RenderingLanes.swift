@@ -1,0 +1,98 @@
+import Federation
+import Synchronization
+
+/// Who asks for a file that may have to be rendered.
+package struct RenderingCaller: Sendable, Hashable {
+    private let principal: Principal
+    /// A shared token may serve many, who are told apart by where they call from, and by the token where everybody is
+    /// admin.
+    private let address: PeerAddress?
+    private let token: ContentDigest?
+
+    package init(_ principal: Principal, bearer token: String?, from address: PeerAddress) {
+        self.principal = principal
+        if case .client = principal {
+            (self.address, self.token) = (nil, nil)
+        } else {
+            (self.address, self.token) = (address, token.map(Access.hash))
+        }
+    }
+}
+
+/// Renders files for those who ask, a few at a time: callers take turns, and none may have many waiting.
+final class RenderingLanes: Sendable {
+    typealias Work = @Sendable () -> Void
+
+    private struct State {
+        var waiting: [RenderingCaller: [Work]] = [:]
+        /// Those for whom work waits; who was served longest ago comes first.
+        var turns: [RenderingCaller] = []
+        /// The work of each that waits or runs.
+        var held: [RenderingCaller: Int] = [:]
+        var running = 0
+        /// How many rounds are being published, for which all lanes but one are kept free.
+        var publications = 0
+    }
+
+    /// Work of one caller that may wait or run at once.
+    static let worksPerCaller = 4
+
+    /// Where the work runs; what is put here directly waits for no turn.
+    let queue: BlockingQueue
+    private let width: Int
+    private let state = Mutex(State())
+
+    /// - Parameter queue: serial where `width` is 1.
+    init(width: Int, queue: BlockingQueue) {
+        self.width = width
+        self.queue = queue
+    }
+
+    /// Runs the work in its turn; throws where its caller has too much waiting.
+    func submit(for caller: RenderingCaller, _ work: @escaping Work) throws(ServiceError) {
+        let isTaken = state.withLock { state in
+            guard state.held[caller, default: 0] < Self.worksPerCaller else { return false }
+            state.held[caller, default: 0] += 1
+            if state.waiting[caller, default: []].isEmpty { state.turns.append(caller) }
+            state.waiting[caller, default: []].append(work)
+            return true
+        }
+        guard isTaken else { throw .tooManyRequests(retryAfter: 1) }
+        startNext()
+    }
+
+    /// Leaves the processors to a publication while it lasts.
+    func publishing<Value>(_ work: () async throws -> Value) async rethrows -> Value {
+        state.withLock { $0.publications += 1 }
+        defer {
+            state.withLock { $0.publications -= 1 }
+            for _ in 0..<width { startNext() }
+        }
+        return try await work()
+    }
+
+    private func startNext() {
+        let next: (caller: RenderingCaller, work: Work)? = state.withLock { state in
+            guard state.running < (state.publications > 0 ? 1 : width), !state.turns.isEmpty else { return nil }
+            let caller = state.turns.removeFirst()
+            guard let work = state.waiting[caller]?.removeFirst() else { return nil }
+            if state.waiting[caller]?.isEmpty == true {
+                state.waiting[caller] = nil
+            } else {
+                state.turns.append(caller)
+            }
+            state.running += 1
+            return (caller, work)
+        }
+        guard let next else { return }
+        queue.begin {
+            next.work()
+            self.state.withLock { state in
+                state.running -= 1
+                let left = state.held[next.caller, default: 1] - 1
+                state.held[next.caller] = left > 0 ? left : nil
+            }
+            self.startNext()
+        }
+    }
+}
