@@ -145,7 +145,10 @@ if Context.environment["RANKWISE_FUZZ"] == "1" {
     package.targets += [
         program("fuzz-http", ["HTTPServing", .httpTypes]),
         program("fuzz-json", ["AdapterFormat", "RankwiseWire"]),
+        program("fuzz-machine", ["FuzzInput", "Coordinator", "CoordinatorAPI", "Federation", "RankwiseWire"]),
         program("fuzz-plan", ["AdapterFormat", "ClientAgent", "HTTPFetching", "RankwiseWire", "Training", .crypto]),
         program("fuzz-safetensors", ["AdapterFormat"]),
+        program("fuzz-settings", ["FuzzInput", "Coordinator", "CoordinatorAPI", "Federation", "RankwiseWire"]),
+        library("FuzzInput", ["Federation"]),
     ]
 }

@@ -34,7 +34,7 @@ package struct AdapterFile: Sendable {
     package let dense: [Dense]
     private let modulePositions: [String: Int]
     private let densePositions: [String: Int]
-    private let factors: [TensorView]
+    let factors: [TensorView]
 
     /// Sorts the tensors of a file into modules.
     ///

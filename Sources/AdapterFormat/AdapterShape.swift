@@ -118,6 +118,29 @@ package struct AdapterShape: Sendable, Hashable {
     /// The maximum rank of every module path: what the global adapter has.
     package var maximumRanks: [String: Int] { Dictionary(modules.map { ($0.owner, $0.maximumRank) }) { $1 } }
 
+    /// The ranks that a module may have.
+    package static let ranks = 1...65_536
+
+    /// How many numbers an adapter of the maximum ranks has, biases included; what no Int holds counts as the largest.
+    package var numberCount: Int {
+        var total = 0
+        func add(_ sides: Int...) {
+            let product = sides.reduce(1) { product, side in
+                let (next, overflow) = product.multipliedReportingOverflow(by: side)
+                return overflow ? .max : next
+            }
+            let (sum, overflow) = total.addingReportingOverflow(product)
+            total = overflow ? .max : sum
+        }
+        for module in modules {
+            add(module.inputs, module.maximumRank)
+            add(module.outputs, module.maximumRank)
+            add(module.outputs)
+        }
+        for tensor in dense { add(tensor.elementCount) }
+        return total
+    }
+
     /// What a file of this shape can need at most, with room for what is then refused by name.
     package var readingLimits: SafetensorsFile.Limits {
         // A quantised tensor takes three entries and a line of the metadata.
@@ -174,6 +197,7 @@ extension AdapterShape {
                 throw .kernel(module: module.name, inputs: module.inputs, height: height, width: width)
             }
         }
+        guard ranks.contains(module.maximumRank) else { throw .tooLarge(module.name) }
         for side in [module.inputs, module.outputs]
         where ScalarType.f64.byteCount(of: [side, module.maximumRank]) == nil {
             throw .tooLarge(module.name)

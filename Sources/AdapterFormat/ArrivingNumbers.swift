@@ -11,6 +11,8 @@ package struct ArrivingNumbers: Sendable {
     }
 
     private struct Tensor {
+        /// Nil where its squares are not wanted.
+        let name: String?
         let type: ScalarType
         /// In the file.
         let range: Range<Int>
@@ -20,6 +22,7 @@ package struct ArrivingNumbers: Sendable {
     private static let headerLimit = 1 << 20
 
     private let byteCount: Int
+    private let measuresFactors: Bool
     private var phase = Phase.header
     private var position = 0
     private var header: [UInt8] = []
@@ -28,8 +31,16 @@ package struct ArrivingNumbers: Sendable {
     /// The first bytes of a number whose others have not come.
     private var begun: [UInt8] = []
 
-    /// - Parameter byteCount: of the whole file.
-    package init(byteCount: Int) { self.byteCount = byteCount }
+    /// The sums of the squares of LoRA factors, by the file's name of the tensor; whole once the file is vouched for.
+    package private(set) var squares: [String: Double] = [:]
+
+    /// - Parameters:
+    ///   - byteCount: of the whole file.
+    ///   - measuresFactors: whether the squares of factors are added up.
+    package init(byteCount: Int, measuresFactors: Bool = false) {
+        self.byteCount = byteCount
+        self.measuresFactors = measuresFactors
+    }
 
     /// Whether the whole file has come, and `AdapterFile.checkFinite` would find nothing in it.
     package var isVouchedFor: Bool {
@@ -84,7 +95,7 @@ package struct ArrivingNumbers: Sendable {
             guard case .number(let type) = entry.type else { return }
             found.append(
                 Tensor(
-                    type: type,
+                    name: measuresFactors && TensorName(parsing: entry.name).isFactor ? entry.name : nil, type: type,
                     range: read.dataStart + entry.range.lowerBound..<read.dataStart + entry.range.upperBound))
         }
         tensors = found[...]
@@ -108,13 +119,20 @@ package struct ArrivingNumbers: Sendable {
             rest = rest.dropFirst(missing)
             if begun.count == size {
                 refused += begun.withUnsafeBytes { tensor.type.count(in: $0, beyond: limit) }
+                begun.withUnsafeBytes { addSquares(of: $0, in: tensor) }
                 begun.removeAll(keepingCapacity: true)
             }
         }
         let whole = rest.prefix(rest.count / size * size)
         refused += tensor.type.count(in: UnsafeRawBufferPointer(rebasing: whole), beyond: limit)
+        addSquares(of: UnsafeRawBufferPointer(rebasing: whole), in: tensor)
         begun += rest.dropFirst(whole.count)
         if refused > 0 { phase = .doubtful }
         return count
+    }
+
+    private mutating func addSquares(of bytes: UnsafeRawBufferPointer, in tensor: Tensor) {
+        guard let name = tensor.name else { return }
+        squares[name, default: 0] += tensor.type.squareSum(in: bytes)
     }
 }

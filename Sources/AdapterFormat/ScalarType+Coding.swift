@@ -79,6 +79,36 @@ extension ScalarType {
         return total
     }
 
+    /// The sum of the squares of all numbers, in Float within a few thousand and in Double over all.
+    package func squareSum(in source: UnsafeRawBufferPointer) -> Double {
+        let (size, count) = (byteCount, source.count / byteCount)
+        return withUnsafeTemporaryAllocation(of: Float.self, capacity: 4096) { block in
+            var total = 0.0
+            for start in stride(from: 0, to: count, by: block.count) {
+                let part = UnsafeMutableBufferPointer(rebasing: block[..<min(block.count, count - start)])
+                decode(
+                    UnsafeRawBufferPointer(rebasing: source[start * size..<(start + part.count) * size]), into: part)
+                total += Self.squareSum(of: UnsafeRawBufferPointer(part))
+            }
+            return total
+        }
+    }
+
+    private static func squareSum(of floats: UnsafeRawBufferPointer) -> Double {
+        var lanes = SIMD8<Float>()
+        let whole = floats.count / 32 * 32
+        for offset in stride(from: 0, to: whole, by: 32) {
+            let values = floats.loadUnaligned(fromByteOffset: offset, as: SIMD8<Float>.self)
+            lanes += values * values
+        }
+        var total = Double(lanes.sum())
+        for offset in stride(from: whole, to: floats.count, by: 4) {
+            let value = Double(floats.loadUnaligned(fromByteOffset: offset, as: Float.self))
+            total += value * value
+        }
+        return total
+    }
+
     /// The exact value of a half-precision number, without the call into the runtime that x86-64 needs where the
     /// compiler may not assume F16C: this form vectorises. The multiplication moves the exponent and is exact for
     /// subnormal halves too.

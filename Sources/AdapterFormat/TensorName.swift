@@ -34,6 +34,14 @@ package enum TensorName: Sendable, Hashable {
         }
     }
 
+    /// Whether it names A or B of a module.
+    var isFactor: Bool {
+        switch self {
+        case .factorA, .factorB: true
+        case .bias, .dense: false
+        }
+    }
+
     /// The name without the prefix, as errors and people use it.
     package var bare: String {
         switch self {

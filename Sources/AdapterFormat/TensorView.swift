@@ -81,6 +81,12 @@ package struct TensorView: Sendable {
         return withBytes { quantisation?.count(in: $0, beyond: limit) ?? type.count(in: $0, beyond: limit) }
     }
 
+    /// The sum of the squares of all numbers.
+    func squareSum() -> Double {
+        guard packing == nil else { return floats().reduce(0) { $0 + Double($1) * Double($1) } }
+        return withBytes { type.squareSum(in: $0) }
+    }
+
     /// The numbers, in the order of the file.
     package func floats() -> [Float] {
         let elementCount = elementCount

@@ -14,6 +14,14 @@ struct SparseStart: Sendable {
     /// - Parameter last: the last round published before it; 0 for version 0.
     func covers(roundAfter last: Int) -> Bool { last < rounds }
 
+    /// The largest matrix that a mask is drawn for, which takes as long as the matrix is large.
+    static let largestMatrix = 1 << 31
+
+    static func takes(_ module: ModuleShape) -> Bool {
+        let (product, overflow) = module.inputs.multipliedReportingOverflow(by: module.outputs)
+        return !overflow && product <= largestMatrix
+    }
+
     /// The federation's dense tensors, and the kept changes of every module's weights.
     func shape(of shape: AdapterShape) -> AdapterShape {
         shape.withoutModules(adding: shape.modules.map { Self.tensor(of: $0, density: density) })

@@ -87,6 +87,9 @@ package struct Strategy: Sendable {
         if publishesMerge || sparse != nil, let module = shape.experts.keys.min() {
             throw .experts(strategy: name, module: module)
         }
+        if sparse != nil, let module = shape.modules.first(where: { !SparseStart.takes($0) }) {
+            throw .sparseMatrix(strategy: name, module: module.name)
+        }
         if optimizer != .none, let tensor = shape.dense.first(where: { $0.initial == .base }) {
             throw .noInitialValue(optimizer: optimizer.name, tensor: tensor.name)
         }

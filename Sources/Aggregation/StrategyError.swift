@@ -13,6 +13,8 @@ package enum StrategyError: Error, Equatable, Sendable {
     case magnitude(strategy: String, tensor: String)
     /// The strategy publishes what the packed factors of a parameter's experts cannot hold.
     case experts(strategy: String, module: String)
+    /// The sparse stage would draw a mask for a matrix that is too large.
+    case sparseMatrix(strategy: String, module: String)
     /// The server optimizer goes on from an earlier value, and the first round has none.
     case noInitialValue(optimizer: String, tensor: String)
 }
@@ -39,6 +41,8 @@ extension StrategyError: CustomStringConvertible {
             "\(strategy) publishes a merge, so it cannot take DoRA's \(tensor)"
         case .experts(let strategy, let module):
             "\(strategy) publishes merges or sparse weights, which PEFT's packed factors of experts (\(module)) cannot hold"
+        case .sparseMatrix(let strategy, let module):
+            "\(strategy) trains full weights first, and \(module) has more than \(SparseStart.largestMatrix) of them"
         case .noInitialValue(let optimizer, let tensor):
             "\(optimizer) moves on from earlier values, but \(tensor) begins as each client's base has it: give it an init "
                 + "of zeros, ones or normal, or a template"

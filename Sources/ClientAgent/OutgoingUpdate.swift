@@ -33,11 +33,14 @@ package struct OutgoingUpdate: Sendable, Hashable {
         digest = Array(hasher.finalize())
     }
 
-    /// What goes with the last byte.
+    /// The server refuses updates with larger ones.
+    private static let largestMetric = 1e12
+
+    /// What goes with the last byte; a metric that nobody could use is left out.
     var query: String {
         var query = "samples=\(samples)"
-        if let loss = metrics.loss, loss.isFinite { query += "&loss=\(loss)" }
-        if let accuracy = metrics.accuracy, accuracy.isFinite { query += "&accuracy=\(accuracy)" }
+        if let loss = metrics.loss, abs(loss) <= Self.largestMetric { query += "&loss=\(loss)" }
+        if let accuracy = metrics.accuracy, abs(accuracy) <= Self.largestMetric { query += "&accuracy=\(accuracy)" }
         return query
     }
 

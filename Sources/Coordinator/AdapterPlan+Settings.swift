@@ -41,14 +41,14 @@ extension SettingsError {
             case .unknownOptimizer, .optimizer: "server.optimizer"
             case .unknownParameter(_, let name, _), .parameter(_, let name, _, _): "strategy.\(name)"
             case .magnitude(_, let tensor), .noInitialValue(_, let tensor): "adapter.dense.\(tensor)"
-            case .experts(_, let module): "adapter.modules.\(module)"
+            case .experts(_, let module), .sparseMatrix(_, let module): "adapter.modules.\(module)"
             }
         self.init(path: path, reason: "is refused: \(error)")
     }
 }
 
 extension ModuleShape {
-    /// The shapes of a module: one, or that of each of its experts.
+    /// The shapes of a module: one, or that of each of its experts, of which there are at least 0.
     static func all(
         of module: FederationSettings.Module, named name: String, maximumRank: Int
     ) -> [ModuleShape] {
@@ -60,7 +60,11 @@ extension ModuleShape {
         case .embedding: kind = .embedding
         case .convolution(let height, let width):
             kind = .conv2d(height: height, width: width)
-            inputs *= height * width
+            // What stored settings say may not fit an Int: the shape then refuses it.
+            for side in [height, width] {
+                let (product, overflow) = inputs.multipliedReportingOverflow(by: side)
+                inputs = overflow ? .max : product
+            }
         case .experts(let count): experts = (0..<count).map { Expert(index: $0, count: count) }
         }
         return experts.map { expert in

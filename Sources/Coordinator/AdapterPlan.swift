@@ -19,6 +19,16 @@ package struct AdapterPlan: Sendable {
     /// Throws where the modules are no adapter, or the strategy is unknown or cannot take them.
     package init(_ settings: FederationSettings) throws(SettingsError) {
         let adapter = settings.adapter
+        // Of stored settings nobody knows who wrote them.
+        guard AdapterShape.ranks.contains(adapter.maximumRank) else {
+            throw SettingsError(path: "adapter.max_rank", reason: "is \(adapter.maximumRank); expected 1 to 65536")
+        }
+        for (name, module) in adapter.modules {
+            guard case .experts(let count) = module.kind, !(1...FederationSettings.mostModules).contains(count) else {
+                continue
+            }
+            throw SettingsError(path: "adapter.modules.\(name).experts", reason: "is \(count); expected 2 to 65536")
+        }
         self.adapter = adapter
         messageBits = adapter.messageBits == nil ? [] : Set(MessageBits.allCases)
         scaling = AdapterFormat.Scaling(adapter.scaling)
@@ -44,6 +54,15 @@ package struct AdapterPlan: Sendable {
         try check(settings.policy)
     }
 
+    /// Whether what rounds send and store under the strategy has a size that the server takes.
+    func checkSize() throws(SettingsError) {
+        for shape in [
+            strategy.updateShape(of: shape, round: 1, after: 0), strategy.publishedShape(of: shape, round: 0),
+        ] {
+            try FederationSettings.expectRoom(for: shape.numberCount)
+        }
+    }
+
     /// Whether rounds can go by this policy under the strategy.
     func check(_ policy: RoundPolicy) throws(SettingsError) {
         if policy.buffer != nil, let objection = strategy.objectionToBuffer {
@@ -63,6 +82,13 @@ extension AdapterPlan {
             ranks[module.owner] = ranks[module.owner].map { min($0, strategy.rank(module.maximumRank, in: round)) }
         }
         return ranks
+    }
+
+    /// What a B that a client trained at a rank is multiplied by to stand for the same product at the maximum one.
+    func ratio(ofModule path: String, fromRank rank: Int) -> Double {
+        let module = adapter.modules[path]
+        return scaling.with(alpha: module?.alpha).ratio(
+            fromRank: rank, toRank: module?.maximumRank ?? adapter.maximumRank)
     }
 
     /// The ranks that `rank` limits a whole model to; those above the federation's maximum rank grow alike.
@@ -101,10 +127,8 @@ extension AdapterPlan {
     /// - Parameter last: the last round published before it, here as below.
     func updateByteLimit(round: Int, after last: Int) -> Int {
         let shape = strategy.updateShape(of: shape, round: round, after: last)
-        let numbers =
-            shape.modules.reduce(0) { $0 + $1.maximumRank * ($1.inputs + $1.outputs) + $1.outputs }
-            + shape.dense.reduce(0) { $0 + $1.elementCount }
-        return (messageBits.isEmpty ? 8 : 16) * numbers + shape.readingLimits.headerBytes
+        let (bytes, overflow) = shape.numberCount.multipliedReportingOverflow(by: messageBits.isEmpty ? 8 : 16)
+        return overflow ? .max : min(bytes, .max - shape.readingLimits.headerBytes) + shape.readingLimits.headerBytes
     }
 
     /// Checks a file from a client.

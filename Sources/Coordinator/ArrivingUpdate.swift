@@ -5,11 +5,14 @@ import Synchronization
 package final class ArrivingUpdate: Sendable {
     private let numbers: Mutex<ArrivingNumbers>
 
-    init(byteCount: Int) { numbers = Mutex(ArrivingNumbers(byteCount: byteCount)) }
+    /// - Parameter measuresFactors: whether the sizes of the factors are to be known at the end.
+    init(byteCount: Int, measuresFactors: Bool = false) {
+        numbers = Mutex(ArrivingNumbers(byteCount: byteCount, measuresFactors: measuresFactors))
+    }
 
     /// The next bytes of the body.
     package func take(_ bytes: UnsafeRawBufferPointer) { numbers.withLock { $0.take(bytes) } }
 
-    /// Whether it has come whole, and no number of it is to be refused.
-    var isVouchedFor: Bool { numbers.withLock { $0.isVouchedFor } }
+    /// The squares of its factors, once it has come whole and no number of it is to be refused; nil before.
+    var soundSquares: [String: Double]? { numbers.withLock { $0.isVouchedFor ? $0.squares : nil } }
 }

@@ -52,9 +52,12 @@ package struct EnrolmentService: Sendable {
         return enrolled(client, in: session)
     }
 
-    package func revoke(_ name: ClientName, in federation: FederationID) async throws(ServiceError) {
+    /// - Parameter byItself: whether the client asks for it: its place then stays taken until the admin does too.
+    package func revoke(
+        _ name: ClientName, byItself: Bool = false, in federation: FederationID
+    ) async throws(ServiceError) {
         let session = try parts.registry.session(federation)
-        if case .lifecycle(.unknownClient(let name)) = try await session.reply(to: .revoke(name)) {
+        if case .lifecycle(.unknownClient(let name)) = try await session.reply(to: .revoke(name, byItself: byItself)) {
             throw .unknownClient(name)
         }
         if let client = session.snapshot.machine.clients[name] {

@@ -29,6 +29,7 @@ package struct FederationService: Sendable {
             do throws(StrategyError) { strategy = try Strategy(settings) } catch { throw SettingsError(error) }
         } else {
             let checked = try AdapterPlan(settings)
+            try checked.checkSize()
             do throws(ConfigRefusal) { try checked.checkMerging(settings.adapter.config) } catch {
                 throw SettingsError(path: "adapter.config.\(error.key)", reason: "is refused: \(error)")
             }

@@ -47,7 +47,7 @@ package struct TemplateService: Sendable {
             if let expected, expected != digest { throw .digestMismatch(expected: expected, found: digest) }
             return try await take(
                 ticket.spool, digest: digest, byteCount: byteCount, in: ticket.federation,
-                numbersAreSound: ticket.arrival?.isVouchedFor ?? false)
+                numbersAreSound: ticket.arrival?.soundSquares != nil)
         } catch {
             await parts.store.discard(ticket.spool)
             throw error

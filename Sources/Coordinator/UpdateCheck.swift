@@ -27,6 +27,8 @@ struct UpdateCheck: Sendable {
         let ranks: [String: Int]?
         /// Where the federation's limits need it.
         let norm: Double?
+        /// Alike.
+        let factorSizes: FactorSizes?
         /// The keys of the client's configuration that are to travel with the adapter.
         let adopting: [String: String]
     }
@@ -49,13 +51,13 @@ struct UpdateCheck: Sendable {
 
     /// Reads the file; blocks.
     ///
-    /// - Parameter numbersAreSound: whether every number was looked at before.
-    func finding(fileAt path: String, numbersAreSound: Bool) throws(ServiceError) -> Finding {
+    /// - Parameter squares: of its factors, as far as they are known, where every number was looked at before.
+    func finding(fileAt path: String, squares: [String: Double]?) throws(ServiceError) -> Finding {
         do {
             let granted = plan.ranks(for: clientRank, round: round)
             let file = try plan.open(path, round: round, after: last)
             try plan.validate(
-                file, granted: granted, round: round, after: last, numbersAreSound: numbersAreSound)
+                file, granted: granted, round: round, after: last, numbersAreSound: squares != nil)
             var adopting: [String: String] = [:]
             if let configurationText {
                 adopting = try configuration.adopted(from: configurationText, file: file)
@@ -63,12 +65,13 @@ struct UpdateCheck: Sendable {
                 try configuration.requireMeaning(of: file)
             }
             let norm = try norm(of: file)
+            let sizes = sizes(of: file, knowing: squares ?? [:])
             if file.modules.allSatisfy({ granted[$0.owner] == $0.rank }) {
-                return Finding(rank: clientRank, ranks: nil, norm: norm, adopting: adopting)
+                return Finding(rank: clientRank, ranks: nil, norm: norm, factorSizes: sizes, adopting: adopting)
             }
             return Finding(
                 rank: min(clientRank, file.modules.map(\.rank).max() ?? clientRank), ranks: file.ranks, norm: norm,
-                adopting: adopting)
+                factorSizes: sizes, adopting: adopting)
         } catch let refusal as UpdateRefusal {
             throw .update(refusal)
         } catch let error as StoreError {
@@ -76,6 +79,23 @@ struct UpdateCheck: Sendable {
         } catch {
             throw .internalFailure("an update could not be measured: \(error)")
         }
+    }
+
+    /// The sizes of the factors that the round asks for, B at the scale of its module's maximum rank.
+    private func sizes(of file: AdapterFile, knowing squares: [String: Double]) -> FactorSizes? {
+        guard settings.limits.factorOverMedian != nil else { return nil }
+        let asked = plan.strategy.demand(in: round).factors
+        let (sizes, ranks) = (file.factorSizes(knowing: squares), file.ranks)
+        let values = settings.adapter.modulePaths.flatMap { path -> [Float] in
+            guard let found = sizes[path], let rank = ranks[path] else { return [0, 0] }
+            let ratio = plan.ratio(ofModule: path, fromRank: rank)
+            // Beyond what a Float holds is far beyond any median.
+            return [
+                asked.contains(.a) ? Float(found.a) : 0,
+                asked.contains(.b) ? min(Float(found.b * ratio), .greatestFiniteMagnitude) : 0,
+            ]
+        }
+        return FactorSizes(values: values)
     }
 
     private func norm(of file: AdapterFile) throws -> Double? {

@@ -58,7 +58,11 @@ package struct UpdateService: Sendable {
             claim: claim, spool: parts.store.makeSpoolFile(),
             byteLimit: try session.updateByteLimit(round: claim.round),
             room: try await admit(claim, byteCount: byteCount, in: session),
-            arrival: byteCount.map { ArrivingUpdate(byteCount: $0) })
+            arrival: byteCount.map {
+                ArrivingUpdate(
+                    byteCount: $0,
+                    measuresFactors: session.snapshot.machine.settings.limits.factorOverMedian != nil)
+            })
     }
 
     /// Takes the streamed body, whose file must be durable: the file becomes the update's blob, or goes.
@@ -92,6 +96,19 @@ package struct UpdateService: Sendable {
     package func abandon(_ ticket: Ticket) async {
         await parts.store.discard(ticket.spool)
         parts.room.release(ticket.room)
+    }
+
+    /// Takes an update back that counts in the round that collects, at the admin's wish.
+    package func takeBack(
+        updateOf client: ClientName, round: Int, in federation: FederationID
+    ) async throws(ServiceError) {
+        let session = try parts.registry.session(federation)
+        switch try await session.reply(to: .takeBack(client, round: round)) {
+        case .done: try await parts.sweep()
+        case .round(.noUpdate(let round)): throw .noUpdate(round: round)
+        case .round(let error): throw .round(error)
+        default: throw .internalFailure("taking an update back was answered with something else")
+        }
     }
 
     package func receipt(
@@ -158,11 +175,11 @@ extension UpdateService {
         let check = UpdateCheck(
             claim, configuration: configuration, clientRank: snapshot.machine.grantedRank(of: client), at: snapshot,
             as: try snapshot.plan(), parts: parts)
-        let isVouchedFor = ticket.arrival?.isVouchedFor ?? false
+        let squares = ticket.arrival?.soundSquares
         let finding: UpdateCheck.Finding
         do throws(ServiceError) {
             finding = try await parts.validation.run { () throws(ServiceError) in
-                try check.finding(fileAt: ticket.spool.path, numbersAreSound: isVouchedFor)
+                try check.finding(fileAt: ticket.spool.path, squares: squares)
             }
         } catch {
             guard case .update(let refusal) = error else { throw error }
@@ -171,7 +188,7 @@ extension UpdateService {
         let update = Update(
             client: claim.client, digest: digest, byteCount: byteCount, rank: finding.rank,
             samples: claim.samples, metrics: claim.metrics, receivedAt: parts.clock.now(), ranks: finding.ranks,
-            norm: finding.norm)
+            norm: finding.norm, factorSizes: finding.factorSizes)
         session.touch(claim.client)
         let event = FederationMachine.Event.update(
             update, round: claim.round, spool: ticket.spool, adopting: finding.adopting)
@@ -220,6 +237,9 @@ extension UpdateService {
             let refusal = UpdateRefusal(
                 code: "update.samples", detail: "samples is \(claim.samples); this federation takes 1 to \(limit)")
             try await refuse(claim, for: refusal, in: session)
+        }
+        if let objection = claim.metrics.objection {
+            try await refuse(claim, for: UpdateRefusal(code: "update.metrics", detail: objection), in: session)
         }
         if let refusal = claim.baseRefusal(in: session.snapshot.machine) {
             try await refuse(claim, for: refusal, in: session)

@@ -47,24 +47,26 @@ extension RankwiseAPI {
             return try .json(["clients": try services.enrolment.list(in: federation).map { try ClientBody($0) }])
         }
         routes.on(.get, one) { request in
-            let (federation, name) = try Self.own(request, services)
+            let (federation, name, _) = try Self.own(request, services)
             return try .json(ClientBody(try services.enrolment.client(name, in: federation)))
         }
         routes.on(.delete, one) { request in
-            let (federation, name) = try Self.own(request, services)
-            try await services.enrolment.revoke(name, in: federation)
+            let (federation, name, isAdmin) = try Self.own(request, services)
+            try await services.enrolment.revoke(name, byItself: !isAdmin, in: federation)
             return Response(status: .noContent)
         }
     }
 
     /// The client that the path names, for the admin and for the client itself.
-    private static func own(_ request: Request, _ services: Services) throws -> (FederationID, ClientName) {
+    private static func own(
+        _ request: Request, _ services: Services
+    ) throws -> (FederationID, ClientName, isAdmin: Bool) {
         let federation = try request.federation()
         let principal = try request.principal(services.access)
         let name = try request.client()
         try request.expect()
         guard principal == .admin || principal == .client(federation, name) else { throw ServiceError.forbidden }
-        return (federation, name)
+        return (federation, name, principal == .admin)
     }
 }
 

@@ -17,7 +17,8 @@ extension FederationSettings {
             policy: try RoundPolicy(document.round),
             limits: Limits(
                 clients: document.limits.maxClients, samples: document.limits.maxSamples,
-                norm: document.limits.maxNorm, normOverMedian: document.limits.maxNormOverMedian),
+                norm: document.limits.maxNorm, normOverMedian: document.limits.maxNormOverMedian,
+                factorOverMedian: document.limits.maxFactorOverMedian),
             retention: try Retention?(document.retention),
             training: try Self.text(of: document.training),
             seed: document.seed)
@@ -234,7 +235,8 @@ extension FederationDocument {
             round: Round(settings.policy),
             limits: Limits(
                 maxClients: settings.limits.clients, maxSamples: settings.limits.samples,
-                maxNorm: settings.limits.norm, maxNormOverMedian: settings.limits.normOverMedian),
+                maxNorm: settings.limits.norm, maxNormOverMedian: settings.limits.normOverMedian,
+                maxFactorOverMedian: settings.limits.factorOverMedian),
             retention: Retention(settings.retention),
             training: try WireJSON.decode([String: JSONValue].self, from: Data(settings.training.utf8)),
             seed: settings.seed)

@@ -1,9 +1,9 @@
 import Coordinator
-import Federation
+package import Federation
 import Foundation
 import HTTPServing
 import HTTPTypes
-import RankwiseWire
+package import RankwiseWire
 
 extension RankwiseAPI {
     /// No reason takes more, however its characters are written.
@@ -107,7 +107,7 @@ extension RankwiseAPI {
 }
 
 extension RoundBody {
-    init(_ round: RoundMachine, of machine: FederationMachine) {
+    package init(_ round: RoundMachine, of machine: FederationMachine) {
         let phase: String
         var reason: String?
         var adapter: Adapter?
@@ -164,6 +164,7 @@ extension RoundBody.Update {
             case .accepted: ("accepted", nil)
             case .leftOut(let reason): ("left_out", reason)
             case .lost(let reason): ("lost", reason)
+            case .takenBack(let reason): ("taken_back", reason)
             }
         self.init(
             client: update.client.rawValue, status: status, reason: reason,

@@ -44,6 +44,17 @@ extension RankwiseAPI {
             try await services.configurations.take(text, of: client, round: round, in: federation)
             return Response(status: .noContent)
         }
+        routes.on(.delete, path) { request in
+            let federation = try request.federation()
+            try request.principal(services.access).requireAdmin()
+            try request.expect(query: "client")
+            guard let text = request.query["client"] else {
+                throw ArgumentError.missing(name: "client", expected: "?client=NAME, whose update is taken back")
+            }
+            try await services.updates.takeBack(
+                updateOf: try Request.client(named: text), round: try request.round(), in: federation)
+            return Response(status: .noContent)
+        }
         routes.on(.get, path) { request in
             let federation = try request.federation()
             let client = try request.principal(services.access).requireClient(of: federation)

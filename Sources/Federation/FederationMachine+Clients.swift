@@ -23,7 +23,7 @@ extension FederationMachine {
         }
         guard state != .finished else { return .registration(.finished) }
         guard state != .draft else { return .registration(.draft) }
-        guard clients.values.count(where: { $0.revokedAt == nil }) < settings.limits.clients else {
+        guard clients.values.count(where: \.holdsPlace) < settings.limits.clients else {
             return .registration(.full(limit: settings.limits.clients))
         }
         if let enrolment, let objection = objection(toEnrolmentBy: enrolment, at: step.now) {
@@ -59,13 +59,21 @@ extension FederationMachine {
 
     private static let changeEventsPerRound = 10
 
-    mutating func revoke(_ name: ClientName, in step: inout Step) -> Reply {
+    mutating func revoke(_ name: ClientName, byItself: Bool, in step: inout Step) -> Reply {
         guard var client = clients[name] else { return .lifecycle(.unknownClient(name)) }
-        guard client.revokedAt == nil else { return .done }
+        if client.revokedAt != nil {
+            guard client.leftByItself, !byItself else { return .done }
+            client.leftByItself = false
+            clients[name] = client
+            step.changes.append(.client(client))
+            step.record("client.revoked", client: name, "had left by itself")
+            return .done
+        }
         client.revokedAt = step.now
+        client.leftByItself = byItself
         clients[name] = client
         step.changes.append(.client(client))
-        step.record("client.revoked", client: name)
+        step.record("client.revoked", client: name, byItself ? "by itself" : nil)
         if round?.phase == .collecting, round?.places[name]?.state == .awaited {
             setPlace(of: name, to: .left, in: &step)
             decide("client.left", client: name, "was revoked before it answered", in: &step)

@@ -50,7 +50,7 @@ extension FederationMachine {
         case .samples:
             let known = names.compactMap { clients[$0]?.history.samples }
             let sum = known.reduce(0.0) { $0 + Double($1) }
-            let mean = known.isEmpty ? 1 : max(1, Int((sum / Double(known.count)).rounded()))
+            let mean = known.isEmpty ? 1 : max(1, Int(clamping: sum / Double(known.count)))
             return names.map { Candidate(client: $0, value: clients[$0]?.history.samples ?? mean) }
         }
     }

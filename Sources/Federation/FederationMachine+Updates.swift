@@ -73,6 +73,23 @@ extension FederationMachine {
         return nil
     }
 
+    /// Takes an update out of the round that collects, at the admin's wish.
+    mutating func takeBack(_ name: ClientName, round number: Int, in step: inout Step) -> Reply {
+        let latest = round?.number ?? 0
+        guard let current = round, number <= latest else { return .round(.unknown(round: number, current: latest)) }
+        guard number == latest, current.phase == .collecting else {
+            return .round(.closed(round: number, current: latest))
+        }
+        guard let held = current.held(of: name) else { return .round(.noUpdate(round: number)) }
+        let reason = "the admin took \(held.digest) back"
+        round?.takeBack(
+            name, reason: reason, isRevoked: clients[name]?.revokedAt != nil, revision: step.revision)
+        if let update = round?.updates[name] { step.changes.append(.status(update, round: number)) }
+        if let place = round?.places[name] { step.changes.append(.place(name, round: number, place)) }
+        decide("update.taken_back", client: name, reason, in: &step)
+        return .done
+    }
+
     /// Takes updates back whose bytes are gone, and asks their clients again.
     mutating func lose(_ reasons: [ClientName: String], round number: Int, in step: inout Step) -> Reply {
         guard var current = round, current.number == number, current.phase == .aggregating else { return .done }

@@ -39,7 +39,8 @@ package struct FederationMachine: Sendable {
         /// `enrolment` is the id of the token that lets a new client in; without one, the admin does.
         case register(
             name: ClientName, rank: Int, token: ContentDigest, capabilities: String, enrolment: String? = nil)
-        case revoke(ClientName)
+        /// `byItself` where the client asked for it.
+        case revoke(ClientName, byItself: Bool = false)
         case issue(IssuedToken)
         /// Withdraws the token with this id.
         case withdraw(String)
@@ -48,6 +49,8 @@ package struct FederationMachine: Sendable {
         /// `adopting` are the keys of its configuration that are to travel with the adapter.
         case update(Update, round: Int, spool: SpoolFile, adopting: [String: String] = [:])
         case refused(Refusal, round: Int)
+        /// The admin takes back a client's update that this round holds.
+        case takeBack(ClientName, round: Int)
         /// A client will send nothing in this round, for this reason.
         case decline(ClientName, round: Int, reason: String)
         /// A client has ended for this reason, and calls no more until somebody starts it again.
@@ -134,12 +137,13 @@ extension FederationMachine {
         switch event {
         case .register(let name, let rank, let token, let capabilities, let enrolment):
             register(name, rank: rank, token: token, capabilities: capabilities, enrolment: enrolment, in: &step)
-        case .revoke(let name): revoke(name, in: &step)
+        case .revoke(let name, let byItself): revoke(name, byItself: byItself, in: &step)
         case .issue(let token): issue(token, in: &step)
         case .withdraw(let id): withdraw(id, in: &step)
         case .update(let update, let number, let spool, let keys):
             accept(update, round: number, spool: spool, adopting: keys, in: &step)
         case .refused(let refusal, let number): refuse(refusal, round: number, in: &step)
+        case .takeBack(let name, let number): takeBack(name, round: number, in: &step)
         case .decline(let name, let number, let reason): decline(name, round: number, reason: reason, in: &step)
         case .leave(let name, let reason): leave(name, reason: reason, in: &step)
         case .aggregated(let adapter, let number): publish(adapter, round: number, in: &step)

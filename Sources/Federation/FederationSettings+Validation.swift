@@ -13,8 +13,19 @@ package struct SettingsError: Error, Hashable, Sendable, CustomStringConvertible
 }
 
 extension FederationSettings {
-    /// The most elements that one tensor may have: 2³¹, far above any adapter and far below overflow.
-    private static let largestTensor = 1 << 31
+    /// The most numbers that one tensor may have, a gigabyte: a row of them is still stored whole.
+    private static let largestTensor = 250_000_000
+    /// The most numbers that an adapter may have, 4 GiB of them: more than all layers of a 70B model take at rank 64.
+    package static let mostNumbers = 1 << 30
+    /// The most modules, an expert counting as one, and the most tensors beside them.
+    package static let mostModules = 65_536
+
+    /// The most samples that a client may claim: sums over a million clients, and means of them, stay exact integers.
+    private static let mostSamples = 1_000_000_000
+    /// What steps and deviations may be at most, so that a Float holds what they make of a sound update.
+    private static let largestRate = 1e6
+    /// What scales may be: neither a scale nor the ratio of two at different ranks leaves what a Float holds.
+    private static let scales = 1e-9...1e9
 
     /// Checks every bound that does not need the strategy.
     package func validate() throws(SettingsError) {
@@ -27,17 +38,23 @@ extension FederationSettings {
             guard case .number(let number) = value else { continue }
             try Self.expect(number.isFinite, "strategy.\(name)", "is \(number); expected a finite number")
         }
+        let rate = server.learningRate
         try Self.expect(
-            server.learningRate.isFinite && server.learningRate > 0, "server.learning_rate",
-            "is \(server.learningRate); expected a number above 0")
-        try Self.expect(limits.samples >= 1, "limits.max_samples", "is \(limits.samples); expected at least 1")
+            rate > 0 && rate <= Self.largestRate, "server.learning_rate",
+            "is \(rate); expected a number above 0, at most \(Self.largestRate)")
+        try Self.expect(
+            (1...Self.mostSamples).contains(limits.samples), "limits.max_samples",
+            "is \(limits.samples); expected 1 to \(Self.mostSamples)")
         if let norm = limits.norm {
             try Self.expect(norm > 0 && norm.isFinite, "limits.max_norm", "is \(norm); expected a number above 0")
         }
-        if let factor = limits.normOverMedian {
+        for (path, factor) in [
+            ("limits.max_norm_over_median", limits.normOverMedian),
+            ("limits.max_factor_over_median", limits.factorOverMedian),
+        ] {
+            guard let factor else { continue }
             try Self.expect(
-                factor >= 1 && factor.isFinite, "limits.max_norm_over_median",
-                "is \(factor); expected a number of at least 1")
+                factor >= 1 && factor.isFinite, path, "is \(factor); expected a number of at least 1")
         }
         if let retention {
             try Self.expect(
@@ -81,15 +98,15 @@ extension FederationSettings {
         try Self.expect(
             ranks.contains(adapter.maximumRank), "adapter.max_rank", "is \(adapter.maximumRank); expected 1 to 65536")
         switch adapter.scaling {
-        case .constant(let value):
-            try Self.expect(
-                value.isFinite && value > 0, "adapter.scaling.value", "is \(value); expected a number above 0")
-        case .lora(let alpha), .rslora(let alpha):
-            try Self.expect(
-                alpha.isFinite && alpha > 0, "adapter.scaling.alpha", "is \(alpha); expected a number above 0")
+        case .constant(let value): try Self.expectScale(value, "adapter.scaling.value")
+        case .lora(let alpha), .rslora(let alpha): try Self.expectScale(alpha, "adapter.scaling.alpha")
         }
         try Self.expect(!adapter.modules.isEmpty, "adapter.modules", "is empty; expected at least one module")
-        for (name, module) in adapter.modules {
+        try Self.expect(
+            adapter.dense.count <= Self.mostModules, "adapter.dense",
+            "has \(adapter.dense.count.counted("tensor")); expected at most \(Self.mostModules)")
+        var (moduleCount, numberCount) = (0, 0)
+        for (name, module) in adapter.modules.sorted(by: { $0.key < $1.key }) {
             let path = "adapter.modules.\(name)"
             try Self.expectName(name, path)
             try Self.expect(module.inputs >= 1, path + ".in", "is \(module.inputs); expected at least 1")
@@ -97,8 +114,7 @@ extension FederationSettings {
             let rank = module.maximumRank ?? adapter.maximumRank
             try Self.expect(ranks.contains(rank), path + ".max_rank", "is \(rank); expected 1 to 65536")
             if let alpha = module.alpha {
-                try Self.expect(
-                    alpha.isFinite && alpha > 0, path + ".alpha", "is \(alpha); expected a number above 0")
+                try Self.expectScale(alpha, path + ".alpha")
                 if case .constant = adapter.scaling {
                     throw SettingsError(
                         path: path + ".alpha", reason: "goes with adapter.scaling of mode lora or rslora; leave it out")
@@ -122,23 +138,37 @@ extension FederationSettings {
                 )
                 sides += [height, width]
             }
-            try Self.expect(Self.elements(sides) != nil, path, "has a factor A of more than 2³¹ elements")
+            guard let a = Self.elements(sides), let b = Self.elements([module.outputs, rank, experts]) else {
+                throw SettingsError(
+                    path: path, reason: "has a factor of more than \(Self.largestTensor.counted("number"))")
+            }
+            // Neither overflows: it is refused before.
+            moduleCount += experts
+            numberCount += a + b
             try Self.expect(
-                Self.elements([module.outputs, rank, experts]) != nil, path, "has a factor B of more than 2³¹ elements")
+                moduleCount <= Self.mostModules, "adapter.modules",
+                "has more than \(Self.mostModules.counted("module")), each expert counting as one")
+            try Self.expectRoom(for: numberCount)
         }
         try validateExperts()
-        for (name, tensor) in adapter.dense {
+        for (name, tensor) in adapter.dense.sorted(by: { $0.key < $1.key }) {
             let path = "adapter.dense.\(name)"
             let shape = tensor.shape
             try Self.expectName(name, path)
             if case .normal(let deviation) = tensor.initial {
                 try Self.expect(
-                    deviation.isFinite && deviation > 0, path + ".init.normal",
-                    "is \(deviation); expected a number above 0")
+                    deviation > 0 && deviation <= Self.largestRate, path + ".init.normal",
+                    "is \(deviation); expected a number above 0, at most \(Self.largestRate)")
             }
-            try Self.expect(
-                !shape.isEmpty && shape.count <= 8 && shape.allSatisfy { $0 >= 1 } && Self.elements(shape) != nil, path,
-                "is \(shape); expected 1 to 8 sides of at least 1 and at most 2³¹ elements")
+            guard !shape.isEmpty, shape.count <= 8, shape.allSatisfy({ $0 >= 1 }), let count = Self.elements(shape)
+            else {
+                throw SettingsError(
+                    path: path,
+                    reason: "is \(shape.prefix(9)); expected 1 to 8 sides of at least 1 and at most "
+                        + Self.largestTensor.counted("number"))
+            }
+            numberCount += count
+            try Self.expectRoom(for: numberCount)
         }
     }
 
@@ -199,6 +229,18 @@ extension FederationSettings {
         }
         let over = policy.overSelection
         try Self.expect(over >= 0 && over <= 10, "round.selection.over", "is \(over); expected 0 to 10")
+    }
+
+    /// Whether an adapter, or what a strategy stores in its place, may have so many numbers.
+    package static func expectRoom(for numbers: Int) throws(SettingsError) {
+        try expect(
+            numbers <= mostNumbers, "adapter", "has more than \(mostNumbers.counted("number")) in all its tensors")
+    }
+
+    private static func expectScale(_ value: Double, _ path: String) throws(SettingsError) {
+        try expect(
+            scales.contains(value), path,
+            "is \(value); expected a number from \(scales.lowerBound) to \(scales.upperBound)")
     }
 
     /// Tensors' names become columns, file contents and lines of logs.

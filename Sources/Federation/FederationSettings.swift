@@ -190,12 +190,20 @@ extension FederationSettings {
         package var norm: Double?
         /// The largest norm of an update relative to the median of its round.
         package var normOverMedian: Double?
+        /// How large the entries of a factor may be relative to the median of its round (`FactorSizes`).
+        package var factorOverMedian: Double?
 
-        package init(clients: Int, samples: Int, norm: Double? = nil, normOverMedian: Double? = nil) {
+        package static let standardFactorOverMedian = 30.0
+
+        package init(
+            clients: Int, samples: Int, norm: Double? = nil, normOverMedian: Double? = nil,
+            factorOverMedian: Double? = standardFactorOverMedian
+        ) {
             self.clients = clients
             self.samples = samples
             self.norm = norm
             self.normOverMedian = normOverMedian
+            self.factorOverMedian = factorOverMedian
         }
 
         /// Whether updates have to be measured.

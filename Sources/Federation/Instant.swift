@@ -15,7 +15,8 @@ package struct Instant: Hashable, Comparable, Sendable, Codable {
 
     /// The seconds from `earlier` to here.
     package func seconds(since earlier: Instant) -> Double {
-        Double(milliseconds - earlier.milliseconds) / 1000
+        let (difference, overflow) = milliseconds.subtractingReportingOverflow(earlier.milliseconds)
+        return (overflow ? Double(milliseconds) - Double(earlier.milliseconds) : Double(difference)) / 1000
     }
 }
 

@@ -11,7 +11,13 @@ package struct Client: Sendable, Hashable {
     /// When the store last heard of it; the session knows better while it runs.
     package var lastSeenAt: Instant
     package var revokedAt: Instant?
+    /// Whether it was the client that ended its registration: its place stays taken until the admin revokes it too, or
+    /// one holder of an enrolment token could register for ever.
+    package var leftByItself: Bool
     package var history: History
+
+    /// Whether it counts against the federation's limit.
+    package var holdsPlace: Bool { revokedAt == nil || leftByItself }
 
     /// What of the rounds before bears on the next; it follows from them, and no record of its own is kept.
     package struct History: Sendable, Hashable {
@@ -31,7 +37,7 @@ package struct Client: Sendable, Hashable {
 
     package init(
         name: ClientName, rank: Int, token: ContentDigest, capabilities: String, registeredAt: Instant,
-        lastSeenAt: Instant, revokedAt: Instant? = nil, history: History = History()
+        lastSeenAt: Instant, revokedAt: Instant? = nil, leftByItself: Bool = false, history: History = History()
     ) {
         self.name = name
         self.rank = rank
@@ -40,6 +46,7 @@ package struct Client: Sendable, Hashable {
         self.registeredAt = registeredAt
         self.lastSeenAt = lastSeenAt
         self.revokedAt = revokedAt
+        self.leftByItself = leftByItself
         self.history = history
     }
 }
@@ -49,9 +56,21 @@ package struct Metrics: Sendable, Hashable {
     package var loss: Double?
     package var accuracy: Double?
 
+    /// The size that no metric may exceed: far beyond any that still says something, and no sum of such overflows.
+    package static let largest = 1e12
+
     package init(loss: Double? = nil, accuracy: Double? = nil) {
         self.loss = loss
         self.accuracy = accuracy
+    }
+
+    /// The first metric that is no number or too large to be taken, in words.
+    package var objection: String? {
+        for (name, value) in [("loss", loss), ("accuracy", accuracy)] {
+            guard let value, !(abs(value) <= Self.largest) else { continue }
+            return "\(name) is \(value); expected a number from -\(Self.largest) to \(Self.largest)"
+        }
+        return nil
     }
 }
 
@@ -64,6 +83,16 @@ package struct Update: Sendable, Hashable {
         case leftOut(reason: String)
         /// Its bytes can be read no more, for this reason; its client is asked again while the round collects.
         case lost(reason: String)
+        /// The admin took it back while its round collected; its bytes are gone.
+        case takenBack(reason: String)
+
+        /// Whether the server still has the bytes, or had them until the round ended.
+        package var isHeld: Bool {
+            switch self {
+            case .accepted, .leftOut: true
+            case .lost, .takenBack: false
+            }
+        }
     }
 
     package let client: ClientName
@@ -77,14 +106,16 @@ package struct Update: Sendable, Hashable {
     package let ranks: [String: Int]?
     /// ‖·‖_F of all that it would put into the model, where the federation's limits ask for it.
     package let norm: Double?
+    /// Where the federation's limits ask for it, until its round has ended.
+    package var factorSizes: FactorSizes?
     /// The round whose plan it followed, where that is an earlier one than the round it counts in.
     package var began: Int?
     package var status: Status
 
     package init(
         client: ClientName, digest: ContentDigest, byteCount: Int, rank: Int, samples: Int, metrics: Metrics,
-        receivedAt: Instant, ranks: [String: Int]? = nil, norm: Double? = nil, began: Int? = nil,
-        status: Status = .accepted
+        receivedAt: Instant, ranks: [String: Int]? = nil, norm: Double? = nil, factorSizes: FactorSizes? = nil,
+        began: Int? = nil, status: Status = .accepted
     ) {
         self.client = client
         self.digest = digest
@@ -95,6 +126,7 @@ package struct Update: Sendable, Hashable {
         self.receivedAt = receivedAt
         self.ranks = ranks
         self.norm = norm
+        self.factorSizes = factorSizes
         self.began = began
         self.status = status
     }
@@ -139,7 +171,7 @@ package struct AuditEvent: Sendable, Hashable {
     /// The kinds that a round shows as its decisions; what befalls each of many clients stands in its other lists.
     package static let decisions: Set<String> = [
         "round.opened", "round.invited", "round.extended", "round.closed", "round.reopened", "round.published",
-        "round.failed", "client.declined", "client.left", "update.left_out", "update.lost",
+        "round.failed", "client.declined", "client.left", "update.left_out", "update.lost", "update.taken_back",
     ]
     /// A round shows this many decisions, the newest.
     package static let decisionLimit = 100

@@ -8,6 +8,8 @@ package enum RoundError: Error, Sendable, Hashable {
     case notSelected(round: Int)
     /// The round holds another update of this client.
     case updateExists(round: Int)
+    /// The round holds no update of this client.
+    case noUpdate(round: Int)
     /// The buffer of an asynchronous federation is just being aggregated; the next one opens soon.
     case busy(round: Int)
 }

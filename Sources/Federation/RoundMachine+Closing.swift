@@ -12,7 +12,9 @@ extension RoundMachine {
     package mutating func closeIfDue(at now: Instant, settings: FederationSettings) -> Closing {
         guard phase == .collecting else { return .notYet }
         guard now >= deadline || isComplete(in: settings) else { return .notYet }
-        let outliers = outliers(above: settings.limits.normOverMedian)
+        let outliers = outliers(above: settings.limits.normOverMedian).merging(
+            unbalanced(above: settings.limits.factorOverMedian, in: settings.adapter)
+        ) { norm, _ in norm }
         guard let shortfall = shortfall(without: outliers, in: settings.adapter) else {
             for (client, reason) in outliers { updates[client]?.status = .leftOut(reason: reason) }
             phase = .aggregating
@@ -68,15 +70,12 @@ extension RoundMachine {
         return counts.min { ($0.value, $0.key) < ($1.value, $1.key) }.map { ($0.key, $0.value) }
     }
 
-    /// The received updates whose norm is above `factor` times the median of all, with the reason.
+    /// The received updates whose norm is above `factor` times the median of those that are not zero, with the reason:
+    /// updates of zeros must not switch the test off.
     private func outliers(above factor: Double?) -> [ClientName: String] {
         guard let factor else { return [:] }
         let measured = accepted.compactMap { update in update.norm.map { (update.client, $0) } }
-        let norms = measured.map(\.1).sorted()
-        guard !norms.isEmpty else { return [:] }
-        let middle = norms.count / 2
-        let median = norms.count.isMultiple(of: 2) ? norms[middle - 1] / 2 + norms[middle] / 2 : norms[middle]
-        guard median > 0 else { return [:] }
+        guard let median = measured.map(\.1).filter({ $0 > 0 }).sorted().median else { return [:] }
         var reasons: [ClientName: String] = [:]
         for (client, norm) in measured where norm > factor * median {
             reasons[client] = "its norm, \(norm), is above \(factor) times the median of the round's updates, \(median)"

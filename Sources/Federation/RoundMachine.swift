@@ -112,22 +112,20 @@ package struct RoundMachine: Sendable {
     package var acceptedCount: Int { updates.values.count { $0.status == .accepted } }
 
     /// How many updates the server holds, counting or left out.
-    package var receivedCount: Int { updates.values.count { if case .lost = $0.status { false } else { true } } }
+    package var receivedCount: Int { updates.values.count { $0.status.isHeld } }
 
     /// How long the updates are together that the server holds.
     package var heldByteCount: Int {
         updates.values.reduce(0) { sum, update in
-            if case .lost = update.status { return sum }
+            guard update.status.isHeld else { return sum }
             let (total, overflow) = sum.addingReportingOverflow(update.byteCount)
             return overflow ? .max : total
         }
     }
 
-    /// The update of a client that the server holds; nil where it was lost.
+    /// The update of a client that the server holds; nil where it was lost or taken back.
     package func held(of client: ClientName) -> Update? {
-        guard let update = updates[client] else { return nil }
-        if case .lost = update.status { return nil }
-        return update
+        updates[client].flatMap { $0.status.isHeld ? $0 : nil }
     }
 
     /// Whether the round lost the update of a client that followed round `began`'s plan.
@@ -139,14 +137,11 @@ package struct RoundMachine: Sendable {
     /// The sample-weighted means of what the clients of the accepted updates measured.
     package var metrics: Metrics {
         func mean(_ value: (Metrics) -> Double?) -> Double? {
-            var sum = 0.0
-            var weight = 0.0
-            for update in accepted {
-                guard let measured = value(update.metrics) else { continue }
-                sum += Double(update.samples) * measured
-                weight += Double(update.samples)
-            }
-            return weight > 0 ? sum / weight : nil
+            // What is stored from before metrics were bounded may still be too large to be added up.
+            let measured = accepted.compactMap { update in value(update.metrics).map { (Double(update.samples), $0) } }
+                .filter { abs($0.1) <= Metrics.largest }
+            let weight = measured.reduce(0) { $0 + $1.0 }
+            return weight > 0 ? measured.reduce(0) { $0 + $1.0 * $1.1 } / weight : nil
         }
         return Metrics(loss: mean(\.loss), accuracy: mean(\.accuracy))
     }
@@ -223,6 +218,13 @@ extension RoundMachine {
         places[client] = Place(state: .declined, revision: revision, rank: places[client]?.rank)
     }
 
+    /// Gives an update up. Nobody waits for another one of its client, which may send one all the same unless it was
+    /// revoked.
+    mutating func takeBack(_ client: ClientName, reason: String, isRevoked: Bool, revision: Int64) {
+        updates[client]?.status = .takenBack(reason: reason)
+        places[client] = Place(state: isRevoked ? .left : .declined, revision: revision, rank: places[client]?.rank)
+    }
+
     /// Shows a decision about the round.
     mutating func note(_ event: AuditEvent) {
         guard AuditEvent.decisions.contains(event.kind) else { return }
@@ -230,7 +232,15 @@ extension RoundMachine {
         if decisions.count > AuditEvent.decisionLimit { decisions.removeFirst() }
     }
 
-    package mutating func publish(_ adapter: PublishedAdapter) { phase = .published(adapter) }
+    package mutating func publish(_ adapter: PublishedAdapter) {
+        phase = .published(adapter)
+        dropSizes()
+    }
+
+    /// Nothing is held against the others of a round that has ended.
+    private mutating func dropSizes() {
+        for client in updates.keys { updates[client]?.factorSizes = nil }
+    }
 
     /// Ends the round without an adapter; its updates are left out for the same reason.
     package mutating func fail(reason: String, at now: Instant) {
@@ -239,5 +249,6 @@ extension RoundMachine {
         for (client, update) in updates where update.status == .accepted {
             updates[client]?.status = .leftOut(reason: reason)
         }
+        dropSizes()
     }
 }

@@ -105,7 +105,7 @@ package struct RoundPolicy: Sendable, Codable, Hashable {
     }
 
     /// Rounds up a product of a decimal, which may stand a hair too high: 0.07 × 100 is 7.000000000000001.
-    private static func ceiling(_ product: Double) -> Int { Int((product * (1 - 1e-12)).rounded(.up)) }
+    private static func ceiling(_ product: Double) -> Int { Int(clamping: (product * (1 - 1e-12)).rounded(.up)) }
 }
 
 extension RoundPolicy {

@@ -103,22 +103,26 @@ extension FederationDocument {
         package var maxSamples: Int
         package var maxNorm: Double?
         package var maxNormOverMedian: Double?
+        /// Written as null where it is off, since nothing stands for 30.
+        package var maxFactorOverMedian: Double?
 
         enum CodingKeys: String, CodingKey, CaseIterable {
             case maxClients = "max_clients"
             case maxSamples = "max_samples"
             case maxNorm = "max_norm"
             case maxNormOverMedian = "max_norm_over_median"
+            case maxFactorOverMedian = "max_factor_over_median"
         }
 
         package init(
             maxClients: Int = 10_000, maxSamples: Int = 1_000_000, maxNorm: Double? = nil,
-            maxNormOverMedian: Double? = nil
+            maxNormOverMedian: Double? = nil, maxFactorOverMedian: Double? = 30
         ) {
             self.maxClients = maxClients
             self.maxSamples = maxSamples
             self.maxNorm = maxNorm
             self.maxNormOverMedian = maxNormOverMedian
+            self.maxFactorOverMedian = maxFactorOverMedian
         }
 
         package init(from decoder: any Decoder) throws {
@@ -127,6 +131,18 @@ extension FederationDocument {
             maxSamples = try values.value(.maxSamples, default: 1_000_000)
             maxNorm = try values.decodeIfPresent(Double.self, forKey: .maxNorm)
             maxNormOverMedian = try values.decodeIfPresent(Double.self, forKey: .maxNormOverMedian)
+            maxFactorOverMedian =
+                values.contains(.maxFactorOverMedian)
+                ? try values.decodeIfPresent(Double.self, forKey: .maxFactorOverMedian) : 30
+        }
+
+        package func encode(to encoder: any Encoder) throws {
+            var values = encoder.container(keyedBy: CodingKeys.self)
+            try values.encode(maxClients, forKey: .maxClients)
+            try values.encode(maxSamples, forKey: .maxSamples)
+            try values.encodeIfPresent(maxNorm, forKey: .maxNorm)
+            try values.encodeIfPresent(maxNormOverMedian, forKey: .maxNormOverMedian)
+            try values.encode(maxFactorOverMedian, forKey: .maxFactorOverMedian)
         }
     }
 }

@@ -113,14 +113,16 @@ extension FederationWriter {
         try execute(
             """
             INSERT INTO clients
-              (federation, name, rank, token, capabilities, registered_at, last_seen_at, revoked_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+              (federation, name, rank, token, capabilities, registered_at, last_seen_at, revoked_at, left_by_itself)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT DO UPDATE SET rank = excluded.rank, capabilities = excluded.capabilities,
-              last_seen_at = excluded.last_seen_at, revoked_at = excluded.revoked_at
+              last_seen_at = excluded.last_seen_at, revoked_at = excluded.revoked_at,
+              left_by_itself = excluded.left_by_itself
             """,
             [
                 key, client.name.rawValue, client.rank, client.token.data, client.capabilities,
                 client.registeredAt.milliseconds, client.lastSeenAt.milliseconds, client.revokedAt?.milliseconds,
+                client.leftByItself,
             ])
     }
 
@@ -167,14 +169,14 @@ extension FederationWriter {
             """
             INSERT OR REPLACE INTO updates
               (federation, round, client, digest, bytes, rank, samples, loss, accuracy, received_at, ranks, norm,
-               began, left_out_for, is_lost, holds_blob)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+               factor_sizes, began, left_out_for, is_lost, is_taken_back, holds_blob)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 key, round, update.client.rawValue, update.digest.data, update.byteCount, update.rank, update.samples,
                 update.metrics.loss, update.metrics.accuracy, update.receivedAt.milliseconds,
-                try update.ranks.map { try Self.encode($0) }, update.norm, update.began, status.leftOutFor,
-                status.isLost, holdsBlob,
+                try update.ranks.map { try Self.encode($0) }, update.norm, update.factorSizes?.data,
+                update.began, status.leftOutFor, status.isLost, status.isTakenBack, holdsBlob,
             ])
     }
 
@@ -182,16 +184,19 @@ extension FederationWriter {
         let columns = StatusColumns(status)
         try execute(
             """
-            UPDATE updates SET left_out_for = ?, is_lost = ?, holds_blob = holds_blob AND NOT ?
+            UPDATE updates
+            SET left_out_for = ?, is_lost = ?, is_taken_back = ?, holds_blob = holds_blob AND ?
             WHERE federation = ? AND round = ? AND client = ?
             """,
-            [columns.leftOutFor, columns.isLost, columns.isLost, key, round, client.rawValue])
+            [
+                columns.leftOutFor, columns.isLost, columns.isTakenBack, status.isHeld, key, round, client.rawValue,
+            ])
     }
 
     private func releaseUpdates(of round: Int, leftOutFor reason: String?) throws {
         try execute(
             """
-            UPDATE updates SET holds_blob = 0, left_out_for = coalesce(left_out_for, ?)
+            UPDATE updates SET holds_blob = 0, factor_sizes = NULL, left_out_for = coalesce(left_out_for, ?)
             WHERE federation = ? AND round = ?
             """,
             [reason, key, round])

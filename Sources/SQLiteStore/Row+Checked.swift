@@ -35,6 +35,19 @@ extension Row {
         return digest
     }
 
+    /// 32-bit floats, little-endian.
+    func floats(_ column: String) throws(StoreError) -> [Float]? {
+        guard let bytes: Data = try optional(column) else { return nil }
+        guard bytes.count.isMultiple(of: 4) else {
+            throw .failed("column \(column) holds \(bytes.count.counted("byte")); expected whole floats")
+        }
+        return bytes.withUnsafeBytes { bytes in
+            (0..<bytes.count / 4).map {
+                Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self)))
+            }
+        }
+    }
+
     /// A name, a state or another value that is stored as its text.
     func text<Value: RawRepresentable<String>>(
         _ column: String, as type: Value.Type = Value.self
@@ -57,6 +70,15 @@ extension Row {
             return try JSONDecoder().decode(Value.self, from: Data(text.utf8))
         } catch {
             throw .failed("column \(column) holds no \(Value.self): \(error)")
+        }
+    }
+}
+
+extension FactorSizes {
+    /// As they are stored.
+    var data: Data {
+        values.reduce(into: Data()) { data, value in
+            withUnsafeBytes(of: value.bitPattern.littleEndian) { data.append(contentsOf: $0) }
         }
     }
 }

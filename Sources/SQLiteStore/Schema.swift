@@ -13,6 +13,7 @@ enum Schema {
         migrator.registerMigration("0007") { database in try database.execute(sql: seventh) }
         migrator.registerMigration("0008") { database in try database.execute(sql: eighth) }
         migrator.registerMigration("0009") { database in try database.execute(sql: ninth) }
+        migrator.registerMigration("0010") { database in try database.execute(sql: tenth) }
         return migrator
     }
 
@@ -241,5 +242,13 @@ enum Schema {
           text TEXT NOT NULL,
           PRIMARY KEY (federation, round, client)
         ) STRICT, WITHOUT ROWID;
+        """
+
+    /// How large the factors of updates are while their round collects; updates that the admin took back; clients that
+    /// left by themselves and keep their places.
+    private static let tenth = """
+        ALTER TABLE updates ADD COLUMN factor_sizes BLOB;
+        ALTER TABLE updates ADD COLUMN is_taken_back INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE clients ADD COLUMN left_by_itself INTEGER NOT NULL DEFAULT 0;
         """
 }

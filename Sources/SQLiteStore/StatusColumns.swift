@@ -5,6 +5,7 @@ import GRDB
 struct StatusColumns {
     private(set) var leftOutFor: String?
     private(set) var isLost = false
+    private(set) var isTakenBack = false
 
     init(_ status: Update.Status) {
         switch status {
@@ -13,12 +14,16 @@ struct StatusColumns {
         case .lost(let reason):
             leftOutFor = reason
             isLost = true
+        case .takenBack(let reason):
+            leftOutFor = reason
+            isTakenBack = true
         }
     }
 
     static func status(of row: Row) throws(StoreError) -> Update.Status {
         let reason: String? = try row.optional("left_out_for")
         guard let reason else { return .accepted }
+        if try row.value("is_taken_back") { return .takenBack(reason: reason) }
         return try row.value("is_lost") ? .lost(reason: reason) : .leftOut(reason: reason)
     }
 }

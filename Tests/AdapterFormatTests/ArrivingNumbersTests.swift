@@ -89,4 +89,28 @@ struct ArrivingNumbersTests {
         let packed = #"{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}"#
         #expect(!isVouchedFor(safetensors(packed, data: [0, 0, 0, 0])))
     }
+
+    @Test(arguments: [1, 3, 7, 4096, Int.max])
+    func `the sizes of factors are the same on their way and from the file`(piece: Int) throws {
+        for folder in try Fixtures.names(in: "peft") {
+            guard let bytes = try? Fixtures.bytes("peft/\(folder)/adapter_model.safetensors") else { continue }
+            var numbers = ArrivingNumbers(byteCount: bytes.count, measuresFactors: true)
+            bytes.withUnsafeBytes { whole in
+                for start in stride(from: 0, to: whole.count, by: min(max(piece, 7), whole.count)) {
+                    numbers.take(UnsafeRawBufferPointer(rebasing: whole[start...].prefix(max(piece, 7))))
+                }
+            }
+            let file = try AdapterFile(SafetensorsFile(bytes: bytes))
+            let (coming, read) = (file.factorSizes(knowing: numbers.squares), file.factorSizes())
+            #expect(!numbers.squares.isEmpty && coming.count == read.count)
+            for module in file.modules where module.expert == nil {
+                let (one, other) = (try #require(coming[module.owner]), try #require(read[module.owner]))
+                for (factor, sizes) in [(module.a, (one.a, other.a)), (module.b, (one.b, other.b))] {
+                    let values = try #require(factor).floats().map(Double.init)
+                    let exact = (values.reduce(0) { $0 + $1 * $1 } / Double(values.count)).squareRoot()
+                    #expect(abs(sizes.0 - exact) <= 1e-5 * exact && abs(sizes.1 - exact) <= 1e-5 * exact)
+                }
+            }
+        }
+    }
 }

@@ -56,7 +56,9 @@ import Testing
         #expect(stored.map(\.client.rawValue) == ["d"])
     }
 
-    @Test(arguments: [([1, 1, 2.0], 0), ([1, 1, 2.001], 1), ([0, 0, 9], 0), ([5, 5], 0), ([1, 9], 0)])
+    @Test(arguments: [
+        ([1, 1, 2.0], 0), ([1, 1, 2.001], 1), ([0, 0, 9], 0), ([0, 1, 9], 0), ([5, 5], 0), ([1, 9], 0),
+    ])
     func `the limit is the factor times the median, where that is not zero`(_ norms: [Double], _ leftOut: Int) throws {
         var subject = try MachineUnderTest {
             $0.limits.normOverMedian = 2

@@ -106,12 +106,12 @@ extension ContentDigest {
 extension Update {
     static func sample(
         _ client: String, samples: Int = 100, loss: Double? = nil, accuracy: Double? = nil, rank: Int = 8,
-        ranks: [String: Int]? = nil, norm: Double? = nil
+        ranks: [String: Int]? = nil, norm: Double? = nil, factorSizes: FactorSizes? = nil
     ) throws -> Update {
         Update(
             client: try ClientName(client), digest: try .repeating(7), byteCount: 10, rank: rank, samples: samples,
             metrics: Metrics(loss: loss, accuracy: accuracy), receivedAt: Instant(milliseconds: 0),
-            ranks: ranks, norm: norm)
+            ranks: ranks, norm: norm, factorSizes: factorSizes)
     }
 }
 

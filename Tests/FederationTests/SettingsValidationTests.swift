@@ -51,6 +51,19 @@ import Testing
             $0.adapter.modules["m"] = module(kind: .convolution(height: 3, width: 0))
         },
         Refused("adapter.modules.m", "A too large") { $0.adapter.modules["m"] = module(1 << 26) },
+        Refused("adapter.modules", "too many experts") {
+            for name in ["m", "n"] { $0.adapter.modules[name] = module(1, 1, rank: 1, kind: .experts(count: 40_000)) }
+            $0.adapter.config["target_parameters"] = #"["m", "n"]"#
+        },
+        Refused("adapter", "too many numbers in all") {
+            for name in "abcdef" { $0.adapter.modules["\(name)"] = module(1 << 21, 1, rank: 100) }
+        },
+        Refused("adapter.scaling.value", "too small to divide by") { $0.adapter.scaling = .constant(1e-300) },
+        Refused("adapter.scaling.alpha", "too large") { $0.adapter.scaling = .lora(alpha: 1e300) },
+        Refused("adapter.dense.n.init.normal", "beyond a Float") {
+            $0.adapter.dense = ["n": .init(shape: [1], initial: .normal(1e300))]
+        },
+        Refused("server.learning_rate", "beyond a Float") { $0.server.learningRate = 1e300 },
         Refused("adapter.modules.m", "A overflows") {
             $0.adapter.modules["m"] = module(.max, kind: .convolution(height: .max, width: .max))
         },
@@ -68,6 +81,7 @@ import Testing
         Refused("limits.max_clients", "0") { $0.limits.clients = 0 },
         Refused("limits.max_clients", "1000001") { $0.limits.clients = 1_000_001 },
         Refused("limits.max_samples", "0") { $0.limits.samples = 0 },
+        Refused("limits.max_samples", "the largest integer") { $0.limits.samples = .max },
         Refused("round.total", "0") { $0.policy.total = 0 },
         Refused("round.total", "1000001") { $0.policy.total = 1_000_001 },
         Refused("round.min_clients", "0") { $0.policy.minimumClients = 0 },
@@ -92,6 +106,7 @@ import Testing
         Refused("limits.max_norm", "infinite") { $0.limits.norm = .infinity },
         Refused("limits.max_norm_over_median", "below 1") { $0.limits.normOverMedian = 0.9 },
         Refused("limits.max_norm_over_median", "not a number") { $0.limits.normOverMedian = .nan },
+        Refused("limits.max_factor_over_median", "below 1") { $0.limits.factorOverMedian = 0.9 },
         Refused("round.buffer", "0") { $0.policy.buffer = .sample(size: 0) },
         Refused("round.buffer", "above limits") { $0.policy.buffer = .sample(size: 6) },
         Refused("round.min_updates", "above the buffer") { $0.policy.buffer = .sample(size: 1) },
@@ -121,10 +136,10 @@ import Testing
         var settings = try FederationSettings.sample()
         settings.adapter.maximumRank = 65_536
         settings.adapter.modules = [
-            "m": Self.module(1, 1, rank: 1), String(repeating: "x", count: 512): Self.module(1 << 15, 1 << 15),
+            "m": Self.module(1, 1, rank: 1), String(repeating: "x", count: 512): Self.module(3800, 3800),
         ]
-        settings.adapter.dense = ["n": .init(shape: [1 << 15, 1 << 16])]
-        settings.limits = .init(clients: 1_000_000, samples: .max)
+        settings.adapter.dense = ["n": .init(shape: [25_000, 10_000])]
+        settings.limits = .init(clients: 1_000_000, samples: 1_000_000_000)
         settings.policy.total = 1_000_000
         settings.policy.deadlineSeconds = 31_536_000
         settings.policy.seenSeconds = 31_536_000
