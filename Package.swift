@@ -124,7 +124,7 @@ let package = Package(
             [
                 "AdapterFormat", "ClientAgent", "Federation", "HTTPFetching", "HTTPServing", "LinearAlgebra",
                 "RankwiseWire", "TestCertificates", "TestStage", "Training",
-                "rankwise-server", "rankwise-client",
+                "rankwise-server", "rankwise-client", .logging,
             ]),
         tests("HTTPFetchingTests", ["HTTPFetching"]),
         tests(

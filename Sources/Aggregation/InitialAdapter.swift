@@ -31,6 +31,19 @@ package struct InitialAdapter: AdapterSource, Sendable {
         }
     }
 
+    /// Draws all that a shape names, modules on threads of their own, into a sink in the shape's order. Blocks.
+    package func draw<Sink: AdapterSink>(_ shape: AdapterShape, threads: Int, into sink: inout Sink) throws {
+        try orderedPipeline(
+            count: shape.modules.count, threads: threads,
+            prepare: { _ in },
+            work: { index, _ in draw(shape.modules[index], rank: shape.modules[index].maximumRank) },
+            consume: { index, factors in try sink.take(factors, of: shape.modules[index]) })
+        for tensor in shape.dense {
+            guard let values = values(of: tensor) else { continue }
+            try sink.take(values, of: tensor)
+        }
+    }
+
     func draw(_ module: ModuleShape, rank: Int) -> ModuleFactors {
         var generator = SeededGenerator(seed: seed, stream: "adapter", String(round), module.name)
         let bound = 1 / Float(module.inputs).squareRoot()

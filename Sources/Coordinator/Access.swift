@@ -84,7 +84,7 @@ package final class Access: Sendable {
 
     private func refuse(_ wait: Double?) throws(ServiceError) {
         guard let wait else { return }
-        throw .tooManyRequests(retryAfter: max(1, Int(wait.rounded(.up))))
+        throw .tooManyRequests(retryAfter: max(1, Int(clamping: wait.rounded(.up))))
     }
 }
 

@@ -66,13 +66,15 @@ package final class AdapterCache: Sendable {
     ///
     /// - Parameters:
     ///   - caller: who takes a turn for it; nil for the server itself, which waits for nobody and never gives up.
-    ///   - lanes: where files of its kind are rendered.
+    ///   - lanes: where files of its kind are rendered for callers.
+    ///   - queue: where the server's own are; nil for the first of the lanes.
     func file(
-        _ key: Key, for caller: RenderingCaller?, on lanes: RenderingLanes, rendering: @escaping Rendering
+        _ key: Key, for caller: RenderingCaller?, on lanes: RenderingLanes, own queue: BlockingQueue? = nil,
+        rendering: @escaping Rendering
     ) async throws(ServiceError) -> File {
         if let file = known(key) { return file }
         guard let caller else {
-            return try await lanes.queue.run { () throws(ServiceError) in
+            return try await (queue ?? lanes.queues[0]).run { () throws(ServiceError) in
                 try self.outcome(of: key, Interruption(), by: rendering).get()
             }
         }

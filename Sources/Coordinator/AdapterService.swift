@@ -36,23 +36,26 @@ package struct AdapterService: Sendable {
     }
 
     /// The adapter as it was published: whole, in the federation's type.
+    ///
+    /// - Parameter queue: where it is rendered; nil where others are.
     func file(
-        ofRound round: Int, in federation: FederationID, as plan: AdapterPlan
+        ofRound round: Int, in federation: FederationID, as plan: AdapterPlan, on queue: BlockingQueue? = nil
     ) async throws(ServiceError) -> AdapterCache.File {
         try await file(
             round: round, rank: plan.maximumRank, trainedIn: round, type: plan.shape.type, bits: nil, of: federation,
-            as: plan, for: nil)
+            as: plan, for: nil, on: queue)
     }
 
     private func file(
         round: Int, rank: Int, trainedIn: Int, type: ScalarType, bits: MessageBits?, of federation: FederationID,
-        as plan: AdapterPlan, for caller: RenderingCaller?
+        as plan: AdapterPlan, for caller: RenderingCaller?, on queue: BlockingQueue? = nil
     ) async throws(ServiceError) -> AdapterCache.File {
         let key = AdapterCache.Key(
             federation: federation, content: .adapter(round: round, rank: rank, trainedIn: trainedIn, bits: bits),
             type: type)
         let source = parts.stored(.adapter, of: federation, round: round)
-        return try await parts.cache.file(key, for: caller, on: parts.rendering) { descriptor, interruption in
+        return try await parts.cache.file(key, for: caller, on: parts.rendering, own: queue) {
+            descriptor, interruption in
             let shape = try plan.storedShape(ofRound: round).withDense { try source.holds($0) }
             let held = Set(shape.modules.map(\.owner))
             let ranks = Self.ranks(rank, ofRound: round, trainedIn: trainedIn, plan)

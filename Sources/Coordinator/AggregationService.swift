@@ -8,14 +8,10 @@ import Logging
 /// Running it again from the start gives the same bytes, so a run that was cut off leaves nothing to repair.
 struct AggregationService: Sendable {
     let parts: Parts
-    /// How many threads add up modules.
-    let threads: Int
-    private let queue = BlockingQueue(label: "aggregation")
+    /// One round at a time is added up on each, so that a large one holds up no other federation's.
+    private let queues = [BlockingQueue(label: "aggregation.0"), BlockingQueue(label: "aggregation.1")]
 
-    init(parts: Parts, threads: Int) {
-        self.parts = parts
-        self.threads = threads
-    }
+    init(parts: Parts) { self.parts = parts }
 
     /// Why a round cannot be aggregated, now or ever.
     private enum Failure: Error {
@@ -29,19 +25,27 @@ struct AggregationService: Sendable {
 
     /// Aggregates rounds as they close, until the task is cancelled.
     func run() async {
-        for await federation in parts.aggregation.line {
-            await aggregate(federation)
+        await withTaskGroup(of: BlockingQueue.self) { group in
+            var free = queues
+            for await federation in parts.aggregation.line {
+                let next = free.isEmpty ? await group.next() : free.removeLast()
+                guard let queue = next else { return }
+                group.addTask {
+                    await aggregate(federation, on: queue)
+                    return queue
+                }
+            }
         }
     }
 
-    private func aggregate(_ federation: FederationID) async {
+    private func aggregate(_ federation: FederationID, on queue: BlockingQueue) async {
         guard let session = try? parts.registry.session(federation), let round = session.snapshot.machine.round,
             round.phase == .aggregating
         else { return parts.aggregation.finished(federation) }
         do {
             let event: FederationMachine.Event
             do throws(Failure) {
-                event = .aggregated(try await publish(round, in: session), round: round.number)
+                event = .aggregated(try await publish(round, in: session, on: queue), round: round.number)
             } catch .hopeless(let reason) {
                 event = .aggregationFailed(reason: reason, round: round.number)
             } catch .lost(let reasons) {
@@ -62,11 +66,11 @@ struct AggregationService: Sendable {
                 metadata: ["federation": "\(federation)", "round": "\(round.number)", "reason": "\(error)"])
             return
         }
-        await tidy(after: round.number, in: session)
+        await tidy(after: round.number, in: session, on: queue)
     }
 
     /// Deletes what the round's end leaves without use.
-    private func tidy(after round: Int, in session: FederationSession) async {
+    private func tidy(after round: Int, in session: FederationSession, on queue: BlockingQueue) async {
         do {
             try await parts.store.sweepBlobs()
             let momentCount = try session.plan().strategy.optimizer.momentCount
@@ -89,14 +93,15 @@ struct AggregationService: Sendable {
     }
 
     private func publish(
-        _ round: RoundMachine, in session: FederationSession
+        _ round: RoundMachine, in session: FederationSession, on queue: BlockingQueue
     ) async throws(Failure) -> PublishedAdapter {
         do {
             let plan = try session.plan()
             let machine = session.snapshot.machine
             let file = try await parts.rendering.publishing {
                 try await queue.run { () throws(Failure) in try add(up: round, as: plan, after: machine) }
-                return try await AdapterService(parts: parts).file(ofRound: round.number, in: session.id, as: plan)
+                return try await AdapterService(parts: parts).file(
+                    ofRound: round.number, in: session.id, as: plan, on: queue)
             }
             return PublishedAdapter(
                 digest: file.digest, byteCount: file.byteCount, ranks: file.ranks,
@@ -151,7 +156,7 @@ struct AggregationService: Sendable {
             var recorder = RoundRecorder(
                 round: round.number, of: settings.id, momentCount: momentCount, parts: parts)
             try Aggregator(strategy: plan.strategy, shape: plan.shape, scaling: plan.scaling, seed: settings.seed)
-                .aggregate(contributions, round: round.number, after: earlier, threads: threads, into: &recorder)
+                .aggregate(contributions, round: round.number, after: earlier, threads: parts.threads, into: &recorder)
             try recorder.finish()
         } catch let error as AggregationError {
             throw .hopeless("\(error)")

@@ -27,8 +27,8 @@ struct MergeFolding: Sendable {
                 guard plan.strategy.publishesMerge else { continue }
                 let folded = try await queue.run { try fold(federation, plan.mergeShape) }
                 session.mergesFoldedThrough.store(folded, ordering: .relaxed)
-                try await parts.merging.queue.run { () throws(StoreError) in
-                    try parts.modelling.queue.runBlocking { () throws(StoreError) in
+                try await parts.merging.queues[0].run { () throws(StoreError) in
+                    try parts.modelling.queues[0].runBlocking { () throws(StoreError) in
                         try deleteFolded(through: folded, of: federation)
                     }
                 }

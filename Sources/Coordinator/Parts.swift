@@ -17,6 +17,8 @@ final class Parts: Sendable {
     let clock: any WallClock
     let sampler: any ClientSampler
     let quotas: Quotas
+    /// How many threads work on the modules of an adapter.
+    let threads: Int
     let logger: Logger
     let registry = FederationRegistry()
     let uploads = UploadTable()
@@ -29,21 +31,20 @@ final class Parts: Sendable {
     /// Checks updates, several at once.
     let validation = BlockingQueue(label: "validation", concurrent: true)
     /// Renders adapters as they are stored.
-    let rendering = RenderingLanes(width: 2, queue: BlockingQueue(label: "rendering", concurrent: true))
+    let rendering = RenderingLanes(queues: [BlockingQueue(label: "rendering.0"), BlockingQueue(label: "rendering.1")])
     /// Sums merges for download. What is summed goes only while the queues of this and of `modelling` are idle.
-    let merging = RenderingLanes(width: 1, queue: BlockingQueue(label: "merging"))
+    let merging = RenderingLanes(queues: [BlockingQueue(label: "merging")])
     /// Sums merges and adapters into models, which takes longer than clients should wait for a merge.
-    let modelling = RenderingLanes(width: 1, queue: BlockingQueue(label: "modelling"))
+    let modelling = RenderingLanes(queues: [BlockingQueue(label: "modelling")])
     /// The federations whose old merges may be folded.
     let folding = AsyncStream.makeStream(of: FederationID.self)
-    /// Draws initial adapters.
-    let drawing = BlockingQueue(label: "drawing")
 
     init(
         store: any FederationStore, adapters: any AdapterStore, partials: any PartialUploadStore,
         templates: any TemplateStore, configurations: any ConfigurationStore,
         uploadLimits: UploadService.Limits, cache: AdapterCache, access: Access,
-        clock: any WallClock, sampler: any ClientSampler, quotas: Quotas, logger: Logger
+        clock: any WallClock, sampler: any ClientSampler, quotas: Quotas, threads: Int,
+        logger: Logger
     ) {
         self.store = store
         self.adapters = adapters
@@ -56,6 +57,7 @@ final class Parts: Sendable {
         self.clock = clock
         self.sampler = sampler
         self.quotas = quotas
+        self.threads = threads
         self.logger = logger
         aggregation = AggregationQueue()
     }
@@ -112,24 +114,9 @@ final class Parts: Sendable {
 
     /// Writes version 0, drawn from the federation's seed.
     func drawInitialAdapter(of settings: FederationSettings, as plan: AdapterPlan) async throws(ServiceError) {
-        do throws(StoreError) {
-            try await drawing.run { () throws(StoreError) in
-                var target = StoredAdapterWriter(to: self.stored(.adapter, of: settings.id, round: 0))
-                try target.clear()
-                let shape = plan.strategy.publishedShape(of: plan.shape, round: 0)
-                let initial = InitialAdapter(seed: settings.seed)
-                for module in shape.modules {
-                    guard let factors = initial.factors(of: module, rank: module.maximumRank) else { continue }
-                    try target.take(factors, of: module)
-                }
-                for tensor in shape.dense {
-                    guard let values = initial.values(of: tensor) else { continue }
-                    try target.take(values, of: tensor)
-                }
-                try target.flush()
-            }
-        } catch {
-            throw .store(error)
+        try await storeInitialAdapter(of: settings.id) { target in
+            try InitialAdapter(seed: settings.seed).draw(
+                plan.strategy.publishedShape(of: plan.shape, round: 0), threads: self.threads, into: &target)
         }
     }
 
@@ -137,22 +124,33 @@ final class Parts: Sendable {
     func storeInitialAdapter(
         of settings: FederationSettings, from file: AdapterFile, as plan: AdapterPlan
     ) async throws(ServiceError) {
-        do throws(StoreError) {
-            try await drawing.run { () throws(StoreError) in
-                var target = StoredAdapterWriter(to: self.stored(.adapter, of: settings.id, round: 0))
-                try target.clear()
-                for module in plan.shape.modules {
-                    guard let factors = file.factors(of: module, rank: module.maximumRank) else { continue }
-                    try target.take(factors, of: module)
-                }
-                for tensor in plan.shape.dense {
-                    guard let values = file.values(of: tensor) else { continue }
-                    try target.take(values, of: tensor)
-                }
-                try target.flush()
+        try await storeInitialAdapter(of: settings.id) { target in
+            for module in plan.shape.modules {
+                guard let factors = file.factors(of: module, rank: module.maximumRank) else { continue }
+                try target.take(factors, of: module)
             }
-        } catch {
-            throw .store(error)
+            for tensor in plan.shape.dense {
+                guard let values = file.values(of: tensor) else { continue }
+                try target.take(values, of: tensor)
+            }
+        }
+    }
+
+    /// Writes version 0 anew on a queue of its own, so that a large one holds up no other federation's.
+    private func storeInitialAdapter(
+        of federation: FederationID, by fill: @escaping @Sendable (inout StoredAdapterWriter) throws -> Void
+    ) async throws(ServiceError) {
+        try await BlockingQueue(label: "drawing").run { () throws(ServiceError) in
+            do {
+                var target = StoredAdapterWriter(to: self.stored(.adapter, of: federation, round: 0))
+                try target.clear()
+                try fill(&target)
+                try target.flush()
+            } catch let error as StoreError {
+                throw .store(error)
+            } catch {
+                throw .internalFailure("version 0 could not be written: \(error)")
+            }
         }
     }
 

@@ -29,7 +29,8 @@ final class RenderingLanes: Sendable {
         var turns: [RenderingCaller] = []
         /// The work of each that waits or runs.
         var held: [RenderingCaller: Int] = [:]
-        var running = 0
+        /// The queues on which nothing runs.
+        var free: [Int]
         /// How many rounds are being published, for which all lanes but one are kept free.
         var publications = 0
     }
@@ -37,15 +38,14 @@ final class RenderingLanes: Sendable {
     /// Work of one caller that may wait or run at once.
     static let worksPerCaller = 4
 
-    /// Where the work runs; what is put here directly waits for no turn.
-    let queue: BlockingQueue
-    private let width: Int
-    private let state = Mutex(State())
+    /// One work at a time runs on each; what is put there directly waits for no turn.
+    let queues: [BlockingQueue]
+    private let state: Mutex<State>
 
-    /// - Parameter queue: serial where `width` is 1.
-    init(width: Int, queue: BlockingQueue) {
-        self.width = width
-        self.queue = queue
+    /// - Parameter queues: serial, at least one.
+    init(queues: [BlockingQueue]) {
+        self.queues = queues
+        state = Mutex(State(free: Array(queues.indices)))
     }
 
     /// Runs the work in its turn; throws where its caller has too much waiting.
@@ -66,14 +66,15 @@ final class RenderingLanes: Sendable {
         state.withLock { $0.publications += 1 }
         defer {
             state.withLock { $0.publications -= 1 }
-            for _ in 0..<width { startNext() }
+            for _ in queues { startNext() }
         }
         return try await work()
     }
 
     private func startNext() {
-        let next: (caller: RenderingCaller, work: Work)? = state.withLock { state in
-            guard state.running < (state.publications > 0 ? 1 : width), !state.turns.isEmpty else { return nil }
+        let next: (caller: RenderingCaller, work: Work, lane: Int)? = state.withLock { state in
+            let kept = state.publications > 0 ? queues.count - 1 : 0
+            guard state.free.count > kept, !state.turns.isEmpty else { return nil }
             let caller = state.turns.removeFirst()
             guard let work = state.waiting[caller]?.removeFirst() else { return nil }
             if state.waiting[caller]?.isEmpty == true {
@@ -81,14 +82,13 @@ final class RenderingLanes: Sendable {
             } else {
                 state.turns.append(caller)
             }
-            state.running += 1
-            return (caller, work)
+            return (caller, work, state.free.removeLast())
         }
         guard let next else { return }
-        queue.begin {
+        queues[next.lane].begin {
             next.work()
             self.state.withLock { state in
-                state.running -= 1
+                state.free.append(next.lane)
                 let left = state.held[next.caller, default: 1] - 1
                 state.held[next.caller] = left > 0 ? left : nil
             }

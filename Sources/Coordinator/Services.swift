@@ -30,7 +30,7 @@ package struct Services: Sendable {
         parts = Parts(
             store: store, adapters: store, partials: partials, templates: documents, configurations: documents,
             uploadLimits: uploadLimits, cache: cache, access: access,
-            clock: clock, sampler: sampler, quotas: quotas, logger: logger)
+            clock: clock, sampler: sampler, quotas: quotas, threads: threads, logger: logger)
         self.access = access
         federations = FederationService(parts: parts)
         enrolment = EnrolmentService(parts: parts)
@@ -43,7 +43,7 @@ package struct Services: Sendable {
         configurations = ConfigurationService(parts: parts)
         adapters = AdapterService(parts: parts)
         models = ModelService(parts: parts)
-        aggregation = AggregationService(parts: parts, threads: threads)
+        aggregation = AggregationService(parts: parts)
         folding = MergeFolding(parts: parts)
     }
 

@@ -207,7 +207,7 @@ extension UploadService {
         let age = entry.map { parts.clock.now().seconds(since: $0.changedAt) } ?? 0
         return Status(
             offset: entry?.offset ?? 0, length: entry?.length, isComplete: false, byteLimit: byteLimit,
-            secondsLeft: Int(max(0, parts.uploadLimits.lifetimeSeconds - age)))
+            secondsLeft: max(0, Int(clamping: (parts.uploadLimits.lifetimeSeconds - age).rounded(.down))))
     }
 
     private func letGo(_ ticket: Ticket) {

@@ -68,7 +68,7 @@ actor Shard {
             timeToHeaders: limits.timeToHeaders.nanoseconds, idleTime: limits.idleTime.nanoseconds,
             bodyRateWindow: window, writeStallTime: limits.writeStallTime.nanoseconds,
             lingerTime: limits.lingerTime.nanoseconds,
-            leastBytesInWindow: Int(clamping: UInt64(Double(limits.leastBodyRate) * Double(window) / 1e9)))
+            leastBytesInWindow: Int(min(1e18, Double(limits.leastBodyRate) * Double(window) / 1e9)))
         poll = try EventPoll()
     }
 

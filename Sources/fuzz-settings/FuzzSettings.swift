@@ -46,10 +46,9 @@ private func examine(_ settings: FederationSettings) {
             }
         }
         precondition(plan.updateByteLimit(round: round, after: max(0, round - 1)) > 0)
-        _ = plan.strategy.demand(in: round)
         _ = plan.storedShape(ofRound: round)
     }
-    for rank in [1, 65_536] { precondition(plan.limits(plan.modelRanks(for: rank)) || !plan.shape.modules.isEmpty) }
+    for rank in [1, 65_536] { _ = plan.limits(plan.modelRanks(for: rank)) }
 }
 
 /// What is taken can be shown, and says the same when it is read again.

@@ -134,6 +134,15 @@ struct ServerDocument: Codable {
                 }
                 return value
             }
+            func seconds(_ key: CodingKeys) throws -> Double? {
+                guard let value = try values.decodeIfPresent(Double.self, forKey: key) else { return nil }
+                guard value > 0, value <= 1e9 else {
+                    throw WireError(
+                        path: "limits.\(key.stringValue)", reason: "is \(value); expected a number above 0, at most 1e9"
+                    )
+                }
+                return value
+            }
             func rate(_ key: CodingKeys) throws -> Double? {
                 guard let value = try values.decodeIfPresent(Double.self, forKey: key) else { return nil }
                 // Below a thousandth a second, callers would be told to come back in the distant future.
@@ -148,10 +157,10 @@ struct ServerDocument: Codable {
             headerBytes = try positive(.headerBytes)
             headerFields = try positive(.headerFields)
             bodyBytes = try positive(.bodyBytes)
-            headerSeconds = try positive(.headerSeconds)
-            idleSeconds = try positive(.idleSeconds)
+            headerSeconds = try seconds(.headerSeconds)
+            idleSeconds = try seconds(.idleSeconds)
             leastBodyBytesPerSecond = try positive(.leastBodyBytesPerSecond)
-            bodyWindowSeconds = try positive(.bodyWindowSeconds)
+            bodyWindowSeconds = try seconds(.bodyWindowSeconds)
             connections = try positive(.connections)
             connectionsPerAddress = try positive(.connectionsPerAddress)
             bodiesInFlight = try positive(.bodiesInFlight)
@@ -159,9 +168,9 @@ struct ServerDocument: Codable {
             bodyBytesInFlight = try positive(.bodyBytesInFlight)
             retryAfterSeconds = try positive(.retryAfterSeconds)
             uploadBytesInFlight = try positive(.uploadBytesInFlight)
-            uploadSeconds = try positive(.uploadSeconds)
+            uploadSeconds = try seconds(.uploadSeconds)
             cacheBytes = try positive(.cacheBytes)
-            drainSeconds = try positive(.drainSeconds)
+            drainSeconds = try seconds(.drainSeconds)
             federations = try positive(.federations)
             updateBytesPerFederation = try positive(.updateBytesPerFederation)
             clientRequestsPerSecond = try rate(.clientRequestsPerSecond)

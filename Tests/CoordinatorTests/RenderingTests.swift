@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test func `callers take turns, and none may have many waiting`() async throws {
-        let lanes = RenderingLanes(width: 1, queue: BlockingQueue(label: "test"))
+        let lanes = RenderingLanes(queues: [BlockingQueue(label: "test")])
         let (greedy, modest) = (try Self.caller("greedy"), try Self.caller("modest"))
         let gate = DispatchSemaphore(value: 0)
         let order = Mutex<[String]>([])
@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test func `while a round is published one lane is left to those who ask`() async throws {
-        let lanes = RenderingLanes(width: 2, queue: BlockingQueue(label: "test", concurrent: true))
+        let lanes = RenderingLanes(queues: [BlockingQueue(label: "test.0"), BlockingQueue(label: "test.1")])
         let (begun, begin) = AsyncStream<Int>.makeStream()
         let gate = DispatchSemaphore(value: 0)
         let running = Atomic(0)
@@ -69,8 +69,6 @@ import Testing
             }
             var first = begun.makeAsyncIterator()
             #expect(await first.next() == 1)
-            // The server's own work waits for none of them.
-            await lanes.queue.run {}
             gate.signal()
             #expect(await first.next() == 1)
         }
@@ -83,7 +81,7 @@ import Testing
     @Test func `who asks for what is being rendered waits for it, and one who leaves ends nothing`() async throws {
         let folder = try TemporaryFolder()
         let cache = try AdapterCache(folder: folder.path + "/cache", byteLimit: 1 << 20)
-        let lanes = RenderingLanes(width: 2, queue: BlockingQueue(label: "test", concurrent: true))
+        let lanes = RenderingLanes(queues: [BlockingQueue(label: "test.0"), BlockingQueue(label: "test.1")])
         let gate = DispatchSemaphore(value: 0)
         let renderings = Mutex(0)
         let (begun, begin) = AsyncStream<Void>.makeStream()
@@ -113,7 +111,7 @@ import Testing
     @Test func `a rendering that nobody waits for any more ends, and is begun anew for the next`() async throws {
         let folder = try TemporaryFolder()
         let cache = try AdapterCache(folder: folder.path + "/cache", byteLimit: 1 << 20)
-        let lanes = RenderingLanes(width: 1, queue: BlockingQueue(label: "test"))
+        let lanes = RenderingLanes(queues: [BlockingQueue(label: "test")])
         let gate = DispatchSemaphore(value: 0)
         let (begun, begin) = AsyncStream<Void>.makeStream()
         let (ended, end) = AsyncStream<Bool>.makeStream()

@@ -2,6 +2,7 @@ import ArgumentParser
 import Federation
 import Foundation
 import HTTPServing
+import Logging
 import RankwiseWire
 import Testing
 
@@ -101,5 +102,40 @@ import Testing
         #expect(limits.bodiesInFlight == 3)
         #expect(limits.bodyBytesInFlight == 4)
         #expect(limits.retryAfterSeconds == 5)
+    }
+
+    @Test func `trusted proxies are addresses and ranges, and what is none is refused by its text`() throws {
+        let proxies = try settings(#"{"trusted_proxies": ["127.0.0.1", "10.0.0.0/8", "fd00::/8"]}"#).trustedProxies
+        #expect(proxies.map { $0.contains(.v4(UInt32(0x0A01_0203).bigEndian)) } == [false, true, false])
+        #expect(try settings().trustedProxies.isEmpty)
+        let error = try refusal(#"{"trusted_proxies": ["10.0.0.1/8"]}"#)
+        #expect(error?.path == "trusted_proxies" && error?.reason.hasPrefix("has '10.0.0.1/8'; ") == true)
+    }
+
+    @Test(arguments: ["header_seconds", "idle_seconds", "body_window_seconds", "upload_seconds", "drain_seconds"])
+    func `times that no clock reaches are refused, and end no process`(_ key: String) throws {
+        for value in ["1e300", "0", "-1", "1000000001"] {
+            #expect(throws: WireError.self) { try settings(#"{"limits": {"\#(key)": \#(value)}}"#) }
+        }
+        _ = try settings(#"{"limits": {"\#(key)": 1000000000}}"#)
+    }
+
+    @Test func `bounds of any size can be set`() async throws {
+        let largest = Int.max
+        let document = """
+            {"limits": {"least_body_bytes_per_second": \(largest), "body_bytes": \(largest), "connections": \(largest),
+              "client_requests_in_flight": \(largest), "shared_token_bodies_in_flight": \(largest),
+              "body_window_seconds": 1000000000}}
+            """
+        let limits = try settings(document)
+        #expect(limits.limits.bodyBytes == largest)
+        var configuration = HTTPServer.Configuration()
+        configuration.port = 0
+        configuration.limits = limits.limits
+        let server = HTTPServer(
+            configuration: configuration, router: Router(), renderFailure: { Response(status: $0.status) },
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        #expect(try server.start().port > 0)
+        await server.shutdown(within: .zero)
     }
 }
