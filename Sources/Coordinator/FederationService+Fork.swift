@@ -56,7 +56,7 @@ extension FederationService {
 
     private func copy(_ round: Int, of source: FederationID, to target: FederationID) async throws(ServiceError) {
         do throws(StoreError) {
-            try await parts.drawing.run { () throws(StoreError) in
+            try await BlockingQueue(label: "copying").run { () throws(StoreError) in
                 try parts.adapters.copy(
                     from: AdapterAddress(federation: source, round: round, slot: .adapter),
                     to: AdapterAddress(federation: target, round: 0, slot: .adapter))

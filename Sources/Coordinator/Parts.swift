@@ -169,7 +169,8 @@ final class Parts: Sendable {
             let id = machine.settings.id
             let kept: [Int]
             do throws(StoreError) {
-                kept = try await rendering.run { () throws(StoreError) in try self.adapters.rounds(of: .adapter, in: id)
+                kept = try await validation.run { () throws(StoreError) in
+                    try self.adapters.rounds(of: .adapter, in: id)
                 }
             } catch {
                 throw .store(error)

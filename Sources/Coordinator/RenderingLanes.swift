@@ -71,6 +71,21 @@ final class RenderingLanes: Sendable {
         return try await work()
     }
 
+    /// Runs work while nothing is rendered for callers. Blocks the lanes in their order, so that two never wait for each
+    /// other.
+    func alone<Success: Sendable, Failure: Error>(
+        _ work: @escaping @Sendable () throws(Failure) -> Success
+    ) async throws(Failure) -> Success {
+        try await queues[0].run { () throws(Failure) in try Self.holding(self.queues.dropFirst(), work) }
+    }
+
+    private static func holding<Success, Failure: Error>(
+        _ queues: ArraySlice<BlockingQueue>, _ work: () throws(Failure) -> Success
+    ) throws(Failure) -> Success {
+        guard let first = queues.first else { return try work() }
+        return try first.runBlocking { () throws(Failure) in try holding(queues.dropFirst(), work) }
+    }
+
     private func startNext() {
         let next: (caller: RenderingCaller, work: Work, lane: Int)? = state.withLock { state in
             let kept = state.publications > 0 ? queues.count - 1 : 0

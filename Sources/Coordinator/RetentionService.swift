@@ -11,7 +11,7 @@ struct RetentionService: Sendable {
         guard let retention = machine.settings.retention, machine.publishedRound > 0 else { return }
         let id = session.id
         do throws(StoreError) {
-            let dropped = try await parts.rendering.run { () throws(StoreError) in
+            let dropped = try await parts.rendering.alone { () throws(StoreError) in
                 let rounds = try parts.adapters.rounds(of: .adapter, in: id)
                 let metrics = retention.keepsBest ? try parts.adapters.metrics(ofRounds: rounds, in: id) : [:]
                 let dropped = retention.dropped(among: rounds, newest: machine.publishedRound, metrics: metrics)

@@ -1,13 +1,18 @@
 import CLinux
 import Foundation
 
-/// The addresses that share a prefix, such as `10.0.0.0/8` or `fd00::/8`; a lone address is a range of one.
+/// The addresses that share a prefix, such as `10.0.0.0/8` or `fd00::/8`; a lone address is a range of one, and `unix` is all
+/// peers of a socket in the file system.
 package struct AddressRange: Sendable, Hashable {
     private let host: SocketAddress.Host
     private let prefixLength: Int
 
     /// Nil for what is no address with a prefix length, and for a range whose address has bits beyond its prefix.
     package init?(_ text: String) {
+        if text == "unix" {
+            (host, prefixLength) = (.unix(path: ""), 0)
+            return
+        }
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let host = SocketAddress.Host(String(parts[0])) else { return nil }
         self.host = host
@@ -56,6 +61,7 @@ extension SocketAddress.Host {
         switch self {
         case .v4: 32
         case .v6: 128
+        case .unix: 0
         }
     }
 
@@ -65,6 +71,7 @@ extension SocketAddress.Host {
             switch self {
             case .v4(let address): (UInt64(UInt32(bigEndian: address)) << 32, 0)
             case .v6(let high, let low): (UInt64(bigEndian: high), UInt64(bigEndian: low))
+            case .unix: (0, 0)
             }
         // Shifts of 64 and more give 0.
         return [high & ~(UInt64.max >> length), low & ~(UInt64.max >> max(0, length - 64))]

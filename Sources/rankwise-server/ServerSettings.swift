@@ -62,7 +62,7 @@ struct ServerSettings {
             guard let range = AddressRange(text) else {
                 throw SettingsError(
                     path: "trusted_proxies",
-                    reason: "has '\(text)'; expected addresses such as 10.1.2.3 or ranges such as 10.0.0.0/8")
+                    reason: "has '\(text)'; expected an address such as 10.1.2.3, a range such as 10.0.0.0/8, or unix")
             }
             return range
         }

@@ -130,7 +130,7 @@ import Testing
         let limits = try settings(document)
         #expect(limits.limits.bodyBytes == largest)
         var configuration = HTTPServer.Configuration()
-        configuration.port = 0
+        configuration.address = .tcp(host: "127.0.0.1", port: 0)
         configuration.limits = limits.limits
         let server = HTTPServer(
             configuration: configuration, router: Router(), renderFailure: { Response(status: $0.status) },

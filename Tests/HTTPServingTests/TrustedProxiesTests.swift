@@ -16,6 +16,13 @@ import Testing
         #expect(try #require(AddressRange(range)).contains(host) == isIn)
     }
 
+    @Test func `a proxy behind a socket in the file system is trusted by its kind`() throws {
+        let range = try #require(AddressRange("unix"))
+        #expect(range.contains(.unix(path: "")) && range.contains(.unix(path: "/run/proxy")))
+        #expect(!range.contains(.v4(0)) && !range.contains(.v6(0, 0)))
+        #expect(try #require(AddressRange("0.0.0.0/0")).contains(.unix(path: "")) == false)
+    }
+
     @Test(arguments: [
         "", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.1/8", "fd00::/129", "10.0.0/8", "localhost",
         "10.0.0.0/8/8",
