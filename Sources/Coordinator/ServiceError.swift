@@ -36,6 +36,8 @@ package enum ServiceError: Error, Sendable, Hashable {
     /// The template, or its configuration, cannot be what the federation's clients adapt.
     case template(UpdateRefusal)
     case federationExists(FederationID)
+    /// The name of an archive's federation is taken.
+    case archivedFederationExists
     /// The server runs as many federations as it may.
     case tooManyFederations(limit: Int)
     /// The round holds as many bytes of updates as it may.

@@ -15,6 +15,7 @@ package struct Services: Sendable {
     package let uploads: UploadService
     package let templates: TemplateService
     package let configurations: ConfigurationService
+    package let archives: ArchiveService
     package let adapters: AdapterService
     package let models: ModelService
     let parts: Parts
@@ -41,6 +42,7 @@ package struct Services: Sendable {
         uploads = UploadService(parts: parts)
         templates = TemplateService(parts: parts)
         configurations = ConfigurationService(parts: parts)
+        archives = ArchiveService(parts: parts)
         adapters = AdapterService(parts: parts)
         models = ModelService(parts: parts)
         aggregation = AggregationService(parts: parts)

@@ -19,6 +19,42 @@ extension RankwiseAPI {
             let settings = try Self.settings(of: fork, from: source)
             return try Self.created(try await services.federations.fork(federation, round: fork.round, as: settings))
         }
+        routes.on(.get, "/v1/federations/{federation}/archive") { request in
+            let federation = try request.federation()
+            try request.principal(services.access).requireAdmin()
+            try request.expect()
+            let spool = try await services.archives.write(federation)
+            let file: OpenFile
+            do throws(OpenFileError) {
+                file = try OpenFile(path: spool.path)
+            } catch {
+                throw ServiceError.internalFailure("the archive \(spool.path) cannot be read: \(error)")
+            }
+            // The answer has it open; nobody else is to.
+            await services.archives.abandon(spool)
+            return Response(
+                status: .ok,
+                headerFields: [
+                    .contentType: "application/x-tar", .cacheControl: "no-store",
+                    .contentDisposition: "attachment; filename=\"\(federation).tar\"",
+                ], body: .file(file, 0..<file.byteCount))
+        }
+        routes.on(.post, "/v1/archives") { request in
+            try request.principal(services.access).requireAdmin()
+            try request.expect()
+            let spool = services.archives.begin()
+            do {
+                _ = try await request.body.save(to: spool.path, upTo: ArchiveService.byteLimit)
+                let snapshot = try await services.archives.take(spool)
+                await services.archives.abandon(spool)
+                var response = try Response.json(FederationBody(snapshot), status: .created)
+                response.headerFields[.location] = "/v1/federations/\(snapshot.machine.settings.id)"
+                return response
+            } catch {
+                await services.archives.abandon(spool)
+                throw error
+            }
+        }
         routes.on(.delete, "/v1/federations/{federation}") { request in
             let federation = try request.federation()
             try request.principal(services.access).requireAdmin()

@@ -69,6 +69,8 @@ extension Problem {
             self.init(.unprocessableContent, code: refusal.code, refusal.detail, tensor: refusal.tensor)
         case .federationExists(let id):
             self.init(.conflict, code: "federation.exists", "federation \(id) exists already, or has existed")
+        case .archivedFederationExists:
+            self.init(.conflict, code: "federation.exists", "the archive's federation exists already, or has existed")
         case .tooManyFederations(let limit):
             self.init(
                 .conflict, code: "server.federations", "this server takes no more than \(limit.counted("federation"))")
@@ -105,6 +107,8 @@ extension Problem {
             self.init(
                 .serviceUnavailable, code: "store.gone",
                 "the server's data directory was moved or deleted under it; nothing was changed")
+        case .store(.unsound(let reason)):
+            self.init(.unprocessableContent, code: "archive.unsound", "the archive cannot be taken in: \(reason)")
         case .store(.conflict), .store(.exists), .store(.failed):
             self.init(
                 .serviceUnavailable, code: "store.unavailable",

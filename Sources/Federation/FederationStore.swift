@@ -104,6 +104,10 @@ package protocol FederationStore: Sendable {
     func delete(
         _ federation: FederationID, releasing: Bool, at now: Instant
     ) async throws(StoreError) -> DepartedFederation
+    /// Writes a federation as an archive to a file of the spool.
+    func archive(_ federation: FederationID) async throws(StoreError) -> SpoolFile
+    /// Takes in the federation of an archive; throws `.exists` where its name is taken, `.unsound` for what is no archive.
+    func takeArchive(_ spool: SpoolFile) async throws(StoreError) -> StoredFederation
     func round(_ number: Int, of federation: FederationID) async throws(StoreError) -> RoundMachine?
     /// Rounds below `before`, newest first.
     func rounds(before: Int, limit: Int, of federation: FederationID) async throws(StoreError) -> [RoundMachine]
@@ -130,6 +134,8 @@ package enum StoreError: Error, Sendable, Hashable {
     case exists
     /// The place where everything is kept was moved or deleted under the server.
     case gone
+    /// An archive is none, or its content cannot be right.
+    case unsound(String)
     /// Anything else; the text is for the log, not for clients.
     case failed(String)
 }

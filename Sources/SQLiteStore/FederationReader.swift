@@ -39,6 +39,13 @@ struct FederationReader {
         return found
     }
 
+    /// One federation; nil where there is none of this name.
+    static func federation(_ id: FederationID, in database: Database) throws -> StoredFederation? {
+        try Row.fetchOne(database, sql: "SELECT * FROM federations WHERE id = ?", arguments: [id.rawValue]).map { row in
+            try FederationReader(database: database, row: row).federation()
+        }
+    }
+
     private func federation() throws -> StoredFederation {
         let number: Int? = try row.optional("round")
         let machine = FederationMachine(

@@ -50,7 +50,7 @@ extension SQLiteStore {
         try queue.inDatabase { try $0.execute(sql: "VACUUM INTO ?", arguments: [path]) }
     }
 
-    private func writeArchive(at path: String, database copy: String) throws -> StoreBackup {
+    func writeArchive(at path: String, database copy: String) throws -> StoreBackup {
         let file = try FileDescriptor(opening: path, O_WRONLY | O_CREAT | O_EXCL)
         let tar = TarWriter(to: file, at: path)
         let now = time(nil)

@@ -59,7 +59,7 @@ extension SQLiteStore {
     }
 
     /// Deletes as many rows as a commit may; answers whether any are left.
-    private static func removeSomeRows(ofFederation key: Int64, in database: Database) throws -> Bool {
+    static func removeSomeRows(ofFederation key: Int64, in database: Database) throws -> Bool {
         for (table, count) in [("adapter_parts", 64), ("events", 10_000)] {
             try database.execute(
                 sql: "DELETE FROM \(table) WHERE id IN (SELECT id FROM \(table) WHERE federation = ? LIMIT \(count))",

@@ -22,6 +22,8 @@ package final class SQLiteStore: Sendable {
     let uploading = DispatchQueue(label: "rankwise.store.uploading")
     /// Reads blobs that a former run left, which takes as long as they are.
     let checking = DispatchQueue(label: "rankwise.store.checking", qos: .utility)
+    /// Writes and takes in archives, one at a time.
+    let archiving = DispatchQueue(label: "rankwise.store.archiving", qos: .utility)
     let isClosed = Atomic(false)
 
     /// Opens the data directory, creating what is missing, and deletes what no record refers to.
@@ -76,7 +78,7 @@ package final class SQLiteStore: Sendable {
     /// Ends the calls under way, closes the database and gives the data directory up; later calls fail.
     package func close() throws(StoreError) {
         isClosed.store(true, ordering: .releasing)
-        for queue in [writing, reading, deleting, uploading, checking] { queue.sync {} }
+        for queue in [archiving, writing, reading, deleting, uploading, checking] { queue.sync {} }
         directory.mark.write()
         do {
             // The database file has all by itself then, and whoever copies it alone loses nothing.

@@ -37,6 +37,15 @@ package struct StoreAudit: Sendable {
         try checkBlobs(HeldBlob.all(in: database), in: directory)
         try checkParts(in: database)
     }
+
+    /// Of one federation's database, whose blobs are checked elsewhere.
+    init(ofArchive database: Database, in directory: DataDirectory) throws {
+        try checkDatabase(database)
+        for row in try Row.fetchAll(database, sql: "SELECT key, id FROM federations") {
+            try checkLog(of: try row.text("id"), key: try row.value("key"), pins: [:], in: database)
+        }
+        try checkParts(in: database)
+    }
 }
 
 extension StoreAudit {

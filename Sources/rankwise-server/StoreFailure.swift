@@ -10,7 +10,7 @@ struct StoreFailure: Error, CustomStringConvertible {
             case .full: "no space is left"
             case .conflict, .exists: "somebody else writes there"
             case .gone: "the data directory was moved or deleted"
-            case .failed(let reason): reason
+            case .unsound(let reason), .failed(let reason): reason
             }
     }
 }

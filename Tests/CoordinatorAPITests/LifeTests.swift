@@ -143,6 +143,75 @@ import Testing
         try await federation.stop()
     }
 
+    @Test func `an archive goes on elsewhere where the federation stood`() async throws {
+        let federation = try await TrainedFederation(
+            strategy: #"{"name": "rbla"}"#, rounds: 3, ranks: ["edge-1": 4, "edge-2": 2])
+        try await federation.train()
+        // One update of round 2 is there.
+        let plan = try await federation.plan(of: "edge-1")
+        let update = try await federation.update(of: "edge-1", plan)
+        #expect(try await federation.send(update, of: "edge-1", plan).status == 201)
+        let archive = try await federation.admin.call(.get, path + "/archive")
+        #expect(archive.status == 200 && archive.fields["Content-Type"] == "application/x-tar")
+        #expect(try await federation.admin.refusal(.get, "/v1/federations/none/archive") == "404 federation.unknown")
+        let original = try await federation.reader.call(.get, path + "/rounds/1/adapter?rank=4").body
+        let events = try await federation.admin.call(.get, path + "/events?limit=1000").body
+        #expect(
+            try await federation.admin.call(.post, "/v1/archives", bytes: archive.body).status == 409)
+        // On another server, which has other federations.
+        let folder = NSTemporaryDirectory() + "rankwise-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let other = try await LiveServer(folder: folder)
+        let admin = try Caller(other, token: LiveServer.admin)
+        let another =
+            #"{"id": "one", "base_model": {"name": "b"}, "adapter": {"max_rank": 2, "modules": {"m": {"in": 2, "out": 2}}}}"#
+        #expect(try await admin.call(.post, "/v1/federations", body: another).status == 201)
+        let taken = try await admin.call(.post, "/v1/archives", bytes: archive.body)
+        #expect(taken.status == 201, "\(String(decoding: taken.body, as: UTF8.self))")
+        #expect(try await admin.call(.get, path + "/rounds/1/adapter?rank=4").body == original)
+        let hashes = { (body: [UInt8]) in try WireJSON.decode(EventsBody.self, from: Data(body)).events.map(\.hash) }
+        #expect(
+            try hashes(try await admin.call(.get, path + "/events?limit=1000").body) == (try hashes(events)))
+        // A client's token is good there, its update is there, and the round ends with the other's.
+        let second = try federation.client("edge-2")
+        let there = try Caller(other, token: second.token)
+        let itsPlan = try await there.get(PlanBody.self, path + "/plan")
+        #expect(itsPlan.round == 2 && itsPlan.selected)
+        #expect(try await admin.get(RoundBody.self, path + "/rounds/2").received == 1)
+        let body = try await federation.update(of: "edge-2", try await federation.plan(of: "edge-2")).bytes
+        #expect(try await there.call(.put, itsPlan.update + "?samples=5", bytes: body).status == 201)
+        while try await admin.get(RoundBody.self, path + "/rounds/2").phase != "published" { await Task.yield() }
+        try await other.stop()
+        try await federation.stop()
+    }
+
+    @Test func `what is no archive is refused with the reason, and nothing of it stays`() async throws {
+        let federation = try await TrainedFederation(
+            strategy: #"{"name": "rbla"}"#, rounds: 2, ranks: ["edge-1": 4, "edge-2": 2])
+        try await federation.train()
+        let admin = try federation.admin
+        let archive = try await admin.call(.get, path + "/archive").body
+        #expect(try await admin.call(.delete, path + "?release=true").status == 200)
+        let spool = federation.folder + "/spool"
+        var flipped = archive
+        // A byte of some row, and one of the header's checksum.
+        let place = try #require(archive.firstRange(of: Array("round.published".utf8)))
+        flipped[place.lowerBound] ^= 1
+        var unnamed = archive
+        unnamed[0] ^= 1
+        for (bytes, reason) in [
+            ([], "no rankwise.sqlite"), (Array("GIF89a".utf8), "no rankwise.sqlite"), (unnamed, "tar header"),
+            (flipped, "cannot be taken in"), (Array(archive[..<2000]), "ends within"),
+        ] {
+            let answer = try await admin.call(.post, "/v1/archives", bytes: bytes)
+            let text = String(decoding: answer.body, as: UTF8.self)
+            #expect(answer.status == 422 && text.contains("archive.unsound") && text.contains(reason), "\(text)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: spool).isEmpty)
+        }
+        #expect(try await admin.call(.post, "/v1/archives", bytes: archive).status == 201)
+        try await federation.stop()
+    }
+
     @Test func `federations that have finished make room for others`() async throws {
         let folder = NSTemporaryDirectory() + "rankwise-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: folder) }

@@ -79,6 +79,12 @@ final class GatedStore: FederationStore, AdapterStore {
     ) async throws(StoreError) -> DepartedFederation {
         try await store.delete(federation, releasing: releasing, at: now)
     }
+    func archive(_ federation: FederationID) async throws(StoreError) -> SpoolFile {
+        try await store.archive(federation)
+    }
+    func takeArchive(_ spool: SpoolFile) async throws(StoreError) -> StoredFederation {
+        try await store.takeArchive(spool)
+    }
     func round(_ number: Int, of federation: FederationID) async throws(StoreError) -> RoundMachine? {
         try await store.round(number, of: federation)
     }

@@ -1,0 +1,161 @@
+import Crypto
+import Federation
+import Foundation
+import GRDB
+
+/// The files of an archive in the spool, checked: a database with one federation, and blobs that are what their names say.
+final class UnpackedArchive {
+    enum Failure: Error, CustomStringConvertible {
+        case unknown(String)
+        case noDatabase
+        case federations(Int)
+        /// The database is none of this program's, or its content cannot be right.
+        case unsound(String)
+        case blob(ContentDigest, String)
+
+        var description: String {
+            switch self {
+            case .unknown(let name): "it holds \(name); expected rankwise.sqlite and blobs"
+            case .noDatabase: "it holds no rankwise.sqlite"
+            case .federations(let count): "it holds \(count.counted("federation")); expected one"
+            case .unsound(let reason): "its database cannot be taken in: \(reason)"
+            case .blob(let digest, let reason): "its blob \(digest) \(reason)"
+            }
+        }
+    }
+
+    /// The path of the database.
+    let database: String
+    private(set) var federation: FederationID
+    /// `federations.key` in the archive.
+    private(set) var key: Int64
+    private var blobs: [(digest: ContentDigest, file: SpoolFile)] = []
+
+    init(_ archive: SpoolFile, in directory: DataDirectory, spool: () -> SpoolFile) throws {
+        database = spool().path
+        (federation, key) = (try FederationID("none"), 0)
+        do {
+            try unpack(archive.path, spool: spool)
+            try check(in: directory)
+        } catch {
+            discard()
+            throw error
+        }
+    }
+
+    func discard() {
+        for suffix in ["", "-wal", "-shm", "-journal"] { unlink(database + suffix) }
+        for blob in blobs { unlink(blob.file.path) }
+    }
+
+    /// Gives the blobs their names, as a transaction's last act.
+    func keepBlobs(in directory: DataDirectory) throws {
+        for blob in blobs { try directory.keep(blob.file, as: blob.digest) }
+        if !blobs.isEmpty { try directory.syncBlobs() }
+        blobs = []
+    }
+
+    private func unpack(_ path: String, spool: () -> SpoolFile) throws {
+        let file = try FileDescriptor(opening: path, O_RDONLY)
+        var status = stat()
+        guard fstat(file.number, &status) == 0 else { throw FileError(doing: "look at", path: path) }
+        var reader = TarReader(length: Int(status.st_size)) { try file.read($1, at: $0, path) }
+        var hasDatabase = false
+        while let entry = try reader.next() {
+            if entry.isFolder, ["blobs", "blobs/"].contains(entry.name) { continue }
+            if entry.name == "rankwise.sqlite", !entry.isFolder, !hasDatabase {
+                _ = try copy(entry, of: file, path, to: database)
+                hasDatabase = true
+            } else if !entry.isFolder, entry.name.hasPrefix("blobs/"),
+                let digest = ContentDigest(hex: String(entry.name.dropFirst("blobs/".count)))
+            {
+                let target = spool()
+                blobs.append((digest, target))
+                let found = try copy(entry, of: file, path, to: target.path)
+                guard found == digest else { throw Failure.blob(digest, "is \(found)") }
+            } else {
+                throw Failure.unknown(entry.name)
+            }
+        }
+        guard hasDatabase else { throw Failure.noDatabase }
+    }
+
+    /// Writes an entry to a durable file of its own; answers its digest.
+    private func copy(
+        _ entry: TarReader.Entry, of file: FileDescriptor, _ path: String, to target: String
+    ) throws -> ContentDigest {
+        let output = try FileDescriptor(opening: target, O_WRONLY | O_CREAT | O_TRUNC)
+        var hash = SHA256()
+        for start in stride(from: entry.range.lowerBound, to: entry.range.upperBound, by: 1 << 20) {
+            let bytes = try file.read(min(1 << 20, entry.range.upperBound - start), at: start, path)
+            hash.update(data: bytes)
+            try bytes.withUnsafeBytes { try output.writeAll($0, target) }
+        }
+        try output.sync(target)
+        guard let digest = ContentDigest(bytes: Array(hash.finalize())) else {
+            throw StoreError.failed("SHA-256 of another length")
+        }
+        return digest
+    }
+
+    private func check(in directory: DataDirectory) throws {
+        do {
+            var configuration = SQLiteStore.configuration
+            configuration.prepareDatabase { try $0.execute(sql: "PRAGMA trusted_schema = OFF") }
+            let queue = try DatabaseQueue(path: database, configuration: configuration)
+            defer { try? queue.close() }
+            if try queue.read(Schema.migrator.hasBeenSuperseded) {
+                throw Failure.unsound("it was written by a newer version of this program")
+            }
+            try queue.read { database in
+                // A view or a trigger would run with the server's own rights.
+                let foreign = try String.fetchOne(
+                    database, sql: "SELECT name FROM sqlite_master WHERE type IN ('view', 'trigger')")
+                if let foreign { throw Failure.unsound("it has the view or trigger \(foreign)") }
+            }
+            try Schema.migrator.migrate(queue)
+            try queue.read { try checkRows($0, in: directory) }
+        } catch let error as DatabaseError {
+            throw Failure.unsound("\(error.message ?? "SQLite refuses it")")
+        } catch let error as StoreError {
+            throw Failure.unsound("\(error)")
+        }
+    }
+
+    private func checkRows(_ database: Database, in directory: DataDirectory) throws {
+        let rows = try Row.fetchAll(database, sql: "SELECT key, id FROM federations")
+        guard rows.count == 1 else { throw Failure.federations(rows.count) }
+        federation = try rows[0].text("id")
+        key = try rows[0].value("key")
+        let audit = try StoreAudit(ofArchive: database, in: directory)
+        if let finding = audit.findings.first { throw Failure.unsound(finding) }
+        // Everything can be read as what it is.
+        guard try FederationReader.federation(federation, in: database) != nil else { throw Failure.federations(0) }
+        let held = Set(try HeldBlob.all(in: database).map(\.digest))
+        for digest in held where !blobs.contains(where: { $0.digest == digest }) {
+            throw Failure.blob(digest, "is missing")
+        }
+        for blob in blobs where !held.contains(blob.digest) { throw Failure.blob(blob.digest, "is nobody's") }
+    }
+}
+
+extension FileDescriptor {
+    /// Reads as many bytes from a place; the path is for the error.
+    fileprivate func read(_ count: Int, at offset: Int, _ path: String) throws(FileError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        var done = 0
+        while done < count {
+            let room = count - done
+            let got = bytes.withUnsafeMutableBytes {
+                pread(number, $0.baseAddress?.advanced(by: done), room, off_t(offset + done))
+            }
+            guard got >= 0 else {
+                if errno == EINTR { continue }
+                throw FileError(doing: "read", path: path)
+            }
+            guard got > 0 else { break }
+            done += got
+        }
+        return done == count ? bytes : Array(bytes[..<done])
+    }
+}
