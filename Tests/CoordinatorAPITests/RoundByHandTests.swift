@@ -93,7 +93,7 @@ import Testing
             #expect(try await reader.refusal(.get, base + "/plan") == "403 auth.role")
             #expect(try await admin.refusal(.get, "/v1/federations/none") == "404 federation.unknown")
             #expect(try await admin.refusal(.get, "/v1/nothing") == "404 path.unknown")
-            #expect(try await admin.refusal(.delete, base) == "405 method.not_allowed")
+            #expect(try await admin.refusal(.put, base, body: "{}") == "405 method.not_allowed")
             #expect(try await admin.refusal(.post, "/v1/federations", body: Self.settings) == "409 federation.exists")
             #expect(try await admin.refusal(.post, "/v1/federations", body: "{") == "400 body.invalid")
             #expect(

@@ -42,7 +42,7 @@ import Testing
             var configuration = HTTPServer.Configuration.onAnyPort
             configuration.address = .unix(path: path)
             let server = HTTPServer.forTest(configuration) { router in
-                router.on(.get, "/peer") { .text("\($0.peer.isLoopback)") }
+                router.on(.get, "/peer") { .text("\($0.origin.isLoopback)") }
             }
             #expect("\(try server.start())" == "unix:\(path)")
             let peer = connect(path)
