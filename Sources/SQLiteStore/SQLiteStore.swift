@@ -77,7 +77,7 @@ package final class SQLiteStore: Sendable {
 
     /// Ends the calls under way, closes the database and gives the data directory up; later calls fail.
     package func close() throws(StoreError) {
-        isClosed.store(true, ordering: .releasing)
+        guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         for queue in [archiving, writing, reading, deleting, uploading, checking] { queue.sync {} }
         directory.mark.write()
         do {

@@ -56,6 +56,8 @@ import Testing
             #expect(!FileManager.default.fileExists(atPath: path))
             // As a server that was killed leaves it.
             let (left, _) = try ListeningSocket.open(.unix(path: path))
+            // Not close alone: a program that another test starts just now has it open, too.
+            shutdown(left, Int32(SHUT_RDWR))
             close(left)
         }
     }
