@@ -30,15 +30,18 @@ extension AdapterAudit {
             findings.append("\(federation) has settings that this version does not know: \(error)")
             return
         }
+        // What retention has dropped cannot be looked at.
+        let kept =
+            settings.retention == nil ? nil : Set(try parts.adapters.rounds(of: .adapter, in: federation))
         var before = Int.max
         while true {
             let page = try await parts.store.rounds(before: before, limit: 100, of: federation)
             guard let oldest = page.last else { return }
-            for round in page {
-                guard case .published(let adapter) = round.phase else { continue }
+            for round in page.map(\.round) {
+                guard case .published(let adapter) = round.phase, kept?.contains(round.number) ?? true else { continue }
                 await check(adapter, ofRound: round.number, in: federation, as: plan, parts)
             }
-            before = oldest.number
+            before = oldest.round.number
         }
     }
 

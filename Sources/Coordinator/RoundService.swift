@@ -63,11 +63,12 @@ package struct RoundService: Sendable {
     }
 
     /// Rounds below `before`, newest first.
-    package func rounds(before: Int, limit: Int, of federation: FederationID) async throws(ServiceError) -> [Seen] {
+    package func rounds(
+        before: Int, limit: Int, of federation: FederationID
+    ) async throws(ServiceError) -> (machine: FederationMachine, rounds: [ListedRound]) {
         let machine = try parts.registry.session(federation).snapshot.machine
         do throws(StoreError) {
-            return try await parts.store.rounds(before: before, limit: limit, of: federation)
-                .map { Seen(machine: machine, round: $0) }
+            return (machine, try await parts.store.rounds(before: before, limit: limit, of: federation))
         } catch {
             throw .store(error)
         }

@@ -25,6 +25,9 @@ extension Request {
         }
     }
 
+    /// A client's name in the query, where it is given.
+    func name(_ name: String) throws(ArgumentError) -> ClientName? { try query[name].map(Self.client(named:)) }
+
     func round() throws(ArgumentError) -> Int {
         let text = parameters["round"] ?? ""
         guard let round = Int(text), round >= 0 else {

@@ -38,8 +38,17 @@ extension RankwiseAPI {
             try request.expect(query: "limit", "before")
             let limit = try request.integer("limit", in: 1...100) ?? 20
             let before = try request.integer("before", in: 1...Int.max) ?? Int.max
-            let rounds = try await services.rounds.rounds(before: before, limit: limit, of: federation)
-            return try .json(["rounds": rounds.map { RoundBody($0.round, of: $0.machine) }])
+            let (machine, rounds) = try await services.rounds.rounds(before: before, limit: limit, of: federation)
+            return try .json(["rounds": rounds.map { RoundBody($0, of: machine) }])
+        }
+        routes.on(.get, "/v1/federations/{federation}/rounds/{round}/updates") { request in
+            let federation = try request.federation()
+            try request.principal(services.access).requireReader(of: federation)
+            try request.expect(query: "after", "limit")
+            let limit = try request.integer("limit", in: 1...RoundBody.mostListed) ?? RoundBody.mostListed
+            let seen = try await services.rounds.round(try request.round(), of: federation)
+            return try .json(
+                UpdatesBody(seen.round, of: seen.machine, after: try request.name("after"), limit: limit))
         }
         routes.on(.put, "/v1/federations/{federation}/rounds/{round}/decline") { request in
             let federation = try request.federation()
@@ -106,8 +115,41 @@ extension RankwiseAPI {
     }
 }
 
+extension UpdatesBody {
+    init(_ round: RoundMachine, of machine: FederationMachine, after: ClientName?, limit: Int) {
+        let (updates, next) = RoundBody.updates(of: round, in: machine, after: after, limit: limit)
+        self.init(updates: updates, next: next)
+    }
+}
+
 extension RoundBody {
+    /// So many updates, and so many refusals, come with a round.
+    package static let mostListed = 1000
+
+    /// Some of a round's updates in ascending name, and the last one's name where there are more.
+    fileprivate static func updates(
+        of round: RoundMachine, in machine: FederationMachine, after: ClientName? = nil, limit: Int
+    ) -> ([Update], next: String?) {
+        let rest = round.updates.keys.filter { name in after.map { name > $0 } ?? true }.sorted()
+        let isBuffered = machine.settings.policy.buffer != nil
+        let updates = rest.prefix(limit).compactMap { round.updates[$0] }.map { update in
+            Update(update, staleness: isBuffered ? round.number - (update.began ?? round.number) : nil)
+        }
+        return (updates, rest.count > limit ? updates.last?.client : nil)
+    }
+
+    /// A round among others, without its updates and refusals.
+    init(_ outline: ListedRound, of machine: FederationMachine) {
+        self.init(outline.round, of: machine)
+        (updates, refusals, updatesNext, isOutline) = ([], [], nil, true)
+        guard let summary = outline.summary else { return }
+        (selected, received, refused) = (summary.selected, summary.received, summary.refused)
+        coverage = summary.coverage
+        metrics = Metrics(loss: summary.loss, accuracy: summary.accuracy)
+    }
+
     package init(_ round: RoundMachine, of machine: FederationMachine) {
+        let (updates, next) = Self.updates(of: round, in: machine, limit: Self.mostListed)
         let phase: String
         var reason: String?
         var adapter: Adapter?
@@ -132,12 +174,8 @@ extension RoundBody {
             coverage: round.minimumCoverage.flatMap { _ in round.coverage(in: machine.settings.adapter) },
             buffer: machine.settings.policy.buffer == nil ? nil : round.targetUpdates,
             awaited: round.places.filter { $0.value.state == .awaited }.keys.sorted().prefix(100).map(\.rawValue),
-            updates: round.updates.values.sorted { $0.client < $1.client }.map {
-                Update(
-                    $0,
-                    staleness: machine.settings.policy.buffer == nil ? nil : round.number - ($0.began ?? round.number))
-            },
-            refusals: round.refusals.map {
+            updates: updates, updatesNext: next,
+            refusals: round.refusals.prefix(Self.mostListed).map {
                 Refusal(
                     client: $0.client.rawValue, at: $0.at.timestamp, code: $0.code, detail: $0.detail, count: $0.count)
             },

@@ -110,7 +110,7 @@ package protocol FederationStore: Sendable {
     func takeArchive(_ spool: SpoolFile) async throws(StoreError) -> StoredFederation
     func round(_ number: Int, of federation: FederationID) async throws(StoreError) -> RoundMachine?
     /// Rounds below `before`, newest first.
-    func rounds(before: Int, limit: Int, of federation: FederationID) async throws(StoreError) -> [RoundMachine]
+    func rounds(before: Int, limit: Int, of federation: FederationID) async throws(StoreError) -> [ListedRound]
     /// Events after `id`, oldest first.
     func events(after id: Int64, limit: Int, of federation: FederationID) async throws(StoreError) -> [StoredEvent]
 

@@ -132,16 +132,23 @@ package struct RoundBody: Codable, Sendable, Hashable {
     package var buffer: Int?
     /// The selected clients that have not answered, the first hundred.
     package var awaited: [String]
+    /// The first thousand in ascending name.
     package var updates: [Update]
+    /// Where there are more, the last one's name, after which `…/updates?after=` goes on.
+    package var updatesNext: String?
+    /// The first thousand.
     package var refusals: [Refusal]
     /// Oldest first, the newest hundred.
     package var decisions: [Decision]
     package var metrics: Metrics
     package var adapter: Adapter?
+    /// Whether it stands among others, without updates and refusals.
+    package var isOutline = false
 
     enum CodingKeys: String, CodingKey {
         case federation, round, phase, reason, revision, strategy, selected, received, refused, updates, refusals
         case metrics, adapter, awaited, decisions, coverage, buffer
+        case updatesNext = "updates_next"
         case openedAt = "opened_at"
         case deadlineAt = "deadline_at"
         case closedAt = "closed_at"
@@ -153,7 +160,8 @@ package struct RoundBody: Codable, Sendable, Hashable {
         federation: String, round: Int, phase: String, reason: String?, revision: Int64, strategy: String,
         openedAt: String?, deadlineAt: String?, closedAt: String?, selected: Int, received: Int, refused: Int,
         minUpdates: Int, minCoverage: Int? = nil, coverage: Int? = nil, buffer: Int? = nil, awaited: [String] = [],
-        updates: [Update], refusals: [Refusal], decisions: [Decision] = [], metrics: Metrics, adapter: Adapter?
+        updates: [Update], updatesNext: String? = nil, refusals: [Refusal], decisions: [Decision] = [],
+        metrics: Metrics, adapter: Adapter?
     ) {
         self.federation = federation
         self.round = round
@@ -173,6 +181,7 @@ package struct RoundBody: Codable, Sendable, Hashable {
         self.buffer = buffer
         self.awaited = awaited
         self.updates = updates
+        self.updatesNext = updatesNext
         self.refusals = refusals
         self.decisions = decisions
         self.metrics = metrics
@@ -199,8 +208,10 @@ package struct RoundBody: Codable, Sendable, Hashable {
         coverage = try values.decodeIfPresent(Int.self, forKey: .coverage)
         buffer = try values.decodeIfPresent(Int.self, forKey: .buffer)
         awaited = try values.value(.awaited, default: [])
-        updates = try values.decode([Update].self, forKey: .updates)
-        refusals = try values.decode([Refusal].self, forKey: .refusals)
+        updates = try values.value(.updates, default: [])
+        updatesNext = try values.decodeIfPresent(String.self, forKey: .updatesNext)
+        refusals = try values.value(.refusals, default: [])
+        isOutline = !values.contains(.updates)
         decisions = try values.value(.decisions, default: [])
         metrics = try values.decode(Metrics.self, forKey: .metrics)
         adapter = try values.decodeIfPresent(Adapter.self, forKey: .adapter)
@@ -225,8 +236,11 @@ package struct RoundBody: Codable, Sendable, Hashable {
         try values.encodeIfPresent(coverage, forKey: .coverage)
         try values.encodeIfPresent(buffer, forKey: .buffer)
         try values.encode(awaited, forKey: .awaited)
-        try values.encode(updates, forKey: .updates)
-        try values.encode(refusals, forKey: .refusals)
+        if !isOutline {
+            try values.encode(updates, forKey: .updates)
+            try values.encodeIfPresent(updatesNext, forKey: .updatesNext)
+            try values.encode(refusals, forKey: .refusals)
+        }
         try values.encode(decisions, forKey: .decisions)
         try values.encode(metrics, forKey: .metrics)
         try values.encode(adapter, forKey: .adapter)

@@ -76,11 +76,15 @@ struct FederationReader {
     }
 
     /// Rounds below `before`, newest first.
-    func rounds(before: Int, limit: Int) throws -> [RoundMachine] {
+    func rounds(before: Int, limit: Int) throws -> [ListedRound] {
         try rows(
             "SELECT * FROM rounds WHERE federation = ? AND number < ? ORDER BY number DESC LIMIT ?", before,
             max(0, limit)
-        ) { try round(from: $0) }
+        ) { row in
+            let text: String? = try row.optional("summary")
+            guard text != nil else { return ListedRound(round: try round(from: row), summary: nil) }
+            return ListedRound(round: try outline(from: row), summary: try row.json("summary"))
+        }
     }
 
     /// Events after `id`, oldest first.
@@ -147,12 +151,26 @@ extension FederationReader {
 
     private func round(from row: Row) throws -> RoundMachine {
         let number: Int = try row.value("number")
+        return try round(
+            from: row, places: try places(of: number), updates: try updates(of: number),
+            refusals: try refusals(of: number))
+    }
+
+    /// Without what its summary stands for.
+    private func outline(from row: Row) throws -> RoundMachine {
+        try round(from: row, places: [:], updates: [:], refusals: [])
+    }
+
+    private func round(
+        from row: Row, places: [ClientName: RoundMachine.Place], updates: [ClientName: Update], refusals: [Refusal]
+    ) throws -> RoundMachine {
+        let number: Int = try row.value("number")
         return RoundMachine(
             number: number, openedAt: try row.instant("opened_at"), minimumUpdates: try row.value("minimum_updates"),
             minimumCoverage: try row.optional("minimum_coverage"), targetUpdates: try row.optional("target_updates"),
             phase: try PhaseColumns.phase(of: row),
             deadline: try row.instant("deadline"), closedAt: try row.optionalInstant("closed_at"),
-            places: try places(of: number), updates: try updates(of: number), refusals: try refusals(of: number),
+            places: places, updates: updates, refusals: refusals,
             decisions: try decisions(of: number), hasReopened: try row.value("has_reopened"))
     }
 

@@ -10,6 +10,7 @@ struct FederationWriter {
     let key: Int64
     /// How many rounds old an update may be that counts in a round.
     let staleness: Int
+    let adapter: FederationSettings.Adapter
 
     /// Inserts a federation with all its machine holds; throws `.exists` where the name is taken.
     static func insert(_ federation: StoredFederation, into database: Database) throws {
@@ -65,6 +66,7 @@ struct FederationWriter {
         federation = settings.id
         self.key = key
         staleness = settings.policy.buffer?.maximumStaleness ?? 0
+        adapter = settings.adapter
     }
 
     func store(_ change: Change) throws {
@@ -134,13 +136,14 @@ extension FederationWriter {
             INSERT INTO rounds
               (federation, number, phase, opened_at, deadline, closed_at, minimum_updates, target_updates,
                minimum_coverage, has_reopened, failed_for, adapter_digest, adapter_bytes, adapter_ranks,
-               adapter_has_merge)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+               adapter_has_merge, summary)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT DO UPDATE SET phase = excluded.phase, deadline = excluded.deadline,
               closed_at = excluded.closed_at, target_updates = excluded.target_updates,
               has_reopened = excluded.has_reopened, failed_for = excluded.failed_for,
               adapter_digest = excluded.adapter_digest, adapter_bytes = excluded.adapter_bytes,
-              adapter_ranks = excluded.adapter_ranks, adapter_has_merge = excluded.adapter_has_merge
+              adapter_ranks = excluded.adapter_ranks, adapter_has_merge = excluded.adapter_has_merge,
+              summary = excluded.summary
             """,
             [
                 key, round.number, columns.name.rawValue, round.openedAt.milliseconds, round.deadline.milliseconds,
@@ -148,6 +151,7 @@ extension FederationWriter {
                 round.hasReopened, columns.failedFor,
                 columns.adapter?.digest.data, columns.adapter?.byteCount,
                 columns.adapter.map { try Self.encode($0.ranks) }, columns.adapter?.hasMerge ?? false,
+                try round.hasEnded ? Self.encode(RoundSummary(round, of: adapter)) : nil,
             ])
     }
 
@@ -229,5 +233,15 @@ extension FederationWriter {
         try execute(
             "INSERT INTO events (federation, at, kind, round, client, detail, hash) VALUES (?, ?, ?, ?, ?, ?, ?)",
             [key, event.at.milliseconds, event.kind, event.round, event.client?.rawValue, event.detail, hash.data])
+    }
+}
+
+extension RoundMachine {
+    /// Whether nothing of it changes any more.
+    fileprivate var hasEnded: Bool {
+        switch phase {
+        case .collecting, .aggregating: false
+        case .published, .failed: true
+        }
     }
 }

@@ -33,7 +33,7 @@ extension SQLiteStore: FederationStore {
 
     package func rounds(
         before: Int, limit: Int, of federation: FederationID
-    ) async throws(StoreError) -> [RoundMachine] {
+    ) async throws(StoreError) -> [ListedRound] {
         try await fetch { try FederationReader(federation, in: $0)?.rounds(before: before, limit: limit) ?? [] }
     }
 

@@ -14,6 +14,7 @@ enum Schema {
         migrator.registerMigration("0008") { database in try database.execute(sql: eighth) }
         migrator.registerMigration("0009") { database in try database.execute(sql: ninth) }
         migrator.registerMigration("0010") { database in try database.execute(sql: tenth) }
+        migrator.registerMigration("0011") { database in try database.execute(sql: eleventh) }
         return migrator
     }
 
@@ -251,4 +252,7 @@ enum Schema {
         ALTER TABLE updates ADD COLUMN is_taken_back INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE clients ADD COLUMN left_by_itself INTEGER NOT NULL DEFAULT 0;
         """
+
+    /// The numbers of rounds that have ended, as JSON; null in rounds from before.
+    private static let eleventh = "ALTER TABLE rounds ADD COLUMN summary TEXT"
 }

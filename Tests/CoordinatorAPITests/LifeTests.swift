@@ -94,6 +94,43 @@ import Testing
         try await federation.stop()
     }
 
+    @Test func `a round's updates come in pages, and rounds among others come without them`() async throws {
+        let names = ["a", "b", "c", "d", "e"]
+        let federation = try await TrainedFederation(
+            strategy: #"{"name": "rbla"}"#, rounds: 2,
+            ranks: Dictionary(uniqueKeysWithValues: names.map { ($0, 4) }))
+        try await federation.train()
+        let reader = try federation.reader
+        func page(_ query: String) async throws -> UpdatesBody {
+            try await reader.get(UpdatesBody.self, path + "/rounds/1/updates" + query)
+        }
+        let first = try await page("?limit=2")
+        #expect(first.updates.map(\.client) == ["a", "b"] && first.next == "b")
+        let second = try await page("?limit=2&after=b")
+        #expect(second.updates.map(\.client) == ["c", "d"] && second.next == "d")
+        let last = try await page("?limit=2&after=d")
+        #expect(last.updates.map(\.client) == ["e"] && last.next == nil)
+        #expect(try await page("").updates.map(\.client) == names)
+        #expect(try await reader.refusal(.get, path + "/rounds/1/updates?limit=1001") == "400 request.argument")
+        #expect(try await reader.refusal(.get, path + "/rounds/7/updates") == "404 round.unknown")
+        let whole = try await reader.get(RoundBody.self, path + "/rounds/1")
+        #expect(whole.updates.map(\.client) == names && whole.updatesNext == nil)
+        let text = String(decoding: try await reader.call(.get, path + "/rounds?limit=9").body, as: UTF8.self)
+        #expect(!text.contains("\"updates\"") && !text.contains("\"refusals\""))
+        let listed = try WireJSON.decode(RoundsBody.self, from: Data(text.utf8)).rounds
+        #expect(listed.map(\.round) == [2, 1])
+        var expected = whole
+        (expected.updates, expected.refusals, expected.isOutline) = ([], [], true)
+        (expected.awaited, expected.revision) = (listed[1].awaited, listed[1].revision)
+        #expect(listed[1] == expected)
+        #expect(listed[0].selected == 5 && listed[0].phase == "collecting")
+        try await federation.stop()
+    }
+
+    private struct RoundsBody: Decodable {
+        let rounds: [RoundBody]
+    }
+
     @Test(arguments: [#"{"mode": "lora", "alpha": 8}"#, #"{"mode": "constant", "value": 2}"#])
     func `a fork begins with a round's adapter, at every rank, under settings of its own`(scaling: String) async throws
     {

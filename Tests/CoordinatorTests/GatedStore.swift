@@ -88,7 +88,7 @@ final class GatedStore: FederationStore, AdapterStore {
     func round(_ number: Int, of federation: FederationID) async throws(StoreError) -> RoundMachine? {
         try await store.round(number, of: federation)
     }
-    func rounds(before: Int, limit: Int, of federation: FederationID) async throws(StoreError) -> [RoundMachine] {
+    func rounds(before: Int, limit: Int, of federation: FederationID) async throws(StoreError) -> [ListedRound] {
         try await store.rounds(before: before, limit: limit, of: federation)
     }
     func events(after id: Int64, limit: Int, of federation: FederationID) async throws(StoreError) -> [StoredEvent] {

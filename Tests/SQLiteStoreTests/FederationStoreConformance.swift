@@ -200,7 +200,7 @@ import Testing
             }
             let federations = store.federations
             func numbers(before: Int, limit: Int) async throws -> [Int] {
-                try await federations.rounds(before: before, limit: limit, of: live.id).map(\.number)
+                try await federations.rounds(before: before, limit: limit, of: live.id).map(\.round.number)
             }
             #expect(try await numbers(before: .max, limit: 10) == [5, 4, 3, 2, 1])
             #expect(try await numbers(before: 4, limit: 2) == [3, 2])
