@@ -99,7 +99,9 @@ class Server:
         rounds = {}
         before = ""
         while page := (await self.call("GET", f"/v1/federations/{FEDERATION}/rounds?limit=100{before}"))["rounds"]:
-            rounds.update((round["round"], round) for round in page)
+            for number in (round["round"] for round in page):
+                # Among others a round comes without its updates.
+                rounds[number] = await self.call("GET", f"/v1/federations/{FEDERATION}/rounds/{number}")
             before = f"&before={page[-1]['round']}"
         return rounds
 

@@ -18,6 +18,8 @@ struct Checkpoint {
 
     /// As it was given.
     let path: String
+    /// Whether one file was given, and no model of a name of its own.
+    let isSingleFile: Bool
     let shards: [Shard]
     let index: Index?
     let facts: CheckpointFacts
@@ -34,6 +36,7 @@ struct Checkpoint {
         let isFolder = FileManager.default.isFolder(path)
         let isIndex = path.hasSuffix(Self.indexSuffix)
         folder = isFolder ? path : (path as NSString).deletingLastPathComponent.nonEmpty ?? "."
+        isSingleFile = !isFolder && !isIndex
         let names = isFolder || isIndex ? try Self.files(in: folder) : []
         var indexName = isIndex ? (path as NSString).lastPathComponent : nil
         var weights = isFolder || isIndex ? [] : [(path as NSString).lastPathComponent]

@@ -25,7 +25,7 @@ package enum MergedWeights {
         var written: [String] = []
         do throws(TrainingError) {
             for (position, shard) in model.shards.enumerated() {
-                let name = model.index == nil && model.companions.isEmpty ? "model.safetensors" : shard.name
+                let name = model.isSingleFile ? "model.safetensors" : shard.name
                 written.append(name)
                 try write(position, of: model, plan, to: "\(folder)/\(name)")
             }
