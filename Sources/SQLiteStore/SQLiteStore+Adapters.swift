@@ -1,7 +1,9 @@
 import Crypto
+import Dispatch
 package import Federation
 import Foundation
 import GRDB
+import Synchronization
 
 #if _endian(big)
     #error("adapters are stored little-endian; rows would have to be swapped here")
@@ -23,6 +25,8 @@ extension SQLiteStore: AdapterStore {
 
     package func append(_ parts: [AdapterPart], to address: AdapterAddress) throws(StoreError) {
         for part in parts { try part.checkShape() }
+        // Before the transaction, so that no other commit waits for it.
+        let digests = AdapterPart.digests(of: parts)
         try write { database in
             let key = try Int64.fetchOne(
                 database, sql: "SELECT key FROM federations WHERE id = ?", arguments: [address.federation.rawValue])
@@ -34,12 +38,12 @@ extension SQLiteStore: AdapterStore {
                       (federation, slot, round, name, kind, first_row, row_count, factors, digest)
                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                     """)
-            for part in parts {
+            for (part, digest) in zip(parts, digests) {
                 try part.values.withUnsafeBytes { bytes in
                     try statement.execute(arguments: [
                         key, address.slot.column, address.round, part.tensor.name, part.tensor.kind.rawValue,
                         part.firstRow, part.rowCount, Data(lending: bytes),
-                        Data(SHA256.hash(data: bytes)),
+                        digest,
                     ])
                 }
             }
@@ -210,6 +214,16 @@ private struct PrefixShape {
 }
 
 extension AdapterPart {
+    /// SHA-256 of each part's bytes, on as many threads as there are.
+    fileprivate static func digests(of parts: [AdapterPart]) -> [Data] {
+        let digests = Mutex([Data](repeating: Data(), count: parts.count))
+        DispatchQueue.concurrentPerform(iterations: parts.count) { index in
+            let digest = parts[index].values.withUnsafeBytes { Data(SHA256.hash(data: $0)) }
+            digests.withLock { $0[index] = digest }
+        }
+        return digests.withLock { $0 }
+    }
+
     /// SQLite takes no blob of more than 10⁹ bytes.
     fileprivate func checkShape() throws(StoreError) {
         guard firstRow >= 0, rowCount > 0, !values.isEmpty, values.count % rowCount == 0,
