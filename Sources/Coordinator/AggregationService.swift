@@ -1,7 +1,9 @@
 import AdapterFormat
 import Aggregation
+import Dispatch
 import Federation
 import Logging
+import Synchronization
 
 /// Turns a closed round's updates into the next global adapter and publishes it.
 ///
@@ -113,18 +115,24 @@ struct AggregationService: Sendable {
         }
     }
 
-    /// Reads every update once: what is not what the client sent must not be added up.
+    /// Reads every update once, several at a time: what is not what the client sent must not be added up.
     private func checkBlobs(of round: RoundMachine) throws(Failure) {
-        var lost: [ClientName: String] = [:]
-        for update in round.accepted {
+        let updates = round.accepted
+        let found = Mutex<[(client: ClientName, error: BlobError)]>([])
+        DispatchQueue.concurrentPerform(iterations: updates.count) { index in
+            let update = updates[index]
             do throws(BlobError) {
                 try BlobCheck(digest: update.digest, byteCount: update.byteCount)
                     .check(fileAt: parts.store.blobPath(of: update.digest))
             } catch {
-                switch error {
-                case .lost(let reason): lost[update.client] = reason
-                case .unreadable(let reason): throw .passing(reason)
-                }
+                found.withLock { $0.append((update.client, error)) }
+            }
+        }
+        var lost: [ClientName: String] = [:]
+        for (client, error) in found.withLock({ $0 }) {
+            switch error {
+            case .lost(let reason): lost[client] = reason
+            case .unreadable(let reason): throw .passing(reason)
             }
         }
         guard lost.isEmpty else { throw .lost(lost) }
