@@ -34,7 +34,8 @@ package final class FederationRegistry: Sendable {
 
     func add(_ session: FederationSession) { state.withLock { $0.sessions[session.id] = session } }
 
-    /// Takes a place for one more beside those that are not finished, to be released once it is there or is not to be; false where there are `limit`.
+    /// Takes a place for one more beside those that are not finished, to be released once it is there or is not to be; false
+    /// where there are `limit`.
     func reserve(upTo limit: Int) -> Bool {
         state.withLock { state in
             let running = state.sessions.values.count { $0.snapshot.machine.state != .finished }
@@ -44,7 +45,12 @@ package final class FederationRegistry: Sendable {
         }
     }
 
-    func remove(_ id: FederationID) { state.withLock { _ = $0.sessions.removeValue(forKey: id) } }
+    func remove(_ id: FederationID) {
+        state.withLock { state in
+            state.sessions[id] = nil
+            state.setAside.remove(id)
+        }
+    }
 
     func release() { state.withLock { $0.reserved -= 1 } }
 }

@@ -41,6 +41,10 @@ import Testing
         #expect(
             audit.findings.count == 1 && audit.findings[0].hasPrefix("bad has settings that this version does not know")
         )
+        // Nobody can run it, and the admin can let it go.
+        #expect(try await server.services.federations.delete(bad, releasing: true).id == bad)
+        #expect(throws: ServiceError.unknownFederation(bad)) { try server.services.federations.snapshot(of: bad) }
+        #expect(try await server.federation("bad") == bad)
     }
 
     typealias Change = @Sendable (inout FederationSettings) -> Void
