@@ -85,16 +85,26 @@ struct SeededGenerator: RandomNumberGenerator, Sendable {
     }
 }
 
+/// Stops a peer once nobody needs it: each one that listens keeps a thread, of which there are some 250.
+private final class PeerEnd: Sendable {
+    private let peer: LoopbackPeer
+
+    init(_ peer: LoopbackPeer) { self.peer = peer }
+    deinit { peer.stop() }
+}
+
 /// One agent's surroundings: a stub server, a state folder, a trainer and a clock.
 struct AgentFixture {
     let stub = StubCoordinator()
     let peer: LoopbackPeer
+    private let end: PeerEnd
     let folder: TemporaryFolder
     var trainer = CountingTrainer()
     var clock = StepClock()
 
     init() throws {
         peer = try stub.start()
+        end = PeerEnd(peer)
         folder = try TemporaryFolder()
     }
 
