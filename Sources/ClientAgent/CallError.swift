@@ -6,7 +6,8 @@ package enum CallError: Error, Sendable, Hashable {
     case unreached(FetchError)
     /// What stands between this client and its server answered in its place.
     case foreign(ForeignAnswer)
-    /// The server cannot serve this now: 408, 425, 429, any 5xx, or an answer that it cannot have meant.
+    /// The server cannot serve this now: 408, 425, 429, any 5xx, an answer that it cannot have meant, or a request that
+    /// came to it as none of this client's.
     case unavailable(Problem, retryAfter: Duration?)
     /// Any other problem of the server's: asking again will not help.
     case refused(Problem)
@@ -35,7 +36,21 @@ extension CallError {
     init(_ problem: Problem, retryAfter: Duration?) {
         switch problem.status {
         case 408, 425, 429, 500...: self = .unavailable(problem, retryAfter: retryAfter)
+        case _ where problem.isOfTheWay: self = .unavailable(problem, retryAfter: retryAfter)
         default: self = .refused(problem)
+        }
+    }
+}
+
+extension Problem {
+    /// Whether it is about a path, a method or a head that no client of the server's sends: a proxy has changed them, or
+    /// leads elsewhere. It says nothing of this client.
+    var isOfTheWay: Bool {
+        switch code {
+        case "path.unknown", "method.not_allowed", "request.malformed", "request.length", "request.expectation",
+            "request.header_too_large", "request.uri_too_long":
+            true
+        default: false
         }
     }
 }

@@ -78,13 +78,15 @@ package struct FederationEndpoint: Sendable {
     /// Says that this client will send nothing in a round, and why.
     package func decline(round: Int, reason: String) async throws(CallError) {
         let body = try encoded(DeclineBody(reason: reason))
-        try await perform(request(.put, "rounds/\(round)/decline", body: .bytes(body), type: "application/json"))
+        try await perform(
+            request(.put, "rounds/\(round)/decline", body: .bytes(body), type: "application/json"), isRecent: true)
     }
 
     /// Sends what PEFT says of the adapter that follows as an update.
     package func sendConfiguration(round: Int, text: [UInt8]) async throws(CallError) {
         try await perform(
-            request(.put, "rounds/\(round)/update/adapter_config.json", body: .bytes(text), type: "application/json"))
+            request(.put, "rounds/\(round)/update/adapter_config.json", body: .bytes(text), type: "application/json"),
+            isRecent: true)
     }
 
     /// Says that this client has ended, and why: no round is to wait for it.
@@ -226,9 +228,15 @@ package struct FederationEndpoint: Sendable {
     }
 
     /// A call that the server answers with 204.
-    func perform(_ request: FetchRequest) async throws(CallError) {
-        let response = try await call(request)
-        guard response.status == 204 else { throw .foreign(ForeignAnswer(response, to: request)) }
+    ///
+    /// - Parameter isRecent: whether there are servers that do not know it; they refuse it.
+    func perform(_ request: FetchRequest, isRecent: Bool = false) async throws(CallError) {
+        switch try await reply(to: request) {
+        case .success(let response):
+            guard response.status == 204 else { throw .foreign(ForeignAnswer(response, to: request)) }
+        case .problem(let problem, _) where isRecent && problem.isOfTheWay: throw .refused(problem)
+        case .problem(let problem, let delay): throw CallError(problem, retryAfter: delay)
+        }
     }
 
     func read<T: Decodable>(_ type: T.Type, _ request: FetchRequest) async throws(CallError) -> T {

@@ -45,6 +45,34 @@ struct ForeignAnswerTests {
         #expect(reasons.all.allSatisfy { $0.contains("that is not Rankwise answered \(status)") }, "\(reasons.all)")
     }
 
+    private static let bent =
+        places.map { (404, "path.unknown", $0) }
+        + [
+            (405, "method.not_allowed", "/update"), (400, "request.malformed", "/plan"),
+            (411, "request.length", "/clients/edge-1"), (417, "request.expectation", "/update"),
+            (431, "request.header_too_large", "/digits"), (414, "request.uri_too_long", "/update"),
+        ]
+
+    @Test(arguments: bent)
+    func `a request that comes to the server as another is sent again, and no round is missed`(
+        status: Int, code: String, place: String
+    ) async throws {
+        let tries = Counter()
+        fixture.script { request, _ in
+            guard request.path.hasSuffix(place), tries.next() <= 3 else { return nil }
+            return .problem(status, code)
+        }
+        let reasons = ReasonList()
+        let agent = try fixture.agent { event in
+            if case .retrying(_, let reason, _) = event { reasons.add(reason) }
+        }
+        #expect(try await agent.run() == .federationFinished)
+        #expect(fixture.trainer.rounds.withLock { $0 } == [1, 2, 3])
+        #expect(fixture.stub.state.withLock { $0.uploads.map(\.round) } == [1, 2, 3])
+        #expect(reasons.all.count == 3)
+        #expect(reasons.all.allSatisfy { $0.contains(code) }, "\(reasons.all)")
+    }
+
     @Test func `an update that a proxy has no room for is kept over restarts, and said with its size`() async throws {
         interfere(413, first: .max, fields: ["Server: nginx/1.22.1"]) {
             $0.method == "PUT" && $0.path.hasSuffix("/update")
