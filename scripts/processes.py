@@ -21,21 +21,31 @@ class Failure(Exception):
     """What the run was made to find."""
 
 
+def reserve():
+    """A socket that is bound and never listens: while its owner's program is down, nobody else is given its port."""
+    reservation = socket.socket()
+    reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reservation.bind(("127.0.0.1", 0))
+    return reservation
+
+
 class Server:
     """The server's process on one port and one data folder, and how long each start of it took."""
 
-    def __init__(self, program, folder, data=None):
+    # Every caller is this machine, and asks as often as it can.
+    SETTINGS = "limits: {rate_limits_on_loopback: false}\n"
+
+    def __init__(self, program, folder, data=None, settings=SETTINGS):
         self.program = program
         self.data = data or folder / "data"
         self.log = open(folder / "server.log", "ab")
-        # Every caller is this machine, and asks as often as it can.
         self.config = folder / "server.yaml"
-        self.config.write_text("limits: {rate_limits_on_loopback: false}\n")
-        # Bound and never listening: while the server is down, nobody else is given its port.
-        self.reservation = socket.socket()
-        self.reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.reservation.bind(("127.0.0.1", 0))
+        self.config.write_text(settings)
+        self.reservation = reserve()
         self.port = self.reservation.getsockname()[1]
+        self.listen = f"127.0.0.1:{self.port}"
+        # Whom to trust, where it speaks TLS.
+        self.context = None
         self.process = None
         self.start_times = []
 
@@ -47,7 +57,7 @@ class Server:
         """Starts the process; `serving` tells when it serves."""
         self.started = time.monotonic()
         self.process = await asyncio.create_subprocess_exec(
-            self.program, "serve", "--config", str(self.config), "--listen", f"127.0.0.1:{self.port}",
+            self.program, "serve", "--config", str(self.config), "--listen", self.listen,
             "--data", str(self.data),
             env={**os.environ, "RANKWISE_ADMIN_TOKEN": ADMIN, "RANKWISE_LOG_LEVEL": "info"},
             stdout=asyncio.subprocess.PIPE, stderr=self.log)
@@ -94,14 +104,14 @@ class Server:
         if verify.returncode != 0:
             raise Failure(f"verify exits with {verify.returncode}:\n{report.decode()}")
 
-    async def rounds(self):
-        """Every round of the federation, by its number."""
+    async def rounds(self, federation=FEDERATION):
+        """Every round of a federation, by its number."""
         rounds = {}
         before = ""
-        while page := (await self.call("GET", f"/v1/federations/{FEDERATION}/rounds?limit=100{before}"))["rounds"]:
+        while page := (await self.call("GET", f"/v1/federations/{federation}/rounds?limit=100{before}"))["rounds"]:
             for number in (round["round"] for round in page):
                 # Among others a round comes without its updates.
-                rounds[number] = await self.call("GET", f"/v1/federations/{FEDERATION}/rounds/{number}")
+                rounds[number] = await self.call("GET", f"/v1/federations/{federation}/rounds/{number}")
             before = f"&before={page[-1]['round']}"
         return rounds
 
@@ -113,7 +123,7 @@ class Server:
         request = urllib.request.Request(
             self.url + path, data=data, method=method, headers={"Authorization": f"Bearer {ADMIN}"})
         try:
-            with urllib.request.urlopen(request, timeout=300) as answer:
+            with urllib.request.urlopen(request, timeout=300, context=self.context) as answer:
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             raise Failure(f"{method} {path}: {error.code} {error.read().decode()}") from error
@@ -122,14 +132,16 @@ class Server:
 class Client:
     """One client, started again whenever it was killed."""
 
-    def __init__(self, program, index, rank, folder, shard, enrolment, port):
+    def __init__(
+            self, program, index, rank, folder, shard, enrolment, url, federation=FEDERATION, options=(), variables=None):
         self.name = f"edge-{index:02}"
         self.state = folder / f"state-{index}"
         self.log = open(folder / f"{self.name}.log", "ab")
         self.command = [
-            program, "join", f"http://127.0.0.1:{port}", "--federation", FEDERATION, "--name", self.name, "--rank",
-            str(rank), "--data", str(shard), "--state", str(self.state)]
-        self.environment = {**os.environ, "RANKWISE_TOKEN": enrolment, "OPENBLAS_NUM_THREADS": "1"}
+            program, "join", url, "--federation", federation, "--name", self.name, "--rank", str(rank), "--data",
+            str(shard), "--state", str(self.state), *options]
+        self.environment = {
+            **os.environ, "RANKWISE_TOKEN": enrolment, "OPENBLAS_NUM_THREADS": "1", **(variables or {})}
         self.process = None
         self.kills = 0
 
