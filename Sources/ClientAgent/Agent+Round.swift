@@ -106,7 +106,6 @@ extension Agent {
         }
         return next(after: revision)
     }
-
 }
 
 extension Problem {

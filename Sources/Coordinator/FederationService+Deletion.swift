@@ -2,7 +2,9 @@ package import Federation
 import Logging
 
 extension FederationService {
-    /// Deletes a federation, one that is set aside as well: its rows, updates and adapters go, its tokens are nobody's any more, who waits is let go.
+    /// Deletes a federation, one that is set aside as well.
+    ///
+    /// Its rows, updates and adapters go, its tokens are nobody's any more, and who waits is let go.
     ///
     /// - Parameter releasing: whether another federation may take its name.
     /// - Returns: what stays of it.

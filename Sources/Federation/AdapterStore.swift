@@ -11,13 +11,13 @@ package protocol AdapterStore: Sendable {
     /// How many rows of a tensor there are.
     func rowCount(of tensor: AdapterTensor, at address: AdapterAddress) throws(StoreError) -> Int
 
-    /// Which merges there are, in one snapshot.
     /// Copies what is in one slot to another, which must be empty.
     func copy(from source: AdapterAddress, to target: AdapterAddress) throws(StoreError)
     /// The rounds that have left something in a slot, ascending.
     func rounds(of slot: AdapterSlot, in federation: FederationID) throws(StoreError) -> [Int]
     /// What clients reported of these rounds, as means over their samples.
     func metrics(ofRounds rounds: [Int], in federation: FederationID) throws(StoreError) -> [Int: Metrics]
+    /// Which merges there are, in one snapshot.
     func merges(of federation: FederationID) throws(StoreError) -> MergeRecord
     /// From now on the merges of the rounds up to `round` count as folded into the total that is stored there.
     func foldMerges(through round: Int, of federation: FederationID) throws(StoreError)

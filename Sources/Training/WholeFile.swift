@@ -19,6 +19,7 @@ enum WholeFile {
             throw .writing(path, error)
         }
     }
+
     /// Replaces the file at `path` with bytes that are in memory.
     static func replace(_ path: String, with contents: Data) throws(TrainingError) {
         try replace(path) { descriptor in

@@ -15,8 +15,8 @@ struct ExportCommand: AsyncParsableCommand {
             OUT gets adapter_model.safetensors and adapter_config.json, which PEFT loads as they are: all that the rounds \
             have trained, merges included, as one adapter. With --base, OUT gets that model instead, with the adapter \
             merged into it as PEFT's merge_and_unload does: the same files of the same types, in shards where it has \
-            some. What cannot be merged is refused by name, and nothing is written. RANKWISE_TOKEN, or the file of --token-file, must hold a reader's, a \
-            client's or the admin's token of the federation.
+            some. What cannot be merged is refused by name, and nothing is written. RANKWISE_TOKEN, or the file of \
+            --token-file, must hold a reader's, a client's or the admin's token of the federation.
             """)
 
     @OptionGroup var server: ServerOptions

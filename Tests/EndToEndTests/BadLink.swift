@@ -4,11 +4,6 @@ import Synchronization
 
 /// A TCP proxy on 127.0.0.1 that breaks what crosses it by rules of a test, and counts it.
 final class BadLink: Sendable {
-    struct Failure: Error {
-        var call: String
-        var code = errno
-    }
-
     /// What becomes of the connections; each has a number, from 0 on.
     struct Rules: Sendable {
         /// After how many bytes towards the server a connection is cut; nil for never.
@@ -34,13 +29,7 @@ final class BadLink: Sendable {
     init(to target: UInt16, rules: Rules) throws {
         self.target = target
         self.rules = rules
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
-        self.listener = listener
-        port = try Self.withAddress(port: 0) { address, length in
-            guard bind(listener, address, length) == 0, listen(listener, 64) == 0 else { throw Failure(call: "listen") }
-            var length = length
-            guard getsockname(listener, address, &length) == 0 else { throw Failure(call: "getsockname") }
-        }
+        (listener, port) = try Loopback.listener()
         DispatchQueue(label: "link.accept").async { [self] in
             while true {
                 let client = accept(listener, nil, nil)
@@ -62,39 +51,18 @@ final class BadLink: Sendable {
 
     func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
 
-    private static func withAddress(
-        port: UInt16, _ body: (UnsafeMutablePointer<sockaddr>, socklen_t) throws -> Void
-    ) throws -> UInt16 {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        try withUnsafeMutablePointer(to: &address) { pointer in
-            try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                try body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        return UInt16(bigEndian: address.sin_port)
-    }
-
     /// Carries both directions of a connection on one thread, until an end or the rules end it.
     private func carry(_ client: Int32, _ number: Int) {
-        let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
-        defer {
-            close(client)
-            close(server)
-        }
-        let isConnected = try? Self.withAddress(port: target) { address, length in
-            guard connect(server, address, length) == 0 else { throw Failure(call: "connect") }
-        }
-        guard isConnected != nil else { return }
+        defer { close(client) }
+        guard let server = Loopback.connection(to: target) else { return }
+        defer { close(server) }
         if let answer = rules.answerToConnect?(number) {
             var head: [UInt8] = []
             while !head.suffix(4).elementsEqual([13, 10, 13, 10]) {
-                guard let byte = Self.receive(client, upTo: 1) else { return }
+                guard let byte = Loopback.receive(client, upTo: 1) else { return }
                 head += byte
             }
-            guard head.starts(with: Array("CONNECT ".utf8)), Self.send(client, Array(answer.utf8)),
+            guard head.starts(with: Array("CONNECT ".utf8)), Loopback.send(client, Array(answer.utf8)),
                 answer.hasPrefix("HTTP/1.1 200 ")
             else { return }
         }
@@ -108,16 +76,16 @@ final class BadLink: Sendable {
         ]
         while poll(&ends, 2, -1) > 0 {
             if ends[0].revents != 0 {
-                guard let piece = Self.receive(client, upTo: min(room, 4096)) else { return }
+                guard let piece = Loopback.receive(client, upTo: min(room, 4096)) else { return }
                 state.withLock { $0.sent += piece.count }
-                guard Self.send(server, piece) else { return }
+                guard Loopback.send(server, piece) else { return }
                 room -= piece.count
                 if room == 0 { return cut(client, server, resets: number % 2 == 0) }
             }
             if ends[1].revents != 0 {
-                guard let piece = Self.receive(server, upTo: 65_536) else { return }
+                guard let piece = Loopback.receive(server, upTo: 65_536) else { return }
                 if rules.swallows(piece) { return cut(client, server, resets: false) }
-                guard Self.send(client, piece) else { return }
+                guard Loopback.send(client, piece) else { return }
             }
         }
     }
@@ -126,27 +94,6 @@ final class BadLink: Sendable {
     private func cut(_ client: Int32, _ server: Int32, resets: Bool) {
         state.withLock { $0.cuts += 1 }
         guard resets else { return }
-        var option = linger(l_onoff: 1, l_linger: 0)
-        for end in [client, server] {
-            setsockopt(end, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
-        }
-    }
-
-    private static func receive(_ end: Int32, upTo most: Int) -> [UInt8]? {
-        var piece = [UInt8](repeating: 0, count: most)
-        let count = recv(end, &piece, most, 0)
-        return count > 0 ? Array(piece[..<count]) : nil
-    }
-
-    private static func send(_ end: Int32, _ bytes: [UInt8]) -> Bool {
-        var done = 0
-        while done < bytes.count {
-            let count = bytes[done...].withUnsafeBytes {
-                Glibc.send(end, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-            }
-            guard count > 0 else { return false }
-            done += count
-        }
-        return true
+        for end in [client, server] { Loopback.resetWhenClosed(end) }
     }
 }

@@ -37,13 +37,7 @@ final class ChaoticFront: Sendable {
         self.target = target
         self.share = share
         state = Mutex(State(generator: Draws(state: seed)))
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
-        self.listener = listener
-        port = try Self.withAddress(port: 0) { address, length in
-            guard bind(listener, address, length) == 0, listen(listener, 64) == 0 else { throw Failure(call: "listen") }
-            var length = length
-            guard getsockname(listener, address, &length) == 0 else { throw Failure(call: "getsockname") }
-        }
+        (listener, port) = try Loopback.listener()
         DispatchQueue(label: "front.accept").async { [self] in
             while true {
                 let client = accept(listener, nil, nil)
@@ -54,11 +48,6 @@ final class ChaoticFront: Sendable {
                 }
             }
         }
-    }
-
-    struct Failure: Error {
-        var call: String
-        var code = errno
     }
 
     deinit { close(listener) }
@@ -86,7 +75,7 @@ final class ChaoticFront: Sendable {
         let (mischief, stall) = draw()
         let page = "<html>something else</html>"
         func answer(_ head: String, _ body: String = "<html>something else</html>") {
-            Self.send(
+            Loopback.send(
                 client,
                 Array("HTTP/1.1 \(head)\r\nContent-Length: \(body.utf8.count)\r\nConnection: close\r\n\r\n\(body)".utf8)
             )
@@ -97,31 +86,27 @@ final class ChaoticFront: Sendable {
             answer(statuses[Int(stall) % statuses.count] + "\r\nServer: front", page)
         case .redirect: answer("302 Elsewhere\r\nLocation: http://127.0.0.1:9/login", "")
         case .tooLarge: answer("413 Too Large")
-        case .empty: Self.send(client, Array("HTTP/1.1 204 None\r\nConnection: close\r\n\r\n".utf8))
+        case .empty: Loopback.send(client, Array("HTTP/1.1 204 None\r\nConnection: close\r\n\r\n".utf8))
         case .created: answer("201 Created\r\nContent-Type: application/json", #"{"digest":"sha256:0"}"#)
-        case .reset: Self.reset(client)
+        case .reset: Loopback.resetWhenClosed(client)
         case .stall: poll(nil, 0, stall)
         case .truncate:
             let whole = forward(request)
-            Self.send(client, Array(whole.prefix(whole.count * Int(stall) / 1000)))
-            if stall % 2 == 0 { Self.reset(client) }
+            Loopback.send(client, Array(whole.prefix(whole.count * Int(stall) / 1000)))
+            if stall % 2 == 0 { Loopback.resetWhenClosed(client) }
         // The server has heard it, and nobody hears the server.
         case .swallow: _ = forward(request)
-        case nil: Self.send(client, forward(request))
+        case nil: Loopback.send(client, forward(request))
         }
     }
 
     /// What the server answers.
     private func forward(_ request: [UInt8]) -> [UInt8] {
-        let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
+        guard let server = Loopback.connection(to: target) else { return [] }
         defer { close(server) }
-        let isConnected = try? Self.withAddress(port: target) { address, length in
-            guard connect(server, address, length) == 0 else { throw Failure(call: "connect") }
-        }
-        guard isConnected != nil else { return [] }
-        Self.send(server, request)
+        Loopback.send(server, request)
         var answer: [UInt8] = []
-        while let piece = Self.receive(server) { answer += piece }
+        while let piece = Loopback.receive(server) { answer += piece }
         return answer
     }
 
@@ -136,55 +121,18 @@ final class ChaoticFront: Sendable {
                     lines.first { $0.lowercased().hasPrefix("content-length:") }
                     .flatMap { Int($0.split(separator: ":")[1].drop { $0 == " " }) } ?? 0
                 if lines.contains(where: { $0.lowercased().hasPrefix("expect:") }) {
-                    send(client, Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
+                    Loopback.send(client, Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
                 }
                 var body = Array(bytes[place.upperBound...])
                 while body.count < length {
-                    guard let piece = receive(client) else { return nil }
+                    guard let piece = Loopback.receive(client) else { return nil }
                     body += piece
                 }
                 let head = lines.filter { !$0.lowercased().hasPrefix("expect:") } + ["Connection: close"]
                 return Array((head.joined(separator: "\r\n") + "\r\n\r\n").utf8) + body
             }
-            guard let piece = receive(client) else { return nil }
+            guard let piece = Loopback.receive(client) else { return nil }
             bytes += piece
-        }
-    }
-
-    private static func withAddress(
-        port: UInt16, _ body: (UnsafeMutablePointer<sockaddr>, socklen_t) throws -> Void
-    ) throws -> UInt16 {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        try withUnsafeMutablePointer(to: &address) { pointer in
-            try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                try body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        return UInt16(bigEndian: address.sin_port)
-    }
-
-    private static func reset(_ end: Int32) {
-        var option = linger(l_onoff: 1, l_linger: 0)
-        setsockopt(end, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
-    }
-
-    private static func receive(_ end: Int32) -> [UInt8]? {
-        var piece = [UInt8](repeating: 0, count: 64 << 10)
-        let count = recv(end, &piece, piece.count, 0)
-        return count > 0 ? Array(piece[..<count]) : nil
-    }
-
-    private static func send(_ end: Int32, _ bytes: [UInt8]) {
-        var done = 0
-        while done < bytes.count {
-            let count = bytes[done...].withUnsafeBytes {
-                Glibc.send(end, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-            }
-            guard count > 0 else { return }
-            done += count
         }
     }
 }

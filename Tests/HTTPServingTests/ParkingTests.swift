@@ -86,7 +86,10 @@ import Testing
             $0.on(.get, "/wait") { request in
                 await request.park {
                     begin.yield()
-                    try? await Task.sleep(for: .seconds(3600))
+                    // Nothing is ever sent: only being cancelled ends this.
+                    let (nothing, sender) = AsyncStream<Never>.makeStream()
+                    for await _ in nothing {}
+                    sender.finish()
                 }
                 end.yield(Task.isCancelled)
                 return .text("")

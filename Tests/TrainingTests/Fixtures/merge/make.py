@@ -109,6 +109,9 @@ for name, (make, keys) in CASES.items():
     (model.to(torch.bfloat16) if low else model).save_pretrained(base, **shard)
     model = type(model).from_pretrained(base, dtype=torch.bfloat16 if low else torch.float32)
     adapted = get_peft_model(model, LoraConfig(r=2, lora_alpha=6, **keys))
+    # What is written down names no folder of the machine that made it.
+    for config in adapted.peft_config.values():
+        config.base_model_name_or_path = "base"
     adapted.save_pretrained(adapter)
     tensors = load_file(adapter / "adapter_model.safetensors")
     for key, tensor in sorted(tensors.items()):

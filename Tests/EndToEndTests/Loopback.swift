@@ -1,0 +1,74 @@
+import Glibc
+
+/// Sockets on 127.0.0.1, for what stands between clients and a server in tests.
+enum Loopback {
+    struct Failure: Error {
+        var call: String
+        var code = errno
+    }
+
+    /// A socket that listens on a free port.
+    static func listener() throws -> (socket: Int32, port: UInt16) {
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
+        let port = try withAddress(port: 0) { address, length in
+            guard bind(listener, address, length) == 0, listen(listener, 64) == 0 else { throw Failure(call: "listen") }
+            var length = length
+            guard getsockname(listener, address, &length) == 0 else { throw Failure(call: "getsockname") }
+        }
+        return (listener, port)
+    }
+
+    /// A socket that is connected to a port; nil where nobody listens.
+    static func connection(to port: UInt16) -> Int32? {
+        let end = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
+        let isConnected = try? withAddress(port: port) { address, length in
+            guard connect(end, address, length) == 0 else { throw Failure(call: "connect") }
+        }
+        if isConnected != nil { return end }
+        close(end)
+        return nil
+    }
+
+    /// What has come, of at most `most` bytes; nil at the end.
+    static func receive(_ end: Int32, upTo most: Int = 64 << 10) -> [UInt8]? {
+        var piece = [UInt8](repeating: 0, count: most)
+        let count = recv(end, &piece, most, 0)
+        return count > 0 ? Array(piece[..<count]) : nil
+    }
+
+    /// Whether all could be sent.
+    @discardableResult
+    static func send(_ end: Int32, _ bytes: [UInt8]) -> Bool {
+        var done = 0
+        while done < bytes.count {
+            let count = bytes[done...].withUnsafeBytes {
+                Glibc.send(end, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { return false }
+            done += count
+        }
+        return true
+    }
+
+    /// Closing it resets the connection.
+    static func resetWhenClosed(_ end: Int32) {
+        var option = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(end, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+    }
+
+    /// Lends the address of a port, and returns the port that stands in it afterwards.
+    private static func withAddress(
+        port: UInt16, _ body: (UnsafeMutablePointer<sockaddr>, socklen_t) throws -> Void
+    ) throws -> UInt16 {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        try withUnsafeMutablePointer(to: &address) { pointer in
+            try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                try body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        return UInt16(bigEndian: address.sin_port)
+    }
+}
