@@ -7,7 +7,7 @@ enum FileRoom {
     static func reserve(_ byteCount: Int, _ descriptor: Int32) throws(SafetensorsWriteError) {
         let code = posix_fallocate(descriptor, 0, off_t(byteCount))
         // A file system that cannot do it finds room as the bytes come.
-        if code == ENOSPC { throw .system(SystemError(operation: "posix_fallocate", code: code)) }
+        if SystemError.isNoRoom(code) { throw .system(SystemError(operation: "posix_fallocate", code: code)) }
     }
 
     static func put(_ bytes: UnsafeRawBufferPointer, at offset: Int, _ descriptor: Int32) throws(SafetensorsWriteError)

@@ -174,7 +174,7 @@ package final class AdapterCache: Sendable {
             switch error {
             case let error as ServiceError: throw error
             case let error as StoreError: throw .store(error)
-            case SafetensorsWriteError.system(let error) where error.code == ENOSPC || error.code == EDQUOT:
+            case SafetensorsWriteError.system(let error) where SystemError.isNoRoom(error.code):
                 throw .store(.full)
             default: throw .internalFailure("rendering \(path): \(error)")
             }

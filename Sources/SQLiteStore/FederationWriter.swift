@@ -12,13 +12,21 @@ struct FederationWriter {
     let staleness: Int
     let adapter: FederationSettings.Adapter
 
+    /// Throws `.exists` where a federation has this name, or one that was deleted keeps it.
+    static func requireFree(_ id: FederationID, in database: Database) throws {
+        let isTaken = try Bool.fetchOne(
+            database,
+            sql: """
+                SELECT EXISTS (SELECT 1 FROM main.federations WHERE id = ?1)
+                  OR EXISTS (SELECT 1 FROM main.departed WHERE id = ?1 AND is_released = 0)
+                """, arguments: [id.rawValue])
+        if isTaken == true { throw StoreError.exists }
+    }
+
     /// Inserts a federation with all its machine holds; throws `.exists` where the name is taken.
     static func insert(_ federation: StoredFederation, into database: Database) throws {
         let machine = federation.machine
-        let isTaken = try Bool.fetchOne(
-            database, sql: "SELECT EXISTS (SELECT 1 FROM departed WHERE id = ? AND is_released = 0)",
-            arguments: [machine.settings.id.rawValue])
-        if isTaken == true { throw StoreError.exists }
+        try requireFree(machine.settings.id, in: database)
         let key = try Int64.fetchOne(
             database,
             sql: """

@@ -122,7 +122,7 @@ extension SQLiteStore {
     /// then the rest and the name at once.
     private func insert(_ archive: UnpackedArchive) throws -> StoredFederation {
         let id = archive.federation
-        try requireFree(id)
+        try pool.read { try FederationWriter.requireFree(id, in: $0) }
         try onWriter { try $0.execute(sql: "ATTACH ? AS archive", arguments: [archive.database]) }
         defer { try? onWriter { try $0.execute(sql: "DETACH archive") } }
         let key = try write { database in
@@ -150,13 +150,7 @@ extension SQLiteStore {
                         table, from: "archive", key: archive.key, to: "main", key: key, in: database)
                 }
                 try archive.keepBlobs(in: directory)
-                let isTaken = try Bool.fetchOne(
-                    database,
-                    sql: """
-                        SELECT EXISTS (SELECT 1 FROM main.federations WHERE id = ?1)
-                          OR EXISTS (SELECT 1 FROM main.departed WHERE id = ?1 AND is_released = 0)
-                        """, arguments: [id.rawValue])
-                guard isTaken == false else { throw StoreError.exists }
+                try FederationWriter.requireFree(id, in: database)
                 try database.execute(
                     sql: "UPDATE main.federations SET id = ? WHERE key = ?", arguments: [id.rawValue, key])
                 guard let stored = try FederationReader.federation(id, in: database) else {
@@ -183,18 +177,6 @@ extension SQLiteStore {
             FederationTables.parts, from: "archive", key: source, to: "main", key: target,
             where: "id BETWEEN \(first) AND \(end)", in: database)
         return end
-    }
-
-    private func requireFree(_ id: FederationID) throws {
-        let isTaken = try pool.read { database in
-            try Bool.fetchOne(
-                database,
-                sql: """
-                    SELECT EXISTS (SELECT 1 FROM federations WHERE id = ?1)
-                      OR EXISTS (SELECT 1 FROM departed WHERE id = ?1 AND is_released = 0)
-                    """, arguments: [id.rawValue])
-        }
-        guard isTaken == false else { throw StoreError.exists }
     }
 
     private func onWriter(_ work: (Database) throws -> Void) throws {

@@ -44,7 +44,7 @@ extension SQLiteStore {
             do {
                 let keys = try self.pool.read { database in
                     try Int64.fetchAll(
-                        database, sql: "SELECT key FROM federations WHERE id >= ? ", arguments: [Self.goingMark])
+                        database, sql: "SELECT key FROM federations WHERE id >= ?", arguments: [Self.goingMark])
                 }
                 for key in keys { while try self.write({ try Self.removeSomeRows(ofFederation: key, in: $0) }) {} }
             } catch {

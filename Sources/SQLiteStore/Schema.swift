@@ -207,26 +207,6 @@ enum Schema {
         UPDATE tokens SET created_at = (SELECT created_at FROM federations WHERE key = tokens.federation);
         """
 
-    /// What is left of federations that were deleted.
-    private static let ninth = """
-        CREATE TABLE departed (
-          key INTEGER PRIMARY KEY,
-          id TEXT NOT NULL,
-          head BLOB NOT NULL,
-          events INTEGER NOT NULL,
-          at INTEGER NOT NULL,
-          is_released INTEGER NOT NULL
-        ) STRICT;
-        """
-
-    /// Digests of parts, which tell a flipped bit; how many commits there were, which tells lost ones.
-    private static let eighth = """
-        -- Of `factors`, SHA-256; null in parts from before.
-        ALTER TABLE adapter_parts ADD COLUMN digest BLOB;
-        CREATE TABLE progress (commits INTEGER NOT NULL) STRICT;
-        INSERT INTO progress VALUES (0);
-        """
-
     /// Templates of federations in draft, and the configurations that clients send ahead of their updates.
     private static let seventh = """
         CREATE TABLE templates (
@@ -243,6 +223,26 @@ enum Schema {
           text TEXT NOT NULL,
           PRIMARY KEY (federation, round, client)
         ) STRICT, WITHOUT ROWID;
+        """
+
+    /// Digests of parts, which tell a flipped bit; how many commits there were, which tells lost ones.
+    private static let eighth = """
+        -- Of `factors`, SHA-256; null in parts from before.
+        ALTER TABLE adapter_parts ADD COLUMN digest BLOB;
+        CREATE TABLE progress (commits INTEGER NOT NULL) STRICT;
+        INSERT INTO progress VALUES (0);
+        """
+
+    /// What is left of federations that were deleted.
+    private static let ninth = """
+        CREATE TABLE departed (
+          key INTEGER PRIMARY KEY,
+          id TEXT NOT NULL,
+          head BLOB NOT NULL,
+          events INTEGER NOT NULL,
+          at INTEGER NOT NULL,
+          is_released INTEGER NOT NULL
+        ) STRICT;
         """
 
     /// How large the factors of updates are while their round collects; updates that the admin took back; clients that

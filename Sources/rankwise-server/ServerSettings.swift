@@ -139,7 +139,6 @@ struct ServerSettings {
         }
         return text
     }
-
 }
 
 extension ListeningAddress {
