@@ -128,6 +128,17 @@ package struct FederationService: Sendable {
             throw .store(error)
         }
     }
+
+    /// The clients that an event has by their list's digest.
+    package func list(_ digest: ContentDigest, of federation: FederationID) async throws(ServiceError) -> ClientList {
+        _ = try parts.registry.session(federation)
+        do throws(StoreError) {
+            if let list = try await parts.store.list(digest, of: federation) { return list }
+        } catch {
+            throw .store(error)
+        }
+        throw .unknownList(digest)
+    }
 }
 
 extension FederationSession {

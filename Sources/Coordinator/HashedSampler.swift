@@ -19,6 +19,8 @@ package struct HashedSampler: ClientSampler {
             .map(\.client).sorted()
     }
 
+    package func digest(of text: String) -> ContentDigest { Access.hash(text) }
+
     /// What a candidate is sorted by before its hash.
     ///
     /// With u from the hash, uniform in (0, 1), the smallest -ln(u)/w are a draw without replacement whose chances are

@@ -17,6 +17,8 @@ package enum ServiceError: Error, Sendable, Hashable {
     case setAside(FederationID)
     case unknownClient(ClientName)
     case unknownRound(Int, current: Int)
+    /// No event of the federation has a list of clients by this digest.
+    case unknownList(ContentDigest)
     /// The round has published no adapter.
     case noAdapter(round: Int)
     /// The round's adapter was not kept; these rounds' are there.

@@ -63,6 +63,19 @@ extension RankwiseAPI {
             let events = try await services.federations.events(after: Int64(after), limit: limit, of: federation)
             return try .json(["events": events.map(EventBody.init)])
         }
+        routes.on(.get, "/v1/federations/{federation}/lists/{digest}") { request in
+            let federation = try request.federation()
+            try request.principal(services.access).requireAdmin()
+            try request.expect()
+            let text = request.parameters["digest"] ?? ""
+            guard let digest = ContentDigest(hex: text) else {
+                throw ArgumentError.invalid(name: "digest", found: text, expected: "sha256: and 64 hexadecimal digits")
+            }
+            let list = try await services.federations.list(digest, of: federation)
+            return Response(
+                status: .ok, headerFields: [.contentType: "text/plain; charset=utf-8", .cacheControl: "private"],
+                body: .bytes(Array(list.text.utf8)))
+        }
     }
 
     /// The new federation's tokens, shown this once.

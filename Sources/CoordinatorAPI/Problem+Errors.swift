@@ -95,6 +95,8 @@ extension Problem {
                 "expected a token of 32 random bytes in base64url or hexadecimal that nobody else uses")
         case .rankOutOfRange(let found, let limit):
             self.init(.badRequest, code: "adapter.rank", "rank is \(found); this federation has ranks 1 to \(limit)")
+        case .unknownList(let digest):
+            self.init(.notFound, code: "list.unknown", "no event has a list of clients of the digest \(digest)")
         case .unknownElementType(let found):
             self.init(.badRequest, code: "adapter.dtype", "dtype is '\(found)'; expected one of F32, F16, BF16")
         case .unknownMessageBits(let found):

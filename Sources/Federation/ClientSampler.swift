@@ -1,10 +1,12 @@
-/// Draws a round's clients; a port, since the draw needs cryptographic hashing.
+/// Draws a round's clients and names lists of them; a port, since both need cryptographic hashing.
 package protocol ClientSampler: Sendable {
     /// `count` of `candidates` in ascending order; the same arguments always give the same clients, in whatever order
     /// the candidates come, so that a selection can be replayed.
     func sample(
         _ count: Int, of candidates: [Candidate], by preference: RoundPolicy.Preference, seed: UInt64, round: Int
     ) -> [ClientName]
+    /// SHA-256 of the UTF-8 of a text.
+    func digest(of text: String) -> ContentDigest
 }
 
 /// Someone who may be drawn.

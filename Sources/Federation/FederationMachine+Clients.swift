@@ -53,7 +53,7 @@ extension FederationMachine {
     mutating func countChanges(in round: RoundMachine, in step: inout Step) {
         let many = clientChanges.filter { $0.value > Self.changeEventsPerRound }.sorted { $0.key < $1.key }
         let texts = many.map { "\($0.key) \($0.value) times, rank \(clients[$0.key]?.rank ?? 0)" }
-        record("client.changes", "changed", texts, round: round.number, in: &step)
+        record("client.changes", "changed", sentences: texts, round: round.number, in: &step)
         clientChanges = [:]
     }
 

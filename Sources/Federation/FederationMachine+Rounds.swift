@@ -44,7 +44,7 @@ extension FederationMachine {
     /// The audit log has only the first refusal of a client and code; here are the numbers of those that came again.
     private func countRefusals(of round: RoundMachine, in step: inout Step) {
         let repeated = round.refusals.filter { $0.count > 1 }.map { "\($0.client) \($0.code) \($0.count) times" }
-        record("round.refusals", "refused", repeated, round: round.number, in: &step)
+        record("round.refusals", "refused", sentences: repeated, round: round.number, in: &step)
     }
 
     private mutating func openRoundIfPossible(in step: inout Step) {
@@ -71,7 +71,7 @@ extension FederationMachine {
             number, for: selected, cohort: policy.cohort(of: eligible.count),
             "\(selected.count) of \(eligible.count.counted("client")) selected", in: &step)
         note(selected: selected, in: number)
-        record("round.selected", "selected", selected.map(\.rawValue), round: number, in: &step)
+        record("round.selected", selected.count.counted("client"), selected, round: number, in: &step)
     }
 
     private mutating func open(

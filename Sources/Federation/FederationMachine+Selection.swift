@@ -1,8 +1,5 @@
 /// Whom a round selects, and how that stands in the audit log.
 extension FederationMachine {
-    /// So many names stand in one event at most.
-    private static let namesPerEvent = 500
-
     /// The clients that may be drawn now, in ascending name: neither revoked nor in the current selection, and seen
     /// lately.
     func eligible(in step: Step) -> [ClientName] {
@@ -19,22 +16,40 @@ extension FederationMachine {
         guard count < eligible.count else { return eligible }
         let preference = settings.policy.preference
         let candidates = candidates(eligible, by: preference)
-        let texts = candidates.map { preference == .uniform ? "\($0.client)" : "\($0.client) \($0.value)" }
-        record("round.candidates", "\(count) by \(preference.rawValue)", texts, round: number, in: &step)
+        let names = candidates.map(\.client)
+        let values = preference == .uniform ? nil : candidates.map(\.value)
+        record(
+            "round.candidates", "\(count) by \(preference.rawValue), of \(names.count.counted("candidate"))", names,
+            values: values, round: number, in: &step)
         return step.surroundings.sampler.sample(
             count, of: candidates, by: preference, seed: settings.seed, round: number)
     }
 
-    /// Puts names on record, in as many events as they need: "`what`, part 1 of 2: a, b".
-    func record(_ kind: String, _ what: String, _ names: [String], round number: Int, in step: inout Step) {
-        let parts = (names.count + Self.namesPerEvent - 1) / Self.namesPerEvent
+    /// Puts clients on record: "`what`: a, b" where they are few, else "`what`: sha256:…" and the list itself.
+    func record(
+        _ kind: String, _ what: String, _ names: [ClientName], values: [Int]? = nil, round number: Int,
+        in step: inout Step
+    ) {
+        if names.count <= ClientList.namesPerEvent {
+            let texts = values.map { zip(names, $0).map { "\($0) \($1)" } } ?? names.map(\.rawValue)
+            return step.record(kind, round: number, "\(what): \(texts.joined(separator: ", "))")
+        }
+        let digest = step.surroundings.sampler.digest(of: ClientList.text(of: names, values: values))
+        step.changes.append(.list(ClientList(clients: names, values: values, digest: digest)))
+        step.record(kind, round: number, "\(what): \(digest)")
+    }
+
+    /// Puts sentences on record, in as many events as they need: "`what`, part 1 of 2: …, …".
+    func record(_ kind: String, _ what: String, sentences: [String], round number: Int, in step: inout Step) {
+        let parts = (sentences.count + Self.sentencesPerEvent - 1) / Self.sentencesPerEvent
         for part in 0..<parts {
-            let names = names.dropFirst(part * Self.namesPerEvent).prefix(Self.namesPerEvent)
+            let some = sentences.dropFirst(part * Self.sentencesPerEvent).prefix(Self.sentencesPerEvent)
             step.record(
-                kind, round: number,
-                "\(what), part \(part + 1) of \(parts): \(names.joined(separator: ", "))")
+                kind, round: number, "\(what), part \(part + 1) of \(parts): \(some.joined(separator: ", "))")
         }
     }
+
+    private static let sentencesPerEvent = 500
 
     /// Notes in which round these clients were selected last.
     mutating func note(selected: [ClientName], in number: Int) {
@@ -72,7 +87,7 @@ extension FederationMachine {
             guard let place = round?.places[name] else { continue }
             step.changes.append(.place(name, round: current.number, place))
         }
-        record("round.selected", "replacements", invited.map(\.rawValue), round: current.number, in: &step)
+        record("round.selected", invited.count.counted("replacement"), invited, round: current.number, in: &step)
         let whom = silent.isEmpty ? "" : " for \(Self.list(silent)), who have not answered"
         decide("round.invited", "\(invited.count) more\(whom)", in: &step)
         if let round { step.changes.append(.round(round)) }

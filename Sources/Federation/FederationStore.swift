@@ -15,6 +15,8 @@ package enum Change: Sendable {
     case refusal(Refusal, round: Int)
     case token(IssuedToken)
     case tokenWithdrawn(id: String)
+    /// Clients of the federation whom the next event has by their list's digest; stored once, however often it comes.
+    case list(ClientList)
     case event(AuditEvent)
 }
 
@@ -113,6 +115,8 @@ package protocol FederationStore: Sendable {
     func rounds(before: Int, limit: Int, of federation: FederationID) async throws(StoreError) -> [ListedRound]
     /// Events after `id`, oldest first.
     func events(after id: Int64, limit: Int, of federation: FederationID) async throws(StoreError) -> [StoredEvent]
+    /// A list that an event has by its digest; nil where no event has it.
+    func list(_ digest: ContentDigest, of federation: FederationID) async throws(StoreError) -> ClientList?
 
     /// A fresh path for a body to be streamed to.
     func makeSpoolFile() -> SpoolFile

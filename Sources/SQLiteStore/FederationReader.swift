@@ -1,3 +1,4 @@
+import Crypto
 import Federation
 import Foundation
 import GRDB
@@ -93,6 +94,39 @@ struct FederationReader {
             StoredEvent(id: try row.value("id"), event: try AuditEvent(row), hash: try row.digest("hash"))
         }
     }
+
+    /// A list that an event has by its digest.
+    func list(_ digest: ContentDigest) throws -> ClientList? {
+        let stored = try rows(
+            "SELECT runs, client_values FROM client_lists WHERE federation = ? AND digest = ?", digest.data
+        ) {
+            (runs: try $0.value("runs") as Data, values: try $0.optional("client_values") as Data?)
+        }
+        guard let stored = stored.first else { return nil }
+        let names = try rows("SELECT name, number FROM clients WHERE federation = ?") {
+            (try $0.value("number") as Int, try $0.text("name", as: ClientName.self))
+        }
+        let list = try StoredClientList(
+            runs: stored.runs, values: stored.values, limit: names.map(\.0).max() ?? 0)
+        let clients = Dictionary(uniqueKeysWithValues: names)
+        let order = try list.numbers.indices.map { index in
+            guard let name = clients[list.numbers[index]] else {
+                throw StoreError.failed("no client has the number \(list.numbers[index])")
+            }
+            return (name, index)
+        }.sorted { $0.0 < $1.0 }
+        let read = ClientList(
+            clients: order.map(\.0), values: list.values.map { values in order.map { values[$0.1] } }, digest: digest)
+        guard ContentDigest(bytes: Array(SHA256.hash(data: Data(read.text.utf8)))) == digest else {
+            throw StoreError.failed("the list of clients \(digest) is another one")
+        }
+        return read
+    }
+
+    /// The digests of all lists.
+    func lists() throws -> [ContentDigest] {
+        try rows("SELECT digest FROM client_lists WHERE federation = ?") { try $0.digest("digest") }
+    }
 }
 
 extension FederationReader {
@@ -176,9 +210,11 @@ extension FederationReader {
 
     private func decisions(of round: Int) throws -> [AuditEvent] {
         let kinds = AuditEvent.decisions.sorted().map { "'\($0)'" }.joined(separator: ", ")
+        // Left to itself, SQLite looks for the newest through the whole log.
         return try rows(
             """
-            SELECT * FROM events WHERE federation = ? AND round = ? AND kind IN (\(kinds)) ORDER BY id DESC LIMIT ?
+            SELECT * FROM events INDEXED BY events_of_round
+            WHERE federation = ? AND round = ? AND kind IN (\(kinds)) ORDER BY id DESC LIMIT ?
             """, round, AuditEvent.decisionLimit
         ) { try AuditEvent($0) }.reversed()
     }

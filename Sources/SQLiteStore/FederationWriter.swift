@@ -91,6 +91,7 @@ struct FederationWriter {
         case .refusal(let refusal, let round): try store(refusal, round: round)
         case .token(let token): try store(token)
         case .tokenWithdrawn(let id): try execute("DELETE FROM tokens WHERE federation = ? AND id = ?", [key, id])
+        case .list(let list): try store(list)
         case .event(let event): try insert(event)
         }
     }
@@ -123,8 +124,9 @@ extension FederationWriter {
         try execute(
             """
             INSERT INTO clients
-              (federation, name, rank, token, capabilities, registered_at, last_seen_at, revoked_at, left_by_itself)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+              (federation, name, rank, token, capabilities, registered_at, last_seen_at, revoked_at, left_by_itself,
+               number)
+            VALUES (?1, ?, ?, ?, ?, ?, ?, ?, ?, 1 + coalesce((SELECT MAX(number) FROM clients WHERE federation = ?1), 0))
             ON CONFLICT DO UPDATE SET rank = excluded.rank, capabilities = excluded.capabilities,
               last_seen_at = excluded.last_seen_at, revoked_at = excluded.revoked_at,
               left_by_itself = excluded.left_by_itself
@@ -225,6 +227,27 @@ extension FederationWriter {
                 key, round, refusal.client.rawValue, refusal.at.milliseconds, refusal.code, refusal.detail,
                 refusal.count,
             ])
+    }
+
+    private func store(_ list: ClientList) throws {
+        let known = try database.cachedStatement(
+            sql: "SELECT EXISTS (SELECT 1 FROM client_lists WHERE federation = ? AND digest = ?)")
+        if try Bool.fetchOne(known, arguments: [key, list.digest.data]) == true { return }
+        let rows = try database.cachedStatement(sql: "SELECT name, number FROM clients WHERE federation = ?")
+        var numbers: [String: Int] = [:]
+        let cursor = try Row.fetchCursor(rows, arguments: [key])
+        while let row = try cursor.next() { numbers[try row.value("name")] = try row.value("number") }
+        let order = try list.clients.indices.map { index in
+            guard let number = numbers[list.clients[index].rawValue] else {
+                throw StoreError.failed("\(list.clients[index]) is on a list of clients and is none")
+            }
+            return (number, index)
+        }.sorted { $0.0 < $1.0 }
+        let stored = StoredClientList(
+            numbers: order.map(\.0), values: list.values.map { values in order.map { values[$0.1] } })
+        try execute(
+            "INSERT INTO client_lists (federation, digest, runs, client_values) VALUES (?, ?, ?, ?)",
+            [key, list.digest.data, stored.runs, stored.valueBytes])
     }
 
     /// Appends to the federation's chain, which ends with the last row.

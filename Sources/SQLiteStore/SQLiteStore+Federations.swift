@@ -43,6 +43,12 @@ extension SQLiteStore: FederationStore {
         try await fetch { try FederationReader(federation, in: $0)?.events(after: id, limit: limit) ?? [] }
     }
 
+    package func list(
+        _ digest: ContentDigest, of federation: FederationID
+    ) async throws(StoreError) -> ClientList? {
+        try await fetch { try FederationReader(federation, in: $0)?.list(digest) }
+    }
+
     package func probe() async throws(StoreError) {
         try await run(on: writing) { () throws(StoreError) in
             guard self.directory.isInPlace else { throw .gone }

@@ -15,6 +15,7 @@ enum Schema {
         migrator.registerMigration("0009") { database in try database.execute(sql: ninth) }
         migrator.registerMigration("0010") { database in try database.execute(sql: tenth) }
         migrator.registerMigration("0011") { database in try database.execute(sql: eleventh) }
+        migrator.registerMigration("0012") { database in try database.execute(sql: twelfth) }
         return migrator
     }
 
@@ -255,4 +256,26 @@ enum Schema {
 
     /// The numbers of rounds that have ended, as JSON; null in rounds from before.
     private static let eleventh = "ALTER TABLE rounds ADD COLUMN summary TEXT"
+
+    /// Clients of rounds, which events have by their digests; numbers of clients, which make them short.
+    private static let twelfth = """
+        ALTER TABLE clients ADD COLUMN number INTEGER;
+        UPDATE clients SET number = ranked.number
+          FROM (
+            SELECT federation, name,
+              ROW_NUMBER() OVER (PARTITION BY federation ORDER BY registered_at, name) AS number
+            FROM clients
+          ) AS ranked
+          WHERE clients.federation = ranked.federation AND clients.name = ranked.name;
+        CREATE UNIQUE INDEX clients_by_number ON clients (federation, number);
+
+        -- runs and client_values: see StoredClientList.
+        CREATE TABLE client_lists (
+          federation INTEGER NOT NULL REFERENCES federations ON DELETE CASCADE,
+          digest BLOB NOT NULL,
+          runs BLOB NOT NULL,
+          client_values BLOB,
+          PRIMARY KEY (federation, digest)
+        ) STRICT, WITHOUT ROWID;
+        """
 }

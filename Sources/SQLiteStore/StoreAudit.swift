@@ -87,8 +87,19 @@ extension StoreAudit {
             log.head = chain.head
             if pin == chain.head { pin = nil }
         }
+        try checkLists(of: federation, in: database)
         if let pin { findings.append("the audit log of \(federation) has no event with the hash \(pin) any more") }
         logs.append(log)
+    }
+
+    /// The lists of clients that the log has by their digests.
+    private mutating func checkLists(of federation: FederationID, in database: Database) throws {
+        guard let reader = try FederationReader(federation, in: database) else { return }
+        for digest in try reader.lists() {
+            do { _ = try reader.list(digest) } catch let error as StoreError {
+                findings.append("\(federation): \(error)")
+            }
+        }
     }
 
     private mutating func checkBlobs(_ blobs: [HeldBlob], in directory: DataDirectory) throws {

@@ -1,4 +1,5 @@
 import Coordinator
+import Crypto
 import Foundation
 import HTTPFetching
 import RankwiseWire
@@ -177,6 +178,29 @@ import Testing
             #expect(try await admin.refusal(.post, path + "/fork", body: body) == expected, "\(body)")
             #expect(try await admin.refusal(.get, "/v1/federations/second") == "404 federation.unknown")
         }
+        try await federation.stop()
+    }
+
+    @Test func `many clients of a round are a list, which its event names and an archive carries`() async throws {
+        let names = (1...51).map { "edge-\($0)" }
+        let federation = try await TrainedFederation(
+            strategy: #"{"name": "rbla"}"#, ranks: Dictionary(uniqueKeysWithValues: names.map { ($0, 2) }))
+        let events = try await federation.admin.get(EventsBody.self, path + "/events?limit=1000").events
+        let detail = try #require(events.first { $0.kind == "round.selected" }?.detail)
+        #expect(detail.hasPrefix("51 clients: sha256:"))
+        let digest = detail.dropFirst("51 clients: ".count)
+        let list = try await federation.admin.call(.get, path + "/lists/\(digest)")
+        #expect(list.status == 200 && list.fields["Content-Type"] == "text/plain; charset=utf-8")
+        #expect(String(decoding: list.body, as: UTF8.self) == names.sorted().map { "\($0)\n" }.joined())
+        #expect(SHA256.hash(data: list.body).description == "SHA256 digest: \(digest.dropFirst(7))")
+        let other = "sha256:" + String(repeating: "0", count: 64)
+        #expect(try await federation.admin.refusal(.get, path + "/lists/\(other)") == "404 list.unknown")
+        #expect(try await federation.admin.refusal(.get, path + "/lists/7") == "400 request.argument")
+        let archive = try await federation.admin.call(.get, path + "/archive").body
+        #expect(try await federation.admin.call(.delete, path + "?release=true").status == 200)
+        #expect(try await federation.admin.refusal(.get, path + "/lists/\(digest)") == "404 federation.unknown")
+        #expect(try await federation.admin.call(.post, "/v1/archives", bytes: archive).status == 201)
+        #expect(try await federation.admin.call(.get, path + "/lists/\(digest)").body == list.body)
         try await federation.stop()
     }
 

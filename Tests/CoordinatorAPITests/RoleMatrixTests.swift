@@ -114,6 +114,7 @@ import Testing
         let path = endpoint.pattern.replacingOccurrences(of: "{federation}", with: federation)
             .replacingOccurrences(of: "{client}", with: client).replacingOccurrences(of: "{round}", with: "0")
             .replacingOccurrences(of: "{token}", with: "none-such")
+            .replacingOccurrences(of: "{digest}", with: String(repeating: "0", count: 64))
         #expect(!path.contains("{"), "\(endpoint) has a parameter that this test does not know")
         var head = "\(endpoint.method) \(path) HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
         if let token { head += "Authorization: Bearer \(token)\r\n" }

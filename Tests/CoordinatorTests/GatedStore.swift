@@ -94,6 +94,9 @@ final class GatedStore: FederationStore, AdapterStore {
     func events(after id: Int64, limit: Int, of federation: FederationID) async throws(StoreError) -> [StoredEvent] {
         try await store.events(after: id, limit: limit, of: federation)
     }
+    func list(_ digest: ContentDigest, of federation: FederationID) async throws(StoreError) -> ClientList? {
+        try await store.list(digest, of: federation)
+    }
     func makeSpoolFile() -> SpoolFile { store.makeSpoolFile() }
     func discard(_ spool: SpoolFile) async { await store.discard(spool) }
     func blobPath(of digest: ContentDigest) -> String { store.blobPath(of: digest) }

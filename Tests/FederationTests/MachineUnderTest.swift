@@ -22,6 +22,10 @@ struct MachineUnderTest {
 
     var now: Instant { Instant(milliseconds: 1_700_000_000_000).adding(seconds: seconds) }
     var round: RoundMachine? { machine.round }
+    /// The lists of clients of the last step.
+    var lists: [ClientList] {
+        changes.compactMap { if case .list(let list) = $0 { list } else { nil } }
+    }
 
     @discardableResult
     mutating func apply(_ events: FederationMachine.Event...) throws -> [FederationMachine.Reply] {
@@ -72,6 +76,14 @@ struct LastClients: ClientSampler {
         _ count: Int, of candidates: [Candidate], by preference: RoundPolicy.Preference, seed: UInt64, round: Int
     ) -> [ClientName] {
         (candidates.suffix(count - 1) + candidates.prefix(1)).map(\.client).sorted()
+    }
+
+    /// Not SHA-256, but texts that tests tell apart have other digests.
+    func digest(of text: String) -> ContentDigest {
+        var bytes = [UInt8](repeating: 0, count: 32)
+        for (index, byte) in text.utf8.enumerated() { bytes[index % 32] = bytes[index % 32] &* 31 &+ byte }
+        guard let digest = ContentDigest(bytes: bytes) else { preconditionFailure("there are 32") }
+        return digest
     }
 }
 

@@ -8,8 +8,8 @@ import Testing
             $0.policy.minimumClients = 4
         }
         try subject.register("a", "b", "c", "d")
-        #expect(subject.details("round.candidates") == ["2 by uniform, part 1 of 1: a, b, c, d"])
-        #expect(subject.details("round.selected") == ["selected, part 1 of 1: a, d"])
+        #expect(subject.details("round.candidates") == ["2 by uniform, of 4 candidates: a, b, c, d"])
+        #expect(subject.details("round.selected") == ["2 clients: a, d"])
         #expect(subject.round?.decisions.map(\.kind) == ["round.opened"])
         #expect(subject.round?.decisions.map(\.detail) == ["2 of 4 clients selected"])
     }
@@ -18,10 +18,10 @@ import Testing
         var subject = try MachineUnderTest()
         try subject.register("a", "b")
         #expect(subject.details("round.candidates").isEmpty)
-        #expect(subject.details("round.selected") == ["selected, part 1 of 1: a, b"])
+        #expect(subject.details("round.selected") == ["2 clients: a, b"])
     }
 
-    @Test func `many names are spread over events of bounded size`() throws {
+    @Test func `many names are a list of their own, which the event has by its digest`() throws {
         var subject = try MachineUnderTest {
             $0.limits.clients = 2000
             $0.policy.minimumClients = 1100
@@ -33,9 +33,25 @@ import Testing
         _ = subject.machine.apply(
             names.dropLast(), in: .init(now: subject.now, lastSeen: [:], sampler: LastClients()))
         try subject.apply(names[1099])
-        #expect(subject.details("round.candidates").count == 3)
-        #expect(subject.details("round.selected").count == 2)
-        #expect(subject.details("round.candidates")[2].hasPrefix("600 by uniform, part 3 of 3: "))
+        #expect(subject.lists.map(\.clients.count) == [1100, 600])
+        #expect(subject.lists[0].text.hasPrefix("edge-0\nedge-1\nedge-10\n"))
+        #expect(subject.lists[0].clients == subject.lists[0].clients.sorted())
+        let digests = subject.lists.map { LastClients().digest(of: $0.text) }
+        #expect(subject.lists.map(\.digest) == digests && digests[0] != digests[1])
+        #expect(subject.details("round.candidates") == ["600 by uniform, of 1100 candidates: \(digests[0])"])
+        #expect(subject.details("round.selected") == ["600 clients: \(digests[1])"])
+    }
+
+    @Test func `a list has what a draw went by`() throws {
+        var subject = try MachineUnderTest {
+            $0.limits.clients = 51
+            $0.policy.minimumClients = 51
+            $0.policy.selection = .count(2)
+            $0.policy.preference = .leastRecent
+        }
+        for index in 0..<51 { try subject.apply(.registration("c\(index)", token: UInt8(index))) }
+        #expect(subject.lists.count == 1, "the two that were drawn stand in the event")
+        #expect(subject.lists[0].text.hasPrefix("c0 0\nc1 0\nc10 0\n"))
     }
 
     @Test func `a draw by samples goes by the last update, and by the mean where there is none`() throws {
@@ -45,12 +61,12 @@ import Testing
             $0.policy.minimumClients = 4
         }
         try subject.register("a", "b", "c", "d")
-        #expect(subject.details("round.candidates") == ["2 by samples, part 1 of 1: a 1, b 1, c 1, d 1"])
+        #expect(subject.details("round.candidates") == ["2 by samples, of 4 candidates: a 1, b 1, c 1, d 1"])
         try subject.apply(
             .update(.sample("a", samples: 100), round: 1, spool: SpoolFile(path: "a")),
             .update(.sample("d", samples: 401), round: 1, spool: SpoolFile(path: "d")))
         try subject.apply(.aggregation(of: 1))
-        #expect(subject.details("round.candidates") == ["2 by samples, part 1 of 1: a 100, b 251, c 251, d 401"])
+        #expect(subject.details("round.candidates") == ["2 by samples, of 4 candidates: a 100, b 251, c 251, d 401"])
     }
 
     @Test func `a draw by least recent goes by the round of the last selection`() throws {
@@ -62,7 +78,7 @@ import Testing
         try subject.register("a", "b", "c", "d")
         try subject.send("a", "d", round: 1)
         try subject.apply(.aggregation(of: 1))
-        #expect(subject.details("round.candidates") == ["2 by least_recent, part 1 of 1: a 1, b 0, c 0, d 1"])
+        #expect(subject.details("round.candidates") == ["2 by least_recent, of 4 candidates: a 1, b 0, c 0, d 1"])
     }
 
     @Test func `a deadline that extends invites others for those who are silent`() throws {
@@ -77,7 +93,7 @@ import Testing
         subject.lastSeen = ["b": 0]
         try subject.apply(.tick(arrivals: []))
         #expect(subject.events == ["round.extended", "round.candidates", "round.selected", "round.invited"])
-        #expect(subject.details("round.candidates") == ["1 by uniform, part 1 of 1: c, d"])
+        #expect(subject.details("round.candidates") == ["1 by uniform, of 2 candidates: c, d"])
         #expect(subject.details("round.invited") == ["1 more for a, who have not answered"])
         #expect(subject.places == ["a": .awaited, "c": .awaited, "e": .answered])
         #expect(subject.machine.planRevision(of: try ClientName("c")) == subject.machine.revision)

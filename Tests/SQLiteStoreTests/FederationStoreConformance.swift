@@ -241,6 +241,50 @@ import Testing
     }
 
     @Test(arguments: StoreUnderTest.all)
+    func `a list of clients is read back by the digest that its event has`(_ subject: StoreUnderTest) async throws {
+        // In another order than that of the names.
+        let names = (0..<60).map { "edge-\(($0 * 7) % 60)" }
+        var expected: [ContentDigest: String] = [:]
+        try await subject.withRestart { store in
+            let live = try await LiveFederation(creating: "digits", in: store.federations) {
+                $0.policy.minimumClients = 60
+                $0.policy.selection = .count(55)
+                $0.policy.preference = .leastRecent
+            }
+            let other = try await LiveFederation(creating: "other", in: store.federations)
+            try await other.register("edge-9")
+            for name in names { try await live.register(name) }
+            for client in try #require(live.machine.round).places.keys.sorted() {
+                try await live.send("by \(client)", from: "\(client)", round: 1)
+            }
+            live.seconds = 700
+            try await live.step(.tick(arrivals: []))
+            try await live.step(.aggregated(Sample.adapter("1"), round: 1))
+            let sorted = names.sorted()
+            let selected = sorted.prefix(55).map { "\($0)\n" }.joined()
+            for (round, text) in [
+                (1, sorted.map { "\($0) 0\n" }.joined()), (1, selected),
+                (2, sorted.enumerated().map { "\($1) \($0 < 55 ? 1 : 0)\n" }.joined()), (2, selected),
+            ] {
+                expected[Sample.contentDigest(text)] = text
+                let digest = "\(Sample.contentDigest(text))"
+                let events = try await store.federations.events(after: 0, limit: 1000, of: live.id).map(\.event)
+                #expect(
+                    events.contains { $0.round == round && $0.detail?.hasSuffix(digest) == true }, "\(events.suffix(5))"
+                )
+            }
+            #expect(expected.count == 3, "the drawn are the same in both rounds")
+        } then: { store in
+            for (digest, text) in expected {
+                let list = try await store.federations.list(digest, of: try FederationID("digits"))
+                #expect(list?.text == text)
+                #expect(try await store.federations.list(digest, of: try FederationID("other")) == nil)
+            }
+            #expect(try await store.federations.list(Sample.contentDigest("x"), of: try FederationID("digits")) == nil)
+        }
+    }
+
+    @Test(arguments: StoreUnderTest.all)
     func `what a failed round leaves out is on record with its reason`(_ subject: StoreUnderTest) async throws {
         try await subject.withStore { store in
             let live = try await LiveFederation(creating: "digits", in: store.federations)

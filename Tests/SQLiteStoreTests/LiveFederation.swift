@@ -75,6 +75,8 @@ struct FirstClients: ClientSampler {
     ) -> [ClientName] {
         candidates.prefix(count).map(\.client)
     }
+
+    func digest(of text: String) -> ContentDigest { Sample.contentDigest(text) }
 }
 
 /// All that a machine holds, for comparison.

@@ -1,0 +1,87 @@
+import Federation
+import Foundation
+
+/// A list of clients as it is stored: by their numbers in the federation, which grow in the order of registration.
+///
+/// Runs of numbers, each as its distance from the end of the one before and its length, both as LEB128; then, where the
+/// list has values, each client's, in the order of numbers. Of 20,000 clients that have all registered it takes four bytes.
+struct StoredClientList: Equatable {
+    /// Ascending, from 1.
+    var numbers: [Int]
+    /// As many as numbers, none below 0; nil where the list has none.
+    var values: [Int]?
+
+    var runs: Data {
+        var bytes = Data()
+        var (end, first) = (1, 0)
+        while first < numbers.count {
+            var last = first
+            while last + 1 < numbers.count, numbers[last + 1] == numbers[last] + 1 { last += 1 }
+            bytes.append(leb128: numbers[first] - end)
+            bytes.append(leb128: last - first + 1)
+            (end, first) = (numbers[last] + 1, last + 1)
+        }
+        return bytes
+    }
+
+    var valueBytes: Data? {
+        values.map { values in
+            var bytes = Data()
+            for value in values { bytes.append(leb128: value) }
+            return bytes
+        }
+    }
+
+    init(numbers: [Int], values: [Int]?) {
+        self.numbers = numbers
+        self.values = values
+    }
+
+    /// - Parameter limit: the federation's highest number.
+    init(runs: Data, values: Data?, limit: Int) throws(StoreError) {
+        let lengths = try Self.integers(in: runs)
+        guard lengths.count.isMultiple(of: 2) else { throw .failed("a list of clients ends within a run") }
+        var numbers: [Int] = []
+        var end = 1
+        for index in stride(from: 0, to: lengths.count, by: 2) {
+            let (distance, length) = (lengths[index], lengths[index + 1])
+            guard distance <= limit, length <= limit, end + distance + length <= limit + 1 else {
+                throw .failed("a list of clients goes beyond number \(limit)")
+            }
+            numbers.append(contentsOf: (end + distance)..<(end + distance + length))
+            end += distance + length
+        }
+        let found = try values.map { data throws(StoreError) in try Self.integers(in: data) }
+        guard found == nil || found?.count == numbers.count else {
+            throw .failed("a list of \(numbers.count.counted("client")) has \((found?.count ?? 0).counted("value"))")
+        }
+        self.init(numbers: numbers, values: found)
+    }
+
+    private static func integers(in data: Data) throws(StoreError) -> [Int] {
+        var integers: [Int] = []
+        var (value, shift): (UInt64, UInt64) = (0, 0)
+        for byte in data {
+            guard shift < 63 else { throw .failed("a list of clients holds a number of more than 63 bits") }
+            value |= UInt64(byte & 0x7F) << shift
+            shift += 7
+            guard byte & 0x80 == 0 else { continue }
+            integers.append(Int(value))
+            (value, shift) = (0, 0)
+        }
+        guard shift == 0 else { throw .failed("a list of clients ends within a number") }
+        return integers
+    }
+}
+
+extension Data {
+    /// - Parameter value: at least 0.
+    fileprivate mutating func append(leb128 value: Int) {
+        var rest = UInt64(Swift.max(0, value))
+        while rest > 0x7F {
+            append(UInt8(rest & 0x7F) | 0x80)
+            rest >>= 7
+        }
+        append(UInt8(rest))
+    }
+}
