@@ -1,3 +1,4 @@
+import Dispatch
 import Federation
 import Synchronization
 
@@ -19,14 +20,19 @@ package struct RenderingCaller: Sendable, Hashable {
     }
 }
 
-/// Renders files for those who ask, a few at a time: callers take turns, and none may have many waiting.
+/// Renders files for those who ask, a few at a time: callers take turns, none may have many waiting, and after a work each
+/// pauses for a multiple of the time that it took, so that no caller keeps a processor and the disk busy for long.
 final class RenderingLanes: Sendable {
     typealias Work = @Sendable () -> Void
+    /// Runs a short work after so many seconds.
+    typealias Alarm = @Sendable (_ seconds: Double, _ work: @escaping Work) -> Void
 
     private struct State {
         var waiting: [RenderingCaller: [Work]] = [:]
         /// Those for whom work waits; who was served longest ago comes first.
         var turns: [RenderingCaller] = []
+        /// Those whose works begin only after a pause.
+        var pausing: Set<RenderingCaller> = []
         /// The work of each that waits or runs.
         var held: [RenderingCaller: Int] = [:]
         /// The queues on which nothing runs.
@@ -37,16 +43,30 @@ final class RenderingLanes: Sendable {
 
     /// Work of one caller that may wait or run at once.
     static let worksPerCaller = 4
+    /// The longest pause of a caller, in seconds.
+    private static let longestPause = 60.0
 
     /// One work at a time runs on each; what is put there directly waits for no turn.
     let queues: [BlockingQueue]
     private let state: Mutex<State>
+    private let pauseFactor: Double
+    private let alarm: Alarm
 
-    /// - Parameter queues: serial, at least one.
-    init(queues: [BlockingQueue]) {
+    /// - Parameters:
+    ///   - queues: serial, at least one.
+    ///   - pauseFactor: how many times as long as its last work took a caller's next one waits.
+    init(
+        queues: [BlockingQueue], pauseFactor: Double = 4,
+        alarm: @escaping Alarm = { DispatchQueue.global().asyncAfter(deadline: .now() + $0, execute: $1) }
+    ) {
         self.queues = queues
+        self.pauseFactor = pauseFactor
+        self.alarm = alarm
         state = Mutex(State(free: Array(queues.indices)))
     }
+
+    /// How many works run now.
+    var busyCount: Int { state.withLock { queues.count - $0.free.count } }
 
     /// Runs the work in its turn; throws where its caller has too much waiting.
     func submit(for caller: RenderingCaller, _ work: @escaping Work) throws(ServiceError) {
@@ -89,8 +109,10 @@ final class RenderingLanes: Sendable {
     private func startNext() {
         let next: (caller: RenderingCaller, work: Work, lane: Int)? = state.withLock { state in
             let kept = state.publications > 0 ? queues.count - 1 : 0
-            guard state.free.count > kept, !state.turns.isEmpty else { return nil }
-            let caller = state.turns.removeFirst()
+            guard state.free.count > kept,
+                let turn = state.turns.firstIndex(where: { !state.pausing.contains($0) })
+            else { return nil }
+            let caller = state.turns.remove(at: turn)
             guard let work = state.waiting[caller]?.removeFirst() else { return nil }
             if state.waiting[caller]?.isEmpty == true {
                 state.waiting[caller] = nil
@@ -101,12 +123,23 @@ final class RenderingLanes: Sendable {
         }
         guard let next else { return }
         queues[next.lane].begin {
-            next.work()
-            self.state.withLock { state in
-                state.free.append(next.lane)
-                let left = state.held[next.caller, default: 1] - 1
-                state.held[next.caller] = left > 0 ? left : nil
-            }
+            let took = ContinuousClock().measure(next.work)
+            self.end(next.caller, on: next.lane, after: took / .seconds(1))
+            self.startNext()
+        }
+    }
+
+    private func end(_ caller: RenderingCaller, on lane: Int, after seconds: Double) {
+        let pause = min(Self.longestPause, seconds * pauseFactor)
+        let begins = state.withLock { state in
+            state.free.append(lane)
+            let left = state.held[caller, default: 1] - 1
+            state.held[caller] = left > 0 ? left : nil
+            return pause > 0 && state.pausing.insert(caller).inserted
+        }
+        guard begins else { return }
+        alarm(pause) {
+            self.state.withLock { _ = $0.pausing.remove(caller) }
             self.startNext()
         }
     }

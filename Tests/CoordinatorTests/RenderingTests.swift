@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test func `callers take turns, and none may have many waiting`() async throws {
-        let lanes = RenderingLanes(queues: [BlockingQueue(label: "test")])
+        let lanes = RenderingLanes(queues: [BlockingQueue(label: "test")], pauseFactor: 0)
         let (greedy, modest) = (try Self.caller("greedy"), try Self.caller("modest"))
         let gate = DispatchSemaphore(value: 0)
         let order = Mutex<[String]>([])
@@ -52,6 +52,35 @@ import Testing
         #expect(order.withLock { $0 } == ["greedy 1", "greedy 2", "modest", "greedy 3", "greedy 4"])
         try submit(greedy, "greedy again")
         gate.signal()
+    }
+
+    @Test func `after a work its caller pauses, and others go on`() async throws {
+        let pauses = Mutex<[(seconds: Double, end: RenderingLanes.Work)]>([])
+        let lanes = RenderingLanes(queues: [BlockingQueue(label: "test")], pauseFactor: 4) { seconds, end in
+            pauses.withLock { $0.append((seconds, end)) }
+        }
+        let (greedy, modest) = (try Self.caller("greedy"), try Self.caller("modest"))
+        let (ends, ended) = AsyncStream<String>.makeStream()
+        var order = ends.makeAsyncIterator()
+        let gate = DispatchSemaphore(value: 0)
+        for index in 1...3 {
+            try lanes.submit(for: greedy) {
+                gate.wait()
+                ended.yield("greedy \(index)")
+            }
+        }
+        gate.signal()
+        #expect(await order.next() == "greedy 1")
+        try lanes.submit(for: modest) { ended.yield("modest") }
+        #expect(await order.next() == "modest")
+        while pauses.withLock({ $0.count }) < 2 { await Task.yield() }
+        // Its next work begins with the end of its pause alone.
+        gate.signal()
+        let first = try #require(pauses.withLock { $0.first })
+        #expect(first.seconds > 0)
+        #expect(lanes.busyCount == 0)
+        first.end()
+        #expect(await order.next() == "greedy 2")
     }
 
     @Test func `while a round is published one lane is left to those who ask`() async throws {
