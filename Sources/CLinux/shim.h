@@ -14,5 +14,4 @@ int sync_file_range(int descriptor, long long offset, long long count, unsigned 
 
 enum {
     linux_sync_file_range_write = 2,
-    linux_o_direct = __O_DIRECT,
 };

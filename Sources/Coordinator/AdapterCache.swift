@@ -90,9 +90,7 @@ package final class AdapterCache: Sendable {
         if let file = known(key) { return .success(file) }
         do throws(ServiceError) {
             try interruption.check()
-            let file = try render(key, interruption, by: rendering)
-            keep(file, as: key)
-            return .success(file)
+            return .success(try render(key, interruption, by: rendering))
         } catch {
             return .failure(error)
         }
@@ -156,28 +154,67 @@ package final class AdapterCache: Sendable {
     private func render(
         _ key: Key, _ interruption: Interruption, by rendering: Rendering
     ) throws(ServiceError) -> File {
-        let number = state.withLock { state in
-            state.renderings += 1
-            return state.renderings
-        }
-        let path = "\(folder)/\(key.fileName)~\(number).safetensors"
+        let draft = try begin(key)
         do {
-            mkdir(folder, 0o700)
-            let descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-            guard descriptor >= 0 else { throw SystemError.last("open \(path)") }
-            defer { close(descriptor) }
-            let ranks = try rendering(descriptor, interruption)
-            let (digest, byteCount) = try Self.digest(of: descriptor)
-            return File(path: path, digest: digest, byteCount: byteCount, ranks: ranks)
+            return try draft.finish(ranks: try rendering(draft.descriptor, interruption))
         } catch {
-            unlink(path)
             switch error {
             case let error as ServiceError: throw error
             case let error as StoreError: throw .store(error)
             case SafetensorsWriteError.system(let error) where SystemError.isNoRoom(error.code):
                 throw .store(.full)
-            default: throw .internalFailure("rendering \(path): \(error)")
+            default: throw .internalFailure("rendering \(draft.path): \(error)")
             }
+        }
+    }
+
+    /// Begins a file that its caller writes.
+    func begin(_ key: Key) throws(ServiceError) -> Draft {
+        let number = state.withLock { state in
+            state.renderings += 1
+            return state.renderings
+        }
+        mkdir(folder, 0o700)
+        let path = "\(folder)/\(key.fileName)~\(number).safetensors"
+        let descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            let error = SystemError.last("open \(path)")
+            throw SystemError.isNoRoom(error.code) ? .store(.full) : .internalFailure("\(error)")
+        }
+        return Draft(of: key, path: path, descriptor: descriptor, in: self)
+    }
+
+    /// A file in the making, which is gone again unless it is finished.
+    final class Draft: Sendable {
+        let path: String
+        let descriptor: Int32
+        private let key: Key
+        private let cache: AdapterCache
+        private let isFinished = Atomic(false)
+
+        fileprivate init(of key: Key, path: String, descriptor: Int32, in cache: AdapterCache) {
+            (self.key, self.path, self.descriptor, self.cache) = (key, path, descriptor, cache)
+        }
+
+        deinit {
+            close(descriptor)
+            if !isFinished.load(ordering: .relaxed) { unlink(path) }
+        }
+
+        /// Hashes what was written and keeps the file.
+        ///
+        /// - Parameter ranks: of every module in it.
+        func finish(ranks: [String: Int]) throws(ServiceError) -> File {
+            let file: File
+            do {
+                let (digest, byteCount) = try AdapterCache.digest(of: descriptor)
+                file = File(path: path, digest: digest, byteCount: byteCount, ranks: ranks)
+            } catch {
+                throw .internalFailure("\(path): \(error)")
+            }
+            isFinished.store(true, ordering: .relaxed)
+            cache.keep(file, as: key)
+            return file
         }
     }
 

@@ -46,6 +46,19 @@ package struct AdapterService: Sendable {
             as: plan, for: nil, on: queue)
     }
 
+    /// The key of the adapter as a round publishes it.
+    static func wholeKey(ofRound round: Int, in federation: FederationID, _ plan: AdapterPlan) -> AdapterCache.Key {
+        AdapterCache.Key(
+            federation: federation,
+            content: .adapter(round: round, rank: plan.maximumRank, trainedIn: round, bits: nil), type: plan.shape.type)
+    }
+
+    /// The rank of every module in that file.
+    static func wholeRanks(of shape: AdapterShape, round: Int, _ plan: AdapterPlan) -> [String: Int] {
+        let held = Set(shape.modules.map(\.owner))
+        return ranks(plan.maximumRank, ofRound: round, trainedIn: round, plan).filter { held.contains($0.key) }
+    }
+
     private func file(
         round: Int, rank: Int, trainedIn: Int, type: ScalarType, bits: MessageBits?, of federation: FederationID,
         as plan: AdapterPlan, for caller: RenderingCaller?, on queue: BlockingQueue? = nil

@@ -68,11 +68,13 @@ struct AggregationService: Sendable {
                 metadata: ["federation": "\(federation)", "round": "\(round.number)", "reason": "\(error)"])
             return
         }
-        await tidy(after: round.number, in: session, on: queue)
+        await tidy(after: round, in: session, on: queue)
     }
 
     /// Deletes what the round's end leaves without use.
-    private func tidy(after round: Int, in session: FederationSession, on queue: BlockingQueue) async {
+    private func tidy(after round: RoundMachine, in session: FederationSession, on queue: BlockingQueue) async {
+        parts.freshBlobs.forget(round.updates.values.map(\.digest))
+        let round = round.number
         do {
             try await parts.store.sweepBlobs()
             let momentCount = try session.plan().strategy.optimizer.momentCount
@@ -100,8 +102,13 @@ struct AggregationService: Sendable {
         do {
             let plan = try session.plan()
             let machine = session.snapshot.machine
+            // What a former run has left may be of other updates.
+            parts.cache.forget(session.id, rounds: [round.number])
             let file = try await parts.rendering.publishing {
-                try await queue.run { () throws(Failure) in try add(up: round, as: plan, after: machine) }
+                let rendered = try await queue.run { () throws(Failure) in
+                    try add(up: round, as: plan, after: machine)
+                }
+                if let rendered { return rendered }
                 return try await AdapterService(parts: parts).file(
                     ofRound: round.number, in: session.id, as: plan, on: queue)
             }
@@ -115,15 +122,20 @@ struct AggregationService: Sendable {
         }
     }
 
-    /// Reads every update once, several at a time: what is not what the client sent must not be added up.
+    /// Reads every update that has not just come, several at a time: what is not what the client sent must not be added up.
     private func checkBlobs(of round: RoundMachine) throws(Failure) {
         let updates = round.accepted
         let found = Mutex<[(client: ClientName, error: BlobError)]>([])
         DispatchQueue.concurrentPerform(iterations: updates.count) { index in
             let update = updates[index]
+            let path = parts.store.blobPath(of: update.digest)
+            if parts.freshBlobs.contains(
+                update.digest, byteCount: update.byteCount, at: path, now: parts.clock.now())
+            {
+                return
+            }
             do throws(BlobError) {
-                try BlobCheck(digest: update.digest, byteCount: update.byteCount)
-                    .check(fileAt: parts.store.blobPath(of: update.digest))
+                try BlobCheck(digest: update.digest, byteCount: update.byteCount).check(fileAt: path)
             } catch {
                 found.withLock { $0.append((update.client, error)) }
             }
@@ -143,9 +155,27 @@ struct AggregationService: Sendable {
         return Contribution.stalenessDiscount(age: round.number - began, exponent: buffer.stalenessExponent)
     }
 
-    private func add(up round: RoundMachine, as plan: AdapterPlan, after machine: FederationMachine) throws(Failure) {
+    /// - Returns: the adapter's file, where it was written beside the sum.
+    private func add(
+        up round: RoundMachine, as plan: AdapterPlan, after machine: FederationMachine
+    ) throws(Failure) -> AdapterCache.File? {
+        // Beside the sum, whose result counts only if nothing is found.
+        let checking = WorkBeside { () throws(Failure) in try checkBlobs(of: round) }
+        let file: AdapterCache.File?
+        do throws(Failure) {
+            file = try sum(round, as: plan, after: machine)
+        } catch {
+            try checking.outcome()
+            throw error
+        }
+        try checking.outcome()
+        return file
+    }
+
+    private func sum(
+        _ round: RoundMachine, as plan: AdapterPlan, after machine: FederationMachine
+    ) throws(Failure) -> AdapterCache.File? {
         let settings = machine.settings
-        try checkBlobs(of: round)
         let momentCount = plan.strategy.optimizer.momentCount
         do {
             let last = machine.publishedRound
@@ -162,10 +192,15 @@ struct AggregationService: Sendable {
                 initial: parts.stored(.adapter, of: settings.id, round: 0),
                 moments: (0..<momentCount).map { parts.stored(.moment($0), of: settings.id, round: last) })
             var recorder = RoundRecorder(
-                round: round.number, of: settings.id, momentCount: momentCount, parts: parts)
+                round: round.number, of: settings.id, momentCount: momentCount, parts: parts
+            ) { [cache = parts.cache] outline in
+                try PublishedRendering(
+                    of: outline, round: round.number, as: plan,
+                    into: cache.begin(AdapterService.wholeKey(ofRound: round.number, in: settings.id, plan)))
+            }
             try Aggregator(strategy: plan.strategy, shape: plan.shape, scaling: plan.scaling, seed: settings.seed)
                 .aggregate(contributions, round: round.number, after: earlier, threads: parts.threads, into: &recorder)
-            try recorder.finish()
+            return try recorder.finish()
         } catch let error as AggregationError {
             throw .hopeless("\(error)")
         } catch let refusal as UpdateRefusal {

@@ -23,6 +23,7 @@ final class Parts: Sendable {
     let registry = FederationRegistry()
     let uploads = UploadTable()
     let room = UpdateRoom()
+    let freshBlobs = FreshBlobs()
     /// Whose templates are being taken.
     let templating = FederationLocks()
     let aggregation: AggregationQueue

@@ -2,13 +2,22 @@ import AdapterFormat
 import Aggregation
 import Federation
 
-/// Writes what a round publishes into the slots of the store where it belongs.
+/// Writes what a round publishes into the slots of the store where it belongs, and its adapter's file beside that.
 struct RoundRecorder: RoundSink {
+    /// Begins the adapter's file once it is known what the round publishes.
+    typealias BeginRendering = (RoundOutline) throws -> PublishedRendering?
+
+    private let beginRendering: BeginRendering
+    private var rendering: PublishedRendering?
     private var adapter: StoredAdapterWriter
     private var merge: StoredAdapterWriter
     private var moments: [StoredAdapterWriter]
 
-    init(round: Int, of federation: FederationID, momentCount: Int, parts: Parts) {
+    init(
+        round: Int, of federation: FederationID, momentCount: Int, parts: Parts,
+        rendering: @escaping BeginRendering = { _ in nil }
+    ) {
+        beginRendering = rendering
         adapter = StoredAdapterWriter(to: parts.stored(.adapter, of: federation, round: round))
         merge = StoredAdapterWriter(to: parts.stored(.merge, of: federation, round: round))
         moments = (0..<momentCount).map { index in
@@ -17,23 +26,30 @@ struct RoundRecorder: RoundSink {
     }
 
     /// Forgets what a run that was cut off has written.
-    mutating func begin(_ outline: RoundOutline) throws(StoreError) { try clear() }
+    mutating func begin(_ outline: RoundOutline) throws {
+        try clear()
+        rendering = try beginRendering(outline)
+    }
 
-    mutating func take(_ result: ModuleResult, of module: ModuleShape) throws(StoreError) {
+    mutating func take(_ result: ModuleResult, of module: ModuleShape) throws {
+        try rendering?.take(result.factors)
         try adapter.take(result.factors, of: module)
         if let added = result.merge { try merge.take(added.factors, of: module) }
         for (index, moment) in result.moments.enumerated() { try moments[index].take(moment, of: module) }
     }
 
-    mutating func take(_ values: [Float], of tensor: AdapterShape.Dense) throws(StoreError) {
+    mutating func take(_ values: [Float], of tensor: AdapterShape.Dense) throws {
+        try rendering?.take(values, of: tensor)
         try adapter.take(values, of: tensor)
     }
 
-    /// Stores what was taken last.
-    mutating func finish() throws(StoreError) {
+    /// Stores what was taken last and answers the adapter's file, where one was begun.
+    mutating func finish() throws -> AdapterCache.File? {
+        let file = try rendering?.finish()
         try adapter.flush()
         try merge.flush()
         for index in moments.indices { try moments[index].flush() }
+        return try file?.outcome()
     }
 
     /// Forgets all that the round has left.

@@ -2,16 +2,18 @@ import AdapterFormat
 import Federation
 
 /// Writes what a round leaves into one slot of the store, module by module and many of them in one transaction: an adapter
-/// of thousands of small modules would else wait for the disk as many times.
+/// of thousands of small modules would else wait for the disk as many times. A batch is stored while the next one is taken.
 ///
 /// Its calls block: use it on a queue of its own. What was taken is durable once `flush` returns.
 struct StoredAdapterWriter: AdapterSink {
     /// One part holds at most about this many numbers (4 MiB), so that reading stays bounded.
     private static let partSize = 1 << 20
-    /// As much is stored in one transaction (16 MiB).
-    private static let batchSize = 1 << 22
+    /// As much is stored in one transaction (8 MiB).
+    private static let batchSize = 1 << 21
 
     private let target: StoredAdapter
+    /// The batch that is on its way into the store.
+    private var storing: WorkBeside<Void, StoreError>?
     private var parts: [AdapterPart] = []
     private var size = 0
 
@@ -29,16 +31,27 @@ struct StoredAdapterWriter: AdapterSink {
 
     /// Stores what was taken since the last time.
     mutating func flush() throws(StoreError) {
+        try passOn()
+        try endStoring()
+    }
+
+    private mutating func passOn() throws(StoreError) {
         guard !parts.isEmpty else { return }
-        try target.store.append(parts, to: target.address)
+        try endStoring()
+        storing = WorkBeside { [parts, target] () throws(StoreError) in
+            try target.store.append(parts, to: target.address)
+        }
         parts = []
         size = 0
     }
+
+    private mutating func endStoring() throws(StoreError) { try storing.take()?.outcome() }
 
     /// Forgets all that is in the slot, and what was taken.
     mutating func clear() throws(StoreError) {
         parts = []
         size = 0
+        try endStoring()
         try target.remove()
     }
 
@@ -56,7 +69,7 @@ struct StoredAdapterWriter: AdapterSink {
                     tensor: tensor, firstRow: first, rowCount: count,
                     values: count == rows ? values : Array(values[first * width..<(first + count) * width])))
             size += count * width
-            if size >= Self.batchSize { try flush() }
+            if size >= Self.batchSize { try passOn() }
         }
     }
 }

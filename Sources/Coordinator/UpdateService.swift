@@ -193,7 +193,9 @@ extension UpdateService {
         let event = FederationMachine.Event.update(
             update, round: claim.round, spool: ticket.spool, adopting: finding.adopting)
         switch try await reply(to: event, in: session) {
-        case .received(let count): return Receipt(update: update, received: count, isNew: true)
+        case .received(let count):
+            parts.freshBlobs.note(digest, at: parts.store.blobPath(of: digest), now: parts.clock.now())
+            return Receipt(update: update, received: count, isNew: true)
         case .round(.updateExists(let round)):
             guard let receipt = try await held(by: claim), receipt.update.digest == digest,
                 receipt.update.samples == claim.samples

@@ -2,10 +2,9 @@ import CLinux
 import Crypto
 import Foundation
 
-/// A new file that a request body is hashed and written into, on a disk lane; a long one past the page cache.
+/// A new file that a request body is hashed and written into, on a disk lane. It goes through the page cache, from where the
+/// update is then summed.
 actor BodyFile {
-    /// From this length on the detour of a `DirectWriter` pays.
-    private static let leastDirect = 4 << 20
     /// After so many bytes the kernel is asked to begin writing them back, so that the final sync finds little to do.
     private static let writeBackStep = 4 << 20
 
@@ -17,7 +16,6 @@ actor BodyFile {
     private var byteCount = 0
     private var writtenBack = 0
     private var hasher = SHA256()
-    private var writer: DirectWriter?
 
     /// - Parameter watch: sees the bytes too.
     init(path: String, lane: QueueExecutor, watch: (@Sendable (UnsafeRawBufferPointer) -> Void)? = nil) {
@@ -26,11 +24,9 @@ actor BodyFile {
         executor = lane
     }
 
-    /// - Parameter expected: how long the body says it is.
-    func create(expecting expected: Int?) throws(RequestBodyError) {
+    func create() throws(RequestBodyError) {
         descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw RequestBodyError(fileError: errno) }
-        if let expected, expected >= Self.leastDirect { writer = DirectWriter(descriptor: descriptor) }
     }
 
     /// - Returns: why the bytes could not be written.
@@ -38,8 +34,8 @@ actor BodyFile {
         let bytes = UnsafeRawBufferPointer(rebasing: block.bytes[..<count])
         byteCount += count
         do throws(RequestBodyError) {
-            // The disk is given its part first, and works while this queue hashes.
-            if let writer { try writer.append(bytes) } else { try write(bytes) }
+            // The kernel is given its part first, and writes it back while this queue hashes.
+            try write(bytes)
         } catch {
             return error
         }
@@ -49,8 +45,6 @@ actor BodyFile {
     }
 
     func finish(durably: Bool) throws(RequestBodyError) -> SavedBody {
-        if let writer { try writer.finish() }
-        writer = nil
         if durably, fdatasync(descriptor) != 0 { throw RequestBodyError(fileError: errno) }
         let failed = close(descriptor) != 0
         descriptor = -1
@@ -60,8 +54,6 @@ actor BodyFile {
 
     /// Takes the file away again.
     func discard() {
-        writer?.settle()
-        writer = nil
         if descriptor >= 0 { close(descriptor) }
         descriptor = -1
         unlink(path)

@@ -38,7 +38,7 @@ package struct RequestBody: Sendable {
     ) async throws(RequestBodyError) -> SavedBody {
         try checkDeclared(limit)
         let file = BodyFile(path: path, lane: exchange.shard.settings.disk.next(), watch: watch)
-        try await file.create(expecting: declaredLength)
+        try await file.create()
         do {
             try await exchange.shard.pour(exchange.id, into: file, upTo: limit)
             return try await file.finish(durably: durably)

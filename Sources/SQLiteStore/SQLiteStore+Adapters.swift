@@ -27,7 +27,7 @@ extension SQLiteStore: AdapterStore {
         for part in parts { try part.checkShape() }
         // Before the transaction, so that no other commit waits for it.
         let digests = AdapterPart.digests(of: parts)
-        try write { database in
+        try write(byteCount: parts.reduce(0) { $0 + 4 * $1.values.count }) { database in
             let key = try Int64.fetchOne(
                 database, sql: "SELECT key FROM federations WHERE id = ?", arguments: [address.federation.rawValue])
             guard let key else { throw StoreError.failed("there is no federation \(address.federation)") }

@@ -25,6 +25,8 @@ package final class SQLiteStore: Sendable {
     /// Writes and takes in archives, one at a time.
     let archiving = DispatchQueue(label: "rankwise.store.archiving", qos: .utility)
     let isClosed = Atomic(false)
+    /// nil beside another process that owns the directory.
+    private let checkpointer: Checkpointer?
 
     /// Opens the data directory, creating what is missing, and deletes what no record refers to.
     ///
@@ -34,6 +36,8 @@ package final class SQLiteStore: Sendable {
         self.logger = logger
         do {
             pool = try Self.openDatabase(at: directory.databasePath)
+            checkpointer = try Checkpointer(
+                of: directory.databasePath, configuration: Self.configuration, logger: logger)
             try directory.sync()
             directory.noteDatabase()
             try Self.requireAllCommits(of: pool, in: directory)
@@ -58,6 +62,7 @@ package final class SQLiteStore: Sendable {
     package init(beside path: String, logger: Logger) throws(StoreOpeningError) {
         directory = try DataDirectory(reading: path)
         self.logger = logger
+        checkpointer = nil
         do {
             var configuration = Self.configuration
             configuration.readonly = true
@@ -81,6 +86,7 @@ package final class SQLiteStore: Sendable {
         for queue in [archiving, writing, reading, deleting, uploading, checking] { queue.sync {} }
         directory.mark.write()
         do {
+            try checkpointer?.close()
             // The database file has all by itself then, and whoever copies it alone loses nothing.
             if !pool.configuration.readonly { _ = try pool.writeWithoutTransaction { try $0.checkpoint(.truncate) } }
             try pool.close()
@@ -113,6 +119,7 @@ package final class SQLiteStore: Sendable {
                 sql: """
                     PRAGMA synchronous = FULL;
                     PRAGMA secure_delete = FAST;
+                    PRAGMA wal_autocheckpoint = 16384;
                     PRAGMA journal_size_limit = 67108864
                     """)
         }
@@ -152,7 +159,9 @@ extension SQLiteStore {
     }
 
     /// Runs a transaction, blocking the caller.
-    func write<Value>(_ transaction: (Database) throws -> Value) throws(StoreError) -> Value {
+    ///
+    /// - Parameter byteCount: about how many it writes, where it is more than some rows.
+    func write<Value>(byteCount: Int = 0, _ transaction: (Database) throws -> Value) throws(StoreError) -> Value {
         guard directory.isInPlace else { throw .gone }
         do {
             let (value, commits) = try pool.write { database in
@@ -164,6 +173,7 @@ extension SQLiteStore {
             if directory.mark.note(commits) {
                 deleting.asyncAfter(deadline: .now() + .seconds(1)) { [directory] in directory.mark.write() }
             }
+            checkpointer?.note(byteCount: byteCount)
             return value
         } catch {
             throw storeError(error)

@@ -1,4 +1,5 @@
 import AdapterFormat
+import Crypto
 import Foundation
 import HTTPFetching
 import RankwiseWire
@@ -56,6 +57,10 @@ import Testing
             }
             let round = try await federation.reader.get(RoundBody.self, Self.path + "/rounds/\(number)")
             #expect(round.adapter?.merge == subject.publishesMerge)
+            // Its file was written beside the sum; from the store it is the same.
+            try FileManager.default.removeItem(atPath: federation.folder + "/cache")
+            let file = try await federation.reader.call(.get, Self.path + "/rounds/\(number)/adapter").body
+            #expect(round.adapter?.digest == "sha256:" + SHA256.hash(data: file).map { $0.hex }.joined())
             try await check(federation, number, publishesMerge: subject.publishesMerge)
         }
         try await federation.stop()
@@ -219,4 +224,8 @@ import Testing
         #expect(problem.detail.hasPrefix(key + " "), "\(problem.detail)")
         try await server.stop()
     }
+}
+
+extension UInt8 {
+    fileprivate var hex: String { (self < 16 ? "0" : "") + String(self, radix: 16) }
 }

@@ -9,16 +9,37 @@ final class LoopbackPeer: Sendable {
         var code = errno
     }
 
-    private struct Open: ~Copyable {
-        var connections: [PeerConnection] = []
-        var stopped = false
+    /// What the threads share; none of them keeps the peer alive, whose end is theirs.
+    private final class Connections: Sendable {
+        private let open = Mutex<(all: [PeerConnection], isStopped: Bool)>(([], false))
+
+        var count: Int { open.withLock { $0.all.count } }
+
+        /// Whether the connection is welcome.
+        func add(_ connection: PeerConnection) -> Bool {
+            open.withLock { open in
+                guard !open.isStopped else { return false }
+                open.all.append(connection)
+                return true
+            }
+        }
+
+        /// Lets nobody in any more and ends those who are; false where that was done before.
+        func end() -> Bool {
+            let (connections, isFirst) = open.withLock { open in
+                defer { open.isStopped = true }
+                return (open.all, !open.isStopped)
+            }
+            for connection in connections { connection.end() }
+            return isFirst
+        }
     }
 
     let port: UInt16
     private let listener: Int32
     /// Bound to the port and never listening: after `stop` it refuses connections, and nobody else is given the port.
     private let reservation: Int32
-    private let open = Mutex(Open())
+    private let connections = Connections()
 
     init(port wanted: UInt16 = 0, serve: @escaping @Sendable (PeerConnection) -> Void) throws {
         reservation = try Self.bound(to: wanted)
@@ -26,17 +47,13 @@ final class LoopbackPeer: Sendable {
         let listener = try Self.bound(to: port)
         self.listener = listener
         guard listen(listener, 64) == 0 else { throw Failure(call: "listen") }
-        DispatchQueue(label: "peer.accept").async { [self] in
+        DispatchQueue(label: "peer.accept").async { [connections] in
+            defer { close(listener) }
             while true {
                 let descriptor = accept(listener, nil, nil)
                 guard descriptor >= 0 else { break }
                 let connection = PeerConnection(descriptor)
-                let isWelcome = open.withLock { open in
-                    guard !open.stopped else { return false }
-                    open.connections.append(connection)
-                    return true
-                }
-                guard isWelcome else { continue }
+                guard connections.add(connection) else { continue }
                 DispatchQueue(label: "peer.connection").async {
                     serve(connection)
                     connection.end()
@@ -46,7 +63,7 @@ final class LoopbackPeer: Sendable {
     }
 
     deinit {
-        close(listener)
+        stop()
         close(reservation)
     }
 
@@ -78,17 +95,13 @@ final class LoopbackPeer: Sendable {
     }
 
     var url: String { "http://127.0.0.1:\(port)" }
-    var accepted: Int { open.withLock { $0.connections.count } }
+    var accepted: Int { connections.count }
 
     /// Closes the listener and every connection, like a server that was killed; the port stays this peer's while it
     /// lives, and `init(port:)` can serve it again.
     func stop() {
-        let connections = open.withLock { open in
-            open.stopped = true
-            return open.connections
-        }
-        shutdown(listener, Int32(SHUT_RDWR))
-        connections.forEach { $0.end() }
+        // The second time, its number may be another's.
+        if connections.end() { shutdown(listener, Int32(SHUT_RDWR)) }
     }
 }
 
