@@ -22,13 +22,13 @@ final class Parts: Sendable {
     let logger: Logger
     let registry = FederationRegistry()
     let uploads = UploadTable()
-    let room = UpdateRoom()
+    let room = UpdateByteReservations()
     let freshBlobs = FreshBlobs()
     /// Whose templates are being taken.
     let templating = FederationLocks()
     let aggregation: AggregationQueue
     /// When the store was last tried, and what was wrong with it.
-    let lastProbe = Mutex<(at: Instant, error: ServiceError?)?>(nil)
+    let lastProbe = Mutex<(at: Timestamp, error: ServiceError?)?>(nil)
     /// Checks updates, several at once.
     let validation = BlockingQueue(label: "validation", concurrent: true)
     /// Renders adapters as they are stored.

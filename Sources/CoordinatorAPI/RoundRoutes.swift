@@ -168,12 +168,14 @@ extension RoundBody {
         self.init(
             federation: machine.settings.id.rawValue, round: round.number, phase: phase, reason: reason,
             revision: machine.revision, strategy: machine.settings.strategy.name, openedAt: round.openedAt.timestamp,
-            deadlineAt: round.deadline.timestamp, closedAt: round.closedAt?.timestamp, selected: round.places.count,
+            deadlineAt: round.deadline.timestamp, closedAt: round.closedAt?.timestamp,
+            selected: round.participations.count,
             received: round.receivedCount, refused: round.refusals.count, minUpdates: round.minimumUpdates,
             minCoverage: round.minimumCoverage,
             coverage: round.minimumCoverage.flatMap { _ in round.coverage(in: machine.settings.adapter) },
             buffer: machine.settings.policy.buffer == nil ? nil : round.targetUpdates,
-            awaited: round.places.filter { $0.value.state == .awaited }.keys.sorted().prefix(100).map(\.rawValue),
+            awaited: round.participations.filter { $0.value.state == .awaited }.keys.sorted().prefix(100).map(
+                \.rawValue),
             updates: updates, updatesNext: next,
             refusals: round.refusals.prefix(Self.mostListed).map {
                 Refusal(

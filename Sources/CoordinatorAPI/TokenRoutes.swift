@@ -49,8 +49,8 @@ extension RankwiseAPI {
         return role
     }
 
-    private static func instant(_ text: String) throws(WireError) -> Instant {
-        guard let instant = Instant(timestamp: text) else {
+    private static func instant(_ text: String) throws(WireError) -> Timestamp {
+        guard let instant = Timestamp(timestamp: text) else {
             throw WireError(
                 path: "expires_at",
                 reason: "is '\(text.prefix(80))'; expected a time as RFC 3339 has it, such as 2027-01-31T12:00:00Z")

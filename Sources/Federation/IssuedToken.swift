@@ -8,13 +8,13 @@ package struct IssuedToken: Sendable, Hashable {
     package let id: String
     package let role: Role
     package let hash: ContentDigest
-    package let createdAt: Instant
-    package let expiresAt: Instant?
+    package let createdAt: Timestamp
+    package let expiresAt: Timestamp?
     /// How many clients it may still register; nil for any number.
     package internal(set) var usesLeft: Int?
 
     package init(
-        id: String, role: Role, hash: ContentDigest, createdAt: Instant, expiresAt: Instant? = nil,
+        id: String, role: Role, hash: ContentDigest, createdAt: Timestamp, expiresAt: Timestamp? = nil,
         usesLeft: Int? = nil
     ) {
         self.id = id
@@ -25,7 +25,7 @@ package struct IssuedToken: Sendable, Hashable {
         self.usesLeft = usesLeft
     }
 
-    package func isExpired(at now: Instant) -> Bool { expiresAt.map { now >= $0 } ?? false }
+    package func isExpired(at now: Timestamp) -> Bool { expiresAt.map { now >= $0 } ?? false }
 }
 
 /// Why a token cannot be issued or withdrawn.

@@ -7,10 +7,10 @@ package struct Client: Sendable, Hashable {
     package let token: ContentDigest
     /// A JSON object, kept for the operator.
     package var capabilities: String
-    package let registeredAt: Instant
+    package let registeredAt: Timestamp
     /// When the store last heard of it; the session knows better while it runs.
-    package var lastSeenAt: Instant
-    package var revokedAt: Instant?
+    package var lastSeenAt: Timestamp
+    package var revokedAt: Timestamp?
     /// Whether it was the client that ended its registration: its place stays taken until the admin revokes it too, or
     /// one holder of an enrolment token could register for ever.
     package var leftByItself: Bool
@@ -36,8 +36,8 @@ package struct Client: Sendable, Hashable {
     }
 
     package init(
-        name: ClientName, rank: Int, token: ContentDigest, capabilities: String, registeredAt: Instant,
-        lastSeenAt: Instant, revokedAt: Instant? = nil, leftByItself: Bool = false, history: History = History()
+        name: ClientName, rank: Int, token: ContentDigest, capabilities: String, registeredAt: Timestamp,
+        lastSeenAt: Timestamp, revokedAt: Timestamp? = nil, leftByItself: Bool = false, history: History = History()
     ) {
         self.name = name
         self.rank = rank
@@ -101,7 +101,7 @@ package struct Update: Sendable, Hashable {
     package let rank: Int
     package let samples: Int
     package let metrics: Metrics
-    package let receivedAt: Instant
+    package let receivedAt: Timestamp
     /// The ranks of its modules where they are not those of `rank`.
     package let ranks: [String: Int]?
     /// ‖·‖_F of all that it would put into the model, where the federation's limits ask for it.
@@ -114,7 +114,7 @@ package struct Update: Sendable, Hashable {
 
     package init(
         client: ClientName, digest: ContentDigest, byteCount: Int, rank: Int, samples: Int, metrics: Metrics,
-        receivedAt: Instant, ranks: [String: Int]? = nil, norm: Double? = nil, factorSizes: FactorSizes? = nil,
+        receivedAt: Timestamp, ranks: [String: Int]? = nil, norm: Double? = nil, factorSizes: FactorSizes? = nil,
         began: Int? = nil, status: Status = .accepted
     ) {
         self.client = client
@@ -135,13 +135,13 @@ package struct Update: Sendable, Hashable {
 /// Why an update was not taken, as its round shows it; a client has one per code.
 package struct Refusal: Sendable, Hashable {
     package let client: ClientName
-    package let at: Instant
+    package let at: Timestamp
     package let code: String
     package let detail: String
     /// How often the round has seen it.
     package var count: Int
 
-    package init(client: ClientName, at: Instant, code: String, detail: String, count: Int = 1) {
+    package init(client: ClientName, at: Timestamp, code: String, detail: String, count: Int = 1) {
         self.client = client
         self.at = at
         self.code = code
@@ -176,14 +176,14 @@ package struct AuditEvent: Sendable, Hashable {
     /// A round shows this many decisions, the newest.
     package static let decisionLimit = 100
 
-    package let at: Instant
+    package let at: Timestamp
     /// Such as `client.registered`, `round.opened`, `update.accepted`.
     package let kind: String
     package let round: Int?
     package let client: ClientName?
     package let detail: String?
 
-    package init(at: Instant, kind: String, round: Int? = nil, client: ClientName? = nil, detail: String? = nil) {
+    package init(at: Timestamp, kind: String, round: Int? = nil, client: ClientName? = nil, detail: String? = nil) {
         self.at = at
         self.kind = kind
         self.round = round

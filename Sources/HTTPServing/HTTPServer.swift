@@ -101,13 +101,13 @@ package final class HTTPServer: Sendable {
         let tls = try openTLS()
         let descriptors = Self.raiseDescriptorLimit()
         let proxies = TrustedProxies(ranges: configuration.trustedProxies)
-        let census = ConnectionCensus(
+        let census = ConnectionLimiter(
             limits: configuration.limits, proxies: proxies,
             connections: max(descriptors - Self.reservedDescriptors, descriptors / 2))
         let settings = Shard.Settings(
             router: router, limits: configuration.limits, sweepInterval: configuration.sweepInterval,
             renderFailure: renderFailure, logger: logger, census: census,
-            bodies: BodyCensus(limits: configuration.limits), proxies: proxies, tls: tls,
+            bodies: BodyLimiter(limits: configuration.limits), proxies: proxies, tls: tls,
             disk: DiskLanes(count: Self.diskLanes))
         var shards: [Shard] = []
         for index in 0..<max(1, configuration.shards) { shards.append(try Shard(index: index, settings: settings)) }

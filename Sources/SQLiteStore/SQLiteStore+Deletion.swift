@@ -7,7 +7,7 @@ import Synchronization
 /// Federations that go: their rows in parts, so that no commit waits for gigabytes, and then the room that they took.
 extension SQLiteStore {
     package func delete(
-        _ federation: FederationID, releasing: Bool, at now: Instant
+        _ federation: FederationID, releasing: Bool, at now: Timestamp
     ) async throws(StoreError) -> DepartedFederation {
         let (key, departed) = try await commit { database in
             let row = try Row.fetchOne(

@@ -87,7 +87,7 @@ package final class FullFederation: SimulatedFederation {
         let start = ContinuousClock.now
         let selected = settings.selection(of: clients.keys.sorted(), round: round).compactMap { clients[$0] }
         let (seed, weights, training, queue) = (settings.seed, weights, training, queue)
-        let updates = try await RoundCrew.run(
+        let updates = try await BoundedClientGroup.run(
             selected.sorted { ($1.task.count, $0.name) < ($0.task.count, $1.name) }, threads: threads,
             progress: progress
         ) { client in

@@ -3,7 +3,7 @@ import Training
 /// A trainer that waits until it is its turn.
 struct GatedTrainer: LocalTrainer {
     let trainer: NativeTrainer
-    let gate: Turnstile
+    let gate: AsyncSemaphore
 
     func train(
         _ assignment: TrainingAssignment, progress: @escaping @Sendable (TrainingProgress) -> Void

@@ -51,7 +51,9 @@ package struct HTTPFederation: Sendable {
         on server: LoopbackServer, folder: String, observe: @escaping @Sendable (SimulationRun.Event) -> Void
     ) async throws {
         let tokens = try await create(on: server)
-        let (bell, meter, gate) = (RoundBell(), SimulatedLine.Meter(), Turnstile(width: document.simulation.threads))
+        let (bell, meter, gate) = (
+            RoundSignal(), SimulatedLine.Meter(), AsyncSemaphore(width: document.simulation.threads)
+        )
         let pool = try FetcherPool(count: Self.connections)
         let (watch, walk) = (
             try reader(of: server, token: tokens.readerToken), try reader(of: server, token: tokens.readerToken)
@@ -98,7 +100,7 @@ package struct HTTPFederation: Sendable {
     /// Plays one client to the federation's end.
     private func run(
         _ client: SimulatedClient, on server: LoopbackServer, enrolment: String, folder: String, line: SimulatedLine,
-        gate: Turnstile, observe: @escaping @Sendable (SimulationRun.Event) -> Void
+        gate: AsyncSemaphore, observe: @escaping @Sendable (SimulationRun.Event) -> Void
     ) async throws(SimulationError) {
         let isShared = document.simulation.threads > 1
         do {
@@ -121,7 +123,7 @@ package struct HTTPFederation: Sendable {
     }
 
     /// Rings whenever a round opens, closes or is published, until the last is.
-    private func ring(_ bell: RoundBell, asMoves endpoint: FederationEndpoint) async throws {
+    private func ring(_ bell: RoundSignal, asMoves endpoint: FederationEndpoint) async throws {
         var (revision, last): (Int64?, String) = (nil, "")
         while true {
             let news = try await endpoint.currentRound(after: revision, wait: .seconds(20))
@@ -142,7 +144,7 @@ package struct HTTPFederation: Sendable {
     ) async throws {
         let scorer = RoundScorer(settings: document.federation, examples: cohort.heldOut, folder: folder)
         let queue = DispatchQueue(label: "rankwise.simulation")
-        var walk = RoundWalk(endpoint)
+        var walk = EndedRounds(endpoint)
         var start = ContinuousClock.now
         while let round = try await walk.next() {
             let end = ContinuousClock.now

@@ -135,7 +135,7 @@ extension MemoryFederation {
     private func train(
         _ selected: [Participant], in round: LocalRound, progress: @escaping @Sendable (Int, Int) -> Void
     ) async throws(SimulationError) -> [LocalRound.Update] {
-        let updates = try await RoundCrew.run(
+        let updates = try await BoundedClientGroup.run(
             selected.sorted { ($1.work, $0.name) < ($0.work, $1.name) }, threads: threads, progress: progress
         ) { try await round.train($0) }
         return updates.sorted { $0.client < $1.client }

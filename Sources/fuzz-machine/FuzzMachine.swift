@@ -56,18 +56,18 @@ private struct Run {
         _ = machine.apply(
             events,
             in: .init(
-                now: Instant(milliseconds: now), lastSeen: seen,
+                now: Timestamp(milliseconds: now), lastSeen: seen,
                 absent: Set(names.prefix(Int(source.byte()) % 3)), sampler: HashedSampler()))
         check()
     }
 
-    private func time(_ source: inout ByteSource) -> Instant {
-        Instant(milliseconds: source.flag() ? now : Int64(source.integer()))
+    private func time(_ source: inout ByteSource) -> Timestamp {
+        Timestamp(milliseconds: source.flag() ? now : Int64(source.integer()))
     }
 
     private func check() {
         precondition(machine.clients.values.count(where: \.holdsPlace) <= machine.settings.limits.clients)
-        _ = machine.isDue(at: Instant(milliseconds: now))
+        _ = machine.isDue(at: Timestamp(milliseconds: now))
         for name in names {
             _ = machine.maySelect(name)
             _ = machine.objection(to: name, round: machine.round?.number ?? 0)

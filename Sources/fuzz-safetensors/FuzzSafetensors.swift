@@ -20,12 +20,12 @@ func fuzzOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
 
 /// What is vouched for on its way must be what the reader takes and finds sound.
 private func readAsItComes(_ bytes: UnsafeRawBufferPointer) {
-    var numbers = ArrivingNumbers(byteCount: bytes.count)
+    var numbers = StreamingFiniteCheck(byteCount: bytes.count)
     let piece = 1 + bytes.count % 13
     for start in stride(from: 0, to: bytes.count, by: piece) {
         numbers.take(UnsafeRawBufferPointer(rebasing: bytes[start...].prefix(piece)))
     }
-    guard numbers.isVouchedFor else { return }
+    guard numbers.isKnownFinite else { return }
     guard let file = try? SafetensorsFile(TensorStorage(copying: bytes)) else {
         preconditionFailure("vouched for what cannot be read")
     }

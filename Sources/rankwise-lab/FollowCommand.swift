@@ -61,7 +61,7 @@ struct FollowCommand: AsyncParsableCommand {
         var accuracy: Double?
         var firstAtNinety: Int?
         try show("round\tupdates\tranks\tclient_loss\taccuracy")
-        var walk = RoundWalk(endpoint)
+        var walk = EndedRounds(endpoint)
         while let round = try await answer({ () async throws(CallError) in try await walk.next() }) {
             guard round.phase == "published" else {
                 try show("\(round.round)\t\(round.received)\t-\t-\t\(round.phase): \(round.reason ?? "")")

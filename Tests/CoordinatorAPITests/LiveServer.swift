@@ -19,7 +19,7 @@ final class LiveServer: Sendable {
     private let work: Task<Void, Never>
 
     struct SystemClock: WallClock {
-        func now() -> Instant { Instant(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) }
+        func now() -> Timestamp { Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) }
     }
 
     init(

@@ -7,7 +7,7 @@ import Testing
 /// Which blobs are summed without being hashed again.
 @Suite struct FreshBlobTests {
     private let digest = ContentDigest(bytes: [UInt8](repeating: 7, count: 32))
-    private let noted = Instant(milliseconds: 1_700_000_000_000)
+    private let noted = Timestamp(milliseconds: 1_700_000_000_000)
 
     enum Event: CaseIterable {
         case nothing, written, grown, replaced, gone, old, noted, forgotten

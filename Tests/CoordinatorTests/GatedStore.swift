@@ -75,7 +75,7 @@ final class GatedStore: FederationStore, AdapterStore {
     func create(_ federation: StoredFederation) async throws(StoreError) { try await store.create(federation) }
     func discard(_ federation: FederationID) async throws(StoreError) { try await store.discard(federation) }
     func delete(
-        _ federation: FederationID, releasing: Bool, at now: Instant
+        _ federation: FederationID, releasing: Bool, at now: Timestamp
     ) async throws(StoreError) -> DepartedFederation {
         try await store.delete(federation, releasing: releasing, at: now)
     }

@@ -39,7 +39,7 @@ import Testing
             try await server.aggregating {
                 _ = try await server.send(try adapterFile(rank: 4, value: 3), of: two, round: 1, in: federation)
                 if isHarmed {
-                    try await server.wait(in: federation) { $0.round?.places[one]?.state == .awaited }
+                    try await server.wait(in: federation) { $0.round?.participations[one]?.state == .awaited }
                     let again = try server.services.plans.plan(for: one, in: federation)
                     #expect(!again.hasAnswered && again.isLost && again.round?.phase == .collecting)
                     await #expect(throws: ServiceError.noUpdate(round: 1)) {
@@ -83,7 +83,7 @@ import Testing
         #expect(
             round.updates[one]?.status
                 == .lost(reason: "its file has 100 bytes; the client sent \(receipt.update.byteCount)"))
-        #expect(round.places[one]?.state == .awaited)
+        #expect(round.participations[one]?.state == .awaited)
         again.clock.advance(seconds: 61)
         try await again.aggregating {
             await again.services.tick()

@@ -32,7 +32,7 @@ import Testing
         [Taking(at: 0, 0), Taking(at: 0, 6), Taking(at: 0, 0, 0.001)],
     ]
 
-    private func instant(_ seconds: Double) -> Instant { Instant(milliseconds: 1_000_000).adding(seconds: seconds) }
+    private func instant(_ seconds: Double) -> Timestamp { Timestamp(milliseconds: 1_000_000).adding(seconds: seconds) }
 
     @Test(arguments: scripts)
     func `a bucket admits its burst and then its pace`(_ script: [Taking]) {
@@ -74,7 +74,7 @@ import Testing
     @Test func `wrong tokens cost waits that double up to a bound, and silence forgives them`() {
         var limits = RateLimits()
         (limits.authFailures, limits.authBackoffSeconds, limits.anonymousRequestsPerSecond) = (3, 5, 0)
-        var table = AddressGuard(limits: limits)
+        var table = AddressThrottle(limits: limits)
         for _ in 0..<4 { #expect(table.admitFailure(Self.peer, at: instant(0)) == nil) }
         #expect(table.admitFailure(Self.peer, at: instant(0.25)) == 0.75)
         // Who tries while it has to wait does not wait longer.
@@ -99,7 +99,7 @@ import Testing
     @Test func `who has no good token is held to a pace by address, with right or wrong manners`() {
         var limits = RateLimits()
         (limits.anonymousRequestsPerSecond, limits.authBackoffSeconds) = (1, 0)
-        var table = AddressGuard(limits: limits)
+        var table = AddressThrottle(limits: limits)
         for index in 0..<10 {
             let wait =
                 index % 2 == 0
@@ -115,7 +115,7 @@ import Testing
     @Test func `loopback can be left alone, and the addresses remembered are bounded`() {
         var limits = RateLimits()
         (limits.anonymousRequestsPerSecond, limits.appliesToLoopback) = (1, false)
-        var table = AddressGuard(limits: limits, capacity: 100)
+        var table = AddressThrottle(limits: limits, capacity: 100)
         let here = PeerAddress(ipv4: 1, isLoopback: true)
         for _ in 0..<1000 {
             #expect(table.admit(here, at: instant(0)) == nil && table.admitFailure(here, at: instant(0)) == nil)

@@ -17,7 +17,7 @@ import Testing
         let (names, file) = (clients, try adapterFile(rank: 2, value: 1))
         try await server.aggregating {
             for number in 1...6 {
-                let selected = try server.snapshot(federation).round?.places ?? [:]
+                let selected = try server.snapshot(federation).round?.participations ?? [:]
                 for (index, name) in names.enumerated() where selected[name] != nil {
                     _ = try await server.send(file, of: name, round: number, samples: 1 + 99 * index, in: federation)
                 }
@@ -32,7 +32,7 @@ import Testing
             let drawn = HashedSampler().sample(
                 draw.count, of: draw.candidates, by: draw.preference, seed: 3, round: number)
             let round = try await server.services.rounds.round(number, of: federation).round
-            #expect(drawn == round.places.keys.sorted())
+            #expect(drawn == round.participations.keys.sorted())
             let selected = events.first { $0.round == number && $0.kind == "round.selected" }?.detail
             #expect(selected == "\(drawn.count) clients: " + drawn.map(\.rawValue).joined(separator: ", "))
             replayed += 1

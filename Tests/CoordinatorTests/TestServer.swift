@@ -13,7 +13,7 @@ import Testing
 final class HandClock: WallClock {
     private let milliseconds = Mutex<Int64>(1_800_000_000_000)
 
-    func now() -> Instant { Instant(milliseconds: milliseconds.withLock { $0 }) }
+    func now() -> Timestamp { Timestamp(milliseconds: milliseconds.withLock { $0 }) }
 
     func advance(seconds: Int64) { milliseconds.withLock { $0 += 1000 * seconds } }
 }

@@ -74,7 +74,7 @@ import Testing
         }
         let round = try #require(try server.snapshot(federation).round)
         #expect(round.refusals.map(\.code) == cases.map(\.code))
-        #expect(round.places[client]?.state == .awaited)
+        #expect(round.participations[client]?.state == .awaited)
         #expect(try spool(of: server).isEmpty)
         _ = try await server.send(try adapterFile(rank: 2, value: 1), of: client, round: 1, in: federation)
     }

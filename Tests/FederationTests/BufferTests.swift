@@ -22,7 +22,7 @@ import Testing
     @Test func `nobody is selected and everybody may send`() throws {
         var subject = try asynchronous()
         #expect(subject.round?.number == 1)
-        #expect(subject.places.isEmpty)
+        #expect(subject.participations.isEmpty)
         #expect(try subject.send("c", round: 1).map(\.count) == [1])
         #expect(subject.round?.phase == .collecting)
     }

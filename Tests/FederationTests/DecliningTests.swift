@@ -8,7 +8,7 @@ import Testing
         try subject.register("a", "b", "c")
         try subject.send("a", "b", round: 1)
         #expect(try subject.decline("c", round: 1).isDone == true)
-        #expect(subject.places["c"] == .declined)
+        #expect(subject.participations["c"] == .declined)
         #expect(subject.round?.phase == .aggregating)
         #expect(subject.events == ["client.declined", "round.closed"])
         #expect(subject.details("round.closed") == ["2 updates; everybody answered; declined: c"])
@@ -21,7 +21,7 @@ import Testing
         try subject.send("a", "b", round: 1)
         try subject.decline("c", round: 1)
         try subject.apply(.aggregation(of: 1))
-        #expect(subject.places == ["a": .awaited, "b": .awaited, "c": .awaited])
+        #expect(subject.participations == ["a": .awaited, "b": .awaited, "c": .awaited])
     }
 
     @Test func `who declined is not let in again by a call, and declines once`() throws {
@@ -29,7 +29,7 @@ import Testing
         try subject.register("a", "b", "c")
         try subject.decline("c", round: 1)
         try subject.apply(.tick(arrivals: [try ClientName("c")]))
-        #expect(subject.places["c"] == .declined)
+        #expect(subject.participations["c"] == .declined)
         #expect(try subject.decline("c", round: 1).isDone == true)
         #expect(subject.changes.isEmpty)
     }
@@ -43,13 +43,13 @@ import Testing
         #expect(subject.details("client.declined") == ["gone"])
         #expect(subject.round?.phase == .aggregating)
         try subject.apply(.aggregation(of: 1))
-        #expect(subject.places == ["a": .awaited, "b": .awaited])
+        #expect(subject.participations == ["a": .awaited, "b": .awaited])
         // A call that was noted before it left does not bring it back, one after it does.
         try subject.apply(.tick(arrivals: [try ClientName("c")]))
-        #expect(subject.places["c"] == nil)
+        #expect(subject.participations["c"] == nil)
         subject.absent = []
         try subject.apply(.tick(arrivals: [try ClientName("c")]))
-        #expect(subject.places["c"] == .awaited)
+        #expect(subject.participations["c"] == .awaited)
     }
 
     @Test func `a client that leaves takes nothing back and needs no round`() throws {
@@ -62,7 +62,7 @@ import Testing
         try subject.register("b", "c")
         try subject.send("a", round: 1)
         #expect(try subject.leave("a").isDone == true)
-        #expect(subject.changes.isEmpty && subject.places["a"] == .answered)
+        #expect(subject.changes.isEmpty && subject.participations["a"] == .answered)
     }
 
     @Test func `a round that is extended does not ask those again who have left`() throws {
@@ -74,7 +74,7 @@ import Testing
         subject.seconds = 100
         try subject.apply(.tick(arrivals: []))
         #expect(subject.events.contains("round.extended"))
-        #expect(subject.places == ["a": .awaited, "b": .awaited, "c": .declined])
+        #expect(subject.participations == ["a": .awaited, "b": .awaited, "c": .declined])
     }
 
     @Test func `an update of a client that declined is taken all the same`() throws {
@@ -82,7 +82,7 @@ import Testing
         try subject.register("a", "b", "c")
         try subject.decline("c", round: 1)
         #expect(try subject.send("c", round: 1).map(\.count) == [1])
-        #expect(subject.places["c"] == .answered)
+        #expect(subject.participations["c"] == .answered)
     }
 
     @Test func `an extended round asks those again who declined, but not who was revoked`() throws {
@@ -95,7 +95,7 @@ import Testing
         #expect(subject.round?.phase == .collecting)
         subject.seconds = 100
         try subject.apply(.tick(arrivals: []))
-        #expect(subject.places == ["a": .answered, "b": .awaited, "c": .declined])
+        #expect(subject.participations == ["a": .answered, "b": .awaited, "c": .declined])
         try subject.send("b", round: 1)
         #expect(subject.round?.phase == .aggregating)
     }
@@ -120,13 +120,13 @@ import Testing
         }
         try subject.register("a", "b", "c")
         try subject.decline("c", round: 1)
-        #expect(subject.places == ["c": .declined])
+        #expect(subject.participations == ["c": .declined])
         try subject.send("a", "b", round: 1)
         #expect(subject.round?.phase == .aggregating)
         try subject.apply(.aggregation(of: 1))
-        #expect(subject.places.isEmpty)
+        #expect(subject.participations.isEmpty)
         #expect(try subject.decline("c", round: 1).isDone == true)
-        #expect(subject.places.isEmpty)
+        #expect(subject.participations.isEmpty)
     }
 }
 

@@ -164,7 +164,7 @@ import Testing
         try discarded.apply(.aggregation(of: 1))
         #expect(discarded.machine.revision > before.revision)
         #expect(subject.machine.revision == before.revision)
-        #expect(subject.places == ["a": .awaited, "b": .awaited])
+        #expect(subject.participations == ["a": .awaited, "b": .awaited])
         #expect(subject.round?.updates.isEmpty == true)
         #expect(subject.machine.publishedRound == 0)
         #expect(try subject.send("a", round: 1).map(\.count) == [1])

@@ -25,7 +25,7 @@ import Testing
         #expect(subject.round?.phase == .collecting)
         #expect(subject.round?.closedAt == nil)
         #expect(subject.round?.deadline == subject.now.adding(seconds: 100))
-        #expect(subject.places == ["a": .answered, "b": .awaited, "c": .answered])
+        #expect(subject.participations == ["a": .answered, "b": .awaited, "c": .answered])
         #expect(subject.events == ["update.lost", "round.reopened"])
         #expect(subject.machine.objection(to: try ClientName("b"), round: 1) == nil)
         #expect(subject.machine.objection(to: try ClientName("a"), round: 1) == .updateExists(round: 1))
@@ -67,7 +67,7 @@ import Testing
         subject.seconds = 100
         try subject.apply(.tick(arrivals: []))
         try subject.apply(lost("a"))
-        #expect(subject.places == ["a": .awaited, "b": .answered, "c": .cut])
+        #expect(subject.participations == ["a": .awaited, "b": .answered, "c": .cut])
         try subject.send("a", round: 1)
         #expect(subject.round?.phase == .aggregating)
     }
@@ -87,7 +87,7 @@ import Testing
         var subject = try closed()
         try subject.apply(.revoke(try ClientName("b")))
         try subject.apply(lost("b"))
-        #expect(subject.places["b"] == .left)
+        #expect(subject.participations["b"] == .left)
         #expect(subject.round?.phase == .aggregating, "nobody is waited for")
         #expect(subject.round?.acceptedCount == 2)
     }

@@ -20,7 +20,7 @@ struct MachineUnderTest {
         machine = FederationMachine(settings: settings)
     }
 
-    var now: Instant { Instant(milliseconds: 1_700_000_000_000).adding(seconds: seconds) }
+    var now: Timestamp { Timestamp(milliseconds: 1_700_000_000_000).adding(seconds: seconds) }
     var round: RoundMachine? { machine.round }
     /// The lists of clients of the last step.
     var lists: [ClientList] {
@@ -31,7 +31,7 @@ struct MachineUnderTest {
     mutating func apply(_ events: FederationMachine.Event...) throws -> [FederationMachine.Reply] {
         let heard = try Dictionary(
             uniqueKeysWithValues: lastSeen.map {
-                (try ClientName($0.key), Instant(milliseconds: 1_700_000_000_000).adding(seconds: $0.value))
+                (try ClientName($0.key), Timestamp(milliseconds: 1_700_000_000_000).adding(seconds: $0.value))
             })
         let left = Set(try absent.map { try ClientName($0) })
         let step = machine.apply(
@@ -51,8 +51,8 @@ struct MachineUnderTest {
     }
 
     /// The state of each client's place in the current round.
-    var places: [String: RoundMachine.Place.State] {
-        Dictionary(uniqueKeysWithValues: (round?.places ?? [:]).map { ($0.key.rawValue, $0.value.state) })
+    var participations: [String: RoundMachine.Participation.State] {
+        Dictionary(uniqueKeysWithValues: (round?.participations ?? [:]).map { ($0.key.rawValue, $0.value.state) })
     }
 
     /// The details of what the last step put into the audit log under one kind.
@@ -96,7 +96,7 @@ extension FederationMachine.Event {
 
     static func refusal(_ name: String, _ code: String = "update.shape", round: Int) throws -> Self {
         .refused(
-            Refusal(client: try ClientName(name), at: Instant(milliseconds: 0), code: code, detail: "8×65"),
+            Refusal(client: try ClientName(name), at: Timestamp(milliseconds: 0), code: code, detail: "8×65"),
             round: round)
     }
 
@@ -122,7 +122,7 @@ extension Update {
     ) throws -> Update {
         Update(
             client: try ClientName(client), digest: try .repeating(7), byteCount: 10, rank: rank, samples: samples,
-            metrics: Metrics(loss: loss, accuracy: accuracy), receivedAt: Instant(milliseconds: 0),
+            metrics: Metrics(loss: loss, accuracy: accuracy), receivedAt: Timestamp(milliseconds: 0),
             ranks: ranks, norm: norm, factorSizes: factorSizes)
     }
 }

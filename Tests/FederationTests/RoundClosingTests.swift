@@ -51,7 +51,7 @@ import Testing
         subject.seconds = 100
         try subject.apply(.tick(arrivals: []))
         #expect(subject.round?.phase == .aggregating)
-        #expect(subject.places["c"] == .awaited)
+        #expect(subject.participations["c"] == .awaited)
     }
 
     @Test func `a round is never closed below its quorum, even when all who are left have answered`() throws {
@@ -59,7 +59,7 @@ import Testing
         try subject.register("a", "b")
         try subject.send("a", round: 1)
         try subject.apply(.revoke(try ClientName("b")))
-        #expect(subject.places == ["a": .answered, "b": .left])
+        #expect(subject.participations == ["a": .answered, "b": .left])
         #expect(subject.round?.phase == .collecting)
     }
 
@@ -125,7 +125,7 @@ import Testing
         subject.seconds = 100
         try subject.apply(.tick(arrivals: []))
         #expect(subject.round?.number == 2)
-        #expect(subject.places == ["a": .awaited, "b": .awaited])
+        #expect(subject.participations == ["a": .awaited, "b": .awaited])
         #expect(subject.events == ["round.failed", "round.opened", "round.selected"])
         #expect(try subject.send("a", round: 1)[0].roundError == .closed(round: 1, current: 2))
     }
@@ -135,7 +135,7 @@ import Testing
         try subject.register("a", "b", "c")
         try subject.send("a", "b", round: 1)
         try subject.apply(.revoke(try ClientName("c")))
-        #expect(subject.places["c"] == .left)
+        #expect(subject.participations["c"] == .left)
         #expect(subject.round?.phase == .aggregating)
         #expect(subject.events == ["client.revoked", "client.left", "round.closed"])
     }
@@ -145,7 +145,7 @@ import Testing
         try subject.register("a", "b")
         try subject.send("a", round: 1)
         try subject.apply(.revoke(try ClientName("a")))
-        #expect(subject.places["a"] == .answered)
+        #expect(subject.participations["a"] == .answered)
         try subject.send("b", round: 1)
         #expect(subject.round?.phase == .aggregating)
         #expect(subject.round?.accepted.map(\.client.rawValue) == ["a", "b"])

@@ -11,7 +11,7 @@ import Testing
         try subject.register("c")
         #expect(subject.machine.state == .running)
         #expect(subject.round?.number == 1)
-        #expect(subject.places == ["a": .awaited, "b": .awaited, "c": .awaited])
+        #expect(subject.participations == ["a": .awaited, "b": .awaited, "c": .awaited])
         #expect(subject.events == ["client.registered", "round.opened", "round.selected"])
     }
 
@@ -22,7 +22,7 @@ import Testing
         try subject.register("b")
         #expect(subject.round == nil)
         try subject.register("c")
-        #expect(subject.places == ["b": .awaited, "c": .awaited])
+        #expect(subject.participations == ["b": .awaited, "c": .awaited])
     }
 
     @Test func `a round opens only when as many clients were seen as it needs updates`() throws {
@@ -32,7 +32,7 @@ import Testing
         #expect(subject.round == nil)
         subject.lastSeen = ["a": -50]
         try subject.apply(.tick(arrivals: []))
-        #expect(subject.places == ["a": .awaited, "b": .awaited])
+        #expect(subject.participations == ["a": .awaited, "b": .awaited])
     }
 
     @Test func `a round knows its deadline, quorum and clients`() throws {
@@ -54,7 +54,7 @@ import Testing
             $0.policy.minimumClients = 4
         }
         try subject.register("a", "b", "c", "d")
-        #expect(subject.places == ["a": .awaited, "d": .awaited])
+        #expect(subject.participations == ["a": .awaited, "d": .awaited])
     }
 
     @Test func `selection by fraction rounds up`() throws {
@@ -63,7 +63,7 @@ import Testing
             $0.policy.minimumClients = 5
         }
         try subject.register("a", "b", "c", "d", "e")
-        #expect(subject.places.keys.sorted() == ["a", "d", "e"])
+        #expect(subject.participations.keys.sorted() == ["a", "d", "e"])
     }
 
     @Test func `a selection is never smaller than the quorum`() throws {
@@ -74,7 +74,7 @@ import Testing
                 $0.policy.minimumUpdates = 3
             }
             try subject.register("a", "b", "c", "d")
-            #expect(subject.places.count == 3)
+            #expect(subject.participations.count == 3)
         }
     }
 
@@ -85,7 +85,7 @@ import Testing
             $0.policy.minimumClients = 5
         }
         try subject.register("a", "b", "c", "d", "e")
-        #expect(subject.places.keys.sorted() == ["a", "d", "e"])
+        #expect(subject.participations.keys.sorted() == ["a", "d", "e"])
         #expect(subject.round?.targetUpdates == 2)
         try subject.send("a", "e", round: 1)
         #expect(subject.round?.phase == .aggregating)
@@ -98,14 +98,14 @@ import Testing
             $0.policy.minimumClients = 3
         }
         try subject.register("a", "b", "c")
-        #expect(subject.places.count == 3)
+        #expect(subject.participations.count == 3)
     }
 
     @Test func `who is not seen is not selected`() throws {
         var subject = try MachineUnderTest { $0.policy.minimumClients = 3 }
         subject.lastSeen = ["b": -60]
         try subject.register("a", "b", "c")
-        #expect(subject.places == ["a": .awaited, "c": .awaited])
+        #expect(subject.participations == ["a": .awaited, "c": .awaited])
     }
 
     @Test(arguments: [
@@ -138,7 +138,7 @@ import Testing
         try subject.register("a", "b")
         let plans = subject.machine.planRevision
         try subject.register("c")
-        #expect(subject.places["c"] == .awaited)
+        #expect(subject.participations["c"] == .awaited)
         #expect(subject.events == ["client.registered", "client.selected"])
         #expect(subject.machine.planRevision == plans)
         #expect(subject.machine.planRevision(of: try ClientName("c")) == subject.machine.revision)
@@ -151,7 +151,7 @@ import Testing
         try subject.register("a", "b", "c")
         subject.lastSeen = [:]
         try subject.apply(.tick(arrivals: [try ClientName("b")]))
-        #expect(subject.places["b"] == .awaited)
+        #expect(subject.participations["b"] == .awaited)
         let revision = subject.machine.revision
         try subject.apply(.tick(arrivals: [try ClientName("b")]), .tick(arrivals: [try ClientName("nobody")]))
         #expect(subject.machine.revision == revision)
@@ -162,7 +162,7 @@ import Testing
         try subject.register("a", "b")
         try subject.register("c")
         try subject.apply(.tick(arrivals: [try ClientName("c")]))
-        #expect(subject.places == ["a": .awaited, "b": .awaited])
+        #expect(subject.participations == ["a": .awaited, "b": .awaited])
     }
 
     @Test func `a late-comer does not join a round that is closed`() throws {
@@ -170,9 +170,9 @@ import Testing
         try subject.register("a", "b")
         try subject.send("a", "b", round: 1)
         try subject.register("c")
-        #expect(subject.places == ["a": .answered, "b": .answered])
+        #expect(subject.participations == ["a": .answered, "b": .answered])
         try subject.apply(.aggregation(of: 1))
-        #expect(subject.places.keys.sorted() == ["a", "b", "c"])
+        #expect(subject.participations.keys.sorted() == ["a", "b", "c"])
     }
 
     @Test func `a revoked client is not selected again, not even when it calls`() throws {
@@ -180,9 +180,9 @@ import Testing
         try subject.register("a", "b")
         try subject.apply(.revoke(try ClientName("a")))
         try subject.apply(.tick(arrivals: [try ClientName("a")]))
-        #expect(subject.places == ["a": .left, "b": .awaited])
+        #expect(subject.participations == ["a": .left, "b": .awaited])
         try subject.send("b", round: 1)
         try subject.apply(.aggregation(of: 1))
-        #expect(subject.places == ["b": .awaited])
+        #expect(subject.participations == ["b": .awaited])
     }
 }

@@ -95,7 +95,7 @@ import Testing
         #expect(subject.events == ["round.extended", "round.candidates", "round.selected", "round.invited"])
         #expect(subject.details("round.candidates") == ["1 by uniform, of 2 candidates: c, d"])
         #expect(subject.details("round.invited") == ["1 more for a, who have not answered"])
-        #expect(subject.places == ["a": .awaited, "c": .awaited, "e": .answered])
+        #expect(subject.participations == ["a": .awaited, "c": .awaited, "e": .answered])
         #expect(subject.machine.planRevision(of: try ClientName("c")) == subject.machine.revision)
         try subject.send("c", round: 1)
         #expect(subject.round?.phase == .aggregating, "as many as were wanted have answered")
@@ -112,7 +112,7 @@ import Testing
             $0.policy.onMissedQuorum = .extend
         }
         try subject.register("a", "b", "c", "d", "e")
-        #expect(subject.places == ["a": .awaited, "d": .awaited, "e": .awaited])
+        #expect(subject.participations == ["a": .awaited, "d": .awaited, "e": .awaited])
         try subject.send("a", round: 1)
         try subject.apply(.revoke(ClientName("d")))
         subject.absent = ["e"]
@@ -120,7 +120,7 @@ import Testing
         subject.seconds = 100
         try subject.apply(.tick(arrivals: []))
         #expect(subject.details("round.invited") == ["2 more"])
-        #expect(subject.places == ["a": .answered, "b": .awaited, "c": .awaited, "d": .left, "e": .declined])
+        #expect(subject.participations == ["a": .answered, "b": .awaited, "c": .awaited, "d": .left, "e": .declined])
         try subject.send("b", round: 1)
         #expect(subject.round?.phase == .collecting, "two are below the quorum")
         try subject.send("c", round: 1)
@@ -139,7 +139,7 @@ import Testing
         #expect(subject.round?.phase == .collecting, "they are of rank 8 of 60")
         subject.seconds = 100
         try subject.apply(.tick(arrivals: []))
-        #expect(subject.places == ["a": .answered, "b": .awaited, "c": .answered])
+        #expect(subject.participations == ["a": .answered, "b": .awaited, "c": .answered])
         try subject.apply(.update(.sample("b", rank: 60), round: 1, spool: SpoolFile(path: "b")))
         #expect(subject.round?.phase == .aggregating)
     }

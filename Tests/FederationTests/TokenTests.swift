@@ -4,10 +4,10 @@ import Testing
 /// Tokens that the server issued, as they are spent, expire and are withdrawn.
 @Suite struct TokenTests {
     private func token(
-        _ id: String, _ role: IssuedToken.Role = .enrolment, uses: Int? = nil, until expiresAt: Instant? = nil
+        _ id: String, _ role: IssuedToken.Role = .enrolment, uses: Int? = nil, until expiresAt: Timestamp? = nil
     ) throws -> IssuedToken {
         IssuedToken(
-            id: id, role: role, hash: try .repeating(3), createdAt: Instant(milliseconds: 0), expiresAt: expiresAt,
+            id: id, role: role, hash: try .repeating(3), createdAt: Timestamp(milliseconds: 0), expiresAt: expiresAt,
             usesLeft: uses)
     }
 

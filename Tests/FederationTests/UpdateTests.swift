@@ -6,8 +6,8 @@ import Testing
         var subject = try MachineUnderTest()
         try subject.register("a", "b")
         try subject.send("a", round: 1)
-        let place = RoundMachine.Place(state: .answered, revision: subject.machine.revision)
-        #expect(subject.round?.places[try ClientName("a")] == place)
+        let place = RoundMachine.Participation(state: .answered, revision: subject.machine.revision)
+        #expect(subject.round?.participations[try ClientName("a")] == place)
         #expect(subject.round?.updates == [try ClientName("a"): try .sample("a")])
         let stored = subject.changes.compactMap { change in
             if case .update(let update, round: 1, spool: let spool) = change { (update, spool) } else { nil }
@@ -70,7 +70,7 @@ import Testing
         var subject = try MachineUnderTest()
         try subject.register("a", "b")
         try subject.apply(.refusal("a", round: 1))
-        #expect(subject.places["a"] == .awaited)
+        #expect(subject.participations["a"] == .awaited)
         #expect(subject.round?.refusals.map(\.code) == ["update.shape"])
         #expect(subject.events == ["update.refused"])
         #expect(try subject.send("a", round: 1).map(\.count) == [1])

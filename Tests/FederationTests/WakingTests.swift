@@ -11,7 +11,7 @@ import Testing
         #expect(!subject.machine.maySelect(c))
         subject.lastSeen = ["b": -60]
         try subject.register("c")
-        #expect(subject.places.keys.sorted() == ["a", "c"])
+        #expect(subject.participations.keys.sorted() == ["a", "c"])
         #expect(!subject.machine.maySelect(a))
         #expect(subject.machine.maySelect(try ClientName("b")))
         try subject.send("a", "c", round: 1)

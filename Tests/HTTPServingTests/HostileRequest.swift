@@ -9,7 +9,7 @@ struct HostileRequest: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { name }
 
-    private init(_ name: String, _ text: String, _ reason: Malformed) {
+    private init(_ name: String, _ text: String, _ reason: HTTPParseError) {
         self.init(name, text, .malformed(reason))
     }
 
@@ -19,15 +19,15 @@ struct HostileRequest: Sendable, CustomTestStringConvertible {
         self.failure = failure
     }
 
-    private static func get(_ name: String, _ fields: String, _ reason: Malformed) -> HostileRequest {
+    private static func get(_ name: String, _ fields: String, _ reason: HTTPParseError) -> HostileRequest {
         HostileRequest(name, "GET / HTTP/1.1\r\nHost: h\r\n\(fields)\r\n", reason)
     }
 
-    private static func target(_ name: String, _ target: String, _ reason: Malformed) -> HostileRequest {
+    private static func target(_ name: String, _ target: String, _ reason: HTTPParseError) -> HostileRequest {
         HostileRequest(name, "GET \(target) HTTP/1.1\r\nHost: h\r\n\r\n", reason)
     }
 
-    private static func chunked(_ name: String, _ body: String, _ reason: Malformed) -> HostileRequest {
+    private static func chunked(_ name: String, _ body: String, _ reason: HTTPParseError) -> HostileRequest {
         HostileRequest(name, "POST /body HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n\(body)", reason)
     }
 

@@ -67,6 +67,6 @@ import Testing
 
     @Test(arguments: ["a=%", "a=%1", "%zz=1", "a=%e4", "a=%0A"])
     func `a malformed escape is refused`(text: String) {
-        #expect(throws: Malformed.percentEncoding) { try query(text) }
+        #expect(throws: HTTPParseError.percentEncoding) { try query(text) }
     }
 }

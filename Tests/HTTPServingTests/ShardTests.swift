@@ -15,8 +15,8 @@ import Testing
                 router: Router(), limits: limits, sweepInterval: .seconds(1),
                 renderFailure: { .text($0.detail, $0.status) },
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-                census: ConnectionCensus(limits: limits, proxies: TrustedProxies(ranges: []), connections: 10),
-                bodies: BodyCensus(limits: limits), proxies: TrustedProxies(ranges: []), tls: nil,
+                census: ConnectionLimiter(limits: limits, proxies: TrustedProxies(ranges: []), connections: 10),
+                bodies: BodyLimiter(limits: limits), proxies: TrustedProxies(ranges: []), tls: nil,
                 disk: DiskLanes(count: 1)))
     }
 

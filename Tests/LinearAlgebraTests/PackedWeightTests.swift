@@ -14,7 +14,7 @@ import Testing
     @Test(
         arguments: [
             (1, 1, 1), (6, 64, 512), (13, 129, 513), (5, 63, 40), (4, 200, 1100), (101, 6, 10), (1, 300, 258),
-        ], DirectProduct.isAvailable ? [PackedWeight.Layout.plain, .panels, .quarters, nil] : [.plain, nil])
+        ], SmallMatrixProduct.isAvailable ? [PackedWeight.Layout.plain, .panels, .quarters, nil] : [.plain, nil])
     func `a product is that of the plain sums`(
         shape: (rows: Int, outputs: Int, inputs: Int), layout: PackedWeight.Layout?
     ) {

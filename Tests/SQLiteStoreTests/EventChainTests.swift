@@ -10,7 +10,7 @@ import Testing
 /// The hashes of the audit log.
 @Suite struct EventChainTests {
     private let event = AuditEvent(
-        at: Instant(milliseconds: 258), kind: "k", round: 3, client: nil, detail: "ß")
+        at: Timestamp(milliseconds: 258), kind: "k", round: 3, client: nil, detail: "ß")
 
     private func bytes(_ number: UInt8) -> [UInt8] { [0, 0, 0, 0, 0, 0, 0, number] }
 
@@ -27,7 +27,7 @@ import Testing
     @Test func `no two rows that differ in a field have the same hash`() throws {
         let client = try ClientName("c")
         let events = [
-            event, AuditEvent(at: Instant(milliseconds: 259), kind: "k", round: 3, detail: "ß"),
+            event, AuditEvent(at: Timestamp(milliseconds: 259), kind: "k", round: 3, detail: "ß"),
             AuditEvent(at: event.at, kind: "l", round: 3, detail: "ß"),
             AuditEvent(at: event.at, kind: "k", round: 4, detail: "ß"),
             AuditEvent(at: event.at, kind: "k", round: nil, detail: "ß"),

@@ -254,7 +254,7 @@ import Testing
             let other = try await LiveFederation(creating: "other", in: store.federations)
             try await other.register("edge-9")
             for name in names { try await live.register(name) }
-            for client in try #require(live.machine.round).places.keys.sorted() {
+            for client in try #require(live.machine.round).participations.keys.sorted() {
                 try await live.send("by \(client)", from: "\(client)", round: 1)
             }
             live.seconds = 700

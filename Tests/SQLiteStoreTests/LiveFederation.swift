@@ -33,9 +33,9 @@ final class LiveFederation {
     @discardableResult
     func step(_ events: FederationMachine.Event...) async throws -> [FederationMachine.Reply] {
         var next = machine
-        let surroundings = FederationMachine.Surroundings(
+        let context = FederationMachine.Context(
             now: Sample.createdAt.adding(seconds: seconds), lastSeen: [:], sampler: FirstClients())
-        let (replies, changes) = next.apply(events, in: surroundings)
+        let (replies, changes) = next.apply(events, in: context)
         try await store.commit(changes, to: next, from: machine.revision)
         machine = next
         return replies
@@ -101,7 +101,7 @@ func expectEqual(_ found: RoundMachine, _ expected: RoundMachine) {
     #expect(found.phase == expected.phase)
     #expect(found.deadline == expected.deadline)
     #expect(found.closedAt == expected.closedAt)
-    #expect(found.places == expected.places)
+    #expect(found.participations == expected.participations)
     #expect(found.updates == expected.updates)
     #expect(found.refusals == expected.refusals)
     #expect(found.decisions == expected.decisions)

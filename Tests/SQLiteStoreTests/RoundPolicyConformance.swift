@@ -75,7 +75,7 @@ import Testing
             try await live.step(.tick(arrivals: []))
             #expect(live.machine.round?.refusals.map(\.count) == [3])
             #expect(live.machine.round?.targetUpdates == 2)
-            #expect(live.machine.round?.places.count == 4)
+            #expect(live.machine.round?.participations.count == 4)
             expectEqual(try await LiveFederation(loadedFrom: store.federations).machine, live.machine)
         }
     }

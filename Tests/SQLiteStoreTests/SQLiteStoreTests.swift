@@ -182,12 +182,12 @@ import Testing
             #expect(
                 Array(machine.tokens.values) == [
                     IssuedToken(
-                        id: "reader", role: .reader, hash: Sample.digest("r"), createdAt: Instant(milliseconds: 5))
+                        id: "reader", role: .reader, hash: Sample.digest("r"), createdAt: Timestamp(milliseconds: 5))
                 ])
             let digest = Sample.digest("1")
             #expect(
                 machine.round?.phase == .published(.init(digest: digest, byteCount: 9, ranks: ["fc1": 60])))
-            #expect(machine.round?.places.values.map(\.rank) == [nil])
+            #expect(machine.round?.participations.values.map(\.rank) == [nil])
             let tensor = AdapterTensor(name: "fc1", kind: .a)
             let id = machine.settings.id
             #expect(try store.rows(9, of: tensor, federation: id, round: 0) == Sample.values(0..<4))

@@ -4,7 +4,7 @@ import Foundation
 
 /// Values for tests.
 enum Sample {
-    static let createdAt = Instant(milliseconds: 1_700_000_000_123)
+    static let createdAt = Timestamp(milliseconds: 1_700_000_000_123)
 
     static func settings(_ id: String = "digits") throws -> FederationSettings {
         FederationSettings(

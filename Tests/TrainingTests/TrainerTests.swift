@@ -131,12 +131,13 @@ import Testing
         func tail(_ pruning: TrainingPlan.Pruning?) async throws -> Double {
             assignment.plan.pruning = pruning
             _ = try await trainer.train(assignment) { _ in }
-            return try TailNorms(of: assignment.output, pruning: Self.pruning).modules.values.reduce(0, +)
+            return try PrunedComponentNorms(of: assignment.output, pruning: Self.pruning).modules.values.reduce(0, +)
         }
         let free = try await tail(nil)
         #expect(free > 0)
         #expect(try await tail(Self.pruning) < free / 2)
-        #expect(try TailNorms(of: assignment.adapter, pruning: Self.pruning).modules.values.reduce(0, +) == 0)
+        #expect(
+            try PrunedComponentNorms(of: assignment.adapter, pruning: Self.pruning).modules.values.reduce(0, +) == 0)
     }
 
     private static let pruning = TrainingPlan.Pruning(gamma: 0.5, penalty: 0.5, minRank: 1)

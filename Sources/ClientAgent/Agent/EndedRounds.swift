@@ -1,0 +1,46 @@
+package import RankwiseWire
+
+/// Every round of a federation once, in order, as it ends, however many end between two answers of the server.
+package struct EndedRounds: Sendable {
+    private let endpoint: FederationEndpoint
+    private let pollWait: Duration
+    private var number: Int
+    private var current: RoundBody?
+    private var isFinished = false
+
+    package init(
+        _ endpoint: FederationEndpoint, from first: Int = 1, pollWait: Duration = Agent.Configuration.defaultPollWait
+    ) {
+        self.endpoint = endpoint
+        self.pollWait = pollWait
+        number = first
+    }
+
+    /// The next round that is published or failed; nil once the federation is finished. After an error the walk can
+    /// be continued: no round is skipped or repeated.
+    package mutating func next() async throws(CallError) -> RoundBody? {
+        while true {
+            if let current, number <= current.round {
+                let round = number == current.round ? current : try await endpoint.round(number)
+                if round.hasEnded {
+                    number += 1
+                    return round
+                }
+            }
+            if isFinished { return nil }
+            guard let news = try await endpoint.currentRound(after: current?.revision, wait: pollWait) else { continue }
+            // What is current once the federation is known to be finished is the last word about its last round.
+            if try await endpoint.settings().state == "finished" {
+                current = try await endpoint.currentRound(after: nil, wait: .zero) ?? news
+                isFinished = true
+            } else {
+                current = news
+            }
+        }
+    }
+}
+
+extension RoundBody {
+    /// Whether no later answer will tell more of this round.
+    var hasEnded: Bool { phase == "published" || phase == "failed" }
+}

@@ -1,0 +1,59 @@
+import Federation
+
+/// Slows down addresses that call without a token that is good: each at a pace, and after too many wrong tokens with
+/// waits that double.
+struct AddressThrottle: Sendable {
+    private struct Record: Sendable {
+        var requests: TokenBucket?
+        var failures = 0
+        var failedAt: Timestamp?
+        var blockedUntil: Timestamp?
+    }
+
+    private let limits: RateLimits
+    private var records: RecentTable<PeerAddress, Record>
+
+    /// - Parameter capacity: the addresses that are remembered. Whoever has more than that can have itself forgotten,
+    ///   but gains less by it than by calling from that many.
+    init(limits: RateLimits, capacity: Int = 32_768) {
+        self.limits = limits
+        records = RecentTable(limit: capacity)
+    }
+
+    var count: Int { records.count }
+
+    /// Admits a request without a token, or answers how many seconds to wait.
+    mutating func admit(_ address: PeerAddress, at now: Timestamp) -> Double? {
+        guard limits.holds(for: address), let pace = limits.anonymousRequests else { return nil }
+        return records.update(address, initially: Record()) { Self.take(from: &$0, at: now, pace: pace) }
+    }
+
+    /// Admits a request with a token that nobody issued, to be told so, or answers how many seconds to wait.
+    mutating func admitFailure(_ address: PeerAddress, at now: Timestamp) -> Double? {
+        guard limits.holds(for: address) else { return nil }
+        let (limits, longest) = (limits, limits.authBackoffSeconds)
+        return records.update(address, initially: Record()) { record in
+            if let wait = record.blockedUntil?.seconds(since: now), wait > 0, wait <= longest { return wait }
+            if let pace = limits.anonymousRequests, let wait = Self.take(from: &record, at: now, pace: pace) {
+                return wait
+            }
+            guard longest > 0 else { return nil }
+            if let last = record.blockedUntil ?? record.failedAt, now.seconds(since: last) >= longest {
+                record.failures = 0
+                record.blockedUntil = nil
+            }
+            record.failures += 1
+            record.failedAt = now
+            let excess = record.failures - limits.authFailures
+            if excess > 0 {
+                let wait = Double(1 << min(excess - 1, 30))
+                record.blockedUntil = now.adding(seconds: min(wait, longest))
+            }
+            return nil
+        }
+    }
+
+    private static func take(from record: inout Record, at now: Timestamp, pace: TokenBucket.Pace) -> Double? {
+        record.requests.take(1, at: now, pace: pace)
+    }
+}

@@ -1,0 +1,62 @@
+package import Federation
+
+/// Issues, lists and withdraws a federation's reader and enrolment tokens.
+package struct TokenService: Sendable {
+    let parts: Parts
+
+    /// A new token, shown this once: the server keeps only its hash.
+    package struct Issued: Sendable {
+        package let record: IssuedToken
+        package let token: String
+    }
+
+    /// - Parameters:
+    ///   - expiresAt: from when on it is good no more; nil for never.
+    ///   - uses: how many clients an enrolment token may register; nil for any number.
+    package func issue(
+        _ role: IssuedToken.Role, expiresAt: Timestamp?, uses: Int?, in federation: FederationID
+    ) async throws(ServiceError) -> Issued {
+        let session = try parts.registry.session(federation)
+        let now = parts.clock.now()
+        if let expiresAt, expiresAt <= now {
+            throw .settings(SettingsError(path: "expires_at", reason: "is in the past; expected a time to come"))
+        }
+        if let uses {
+            guard role == .enrolment else {
+                throw .settings(SettingsError(path: "uses", reason: "is for enrolment tokens alone; leave it out"))
+            }
+            guard (1...1_000_000).contains(uses) else {
+                throw .settings(SettingsError(path: "uses", reason: "is \(uses); expected 1 to 1000000"))
+            }
+        }
+        let token = Access.makeToken()
+        let hash = Access.hash(token)
+        // Of the hash, so that whoever finds a token can tell which one it is.
+        let record = IssuedToken(
+            id: String(hash.hex.prefix(16)), role: role, hash: hash, createdAt: now, expiresAt: expiresAt,
+            usesLeft: uses)
+        // Let in before it is listed, or it could be withdrawn in between and then let in.
+        parts.access.grant(record, of: federation)
+        do throws(ServiceError) {
+            if case .token(let error) = try await session.reply(to: .issue(record)) { throw .token(error) }
+        } catch {
+            parts.access.forget(tokenWithHash: hash)
+            throw error
+        }
+        return Issued(record: record, token: token)
+    }
+
+    /// All that were not withdrawn, the oldest first.
+    package func list(in federation: FederationID) throws(ServiceError) -> [IssuedToken] {
+        try parts.registry.session(federation).snapshot.machine.tokens.values.sorted {
+            ($0.createdAt, $0.id) < ($1.createdAt, $1.id)
+        }
+    }
+
+    package func withdraw(_ id: String, in federation: FederationID) async throws(ServiceError) {
+        let session = try parts.registry.session(federation)
+        let hash = session.snapshot.machine.tokens[id]?.hash
+        if case .token(let error) = try await session.reply(to: .withdraw(id)) { throw .token(error) }
+        if let hash { parts.access.forget(tokenWithHash: hash) }
+    }
+}

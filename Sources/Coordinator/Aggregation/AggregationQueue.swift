@@ -1,0 +1,46 @@
+import Federation
+import Synchronization
+
+/// The federations whose current round waits to be aggregated; each stands in line at most once.
+///
+/// A round whose aggregation failed for a passing reason comes back after a while: 1 s, then twice as long each time, at
+/// most a minute.
+final class AggregationQueue: Sendable {
+    private struct State {
+        var waiting: Set<FederationID> = []
+        var failures: [FederationID: (count: Int, notBefore: Timestamp)] = [:]
+    }
+
+    let line: AsyncStream<FederationID>
+    private let continuation: AsyncStream<FederationID>.Continuation
+    private let state = Mutex(State())
+
+    init() {
+        (line, continuation) = AsyncStream.makeStream()
+    }
+
+    func add(_ federation: FederationID, at now: Timestamp) {
+        let isNew = state.withLock { state in
+            if let failure = state.failures[federation], now < failure.notBefore { return false }
+            return state.waiting.insert(federation).inserted
+        }
+        if isNew { continuation.yield(federation) }
+    }
+
+    /// Lets the federation stand in line again.
+    func finished(_ federation: FederationID) {
+        state.withLock { state in
+            state.waiting.remove(federation)
+            state.failures[federation] = nil
+        }
+    }
+
+    /// Lets the federation stand in line again, later.
+    func failed(_ federation: FederationID, at now: Timestamp) {
+        state.withLock { state in
+            state.waiting.remove(federation)
+            let count = min(state.failures[federation]?.count ?? 0, 6)
+            state.failures[federation] = (count + 1, now.adding(seconds: min(60, Double(1 << count))))
+        }
+    }
+}

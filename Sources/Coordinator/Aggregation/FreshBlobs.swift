@@ -1,0 +1,58 @@
+import Federation
+import Foundation
+import Synchronization
+
+/// Blobs whose bytes this process has just hashed and written, so that their sum need not hash them again.
+///
+/// A blob counts as fresh for ten minutes and as long as its file is the one that was noted, by inode, length and both times.
+/// What lies longer on a disk, or was there before this process, is read against its digest (see `BlobCheck`).
+final class FreshBlobs: Sendable {
+    private struct File: Equatable {
+        let inode: UInt64
+        let byteCount: Int
+        let modified: Int64
+        let changed: Int64
+
+        /// nil where there is no such file.
+        init?(at path: String) {
+            var status = stat()
+            guard stat(path, &status) == 0 else { return nil }
+            inode = UInt64(status.st_ino)
+            byteCount = Int(status.st_size)
+            modified = Self.nanoseconds(status.st_mtim)
+            changed = Self.nanoseconds(status.st_ctim)
+        }
+
+        private static func nanoseconds(_ time: timespec) -> Int64 {
+            Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+        }
+    }
+
+    /// In seconds.
+    private static let lifetime = 600.0
+
+    private let files = Mutex<[ContentDigest: (file: File, at: Timestamp)]>([:])
+
+    /// Notes a blob whose bytes were hashed on their way into its file.
+    func note(_ digest: ContentDigest, at path: String, now: Timestamp) {
+        guard let file = File(at: path) else { return }
+        files.withLock { files in
+            files[digest] = (file, now)
+            // So many that most must be old.
+            guard files.count > 1024, files.count.nonzeroBitCount == 1 else { return }
+            files = files.filter { now.seconds(since: $0.value.at) <= Self.lifetime }
+        }
+    }
+
+    func contains(_ digest: ContentDigest, byteCount: Int, at path: String, now: Timestamp) -> Bool {
+        guard let known = files.withLock({ $0[digest] }), now.seconds(since: known.at) <= Self.lifetime,
+            let file = File(at: path)
+        else { return false }
+        return file == known.file && file.byteCount == byteCount
+    }
+
+    /// Forgets blobs that nobody sums any more.
+    func forget(_ digests: some Sequence<ContentDigest>) {
+        files.withLock { files in for digest in digests { files[digest] = nil } }
+    }
+}

@@ -1,0 +1,162 @@
+import AdapterFormat
+import Aggregation
+package import Federation
+
+/// Creates federations and changes their course.
+package struct FederationService: Sendable {
+    let parts: Parts
+
+    /// A new federation's tokens, shown this once: the server keeps only their hashes.
+    package struct Created: Sendable {
+        package let id: FederationID
+        package let enrolmentToken: String
+        package let readerToken: String
+    }
+
+    /// Whether a federation could be created so: its bounds, its adapter and its strategy.
+    package static func check(_ settings: FederationSettings) throws(SettingsError) { _ = try checked(settings) }
+
+    /// The settings with everything that counts written out, and what they come to; nil while a template is to come.
+    static func checked(
+        _ settings: FederationSettings
+    ) throws(SettingsError) -> (settings: FederationSettings, plan: AdapterPlan?) {
+        try settings.validate()
+        var settings = settings
+        let strategy: Strategy
+        let plan: AdapterPlan?
+        if settings.adapter.isDraft {
+            plan = nil
+            do throws(StrategyError) { strategy = try Strategy(settings) } catch { throw SettingsError(error) }
+        } else {
+            let checked = try AdapterPlan(settings)
+            try checked.checkSize()
+            do throws(ConfigRefusal) { try checked.checkMerging(settings.adapter.config) } catch {
+                throw SettingsError(path: "adapter.config.\(error.key)", reason: "is refused: \(error)")
+            }
+            plan = checked
+            strategy = checked.strategy
+        }
+        settings.strategy.weighting = strategy.weighting.name
+        settings.strategy.parameters = strategy.parameters.mapValues(FederationSettings.Parameter.init)
+        return (settings, plan)
+    }
+
+    package func create(_ wanted: FederationSettings) async throws(ServiceError) -> Created {
+        let (settings, plan): (FederationSettings, AdapterPlan?)
+        do throws(SettingsError) {
+            (settings, plan) = try Self.checked(wanted)
+        } catch {
+            throw .settings(error)
+        }
+        guard parts.registry.reserve(upTo: parts.quotas.federations) else {
+            throw .tooManyFederations(limit: parts.quotas.federations)
+        }
+        defer { parts.registry.release() }
+        let enrolment = Access.makeToken()
+        let reader = Access.makeToken()
+        let now = parts.clock.now()
+        let tokens = [
+            IssuedToken(id: "enrolment", role: .enrolment, hash: Access.hash(enrolment), createdAt: now),
+            IssuedToken(id: "reader", role: .reader, hash: Access.hash(reader), createdAt: now),
+        ]
+        let stored = StoredFederation(
+            machine: FederationMachine(settings: settings, tokens: tokens), createdAt: now)
+        do throws(StoreError) {
+            try await parts.store.create(stored)
+        } catch {
+            throw error == .exists ? .federationExists(settings.id) : .store(error)
+        }
+        do throws(ServiceError) {
+            if let plan { try await parts.drawInitialAdapter(of: settings, as: plan) }
+        } catch {
+            try? await parts.store.discard(settings.id)
+            throw error
+        }
+        parts.open(stored)
+        return Created(id: settings.id, enrolmentToken: enrolment, readerToken: reader)
+    }
+
+    /// In ascending name, as far as `isVisible` lets them be seen.
+    package func list(where isVisible: (FederationID) -> Bool) -> [FederationSnapshot] {
+        parts.registry.all.filter { isVisible($0.id) }.map(\.snapshot)
+    }
+
+    package func snapshot(of id: FederationID) throws(ServiceError) -> FederationSnapshot {
+        try parts.registry.session(id).snapshot
+    }
+
+    package func setState(_ state: FederationState, of id: FederationID) async throws(ServiceError)
+        -> FederationSnapshot
+    {
+        try await change(id, by: .setState(state))
+    }
+
+    /// Takes effect with the next round; a deadline already set stays.
+    package func setPolicy(_ policy: RoundPolicy, of id: FederationID) async throws(ServiceError) -> FederationSnapshot
+    {
+        if let plan = try parts.registry.session(id).planIfAny() {
+            do throws(SettingsError) { try plan.check(policy) } catch { throw .settings(error) }
+        }
+        return try await change(id, by: .setPolicy(policy))
+    }
+
+    /// Takes effect at once.
+    package func setRetention(
+        _ retention: Retention?, of id: FederationID
+    ) async throws(ServiceError) -> FederationSnapshot {
+        let snapshot = try await change(id, by: .setRetention(retention))
+        await RetentionService(parts: parts).apply(to: try parts.registry.session(id))
+        return snapshot
+    }
+
+    private func change(
+        _ id: FederationID, by event: FederationMachine.Event
+    ) async throws(ServiceError) -> FederationSnapshot {
+        let session = try parts.registry.session(id)
+        if case .lifecycle(let error) = try await session.reply(to: event) { throw .lifecycle(error) }
+        return session.snapshot
+    }
+
+    /// The audit log after event `id`, oldest first.
+    package func events(
+        after id: Int64, limit: Int, of federation: FederationID
+    ) async throws(ServiceError) -> [StoredEvent] {
+        _ = try parts.registry.session(federation)
+        do throws(StoreError) {
+            return try await parts.store.events(after: id, limit: limit, of: federation)
+        } catch {
+            throw .store(error)
+        }
+    }
+
+    /// The clients that an event has by their list's digest.
+    package func list(_ digest: ContentDigest, of federation: FederationID) async throws(ServiceError) -> ClientList {
+        _ = try parts.registry.session(federation)
+        do throws(StoreError) {
+            if let list = try await parts.store.list(digest, of: federation) { return list }
+        } catch {
+            throw .store(error)
+        }
+        throw .unknownList(digest)
+    }
+}
+
+extension FederationSession {
+    /// `perform` with the store's errors as a service's.
+    func reply(to event: FederationMachine.Event) async throws(ServiceError) -> FederationMachine.Reply {
+        do throws(StoreError) {
+            return try await perform(event)
+        } catch {
+            throw .store(error)
+        }
+    }
+
+    /// Puts a refusal on the round's record and throws it.
+    func refuse(
+        _ refusal: UpdateRefusal, of client: ClientName, round: Int, at now: Timestamp
+    ) async throws(ServiceError) -> Never {
+        let record = Refusal(client: client, at: now, code: refusal.code, detail: refusal.detail)
+        _ = try await reply(to: .refused(record, round: round))
+        throw .update(refusal)
+    }
+}

@@ -1,0 +1,284 @@
+package import Federation
+import Foundation
+
+/// Takes a client's update, or a template, in parts, each of which may break off, and hands it on once it is whole.
+package struct UploadService: Sendable {
+    let parts: Parts
+
+    /// What uploads that have not arrived whole may take up.
+    package struct Limits: Sendable, Hashable {
+        /// Bytes that the unfinished uploads of a federation may come to together.
+        package var bytesInFlight = 16 << 30
+        /// How long an upload is kept after its last byte.
+        package var lifetimeSeconds = 86_400.0
+
+        package init() {}
+    }
+
+    /// How far an upload is.
+    package struct Status: Sendable, Hashable {
+        package let offset: Int
+        /// Of the whole upload, once the client has said it.
+        package let length: Int?
+        /// The server holds what was uploaded.
+        package let isComplete: Bool
+        /// No upload like it may be longer.
+        package let byteLimit: Int
+        package let secondsLeft: Int
+    }
+
+    /// What a client says of the bytes that it is about to send.
+    package struct Part: Sendable {
+        package let key: UploadKey
+        package let offset: Int
+        /// Of the whole upload, where the client says it.
+        package let length: Int?
+        /// Of these bytes, where the client says it.
+        package let contentLength: Int?
+        /// Of these bytes, where the client says it.
+        package let contentDigest: ContentDigest?
+        /// What these bytes make whole, where they are the last.
+        package let completion: Completion?
+
+        package init(
+            key: UploadKey, offset: Int, length: Int?, contentLength: Int?, contentDigest: ContentDigest?,
+            completion: Completion?
+        ) {
+            self.key = key
+            self.offset = offset
+            self.length = length
+            self.contentLength = contentLength
+            self.contentDigest = contentDigest
+            self.completion = completion
+        }
+    }
+
+    /// What an upload becomes once it is whole.
+    package enum Completion: Sendable {
+        /// What the client says of its update.
+        case update(UpdateService.Claim)
+        /// With the digest of the whole, where it was sent.
+        case template(ContentDigest?)
+    }
+
+    /// What an upload became.
+    package enum Receipt: Sendable {
+        case update(UpdateService.Receipt)
+        case template(TemplateService.Receipt)
+    }
+
+    /// Leave to append to the upload's file; whoever has it must `end` it or `breakOff`.
+    package struct Ticket: Sendable {
+        let part: Part
+        package let file: SpoolFile
+        /// The length that the file may reach.
+        package let byteLimit: Int
+        let length: Int?
+        let room: UpdateByteReservations.Reservation?
+    }
+
+    package enum Beginning: Sendable {
+        case append(Ticket)
+        /// What was to come is here already, and nothing more was sent.
+        case held(Receipt)
+    }
+
+    package enum Ending: Sendable {
+        /// More bytes are to come.
+        case partial(Status)
+        case complete(Receipt)
+    }
+
+    /// How far the upload is; ends a part that is still arriving.
+    package func status(of key: UploadKey) async throws(ServiceError) -> Status {
+        let session = try session(of: key)
+        let limit = try byteLimit(of: key, in: session)
+        await parts.uploads.hold(key) {}
+        defer { parts.uploads.letGo(key) }
+        if let held = try await held(key) {
+            return Status(
+                offset: held.byteCount, length: held.byteCount, isComplete: true, byteLimit: limit, secondsLeft: 0)
+        }
+        try await requireOpen(key, in: session)
+        return status(of: key, byteLimit: limit)
+    }
+
+    /// Whether the bytes are worth reading: throws before one of them was taken.
+    ///
+    /// - Parameter stop: ends the arriving of these bytes; called when the client comes back with another call.
+    package func begin(_ part: Part, stop: @escaping @Sendable () -> Void) async throws(ServiceError) -> Beginning {
+        let session = try session(of: part.key)
+        await parts.uploads.hold(part.key, stop: stop)
+        do throws(ServiceError) {
+            let beginning = try await admit(part, in: session)
+            if case .held = beginning { parts.uploads.letGo(part.key) }
+            return beginning
+        } catch {
+            parts.uploads.letGo(part.key)
+            throw error
+        }
+    }
+
+    /// Takes a part that arrived whole.
+    ///
+    /// - Parameters:
+    ///   - fileLength: the file's, all of it durable.
+    ///   - digest: of the part.
+    package func end(
+        _ ticket: Ticket, fileLength: Int, digest: ContentDigest
+    ) async throws(ServiceError) -> Ending {
+        let part = ticket.part
+        defer { letGo(ticket) }
+        if let expected = part.contentDigest, expected != digest {
+            // Should it not work now, the next part begins with it; the file's name says how much is sure.
+            try? await parts.partials.truncate(ticket.file, to: part.offset)
+            throw .upload(.damaged(expected: expected, found: digest, offset: part.offset))
+        }
+        let file = try await vouch(for: ticket, upTo: fileLength)
+        guard let completion = part.completion else {
+            let session = try session(of: part.key)
+            try await requireOpen(part.key, in: session)
+            return .partial(status(of: part.key, byteLimit: try byteLimit(of: part.key, in: session)))
+        }
+        if let length = ticket.length, length != fileLength {
+            throw .upload(.inconsistentLength(known: length, found: fileLength))
+        }
+        return .complete(try await complete(ticket, file, completion, byteCount: fileLength, partDigest: digest))
+    }
+
+    /// Keeps what arrived of a part that broke off; throws where the round needs it no more.
+    package func breakOff(_ ticket: Ticket, fileLength: Int) async throws(ServiceError) {
+        let key = ticket.part.key
+        defer { letGo(ticket) }
+        if fileLength > ticket.part.offset {
+            _ = try await vouch(for: ticket, upTo: fileLength)
+        } else {
+            try await takeBack(ticket)
+        }
+        try await requireOpen(key, in: try session(of: key))
+    }
+
+    /// Gives up an upload that grew longer than it may.
+    package func overflow(_ ticket: Ticket) async -> ServiceError {
+        defer { letGo(ticket) }
+        await forget(ticket.part.key)
+        guard let length = ticket.length else { return .upload(.tooLong(limit: ticket.byteLimit)) }
+        return .upload(.inconsistentLength(known: length, found: length + 1))
+    }
+
+    /// Gives an upload up, at its client's wish.
+    package func cancel(_ key: UploadKey) async throws(ServiceError) {
+        _ = try session(of: key)
+        await parts.uploads.hold(key) {}
+        await forget(key)
+        parts.uploads.letGo(key)
+    }
+}
+
+extension UploadService {
+    /// Takes up what a former run of the server left.
+    func resume() async throws(StoreError) {
+        for upload in try await parts.partials.partialUploads() {
+            parts.uploads[upload.key] = UploadTable.Entry(
+                file: upload.file, length: upload.length, offset: upload.offset, sureLength: upload.sureLength,
+                changedAt: upload.changedAt)
+        }
+        await sweep()
+    }
+
+    /// Drops the uploads whose time is up or that no round waits for.
+    func sweep() async {
+        let now = parts.clock.now()
+        for key in parts.uploads.keys {
+            guard let entry = parts.uploads[key] else { continue }
+            let isExpired = now.seconds(since: entry.changedAt) >= parts.uploadLimits.lifetimeSeconds
+            let objection = objection(to: key)
+            guard isExpired || objection != nil else { continue }
+            // What arrives for an update that is here may be the same again, which shows at its end.
+            let isAnswered = if case .round(.updateExists) = objection { true } else { false }
+            guard parts.uploads.holdIfFree(key, elseStop: !isAnswered) else { continue }
+            await forget(key)
+            parts.uploads.letGo(key)
+        }
+    }
+
+    private func status(of key: UploadKey, byteLimit: Int) -> Status {
+        let entry = parts.uploads[key]
+        let age = entry.map { parts.clock.now().seconds(since: $0.changedAt) } ?? 0
+        return Status(
+            offset: entry?.offset ?? 0, length: entry?.length, isComplete: false, byteLimit: byteLimit,
+            secondsLeft: max(0, Int(clamping: (parts.uploadLimits.lifetimeSeconds - age).rounded(.down))))
+    }
+
+    private func letGo(_ ticket: Ticket) {
+        parts.room.release(ticket.room)
+        parts.uploads.letGo(ticket.part.key)
+    }
+
+    /// Drops an upload that the caller holds.
+    func forget(_ key: UploadKey) async {
+        guard let entry = parts.uploads[key] else { return }
+        parts.uploads[key] = nil
+        await parts.store.discard(entry.file)
+    }
+}
+
+extension UploadService {
+    private func admit(_ part: Part, in session: FederationSession) async throws(ServiceError) -> Beginning {
+        let key = part.key
+        if let held = try await held(key) {
+            await forget(key)
+            if let completion = part.completion, part.offset == held.byteCount, part.contentLength == 0 {
+                if case .update(let claim) = completion, case .update(let held) = held,
+                    claim.samples != held.update.samples
+                {
+                    throw .round(.updateExists(round: claim.round))
+                }
+                return .held(held)
+            }
+            // From the start it may be sent again, as by PUT: whether it is the same shows at its end.
+            guard part.offset == 0 else {
+                throw .upload(
+                    .mismatchingOffset(expected: held.byteCount, found: part.offset, isComplete: true))
+            }
+            if case .template = held { try await requireOpen(key, in: session) }
+        } else {
+            try await requireOpen(key, in: session)
+        }
+        let offset = parts.uploads[key]?.offset ?? 0
+        guard part.offset == offset else {
+            throw .upload(.mismatchingOffset(expected: offset, found: part.offset, isComplete: false))
+        }
+        let limit = try byteLimit(of: key, in: session)
+        let length = try length(of: part, limit: limit)
+        let room: UpdateByteReservations.Reservation? =
+            if case .update(let claim) = part.completion {
+                try await UpdateService(parts: parts).admit(claim, byteCount: length, in: session)
+            } else {
+                nil
+            }
+        do throws(ServiceError) {
+            let file = try await file(for: part, length: length, limit: limit)
+            return .append(Ticket(part: part, file: file, byteLimit: length ?? limit, length: length, room: room))
+        } catch {
+            parts.room.release(room)
+            throw error
+        }
+    }
+
+    /// The length of the whole upload, where it is known by now; refuses contradictions and what is too long.
+    private func length(of part: Part, limit: Int) throws(ServiceError) -> Int? {
+        var known = parts.uploads[part.key]?.length
+        let end = part.contentLength.map { part.offset + $0 }
+        for stated in [part.length, part.completion == nil ? nil : end] {
+            guard let stated else { continue }
+            guard known ?? stated == stated else {
+                throw .upload(.inconsistentLength(known: known ?? stated, found: stated))
+            }
+            known = stated
+        }
+        if let known, let end, end > known { throw .upload(.inconsistentLength(known: known, found: end)) }
+        if max(known ?? 0, end ?? 0) > limit { throw .upload(.tooLong(limit: limit)) }
+        return known
+    }
+}

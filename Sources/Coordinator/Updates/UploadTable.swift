@@ -1,0 +1,111 @@
+import Federation
+import Synchronization
+
+/// The uploads that have not arrived whole, each in the hands of one call at a time.
+///
+/// A later call for the same upload stops the earlier one and goes on once that has let go: the client has surely given
+/// it up, though its connection may not know yet.
+final class UploadTable: Sendable {
+    struct Entry: Sendable {
+        var file: SpoolFile
+        var length: Int?
+        /// So many of its first bytes are there and sure.
+        var offset: Int
+        /// What the file's name says to be sure, where that is not all of it.
+        var sureLength: Int?
+        var changedAt: Timestamp
+    }
+
+    private struct Waiter {
+        let stop: @Sendable () -> Void
+        let continuation: CheckedContinuation<Void, Never>
+    }
+
+    private struct Holder {
+        let stop: @Sendable () -> Void
+        var waiters: [Waiter] = []
+    }
+
+    private struct State {
+        var entries: [UploadKey: Entry] = [:]
+        /// The lengths of uploads whose entries are being made or changed.
+        var reserved: [UploadKey: Int] = [:]
+        var holders: [UploadKey: Holder] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    subscript(key: UploadKey) -> Entry? {
+        get { state.withLock { $0.entries[key] } }
+        set { state.withLock { $0.entries[key] = newValue } }
+    }
+
+    var keys: [UploadKey] { state.withLock { Array($0.entries.keys) } }
+
+    /// Sets bytes aside for the upload until `release`, by which its entry counts; false where its federation's other
+    /// uploads leave no room. A lone upload always fits.
+    ///
+    /// - Parameters:
+    ///   - limit: what the federation's uploads may come to.
+    ///   - longest: what an upload of unknown length counts as.
+    func reserve(_ byteCount: Int, for key: UploadKey, upTo limit: Int, unknownAs longest: Int) -> Bool {
+        state.withLock { state in
+            var others = 0
+            func count(_ other: UploadKey, _ length: Int) {
+                guard other.federation == key.federation, other != key else { return }
+                let (sum, overflow) = others.addingReportingOverflow(length)
+                others = overflow ? .max : sum
+            }
+            for (other, entry) in state.entries { count(other, state.reserved[other] ?? entry.length ?? longest) }
+            for (other, length) in state.reserved where state.entries[other] == nil { count(other, length) }
+            guard others == 0 || others <= limit - byteCount else { return false }
+            state.reserved[key] = byteCount
+            return true
+        }
+    }
+
+    func release(_ key: UploadKey) { state.withLock { $0.reserved[key] = nil } }
+
+    /// Returns once the caller alone has the upload, which it must let go of.
+    ///
+    /// - Parameter stop: called when somebody else wants it; may come from anywhere.
+    func hold(_ key: UploadKey, stop: @escaping @Sendable () -> Void) async {
+        await withCheckedContinuation { continuation in
+            let earlier: (@Sendable () -> Void)? = state.withLock { state in
+                guard let holder = state.holders[key] else {
+                    state.holders[key] = Holder(stop: stop)
+                    return nil
+                }
+                state.holders[key]?.waiters.append(Waiter(stop: stop, continuation: continuation))
+                return holder.stop
+            }
+            if let earlier { earlier() } else { continuation.resume() }
+        }
+    }
+
+    /// Takes the upload if nobody has it; else asks whoever has to stop, where that is wanted.
+    func holdIfFree(_ key: UploadKey, elseStop stops: Bool) -> Bool {
+        let holder: Holder? = state.withLock { state in
+            if let holder = state.holders[key] { return holder }
+            state.holders[key] = Holder(stop: {})
+            return nil
+        }
+        if stops { holder?.stop() }
+        return holder == nil
+    }
+
+    func letGo(_ key: UploadKey) {
+        let (next, isStale) = state.withLock { state -> (Waiter?, Bool) in
+            guard var holder = state.holders[key], !holder.waiters.isEmpty else {
+                state.holders[key] = nil
+                return (nil, false)
+            }
+            let next = holder.waiters.removeFirst()
+            holder = Holder(stop: next.stop, waiters: holder.waiters)
+            state.holders[key] = holder
+            return (next, !holder.waiters.isEmpty)
+        }
+        next?.continuation.resume()
+        if isStale { next?.stop() }
+    }
+}

@@ -1,0 +1,151 @@
+/// Who takes part: registration, revocation, and clients that come back.
+extension FederationMachine {
+    mutating func register(
+        _ name: ClientName, rank: Int, token: ContentDigest, capabilities: String, enrolment: String?,
+        in step: inout Step
+    ) -> Reply {
+        guard rank >= 1 else { return .registration(.badRank(found: rank)) }
+        let granted = min(rank, settings.adapter.maximumRank)
+        if var known = clients[name] {
+            guard known.token.matches(token) else { return .registration(.nameTaken(name)) }
+            guard known.revokedAt == nil else { return .registration(.revoked(name)) }
+            if known.rank != granted || known.capabilities != capabilities {
+                let earlierRank = known.rank
+                known.rank = granted
+                known.capabilities = capabilities
+                known.lastSeenAt = step.now
+                clients[name] = known
+                step.changes.append(.client(known))
+                noteChange(of: known, in: &step)
+                changePlan(of: name, earlierRank: earlierRank, in: &step)
+            }
+            return .registered(known, isNew: false)
+        }
+        guard state != .finished else { return .registration(.finished) }
+        guard state != .draft else { return .registration(.draft) }
+        guard clients.values.count(where: \.holdsPlace) < settings.limits.clients else {
+            return .registration(.full(limit: settings.limits.clients))
+        }
+        if let enrolment, let objection = objection(toEnrolmentBy: enrolment, at: step.now) {
+            return .registration(objection)
+        }
+        let client = Client(
+            name: name, rank: granted, token: token, capabilities: capabilities, registeredAt: step.now,
+            lastSeenAt: step.now)
+        clients[name] = client
+        step.changes.append(.client(client))
+        step.record("client.registered", client: name, "rank \(granted)")
+        if let enrolment { spend(enrolment, on: name, in: &step) }
+        join(name, in: &step)
+        return .registered(client, isNew: true)
+    }
+
+    /// Changes must not let a client fill the audit log: the first few of a round are events each, and its close counts
+    /// the others.
+    private mutating func noteChange(of client: Client, in step: inout Step) {
+        let count = clientChanges[client.name, default: 0] + 1
+        clientChanges[client.name] = count
+        guard count <= Self.changeEventsPerRound else { return }
+        step.record("client.changed", client: client.name, "rank \(client.rank)")
+    }
+
+    /// Puts the changes on record that were no events, and begins to count anew.
+    mutating func countChanges(in round: RoundMachine, in step: inout Step) {
+        let many = clientChanges.filter { $0.value > Self.changeEventsPerRound }.sorted { $0.key < $1.key }
+        let texts = many.map { "\($0.key) \($0.value) times, rank \(clients[$0.key]?.rank ?? 0)" }
+        record("client.changes", "changed", sentences: texts, round: round.number, in: &step)
+        clientChanges = [:]
+    }
+
+    private static let changeEventsPerRound = 10
+
+    mutating func revoke(_ name: ClientName, byItself: Bool, in step: inout Step) -> Reply {
+        guard var client = clients[name] else { return .lifecycle(.unknownClient(name)) }
+        if client.revokedAt != nil {
+            guard client.leftByItself, !byItself else { return .done }
+            client.leftByItself = false
+            clients[name] = client
+            step.changes.append(.client(client))
+            step.record("client.revoked", client: name, "had left by itself")
+            return .done
+        }
+        client.revokedAt = step.now
+        client.leftByItself = byItself
+        clients[name] = client
+        step.changes.append(.client(client))
+        step.record("client.revoked", client: name, byItself ? "by itself" : nil)
+        if round?.phase == .collecting, round?.participations[name]?.state == .awaited {
+            setPlace(of: name, to: .left, in: &step)
+            decide("client.left", client: name, "was revoked before it answered", in: &step)
+        }
+        return .done
+    }
+
+    mutating func letIn(_ arrivals: [ClientName], in step: inout Step) -> Reply {
+        for name in arrivals where !step.context.absent.contains(name) { join(name, in: &step) }
+        return .done
+    }
+
+    /// Selects a late-comer, where the policy selects everybody.
+    private mutating func join(_ name: ClientName, in step: inout Step) {
+        guard let round, round.phase == .collecting, settings.policy.selectsEverybody else { return }
+        guard round.participations[name] == nil, let client = clients[name], client.revokedAt == nil else { return }
+        setPlace(of: name, to: .awaited, in: &step)
+        note(selected: [name], in: round.number)
+        step.record("client.selected", round: round.number, client: name, "joined while the round collects")
+    }
+
+    /// A plan of another rank: a poll that waits for it must wake, and what was trained by the earlier one still counts.
+    private mutating func changePlan(of name: ClientName, earlierRank: Int, in step: inout Step) {
+        guard var current = round, current.phase == .collecting, current.participations[name]?.state == .awaited else {
+            return
+        }
+        current.changeRank(of: name, from: earlierRank, revision: step.revision)
+        round = current
+        if let place = current.participations[name] { step.changes.append(.place(name, round: current.number, place)) }
+    }
+
+    /// Takes a client at its word that it will send nothing this round. An update that it sends all the same is taken.
+    mutating func decline(_ name: ClientName, round number: Int, reason: String, in step: inout Step) -> Reply {
+        if let objection = objection(to: name, round: number) { return .round(objection) }
+        // A buffer is filled by whoever comes; who trained by an older plan may go by the present one.
+        guard let current = round, current.number == number else { return .done }
+        guard current.phase == .collecting else { return .round(.closed(round: number, current: current.number)) }
+        guard current.participations[name]?.state != .declined else { return .done }
+        round?.decline(name, revision: step.revision)
+        if let place = round?.participations[name] { step.changes.append(.place(name, round: number, place)) }
+        decide("client.declined", client: name, reason, in: &step)
+        return .done
+    }
+
+    /// Takes a client that has ended out of the round that waits for it.
+    mutating func leave(_ name: ClientName, reason: String, in step: inout Step) -> Reply {
+        guard let current = round, current.phase == .collecting, current.participations[name]?.state == .awaited else {
+            return .done
+        }
+        return decline(name, round: current.number, reason: reason, in: &step)
+    }
+
+    /// Asks those again who declined and have not left: the round could not close without them.
+    mutating func askDeclined(in step: inout Step) {
+        guard let current = round, current.phase == .collecting else { return }
+        for (name, place) in current.participations
+        where place.state == .declined && clients[name]?.revokedAt == nil && !step.context.absent.contains(name) {
+            round?.join(name, revision: step.revision)
+            if let place = round?.participations[name] {
+                step.changes.append(.place(name, round: current.number, place))
+            }
+        }
+    }
+
+    private mutating func setPlace(of name: ClientName, to state: RoundMachine.Participation.State, in step: inout Step)
+    {
+        guard let number = round?.number else { return }
+        switch state {
+        case .left: round?.leave(name, revision: step.revision)
+        case .declined: round?.decline(name, revision: step.revision)
+        case .awaited, .answered, .cut: round?.join(name, revision: step.revision)
+        }
+        step.changes.append(.place(name, round: number, .init(state: state, revision: step.revision)))
+    }
+}

@@ -1,0 +1,38 @@
+/// The tokens that the server issued: made, spent on registrations, and withdrawn.
+extension FederationMachine {
+    /// Everybody's token is looked up in memory, and expired ones stay until they are withdrawn.
+    package static let tokenLimit = 1000
+
+    mutating func issue(_ token: IssuedToken, in step: inout Step) -> Reply {
+        guard tokens.count < Self.tokenLimit else { return .token(.full(limit: Self.tokenLimit)) }
+        tokens[token.id] = token
+        step.changes.append(.token(token))
+        step.record("token.issued", "\(token.role.rawValue) \(token.id)")
+        return .done
+    }
+
+    mutating func withdraw(_ id: String, in step: inout Step) -> Reply {
+        guard let token = tokens.removeValue(forKey: id) else { return .token(.unknown(id: id)) }
+        step.changes.append(.tokenWithdrawn(id: id))
+        step.record("token.withdrawn", "\(token.role.rawValue) \(id)")
+        return .done
+    }
+
+    /// Why the token cannot register a new client now. It was good when the call came, but others may have spent or
+    /// withdrawn it since.
+    func objection(toEnrolmentBy id: String, at now: Timestamp) -> RegistrationError? {
+        guard let token = tokens[id], token.role == .enrolment, !token.isExpired(at: now) else {
+            return .tokenWithdrawn
+        }
+        return token.usesLeft == 0 ? .tokenSpent : nil
+    }
+
+    /// Takes one use off the token, where they are counted.
+    mutating func spend(_ id: String, on client: ClientName, in step: inout Step) {
+        guard var token = tokens[id], let left = token.usesLeft, left > 0 else { return }
+        token.usesLeft = left - 1
+        tokens[id] = token
+        step.changes.append(.token(token))
+        step.record("token.used", client: client, "\(id), \(left - 1) uses left")
+    }
+}

@@ -1,0 +1,117 @@
+/// What becomes of updates: taken, refused, lost.
+extension FederationMachine {
+    mutating func accept(
+        _ update: Update, round number: Int, spool: SpoolFile, adopting keys: [String: String], in step: inout Step
+    ) -> Reply {
+        if let objection = objection(to: update.client, round: number) { return .round(objection) }
+        guard let current = round else { return .round(.unknown(round: number, current: 0)) }
+        guard current.phase == .collecting else { return .round(.busy(round: current.number)) }
+        if let key = adopt(keys, of: update.client, in: &step) { return .configuration(key: key) }
+        var taken = update
+        if current.number > number { taken.began = number }
+        round?.take(taken, revision: step.revision)
+        clients[update.client]?.history = Client.History(
+            lastSelected: current.number, samples: update.samples, lastUpdated: number)
+        step.changes.append(.update(taken, round: current.number, spool: spool))
+        step.changes.append(
+            .place(update.client, round: current.number, .init(state: .answered, revision: step.revision)))
+        let age = taken.began.map { ", \((current.number - $0).counted("round")) old" } ?? ""
+        step.record(
+            "update.accepted", round: current.number, client: update.client,
+            "\(update.digest), \(update.samples.counted("sample"))\(age)")
+        return .received(count: round?.acceptedCount ?? 0)
+    }
+
+    /// Has keys of a client's configuration travel with the adapter, where nobody has said them yet.
+    ///
+    /// - Returns: a key of which another client has said otherwise; then nothing is adopted.
+    private mutating func adopt(_ keys: [String: String], of client: ClientName, in step: inout Step) -> String? {
+        let known = settings.adapter.config
+        if let key = keys.keys.sorted().first(where: { known[$0] != nil && known[$0] != keys[$0] }) { return key }
+        let new = keys.filter { known[$0.key] == nil }
+        guard !new.isEmpty else { return nil }
+        settings.adapter.config.merge(new) { first, _ in first }
+        step.changes.append(.settings(settings))
+        step.record("federation.configured", round: round?.number, client: client, Self.list(new.keys.sorted()))
+        return nil
+    }
+
+    /// Refusals must not let a client fill the audit log: the first of each code is an event, and the round counts them.
+    mutating func refuse(_ refusal: Refusal, round number: Int, in step: inout Step) -> Reply {
+        guard let current = round, current.phase == .collecting else { return .done }
+        guard number == current.number || settings.policy.buffer != nil else { return .done }
+        guard let shown = round?.refuse(refusal) else { return .done }
+        if shown.count == 1 {
+            step.record(
+                "update.refused", round: current.number, client: refusal.client,
+                "\(refusal.code): \(refusal.detail)")
+        }
+        step.changes.append(.refusal(shown, round: current.number))
+        return .done
+    }
+
+    /// Why `client` may not send an update for round `number` now; `nil` when it may.
+    package func objection(to client: ClientName, round number: Int) -> RoundError? {
+        guard let round else { return .unknown(round: number, current: 0) }
+        if number > round.number { return .unknown(round: number, current: round.number) }
+        guard let buffer = settings.policy.buffer else {
+            if number < round.number { return .closed(round: number, current: round.number) }
+            return round.objection(to: client)
+        }
+        switch round.phase {
+        case .published, .failed: return .closed(round: number, current: round.number)
+        case .collecting, .aggregating: break
+        }
+        guard number >= 1, round.number - number <= buffer.maximumStaleness else {
+            return .closed(round: number, current: round.number)
+        }
+        if round.isLost(client, began: number) { return nil }
+        let known = clients[client]?.history.lastUpdated ?? 0
+        if known >= number || (round.phase == .collecting && round.participations[client]?.state == .answered) {
+            return .updateExists(round: number)
+        }
+        return nil
+    }
+
+    /// Takes an update out of the round that collects, at the admin's wish.
+    mutating func takeBack(_ name: ClientName, round number: Int, in step: inout Step) -> Reply {
+        let latest = round?.number ?? 0
+        guard let current = round, number <= latest else { return .round(.unknown(round: number, current: latest)) }
+        guard number == latest, current.phase == .collecting else {
+            return .round(.closed(round: number, current: latest))
+        }
+        guard let held = current.held(of: name) else { return .round(.noUpdate(round: number)) }
+        let reason = "the admin took \(held.digest) back"
+        round?.takeBack(
+            name, reason: reason, isRevoked: clients[name]?.revokedAt != nil, revision: step.revision)
+        if let update = round?.updates[name] { step.changes.append(.status(update, round: number)) }
+        if let place = round?.participations[name] { step.changes.append(.place(name, round: number, place)) }
+        decide("update.taken_back", client: name, reason, in: &step)
+        return .done
+    }
+
+    /// Takes updates back whose bytes are gone, and asks their clients again.
+    mutating func lose(_ reasons: [ClientName: String], round number: Int, in step: inout Step) -> Reply {
+        guard var current = round, current.number == number, current.phase == .aggregating else { return .done }
+        let lost = reasons.filter { current.updates[$0.key]?.status == .accepted }
+        guard !lost.isEmpty else { return .done }
+        let before = current
+        current.lose(
+            lost, absent: Set(lost.keys.filter { clients[$0]?.revokedAt != nil }), at: step.now,
+            extendingBy: settings.policy.deadlineSeconds, revision: step.revision)
+        round = current
+        step.concernsEveryPlan = true
+        step.changes.append(.round(current))
+        step.changes.append(
+            .participations(current.participations.filter { before.participations[$0.key] != $0.value }, round: number))
+        for update in current.updates.values.sorted(by: { $0.client < $1.client })
+        where update.status != before.updates[update.client]?.status {
+            step.changes.append(.status(update, round: number))
+        }
+        for (client, reason) in lost.sorted(by: { $0.key < $1.key }) {
+            decide("update.lost", client: client, reason, in: &step)
+        }
+        decide("round.reopened", "\(lost.count.counted("lost update")), asked for again", in: &step)
+        return .done
+    }
+}

@@ -1,0 +1,111 @@
+/// How a round ends its collecting, and how it takes that up again.
+extension RoundMachine {
+    package enum Closing: Sendable, Hashable {
+        case notYet
+        /// Of the received updates, these are left out.
+        case aggregate(leftOut: [ClientName])
+        case extended(reason: String)
+        case abandoned(reason: String)
+    }
+
+    /// Closes, extends or abandons the round if its time has come.
+    package mutating func closeIfDue(at now: Timestamp, settings: FederationSettings) -> Closing {
+        guard phase == .collecting else { return .notYet }
+        guard now >= deadline || isComplete(in: settings) else { return .notYet }
+        let outliers = outliers(above: settings.limits.normOverMedian).merging(
+            unbalanced(above: settings.limits.factorOverMedian, in: settings.adapter)
+        ) { norm, _ in norm }
+        guard let shortfall = shortfall(without: outliers, in: settings.adapter) else {
+            for (client, reason) in outliers { updates[client]?.status = .leftOut(reason: reason) }
+            phase = .aggregating
+            closedAt = now
+            return .aggregate(leftOut: outliers.keys.sorted())
+        }
+        guard now >= deadline else { return .notYet }
+        switch settings.policy.onMissedQuorum {
+        case .extend:
+            deadline = now.adding(seconds: settings.policy.deadlineSeconds)
+            return .extended(reason: shortfall)
+        case .abandon:
+            fail(reason: shortfall, at: now)
+            return .abandoned(reason: shortfall)
+        }
+    }
+
+    /// Whether nothing more is waited for.
+    private func isComplete(in settings: FederationSettings) -> Bool {
+        if let targetUpdates, acceptedCount >= targetUpdates { return true }
+        return settings.policy.buffer == nil && participations.values.allSatisfy { $0.state != .awaited }
+    }
+
+    /// Why the round cannot close; nil where it can. The quorum is of all that was received: what the cohort's test
+    /// leaves out must not keep the round from closing.
+    private func shortfall(without outliers: [ClientName: String], in adapter: FederationSettings.Adapter) -> String? {
+        let received = acceptedCount
+        guard received >= minimumUpdates else {
+            return "\(received) of at least \(minimumUpdates.counted("update")) arrived by the deadline"
+        }
+        guard let minimumCoverage else { return nil }
+        let counted = accepted.filter { outliers[$0.client] == nil }
+        guard let least = Self.coverage(of: counted, in: adapter), least.count < minimumCoverage else { return nil }
+        return
+            "\(least.count) of at least \(minimumCoverage.counted("update")) reached every rank component of \(least.module)"
+    }
+
+    /// The least number of updates that reach a rank component, over all modules, as the round stands.
+    package func coverage(in adapter: FederationSettings.Adapter) -> Int? {
+        Self.coverage(of: accepted, in: adapter)?.count
+    }
+
+    /// The highest component of a module is the one that the fewest reach.
+    private static func coverage(
+        of updates: [Update], in adapter: FederationSettings.Adapter
+    ) -> (module: String, count: Int)? {
+        var counts = adapter.modules.mapValues { _ in 0 }
+        let highest = adapter.maximumRanks
+        for update in updates {
+            let ranks = update.ranks ?? adapter.ranks(forClientRank: update.rank)
+            for (module, rank) in ranks where rank >= highest[module] ?? .max { counts[module, default: 0] += 1 }
+        }
+        return counts.min { ($0.value, $0.key) < ($1.value, $1.key) }.map { ($0.key, $0.value) }
+    }
+
+    /// The received updates whose norm is above `factor` times the median of those that are not zero, with the reason:
+    /// updates of zeros must not switch the test off.
+    private func outliers(above factor: Double?) -> [ClientName: String] {
+        guard let factor else { return [:] }
+        let measured = accepted.compactMap { update in update.norm.map { (update.client, $0) } }
+        guard let median = measured.map(\.1).filter({ $0 > 0 }).sorted().median else { return [:] }
+        var reasons: [ClientName: String] = [:]
+        for (client, norm) in measured where norm > factor * median {
+            reasons[client] = "its norm, \(norm), is above \(factor) times the median of the round's updates, \(median)"
+        }
+        return reasons
+    }
+
+    /// Takes back updates whose bytes are lost, and collects again. The deadline moves on for it once in a round.
+    ///
+    /// - Parameter absent: those of the clients that cannot be asked again.
+    mutating func lose(
+        _ reasons: [ClientName: String], absent: Set<ClientName>, at now: Timestamp, extendingBy seconds: Double,
+        revision: Int64
+    ) {
+        for (client, place) in participations where place.state == .awaited {
+            participations[client] = Participation(state: .cut, revision: revision, rank: place.rank)
+        }
+        for (client, reason) in reasons {
+            updates[client]?.status = .lost(reason: reason)
+            participations[client] = Participation(
+                state: absent.contains(client) ? .left : .awaited, revision: revision)
+        }
+        for (client, update) in updates {
+            if case .leftOut = update.status { updates[client]?.status = .accepted }
+        }
+        phase = .collecting
+        closedAt = nil
+        if !hasReopened {
+            hasReopened = true
+            deadline = max(deadline, now.adding(seconds: seconds))
+        }
+    }
+}

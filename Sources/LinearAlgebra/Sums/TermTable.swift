@@ -1,0 +1,84 @@
+/// How many sums are in the making at once: 256 KiB of them, which stay in the second cache while the terms go by; twice as
+/// many where all terms are narrow, so that as many bytes are fetched at a time as of wider ones.
+func sumsInHand(_ terms: [WeightedMatrix]) -> Int {
+    terms.allSatisfy(\.storage.isNarrow) ? 131_072 : 65_536
+}
+
+/// How many terms go by together: as many streams as the processor reads ahead without losing one.
+let termsTogether = 8
+
+/// The terms of a sum laid out for a kernel, with room for the parts that are fetched.
+struct TermTable {
+    /// One term, or a part of it.
+    struct Term {
+        let index: Int
+        var start: UnsafeRawPointer
+        let storage: StoredReal
+        let channels: WeightedMatrix.Channels?
+        /// c_k at a fixed address, zeros after it up to a multiple of eight.
+        let factors: UnsafePointer<Float>
+        /// Of the factors.
+        let count: Int
+    }
+
+    /// What the factors of a term are filled up to with zeros: the width of the widest vectors.
+    private static let factorStep = 8
+
+    /// In the order of the sum; terms without a factor have no part in it.
+    let list: UnsafeBufferPointer<Term>
+    private let terms: [WeightedMatrix]
+    private let room: UnsafeMutableRawBufferPointer
+    private let partSize: Int
+
+    /// Lends a table whose parts have at most `rows` × `columns` numbers.
+    static func with(_ terms: [WeightedMatrix], rows: Int, columns: Int, _ body: (TermTable) -> Void) {
+        let factorCount = terms.reduce(0) { $0 + paddedCount($1.coefficients.count) }
+        let partSize = terms.reduce(0) {
+            $1.fetch == nil ? $0 : max($0, $1.storage.byteCount(rows: rows, columns: columns))
+        }
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: factorCount) { factors in
+            withUnsafeTemporaryAllocation(of: Term.self, capacity: terms.count) { list in
+                let count = layOut(terms, factors, in: list)
+                ScratchMemory.with(byteCount: partSize * termsTogether) { room in
+                    body(
+                        TermTable(
+                            list: UnsafeBufferPointer(rebasing: list[..<count]), terms: terms, room: room,
+                            partSize: partSize))
+                }
+            }
+        }
+    }
+
+    private static func layOut(
+        _ terms: [WeightedMatrix], _ factors: UnsafeMutableBufferPointer<Float>,
+        in list: UnsafeMutableBufferPointer<Term>
+    ) -> Int {
+        var count = 0
+        var used = 0
+        for (index, term) in terms.enumerated() where !term.coefficients.isEmpty {
+            guard let start = term.bytes.baseAddress, let block = factors.baseAddress else { continue }
+            let own = block + used
+            let room = paddedCount(term.coefficients.count)
+            own.initialize(repeating: 0, count: room)
+            for (place, factor) in term.coefficients.enumerated() { own[place] = factor }
+            used += room
+            list.initializeElement(
+                at: count,
+                to: Term(
+                    index: index, start: start, storage: term.storage, channels: term.channels,
+                    factors: UnsafePointer(own), count: term.coefficients.count))
+            count += 1
+        }
+        return count
+    }
+
+    private static func paddedCount(_ count: Int) -> Int { (count + factorStep - 1) / factorStep * factorStep }
+
+    /// Where `count` bytes of a term are; those that are fetched stay until the place is used again.
+    func part(of term: Term, at offset: Int, count: Int, place: Int) -> UnsafeRawPointer {
+        guard let fetch = terms[term.index].fetch else { return term.start + offset }
+        let target = UnsafeMutableRawBufferPointer(rebasing: room[(place * partSize)...].prefix(count))
+        fetch(offset, target)
+        return target.baseAddress.map { UnsafeRawPointer($0) } ?? term.start
+    }
+}

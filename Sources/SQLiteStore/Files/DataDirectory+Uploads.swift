@@ -1,0 +1,63 @@
+import Federation
+import Foundation
+import Glibc
+
+/// The files of uploads that have not arrived whole. Their names are their records: `FEDERATION~ROUND~CLIENT~LENGTH`, or
+/// `FEDERATION~template~~LENGTH`, with nothing after the last `~` while the length is unknown, and `~SURE` behind it while bytes come of which only
+/// the end will tell whether they are right; none of the parts can hold a `~`.
+extension DataDirectory {
+    private var uploadsPath: String { path + "/uploads" }
+
+    func uploadPath(of key: UploadKey, length: Int?, sureLength: Int?) -> String {
+        let subject =
+            switch key.subject {
+            case .update(let round, let client): "\(round)~\(client)"
+            case .template: "template~"
+            }
+        let name = "\(key.federation)~\(subject)~\(length.map(String.init) ?? "")"
+        return "\(uploadsPath)/\(name)\(sureLength.map { "~\($0)" } ?? "")"
+    }
+
+    /// Makes the names of the uploads durable.
+    func syncUploads() throws(FileError) {
+        let folder = try FileDescriptor(opening: uploadsPath, O_RDONLY | O_DIRECTORY)
+        guard fsync(folder.number) == 0 else { throw FileError(doing: "sync", path: uploadsPath) }
+    }
+
+    /// Every upload, its bytes synced; files with other names are not the store's and stay.
+    func partialUploads() throws -> [PartialUpload] {
+        try FileManager.default.contentsOfDirectory(atPath: uploadsPath).compactMap { name in
+            guard let (key, length, sureLength) = Self.upload(named: name) else { return nil }
+            let path = uploadsPath + "/" + name
+            let file = try FileDescriptor(opening: path, O_RDONLY)
+            var status = stat()
+            guard fsync(file.number) == 0, fstat(file.number, &status) == 0 else {
+                throw FileError(doing: "sync", path: path)
+            }
+            let milliseconds = Int64(status.st_mtim.tv_sec) * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
+            let offset = min(Int(status.st_size), sureLength ?? .max)
+            return PartialUpload(
+                key: key, file: SpoolFile(path: path), length: length, offset: offset, sureLength: sureLength,
+                changedAt: Timestamp(milliseconds: milliseconds))
+        }
+    }
+
+    private static func upload(named name: String) -> (UploadKey, length: Int?, sureLength: Int?)? {
+        let parts = name.split(separator: "~", omittingEmptySubsequences: false)
+        guard (4...5).contains(parts.count), let federation = FederationID(rawValue: String(parts[0])),
+            let subject = subject(parts[1], parts[2]), parts[3].isEmpty || Int(parts[3]) != nil
+        else { return nil }
+        var sureLength: Int?
+        if parts.count == 5 {
+            guard let count = Int(parts[4]), count >= 0 else { return nil }
+            sureLength = count
+        }
+        return (UploadKey(federation: federation, subject: subject), Int(parts[3]), sureLength)
+    }
+
+    private static func subject(_ round: Substring, _ client: Substring) -> UploadKey.Subject? {
+        if round == "template", client.isEmpty { return .template }
+        guard let round = Int(round), let client = ClientName(rawValue: String(client)) else { return nil }
+        return .update(round: round, client)
+    }
+}

@@ -1,0 +1,265 @@
+import Crypto
+import Federation
+import Foundation
+import GRDB
+
+/// Reads what belongs to one federation, within the snapshot that it was made for.
+struct FederationReader {
+    private let database: Database
+    private let row: Row
+    /// `federations.key`
+    private let key: Int64
+
+    private init(database: Database, row: Row) throws {
+        self.database = database
+        self.row = row
+        key = try row.value("key")
+    }
+
+    /// `nil` where there is no such federation.
+    init?(_ id: FederationID, in database: Database) throws {
+        let row = try Row.fetchOne(database, sql: "SELECT key FROM federations WHERE id = ?", arguments: [id.rawValue])
+        guard let row else { return nil }
+        try self.init(database: database, row: row)
+    }
+
+    /// Every federation, in the order in which they were created.
+    static func federations(in database: Database) throws -> StoredFederations {
+        var found = StoredFederations()
+        for row in try Row.fetchAll(database, sql: "SELECT * FROM federations WHERE id < '~' ORDER BY key") {
+            let reader = try FederationReader(database: database, row: row)
+            do {
+                found.sound.append(try reader.federation())
+            } catch let error as StoreError {
+                found.unreadable.append(
+                    UnreadableFederation(
+                        id: try row.text("id"), reason: "\(error)", tokens: (try? reader.tokens()) ?? [],
+                        clients: (try? reader.clients()).map { Array($0.values) } ?? []))
+            }
+        }
+        return found
+    }
+
+    /// One federation; nil where there is none of this name.
+    static func federation(_ id: FederationID, in database: Database) throws -> StoredFederation? {
+        try Row.fetchOne(database, sql: "SELECT * FROM federations WHERE id = ?", arguments: [id.rawValue]).map { row in
+            try FederationReader(database: database, row: row).federation()
+        }
+    }
+
+    private func federation() throws -> StoredFederation {
+        let number: Int? = try row.optional("round")
+        let machine = FederationMachine(
+            settings: try row.json("settings"), state: try row.text("state"), clients: try clients(),
+            round: try number.flatMap { try round($0) }, publishedRound: try row.value("published_round"),
+            revision: try row.value("revision"), planRevision: try row.value("plan_revision"),
+            tokens: try tokens())
+        return StoredFederation(machine: machine, createdAt: try row.instant("created_at"))
+    }
+
+    func round(_ number: Int) throws -> RoundMachine? {
+        try rows("SELECT * FROM rounds WHERE federation = ? AND number = ?", number) { try round(from: $0) }.first
+    }
+
+    /// Which merges there are.
+    func merges() throws -> MergeRecord {
+        let folded =
+            try rows("SELECT merges_folded_through FROM federations WHERE key = ?") { row in
+                try row.value("merges_folded_through") as Int
+            }.first ?? 0
+        let published = try rows(
+            """
+            SELECT number FROM rounds
+            WHERE federation = ? AND number > ? AND phase = '\(PhaseColumns.Name.published.rawValue)' ORDER BY number
+            """, folded
+        ) { try $0.value("number") as Int }
+        return MergeRecord(foldedThrough: folded, published: published)
+    }
+
+    /// Rounds below `before`, newest first.
+    func rounds(before: Int, limit: Int) throws -> [ListedRound] {
+        try rows(
+            "SELECT * FROM rounds WHERE federation = ? AND number < ? ORDER BY number DESC LIMIT ?", before,
+            max(0, limit)
+        ) { row in
+            let text: String? = try row.optional("summary")
+            guard text != nil else { return ListedRound(round: try round(from: row), summary: nil) }
+            return ListedRound(round: try outline(from: row), summary: try row.json("summary"))
+        }
+    }
+
+    /// Events after `id`, oldest first.
+    func events(after id: Int64, limit: Int) throws -> [StoredEvent] {
+        try rows("SELECT * FROM events WHERE federation = ? AND id > ? ORDER BY id LIMIT ?", id, max(0, limit)) { row in
+            StoredEvent(id: try row.value("id"), event: try AuditEvent(row), hash: try row.digest("hash"))
+        }
+    }
+
+    /// A list that an event has by its digest.
+    func list(_ digest: ContentDigest) throws -> ClientList? {
+        let stored = try rows(
+            "SELECT runs, client_values FROM client_lists WHERE federation = ? AND digest = ?", digest.data
+        ) {
+            (runs: try $0.value("runs") as Data, values: try $0.optional("client_values") as Data?)
+        }
+        guard let stored = stored.first else { return nil }
+        let names = try rows("SELECT name, number FROM clients WHERE federation = ?") {
+            (try $0.value("number") as Int, try $0.text("name", as: ClientName.self))
+        }
+        let list = try StoredClientList(
+            runs: stored.runs, values: stored.values, limit: names.map(\.0).max() ?? 0)
+        let clients = Dictionary(uniqueKeysWithValues: names)
+        let order = try list.numbers.indices.map { index in
+            guard let name = clients[list.numbers[index]] else {
+                throw StoreError.failed("no client has the number \(list.numbers[index])")
+            }
+            return (name, index)
+        }.sorted { $0.0 < $1.0 }
+        let read = ClientList(
+            clients: order.map(\.0), values: list.values.map { values in order.map { values[$0.1] } }, digest: digest)
+        guard ContentDigest(bytes: Array(SHA256.hash(data: Data(read.text.utf8)))) == digest else {
+            throw StoreError.failed("the list of clients \(digest) is another one")
+        }
+        return read
+    }
+
+    /// The digests of all lists.
+    func lists() throws -> [ContentDigest] {
+        try rows("SELECT digest FROM client_lists WHERE federation = ?") { try $0.digest("digest") }
+    }
+}
+
+extension FederationReader {
+    /// Runs a query whose first parameter is the federation.
+    private func rows<Value>(
+        _ sql: String, _ arguments: any DatabaseValueConvertible..., as value: (Row) throws -> Value
+    ) throws -> [Value] {
+        let statement = try database.cachedStatement(sql: sql)
+        let rows = try Row.fetchCursor(statement, arguments: [key] + StatementArguments(arguments))
+        var values: [Value] = []
+        while let row = try rows.next() { values.append(try value(row)) }
+        return values
+    }
+
+    private func tokens() throws -> [IssuedToken] {
+        try rows("SELECT * FROM tokens WHERE federation = ? ORDER BY id") { row in
+            IssuedToken(
+                id: try row.value("id"), role: try row.text("role"), hash: try row.digest("hash"),
+                createdAt: try row.instant("created_at"), expiresAt: try row.optionalInstant("expires_at"),
+                usesLeft: try row.optional("uses_left"))
+        }
+    }
+
+    private func clients() throws -> ClientTable {
+        let histories = try histories()
+        let clients = try rows("SELECT * FROM clients WHERE federation = ?") { row in
+            let name: ClientName = try row.text("name")
+            return Client(
+                name: name, rank: try row.value("rank"), token: try row.digest("token"),
+                capabilities: try row.value("capabilities"), registeredAt: try row.instant("registered_at"),
+                lastSeenAt: try row.instant("last_seen_at"), revokedAt: try row.optionalInstant("revoked_at"),
+                leftByItself: try row.value("left_by_itself"), history: histories[name] ?? Client.History())
+        }
+        return ClientTable(clients)
+    }
+
+    /// What the rounds up to now say of each client.
+    private func histories() throws -> [ClientName: Client.History] {
+        var histories: [ClientName: Client.History] = [:]
+        _ = try rows("SELECT client, MAX(round) AS round FROM places WHERE federation = ? GROUP BY client") { row in
+            let client: ClientName = try row.text("client")
+            histories[client, default: Client.History()].lastSelected = try row.value("round")
+        }
+        // With MAX, SQLite takes the other columns from the row that has the maximum.
+        _ = try rows(
+            """
+            SELECT client, samples, MAX(coalesce(began, round)) AS began FROM updates WHERE federation = ? GROUP BY client
+            """
+        ) { row in
+            let client: ClientName = try row.text("client")
+            histories[client, default: Client.History()].samples = try row.value("samples")
+            histories[client, default: Client.History()].lastUpdated = try row.value("began")
+        }
+        return histories
+    }
+
+    private func round(from row: Row) throws -> RoundMachine {
+        let number: Int = try row.value("number")
+        return try round(
+            from: row, participations: try participations(of: number), updates: try updates(of: number),
+            refusals: try refusals(of: number))
+    }
+
+    /// Without what its summary stands for.
+    private func outline(from row: Row) throws -> RoundMachine {
+        try round(from: row, participations: [:], updates: [:], refusals: [])
+    }
+
+    private func round(
+        from row: Row, participations: [ClientName: RoundMachine.Participation], updates: [ClientName: Update],
+        refusals: [Refusal]
+    ) throws -> RoundMachine {
+        let number: Int = try row.value("number")
+        return RoundMachine(
+            number: number, openedAt: try row.instant("opened_at"), minimumUpdates: try row.value("minimum_updates"),
+            minimumCoverage: try row.optional("minimum_coverage"), targetUpdates: try row.optional("target_updates"),
+            phase: try PhaseColumns.phase(of: row),
+            deadline: try row.instant("deadline"), closedAt: try row.optionalInstant("closed_at"),
+            participations: participations, updates: updates, refusals: refusals,
+            decisions: try decisions(of: number), hasReopened: try row.value("has_reopened"))
+    }
+
+    private func decisions(of round: Int) throws -> [AuditEvent] {
+        let kinds = AuditEvent.decisions.sorted().map { "'\($0)'" }.joined(separator: ", ")
+        // Left to itself, SQLite looks for the newest through the whole log.
+        return try rows(
+            """
+            SELECT * FROM events INDEXED BY events_of_round
+            WHERE federation = ? AND round = ? AND kind IN (\(kinds)) ORDER BY id DESC LIMIT ?
+            """, round, AuditEvent.decisionLimit
+        ) { try AuditEvent($0) }.reversed()
+    }
+
+    private func participations(of round: Int) throws -> [ClientName: RoundMachine.Participation] {
+        let participations = try rows("SELECT * FROM places WHERE federation = ? AND round = ?", round) { row in
+            (
+                try row.text("client", as: ClientName.self),
+                RoundMachine.Participation(
+                    state: try row.text("state"), revision: try row.value("revision"), rank: try row.optional("rank"))
+            )
+        }
+        return Dictionary(uniqueKeysWithValues: participations)
+    }
+
+    private func updates(of round: Int) throws -> [ClientName: Update] {
+        let updates = try rows("SELECT * FROM updates WHERE federation = ? AND round = ?", round) { row in
+            let ranks: String? = try row.optional("ranks")
+            return Update(
+                client: try row.text("client"), digest: try row.digest("digest"), byteCount: try row.value("bytes"),
+                rank: try row.value("rank"), samples: try row.value("samples"),
+                metrics: Metrics(loss: try row.optional("loss"), accuracy: try row.optional("accuracy")),
+                receivedAt: try row.instant("received_at"),
+                ranks: ranks == nil ? nil : try row.json("ranks"), norm: try row.optional("norm"),
+                factorSizes: try row.floats("factor_sizes").map(FactorSizes.init(values:)),
+                began: try row.optional("began"), status: try StatusColumns.status(of: row))
+        }
+        return Dictionary(uniqueKeysWithValues: updates.map { ($0.client, $0) })
+    }
+
+    private func refusals(of round: Int) throws -> [Refusal] {
+        try rows("SELECT * FROM refusals WHERE federation = ? AND round = ? ORDER BY id", round) { row in
+            Refusal(
+                client: try row.text("client"), at: try row.instant("at"), code: try row.value("code"),
+                detail: try row.value("detail"), count: try row.value("count"))
+        }
+    }
+}
+
+extension AuditEvent {
+    init(_ row: Row) throws(StoreError) {
+        let client: ClientName? = try row.optionalText("client")
+        self.init(
+            at: try row.instant("at"), kind: try row.value("kind"), round: try row.optional("round"), client: client,
+            detail: try row.optional("detail"))
+    }
+}

@@ -1,0 +1,101 @@
+package import LinearAlgebra
+
+/// One linear layer at work on batches: y = x·Wᵀ + bias + s·(x·Aᵀ)·Bᵀ, and its gradients.
+///
+/// All memory is taken when it is made; a step allocates nothing. Different rows of a batch, and the gradients' parts, may
+/// be computed at the same time.
+package final class LinearStep {
+    package let layer: AdaptedLayer
+    /// (outputs)
+    private let bias: FrozenTensor?
+    /// (rows × rank): x·Aᵀ, and its gradient.
+    private let hidden: FloatBlock
+    private let hiddenGradient: FloatBlock
+
+    /// - Parameter rowLimit: how many rows a batch has at most.
+    package init(_ layer: AdaptedLayer, bias: FrozenTensor?, rowLimit: Int) {
+        self.layer = layer
+        self.bias = layer.full.map { FrozenTensor(shape: [layer.outputs], block: $0.bias.values) } ?? bias
+        let count = rowLimit * (layer.lora?.rank ?? 0)
+        hidden = FloatBlock(count: count)
+        hiddenGradient = FloatBlock(count: count)
+    }
+
+    /// - Parameters:
+    ///   - input: (rows × inputs), `output` (rows × outputs).
+    ///   - row: which of the batch's rows the first of these is.
+    ///   - rectified: whether negative outputs become zero.
+    package func forward(
+        _ input: MatrixView, into output: MutableMatrixView, from row: Int = 0, rectified: Bool = false
+    ) {
+        if let bias { RowKernels.fill(output, with: bias.floats) }
+        MatrixProduct.accumulate(
+            into: output, keep: bias == nil ? 0 : 1, input, .asGiven, layer.frozen.weight.matrix, .transposed)
+        if let lora = layer.lora {
+            let hidden = hidden.matrix(at: row * lora.rank, rows: input.rows, columns: lora.rank)
+            MatrixProduct.accumulate(into: hidden, input, .asGiven, lora.a.matrix, .transposed)
+            MatrixProduct.accumulate(
+                into: output, keep: 1, scale: lora.scale, hidden.readOnly, .asGiven, lora.b.matrix, .asGiven)
+        }
+        if rectified { ReLU.apply(to: output) }
+    }
+
+    /// Fills the gradients of what is trained on the layer, for the input that `forward` had last.
+    ///
+    /// - Parameters:
+    ///   - gradient: of the output (rows × outputs).
+    ///   - inputGradient: takes dY·W + s·(dY·B)·A where somebody needs it.
+    package func backward(
+        _ input: MatrixView, gradient: MatrixView, into inputGradient: MutableMatrixView? = nil
+    ) {
+        propagate(gradient, into: inputGradient)
+        for lane in 0..<BatchParts.count { collect(input, gradient: gradient, lane: lane) }
+    }
+
+    /// Takes the gradient of some rows of the output down to those of x·Aᵀ and, where somebody needs it, of the input.
+    ///
+    /// - Parameter row: which of the batch's rows the first of these is.
+    func propagate(_ gradient: MatrixView, into inputGradient: MutableMatrixView?, from row: Int = 0) {
+        if let target = inputGradient {
+            MatrixProduct.accumulate(into: target, gradient, .asGiven, layer.frozen.weight.matrix, .asGiven)
+        }
+        guard let lora = layer.lora else { return }
+        let hidden = hiddenGradient.matrix(at: row * lora.rank, rows: gradient.rows, columns: lora.rank)
+        MatrixProduct.accumulate(into: hidden, scale: lora.scale, gradient, .asGiven, lora.b.matrix, .transposed)
+        if let target = inputGradient {
+            MatrixProduct.accumulate(into: target, keep: 1, hidden.readOnly, .asGiven, lora.a.matrix, .asGiven)
+        }
+    }
+
+    /// Fills one part of the gradients of what is trained on the layer, after `propagate` for the whole batch.
+    ///
+    /// - Parameters:
+    ///   - input: of the batch (rows × inputs), and `gradient` that of its output.
+    ///   - lane: which part: half of the components or of the layer's outputs.
+    func collect(_ input: MatrixView, gradient: MatrixView, lane: Int) {
+        let rows = 0..<input.rows
+        if let lora = layer.lora {
+            let part = BatchParts.part(lane, of: lora.rank)
+            if !part.isEmpty {
+                let hidden = hidden.matrix(rows: input.rows, columns: lora.rank).readOnly
+                let target = hiddenGradient.matrix(rows: input.rows, columns: lora.rank).readOnly
+                MatrixProduct.accumulate(
+                    into: lora.b.gradientMatrix.block(part, 0..<layer.outputs), scale: lora.scale,
+                    hidden.block(rows, part), .transposed, gradient, .asGiven)
+                MatrixProduct.accumulate(
+                    into: lora.a.gradientMatrix.block(part, 0..<layer.inputs), target.block(rows, part), .transposed,
+                    input, .asGiven)
+            }
+        }
+        if let full = layer.full {
+            let part = BatchParts.part(lane, of: layer.outputs)
+            if !part.isEmpty {
+                MatrixProduct.accumulate(
+                    into: full.weight.gradientMatrix.block(part, 0..<layer.inputs), gradient.block(rows, part),
+                    .transposed, input, .asGiven)
+            }
+            if lane == 0 { full.bias.fillGradient(withColumnSumsOf: gradient) }
+        }
+        if lane == 0 { layer.sparse?.collect(gradient, input: input) }
+    }
+}

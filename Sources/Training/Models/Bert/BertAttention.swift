@@ -1,0 +1,86 @@
+import LinearAlgebra
+
+/// Attention of each text's rows over the same text's rows, head by head.
+///
+/// Texts of different lengths lie one behind the other, so no row is padding and nothing needs a mask.
+final class BertAttention {
+    /// Where one text lies: the rows that ask, and those that are asked.
+    struct Text {
+        let queries: Range<Int>
+        let keys: Range<Int>
+    }
+
+    private let heads: Int
+    private let headWidth: Int
+    /// One text behind the other, for each head (queries × keys): how much a row makes of another.
+    private let attentionWeights: FloatBlock
+    /// (queries × keys): the gradient of one head's attention weights.
+    private let gradient: FloatBlock
+
+    /// - Parameters:
+    ///   - shareLimit: the most numbers that the attention weights of all texts of a batch take.
+    ///   - gradient: as many numbers as the longest text's attention weights of one head take; only while a gradient is computed.
+    init(heads: Int, headWidth: Int, shareLimit: Int, gradient: FloatBlock) {
+        self.heads = heads
+        self.headWidth = headWidth
+        attentionWeights = FloatBlock(count: shareLimit)
+        self.gradient = gradient
+    }
+
+    /// context ← softmax(q·kᵀ/√width)·v, where all are (rows × hidden) and each head has its columns.
+    func forward(
+        _ texts: [Text], query: MatrixView, key: MatrixView, value: MatrixView, context: MutableMatrixView
+    ) {
+        let scale = 1 / Float(headWidth).squareRoot()
+        forEachHead(texts) { text, columns, attentionWeights in
+            MatrixProduct.accumulate(
+                into: attentionWeights, scale: scale, query.block(text.queries, columns), .asGiven,
+                key.block(text.keys, columns), .transposed)
+            RowKernels.softmax(attentionWeights)
+            MatrixProduct.accumulate(
+                into: context.block(text.queries, columns), attentionWeights.readOnly, .asGiven,
+                value.block(text.keys, columns), .asGiven)
+        }
+    }
+
+    /// Fills the gradients of query, key and value from that of the context; of those that are asked for.
+    func backward(
+        _ texts: [Text], context: MatrixView, query: MatrixView, key: MatrixView, value: MatrixView,
+        into gradients: (query: MutableMatrixView?, key: MutableMatrixView?, value: MutableMatrixView?)
+    ) {
+        let scale = 1 / Float(headWidth).squareRoot()
+        forEachHead(texts) { text, columns, attentionWeights in
+            let outer = context.block(text.queries, columns)
+            if let target = gradients.value {
+                MatrixProduct.accumulate(
+                    into: target.block(text.keys, columns), attentionWeights.readOnly, .transposed, outer, .asGiven)
+            }
+            guard gradients.query != nil || gradients.key != nil else { return }
+            let inner = gradient.matrix(rows: attentionWeights.rows, columns: attentionWeights.columns)
+            MatrixProduct.accumulate(into: inner, outer, .asGiven, value.block(text.keys, columns), .transposed)
+            RowKernels.softmaxGradient(inner, of: attentionWeights.readOnly)
+            if let target = gradients.query {
+                MatrixProduct.accumulate(
+                    into: target.block(text.queries, columns), scale: scale, inner.readOnly, .asGiven,
+                    key.block(text.keys, columns), .asGiven)
+            }
+            if let target = gradients.key {
+                MatrixProduct.accumulate(
+                    into: target.block(text.keys, columns), scale: scale, inner.readOnly, .transposed,
+                    query.block(text.queries, columns), .asGiven)
+            }
+        }
+    }
+
+    private func forEachHead(_ texts: [Text], _ body: (Text, Range<Int>, MutableMatrixView) -> Void) {
+        var offset = 0
+        for text in texts {
+            for head in 0..<heads {
+                body(
+                    text, head * headWidth..<(head + 1) * headWidth,
+                    attentionWeights.matrix(at: offset, rows: text.queries.count, columns: text.keys.count))
+                offset += text.queries.count * text.keys.count
+            }
+        }
+    }
+}

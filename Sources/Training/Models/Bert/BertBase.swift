@@ -1,0 +1,102 @@
+import AdapterFormat
+import LinearAlgebra
+
+/// A BERT encoder with a classifier on its pooled first piece: transformers' `BertForSequenceClassification`.
+///
+/// LoRA goes on the query, key and value of every layer, under the names that PEFT has for them; the classifier is
+/// trained in full.
+package struct BertBase: FrozenModel {
+    package let encoder: BertEncoder
+    package let classes: Int
+    package var threads = 2
+
+    static let weightName = "classifier.weight"
+    static let biasName = "classifier.bias"
+
+    /// - Parameter classes: how many the classifier tells apart.
+    package init(_ encoder: BertEncoder, classes: Int) throws(TrainingError) {
+        guard (2...DataSet.labelLimit).contains(classes) else {
+            throw .model(Self.weightName, reason: "it has \(classes) classes; expected 2 to \(DataSet.labelLimit)")
+        }
+        self.encoder = encoder
+        self.classes = classes
+    }
+
+    /// - Parameter dense: the shapes of the tensors that a federation trains in full: the classifier's.
+    package init(_ encoder: BertEncoder, dense: [String: [Int]]) throws(TrainingError) {
+        guard let classes = dense[Self.weightName]?.first else {
+            throw .model(Self.weightName, reason: "it is not among the dense tensors; it is the classifier")
+        }
+        try self.init(encoder, classes: classes)
+        for (name, shape) in self.dense where dense[name] != shape {
+            throw .model(
+                name, reason: "its shape is \(dense[name].map { "\($0)" } ?? "missing"); the model has \(shape)")
+        }
+    }
+
+    /// Query, key and value of the first layer, of the second, and so on.
+    package var layers: [FrozenLayer] { encoder.projections }
+
+    package var dense: [(name: String, shape: [Int])] {
+        [(Self.weightName, [classes, encoder.configuration.hidden]), (Self.biasName, [classes])]
+    }
+
+    package func ownDense(_ name: String) -> (shape: [Int], values: [Float])? {
+        encoder.head[name].map { ($0.shape, $0.floats()) }
+    }
+
+    /// What one step of training takes in memory is enough for scoring too.
+    package var scoringBatch: Int { 16 }
+
+    package var tensors: [(name: String, tensor: FrozenTensor)] { encoder.tensors }
+
+    package func examples(path: String) throws -> EncodedTexts { try encoder.examples(path: path) }
+
+    package func check(_ examples: EncodedTexts) throws(TrainingError) {
+        guard examples.largestPiece < encoder.configuration.vocabulary else {
+            throw .data(
+                reason: "a text has piece \(examples.largestPiece); the model has \(encoder.configuration.vocabulary)")
+        }
+    }
+
+    package func model(
+        _ layers: [AdaptedLayer], dense: [DenseTensor], settings: TrainingSettings, batchLimit: Int
+    ) throws(TrainingError) -> BertModel {
+        try check(dense)
+        guard layers.allSatisfy({ $0.sparse == nil }) else {
+            throw .setting("stage", expected: "null for a BERT model", found: "a sparse stage")
+        }
+        return BertModel(
+            encoder, classes: classes, layers: layers, dense: dense, lengthLimit: try lengthLimit(settings),
+            batchLimit: batchLimit, lanes: BatchParts(threads: threads))
+    }
+
+    /// Few texts: they go through each layer under all adapters before the next layer's turn.
+    package func scoringBatch(adapters: Int) -> Int { adapters < 8 ? 4 : 1 }
+
+    package func scorers(
+        _ count: Int, _ adapted: [[AdaptedLayer]], dense: [[DenseTensor]], settings: TrainingSettings, batchLimit: Int
+    ) throws(TrainingError) -> [any AdapterScorer<EncodedTexts>]? {
+        for head in dense { try check(head) }
+        let weights = BertScoringWeights(encoder, adapted: adapted[0], lanes: BatchParts(threads: count))
+        let factors = adapted.map { $0.map(BertScoringFactors.init) }
+        let length = try lengthLimit(settings)
+        return (0..<count).map { _ in
+            BertScorer(
+                encoder, weights: weights, adapters: factors, heads: dense, classes: classes, lengthLimit: length,
+                textLimit: batchLimit)
+        }
+    }
+
+    private func check(_ dense: [DenseTensor]) throws(TrainingError) {
+        guard dense.count == 2 else {
+            throw .model(Self.weightName, reason: "the adapter lacks it or \(Self.biasName), the classifier")
+        }
+    }
+
+    /// The most pieces of a text that count.
+    private func lengthLimit(_ settings: TrainingSettings) throws(TrainingError) -> Int {
+        let positions = encoder.configuration.positions
+        return try settings.count("max_length", in: 2...positions, default: min(128, positions))
+    }
+}

@@ -1,0 +1,125 @@
+import Glibc
+package import LinearAlgebra
+
+/// BERT for the classification of texts: an encoder, a pooler on each text's first piece, and a linear classifier.
+///
+/// Dropout is off. A batch goes through the encoder in two lanes of about as many pieces each, on a thread each where
+/// there are two. All memory that grows with the batch is taken when the model is made.
+package final class BertModel: TrainableModel {
+    package let layers: [AdaptedLayer]
+    package let dense: [DenseTensor]
+    private let encoder: BertEncoder
+    private let classes: Int
+    private let lanes: [BertWorkspace]
+    private let parts: BatchParts
+    private let lengthLimit: Int
+    private let batchLimit: Int
+    /// (batch × hidden): each text's first row, the pooler's output and the gradient of either.
+    private let first: FloatBlock
+    private let pooled: FloatBlock
+    private let pooledGradient: FloatBlock
+    private let firstGradient: FloatBlock
+    /// (batch × classes)
+    private let scores: FloatBlock
+    private let scoreGradient: FloatBlock
+    private let labels: UnsafeMutableBufferPointer<Int>
+    private var rows = 0
+
+    /// - Parameters:
+    ///   - layers: query, key and value of every layer.
+    ///   - dense: the classifier's weight and bias.
+    ///   - lengthLimit: the most pieces of a text that count.
+    ///   - parts: how the lanes are worked on.
+    init(
+        _ encoder: BertEncoder, classes: Int, layers: [AdaptedLayer], dense: [DenseTensor], lengthLimit: Int,
+        batchLimit: Int, lanes parts: BatchParts = BatchParts(threads: 2)
+    ) {
+        self.encoder = encoder
+        self.parts = parts
+        self.classes = classes
+        self.layers = layers
+        self.dense = dense
+        self.lengthLimit = lengthLimit
+        self.batchLimit = batchLimit
+        // Each text goes to the shorter lane, from the longest text on: a lane has at most half of all and half a text.
+        let rowLimit = (batchLimit + 1) * lengthLimit / 2
+        lanes = (0..<BatchParts.count).map { _ in
+            BertWorkspace(encoder, layers: layers, rowLimit: rowLimit, textLimit: batchLimit, lengthLimit: lengthLimit)
+        }
+        let hidden = encoder.configuration.hidden
+        first = FloatBlock(count: batchLimit * hidden)
+        pooled = FloatBlock(count: batchLimit * hidden)
+        pooledGradient = FloatBlock(count: batchLimit * hidden)
+        firstGradient = FloatBlock(count: batchLimit * hidden)
+        scores = FloatBlock(count: batchLimit * classes)
+        scoreGradient = FloatBlock(count: batchLimit * classes)
+        labels = .allocate(capacity: batchLimit)
+        labels.initialize(repeating: 0)
+    }
+
+    deinit { labels.deallocate() }
+
+    package func forward(_ examples: EncodedTexts, _ indices: ArraySlice<Int>) -> BatchResult {
+        precondition(indices.count <= batchLimit && !indices.isEmpty, "a batch of \(indices.count) texts")
+        rows = indices.count
+        for (row, index) in indices.enumerated() { labels[row] = examples.labels[index] }
+        assign(examples, indices)
+        onLanes { lane in lane.forward { examples[indices[indices.startIndex + $0]] } }
+        for lane in lanes { lane.scatterPooled(into: matrix(first)) }
+        MatrixProduct.accumulate(
+            into: matrix(pooled), matrix(first).readOnly, .asGiven, encoder.pooler.matrix, .transposed)
+        for row in 0..<rows {
+            let values = pooled.floats[(row * encoder.configuration.hidden)...]
+            for (column, bias) in encoder.poolerBias.floats.enumerated() {
+                pooled.floats[values.startIndex + column] = tanhf(values[values.startIndex + column] + bias)
+            }
+        }
+        let scores = scores.matrix(rows: rows, columns: classes)
+        RowKernels.fill(scores, with: UnsafeBufferPointer(bias.values.floats))
+        MatrixProduct.accumulate(
+            into: scores, keep: 1, matrix(pooled).readOnly, .asGiven, weight.matrix, .transposed)
+        return SoftmaxLoss.compare(
+            scores.readOnly, with: UnsafeBufferPointer(rebasing: labels[..<rows]),
+            gradient: scoreGradient.matrix(rows: rows, columns: classes))
+    }
+
+    package func backward() {
+        let gradient = scoreGradient.matrix(rows: rows, columns: classes).readOnly
+        MatrixProduct.accumulate(
+            into: weight.gradientMatrix, gradient, .transposed, matrix(pooled).readOnly, .asGiven)
+        for column in 0..<classes {
+            bias.gradient.floats[column] = (0..<rows).reduce(0) { $0 + gradient[$1, column] }
+        }
+        MatrixProduct.accumulate(into: matrix(pooledGradient), gradient, .asGiven, weight.matrix, .asGiven)
+        for index in 0..<rows * encoder.configuration.hidden {
+            let value = pooled.floats[index]
+            pooledGradient.floats[index] *= 1 - value * value
+        }
+        MatrixProduct.accumulate(
+            into: matrix(firstGradient), matrix(pooledGradient).readOnly, .asGiven, encoder.pooler.matrix, .asGiven)
+        for lane in lanes { lane.gatherGradient(from: matrix(firstGradient).readOnly) }
+        onLanes { $0.backward() }
+        for (index, lane) in lanes.enumerated() where !lane.isEmpty { lane.collect(isFirst: index == 0) }
+    }
+
+    package func logits(rows: Int) -> MatrixView { scores.matrix(rows: rows, columns: classes).readOnly }
+
+    /// Gives each text, from the longest on, to the lane that has fewer pieces.
+    private func assign(_ examples: EncodedTexts, _ indices: ArraySlice<Int>) {
+        for lane in lanes { lane.removeTexts() }
+        let texts = indices.enumerated().map { (place: $0, length: min(examples.count(of: $1), lengthLimit)) }
+        for text in texts.sorted(by: { ($1.length, $0.place) < ($0.length, $1.place) }) {
+            let lane = lanes[0].rowCount <= lanes[1].rowCount ? lanes[0] : lanes[1]
+            lane.append(place: text.place, length: text.length)
+        }
+    }
+
+    private func onLanes(_ body: (BertWorkspace) -> Void) { parts.perform { body(lanes[$0]) } }
+
+    private var weight: TrainedTensor { dense[0].tensor }
+    private var bias: TrainedTensor { dense[1].tensor }
+
+    private func matrix(_ block: FloatBlock) -> MutableMatrixView {
+        block.matrix(rows: rows, columns: encoder.configuration.hidden)
+    }
+}

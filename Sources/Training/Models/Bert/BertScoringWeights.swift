@@ -1,0 +1,81 @@
+import LinearAlgebra
+
+/// A BERT encoder's frozen weights as scoring takes them, shared by all adapters and threads.
+struct BertScoringWeights: Sendable {
+    /// What comes behind the attention.
+    struct Dense: Sendable {
+        let attentionOutput: PackedWeight
+        let attentionNorm: LayerNorm
+        let intermediate: PackedWeight
+        let intermediateBias: FrozenTensor
+        let output: PackedWeight
+        let outputNorm: LayerNorm
+
+        fileprivate init(_ layer: BertEncoder.Layer, keepsRowsApart: Bool) {
+            func packed(_ weight: FrozenTensor, _ bias: FrozenTensor) -> PackedWeight {
+                PackedWeight([weight.matrix], biases: [bias.floats], keepsRowsApart: keepsRowsApart)
+            }
+            attentionOutput = packed(layer.attentionOutput, layer.attentionOutputBias)
+            attentionNorm = layer.attentionNorm
+            intermediate = packed(layer.intermediate, layer.intermediateBias)
+            intermediateBias = layer.intermediateBias
+            output = packed(layer.output, layer.outputBias)
+            outputNorm = layer.outputNorm
+        }
+    }
+
+    /// An encoder layer in which every row asks.
+    struct Layer: Sendable {
+        /// Queries, keys and values.
+        let projections: PackedWeight
+        let dense: Dense
+    }
+
+    /// The last layer, in which each text's first row asks, which is all that is pooled. It is cheaper to take the query,
+    /// and what it makes of the rows, through the weights than all rows. Rows of several adapters go through together here,
+    /// and are kept apart: what one adapter lets grow is nothing to the others.
+    struct LastLayer: Sendable {
+        let query: PackedWeight
+        /// (outputs × inputs). A bias of the keys shifts all attention weights of a query alike, and so changes nothing.
+        let key: FrozenTensor
+        /// (inputs × outputs)
+        let value: FrozenTensor
+        let valueBias: FrozenTensor
+        let dense: Dense
+    }
+
+    /// All but the last.
+    let layers: [Layer]
+    let last: LastLayer
+    let pooler: PackedWeight
+
+    /// - Parameter adapted: query, key and value of every layer, of any adapter: what is frozen in them, merges included, is
+    ///   the same for all.
+    init(_ encoder: BertEncoder, adapted: [AdaptedLayer], lanes: BatchParts) {
+        func packed(_ weight: FrozenTensor, _ bias: FrozenTensor) -> PackedWeight {
+            PackedWeight([weight.matrix], biases: [bias.floats], keepsRowsApart: true)
+        }
+        func projections(of index: Int) -> [FrozenTensor] { adapted[3 * index..<3 * index + 3].map(\.frozen.weight) }
+        layers = lanes.map(encoder.layers.count - 1) { index in
+            let layer = encoder.layers[index]
+            return Layer(
+                projections: PackedWeight(
+                    projections(of: index).map(\.matrix), biases: layer.biases.map(\.floats)),
+                dense: Dense(layer, keepsRowsApart: false))
+        }
+        let (layer, weights) = (encoder.layers[encoder.layers.count - 1], projections(of: encoder.layers.count - 1))
+        last = LastLayer(
+            query: packed(weights[0], layer.biases[0]), key: weights[1], value: weights[2].transposed,
+            valueBias: layer.biases[2], dense: Dense(layer, keepsRowsApart: true))
+        pooler = packed(encoder.pooler, encoder.poolerBias)
+    }
+}
+
+extension FrozenTensor {
+    /// A copy of a matrix, transposed.
+    fileprivate var transposed: FrozenTensor {
+        let transposed = FloatBlock(count: block.floats.count)
+        SmallMatrixProduct.transpose(matrix, into: transposed.matrix(rows: matrix.columns, columns: matrix.rows))
+        return FrozenTensor(shape: [matrix.columns, matrix.rows], block: transposed)
+    }
+}

@@ -1,0 +1,94 @@
+package import LinearAlgebra
+
+/// A multilayer perceptron on a frozen base: linear layers, and a ReLU between every two.
+///
+/// A batch goes through the layers in two halves, and each layer's gradients come in two parts, on a thread each where there
+/// are two. All memory is taken for one batch size when it is made; a step allocates nothing.
+package final class Perceptron: TrainableModel {
+    package let layers: [AdaptedLayer]
+    package var dense: [DenseTensor] { [] }
+    private let steps: [LinearStep]
+    private let widths: [Int]
+    private let lanes: BatchParts
+    /// The mini-batch in hand: (batch × inputs) and its classes.
+    private let input: FeatureBatch
+    /// One a layer (batch × outputs): the output, after ReLU where one follows, and its gradient.
+    private let outputs: [FloatBlock]
+    private let gradients: [FloatBlock]
+
+    /// - Parameters:
+    ///   - biases: one a layer.
+    ///   - featureScale: what features are divided by.
+    ///   - lanes: how the parts of a step are computed.
+    init(
+        _ layers: [AdaptedLayer], biases: [FrozenTensor], featureScale: Float, batchLimit: Int,
+        lanes: BatchParts = BatchParts(threads: 2)
+    ) {
+        self.layers = layers
+        self.lanes = lanes
+        steps = zip(layers, biases).map { LinearStep($0, bias: $1, rowLimit: batchLimit) }
+        widths = layers.map(\.outputs)
+        input = FeatureBatch(limit: batchLimit, width: layers[0].inputs, scale: featureScale)
+        outputs = widths.map { FloatBlock(count: batchLimit * $0) }
+        gradients = widths.map { FloatBlock(count: batchLimit * $0) }
+    }
+
+    package func forward(_ examples: DataSet, _ indices: ArraySlice<Int>) -> BatchResult {
+        input.begin(indices.count)
+        let last = steps.count - 1
+        forEachLane { rows in
+            input.gather(examples, indices, rows: rows)
+            for (index, step) in steps.enumerated() {
+                step.forward(
+                    part(rows, ofInput: index), into: part(rows, of: outputs, layer: index), from: rows.lowerBound,
+                    rectified: index < last)
+            }
+        }
+        return SoftmaxLoss.compare(logits(rows: input.rows), with: input.labels, gradient: gradient(of: last))
+    }
+
+    package func backward() {
+        forEachLane { rows in
+            for (index, step) in steps.enumerated().reversed() {
+                let below = index > 0 ? part(rows, of: gradients, layer: index - 1) : nil
+                step.propagate(
+                    part(rows, of: gradients, layer: index).readOnly, into: below, from: rows.lowerBound)
+                if let below { ReLU.close(below, where: part(rows, ofInput: index)) }
+            }
+        }
+        lanes.perform { lane in
+            for (index, step) in steps.enumerated() {
+                let input = index == 0 ? input.matrix : output(of: index - 1).readOnly
+                step.collect(input, gradient: gradient(of: index).readOnly, lane: lane)
+            }
+        }
+    }
+
+    package func logits(rows: Int) -> MatrixView {
+        outputs[steps.count - 1].matrix(rows: rows, columns: widths[steps.count - 1]).readOnly
+    }
+
+    private func forEachLane(_ body: (_ rows: Range<Int>) -> Void) {
+        lanes.perform { lane in
+            let rows = BatchParts.part(lane, of: input.rows)
+            if !rows.isEmpty { body(rows) }
+        }
+    }
+
+    private func part(_ rows: Range<Int>, of blocks: [FloatBlock], layer: Int) -> MutableMatrixView {
+        blocks[layer].matrix(at: rows.lowerBound * widths[layer], rows: rows.count, columns: widths[layer])
+    }
+
+    private func part(_ rows: Range<Int>, ofInput layer: Int) -> MatrixView {
+        layer == 0
+            ? input.matrix.block(rows, 0..<input.matrix.columns) : part(rows, of: outputs, layer: layer - 1).readOnly
+    }
+
+    private func output(of layer: Int) -> MutableMatrixView {
+        outputs[layer].matrix(rows: input.rows, columns: widths[layer])
+    }
+
+    private func gradient(of layer: Int) -> MutableMatrixView {
+        gradients[layer].matrix(rows: input.rows, columns: widths[layer])
+    }
+}

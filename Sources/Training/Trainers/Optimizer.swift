@@ -1,0 +1,103 @@
+import Glibc
+import LinearAlgebra
+
+/// Stochastic gradient descent with momentum, or AdamW, both as PyTorch defines them.
+///
+/// What it remembers begins at zero with every round.
+final class Optimizer {
+    private struct State {
+        let tensor: TrainedTensor
+        /// SGD's velocity, or AdamW's first moment.
+        let first: FloatBlock
+        /// AdamW's second moment.
+        let second: FloatBlock
+    }
+
+    private let settings: OptimizerSettings
+    private let states: [State]
+    private let lanes: BatchParts
+    private var steps = 0
+
+    /// Below it, a second thread takes longer to wake than to do its half.
+    private static let leastForTwoThreads = 1 << 15
+
+    /// - Parameter lanes: how halves of the numbers are moved.
+    init(_ settings: OptimizerSettings, for tensors: [TrainedTensor], lanes: BatchParts = BatchParts(threads: 2)) {
+        self.settings = settings
+        let count = tensors.reduce(0) { $0 + $1.rows * $1.columns }
+        self.lanes = count < Self.leastForTwoThreads ? BatchParts(threads: 1) : lanes
+        states = tensors.map { tensor in
+            let count = tensor.rows * tensor.columns
+            return State(
+                tensor: tensor, first: FloatBlock(count: count),
+                second: FloatBlock(count: settings.kind == .adamw ? count : 0))
+        }
+    }
+
+    /// Moves every tensor by its gradient.
+    ///
+    /// - Parameters:
+    ///   - factor: what the learning rate is multiplied by.
+    ///   - clipNorm: gradients are scaled so that the norm of all of them is no larger.
+    func step(factor: Double, clipNorm: Double?) {
+        steps += 1
+        let share = clipNorm.map { min(1, $0 / (gradientNorm + 1e-6)) } ?? 1
+        let rate = settings.learningRate * factor
+        lanes.perform { lane in
+            for state in states {
+                let part = BatchParts.part(lane, of: state.tensor.rows * state.tensor.columns)
+                switch settings.kind {
+                case .sgd: descend(state, part, rate: Float(rate), share: Float(share))
+                case .adamw: adapt(state, part, rate: rate, share: Float(share))
+                }
+            }
+        }
+    }
+
+    /// √Σ g² over all tensors.
+    var gradientNorm: Double {
+        states.reduce(0.0) { sum, state in
+            let gradient = state.tensor.gradient.floats
+            var lanes = SIMD8<Double>()
+            for first in stride(from: 0, to: gradient.count - gradient.count % 8, by: 8) {
+                var block = SIMD8<Double>()
+                for lane in 0..<8 { block[lane] = Double(gradient[first + lane]) }
+                lanes += block * block
+            }
+            let rest = gradient[(gradient.count - gradient.count % 8)...].reduce(0.0) { $0 + Double($1) * Double($1) }
+            return sum + lanes.sum() + rest
+        }.squareRoot()
+    }
+
+    /// velocity ← momentum·velocity + gradient + decay·value; value ← value − rate·velocity.
+    private func descend(_ state: State, _ part: Range<Int>, rate: Float, share: Float) {
+        guard let values = state.tensor.values.floats.baseAddress,
+            let gradient = state.tensor.gradient.floats.baseAddress, let velocity = state.first.floats.baseAddress
+        else { return }
+        let (momentum, decay) = (settings.momentum, Float(settings.weightDecay))
+        for index in part {
+            let moved = momentum * velocity[index] + (share * gradient[index] + decay * values[index])
+            velocity[index] = moved
+            values[index] -= rate * moved
+        }
+    }
+
+    /// Decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101), with bias-corrected moments.
+    private func adapt(_ state: State, _ part: Range<Int>, rate: Double, share: Float) {
+        guard let values = state.tensor.values.floats.baseAddress,
+            let gradient = state.tensor.gradient.floats.baseAddress, let first = state.first.floats.baseAddress,
+            let second = state.second.floats.baseAddress
+        else { return }
+        let (beta1, beta2) = (Float(settings.beta1), Float(settings.beta2))
+        let kept = Float(1 - rate * settings.weightDecay)
+        let size = Float(rate / (1 - pow(settings.beta1, Double(steps))))
+        let root = Float((1 - pow(settings.beta2, Double(steps))).squareRoot())
+        let epsilon = Float(settings.epsilon)
+        for index in part {
+            let slope = share * gradient[index]
+            first[index] = beta1 * first[index] + (1 - beta1) * slope
+            second[index] = beta2 * second[index] + (1 - beta2) * slope * slope
+            values[index] = kept * values[index] - size * first[index] / (second[index].squareRoot() / root + epsilon)
+        }
+    }
+}

@@ -1,0 +1,148 @@
+import LinearAlgebra
+
+/// Trains a model by mini-batches, in an order that a seed draws.
+///
+/// A model that splits batches does so on one thread as on two, and what the halves give is added in one order: the
+/// bytes that come out do not depend on the machine's cores.
+struct TrainingLoop<Base: FrozenModel> {
+    let settings: LoopSettings
+    /// One for each part of a batch; they share values and have gradients of their own.
+    private let lanes: [Base.Model]
+    private let parts: BatchParts
+    private let examples: Base.Model.Examples
+    private let seed: UInt64
+    private let penalty: Float
+    private let pruning: TrainingPlan.Pruning?
+    private let trained: [TrainedTensor]
+    /// Of the other lanes, tensor by tensor what `trained` is of the first.
+    private let others: [[TrainedTensor]]
+
+    /// - Parameters:
+    ///   - layers: of the base, merged and adapted as the round asks.
+    ///   - factors: which LoRA factors are trained.
+    init(
+        base: Base, layers: [AdaptedLayer], dense: [DenseTensor], examples: Base.Model.Examples,
+        settings: TrainingSettings, seed: UInt64, factors: Set<TrainingPlan.Factor> = [.a, .b], penalty: Double = 0,
+        pruning: TrainingPlan.Pruning? = nil
+    ) throws(TrainingError) {
+        self.settings = try LoopSettings(settings)
+        self.examples = examples
+        self.seed = seed
+        self.penalty = Float(penalty)
+        self.pruning = pruning
+        let batch = min(self.settings.batchSize, examples.count)
+        parts = BatchParts(threads: base.threads)
+        let count = base.splitsBatches && batch > 1 ? BatchParts.count : 1
+        let limit = (batch + count - 1) / count
+        var lanes = [try base.model(layers, dense: dense, settings: settings, batchLimit: limit)]
+        for _ in 1..<count {
+            lanes.append(
+                try base.model(layers.map(\.lane), dense: dense.map(\.lane), settings: settings, batchLimit: limit))
+        }
+        self.lanes = lanes
+        func tensors(of model: Base.Model) -> [TrainedTensor] {
+            model.layers.flatMap { $0.trained(factors) } + model.dense.map(\.tensor)
+        }
+        trained = tensors(of: lanes[0])
+        others = lanes.dropFirst().map(tensors)
+    }
+
+    /// The model, as it stands.
+    var model: Base.Model { lanes[0] }
+
+    func run(
+        isCancelled: () -> Bool, progress: (TrainingProgress) -> Void
+    ) throws(TrainingError) -> TrainingOutcome {
+        var generator = SeededGenerator(seed: seed, stream: "order of examples")
+        var (order, heldOut) = split
+        let steps = (order.count + settings.batchSize - 1) / settings.batchSize
+        let optimizer = Optimizer(settings.optimizer, for: trained, lanes: parts)
+        var last = TrainingOutcome(samples: examples.count, loss: 0, accuracy: 0)
+        var best: (loss: Double, epoch: Int, values: [[Float]], outcome: TrainingOutcome)?
+        for epoch in 1...settings.epochs {
+            order.shuffle(using: &generator)
+            var sum = BatchResult(loss: 0, correct: 0)
+            for step in 0..<steps {
+                if isCancelled() { throw .cancelled }
+                let first = step * settings.batchSize
+                let result = learn(order[first..<min(first + settings.batchSize, order.count)])
+                guard result.loss.isFinite else { throw .diverged(epoch: epoch, step: step + 1) }
+                let factor = settings.schedule.factor(
+                    step: (epoch - 1) * steps + step, of: settings.epochs * steps)
+                optimizer.step(factor: factor, clipNorm: settings.clipNorm)
+                for layer in model.layers { layer.sparse?.apply() }
+                sum.loss += result.loss
+                sum.correct += result.correct
+            }
+            last.loss = sum.loss / Double(order.count)
+            last.accuracy = Double(sum.correct) / Double(order.count)
+            progress(TrainingProgress(epoch: epoch, epochs: settings.epochs, loss: last.loss, accuracy: last.accuracy))
+            guard let stop = settings.earlyStop, !heldOut.isEmpty else { continue }
+            let loss = score(heldOut)
+            if best.map({ loss < $0.loss }) ?? loss.isFinite {
+                best = (loss, epoch, trained.map { Array($0.values.floats) }, last)
+            } else if let best, epoch - best.epoch >= stop.patience {
+                break
+            }
+        }
+        if let best {
+            for (tensor, values) in zip(trained, best.values) { _ = tensor.values.floats.update(from: values) }
+            for layer in model.layers { layer.sparse?.apply() }
+            last = best.outcome
+        }
+        guard model.isFinite else { throw .diverged(epoch: settings.epochs, step: 0) }
+        return last
+    }
+
+    /// The examples to train on and, where an early stop asks for them, those held out of them.
+    private var split: (trained: [Int], heldOut: [Int]) {
+        let all = Array(0..<examples.count)
+        guard let stop = settings.earlyStop else { return (all, []) }
+        var generator = SeededGenerator(seed: seed, stream: "held out for the early stop")
+        let count = Int(stop.share * Double(examples.count))
+        let shuffled = all.shuffled(using: &generator)
+        return (shuffled[count...].sorted(), shuffled[..<count].sorted())
+    }
+
+    /// The mean loss on examples that are not trained on.
+    private func score(_ indices: [Int]) -> Double {
+        let size = settings.batchSize
+        var loss = 0.0
+        for first in stride(from: 0, to: indices.count, by: size) {
+            let batch = indices[first..<min(first + size, indices.count)]
+            loss += forward(batch, then: { _ in }).loss
+        }
+        return loss / Double(indices.count)
+    }
+
+    /// Fills the gradients for the examples at `indices`.
+    private func learn(_ indices: ArraySlice<Int>) -> BatchResult {
+        let result = forward(indices) { $0.backward() }
+        for other in others where indices.count > 1 {
+            let share = Float((indices.count + 1) / 2) / Float(indices.count)
+            for (tensor, part) in zip(trained, other) { tensor.blend(share, with: part) }
+        }
+        model.penalise(penalty, pruning: pruning)
+        return result
+    }
+
+    /// Classifies the examples, each lane its part of them, at the same time where there are cores for it.
+    private func forward(_ indices: ArraySlice<Int>, then next: (Base.Model) -> Void) -> BatchResult {
+        guard lanes.count > 1, indices.count > 1 else {
+            let result = lanes[0].forward(examples, indices)
+            next(lanes[0])
+            return result
+        }
+        var results = [BatchResult](repeating: BatchResult(loss: 0, correct: 0), count: BatchParts.count)
+        results.withUnsafeMutableBufferPointer { results in
+            parts.perform { lane in
+                let part = BatchParts.part(lane, of: indices.count)
+                let rows = indices.startIndex + part.lowerBound..<indices.startIndex + part.upperBound
+                results[lane] = lanes[lane].forward(examples, indices[rows])
+                next(lanes[lane])
+            }
+        }
+        return BatchResult(
+            loss: results[0].loss + results[1].loss, correct: results[0].correct + results[1].correct)
+    }
+}
