@@ -34,14 +34,20 @@ struct StatusCommand: AsyncParsableCommand {
     private func follow(_ endpoint: FederationEndpoint) async throws {
         // A look is taken once; a watch outlives its server's restarts.
         var persistence = Persistence(limit: .zero)
+        var pollWait = PollWait(Agent.Configuration.defaultPollWait)
         var round: RoundBody?
         while true {
             let seen = round?.revision
             let (federation, latest) = try await answer(persistence) { (isRetry) async throws(CallError) in
                 var latest: RoundBody?
                 repeat {
-                    latest = try await endpoint.currentRound(
-                        after: isRetry ? nil : seen, wait: Agent.Configuration.defaultPollWait)
+                    do throws(CallError) {
+                        latest = try await endpoint.currentRound(
+                            after: isRetry ? nil : seen, wait: pollWait.duration)
+                    } catch {
+                        guard !isRetry, seen != nil, pollWait.isTooLong(for: error) else { throw error }
+                        pollWait.shorten()
+                    }
                 } while latest == nil
                 return (try await endpoint.settings(), latest)
             }

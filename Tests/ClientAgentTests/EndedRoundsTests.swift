@@ -2,14 +2,17 @@ import ClientAgent
 import HTTPFetching
 import RankwiseWire
 import Synchronization
+import TestStage
 import Testing
 
 /// A walk against a peer whose answers are scripted: what is current, and whether the federation is finished.
-struct RoundWalkTests {
+struct EndedRoundsTests {
     private struct Moment: Sendable {
         var round: Int
         var phase: String
         var finished = false
+        /// Whether a proxy answers the poll, because it would not wait any longer.
+        var isCutShort = false
     }
 
     /// Each poll moves on to the next moment.
@@ -21,6 +24,10 @@ struct RoundWalkTests {
                 let moment = now.withLock { now in
                     if last == "current", now < moments.count - 1 { now += 1 }
                     return moments[max(now, 0)]
+                }
+                if last == "current", moment.isCutShort {
+                    connection.answer("504 Gateway Time-out", ["Content-Type: text/html"], body: Array("<html>".utf8))
+                    continue
                 }
                 let state = moment.finished ? "finished" : "running"
                 let text =
@@ -36,6 +43,18 @@ struct RoundWalkTests {
         var walk = EndedRounds(
             FederationEndpoint(server: peer.url, federation: "digits", token: nil, fetcher: try HTTPFetcher()))
         try await body(&walk)
+    }
+
+    @Test func `a proxy that would not wait any longer is no news, and polls get shorter down to five seconds`()
+        async throws
+    {
+        let cut = Moment(round: 1, phase: "collecting", isCutShort: true)
+        let before = Moment(round: 1, phase: "collecting")
+        let after = Moment(round: 1, phase: "published", finished: true)
+        #expect(try await all([before, cut, cut, after]) == [1])
+        // 25, 12.5, 6.25 and 5 seconds: a way that cuts those is broken.
+        await #expect(throws: CallError.self) { try await all([before, cut, cut, cut, cut, after]) }
+        await #expect(throws: CallError.self) { try await all([cut, before, after]) }
     }
 
     static func federation(state: String) -> String {

@@ -6,8 +6,8 @@ import Testing
 struct RoundTableTests {
     @Test func `a table shows the round, its updates and its refusals`() throws {
         let federation = try WireJSON.decode(
-            FederationBody.self, from: Data(RoundWalkTests.federation(state: "running").utf8))
-        var round = try WireJSON.decode(RoundBody.self, from: Data(RoundWalkTests.round(3, "collecting").utf8))
+            FederationBody.self, from: Data(EndedRoundsTests.federation(state: "running").utf8))
+        var round = try WireJSON.decode(RoundBody.self, from: Data(EndedRoundsTests.round(3, "collecting").utf8))
         round.updates = [
             RoundBody.Update(
                 client: "edge-07", status: "accepted", reason: nil, rank: 42, samples: 151, digest: "sha256:0",

@@ -123,7 +123,7 @@ package actor Agent {
     var hasMissedFiles = false
     var fruitless: Backoff
     /// How long a poll waits, on a way that has cut none of them short.
-    private var pollWait: Duration
+    private var pollWait: PollWait
     private let makeTrainer: TrainerMaker
     /// Whether this start has registered; once is enough to know what the server says.
     private var hasRegistered = false
@@ -149,7 +149,7 @@ package actor Agent {
         self.observe = observe
         self.makeTrainer = makeTrainer
         fruitless = configuration.backoff
-        pollWait = configuration.pollWait
+        pollWait = PollWait(configuration.pollWait)
         endpoint = FederationEndpoint(
             server: configuration.server, federation: configuration.federation, token: identity.token, fetcher: fetcher)
     }
@@ -231,12 +231,9 @@ package actor Agent {
 
     // MARK: Waiting
 
-    /// A way that cuts shorter polls than this one is broken.
-    private static let shortestPoll = Duration.seconds(5)
-
     private func poll(after revision: Int64?) async throws(AgentError) -> Step {
         let endpoint = endpoint
-        let wait = pollWait
+        let (pollWait, wait) = (pollWait, pollWait.duration)
         let asked = clock.now
         var isCutShort = false
         let answer: Answer<(plan: PlanBody, json: [UInt8])?>
@@ -245,17 +242,12 @@ package actor Agent {
                 // After a break the revision may count for another life of the server.
                 return try await endpoint.plan(after: isRetry ? nil : revision, wait: wait)
             } catch {
-                // A proxy that gives up before the poll does wants shorter ones; that is no news for anybody.
-                guard case .foreign(let page) = error, page.isTimeOut, !isRetry, revision != nil,
-                    wait > Self.shortestPoll
-                else {
-                    throw error
-                }
+                guard !isRetry, revision != nil, pollWait.isTooLong(for: error) else { throw error }
                 isCutShort = true
                 return nil
             }
         }
-        if isCutShort { pollWait = max(Self.shortestPoll, wait / 2) }
+        if isCutShort { self.pollWait.shorten() }
         switch answer {
         case .refused(let problem): throw .refused(problem)
         case .value(nil):

@@ -3,7 +3,7 @@ package import RankwiseWire
 /// Every round of a federation once, in order, as it ends, however many end between two answers of the server.
 package struct EndedRounds: Sendable {
     private let endpoint: FederationEndpoint
-    private let pollWait: Duration
+    private var pollWait: PollWait
     private var number: Int
     private var current: RoundBody?
     private var isFinished = false
@@ -12,7 +12,7 @@ package struct EndedRounds: Sendable {
         _ endpoint: FederationEndpoint, from first: Int = 1, pollWait: Duration = Agent.Configuration.defaultPollWait
     ) {
         self.endpoint = endpoint
-        self.pollWait = pollWait
+        self.pollWait = PollWait(pollWait)
         number = first
     }
 
@@ -28,7 +28,7 @@ package struct EndedRounds: Sendable {
                 }
             }
             if isFinished { return nil }
-            guard let news = try await endpoint.currentRound(after: current?.revision, wait: pollWait) else { continue }
+            guard let news = try await news() else { continue }
             // What is current once the federation is known to be finished is the last word about its last round.
             if try await endpoint.settings().state == "finished" {
                 current = try await endpoint.currentRound(after: nil, wait: .zero) ?? news
@@ -36,6 +36,17 @@ package struct EndedRounds: Sendable {
             } else {
                 current = news
             }
+        }
+    }
+
+    /// The current round once it is another one than before; nil after a wait without news.
+    private mutating func news() async throws(CallError) -> RoundBody? {
+        do throws(CallError) {
+            return try await endpoint.currentRound(after: current?.revision, wait: pollWait.duration)
+        } catch {
+            guard current != nil, pollWait.isTooLong(for: error) else { throw error }
+            pollWait.shorten()
+            return nil
         }
     }
 }
