@@ -65,6 +65,12 @@ final class Parts: Sendable {
 
     /// Lets in those who hold a federation's tokens.
     func admit(_ tokens: some Sequence<IssuedToken>, _ clients: some Sequence<Client>, of id: FederationID) {
+        Self.admit(tokens, clients, of: id, to: access)
+    }
+
+    private static func admit(
+        _ tokens: some Sequence<IssuedToken>, _ clients: some Sequence<Client>, of id: FederationID, to access: Access
+    ) {
         for token in tokens { access.grant(token, of: id) }
         for client in clients {
             let principal = Principal.client(id, client.name)
@@ -97,7 +103,8 @@ final class Parts: Sendable {
             FederationSession(
                 stored, store: store, clock: clock, sampler: sampler,
                 onAggregationDue: { aggregation.add($0, at: clock.now()) },
-                onEvent: { [logger] in logger.record($1, of: $0) }))
+                onEvent: { [logger] in logger.record($1, of: $0) },
+                onReload: { [access] in Self.admit($0.tokens.values, $0.clients.values, of: id, to: access) }))
     }
 
     /// The session, for a client that is registered and not revoked.

@@ -7,6 +7,10 @@ extension SQLiteStore: FederationStore {
         try await fetch { try FederationReader.federations(in: $0) }
     }
 
+    package func federation(_ federation: FederationID) async throws(StoreError) -> StoredFederation? {
+        try await fetch { try FederationReader.federation(federation, in: $0) }
+    }
+
     package func create(_ federation: StoredFederation) async throws(StoreError) {
         try await commit { try FederationWriter.insert(federation, into: $0) }
     }

@@ -94,6 +94,9 @@ final class GatedStore: FederationStore, AdapterStore {
     func events(after id: Int64, limit: Int, of federation: FederationID) async throws(StoreError) -> [StoredEvent] {
         try await store.events(after: id, limit: limit, of: federation)
     }
+    func federation(_ federation: FederationID) async throws(StoreError) -> StoredFederation? {
+        try await store.federation(federation)
+    }
     func list(_ digest: ContentDigest, of federation: FederationID) async throws(StoreError) -> ClientList? {
         try await store.list(digest, of: federation)
     }

@@ -4,7 +4,8 @@ import Synchronization
 /// One federation while the server runs: applies events in stored steps and wakes those who wait for them.
 ///
 /// Events that arrive while a step is being stored form the next step together, so a burst of updates shares one
-/// transaction. Readers take the snapshot of the last stored step and never wait for the store.
+/// transaction. Readers take the snapshot of the last stored step and never wait for the store. Where somebody else has
+/// written meanwhile, the session reads the federation again and applies its events to that.
 package final class FederationSession: Sendable {
     package let id: FederationID
     private let store: any FederationStore
@@ -12,6 +13,7 @@ package final class FederationSession: Sendable {
     private let sampler: any ClientSampler
     private let onAggregationDue: @Sendable (FederationID) -> Void
     private let onEvent: @Sendable (FederationID, AuditEvent) -> Void
+    private let onReload: @Sendable (FederationMachine) -> Void
     private let state: Mutex<State>
     /// Up to which round merges are known to be kept as their sum alone.
     let mergesFoldedThrough = Atomic<Int>(0)
@@ -44,7 +46,8 @@ package final class FederationSession: Sendable {
     init(
         _ stored: StoredFederation, store: any FederationStore, clock: any WallClock, sampler: any ClientSampler,
         onAggregationDue: @escaping @Sendable (FederationID) -> Void,
-        onEvent: @escaping @Sendable (FederationID, AuditEvent) -> Void
+        onEvent: @escaping @Sendable (FederationID, AuditEvent) -> Void,
+        onReload: @escaping @Sendable (FederationMachine) -> Void = { _ in }
     ) {
         id = stored.machine.settings.id
         self.store = store
@@ -52,6 +55,7 @@ package final class FederationSession: Sendable {
         self.sampler = sampler
         self.onAggregationDue = onAggregationDue
         self.onEvent = onEvent
+        self.onReload = onReload
         let now = clock.now()
         state = Mutex(
             State(
@@ -171,8 +175,46 @@ extension FederationSession {
         return try result.map { $0[0] }.get()
     }
 
-    /// Applies the events to a copy, stores what changed, and only then lets everybody see the copy.
+    /// A step that has lost so many races gives up.
+    private static let mostRaces = 16
+
+    /// Stores the events as one step, on what is stored by then.
     private func step(_ events: [FederationMachine.Event]) async -> Result<[FederationMachine.Reply], StoreError> {
+        var result = await attempt(events)
+        for _ in 0..<Self.mostRaces {
+            guard case .failure(.conflict) = result else { break }
+            do throws(StoreError) {
+                guard let stored = try await store.federation(id) else {
+                    return .failure(.failed("\(id) is not stored any more"))
+                }
+                adopt(stored.machine)
+            } catch {
+                return .failure(error)
+            }
+            result = await attempt(events)
+        }
+        return result
+    }
+
+    /// Goes on from what somebody else has stored.
+    private func adopt(_ machine: FederationMachine) {
+        let now = clock.now()
+        let (snapshot, isNews) = state.withLock { state in
+            let before = state.snapshot
+            let snapshot = FederationSnapshot(machine: machine, after: before)
+            state.snapshot = snapshot
+            for client in machine.clients.values where state.lastSeen[client.name] == nil {
+                state.lastSeen[client.name] = now
+            }
+            return (snapshot, before.machine.round?.phase != machine.round?.phase)
+        }
+        onReload(machine)
+        watchers.wake(with: snapshot)
+        if isNews, machine.round?.phase == .aggregating { onAggregationDue(id) }
+    }
+
+    /// Applies the events to a copy, stores what changed, and only then lets everybody see the copy.
+    private func attempt(_ events: [FederationMachine.Event]) async -> Result<[FederationMachine.Reply], StoreError> {
         let (current, lastSeen, absent) = state.withLock { ($0.snapshot, $0.lastSeen, $0.absent) }
         let now = clock.now()
         var next = current.machine

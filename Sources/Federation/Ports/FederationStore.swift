@@ -96,6 +96,8 @@ package struct DepartedFederation: Sendable, Hashable {
 package protocol FederationStore: Sendable {
     /// All of them; one that cannot be understood does not keep the others back.
     func federations() async throws(StoreError) -> StoredFederations
+    /// One of them as it is stored now; nil where there is none of this name.
+    func federation(_ federation: FederationID) async throws(StoreError) -> StoredFederation?
     /// Throws `.exists` where the name is taken, also by one that was deleted and did not release it.
     func create(_ federation: StoredFederation) async throws(StoreError)
     /// Stores one step: `machine` is the value after it. Throws `.conflict` unless the stored revision is `revision`.
@@ -133,7 +135,8 @@ package protocol FederationStore: Sendable {
 package enum StoreError: Error, Sendable, Hashable {
     /// No space is left; nothing was changed, and it may be tried again.
     case full
-    /// The stored revision is another one: somebody else writes to this federation.
+    /// The stored revision is another one: somebody else has written to this federation. Nothing was changed; who reads it
+    /// again can go on.
     case conflict
     case exists
     /// The place where everything is kept was moved or deleted under the server.
