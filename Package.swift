@@ -126,7 +126,7 @@ let package = Package(
                 "RankwiseWire", "TestCertificates", "TestStage", "Training",
                 "rankwise-server", "rankwise-client", .logging,
             ]),
-        tests("HTTPFetchingTests", ["HTTPFetching"]),
+        tests("HTTPFetchingTests", ["HTTPFetching", "TestStage"]),
         tests(
             "SimulationTests",
             [
@@ -136,7 +136,7 @@ let package = Package(
         tests("TrainingTests", ["Training", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests(
             "ClientAgentTests",
-            ["ClientAgent", "HTTPFetching", "RankwiseWire", "Training", "AdapterFormat", .crypto]),
+            ["ClientAgent", "HTTPFetching", "RankwiseWire", "Training", "AdapterFormat", "TestStage", .crypto]),
     ]
 )
 

@@ -1,5 +1,6 @@
 import AdapterFormat
 import Foundation
+import TestStage
 
 /// Adapter files of one linear module, made for a test.
 enum AdapterBytes {

@@ -3,6 +3,7 @@ import Foundation
 import HTTPFetching
 import RankwiseWire
 import Synchronization
+import TestStage
 import Training
 
 /// A trainer that appends its count to the adapter it was given, or leaves what `result` makes of the assignment.

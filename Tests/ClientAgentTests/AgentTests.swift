@@ -3,6 +3,7 @@ import Foundation
 import HTTPFetching
 import RankwiseWire
 import Synchronization
+import TestStage
 import Testing
 import Training
 

@@ -2,6 +2,7 @@ import ClientAgent
 import HTTPFetching
 import RankwiseWire
 import Synchronization
+import TestStage
 import Testing
 
 struct FederationEndpointTests {

@@ -1,6 +1,7 @@
 import ClientAgent
 import Foundation
 import Synchronization
+import TestStage
 import Testing
 import Training
 

@@ -2,6 +2,7 @@ import AdapterFormat
 import ClientAgent
 import Foundation
 import Synchronization
+import TestStage
 import Testing
 import Training
 

@@ -1,6 +1,7 @@
 import ClientAgent
 import RankwiseWire
 import Synchronization
+import TestStage
 import Testing
 import Training
 

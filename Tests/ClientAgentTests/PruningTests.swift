@@ -2,6 +2,7 @@ import ClientAgent
 import Foundation
 import RankwiseWire
 import Synchronization
+import TestStage
 import Testing
 import Training
 

@@ -1,4 +1,5 @@
 import ClientAgent
+import TestStage
 import Testing
 
 /// What an agent keeps, and what it refuses to go on with.

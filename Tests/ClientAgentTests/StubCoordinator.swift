@@ -2,6 +2,7 @@ import Crypto
 import Foundation
 import RankwiseWire
 import Synchronization
+import TestStage
 
 /// The server's half of the protocol for one federation, over real sockets, with a script for what goes wrong.
 ///

@@ -1,6 +1,7 @@
 import Dispatch
 import Glibc
 import Synchronization
+import TestStage
 
 /// A TCP proxy on 127.0.0.1 that breaks what crosses it by rules of a test, and counts it.
 final class BadLink: Sendable {

@@ -1,6 +1,7 @@
 import Dispatch
 import Glibc
 import Synchronization
+import TestStage
 
 /// What may stand between clients and their server: it passes most requests on, and does something else with the others.
 ///

@@ -1,5 +1,6 @@
 import HTTPFetching
 import Synchronization
+import TestStage
 import Testing
 
 /// Downloads into files: written beside, resumed, renamed.

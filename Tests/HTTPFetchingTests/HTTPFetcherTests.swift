@@ -1,5 +1,6 @@
 import HTTPFetching
 import Synchronization
+import TestStage
 import Testing
 
 /// Requests and answers over real sockets.

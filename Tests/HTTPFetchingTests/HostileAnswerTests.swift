@@ -1,5 +1,6 @@
 import Glibc
 import HTTPFetching
+import TestStage
 import Testing
 
 /// Peers that break the rules, one refusal each.

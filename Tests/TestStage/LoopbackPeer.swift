@@ -3,12 +3,7 @@ import Glibc
 import Synchronization
 
 /// A server on 127.0.0.1 whose every byte a test decides: each connection runs `serve` on a thread of its own.
-final class LoopbackPeer: Sendable {
-    struct Failure: Error {
-        var call: String
-        var code = errno
-    }
-
+package final class LoopbackPeer: Sendable {
     /// What the threads share; none of them keeps the peer alive, whose end is theirs.
     private final class Connections: Sendable {
         private let open = Mutex<(all: [PeerConnection], isStopped: Bool)>(([], false))
@@ -35,18 +30,17 @@ final class LoopbackPeer: Sendable {
         }
     }
 
-    let port: UInt16
+    package let port: UInt16
     private let listener: Int32
     /// Bound to the port and never listening: after `stop` it refuses connections, and nobody else is given the port.
     private let reservation: Int32
     private let connections = Connections()
 
-    init(port wanted: UInt16 = 0, serve: @escaping @Sendable (PeerConnection) -> Void) throws {
-        reservation = try Self.bound(to: wanted)
-        port = try Self.port(of: reservation)
-        let listener = try Self.bound(to: port)
+    package init(port wanted: UInt16 = 0, serve: @escaping @Sendable (PeerConnection) -> Void) throws {
+        (reservation, port) = try Self.bound(to: wanted)
+        let listener = try Self.bound(to: port).socket
         self.listener = listener
-        guard listen(listener, 64) == 0 else { throw Failure(call: "listen") }
+        guard listen(listener, 64) == 0 else { throw Loopback.Failure(call: "listen") }
         DispatchQueue(label: "peer.accept").async { [connections] in
             defer { close(listener) }
             while true {
@@ -67,53 +61,34 @@ final class LoopbackPeer: Sendable {
         close(reservation)
     }
 
-    /// A socket of its own on the port; several may share it while at most one listens.
-    private static func bound(to port: UInt16) throws -> Int32 {
+    /// A socket of its own on the port, or on a free one for 0, and its port; several may share one while at most one listens.
+    private static func bound(to port: UInt16) throws -> (socket: Int32, port: UInt16) {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
         var one: Int32 = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        let length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, length) == 0 }
-        }
-        guard isBound else { throw Failure(call: "bind") }
-        return descriptor
+        return (descriptor, try Loopback.bind(descriptor, to: port))
     }
 
-    private static func port(of descriptor: Int32) throws -> UInt16 {
-        var address = sockaddr_in()
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isKnown = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) == 0 }
-        }
-        guard isKnown else { throw Failure(call: "getsockname") }
-        return UInt16(bigEndian: address.sin_port)
-    }
-
-    var url: String { "http://127.0.0.1:\(port)" }
-    var accepted: Int { connections.count }
+    package var url: String { "http://127.0.0.1:\(port)" }
+    package var accepted: Int { connections.count }
 
     /// Closes the listener and every connection, like a server that was killed; the port stays this peer's while it
     /// lives, and `init(port:)` can serve it again.
-    func stop() {
+    package func stop() {
         // The second time, its number may be another's.
         if connections.end() { shutdown(listener, Int32(SHUT_RDWR)) }
     }
 }
 
-struct PeerRequest: Sendable {
-    var method: String
+package struct PeerRequest: Sendable {
+    package var method: String
     /// Path and query as they came.
-    var target: String
-    var fields: [String: String]
-    var body: [UInt8]
+    package var target: String
+    package var fields: [String: String]
+    package var body: [UInt8]
 
-    var path: String { target.split(separator: "?", maxSplits: 1).first.map(String.init) ?? "" }
-    var query: [String: String] {
+    package var path: String { target.split(separator: "?", maxSplits: 1).first.map(String.init) ?? "" }
+    package var query: [String: String] {
         let pairs = target.split(separator: "?", maxSplits: 1).dropFirst().first?.split(separator: "&") ?? []
         return Dictionary(
             pairs.map { pair in
@@ -124,17 +99,17 @@ struct PeerRequest: Sendable {
 }
 
 /// One connection, used on its own thread; `end` alone comes from others too, and only shuts the socket down.
-final class PeerConnection: @unchecked Sendable {
+package final class PeerConnection: @unchecked Sendable {
     private let descriptor: Int32
     private var buffer: [UInt8] = []
 
-    init(_ descriptor: Int32) { self.descriptor = descriptor }
+    package init(_ descriptor: Int32) { self.descriptor = descriptor }
     deinit { close(descriptor) }
 
-    func end() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+    package func end() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 
     /// The next request with its body, or nil once the peer is gone.
-    func request() -> PeerRequest? {
+    package func request() -> PeerRequest? {
         guard var request = head() else { return nil }
         if request.fields["expect"] == "100-continue" { send("HTTP/1.1 100 Continue\r\n\r\n") }
         let length = Int(request.fields["content-length"] ?? "0") ?? 0
@@ -147,7 +122,7 @@ final class PeerConnection: @unchecked Sendable {
     }
 
     /// The next request without its body.
-    func head() -> PeerRequest? {
+    package func head() -> PeerRequest? {
         let end: [UInt8] = [13, 10, 13, 10]
         while true {
             if buffer.count >= 4, let at = (0...(buffer.count - 4)).first(where: { Array(buffer[$0..<$0 + 4]) == end })
@@ -168,32 +143,20 @@ final class PeerConnection: @unchecked Sendable {
 
     /// Returns whether the peer takes it.
     @discardableResult
-    func send(_ text: String) -> Bool { send(Array(text.utf8)) }
+    package func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
     @discardableResult
-    func send(_ bytes: [UInt8]) -> Bool {
-        var done = 0
-        while done < bytes.count {
-            let count = bytes[done...].withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-            }
-            guard count > 0 else { return false }
-            done += count
-        }
-        return true
-    }
+    package func send(_ bytes: [UInt8]) -> Bool { Loopback.send(descriptor, bytes) }
 
     /// A whole answer with its length.
-    func answer(_ status: String, _ fields: [String] = [], body: [UInt8] = []) {
+    package func answer(_ status: String, _ fields: [String] = [], body: [UInt8] = []) {
         let head = (["HTTP/1.1 \(status)", "Content-Length: \(body.count)"] + fields).joined(separator: "\r\n")
         send(Array((head + "\r\n\r\n").utf8) + body)
     }
 
     private func more() -> Bool {
-        var piece = [UInt8](repeating: 0, count: 64 << 10)
-        let count = recv(descriptor, &piece, piece.count, 0)
-        guard count > 0 else { return false }
-        buffer += piece[..<count]
+        guard let piece = Loopback.receive(descriptor) else { return false }
+        buffer += piece
         return true
     }
 }

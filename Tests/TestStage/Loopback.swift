@@ -1,25 +1,31 @@
 import Glibc
 
 /// Sockets on 127.0.0.1, for what stands between clients and a server in tests.
-enum Loopback {
-    struct Failure: Error {
+package enum Loopback {
+    package struct Failure: Error {
         var call: String
         var code = errno
     }
 
     /// A socket that listens on a free port.
-    static func listener() throws -> (socket: Int32, port: UInt16) {
+    package static func listener() throws -> (socket: Int32, port: UInt16) {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
-        let port = try withAddress(port: 0) { address, length in
-            guard bind(listener, address, length) == 0, listen(listener, 64) == 0 else { throw Failure(call: "listen") }
-            var length = length
-            guard getsockname(listener, address, &length) == 0 else { throw Failure(call: "getsockname") }
-        }
+        let port = try bind(listener, to: 0)
+        guard listen(listener, 64) == 0 else { throw Failure(call: "listen") }
         return (listener, port)
     }
 
+    /// Binds a socket to a port, or to a free one for 0; answers which it is.
+    static func bind(_ descriptor: Int32, to port: UInt16) throws -> UInt16 {
+        try withAddress(port: port) { address, length in
+            guard Glibc.bind(descriptor, address, length) == 0 else { throw Failure(call: "bind") }
+            var length = length
+            guard getsockname(descriptor, address, &length) == 0 else { throw Failure(call: "getsockname") }
+        }
+    }
+
     /// A socket that is connected to a port; nil where nobody listens.
-    static func connection(to port: UInt16) -> Int32? {
+    package static func connection(to port: UInt16) -> Int32? {
         let end = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
         let isConnected = try? withAddress(port: port) { address, length in
             guard connect(end, address, length) == 0 else { throw Failure(call: "connect") }
@@ -30,7 +36,7 @@ enum Loopback {
     }
 
     /// What has come, of at most `most` bytes; nil at the end.
-    static func receive(_ end: Int32, upTo most: Int = 64 << 10) -> [UInt8]? {
+    package static func receive(_ end: Int32, upTo most: Int = 64 << 10) -> [UInt8]? {
         var piece = [UInt8](repeating: 0, count: most)
         let count = recv(end, &piece, most, 0)
         return count > 0 ? Array(piece[..<count]) : nil
@@ -38,7 +44,7 @@ enum Loopback {
 
     /// Whether all could be sent.
     @discardableResult
-    static func send(_ end: Int32, _ bytes: [UInt8]) -> Bool {
+    package static func send(_ end: Int32, _ bytes: [UInt8]) -> Bool {
         var done = 0
         while done < bytes.count {
             let count = bytes[done...].withUnsafeBytes {
@@ -51,7 +57,7 @@ enum Loopback {
     }
 
     /// Closing it resets the connection.
-    static func resetWhenClosed(_ end: Int32) {
+    package static func resetWhenClosed(_ end: Int32) {
         var option = linger(l_onoff: 1, l_linger: 0)
         setsockopt(end, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
     }

@@ -1,1 +1,0 @@
-../HTTPFetchingTests/LoopbackPeer.swift
