@@ -1,6 +1,6 @@
 import CCurl
 
-/// One curl easy handle, which carries one transfer at a time and keeps its settings between none of them.
+/// One curl easy handle. It carries one transfer at a time, and each transfer begins with fresh settings.
 struct EasyHandle: ~Copyable {
     let pointer: UnsafeMutableRawPointer
     private let message: UnsafeMutablePointer<CChar>

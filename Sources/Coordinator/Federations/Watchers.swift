@@ -121,7 +121,8 @@ extension Watchers.State {
         due += ids.compactMap { waiters.removeValue(forKey: $0) }.map { Watchers.Due(waiter: $0, answer: answer) }
     }
 
-    /// Those who may wake now; who had to wait for it hears the newest that it asked for.
+    /// Takes the waiters that may wake now. A waiter that stood in line gets the newest snapshot that satisfies it, not the one
+    /// that made it due.
     mutating func takeDue(upTo mostAwake: Int) -> [Watchers.Due] {
         let count = min(mostAwake - awake, due.count - firstDue)
         guard count > 0 else { return [] }

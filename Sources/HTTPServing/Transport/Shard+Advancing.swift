@@ -92,7 +92,8 @@ extension Shard {
     func account(_ outcome: Socket.Outcome, of size: Int, _ connection: Connection) -> Int? {
         switch outcome {
         case .moved(let count):
-            // A short read has emptied the socket; but the end, once announced, is announced no more.
+            // A short read has emptied the socket. But epoll announces the peer's end only once: after that the socket stays
+            // readable until the end is read.
             if count < size, !connection.peerFinished, connection.tls?.isOver != true {
                 connection.isReadable = false
             }
