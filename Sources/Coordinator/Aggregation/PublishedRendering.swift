@@ -21,7 +21,8 @@ final class PublishedRendering {
             return nil
         }
         shape = stored
-        ranks = AdapterService.wholeRanks(of: stored, round: round, plan)
+        ranks = AdapterService.ranks(
+            in: stored, rank: plan.maximumRank, ofRound: round, trainedIn: round, plan)
         self.draft = draft
         writer = try AdapterWriter(
             shape: stored, ranks: ranks, scaling: plan.scaling, type: plan.shape.type, descriptor: draft.descriptor)

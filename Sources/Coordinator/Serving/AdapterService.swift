@@ -48,31 +48,37 @@ package struct AdapterService: Sendable {
 
     /// The key of the adapter as a round publishes it.
     static func wholeKey(ofRound round: Int, in federation: FederationID, _ plan: AdapterPlan) -> AdapterCache.Key {
-        AdapterCache.Key(
-            federation: federation,
-            content: .adapter(round: round, rank: plan.maximumRank, trainedIn: round, bits: nil), type: plan.shape.type)
+        key(
+            round: round, rank: plan.maximumRank, trainedIn: round, type: plan.shape.type, bits: nil, of: federation)
     }
 
-    /// The rank of every module in that file.
-    static func wholeRanks(of shape: AdapterShape, round: Int, _ plan: AdapterPlan) -> [String: Int] {
+    private static func key(
+        round: Int, rank: Int, trainedIn: Int, type: ScalarType, bits: MessageBits?, of federation: FederationID
+    ) -> AdapterCache.Key {
+        AdapterCache.Key(
+            federation: federation, content: .adapter(round: round, rank: rank, trainedIn: trainedIn, bits: bits),
+            type: type)
+    }
+
+    /// The rank of every module that a file of this shape has.
+    static func ranks(
+        in shape: AdapterShape, rank: Int, ofRound round: Int, trainedIn: Int, _ plan: AdapterPlan
+    ) -> [String: Int] {
         let held = Set(shape.modules.map(\.owner))
-        return ranks(plan.maximumRank, ofRound: round, trainedIn: round, plan).filter { held.contains($0.key) }
+        return ranks(rank, ofRound: round, trainedIn: trainedIn, plan).filter { held.contains($0.key) }
     }
 
     private func file(
         round: Int, rank: Int, trainedIn: Int, type: ScalarType, bits: MessageBits?, of federation: FederationID,
         as plan: AdapterPlan, for caller: RenderingCaller?, on queue: BlockingQueue? = nil
     ) async throws(ServiceError) -> AdapterCache.File {
-        let key = AdapterCache.Key(
-            federation: federation, content: .adapter(round: round, rank: rank, trainedIn: trainedIn, bits: bits),
-            type: type)
+        let key = Self.key(
+            round: round, rank: rank, trainedIn: trainedIn, type: type, bits: bits, of: federation)
         let source = parts.stored(.adapter, of: federation, round: round)
         return try await parts.cache.file(key, for: caller, on: parts.rendering, own: queue) {
             descriptor, interruption in
             let shape = try plan.storedShape(ofRound: round).withDense { try source.holds($0) }
-            let held = Set(shape.modules.map(\.owner))
-            let ranks = Self.ranks(rank, ofRound: round, trainedIn: trainedIn, plan)
-                .filter { held.contains($0.key) }
+            let ranks = Self.ranks(in: shape, rank: rank, ofRound: round, trainedIn: trainedIn, plan)
             let writer = try AdapterWriter(
                 shape: shape, ranks: ranks, scaling: plan.scaling, type: type,
                 messageBits: bits, descriptor: descriptor)

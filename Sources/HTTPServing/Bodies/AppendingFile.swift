@@ -1,4 +1,3 @@
-import CLinux
 import Crypto
 import Foundation
 
@@ -6,15 +5,12 @@ import Foundation
 ///
 /// It goes through the page cache, so that bytes outlive a process that is killed as soon as they are written.
 actor AppendingFile: BodySink {
-    /// After so many bytes the kernel is asked to begin writing them back, so that the final sync finds little to do.
-    private static let writeBackStep = 4 << 20
-
     nonisolated let executor: QueueExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
     private let path: String
     private let start: Int
     private var length: Int
-    private var writtenBack: Int
+    private var writeBack: WriteBack
     private var descriptor: Int32 = -1
     private var hasher = SHA256()
     private var failure: RequestBodyError?
@@ -25,7 +21,7 @@ actor AppendingFile: BodySink {
         executor = lane
         start = offset
         length = offset
-        writtenBack = offset
+        writeBack = WriteBack(from: offset)
     }
 
     func open() throws(RequestBodyError) {
@@ -74,11 +70,7 @@ actor AppendingFile: BodySink {
                 return failure
             }
         }
-        if length - writtenBack >= Self.writeBackStep {
-            sync_file_range(
-                descriptor, Int64(writtenBack), Int64(length - writtenBack), UInt32(linux_sync_file_range_write))
-            writtenBack = length
-        }
+        writeBack.follow(to: length, of: descriptor)
         return nil
     }
 }

@@ -1,20 +1,16 @@
-import CLinux
 import Crypto
 import Foundation
 
 /// A new file that a request body is hashed and written into, on a disk lane. It goes through the page cache, from where the
 /// update is then summed.
 actor BodyFile {
-    /// After so many bytes the kernel is asked to begin writing them back, so that the final sync finds little to do.
-    private static let writeBackStep = 4 << 20
-
     nonisolated let executor: QueueExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
     private let path: String
     private let watch: (@Sendable (UnsafeRawBufferPointer) -> Void)?
     private var descriptor: Int32 = -1
     private var byteCount = 0
-    private var writtenBack = 0
+    private var writeBack = WriteBack()
     private var hasher = SHA256()
 
     /// - Parameter watch: sees the bytes too.
@@ -69,9 +65,6 @@ actor BodyFile {
                 throw RequestBodyError(fileError: errno)
             }
         }
-        guard byteCount - writtenBack >= Self.writeBackStep else { return }
-        sync_file_range(
-            descriptor, Int64(writtenBack), Int64(byteCount - writtenBack), UInt32(linux_sync_file_range_write))
-        writtenBack = byteCount
+        writeBack.follow(to: byteCount, of: descriptor)
     }
 }
