@@ -108,7 +108,12 @@ let package = Package(
         tests("AggregationTests", ["Aggregation", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests("FederationTests", ["Federation"]),
         tests("CoordinatorTests", ["Coordinator", "Federation", "SQLiteStore", "AdapterFormat", .crypto, .logging]),
-        tests("SQLiteStoreTests", ["SQLiteStore", "Federation", "TestStage", .crypto, .grdb, .logging]),
+        .target(
+            name: "StoreConformance", dependencies: ["Federation", .crypto], path: "Tests/StoreConformance",
+            swiftSettings: strict),
+        tests(
+            "SQLiteStoreTests",
+            ["SQLiteStore", "Federation", "StoreConformance", "TestStage", .crypto, .grdb, .logging]),
         tests(
             "HTTPServingTests",
             ["HTTPServing", "COpenSSL", "TestCertificates", "TestStage", .httpTypes, .crypto, .logging]),

@@ -1,7 +1,6 @@
 import Aggregation
 package import Federation
 package import Logging
-import Synchronization
 
 /// The use cases of the server, one service each, over one store.
 package struct Services: Sendable {
@@ -18,55 +17,91 @@ package struct Services: Sendable {
     package let archives: ArchiveService
     package let adapters: AdapterService
     package let models: ModelService
-    let parts: Parts
-    private let aggregation: AggregationService
+    let runtime: FederationRuntime
+    private let stores: Stores
+    private let initial: InitialAdapters
+    private let aggregation: AggregationWorker
     private let folding: MergeFolding
+    private let readiness: Readiness
+    private let clock: any WallClock
+    private let logger: Logger
 
     package init(
-        store: some FederationStore & AdapterStore, partials: any PartialUploadStore,
-        documents: any TemplateStore & ConfigurationStore, cache: AdapterCache,
-        access: Access, clock: any WallClock, sampler: any ClientSampler = HashedSampler(),
-        quotas: Quotas = Quotas(), threads: Int, uploadLimits: UploadService.Limits = .init(), logger: Logger
+        stores: Stores, cache: AdapterCache, access: Access, clock: any WallClock,
+        sampler: any ClientSampler = HashedSampler(), quotas: Quotas = Quotas(), threads: Int,
+        uploadLimits: UploadService.Limits = .init(), logger: Logger
     ) {
-        parts = Parts(
-            store: store, adapters: store, partials: partials, templates: documents, configurations: documents,
-            uploadLimits: uploadLimits, cache: cache, access: access,
-            clock: clock, sampler: sampler, quotas: quotas, threads: threads, logger: logger)
+        self.stores = stores
         self.access = access
-        federations = FederationService(parts: parts)
-        enrolment = EnrolmentService(parts: parts)
-        tokens = TokenService(parts: parts)
-        rounds = RoundService(parts: parts)
-        plans = PlanService(parts: parts)
-        updates = UpdateService(parts: parts)
-        uploads = UploadService(parts: parts)
-        templates = TemplateService(parts: parts)
-        configurations = ConfigurationService(parts: parts)
-        archives = ArchiveService(parts: parts)
-        adapters = AdapterService(parts: parts)
-        models = ModelService(parts: parts)
-        aggregation = AggregationService(parts: parts)
-        folding = MergeFolding(parts: parts)
+        self.clock = clock
+        self.logger = logger
+        let due = AggregationQueue()
+        let freshBlobs = FreshBlobs()
+        let modelLanes = ModelLanes()
+        let adapterLanes = RenderingLanes(
+            queues: [BlockingQueue(label: "rendering.0"), BlockingQueue(label: "rendering.1")])
+
+        runtime = FederationRuntime(
+            metadata: stores.metadata, steps: stores.steps, presence: stores.presence, access: access,
+            aggregation: due, clock: clock, sampler: sampler, logger: logger)
+        readiness = Readiness(metadata: stores.metadata, clock: clock)
+        initial = InitialAdapters(adapters: stores.adapters, threads: threads)
+        rounds = RoundService(runtime: runtime, metadata: stores.metadata, adapters: stores.adapters, clock: clock)
+        plans = PlanService(runtime: runtime, clock: clock)
+        tokens = TokenService(runtime: runtime, access: access, clock: clock)
+        enrolment = EnrolmentService(runtime: runtime, access: access, credentials: stores.credentials)
+
+        configurations = ConfigurationService(
+            runtime: runtime, configurations: stores.configurations, clock: clock)
+        updates = UpdateService(
+            runtime: runtime, rounds: rounds, blobs: stores.blobs, configurations: stores.configurations,
+            adapters: stores.adapters, reservations: UpdateByteReservations(), freshBlobs: freshBlobs, quotas: quotas,
+            clock: clock)
+        templates = TemplateService(
+            runtime: runtime, blobs: stores.blobs, templates: stores.templates, initial: initial, logger: logger)
+        uploads = UploadService(
+            runtime: runtime, partials: stores.uploads, blobs: stores.blobs, updates: updates, templates: templates,
+            limits: uploadLimits, clock: clock)
+
+        adapters = AdapterService(
+            runtime: runtime, rounds: rounds, adapters: stores.adapters, cache: cache, lanes: adapterLanes)
+        models = ModelService(
+            runtime: runtime, rounds: rounds, adapters: stores.adapters, cache: cache, lanes: modelLanes)
+        let retention = RetentionService(
+            adapters: stores.adapters, cache: cache, lanes: adapterLanes, logger: logger)
+        folding = MergeFolding(
+            runtime: runtime, jobs: stores.jobs, adapters: stores.adapters, lanes: modelLanes, logger: logger)
+        aggregation = AggregationWorker(
+            runtime: runtime, due: due, jobs: stores.jobs, blobs: stores.blobs, freshBlobs: freshBlobs,
+            adapters: stores.adapters, serving: adapters, retention: retention, folding: folding, clock: clock,
+            threads: threads, logger: logger)
+
+        federations = FederationService(
+            runtime: runtime, metadata: stores.metadata, initial: initial, rounds: rounds, retention: retention,
+            cache: cache, access: access, quotas: quotas, clock: clock, logger: logger)
+        archives = ArchiveService(
+            runtime: runtime, archives: stores.archives, blobs: stores.blobs, templates: templates, folding: folding,
+            quotas: quotas, logger: logger)
     }
 
     /// Takes up every stored federation where it stood. One that this version cannot run is set aside.
     package func resume() async throws(ServiceError) {
         do throws(StoreError) {
-            let found = try await parts.store.federations()
-            for stored in found.sound { parts.open(stored) }
+            let found = try await stores.metadata.federations()
+            for stored in found.sound { runtime.open(stored) }
             for one in found.unreadable {
-                parts.setAside(one.id, for: one.reason, tokens: one.tokens, clients: one.clients)
+                runtime.setAside(one.id, for: one.reason, tokens: one.tokens, clients: one.clients)
             }
             try await uploads.resume()
         } catch {
             throw .store(error)
         }
-        for session in parts.registry.all {
+        for session in runtime.all {
             let machine = session.snapshot.machine
             do throws(ServiceError) {
                 try await resume(session)
             } catch .settings(let error) {
-                parts.setAside(
+                runtime.setAside(
                     session.id, for: "\(error)", tokens: machine.tokens.values, clients: machine.clients.values)
             }
         }
@@ -78,9 +113,9 @@ package struct Services: Sendable {
         if machine.settings.adapter.template != nil {
             try await templates.resume(session)
         } else if machine.publishedRound == 0, let plan {
-            try await parts.drawInitialAdapter(of: machine.settings, as: plan)
+            try await initial.draw(machine.settings, as: plan)
         }
-        parts.folding.continuation.yield(session.id)
+        folding.request(session.id)
     }
 
     /// Does what is due while nobody asks, until the task is cancelled: aggregates rounds that close, and ticks.
@@ -94,26 +129,27 @@ package struct Services: Sendable {
         }
     }
 
-    /// Aggregates the rounds that close and folds old merges, until the task is cancelled.
+    /// Aggregates the rounds that close, folds old merges and follows other servers, until the task is cancelled.
     package func aggregateRounds() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await aggregation.run() }
             group.addTask { await folding.run() }
+            group.addTask { await runtime.follow() }
         }
     }
 
     /// Ends long polls whose time is up, closes rounds at their deadlines and takes up aggregations that failed.
     package func tick() async {
         await uploads.sweep()
-        for session in parts.registry.all {
+        for session in runtime.all {
             do throws(StoreError) {
                 try await session.tick()
             } catch {
-                parts.logger.error(
+                logger.error(
                     "a deadline could not be stored", metadata: ["federation": "\(session.id)", "reason": "\(error)"])
             }
             if session.snapshot.machine.round?.phase == .aggregating {
-                parts.aggregation.add(session.id, at: parts.clock.now())
+                aggregation.due.add(session.id, at: clock.now())
             }
         }
     }
@@ -121,20 +157,11 @@ package struct Services: Sendable {
     /// Every strategy that a federation can name.
     package var strategyNames: [String] { Strategy.names }
 
-    /// Whether the server can serve: its store takes writes. Asked often, it answers what it found within a second.
-    package func probe() async throws(ServiceError) {
-        let now = parts.clock.now()
-        if let known = parts.lastProbe.withLock({ $0 }), (0..<1).contains(now.seconds(since: known.at)) {
-            if let error = known.error { throw error }
-            return
-        }
-        var found: ServiceError?
-        do throws(StoreError) {
-            try await parts.store.probe()
-        } catch {
-            found = .store(error)
-        }
-        parts.lastProbe.withLock { $0 = (now, found) }
-        if let found { throw found }
+    /// Whether the server can serve.
+    package func probe() async throws(ServiceError) { try await readiness.probe() }
+
+    /// Renders every published adapter again; nothing is written but files of the cache.
+    package func audit() async throws(ServiceError) -> AdapterAudit {
+        try await AdapterAudit(of: stores.metadata, stores.adapters, renderedBy: adapters)
     }
 }

@@ -77,6 +77,6 @@ extension ClientBody {
             name: client.name.rawValue, rank: client.rank, ranks: enrolled.ranks,
             registeredAt: client.registeredAt.timestamp, lastSeenAt: enrolled.lastSeen.timestamp,
             revoked: client.revokedAt != nil,
-            capabilities: try WireJSON.decode([String: JSONValue].self, from: Data(client.capabilities.utf8)))
+            capabilities: try WireJSON.decode([String: JSONValue].self, from: Data(client.capabilities.text.utf8)))
     }
 }

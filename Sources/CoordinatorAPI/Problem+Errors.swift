@@ -111,7 +111,7 @@ extension Problem {
                 "the server's data directory was moved or deleted under it; nothing was changed")
         case .store(.unsound(let reason)):
             self.init(.unprocessableContent, code: "archive.unsound", "the archive cannot be taken in: \(reason)")
-        case .store(.conflict), .store(.exists), .store(.failed):
+        case .store(.fenced), .store(.exists), .store(.failed):
             self.init(
                 .serviceUnavailable, code: "store.unavailable",
                 "the store did not take it; nothing was changed, try again")
@@ -172,7 +172,6 @@ extension Problem {
 
     private init(_ error: LifecycleError) {
         switch error {
-        case .unknownClient(let name): self.init(.notFound, code: "client.unknown", "there is no client \(name)")
         case .cannotChange(let from, let to):
             self.init(
                 .conflict, code: "federation.state",

@@ -5,8 +5,7 @@ package struct Client: Sendable, Hashable {
     package var rank: Int
     /// The hash of the token that the client made itself.
     package let token: ContentDigest
-    /// A JSON object, kept for the operator.
-    package var capabilities: String
+    package var capabilities: Capabilities
     package let registeredAt: Timestamp
     /// When the store last heard of it; the session knows better while it runs.
     package var lastSeenAt: Timestamp
@@ -36,7 +35,7 @@ package struct Client: Sendable, Hashable {
     }
 
     package init(
-        name: ClientName, rank: Int, token: ContentDigest, capabilities: String, registeredAt: Timestamp,
+        name: ClientName, rank: Int, token: ContentDigest, capabilities: Capabilities, registeredAt: Timestamp,
         lastSeenAt: Timestamp, revokedAt: Timestamp? = nil, leftByItself: Bool = false, history: History = History()
     ) {
         self.name = name

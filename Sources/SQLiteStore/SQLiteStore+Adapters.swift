@@ -149,7 +149,10 @@ extension SQLiteStore: AdapterStore {
         }
     }
 
-    package func foldMerges(through round: Int, of federation: FederationID) throws(StoreError) {
+    package func foldMerges(
+        through round: Int, of federation: FederationID, under lease: Lease
+    ) throws(StoreError) {
+        guard leases.isInForce(lease) else { throw .fenced }
         try write { database in
             try database.execute(
                 sql: "UPDATE federations SET merges_folded_through = ? WHERE id = ? AND merges_folded_through < ?",

@@ -5,10 +5,10 @@ import GRDB
 
 /// One federation as an archive: a database that holds it alone, and the blobs that it needs, as a backup has them. Unpacked,
 /// it is a data folder of its own.
-extension SQLiteStore {
+extension SQLiteStore: ArchiveStore {
     /// Writes a federation to a file of the spool; it stays as it is, and what it does meanwhile is not in the archive.
     package func archive(_ federation: FederationID) async throws(StoreError) -> SpoolFile {
-        let spool = makeSpoolFile()
+        let spool = stage()
         return try await run(on: archiving) { () throws(StoreError) in
             let copy = spool.path + ".sqlite"
             defer { for suffix in ["", "-wal", "-shm", "-journal"] { unlink(copy + suffix) } }
@@ -33,7 +33,7 @@ extension SQLiteStore {
     package func takeArchive(_ spool: SpoolFile) async throws(StoreError) -> StoredFederation {
         try await run(on: archiving) { () throws(StoreError) in
             do {
-                let unpacked = try UnpackedArchive(spool, in: self.directory, spool: self.makeSpoolFile)
+                let unpacked = try UnpackedArchive(spool, in: self.directory, spool: self.stage)
                 defer { unpacked.discard() }
                 return try self.insert(unpacked)
             } catch let error as TarReader.Failure {

@@ -5,8 +5,8 @@ import Logging
 import Synchronization
 
 /// The files that updates travel in: first in the spool, then as blobs named by digest.
-extension SQLiteStore {
-    package func makeSpoolFile() -> SpoolFile { SpoolFile(path: directory.makeSpoolPath()) }
+extension SQLiteStore: BlobStore {
+    package func stage() -> SpoolFile { SpoolFile(path: directory.makeSpoolPath()) }
 
     package func discard(_ spool: SpoolFile) async {
         do throws(StoreError) {
@@ -22,12 +22,44 @@ extension SQLiteStore {
         }
     }
 
-    package func blobPath(of digest: ContentDigest) -> String { directory.blobPath(of: digest) }
+    package func publish(_ staged: SpoolFile, as digest: ContentDigest) async throws(StoreError) {
+        guard directory.isInPlace else { throw .gone }
+        publications.begin(digest)
+        do throws(FileError) {
+            try await publisher.publish(staged, as: digest)
+        } catch {
+            publications.end(digest)
+            throw storeError(error)
+        }
+    }
+
+    package func withdraw(_ digest: ContentDigest, backTo staged: SpoolFile?) async {
+        do throws(StoreError) {
+            try await run(on: deleting) { () throws(StoreError) in
+                do {
+                    if let staged { try self.directory.copy(digest, backTo: staged) }
+                    self.publications.end(digest)
+                    _ = try self.directory.deletingBlobs { try self.deleteUnclaimed([digest]) }
+                } catch {
+                    self.publications.end(digest)
+                    throw self.storeError(error)
+                }
+            }
+        } catch {
+            logger.warning("a blob that nothing refers to stays for a while", metadata: ["error": "\(error)"])
+        }
+    }
+
+    package func lend(_ digest: ContentDigest) throws(StoreError) -> LentFile? {
+        let path = directory.blobPath(of: digest)
+        guard access(path, F_OK) == 0 || errno != ENOENT else { return nil }
+        return LentFile(path: path)
+    }
 
     package func sweepBlobs() async throws(StoreError) {
         try await run(on: deleting) { () throws(StoreError) in
             do {
-                let sweep = try Self.deleteUnclaimedBlobs(in: self.directory, of: self.pool)
+                let sweep = try self.deleteUnclaimedBlobs()
                 if sweep.isCutShort { self.sweepLater() }
             } catch {
                 throw self.storeError(error)
@@ -40,7 +72,7 @@ extension SQLiteStore {
         deleting.asyncAfter(deadline: .now() + .seconds(1)) { [weak self] in
             guard let self, !self.isClosed.load(ordering: .acquiring) else { return }
             do {
-                let sweep = try Self.deleteUnclaimedBlobs(in: self.directory, of: self.pool)
+                let sweep = try self.deleteUnclaimedBlobs()
                 if sweep.isCutShort { self.sweepLater() }
             } catch {
                 self.logger.warning("blobs stay until the next sweep", metadata: ["error": "\(error)"])
@@ -55,32 +87,38 @@ extension SQLiteStore {
         var isCutShort = false
     }
 
-    /// Deletes the blobs that no row claims.
+    /// Deletes the blobs that no row claims and whose publishers have had their time.
     ///
-    /// A blob goes in a write transaction that sees no claim, so no commit can claim it meanwhile: another client may
-    /// send the same bytes at any time. Batches let commits through in between.
-    static func deleteUnclaimedBlobs(in directory: DataDirectory, of pool: DatabasePool) throws -> Sweep {
+    /// Batches let commits through in between.
+    func deleteUnclaimedBlobs() throws -> Sweep {
         let digests = try directory.blobDigests()
         var sweep = Sweep()
         for start in stride(from: 0, to: digests.count, by: 16) {
             let batch = digests[start..<min(start + 16, digests.count)]
-            let deleted = try directory.deletingBlobs {
-                try pool.write { database in
-                    var deleted = 0
-                    for digest in batch where try !HeldBlob.isHeld(digest, in: database) {
-                        try directory.delete(directory.blobPath(of: digest))
-                        deleted += 1
-                    }
-                    return deleted
-                }
-            }
-            guard let deleted else {
+            guard let deleted = try directory.deletingBlobs({ try deleteUnclaimed(batch) }) else {
                 sweep.isCutShort = true
                 break
             }
             sweep.deleted += deleted
         }
         return sweep
+    }
+
+    /// Deletes those of some blobs that nobody claims; under the lock on the blobs' folder.
+    ///
+    /// A blob goes in a write transaction that sees no claim, so no commit can claim it meanwhile: another client may
+    /// send the same bytes at any time.
+    private func deleteUnclaimed(_ digests: some Sequence<ContentDigest>) throws -> Int {
+        try pool.write { database in
+            var deleted = 0
+            for digest in digests where try !HeldBlob.isHeld(digest, in: database) {
+                let isGone = try publications.unlessPublished(digest) {
+                    try directory.delete(directory.blobPath(of: digest))
+                }
+                if isGone { deleted += 1 }
+            }
+            return deleted
+        }
     }
 
     /// Reports blobs that are not what was acknowledged: at once where the length tells, later where only the bytes do.

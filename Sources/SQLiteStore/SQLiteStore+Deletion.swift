@@ -28,6 +28,7 @@ extension SQLiteStore {
                 sql: "UPDATE federations SET id = ? WHERE key = ?", arguments: ["\(Self.goingMark)\(key)", key])
             return (key, DepartedFederation(id: federation, head: head, events: count ?? 0, isReleased: releasing))
         }
+        forgetPresence(of: federation)
         try await removeRows(ofFederation: key)
         try await sweepBlobs()
         try await reclaim()

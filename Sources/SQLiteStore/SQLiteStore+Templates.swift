@@ -20,9 +20,10 @@ extension SQLiteStore: TemplateStore {
     }
 
     package func keepTemplate(
-        _ spool: SpoolFile, digest: ContentDigest, byteCount: Int, of federation: FederationID
+        _ digest: ContentDigest, byteCount: Int, of federation: FederationID
     ) async throws(StoreError) {
-        try await commit { [directory] database in
+        try await commit { database in
+            try self.publications.require([digest], in: self.directory)
             try database.execute(
                 sql: """
                     INSERT INTO templates (federation, digest, bytes)
@@ -30,9 +31,8 @@ extension SQLiteStore: TemplateStore {
                     ON CONFLICT DO UPDATE SET digest = excluded.digest, bytes = excluded.bytes
                     """,
                 arguments: [federation.rawValue, digest.data, byteCount])
-            try directory.keep(spool, as: digest)
-            try directory.syncBlobs()
         }
+        publications.end(digest)
     }
 
     package func keepTemplateConfiguration(

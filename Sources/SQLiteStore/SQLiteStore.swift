@@ -27,13 +27,24 @@ package final class SQLiteStore: Sendable {
     let isClosed = Atomic(false)
     /// nil beside another process that owns the directory.
     private let checkpointer: Checkpointer?
+    let publications: BlobPublications
+    let publisher: BlobPublisher
+    let leases: LeaseTable
+    let feed = StepBroadcast()
+    let memory = MemoryPresence()
 
     /// Opens the data directory, creating what is missing, and deletes what no record refers to.
     ///
+    /// - Parameter clock: by which leases and the grace of blobs expire.
     /// - Throws: `StoreOpeningError`, also where another process has the directory open.
-    package init(directory path: String, logger: Logger) throws(StoreOpeningError) {
+    package init(
+        directory path: String, logger: Logger, clock: any WallClock = ProcessClock()
+    ) throws(StoreOpeningError) {
         directory = try DataDirectory(path: path)
         self.logger = logger
+        publications = BlobPublications(clock: clock)
+        publisher = BlobPublisher(in: directory)
+        leases = LeaseTable(clock: clock)
         do {
             pool = try Self.openDatabase(at: directory.databasePath)
             checkpointer = try Checkpointer(
@@ -42,7 +53,7 @@ package final class SQLiteStore: Sendable {
             directory.noteDatabase()
             try Self.requireAllCommits(of: pool, in: directory)
             let deleted = try directory.deleteSpoolFiles()
-            let sweep = try Self.deleteUnclaimedBlobs(in: directory, of: pool)
+            let sweep = try deleteUnclaimedBlobs()
             if deleted + sweep.deleted > 0 {
                 logger.info("deleted files that no record refers to", metadata: ["files": "\(deleted + sweep.deleted)"])
             }
@@ -62,6 +73,9 @@ package final class SQLiteStore: Sendable {
     package init(beside path: String, logger: Logger) throws(StoreOpeningError) {
         directory = try DataDirectory(reading: path)
         self.logger = logger
+        publications = BlobPublications(clock: ProcessClock())
+        publisher = BlobPublisher(in: directory)
+        leases = LeaseTable(clock: ProcessClock())
         checkpointer = nil
         do {
             var configuration = Self.configuration
@@ -83,7 +97,9 @@ package final class SQLiteStore: Sendable {
     /// Ends the calls under way, closes the database and gives the data directory up; later calls fail.
     package func close() throws(StoreError) {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        publisher.close()
         for queue in [archiving, writing, reading, deleting, uploading, checking] { queue.sync {} }
+        feed.close()
         directory.mark.write()
         do {
             try checkpointer?.close()
@@ -162,22 +178,42 @@ extension SQLiteStore {
     ///
     /// - Parameter byteCount: about how many it writes, where it is more than some rows.
     func write<Value>(byteCount: Int = 0, _ transaction: (Database) throws -> Value) throws(StoreError) -> Value {
+        try writeIfChanged(byteCount: byteCount) { (try transaction($0), true) }
+    }
+
+    /// Runs a transaction, blocking the caller; rolls it back where it says that nothing has changed.
+    ///
+    /// - Parameter undo: called where the transaction ran and could not be committed.
+    func writeIfChanged<Value>(
+        byteCount: Int = 0, _ transaction: (Database) throws -> (Value, hasChanged: Bool),
+        undo: (Value) -> Void = { _ in }
+    ) throws(StoreError) -> Value {
         guard directory.isInPlace else { throw .gone }
+        var result: (value: Value, commits: Int?)?
         do {
-            let (value, commits) = try pool.write { database in
-                let value = try transaction(database)
-                let commits = try Int.fetchOne(
-                    database.cachedStatement(sql: "UPDATE progress SET commits = commits + 1 RETURNING commits"))
-                return (value, commits ?? 0)
+            try pool.writeWithoutTransaction { database in
+                try database.inTransaction(.immediate) {
+                    let (value, hasChanged) = try transaction(database)
+                    result = (value, nil)
+                    guard hasChanged else { return .rollback }
+                    let commits = try Int.fetchOne(
+                        database.cachedStatement(sql: "UPDATE progress SET commits = commits + 1 RETURNING commits"))
+                    result = (value, commits ?? 0)
+                    return .commit
+                }
             }
+        } catch {
+            if let result { undo(result.value) }
+            throw storeError(error)
+        }
+        guard let result else { throw .failed("a transaction has not run") }
+        if let commits = result.commits {
             if directory.mark.note(commits) {
                 deleting.asyncAfter(deadline: .now() + .seconds(1)) { [directory] in directory.mark.write() }
             }
             checkpointer?.note(byteCount: byteCount)
-            return value
-        } catch {
-            throw storeError(error)
         }
+        return result.value
     }
 
     /// Reads one snapshot, blocking the caller.

@@ -1,5 +1,6 @@
 import Coordinator
 import CoordinatorAPI
+import Federation
 import Foundation
 import HTTPServing
 import Logging
@@ -21,7 +22,7 @@ final class LoopbackServer: Sendable {
         store = try SQLiteStore(directory: folder, logger: logger)
         // Everybody calls from one address.
         let services = Services(
-            store: store, partials: store, documents: store,
+            stores: Stores(store),
             cache: try AdapterCache(folder: folder + "/cache", byteLimit: 1 << 28),
             access: Access(mode: .tokens(admin: Access.hash(admin)), clock: SystemClock(), limits: .unlimited),
             clock: SystemClock(), threads: threads, logger: logger)

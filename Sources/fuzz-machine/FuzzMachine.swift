@@ -51,13 +51,14 @@ private struct Run {
     mutating func step(_ source: inout ByteSource) {
         let moved = now.addingReportingOverflow(Int64(source.integer()) &* (source.flag() ? 1000 : 1))
         if !moved.overflow, source.byte() % 8 != 0 { now = moved.partialValue }
-        let events = (0...source.byte() % 3).map { _ in event(&source) }
+        let count = source.byte() % 3 + 1
         let seen = Dictionary(uniqueKeysWithValues: names.prefix(Int(source.byte()) % 8).map { ($0, time(&source)) })
-        _ = machine.apply(
-            events,
-            in: .init(
-                now: Timestamp(milliseconds: now), lastSeen: seen,
-                absent: Set(names.prefix(Int(source.byte()) % 3)), sampler: HashedSampler()))
+        let context = FederationMachine.Context(
+            now: Timestamp(milliseconds: now), lastSeen: seen, absent: Set(names.prefix(Int(source.byte()) % 3)),
+            sampler: HashedSampler())
+        _ = machine.step(in: context) { machine, step in
+            for _ in 0..<count { handleEvent(of: &source, by: &machine, in: &step) }
+        }
         check()
     }
 
@@ -87,39 +88,57 @@ private struct Run {
         }
     }
 
-    private func event(_ source: inout ByteSource) -> FederationMachine.Event {
+    private func handleEvent(
+        of source: inout ByteSource, by machine: inout FederationMachine, in step: inout FederationMachine.Step
+    ) {
         let name = source.pick(names)
         let number = source.byte() % 4 == 0 ? source.integer() : (machine.round?.number ?? 0)
+        func handle<Success, Failure>(_ event: FederationMachine.Event<Success, Failure>) {
+            _ = machine.handle(event, in: &step)
+        }
         switch source.byte() % 20 {
         case 0...4:
-            return .register(
-                name: name, rank: source.integer(), token: Self.digest(1), capabilities: "{}",
-                enrolment: source.pick([nil, nil, "t"]))
-        case 5: return .revoke(name, byItself: source.flag())
+            handle(
+                .register(
+                    name: name, rank: source.integer(), token: Self.digest(1),
+                    capabilities: .none,
+                    enrolment: source.pick([nil, nil, "t"])))
+        case 5: handle(.revoke(name, byItself: source.flag()))
         case 6:
-            return .issue(
-                IssuedToken(
-                    id: "t", role: .enrolment, hash: Self.digest(2), createdAt: time(&source),
-                    expiresAt: source.flag() ? time(&source) : nil, usesLeft: source.pick([nil, 0, 1, .max])))
-        case 7: return .withdraw("t")
-        case 8...12: return .update(update(of: name, &source), round: number, spool: SpoolFile(path: ""))
+            handle(
+                .issue(
+                    IssuedToken(
+                        id: "t", role: .enrolment, hash: Self.digest(2), createdAt: time(&source),
+                        expiresAt: source.flag() ? time(&source) : nil, usesLeft: source.pick([nil, 0, 1, .max]))))
+        case 7: handle(.withdraw("t"))
+        case 8...12: handle(.update(update(of: name, &source), round: number))
         case 13:
-            return .refused(
-                Refusal(client: name, at: time(&source), code: "update.shape", detail: "", count: 1), round: number)
-        case 14: return source.flag() ? .decline(name, round: number, reason: "r") : .leave(name, reason: "r")
-        case 15:
-            return source.flag()
-                ? .aggregated(
-                    PublishedAdapter(digest: Self.digest(3), byteCount: source.integer(), ranks: [:]), round: number)
-                : .aggregationFailed(reason: "r", round: number)
-        case 16: return .lost([name: "gone"], round: number)
-        case 17: return .setState(source.pick(FederationState.allCases))
-        case 18: return .takeBack(name, round: number)
-        default:
-            guard source.flag(), let other = try? source.settings() else {
-                return .tick(arrivals: names.filter { _ in source.flag() })
+            handle(
+                .refused(
+                    Refusal(client: name, at: time(&source), code: "update.shape", detail: "", count: 1),
+                    round: number))
+        case 14:
+            if source.flag() {
+                handle(.decline(name, round: number, reason: "r"))
+            } else {
+                handle(.leave(name, reason: "r"))
             }
-            return .setPolicy(other.policy)
+        case 15:
+            if source.flag() {
+                let adapter = PublishedAdapter(digest: Self.digest(3), byteCount: source.integer(), ranks: [:])
+                handle(.aggregated(adapter, round: number))
+            } else {
+                handle(.aggregationFailed(reason: "r", round: number))
+            }
+        case 16: handle(.lost([name: "gone"], round: number))
+        case 17: handle(.setState(source.pick(FederationState.allCases)))
+        case 18: handle(.takeBack(name, round: number))
+        default:
+            if source.flag(), let other = try? source.settings() {
+                handle(.setPolicy(other.policy))
+            } else {
+                handle(.tick(arrivals: names.filter { _ in source.flag() }))
+            }
         }
     }
 

@@ -55,7 +55,7 @@ struct ServeCommand: AsyncParsableCommand {
             settings.usesTokens
             ? .tokens(admin: try AdminToken.hash(dataFolder: settings.data, environment: environment)) : .none
         let services = Services(
-            store: store, partials: store, documents: store,
+            stores: Stores(store),
             cache: try AdapterCache(folder: settings.data + "/cache", byteLimit: settings.cacheBytes),
             access: Access(mode: mode, clock: SystemClock(), limits: settings.rates), clock: SystemClock(),
             quotas: settings.quotas, threads: ProcessInfo.processInfo.activeProcessorCount,

@@ -8,7 +8,7 @@ struct StoreFailure: Error, CustomStringConvertible {
         description =
             switch error {
             case .full: "no space is left"
-            case .conflict, .exists: "somebody else writes there"
+            case .fenced, .exists: "somebody else writes there"
             case .gone: "the data directory was moved or deleted"
             case .unsound(let reason), .failed(let reason): reason
             }

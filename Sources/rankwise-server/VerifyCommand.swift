@@ -38,7 +38,7 @@ struct VerifyCommand: AsyncParsableCommand {
         }
         let services = Services(
             // One file at a time: nothing is rendered twice.
-            store: store, partials: store, documents: store, cache: try AdapterCache(folder: folder, byteLimit: 0),
+            stores: Stores(store), cache: try AdapterCache(folder: folder, byteLimit: 0),
             access: Access(mode: .none, clock: SystemClock()), clock: SystemClock(), threads: 1, logger: logger)
         var findings = audit.findings
         var rounds: [FederationID: Int] = [:]

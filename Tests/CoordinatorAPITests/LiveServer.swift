@@ -29,7 +29,7 @@ final class LiveServer: Sendable {
     ) async throws {
         store = try SQLiteStore(directory: folder, logger: logger)
         let services = Services(
-            store: store, partials: store, documents: store,
+            stores: Stores(store),
             cache: try AdapterCache(folder: folder + "/cache", byteLimit: 1 << 20),
             access: Access(mode: .tokens(admin: Access.hash(Self.admin)), clock: clock, limits: limits), clock: clock,
             quotas: quotas, threads: 2,

@@ -72,7 +72,7 @@ import Testing
             _ = try await server.send(try adapterFile(rank: 4, value: 1), of: client, round: 1, in: federation)
         }
         #expect(try server.snapshot(federation).round?.phase == .aggregating)
-        let session = try server.services.parts.registry.session(federation)
+        let session = try server.services.runtime.session(federation)
         let received = try await withThrowingTaskGroup(of: Int.self) { group in
             group.addTask {
                 let file = try adapterFile(rank: 4, value: 7)

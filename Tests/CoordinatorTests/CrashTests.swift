@@ -153,7 +153,7 @@ import Testing
     ) async throws -> Bool {
         let (failures, failure) = AsyncStream.makeStream(of: Void.self)
         let seen = Mutex(0)
-        let server = try await TestServer(folder: folder) { sqlite in
+        let server = try await TestServer(folder: folder) { stores, sqlite in
             let store = GatedStore(sqlite)
             store.onAdapterWrite { write throws(StoreError) in
                 guard write.isOfFolding == folding else { return }
@@ -165,7 +165,8 @@ import Testing
                 failure.yield()
                 throw .failed("cut off")
             }
-            return store
+            stores.metadata = store
+            stores.adapters = store
         }
         let wasCutOff = try await server.aggregating {
             try await withThrowingTaskGroup(of: Bool.self) { group in

@@ -3,7 +3,7 @@ import SQLiteStore
 import Synchronization
 
 /// Real files of unfinished uploads, whose beginning a test can hold up and whose cutting it can make fail.
-final class GatedPartials: PartialUploadStore {
+final class GatedPartials: UploadStore {
     private struct State {
         var holdsBeginnings = false
         var failsToCut = false

@@ -3,7 +3,7 @@ import SQLiteStore
 import Synchronization
 
 /// A real store whose commits a test can hold up or make fail.
-final class GatedStore: FederationStore, AdapterStore {
+final class GatedStore: MetadataStore, AdapterStore {
     enum Gate: Sendable {
         case open
         case failing(StoreError)
@@ -56,7 +56,10 @@ final class GatedStore: FederationStore, AdapterStore {
         }
     }
 
-    func commit(_ changes: [Change], to machine: FederationMachine, from revision: Int64) async throws(StoreError) {
+    func step<Outcome: Sendable>(
+        on copy: FederationMachine,
+        decide: @escaping @Sendable (FederationMachine) -> (step: FederationStep, outcome: Outcome)
+    ) async throws(StoreError) -> Outcome {
         await withCheckedContinuation { continuation in
             let arrivals: [CheckedContinuation<Void, Never>]? = state.withLock { state in
                 guard case .held = state.gate else { return nil }
@@ -68,7 +71,7 @@ final class GatedStore: FederationStore, AdapterStore {
             for arrival in arrivals { arrival.resume() }
         }
         if case .failing(let error) = state.withLock({ $0.gate }) { throw error }
-        try await store.commit(changes, to: machine, from: revision)
+        return try await store.step(on: copy, decide: decide)
     }
 
     func federations() async throws(StoreError) -> StoredFederations { try await store.federations() }
@@ -78,12 +81,6 @@ final class GatedStore: FederationStore, AdapterStore {
         _ federation: FederationID, releasing: Bool, at now: Timestamp
     ) async throws(StoreError) -> DepartedFederation {
         try await store.delete(federation, releasing: releasing, at: now)
-    }
-    func archive(_ federation: FederationID) async throws(StoreError) -> SpoolFile {
-        try await store.archive(federation)
-    }
-    func takeArchive(_ spool: SpoolFile) async throws(StoreError) -> StoredFederation {
-        try await store.takeArchive(spool)
     }
     func round(_ number: Int, of federation: FederationID) async throws(StoreError) -> RoundMachine? {
         try await store.round(number, of: federation)
@@ -100,10 +97,6 @@ final class GatedStore: FederationStore, AdapterStore {
     func list(_ digest: ContentDigest, of federation: FederationID) async throws(StoreError) -> ClientList? {
         try await store.list(digest, of: federation)
     }
-    func makeSpoolFile() -> SpoolFile { store.makeSpoolFile() }
-    func discard(_ spool: SpoolFile) async { await store.discard(spool) }
-    func blobPath(of digest: ContentDigest) -> String { store.blobPath(of: digest) }
-    func sweepBlobs() async throws(StoreError) { try await store.sweepBlobs() }
     func probe() async throws(StoreError) { try await store.probe() }
     func remove(
         _ slot: AdapterSlot, ofRounds rounds: ClosedRange<Int>, in federation: FederationID
@@ -131,8 +124,10 @@ final class GatedStore: FederationStore, AdapterStore {
         try store.metrics(ofRounds: rounds, in: federation)
     }
     func merges(of federation: FederationID) throws(StoreError) -> MergeRecord { try store.merges(of: federation) }
-    func foldMerges(through round: Int, of federation: FederationID) throws(StoreError) {
+    func foldMerges(
+        through round: Int, of federation: FederationID, under lease: Lease
+    ) throws(StoreError) {
         try show(.fold)
-        try store.foldMerges(through: round, of: federation)
+        try store.foldMerges(through: round, of: federation, under: lease)
     }
 }

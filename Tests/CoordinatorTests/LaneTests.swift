@@ -18,14 +18,15 @@ import Testing
             let (waits, wait) = AsyncStream<Void>.makeStream()
             let armed = Box()
             let gate = gate
-            server = try await TestServer { sqlite in
+            server = try await TestServer { stores, sqlite in
                 let store = GatedStore(sqlite)
                 store.onAdapterWrite { write throws(StoreError) in
                     guard case .append(.adapter) = write, armed.take() else { return }
                     wait.yield()
                     gate.wait()
                 }
-                return store
+                stores.metadata = store
+                stores.adapters = store
             }
             self.waits = waits
             arm = { armed.set() }

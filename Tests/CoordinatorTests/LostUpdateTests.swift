@@ -33,7 +33,7 @@ import Testing
             let two = try await server.register("two", rank: 4, in: federation)
             let file = try adapterFile(rank: 2, value: 1)
             let receipt = try await server.send(file, of: one, round: 1, in: federation)
-            if isHarmed { try harm(server.sqlite.blobPath(of: receipt.update.digest), damage) }
+            if isHarmed { try harm(try #require(try server.sqlite.lend(receipt.update.digest)).path, damage) }
             let plan = try server.services.plans.plan(for: one, in: federation)
             #expect(plan.hasAnswered && !plan.isLost)
             try await server.aggregating {
@@ -71,7 +71,7 @@ import Testing
         let two = try await server.register("two", rank: 4, in: federation)
         let receipt = try await server.send(try adapterFile(rank: 2, value: 1), of: one, round: 1, in: federation)
         _ = try await server.send(try adapterFile(rank: 4, value: 3), of: two, round: 1, in: federation)
-        try harm(server.sqlite.blobPath(of: receipt.update.digest), .truncated)
+        try harm(try #require(try server.sqlite.lend(receipt.update.digest)).path, .truncated)
         try await server.aggregating {
             await server.services.tick()
             try await server.wait(in: federation) { $0.round?.phase == .collecting }

@@ -17,7 +17,7 @@ import Testing
         settings.strategy = .init(name: "of-a-later-version")
         let token = Access.makeToken()
         let known = Client(
-            name: client, rank: 1, token: Access.hash(token), capabilities: "{}", registeredAt: server.clock.now(),
+            name: client, rank: 1, token: Access.hash(token), capabilities: .none, registeredAt: server.clock.now(),
             lastSeenAt: server.clock.now())
         try await server.sqlite.create(
             StoredFederation(

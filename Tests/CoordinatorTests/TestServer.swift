@@ -41,30 +41,19 @@ struct TestServer {
     init(
         folder: TemporaryFolder? = nil, clock: HandClock = HandClock(),
         uploadLimits: UploadService.Limits = .init(),
-        wrapping wrap: (SQLiteStore) -> any FederationStore & AdapterStore = { $0 },
-        wrappingPartials wrapPartials: (SQLiteStore) -> any PartialUploadStore = { $0 }
+        wrapping wrap: (inout Stores, SQLiteStore) -> Void = { _, _ in }
     ) async throws {
         self.folder = try folder ?? TemporaryFolder()
         self.clock = clock
         sqlite = try SQLiteStore(directory: self.folder.path + "/data", logger: Self.logger)
-        services = try await Self.services(
-            over: wrap(sqlite), partials: wrapPartials(sqlite), documents: sqlite,
-            cache: self.folder.path + "/data/cache", clock: clock,
-            uploadLimits: uploadLimits)
-        try await services.resume()
-    }
-
-    private static func services(
-        over store: some FederationStore & AdapterStore, partials: any PartialUploadStore, documents: SQLiteStore,
-        cache: String,
-        clock: HandClock,
-        uploadLimits: UploadService.Limits
-    ) async throws -> Services {
-        Services(
-            store: store, partials: partials, documents: documents,
-            cache: try AdapterCache(folder: cache, byteLimit: 1 << 20),
+        var stores = Stores(sqlite)
+        wrap(&stores, sqlite)
+        services = Services(
+            stores: stores,
+            cache: try AdapterCache(folder: self.folder.path + "/data/cache", byteLimit: 1 << 20),
             access: Access(mode: .none, clock: clock), clock: clock, threads: 2, uploadLimits: uploadLimits,
             logger: Self.logger)
+        try await services.resume()
     }
 
     /// Lets go of the data folder, as a stop does.

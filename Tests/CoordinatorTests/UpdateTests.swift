@@ -9,7 +9,7 @@ import Testing
 @Suite struct UpdateTests {
     /// A federation in round 1 with one client of rank 2, and what is in its spool and blob folders.
     private func start(
-        wrapping wrap: (SQLiteStore) -> any FederationStore & AdapterStore = { $0 }
+        wrapping wrap: (inout Stores, SQLiteStore) -> Void = { _, _ in }
     ) async throws -> (TestServer, FederationID, ClientName) {
         let server = try await TestServer(wrapping: wrap)
         let federation = try await server.federation()
@@ -81,10 +81,11 @@ import Testing
 
     @Test func `a full disk loses nothing and heals`() async throws {
         let gate = Mutex<GatedStore?>(nil)
-        let (server, federation, client) = try await start { store in
+        let (server, federation, client) = try await start { stores, store in
             let gated = GatedStore(store)
             gate.withLock { $0 = gated }
-            return gated
+            stores.metadata = gated
+            stores.adapters = gated
         }
         let gated = try #require(gate.withLock { $0 })
         let file = try adapterFile(rank: 2, value: 1)
@@ -100,10 +101,11 @@ import Testing
 
     @Test func `status is answered while the store is held up, and the burst behind it shares a step`() async throws {
         let gate = Mutex<GatedStore?>(nil)
-        let server = try await TestServer { store in
+        let server = try await TestServer { stores, store in
             let gated = GatedStore(store)
             gate.withLock { $0 = gated }
-            return gated
+            stores.metadata = gated
+            stores.adapters = gated
         }
         let gated = try #require(gate.withLock { $0 })
         let federation = try await server.federation(minimum: 8)

@@ -22,10 +22,9 @@ import Testing
 
     private static func start(
         _ limits: UploadService.Limits = .init(),
-        wrapping wrap: (SQLiteStore) -> any FederationStore & AdapterStore = { $0 },
-        wrappingPartials wrapPartials: (SQLiteStore) -> any PartialUploadStore = { $0 }
+        wrapping wrap: (inout Stores, SQLiteStore) -> Void = { _, _ in }
     ) async throws -> (TestServer, UploadKey, UploadKey) {
-        let server = try await TestServer(uploadLimits: limits, wrapping: wrap, wrappingPartials: wrapPartials)
+        let server = try await TestServer(uploadLimits: limits, wrapping: wrap)
         let federation = try await server.federation()
         let clients = [
             try await server.register("edge", rank: 2, in: federation),
@@ -170,10 +169,11 @@ import Testing
 
     @Test func `what the store does not take can be completed again without a byte`() async throws {
         let gate = Mutex<GatedStore?>(nil)
-        let (server, key, _) = try await Self.start { store in
+        let (server, key, _) = try await Self.start { stores, store in
             let gated = GatedStore(store)
             gate.withLock { $0 = gated }
-            return gated
+            stores.metadata = gated
+            stores.adapters = gated
         }
         let gated = try #require(gate.withLock { $0 })
         let file = try adapterFile(rank: 2, value: 1)
@@ -216,10 +216,10 @@ import Testing
         let gate = Mutex<GatedPartials?>(nil)
         let (server, key, other) = try await start(
             limits,
-            wrappingPartials: { store in
+            wrapping: { stores, store in
                 let gated = GatedPartials(store)
                 gate.withLock { $0 = gated }
-                return gated
+                stores.uploads = gated
             })
         return (server, try #require(gate.withLock { $0 }), key, other)
     }

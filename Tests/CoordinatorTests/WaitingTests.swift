@@ -24,7 +24,7 @@ import Testing
         let server = try await TestServer()
         let federation = try await server.federation()
         let revision = try server.snapshot(federation).revision
-        let session = try server.services.parts.registry.session(federation)
+        let session = try server.services.runtime.session(federation)
         async let expired = server.services.rounds.current(of: federation, after: revision, waiting: 5)
         while session.watchers.isEmpty { await Task.yield() }
         server.clock.advance(seconds: 6)
@@ -41,7 +41,7 @@ import Testing
         let one = try await server.register("one", rank: 1, in: federation)
         _ = try await server.register("two", rank: 1, in: federation)
         let status = try server.snapshot(federation).revision
-        let session = try server.services.parts.registry.session(federation)
+        let session = try server.services.runtime.session(federation)
         let rounds = server.services.rounds
         try await withThrowingTaskGroup(of: Int64?.self) { group in
             for seconds in [60.0, 5] {

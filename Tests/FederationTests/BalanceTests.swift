@@ -3,10 +3,11 @@ import Testing
 
 @Suite struct BalanceTests {
     /// The sizes of fc1.A, fc1.B, fc2.A and fc2.B.
-    private func update(_ name: String, _ sizes: [Float]?) throws -> FederationMachine.Event {
+    private func update(_ name: String, _ sizes: [Float]?) throws
+        -> FederationMachine.Event<Int, FederationMachine.UpdateObjection>
+    {
         .update(
-            try .sample(name, factorSizes: sizes.map(FactorSizes.init(values:))), round: 1,
-            spool: SpoolFile(path: name))
+            try .sample(name, factorSizes: sizes.map(FactorSizes.init(values:))), round: 1)
     }
 
     /// The names that are left out of a round with these updates, with what is said of them.
@@ -61,7 +62,8 @@ import Testing
         var subject = try MachineUnderTest()
         try subject.register("a", "b")
         try subject.apply(update("a", [1, 1, 1, 1]), update("b", [1, 1, 1, 1]))
-        try subject.apply(.setState(.paused), .aggregation(of: 1))
+        try subject.apply(.setState(.paused))
+        try subject.apply(.aggregation(of: 1))
         #expect(subject.round?.updates.values.allSatisfy { $0.factorSizes == nil } == true)
     }
 
@@ -72,7 +74,7 @@ import Testing
         }
         try subject.register("a", "b", "c", "d", "e")
         for (name, norm) in [("a", 0.0), ("b", 0), ("c", 1), ("d", 1), ("e", 9)] {
-            try subject.apply(.update(.sample(name, norm: norm), round: 1, spool: SpoolFile(path: name)))
+            try subject.apply(.update(.sample(name, norm: norm), round: 1))
         }
         #expect(subject.round?.accepted.map(\.client.rawValue) == ["a", "b", "c", "d"])
     }

@@ -3,9 +3,9 @@ import Testing
 
 @Suite struct CohortTests {
     private func update(_ name: String, rank: Int = 60, ranks: [String: Int]? = nil, norm: Double? = nil) throws
-        -> FederationMachine.Event
+        -> FederationMachine.Event<Int, FederationMachine.UpdateObjection>
     {
-        .update(try .sample(name, rank: rank, ranks: ranks, norm: norm), round: 1, spool: SpoolFile(path: name))
+        .update(try .sample(name, rank: rank, ranks: ranks, norm: norm), round: 1)
     }
 
     @Test func `a round does not close while a rank component has too few updates`() throws {

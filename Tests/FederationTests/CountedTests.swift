@@ -12,7 +12,7 @@ struct CountedTests {
         var subject = try MachineUnderTest { ($0.policy.minimumClients, $0.policy.minimumUpdates) = (1, 1) }
         try subject.register("a")
         #expect(subject.round?.decisions.map(\.detail) == ["1 of 1 client selected"])
-        try subject.apply(.update(.sample("a", samples: 1), round: 1, spool: SpoolFile(path: "a")))
+        try subject.apply(.update(.sample("a", samples: 1), round: 1))
         #expect(subject.details("update.accepted").first?.hasSuffix(", 1 sample") == true)
         #expect(subject.details("round.closed") == ["1 update; everybody answered"])
         try subject.apply(.lost([try ClientName("a"): "gone"], round: 1))

@@ -132,12 +132,12 @@ import Testing
 
 extension MachineUnderTest {
     @discardableResult
-    fileprivate mutating func leave(_ name: String) throws -> FederationMachine.Reply {
+    fileprivate mutating func leave(_ name: String) throws -> Result<Void, RoundError> {
         try #require(try apply(.leave(ClientName(name), reason: "gone")).first)
     }
 
     @discardableResult
-    fileprivate mutating func decline(_ name: String, round: Int) throws -> FederationMachine.Reply {
+    fileprivate mutating func decline(_ name: String, round: Int) throws -> Result<Void, RoundError> {
         try apply(.decline(try ClientName(name), round: round, reason: "its training diverged"))[0]
     }
 }

@@ -2,7 +2,7 @@ import Federation
 import Testing
 
 @Suite struct LossTests {
-    private func lost(_ names: String..., round: Int = 1) throws -> FederationMachine.Event {
+    private func lost(_ names: String..., round: Int = 1) throws -> FederationMachine.Event<Void, Never> {
         .lost(
             Dictionary(uniqueKeysWithValues: try names.map { (try ClientName($0), "the file is 3 bytes long") }),
             round: round)
@@ -96,12 +96,12 @@ import Testing
         var subject = try MachineUnderTest { $0.limits.normOverMedian = 2 }
         try subject.register("a", "b", "c")
         for (name, norm) in [("a", 1.0), ("b", 1), ("c", 3)] {
-            try subject.apply(.update(.sample(name, norm: norm), round: 1, spool: SpoolFile(path: name)))
+            try subject.apply(.update(.sample(name, norm: norm), round: 1))
         }
         #expect(subject.round?.acceptedCount == 2)
         try subject.apply(lost("a"))
         #expect(subject.round?.acceptedCount == 2)
-        try subject.apply(.update(.sample("a", norm: 3), round: 1, spool: SpoolFile(path: "a")))
+        try subject.apply(.update(.sample("a", norm: 3), round: 1))
         #expect(subject.round?.acceptedCount == 3)
     }
 

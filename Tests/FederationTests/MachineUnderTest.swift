@@ -27,27 +27,41 @@ struct MachineUnderTest {
         changes.compactMap { if case .list(let list) = $0 { list } else { nil } }
     }
 
+    /// Applies events as one step.
     @discardableResult
-    mutating func apply(_ events: FederationMachine.Event...) throws -> [FederationMachine.Reply] {
-        let heard = try Dictionary(
-            uniqueKeysWithValues: lastSeen.map {
-                (try ClientName($0.key), Timestamp(milliseconds: 1_700_000_000_000).adding(seconds: $0.value))
-            })
-        let left = Set(try absent.map { try ClientName($0) })
-        let step = machine.apply(
-            events, in: .init(now: now, lastSeen: heard, absent: left, sampler: LastClients()))
-        changes = step.changes
-        return step.replies
+    mutating func apply<Success, Failure>(
+        _ events: FederationMachine.Event<Success, Failure>...
+    ) throws -> [Result<Success, Failure>] {
+        var replies: [Result<Success, Failure>] = []
+        changes = machine.step(in: try context) { machine, step in
+            replies = events.map { machine.handle($0, in: &step) }
+        }
+        return replies
+    }
+
+    private var context: FederationMachine.Context {
+        get throws {
+            let heard = try Dictionary(
+                uniqueKeysWithValues: lastSeen.map {
+                    (try ClientName($0.key), Timestamp(milliseconds: 1_700_000_000_000).adding(seconds: $0.value))
+                })
+            return .init(
+                now: now, lastSeen: heard, absent: Set(try absent.map { try ClientName($0) }), sampler: LastClients())
+        }
     }
 
     @discardableResult
-    mutating func register(_ names: String...) throws -> [FederationMachine.Reply] {
+    mutating func register(
+        _ names: String...
+    ) throws -> [Result<FederationMachine.Registration, RegistrationError>] {
         try names.flatMap { try apply(.registration($0)) }
     }
 
     @discardableResult
-    mutating func send(_ names: String..., round: Int) throws -> [FederationMachine.Reply] {
-        try names.flatMap { try apply(.update(.sample($0), round: round, spool: SpoolFile(path: $0))) }
+    mutating func send(
+        _ names: String..., round: Int
+    ) throws -> [Result<Int, FederationMachine.UpdateObjection>] {
+        try names.flatMap { try apply(.update(.sample($0), round: round)) }
     }
 
     /// The state of each client's place in the current round.
@@ -90,17 +104,27 @@ struct LastClients: ClientSampler {
 extension FederationMachine.Event {
     static func registration(
         _ name: String, rank: Int = 8, token: UInt8 = 1, capabilities: String = "{}"
-    ) throws -> Self {
-        .register(name: try ClientName(name), rank: rank, token: try .repeating(token), capabilities: capabilities)
+    ) throws -> Self where Success == FederationMachine.Registration, Failure == RegistrationError {
+        .register(
+            name: try ClientName(name), rank: rank, token: try .repeating(token),
+            capabilities: Capabilities(text: capabilities))
     }
 
-    static func refusal(_ name: String, _ code: String = "update.shape", round: Int) throws -> Self {
+    static func refusal(_ name: String, _ code: String = "update.shape", round: Int) throws -> Self
+    where Success == Void, Failure == Never {
         .refused(
             Refusal(client: try ClientName(name), at: Timestamp(milliseconds: 0), code: code, detail: "8×65"),
             round: round)
     }
 
-    static func aggregation(of round: Int) throws -> Self { .aggregated(try .sample(), round: round) }
+    static func aggregation(of round: Int) throws -> Self where Success == Void, Failure == Never {
+        .aggregated(try .sample(), round: round)
+    }
+}
+
+extension Capabilities {
+    /// Of which the server reads nothing.
+    init(text: String) { self.init(text: text) { _ in throw CancellationError() } }
 }
 
 extension PublishedAdapter {

@@ -19,10 +19,9 @@ import Testing
 
     @Test func `a new client is registered at its rank`() throws {
         var subject = try MachineUnderTest()
-        guard case .registered(let client, isNew: true) = try subject.register("a")[0] else {
-            Issue.record("expected a new client")
-            return
-        }
+        let registration = try #require(try subject.register("a")[0].registration)
+        #expect(registration.isNew)
+        let client = registration.client
         #expect(client.rank == 8)
         #expect(client.registeredAt == subject.now)
         #expect(subject.machine.clients == [try ClientName("a"): client])
@@ -48,10 +47,7 @@ import Testing
         var subject = try MachineUnderTest()
         try subject.register("a")
         let revision = subject.machine.revision
-        guard case .registered(_, isNew: false) = try subject.register("a")[0] else {
-            Issue.record("expected the known client")
-            return
-        }
+        #expect(try subject.register("a")[0].registration?.isNew == false)
         #expect(subject.changes.isEmpty)
         #expect(subject.machine.revision == revision)
     }
@@ -63,7 +59,7 @@ import Testing
         try subject.apply(.registration("a", rank: 99, capabilities: #"{"gpu":true}"#))
         let client = try #require(subject.machine.clients[try ClientName("a")])
         #expect(client.rank == 60)
-        #expect(client.capabilities == #"{"gpu":true}"#)
+        #expect(client.capabilities.text == #"{"gpu":true}"#)
         #expect(client.lastSeenAt == subject.now)
         #expect(subject.events == ["client.changed"])
     }
@@ -94,14 +90,11 @@ import Testing
         try subject.apply(.revoke(try ClientName("a")))
         let revokedAt = subject.now
         subject.seconds = 2
-        guard case .done = try subject.apply(.revoke(try ClientName("a")))[0] else {
-            Issue.record("expected no error")
-            return
-        }
+        #expect(try subject.apply(.revoke(try ClientName("a")))[0].isDone)
         #expect(subject.changes.isEmpty)
         #expect(subject.machine.clients.values.map(\.revokedAt) == [revokedAt])
         let reply = try subject.apply(.revoke(try ClientName("z")))[0]
-        #expect(reply.lifecycleError == .unknownClient(try ClientName("z")))
+        #expect(throws: UnknownClient(client: try ClientName("z"))) { try reply.get() }
     }
 
     @Test func `a full federation takes nobody until somebody is revoked`() throws {

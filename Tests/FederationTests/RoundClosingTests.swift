@@ -32,9 +32,9 @@ import Testing
         }
         try subject.register("a", "b", "c")
         let replies = try subject.apply(
-            .update(.sample("a"), round: 1, spool: SpoolFile(path: "a")),
-            .update(.sample("b"), round: 1, spool: SpoolFile(path: "b")),
-            .update(.sample("c"), round: 1, spool: SpoolFile(path: "c")))
+            .update(.sample("a"), round: 1),
+            .update(.sample("b"), round: 1),
+            .update(.sample("c"), round: 1))
         #expect(replies.map(\.count) == [1, 2, nil])
         #expect(replies[2].roundError == .closed(round: 1, current: 1))
         #expect(subject.round?.updates.count == 2)

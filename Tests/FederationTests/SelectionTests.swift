@@ -28,10 +28,14 @@ import Testing
             $0.policy.selection = .count(600)
         }
         let names = try (0..<1100).map { index in
-            try FederationMachine.Event.registration("edge-\(index)", token: UInt8(index % 256))
+            try FederationMachine.Event<FederationMachine.Registration, RegistrationError>.registration(
+                "edge-\(index)", token: UInt8(index % 256))
         }
-        _ = subject.machine.apply(
-            names.dropLast(), in: .init(now: subject.now, lastSeen: [:], sampler: LastClients()))
+        _ = subject.machine.step(
+            in: .init(now: subject.now, lastSeen: [:], sampler: LastClients())
+        ) { machine, step in
+            for name in names.dropLast() { _ = machine.handle(name, in: &step) }
+        }
         try subject.apply(names[1099])
         #expect(subject.lists.map(\.clients.count) == [1100, 600])
         #expect(subject.lists[0].text.hasPrefix("edge-0\nedge-1\nedge-10\n"))
@@ -63,8 +67,8 @@ import Testing
         try subject.register("a", "b", "c", "d")
         #expect(subject.details("round.candidates") == ["2 by samples, of 4 candidates: a 1, b 1, c 1, d 1"])
         try subject.apply(
-            .update(.sample("a", samples: 100), round: 1, spool: SpoolFile(path: "a")),
-            .update(.sample("d", samples: 401), round: 1, spool: SpoolFile(path: "d")))
+            .update(.sample("a", samples: 100), round: 1),
+            .update(.sample("d", samples: 401), round: 1))
         try subject.apply(.aggregation(of: 1))
         #expect(subject.details("round.candidates") == ["2 by samples, of 4 candidates: a 100, b 251, c 251, d 401"])
     }
@@ -140,7 +144,7 @@ import Testing
         subject.seconds = 100
         try subject.apply(.tick(arrivals: []))
         #expect(subject.participations == ["a": .answered, "b": .awaited, "c": .answered])
-        try subject.apply(.update(.sample("b", rank: 60), round: 1, spool: SpoolFile(path: "b")))
+        try subject.apply(.update(.sample("b", rank: 60), round: 1))
         #expect(subject.round?.phase == .aggregating)
     }
 

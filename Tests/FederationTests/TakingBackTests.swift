@@ -68,7 +68,7 @@ import Testing
         subject.machine = FederationMachine(settings: subject.machine.settings)
         try subject.register("a", "b", "c")
         for name in ["a", "c"] {
-            try subject.apply(.update(.sample(name, samples: .max), round: 1, spool: SpoolFile(path: name)))
+            try subject.apply(.update(.sample(name, samples: .max), round: 1))
         }
         try subject.apply(.aggregation(of: 1))
         #expect(subject.round?.number == 2)
@@ -79,7 +79,7 @@ import Testing
         try subject.register("a", "b", "c")
         for (name, loss) in [("a", 1e308), ("b", 1e308), ("c", 2)] {
             try subject.apply(
-                .update(.sample(name, loss: loss, accuracy: 0.5), round: 1, spool: SpoolFile(path: name)))
+                .update(.sample(name, loss: loss, accuracy: 0.5), round: 1))
         }
         #expect(subject.round?.metrics == Metrics(loss: 2, accuracy: 0.5))
         #expect(Metrics(loss: 1e12, accuracy: -1e12).objection == nil)

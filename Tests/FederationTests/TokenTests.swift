@@ -12,10 +12,11 @@ import Testing
     }
 
     private func registration(_ name: String, by enrolment: String, token: UInt8 = 1, rank: Int = 8) throws
-        -> FederationMachine.Event
+        -> FederationMachine.Event<FederationMachine.Registration, RegistrationError>
     {
         .register(
-            name: try ClientName(name), rank: rank, token: try .repeating(token), capabilities: "{}",
+            name: try ClientName(name), rank: rank, token: try .repeating(token),
+            capabilities: Capabilities(text: "{}"),
             enrolment: enrolment)
     }
 
@@ -44,7 +45,8 @@ import Testing
 
     @Test func `a registration that is refused takes no use`() throws {
         var subject = try MachineUnderTest { $0.limits.clients = 2 }
-        try subject.apply(.issue(token("one", uses: 1)), .registration("a"), .registration("x"))
+        try subject.apply(.issue(token("one", uses: 1)))
+        try subject.apply(.registration("a"), .registration("x"))
         #expect(try subject.apply(registration("b", by: "one", rank: 0))[0].registrationError == .badRank(found: 0))
         #expect(try subject.apply(registration("b", by: "one"))[0].registrationError == .full(limit: 2))
         #expect(

@@ -10,10 +10,9 @@ import Testing
         #expect(subject.round?.participations[try ClientName("a")] == place)
         #expect(subject.round?.updates == [try ClientName("a"): try .sample("a")])
         let stored = subject.changes.compactMap { change in
-            if case .update(let update, round: 1, spool: let spool) = change { (update, spool) } else { nil }
+            if case .update(let update, round: 1) = change { update } else { nil }
         }
-        #expect(stored.map(\.0) == [try .sample("a")])
-        #expect(stored.map(\.1) == [SpoolFile(path: "a")])
+        #expect(stored == [try .sample("a")])
     }
 
     @Test func `a second update is refused and the first stays`() throws {
@@ -21,7 +20,7 @@ import Testing
         try subject.register("a", "b")
         try subject.send("a", round: 1)
         let other = try Update.sample("a", samples: 5)
-        let reply = try subject.apply(.update(other, round: 1, spool: SpoolFile(path: "other")))[0]
+        let reply = try subject.apply(.update(other, round: 1))[0]
         #expect(reply.roundError == .updateExists(round: 1))
         #expect(subject.changes.isEmpty)
         #expect(subject.round?.updates.values.map(\.samples) == [100])
@@ -132,7 +131,7 @@ import Testing
             try .sample("a", samples: 100, loss: 1, accuracy: 0.5), try .sample("b", samples: 300, loss: 3),
             try .sample("c", samples: 50),
         ]
-        for update in updates { try subject.apply(.update(update, round: 1, spool: SpoolFile(path: "x"))) }
+        for update in updates { try subject.apply(.update(update, round: 1)) }
         #expect(subject.round?.metrics == Metrics(loss: 2.5, accuracy: 0.5))
     }
 
@@ -140,7 +139,7 @@ import Testing
         var subject = try MachineUnderTest()
         try subject.register("a", "b")
         let update = try Update.sample("a", samples: 0, loss: 1)
-        try subject.apply(.update(update, round: 1, spool: SpoolFile(path: "x")))
+        try subject.apply(.update(update, round: 1))
         #expect(subject.round?.metrics == Metrics())
     }
 }

@@ -2,6 +2,7 @@ import Federation
 import Foundation
 import GRDB
 import Logging
+import StoreConformance
 import Testing
 
 @testable import SQLiteStore
@@ -15,14 +16,14 @@ import Testing
     {
         try await withDirectory { directory in
             let store = try SQLiteStore(directory: directory, logger: logger)
-            let live = try await LiveFederation(creating: "digits", in: store)
+            let live = try await LiveFederation(creating: "digits", in: Stores(store))
             try await live.register("edge-1", "edge-2")
-            for client in ["edge-1", "edge-2"] { try await live.sendHashed("1 of \(client)", from: client, round: 1) }
+            for client in ["edge-1", "edge-2"] { try await live.send("1 of \(client)", from: client, round: 1) }
             try store.append(
                 [Sample.part("fc1", .a, rows: 0..<3), Sample.part("fc1", .a, rows: 3..<4)], of: live.id, round: 1)
             try await live.step(.aggregated(Sample.adapter("1"), round: 1))
             try await store.sweepBlobs()
-            try await live.sendHashed("2 of edge-1", from: "edge-1", round: 2)
+            try await live.send("2 of edge-1", from: "edge-1", round: 2)
             try await test(store, live, directory)
             try store.close()
         }
@@ -84,9 +85,9 @@ import Testing
 
     @Test func `a blob that is missing, torn or altered is found, and told from one that nobody needs`() async throws {
         try await withRound { store, live, directory in
-            let blob = store.blobPath(of: Sample.contentDigest("2 of edge-1"))
+            let blob = store.directory.blobPath(of: Sample.contentDigest("2 of edge-1"))
             try Data("nobody's".utf8).write(
-                to: URL(fileURLWithPath: store.blobPath(of: Sample.contentDigest("nobody's"))))
+                to: URL(fileURLWithPath: store.directory.blobPath(of: Sample.contentDigest("nobody's"))))
             for (content, words) in [("2 of edge", "has 9 bytes"), ("2 of edge-9", "was altered")] {
                 try Data(content.utf8).write(to: URL(fileURLWithPath: blob))
                 let found = try audit(directory)
@@ -144,7 +145,7 @@ import Testing
 
     @Test func `no blob is deleted while somebody reads beside the server, and then it is`() async throws {
         try await withRound { store, live, directory in
-            let blob = store.blobPath(of: Sample.contentDigest("2 of edge-1"))
+            let blob = store.directory.blobPath(of: Sample.contentDigest("2 of edge-1"))
             let beside = try SQLiteStore(beside: directory, logger: logger)
             try await live.step(.aggregationFailed(reason: "test", round: 2))
             try await store.sweepBlobs()
@@ -153,15 +154,5 @@ import Testing
             try await store.sweepBlobs()
             #expect(!FileManager.default.fileExists(atPath: blob))
         }
-    }
-}
-
-extension LiveFederation {
-    /// As `send`, under the true digest of the bytes.
-    func sendHashed(_ bytes: String, from name: String, round: Int) async throws {
-        let update = Update(
-            client: try ClientName(name), digest: Sample.contentDigest(bytes), byteCount: bytes.utf8.count, rank: 42,
-            samples: 151, metrics: Metrics(), receivedAt: Sample.createdAt)
-        try await step(.update(update, round: round, spool: spool(bytes)))
     }
 }

@@ -1,6 +1,7 @@
 import Federation
 import Foundation
 import Logging
+import StoreConformance
 import TestStage
 import Testing
 
@@ -25,9 +26,9 @@ import Testing
     @Test func `a backup made while serving holds the moment's state, and a round goes on from it`() async throws {
         try await withDirectory { directory in
             let store = try SQLiteStore(directory: directory + "/data", logger: logger)
-            let live = try await LiveFederation(creating: "digits", in: store)
+            let live = try await LiveFederation(creating: "digits", in: Stores(store))
             try await live.register("edge-1", "edge-2")
-            try await live.sendHashed("one", from: "edge-1", round: 1)
+            try await live.send("one", from: "edge-1", round: 1)
             let part = Sample.part("fc1", .a, rows: 0..<5)
             try store.append([part], of: live.id, round: 0)
             let atBackup = live.machine
@@ -39,17 +40,17 @@ import Testing
             #expect(attributes[.posixPermissions] as? Int == 0o600)
             #expect(try FileManager.default.contentsOfDirectory(atPath: directory).sorted() == ["backup.tar", "data"])
             // What comes later is not in it.
-            try await live.sendHashed("two", from: "edge-2", round: 1)
+            try await live.send("two", from: "edge-2", round: 1)
             try store.close()
 
             try unpack(file, into: directory + "/restored")
             let restored = try SQLiteStore(directory: directory + "/restored", logger: logger)
-            let again = try await LiveFederation(loadedFrom: restored)
+            let again = try await LiveFederation(loadedFrom: Stores(restored))
             expectEqual(again.machine, atBackup)
-            let blob = restored.blobPath(of: Sample.contentDigest("one"))
+            let blob = restored.directory.blobPath(of: Sample.contentDigest("one"))
             #expect(FileManager.default.contents(atPath: blob) == Data("one".utf8))
             #expect(try restored.rows(5, of: part.tensor, federation: again.id, round: 0) == part.values)
-            try await again.sendHashed("two", from: "edge-2", round: 1)
+            try await again.send("two", from: "edge-2", round: 1)
             #expect(again.machine.round?.phase == .aggregating)
             #expect(try restored.audit().findings.isEmpty)
             try restored.close()
@@ -65,7 +66,7 @@ import Testing
                 atPath: file + ".partial/rankwise.sqlite", withIntermediateDirectories: true)
             _ = try backUp(directory + "/data", to: file)
             let first = try #require(FileManager.default.contents(atPath: file))
-            _ = try await LiveFederation(creating: "digits", in: store)
+            _ = try await LiveFederation(creating: "digits", in: Stores(store))
             _ = try backUp(directory + "/data", to: file)
             #expect(FileManager.default.contents(atPath: file) != first)
             #expect(throws: StoreError.self) { try backUp(directory + "/data", to: directory + "/nowhere/b.tar") }
@@ -76,10 +77,10 @@ import Testing
     @Test func `a damaged blob is left out and named`() async throws {
         try await withDirectory { directory in
             let store = try SQLiteStore(directory: directory + "/data", logger: logger)
-            let live = try await LiveFederation(creating: "digits", in: store)
+            let live = try await LiveFederation(creating: "digits", in: Stores(store))
             try await live.register("edge-1", "edge-2")
-            try await live.sendHashed("one", from: "edge-1", round: 1)
-            let blob = store.blobPath(of: Sample.contentDigest("one"))
+            try await live.send("one", from: "edge-1", round: 1)
+            let blob = store.directory.blobPath(of: Sample.contentDigest("one"))
             try Data("eno".utf8).write(to: URL(fileURLWithPath: blob))
             let backup = try backUp(directory + "/data", to: directory + "/backup.tar")
             #expect(backup.blobs == 0)

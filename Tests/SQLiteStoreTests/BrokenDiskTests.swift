@@ -2,6 +2,7 @@ import Federation
 import Foundation
 import GRDB
 import Logging
+import StoreConformance
 import Testing
 
 @testable import SQLiteStore
@@ -13,7 +14,7 @@ import Testing
     @Test func `a database without its log is not served from, and no blob is swept`() async throws {
         try await withDirectory { directory in
             let store = try SQLiteStore(directory: directory, logger: logger)
-            _ = try await LiveFederation(creating: "digits", in: store)
+            _ = try await LiveFederation(creating: "digits", in: Stores(store))
             try await store.probe()
             // As it does within a second.
             store.directory.mark.write()
@@ -42,7 +43,7 @@ import Testing
     @Test func `an empty database beside a mark is not served from`() async throws {
         try await withDirectory { directory in
             let store = try SQLiteStore(directory: directory, logger: logger)
-            _ = try await LiveFederation(creating: "digits", in: store)
+            _ = try await LiveFederation(creating: "digits", in: Stores(store))
             try store.close()
             // The log has nothing that the database lacks.
             let log = try FileManager.default.attributesOfItem(atPath: directory + "/rankwise.sqlite-wal")
@@ -55,10 +56,12 @@ import Testing
     @Test func `a directory that is moved away takes no commit, and does again once it is back`() async throws {
         try await withDirectory { directory in
             let store = try SQLiteStore(directory: directory, logger: logger)
-            _ = try await LiveFederation(creating: "digits", in: store)
+            _ = try await LiveFederation(creating: "digits", in: Stores(store))
             try FileManager.default.moveItem(atPath: directory, toPath: directory + "-away")
             await #expect(throws: StoreError.gone) { try await store.probe() }
-            await #expect(throws: StoreError.gone) { _ = try await LiveFederation(creating: "other", in: store) }
+            await #expect(throws: StoreError.gone) {
+                _ = try await LiveFederation(creating: "other", in: Stores(store))
+            }
             try FileManager.default.moveItem(atPath: directory + "-away", toPath: directory)
             try await store.probe()
             try store.close()
@@ -68,7 +71,7 @@ import Testing
     @Test func `a flipped bit in a stored factor is not given out`() async throws {
         try await withDirectory { directory in
             let store = try SQLiteStore(directory: directory, logger: logger)
-            let live = try await LiveFederation(creating: "digits", in: store)
+            let live = try await LiveFederation(creating: "digits", in: Stores(store))
             try store.append(
                 [Sample.part("fc1", .a, rows: 0..<3), Sample.part("fc1", .a, rows: 3..<4)], of: live.id, round: 0)
             let a = AdapterTensor(name: "fc1", kind: .a)

@@ -3,6 +3,7 @@ import Federation
 import Foundation
 import GRDB
 import Logging
+import StoreConformance
 import Testing
 
 @testable import SQLiteStore
@@ -51,7 +52,7 @@ import Testing
         try await withDirectory { directory in
             let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             var store = try SQLiteStore(directory: directory, logger: logger)
-            let live = try await LiveFederation(creating: "digits", in: store)
+            let live = try await LiveFederation(creating: "digits", in: Stores(store))
             try await live.register("edge-1", "edge-2")
             let chained = try await store.events(after: 0, limit: 100, of: live.id)
             // As the version before left it.
@@ -65,7 +66,7 @@ import Testing
             try store.close()
             store = try SQLiteStore(directory: directory, logger: logger)
             #expect(try await store.events(after: 0, limit: 100, of: live.id) == chained)
-            let again = try await LiveFederation(loadedFrom: store)
+            let again = try await LiveFederation(loadedFrom: Stores(store))
             try await again.register("edge-3")
             var chain = try EventChain(of: live.id)
             for row in try await store.events(after: 0, limit: 100, of: live.id) {

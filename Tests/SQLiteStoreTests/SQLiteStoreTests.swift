@@ -2,6 +2,7 @@ import Federation
 import Foundation
 import GRDB
 import Logging
+import StoreConformance
 import Testing
 
 @testable import SQLiteStore
@@ -89,10 +90,10 @@ import Testing
     @Test func `a federation that cannot be understood does not keep the others back`() async throws {
         try await withDirectory { directory in
             var store = try SQLiteStore(directory: directory, logger: logger)
-            _ = try await LiveFederation(creating: "first", in: store)
-            let live = try await LiveFederation(creating: "second", in: store)
+            _ = try await LiveFederation(creating: "first", in: Stores(store))
+            let live = try await LiveFederation(creating: "second", in: Stores(store))
             try await live.register("edge-1")
-            _ = try await LiveFederation(creating: "third", in: store)
+            _ = try await LiveFederation(creating: "third", in: Stores(store))
             try await store.pool.write { database in
                 try database.execute(sql: "UPDATE federations SET settings = '{}' WHERE id = 'second'")
             }
@@ -211,6 +212,24 @@ import Testing
         }
     }
 
+    @Test func `a restart deletes spool files and blobs without a record`() async throws {
+        try await withDirectory { directory in
+            var store = try SQLiteStore(directory: directory, logger: logger)
+            let live = try await LiveFederation(creating: "digits", in: Stores(store))
+            try await live.register("edge-1", "edge-2")
+            try await live.send("kept", from: "edge-1", round: 1)
+            let spool = try live.spool("half an upl")
+            try await live.publish("orphan")
+            let orphan = store.directory.blobPath(of: Sample.contentDigest("orphan"))
+            #expect(FileManager.default.fileExists(atPath: orphan))
+            try store.close()
+            store = try SQLiteStore(directory: directory, logger: logger)
+            for path in [spool.path, orphan] { #expect(!FileManager.default.fileExists(atPath: path)) }
+            #expect(try await LiveFederation(loadedFrom: Stores(store)).blob("kept") == "kept")
+            try store.close()
+        }
+    }
+
     @Test func `files that are not blobs stay where they are`() async throws {
         try await withDirectory { directory in
             let store = try SQLiteStore(directory: directory, logger: logger)
@@ -226,7 +245,7 @@ import Testing
     @Test func `a database that may not grow is full, and serves again when it may`() async throws {
         try await withDirectory { directory in
             let store = try SQLiteStore(directory: directory, logger: logger)
-            let live = try await LiveFederation(creating: "digits", in: store)
+            let live = try await LiveFederation(creating: "digits", in: Stores(store))
             let part = Sample.part("fc1", .a, rows: 0..<1000, width: 1000)
             try await store.limit(pages: 100)
             #expect(throws: StoreError.full) { try store.append([part], of: live.id, round: 0) }
@@ -252,7 +271,7 @@ import Testing
     @Test func `a row with a value that cannot be is reported, not trapped on`() async throws {
         try await withDirectory { directory in
             let store = try SQLiteStore(directory: directory, logger: logger)
-            let live = try await LiveFederation(creating: "digits", in: store)
+            let live = try await LiveFederation(creating: "digits", in: Stores(store))
             try await live.register("edge-1", "edge-2")
             for damage in [
                 "UPDATE rounds SET phase = 'sleeping'", "UPDATE rounds SET phase = 'published'",

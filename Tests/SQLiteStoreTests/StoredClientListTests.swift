@@ -2,6 +2,7 @@ import Federation
 import Foundation
 import GRDB
 import Logging
+import StoreConformance
 import Testing
 
 @testable import SQLiteStore
@@ -51,7 +52,7 @@ import Testing
         try await withDirectory { directory in
             let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             let store = try SQLiteStore(directory: directory, logger: logger)
-            let live = try await LiveFederation(creating: "digits", in: store) { $0.policy.minimumClients = 52 }
+            let live = try await LiveFederation(creating: "digits", in: Stores(store)) { $0.policy.minimumClients = 52 }
             for index in 0..<52 { try await live.register("edge-\(index)") }
             let names = (0..<52).map { "edge-\($0)" }.sorted().map { "\($0)\n" }.joined()
             let digest = Sample.contentDigest(names)

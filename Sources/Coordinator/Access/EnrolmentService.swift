@@ -1,8 +1,11 @@
 package import Federation
+import Foundation
 
 /// Registers, lists and revokes clients.
 package struct EnrolmentService: Sendable {
-    let parts: Parts
+    let runtime: FederationRuntime
+    let access: Access
+    let credentials: any CredentialStore
 
     /// A client with what it was granted and when it last called.
     package struct Enrolled: Sendable {
@@ -19,35 +22,52 @@ package struct EnrolmentService: Sendable {
         _ name: ClientName, rank: Int, token: String, capabilities: String, enrolment: String? = nil,
         in federation: FederationID
     ) async throws(ServiceError) -> (enrolled: Enrolled, isNew: Bool) {
-        let session = try parts.registry.session(federation)
+        let session = try runtime.session(federation)
         guard Access.isClientToken(token) else { throw .badToken }
         let hash = Access.hash(token)
         let principal = Principal.client(federation, name)
-        guard parts.access.isFree(hash, for: principal) else { throw .badToken }
-        if let expected = session.snapshot.machine.settings.baseModel.sha256,
-            let found = Capabilities(json: capabilities)?.base, ContentDigest(hex: found) != expected
+        guard access.isFree(hash, for: principal), try await isFree(hash, for: name, of: federation) else {
+            throw .badToken
+        }
+        let capabilities = Capabilities(text: capabilities) {
+            try JSONDecoder().decode(Capabilities.Claims.self, from: Data($0.utf8))
+        }
+        if let expected = session.snapshot.machine.settings.baseModel.sha256, let found = capabilities.base,
+            ContentDigest(hex: found) != expected
         {
             throw .registration(.otherBase(expected: expected, found: String(found.prefix(100))))
         }
         let event = FederationMachine.Event.register(
             name: name, rank: rank, token: hash, capabilities: capabilities, enrolment: enrolment)
-        switch try await session.reply(to: event) {
-        case .registered(let client, let isNew):
-            parts.access.grant(principal, toTokenWithHash: hash)
-            return (enrolled(client, in: session), isNew)
-        case .registration(let error): throw .registration(error)
-        default: throw .internalFailure("a registration was answered with something else")
+        let registration = try await session.reply(to: event)
+        access.grant(principal, toTokenWithHash: hash)
+        session.touch(name)
+        return (enrolled(registration.client, in: session), registration.isNew)
+    }
+
+    /// Whether nobody has registered with a token, on whichever server, but this client.
+    private func isFree(
+        _ hash: ContentDigest, for name: ClientName, of federation: FederationID
+    ) async throws(ServiceError) -> Bool {
+        do throws(StoreError) {
+            switch try await credentials.holder(ofTokenWithHash: hash) {
+            case .client(let owner, let client, _): return (owner, client) == (federation, name)
+            case .issued: return false
+            case nil: return true
+            }
+        } catch {
+            throw .store(error)
         }
     }
 
     /// In ascending name.
     package func list(in federation: FederationID) throws(ServiceError) -> [Enrolled] {
-        let session = try parts.registry.session(federation)
+        let session = try runtime.session(federation)
         return session.snapshot.machine.clients.values.sorted { $0.name < $1.name }.map { enrolled($0, in: session) }
     }
 
     package func client(_ name: ClientName, in federation: FederationID) throws(ServiceError) -> Enrolled {
-        let session = try parts.registry.session(federation)
+        let session = try runtime.session(federation)
         guard let client = session.snapshot.machine.clients[name] else { throw .unknownClient(name) }
         return enrolled(client, in: session)
     }
@@ -56,12 +76,10 @@ package struct EnrolmentService: Sendable {
     package func revoke(
         _ name: ClientName, byItself: Bool = false, in federation: FederationID
     ) async throws(ServiceError) {
-        let session = try parts.registry.session(federation)
-        if case .lifecycle(.unknownClient(let name)) = try await session.reply(to: .revoke(name, byItself: byItself)) {
-            throw .unknownClient(name)
-        }
+        let session = try runtime.session(federation)
+        try await session.reply(to: .revoke(name, byItself: byItself))
         if let client = session.snapshot.machine.clients[name] {
-            parts.access.revoke(.client(federation, name), tokenWithHash: client.token)
+            access.revoke(.client(federation, name), tokenWithHash: client.token)
         }
     }
 

@@ -2,7 +2,9 @@ package import Federation
 
 /// Issues, lists and withdraws a federation's reader and enrolment tokens.
 package struct TokenService: Sendable {
-    let parts: Parts
+    let runtime: FederationRuntime
+    let access: Access
+    let clock: any WallClock
 
     /// A new token, shown this once: the server keeps only its hash.
     package struct Issued: Sendable {
@@ -16,8 +18,8 @@ package struct TokenService: Sendable {
     package func issue(
         _ role: IssuedToken.Role, expiresAt: Timestamp?, uses: Int?, in federation: FederationID
     ) async throws(ServiceError) -> Issued {
-        let session = try parts.registry.session(federation)
-        let now = parts.clock.now()
+        let session = try runtime.session(federation)
+        let now = clock.now()
         if let expiresAt, expiresAt <= now {
             throw .settings(SettingsError(path: "expires_at", reason: "is in the past; expected a time to come"))
         }
@@ -36,11 +38,11 @@ package struct TokenService: Sendable {
             id: String(hash.hex.prefix(16)), role: role, hash: hash, createdAt: now, expiresAt: expiresAt,
             usesLeft: uses)
         // Let in before it is listed, or it could be withdrawn in between and then let in.
-        parts.access.grant(record, of: federation)
+        access.grant(record, of: federation)
         do throws(ServiceError) {
-            if case .token(let error) = try await session.reply(to: .issue(record)) { throw .token(error) }
+            try await session.reply(to: .issue(record))
         } catch {
-            parts.access.forget(tokenWithHash: hash)
+            access.forget(tokenWithHash: hash)
             throw error
         }
         return Issued(record: record, token: token)
@@ -48,15 +50,15 @@ package struct TokenService: Sendable {
 
     /// All that were not withdrawn, the oldest first.
     package func list(in federation: FederationID) throws(ServiceError) -> [IssuedToken] {
-        try parts.registry.session(federation).snapshot.machine.tokens.values.sorted {
+        try runtime.session(federation).snapshot.machine.tokens.values.sorted {
             ($0.createdAt, $0.id) < ($1.createdAt, $1.id)
         }
     }
 
     package func withdraw(_ id: String, in federation: FederationID) async throws(ServiceError) {
-        let session = try parts.registry.session(federation)
+        let session = try runtime.session(federation)
         let hash = session.snapshot.machine.tokens[id]?.hash
-        if case .token(let error) = try await session.reply(to: .withdraw(id)) { throw .token(error) }
-        if let hash { parts.access.forget(tokenWithHash: hash) }
+        try await session.reply(to: .withdraw(id))
+        if let hash { access.forget(tokenWithHash: hash) }
     }
 }

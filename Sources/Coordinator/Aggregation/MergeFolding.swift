@@ -13,27 +13,48 @@ struct MergeFolding: Sendable {
     /// The merges of so many rounds are kept single.
     static let singleRounds = 16
 
-    let parts: Parts
+    private let runtime: FederationRuntime
+    private let jobs: any JobStore
+    private let adapters: any AdapterStore
+    private let lanes: ModelLanes
+    private let logger: Logger
     private let queue = BlockingQueue(label: "folding")
+    /// The federations whose old merges may be folded.
+    private let requests = AsyncStream.makeStream(of: FederationID.self)
 
-    init(parts: Parts) { self.parts = parts }
+    init(
+        runtime: FederationRuntime, jobs: any JobStore, adapters: any AdapterStore, lanes: ModelLanes, logger: Logger
+    ) {
+        self.runtime = runtime
+        self.jobs = jobs
+        self.adapters = adapters
+        self.lanes = lanes
+        self.logger = logger
+    }
+
+    /// Has a federation's merges looked at.
+    func request(_ federation: FederationID) { requests.continuation.yield(federation) }
 
     /// Folds where there is something to fold, until the task is cancelled.
     func run() async {
-        for await federation in parts.folding.stream {
+        for await federation in requests.stream {
             do {
-                let session = try parts.registry.session(federation)
+                let session = try runtime.session(federation)
                 let plan = try session.plan()
                 guard plan.strategy.publishesMerge else { continue }
-                let folded = try await queue.run { try fold(federation, plan.mergeShape) }
-                session.mergesFoldedThrough.store(folded, ordering: .relaxed)
-                try await parts.merging.queues[0].run { () throws(StoreError) in
-                    try parts.modelling.queues[0].runBlocking { () throws(StoreError) in
+                // Whoever else has the job folds what there is.
+                guard let lease = try await jobs.take(Job(.folding, of: federation)) else { continue }
+                try await jobs.keeping(lease) { () async throws(StoreError) in
+                    let folded = try await queue.run { () throws(StoreError) in
+                        try fold(federation, plan.mergeShape, under: lease)
+                    }
+                    session.mergesFoldedThrough.store(folded, ordering: .relaxed)
+                    try await lanes.alone { () throws(StoreError) in
                         try deleteFolded(through: folded, of: federation)
                     }
                 }
             } catch {
-                parts.logger.error(
+                logger.error(
                     "merges could not be folded and will be after the next round",
                     metadata: ["federation": "\(federation)", "reason": "\(error)"])
             }
@@ -41,33 +62,38 @@ struct MergeFolding: Sendable {
     }
 
     /// Answers the round up to which merges are folded from now on.
-    private func fold(_ federation: FederationID, _ shape: AdapterShape) throws -> Int {
-        let record = try parts.adapters.merges(of: federation)
+    private func fold(
+        _ federation: FederationID, _ shape: AdapterShape, under lease: Lease
+    ) throws(StoreError) -> Int {
+        let record = try adapters.merges(of: federation)
         let newest = record.published.last ?? record.foldedThrough
         let due = record.published.filter { $0 <= newest - Self.singleRounds }
-        if let last = due.last {
+        guard let last = due.last else { return record.foldedThrough }
+        do {
             try writeTotal(through: last, adding: due, after: record.foldedThrough, of: federation, shape)
-            try parts.adapters.foldMerges(through: last, of: federation)
+        } catch {
+            throw error as? StoreError ?? .failed("\(error)")
         }
-        return due.last ?? record.foldedThrough
+        try adapters.foldMerges(through: last, of: federation, under: lease)
+        return last
     }
 
     private func deleteFolded(through folded: Int, of federation: FederationID) throws(StoreError) {
         guard folded > 0 else { return }
-        try parts.adapters.remove(.merge, ofRounds: 1...folded, in: federation)
-        if folded > 1 { try parts.adapters.remove(.mergeTotal, ofRounds: 1...folded - 1, in: federation) }
+        try adapters.remove(.merge, ofRounds: 1...folded, in: federation)
+        if folded > 1 { try adapters.remove(.mergeTotal, ofRounds: 1...folded - 1, in: federation) }
     }
 
     private func writeTotal(
         through last: Int, adding rounds: [Int], after folded: Int, of federation: FederationID, _ shape: AdapterShape
     ) throws {
-        var target = StoredAdapterWriter(to: parts.stored(.mergeTotal, of: federation, round: last))
+        var target = StoredAdapterWriter(to: StoredAdapter(.mergeTotal, of: federation, round: last, in: adapters))
         try target.clear()
-        let earlier = parts.stored(.mergeTotal, of: federation, round: folded)
+        let earlier = StoredAdapter(.mergeTotal, of: federation, round: folded, in: adapters)
         for module in shape.modules {
             var total = folded > 0 ? try earlier.factors(of: module, rank: .max) : nil
             for round in rounds {
-                let merge = parts.stored(.merge, of: federation, round: round)
+                let merge = StoredAdapter(.merge, of: federation, round: round, in: adapters)
                 guard let added = try merge.factors(of: module, rank: .max) else { continue }
                 var sum = LowRankSum(shape: module)
                 if let total { sum.add(total) }

@@ -14,14 +14,14 @@ struct RoundRecorder: RoundSink {
     private var moments: [StoredAdapterWriter]
 
     init(
-        round: Int, of federation: FederationID, momentCount: Int, parts: Parts,
+        round: Int, of federation: FederationID, momentCount: Int, in adapters: any AdapterStore,
         rendering: @escaping BeginRendering = { _ in nil }
     ) {
         beginRendering = rendering
-        adapter = StoredAdapterWriter(to: parts.stored(.adapter, of: federation, round: round))
-        merge = StoredAdapterWriter(to: parts.stored(.merge, of: federation, round: round))
+        adapter = StoredAdapterWriter(to: StoredAdapter(.adapter, of: federation, round: round, in: adapters))
+        merge = StoredAdapterWriter(to: StoredAdapter(.merge, of: federation, round: round, in: adapters))
         moments = (0..<momentCount).map { index in
-            StoredAdapterWriter(to: parts.stored(.moment(index), of: federation, round: round))
+            StoredAdapterWriter(to: StoredAdapter(.moment(index), of: federation, round: round, in: adapters))
         }
     }
 

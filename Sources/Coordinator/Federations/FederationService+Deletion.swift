@@ -10,20 +10,20 @@ extension FederationService {
     /// - Returns: what stays of it.
     package func delete(_ id: FederationID, releasing: Bool) async throws(ServiceError) -> DepartedFederation {
         let session: FederationSession?
-        do throws(ServiceError) { session = try parts.registry.session(id) } catch .setAside { session = nil }
+        do throws(ServiceError) { session = try runtime.session(id) } catch .setAside { session = nil }
         // From here on nobody finds it; a step that is being stored ends before it, or is refused.
-        parts.registry.remove(id)
+        runtime.remove(id)
         do throws(StoreError) {
-            let departed = try await parts.store.delete(id, releasing: releasing, at: parts.clock.now())
-            parts.access.forget(tokensOf: id)
+            let departed = try await metadata.delete(id, releasing: releasing, at: clock.now())
+            access.forget(tokensOf: id)
             session?.watchers.endAll()
-            parts.cache.forget(id)
-            parts.logger.notice(
+            cache.forget(id)
+            logger.notice(
                 "a federation was deleted",
                 metadata: ["federation": "\(id)", "head": "\(departed.head)", "released": "\(releasing)"])
             return departed
         } catch {
-            if let session { parts.registry.add(session) } else { parts.registry.setAside(id) }
+            if let session { runtime.putBack(session) } else { runtime.setAside(id) }
             throw .store(error)
         }
     }

@@ -13,7 +13,7 @@ extension FederationService {
     package func fork(
         _ source: FederationID, round: Int?, as settings: FederationSettings
     ) async throws(ServiceError) -> Created {
-        let session = try parts.registry.session(source)
+        let session = try runtime.session(source)
         let machine = session.snapshot.machine
         let plan = try session.plan()
         guard !plan.strategy.publishesMerge else {
@@ -24,7 +24,7 @@ extension FederationService {
                         "of \(source) is no whole adapter, since \(plan.strategy.name) merges into the base; make a "
                         + "federation from its model (GET …/rounds/{t}/model) as a template"))
         }
-        let number = try await parts.publishedRound(round, of: machine)
+        let number = try await rounds.published(round, of: machine)
         var forked = settings
         forked.adapter = machine.settings.adapter
         forked.adapter.template = FederationSettings.Template(isComplete: true)
@@ -44,25 +44,12 @@ extension FederationService {
             messageBits: forked.adapter.messageBits)
         let created = try await create(draft)
         do throws(ServiceError) {
-            try await copy(number, of: source, to: created.id)
-            let reply = try await parts.registry.session(created.id).reply(to: .templated(checked.settings))
-            if case .lifecycle(let error) = reply { throw .lifecycle(error) }
+            try await initial.copy(number, of: source, to: created.id)
+            try await runtime.session(created.id).reply(to: .templated(checked.settings))
             return created
         } catch {
             _ = try? await delete(created.id, releasing: true)
             throw error
-        }
-    }
-
-    private func copy(_ round: Int, of source: FederationID, to target: FederationID) async throws(ServiceError) {
-        do throws(StoreError) {
-            try await BlockingQueue(label: "copying").run { () throws(StoreError) in
-                try parts.adapters.copy(
-                    from: AdapterAddress(federation: source, round: round, slot: .adapter),
-                    to: AdapterAddress(federation: target, round: 0, slot: .adapter))
-            }
-        } catch {
-            throw .store(error)
         }
     }
 }

@@ -1,10 +1,20 @@
 import AdapterFormat
 import Aggregation
 package import Federation
+import Logging
 
 /// Creates federations and changes their course.
 package struct FederationService: Sendable {
-    let parts: Parts
+    let runtime: FederationRuntime
+    let metadata: any MetadataStore
+    let initial: InitialAdapters
+    let rounds: RoundService
+    let retention: RetentionService
+    let cache: AdapterCache
+    let access: Access
+    let quotas: Quotas
+    let clock: any WallClock
+    let logger: Logger
 
     /// A new federation's tokens, shown this once: the server keeps only their hashes.
     package struct Created: Sendable {
@@ -48,13 +58,11 @@ package struct FederationService: Sendable {
         } catch {
             throw .settings(error)
         }
-        guard parts.registry.reserve(upTo: parts.quotas.federations) else {
-            throw .tooManyFederations(limit: parts.quotas.federations)
-        }
-        defer { parts.registry.release() }
+        try runtime.reserve(upTo: quotas.federations)
+        defer { runtime.release() }
         let enrolment = Access.makeToken()
         let reader = Access.makeToken()
-        let now = parts.clock.now()
+        let now = clock.now()
         let tokens = [
             IssuedToken(id: "enrolment", role: .enrolment, hash: Access.hash(enrolment), createdAt: now),
             IssuedToken(id: "reader", role: .reader, hash: Access.hash(reader), createdAt: now),
@@ -62,27 +70,27 @@ package struct FederationService: Sendable {
         let stored = StoredFederation(
             machine: FederationMachine(settings: settings, tokens: tokens), createdAt: now)
         do throws(StoreError) {
-            try await parts.store.create(stored)
+            try await metadata.create(stored)
         } catch {
             throw error == .exists ? .federationExists(settings.id) : .store(error)
         }
         do throws(ServiceError) {
-            if let plan { try await parts.drawInitialAdapter(of: settings, as: plan) }
+            if let plan { try await initial.draw(settings, as: plan) }
         } catch {
-            try? await parts.store.discard(settings.id)
+            try? await metadata.discard(settings.id)
             throw error
         }
-        parts.open(stored)
+        runtime.open(stored)
         return Created(id: settings.id, enrolmentToken: enrolment, readerToken: reader)
     }
 
     /// In ascending name, as far as `isVisible` lets them be seen.
     package func list(where isVisible: (FederationID) -> Bool) -> [FederationSnapshot] {
-        parts.registry.all.filter { isVisible($0.id) }.map(\.snapshot)
+        runtime.all.filter { isVisible($0.id) }.map(\.snapshot)
     }
 
     package func snapshot(of id: FederationID) throws(ServiceError) -> FederationSnapshot {
-        try parts.registry.session(id).snapshot
+        try runtime.session(id).snapshot
     }
 
     package func setState(_ state: FederationState, of id: FederationID) async throws(ServiceError)
@@ -94,7 +102,7 @@ package struct FederationService: Sendable {
     /// Takes effect with the next round; a deadline already set stays.
     package func setPolicy(_ policy: RoundPolicy, of id: FederationID) async throws(ServiceError) -> FederationSnapshot
     {
-        if let plan = try parts.registry.session(id).planIfAny() {
+        if let plan = try runtime.session(id).planIfAny() {
             do throws(SettingsError) { try plan.check(policy) } catch { throw .settings(error) }
         }
         return try await change(id, by: .setPolicy(policy))
@@ -105,15 +113,15 @@ package struct FederationService: Sendable {
         _ retention: Retention?, of id: FederationID
     ) async throws(ServiceError) -> FederationSnapshot {
         let snapshot = try await change(id, by: .setRetention(retention))
-        await RetentionService(parts: parts).apply(to: try parts.registry.session(id))
+        await self.retention.apply(to: try runtime.session(id))
         return snapshot
     }
 
     private func change(
-        _ id: FederationID, by event: FederationMachine.Event
+        _ id: FederationID, by event: FederationMachine.Event<Void, LifecycleError>
     ) async throws(ServiceError) -> FederationSnapshot {
-        let session = try parts.registry.session(id)
-        if case .lifecycle(let error) = try await session.reply(to: event) { throw .lifecycle(error) }
+        let session = try runtime.session(id)
+        try await session.reply(to: event)
         return session.snapshot
     }
 
@@ -121,9 +129,9 @@ package struct FederationService: Sendable {
     package func events(
         after id: Int64, limit: Int, of federation: FederationID
     ) async throws(ServiceError) -> [StoredEvent] {
-        _ = try parts.registry.session(federation)
+        _ = try runtime.session(federation)
         do throws(StoreError) {
-            return try await parts.store.events(after: id, limit: limit, of: federation)
+            return try await metadata.events(after: id, limit: limit, of: federation)
         } catch {
             throw .store(error)
         }
@@ -131,32 +139,12 @@ package struct FederationService: Sendable {
 
     /// The clients that an event has by their list's digest.
     package func list(_ digest: ContentDigest, of federation: FederationID) async throws(ServiceError) -> ClientList {
-        _ = try parts.registry.session(federation)
+        _ = try runtime.session(federation)
         do throws(StoreError) {
-            if let list = try await parts.store.list(digest, of: federation) { return list }
+            if let list = try await metadata.list(digest, of: federation) { return list }
         } catch {
             throw .store(error)
         }
         throw .unknownList(digest)
-    }
-}
-
-extension FederationSession {
-    /// `perform` with the store's errors as a service's.
-    func reply(to event: FederationMachine.Event) async throws(ServiceError) -> FederationMachine.Reply {
-        do throws(StoreError) {
-            return try await perform(event)
-        } catch {
-            throw .store(error)
-        }
-    }
-
-    /// Puts a refusal on the round's record and throws it.
-    func refuse(
-        _ refusal: UpdateRefusal, of client: ClientName, round: Int, at now: Timestamp
-    ) async throws(ServiceError) -> Never {
-        let record = Refusal(client: client, at: now, code: refusal.code, detail: refusal.detail)
-        _ = try await reply(to: .refused(record, round: round))
-        throw .update(refusal)
     }
 }

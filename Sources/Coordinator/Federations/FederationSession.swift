@@ -4,16 +4,26 @@ import Synchronization
 /// One federation while the server runs: applies events in stored steps and wakes those who wait for them.
 ///
 /// Events that arrive while a step is being stored form the next step together, so a burst of updates shares one
-/// transaction. Readers take the snapshot of the last stored step and never wait for the store. Where somebody else has
-/// written meanwhile, the session reads the federation again and applies its events to that.
+/// transaction. Readers take the snapshot of the last stored step and never wait for the store. What somebody else has
+/// stored meanwhile, the session takes over with its own next step, or when it hears of it.
 package final class FederationSession: Sendable {
+    package typealias Machine = FederationMachine
+
+    /// What the session tells those who run it.
+    struct Observers: Sendable {
+        /// A round waits to be added up.
+        var aggregationDue: @Sendable (FederationID) -> Void
+        var event: @Sendable (FederationID, AuditEvent) -> Void
+        /// The federation is now as somebody else has stored it.
+        var reloaded: @Sendable (FederationMachine) -> Void = { _ in }
+    }
+
     package let id: FederationID
-    private let store: any FederationStore
+    private let metadata: any MetadataStore
+    private let presence: any Presence
     private let clock: any WallClock
     private let sampler: any ClientSampler
-    private let onAggregationDue: @Sendable (FederationID) -> Void
-    private let onEvent: @Sendable (FederationID, AuditEvent) -> Void
-    private let onReload: @Sendable (FederationMachine) -> Void
+    private let observers: Observers
     private let state: Mutex<State>
     /// Up to which round merges are known to be kept as their sum alone.
     let mergesFoldedThrough = Atomic<Int>(0)
@@ -21,46 +31,38 @@ package final class FederationSession: Sendable {
 
     private struct State {
         var snapshot: FederationSnapshot
-        /// When each client was last heard of.
-        var lastSeen: [ClientName: Timestamp]
-        /// Who has said that it would call no more, and has not called since.
-        var absent: Set<ClientName> = []
         /// Who called since the last tick and could be let into a round.
         var arrivals: Set<ClientName> = []
         var isStoring = false
         var queued: [Queued] = []
+        /// The newest revision that somebody is said to have stored.
+        var heardOf: Int64 = 0
     }
 
     private struct Queued {
-        let event: FederationMachine.Event
+        let request: any StepRequest
         let continuation: CheckedContinuation<Turn, Never>
     }
 
     /// What a queued event hears: that another caller's step took it along, or that it is its turn to store one.
     private enum Turn: Sendable {
-        case taken(Result<FederationMachine.Reply, StoreError>)
+        case taken(StoreError?)
         case leads
     }
 
     /// A server that was away cannot know who was: everybody counts as seen when a session begins.
     init(
-        _ stored: StoredFederation, store: any FederationStore, clock: any WallClock, sampler: any ClientSampler,
-        onAggregationDue: @escaping @Sendable (FederationID) -> Void,
-        onEvent: @escaping @Sendable (FederationID, AuditEvent) -> Void,
-        onReload: @escaping @Sendable (FederationMachine) -> Void = { _ in }
+        _ stored: StoredFederation, metadata: any MetadataStore, presence: any Presence, clock: any WallClock,
+        sampler: any ClientSampler, observers: Observers
     ) {
         id = stored.machine.settings.id
-        self.store = store
+        self.metadata = metadata
+        self.presence = presence
         self.clock = clock
         self.sampler = sampler
-        self.onAggregationDue = onAggregationDue
-        self.onEvent = onEvent
-        self.onReload = onReload
-        let now = clock.now()
-        state = Mutex(
-            State(
-                snapshot: FederationSnapshot(machine: stored.machine, createdAt: stored.createdAt),
-                lastSeen: stored.machine.clients.mapValues { _ in now }))
+        self.observers = observers
+        presence.presume(stored.machine.clients.names, seenAt: clock.now())
+        state = Mutex(State(snapshot: FederationSnapshot(machine: stored.machine, createdAt: stored.createdAt)))
     }
 
     /// The adapter's shape and the strategy.
@@ -79,43 +81,31 @@ package final class FederationSession: Sendable {
     package var snapshot: FederationSnapshot { state.withLock { $0.snapshot } }
 
     /// When a client last called.
-    package func lastSeen(_ client: ClientName) -> Timestamp? { state.withLock { $0.lastSeen[client] } }
+    package func lastSeen(_ client: ClientName) -> Timestamp? { presence.lastSeen(client) }
 
     /// Applies an event and answers once the step that holds it is durable.
-    package func perform(_ event: FederationMachine.Event) async throws(StoreError) -> FederationMachine.Reply {
-        let turn: Turn = await withCheckedContinuation { continuation in
-            let leads = state.withLock { state in
-                guard state.isStoring else {
-                    state.isStoring = true
-                    return true
-                }
-                state.queued.append(Queued(event: event, continuation: continuation))
-                return false
-            }
-            if leads { continuation.resume(returning: .leads) }
-        }
-        switch turn {
-        case .taken(let result): return try result.get()
-        case .leads: return try await lead(with: event)
-        }
+    ///
+    /// - Parameter lease: the lease that the step is paid with; it then holds this event alone.
+    package func perform<Success, Failure>(
+        _ event: Machine.Event<Success, Failure>, spending lease: Lease? = nil
+    ) async throws(StoreError) -> Result<Success, Failure> {
+        let request = EventRequest(event, lease: lease)
+        try await store(request)
+        return request.reply
     }
 
     /// Notes that a client called; the next tick lets it in where that may change something.
     package func touch(_ client: ClientName) {
-        let now = clock.now()
+        presence.touch(client, at: clock.now())
         state.withLock { state in
-            state.lastSeen[client] = now
-            state.absent.remove(client)
             if state.snapshot.machine.maySelect(client) { state.arrivals.insert(client) }
         }
     }
 
     /// Notes that a client has ended: until it calls again no round selects it.
     func leave(_ client: ClientName) {
-        state.withLock { state in
-            state.absent.insert(client)
-            state.arrivals.remove(client)
-        }
+        presence.leave(client)
+        state.withLock { _ = $0.arrivals.remove(client) }
     }
 
     /// Ends waits whose time is up, lets in those who called, and moves the federation on where its time has come.
@@ -133,6 +123,17 @@ package final class FederationSession: Sendable {
             state.withLock { $0.arrivals.formUnion(arrivals) }
             throw error
         }
+    }
+
+    /// Takes over what somebody else has stored, where the session does not have it yet.
+    func catchUp(to revision: Int64) async throws(StoreError) {
+        let isBehind = state.withLock { state in
+            guard state.snapshot.machine.revision < revision else { return false }
+            state.heardOf = max(state.heardOf, revision)
+            // A step under way may be the one that was heard of; whoever stores it looks again at its end.
+            return !state.isStoring
+        }
+        if isBehind { try await store(CatchUpRequest()) }
     }
 
     /// The first snapshot whose revision is above `revision`, or `nil` once `deadline` has passed.
@@ -154,15 +155,39 @@ package final class FederationSession: Sendable {
 }
 
 extension FederationSession {
-    /// Stores one step of this event and all that are queued, then hands the lead to the next in the queue.
-    private func lead(with event: FederationMachine.Event) async throws(StoreError) -> FederationMachine.Reply {
-        let followers = state.withLock { state in
-            defer { state.queued = [] }
-            return state.queued
+    /// Has the request's event stored: in a step of this caller's, or in another caller's.
+    private func store(_ request: some StepRequest) async throws(StoreError) {
+        let turn: Turn = await withCheckedContinuation { continuation in
+            let leads = state.withLock { state in
+                guard state.isStoring else {
+                    state.isStoring = true
+                    return true
+                }
+                state.queued.append(Queued(request: request, continuation: continuation))
+                return false
+            }
+            if leads { continuation.resume(returning: .leads) }
         }
-        let result = await step([event] + followers.map(\.event))
-        for (index, follower) in followers.enumerated() {
-            follower.continuation.resume(returning: .taken(result.map { $0[index + 1] }))
+        switch turn {
+        case .taken(let error): if let error { throw error }
+        case .leads: try await lead(with: request)
+        }
+    }
+
+    /// Stores one step of this request and all that are queued, then hands the lead to the next in the queue.
+    private func lead(with request: some StepRequest) async throws(StoreError) {
+        // A step that spends a lease must fail alone where the lease is no good any more.
+        let followers: [Queued] = state.withLock { state in
+            guard request.lease == nil else { return [] }
+            let taken = state.queued.prefix { $0.request.lease == nil }
+            state.queued.removeFirst(taken.count)
+            return Array(taken)
+        }
+        let error = await step([request] + followers.map(\.request))
+        for follower in followers { follower.continuation.resume(returning: .taken(error)) }
+        while let revision = state.withLock({ $0.heardOf > $0.snapshot.machine.revision ? $0.heardOf : nil }) {
+            guard await step([CatchUpRequest()]) == nil else { break }
+            state.withLock { if $0.heardOf == revision { $0.heardOf = 0 } }
         }
         let next: Queued? = state.withLock { state in
             guard !state.queued.isEmpty else {
@@ -172,71 +197,56 @@ extension FederationSession {
             return state.queued.removeFirst()
         }
         next?.continuation.resume(returning: .leads)
-        return try result.map { $0[0] }.get()
+        if let error { throw error }
     }
 
-    /// A step that has lost so many races gives up.
-    private static let mostRaces = 16
-
-    /// Stores the events as one step, on what is stored by then.
-    private func step(_ events: [FederationMachine.Event]) async -> Result<[FederationMachine.Reply], StoreError> {
-        var result = await attempt(events)
-        for _ in 0..<Self.mostRaces {
-            guard case .failure(.conflict) = result else { break }
-            do throws(StoreError) {
-                guard let stored = try await store.federation(id) else {
-                    return .failure(.failed("\(id) is not stored any more"))
-                }
-                adopt(stored.machine)
-            } catch {
-                return .failure(error)
-            }
-            result = await attempt(events)
-        }
-        return result
+    /// A stored step, and what the federation was before it.
+    private struct Stored: Sendable {
+        let basis: FederationMachine
+        let machine: FederationMachine
+        let changes: [Change]
     }
 
-    /// Goes on from what somebody else has stored.
-    private func adopt(_ machine: FederationMachine) {
-        let now = clock.now()
-        let (snapshot, isNews) = state.withLock { state in
-            let before = state.snapshot
-            let snapshot = FederationSnapshot(machine: machine, after: before)
-            state.snapshot = snapshot
-            for client in machine.clients.values where state.lastSeen[client.name] == nil {
-                state.lastSeen[client.name] = now
-            }
-            return (snapshot, before.machine.round?.phase != machine.round?.phase)
-        }
-        onReload(machine)
-        watchers.wake(with: snapshot)
-        if isNews, machine.round?.phase == .aggregating { onAggregationDue(id) }
-    }
-
-    /// Applies the events to a copy, stores what changed, and only then lets everybody see the copy.
-    private func attempt(_ events: [FederationMachine.Event]) async -> Result<[FederationMachine.Reply], StoreError> {
-        let (current, lastSeen, absent) = state.withLock { ($0.snapshot, $0.lastSeen, $0.absent) }
-        let now = clock.now()
-        var next = current.machine
-        let (replies, changes) = next.apply(
-            events, in: .init(now: now, lastSeen: lastSeen, absent: absent, sampler: sampler))
-        guard !changes.isEmpty else { return .success(replies) }
+    /// Applies the requests to what is stored by then, stores what changed, and only then lets everybody see it.
+    ///
+    /// - Returns: why nothing was stored.
+    private func step(_ requests: [any StepRequest]) async -> StoreError? {
+        let current = snapshot
+        let lease = requests.lazy.compactMap(\.lease).first
+        let stored: Stored
         do throws(StoreError) {
-            try await store.commit(changes, to: next, from: current.machine.revision)
-        } catch {
-            return .failure(error)
-        }
-        let snapshot = FederationSnapshot(machine: next, after: current)
-        state.withLock { state in
-            state.snapshot = snapshot
-            for case .registered(let client, _) in replies {
-                state.lastSeen[client.name] = now
-                state.absent.remove(client.name)
+            stored = try await metadata.step(on: current.machine) { [presence, clock, sampler] basis in
+                if basis.revision != current.machine.revision {
+                    presence.presume(basis.clients.names, seenAt: clock.now())
+                }
+                let (lastSeen, absent) = presence.snapshot
+                var next = basis
+                let changes = next.step(
+                    in: .init(now: clock.now(), lastSeen: lastSeen, absent: absent, sampler: sampler)
+                ) { machine, step in
+                    for request in requests { request.apply(to: &machine, in: &step) }
+                }
+                return (
+                    FederationStep(machine: next, changes: changes, spending: lease),
+                    Stored(basis: basis, machine: next, changes: changes)
+                )
             }
+        } catch {
+            return error
         }
-        for case .event(let event) in changes { onEvent(id, event) }
+        show(stored, after: current)
+        return nil
+    }
+
+    private func show(_ stored: Stored, after current: FederationSnapshot) {
+        let isReloaded = stored.basis.revision != current.machine.revision
+        guard isReloaded || !stored.changes.isEmpty else { return }
+        let snapshot = FederationSnapshot(machine: stored.machine, after: current)
+        state.withLock { $0.snapshot = snapshot }
+        if isReloaded { observers.reloaded(stored.machine) }
+        for case .event(let event) in stored.changes { observers.event(id, event) }
         watchers.wake(with: snapshot)
-        if next.round?.phase == .aggregating, next.round?.phase != current.machine.round?.phase { onAggregationDue(id) }
-        return .success(replies)
+        let (before, after) = (current.machine.round?.phase, stored.machine.round?.phase)
+        if after == .aggregating, after != before { observers.aggregationDue(id) }
     }
 }

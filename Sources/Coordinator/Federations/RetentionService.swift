@@ -3,7 +3,10 @@ import Logging
 
 /// Drops the adapters of rounds that a federation does not keep.
 struct RetentionService: Sendable {
-    let parts: Parts
+    let adapters: any AdapterStore
+    let cache: AdapterCache
+    let lanes: RenderingLanes
+    let logger: Logger
 
     /// Deletes what the federation's settings let go; while it does, nothing is rendered.
     func apply(to session: FederationSession) async {
@@ -11,16 +14,16 @@ struct RetentionService: Sendable {
         guard let retention = machine.settings.retention, machine.publishedRound > 0 else { return }
         let id = session.id
         do throws(StoreError) {
-            let dropped = try await parts.rendering.alone { () throws(StoreError) in
-                let rounds = try parts.adapters.rounds(of: .adapter, in: id)
-                let metrics = retention.keepsBest ? try parts.adapters.metrics(ofRounds: rounds, in: id) : [:]
+            let dropped = try await lanes.alone { () throws(StoreError) in
+                let rounds = try adapters.rounds(of: .adapter, in: id)
+                let metrics = retention.keepsBest ? try adapters.metrics(ofRounds: rounds, in: id) : [:]
                 let dropped = retention.dropped(among: rounds, newest: machine.publishedRound, metrics: metrics)
-                for round in dropped { try parts.adapters.remove(.adapter, ofRounds: round...round, in: id) }
+                for round in dropped { try adapters.remove(.adapter, ofRounds: round...round, in: id) }
                 return Set(dropped)
             }
-            parts.cache.forget(id, rounds: dropped)
+            cache.forget(id, rounds: dropped)
         } catch {
-            parts.logger.error(
+            logger.error(
                 "adapters that are not to be kept stay until the next round",
                 metadata: ["federation": "\(id)", "reason": "\(error)"])
         }

@@ -7,7 +7,25 @@ import Logging
 /// Makes a federation from an adapter: takes its file and its configuration, in either order, and leaves the draft once
 /// both are sound.
 package struct TemplateService: Sendable {
-    let parts: Parts
+    private let runtime: FederationRuntime
+    private let blobs: any BlobStore
+    private let templates: any TemplateStore
+    private let initial: InitialAdapters
+    private let logger: Logger
+    /// Whose templates are being taken.
+    private let locks = FederationLocks()
+    private let validation = BlockingQueue(label: "templates", concurrent: true)
+
+    init(
+        runtime: FederationRuntime, blobs: any BlobStore, templates: any TemplateStore, initial: InitialAdapters,
+        logger: Logger
+    ) {
+        self.runtime = runtime
+        self.blobs = blobs
+        self.templates = templates
+        self.initial = initial
+        self.logger = logger
+    }
 
     /// No template is longer: 64 GiB, the factors of a thousand adapters of a 7B model.
     package static let byteLimit = 64 << 30
@@ -33,11 +51,11 @@ package struct TemplateService: Sendable {
     package func begin(_ federation: FederationID, byteCount: Int?) throws(ServiceError) -> Ticket {
         try requireDraft(federation)
         return Ticket(
-            federation: federation, spool: parts.store.makeSpoolFile(),
+            federation: federation, spool: blobs.stage(),
             arrival: byteCount.map { ArrivingUpdate(byteCount: $0) })
     }
 
-    package func abandon(_ ticket: Ticket) async { await parts.store.discard(ticket.spool) }
+    package func abandon(_ ticket: Ticket) async { await blobs.discard(ticket.spool) }
 
     /// Takes the adapter of a durable file: the file becomes a blob, or goes.
     package func finish(
@@ -49,7 +67,7 @@ package struct TemplateService: Sendable {
                 ticket.spool, digest: digest, byteCount: byteCount, in: ticket.federation,
                 numbersAreSound: ticket.arrival?.soundSquares != nil)
         } catch {
-            await parts.store.discard(ticket.spool)
+            await blobs.discard(ticket.spool)
             throw error
         }
     }
@@ -60,14 +78,20 @@ package struct TemplateService: Sendable {
         numbersAreSound: Bool = false
     ) async throws(ServiceError) -> Receipt {
         let session = try requireDraft(federation)
-        return try await parts.templating.alone(federation) { () async throws(ServiceError) in
+        return try await locks.alone(federation) { () async throws(ServiceError) in
             let known = try await template(of: federation)
             let reading = try await read(
                 spool.path, known.configuration, session.snapshot.machine.settings, numbersAreSound: numbersAreSound)
             try await store { () async throws(StoreError) in
-                try await parts.templates.keepTemplate(spool, digest: digest, byteCount: byteCount, of: federation)
+                try await blobs.publish(spool, as: digest)
+                do throws(StoreError) {
+                    try await templates.keepTemplate(digest, byteCount: byteCount, of: federation)
+                } catch {
+                    await blobs.withdraw(digest, backTo: spool)
+                    throw error
+                }
             }
-            try await parts.sweep()
+            try await store { () async throws(StoreError) in try await blobs.sweepBlobs() }
             return try await complete(
                 session, StoredTemplate(digest: digest, byteCount: byteCount, configuration: known.configuration),
                 reading)
@@ -77,13 +101,14 @@ package struct TemplateService: Sendable {
     /// Takes the text of the adapter's `adapter_config.json`.
     package func configure(_ text: [UInt8], of federation: FederationID) async throws(ServiceError) -> Receipt {
         let session = try requireDraft(federation)
-        return try await parts.templating.alone(federation) { () async throws(ServiceError) in
+        return try await locks.alone(federation) { () async throws(ServiceError) in
             let known = try await template(of: federation)
             let text = String(decoding: text, as: UTF8.self)
-            let path = known.digest.map { parts.store.blobPath(of: $0) }
-            let reading = try await read(path, text, session.snapshot.machine.settings)
+            let lent = try await lend(known.digest)
+            defer { withExtendedLifetime(lent) {} }
+            let reading = try await read(lent?.path, text, session.snapshot.machine.settings)
             try await store { () async throws(StoreError) in
-                try await parts.templates.keepTemplateConfiguration(text, of: federation)
+                try await templates.keepTemplateConfiguration(text, of: federation)
             }
             return try await complete(
                 session,
@@ -100,11 +125,12 @@ package struct TemplateService: Sendable {
         }
         guard let digest = known.digest, known.configuration != nil else { return }
         do throws(ServiceError) {
-            let reading = try await read(
-                parts.store.blobPath(of: digest), known.configuration, session.snapshot.machine.settings)
+            let lent = try await lend(digest)
+            defer { withExtendedLifetime(lent) {} }
+            let reading = try await read(lent?.path, known.configuration, session.snapshot.machine.settings)
             _ = try await complete(session, known, reading)
         } catch {
-            parts.logger.error(
+            logger.error(
                 "a template cannot be taken up; send it again",
                 metadata: ["federation": "\(session.id)", "reason": "\(error)"])
         }
@@ -113,7 +139,7 @@ package struct TemplateService: Sendable {
     /// The session of a federation whose template is still to come.
     @discardableResult
     func requireDraft(_ federation: FederationID) throws(ServiceError) -> FederationSession {
-        let session = try parts.registry.session(federation)
+        let session = try runtime.session(federation)
         let machine = session.snapshot.machine
         guard machine.state == .draft else { throw .notDraft(machine.state) }
         return session
@@ -121,7 +147,7 @@ package struct TemplateService: Sendable {
 
     /// What the server holds of a template, or held when it was complete.
     func held(_ federation: FederationID) async throws(ServiceError) -> Receipt {
-        let machine = try parts.registry.session(federation).snapshot.machine
+        let machine = try runtime.session(federation).snapshot.machine
         let known = try await template(of: federation)
         let template = machine.settings.adapter.template
         return Receipt(
@@ -135,7 +161,7 @@ extension TemplateService {
     private func read(
         _ path: String?, _ configuration: String?, _ settings: FederationSettings, numbersAreSound: Bool = true
     ) async throws(ServiceError) -> AdapterTemplate? {
-        try await parts.validation.run { () throws(ServiceError) in
+        try await validation.run { () throws(ServiceError) in
             do throws(UpdateRefusal) {
                 let config = try configuration.map { text throws(UpdateRefusal) in try AdapterConfig(sent: text) }
                 guard let path else { return nil }
@@ -157,10 +183,8 @@ extension TemplateService {
             var settings = reading.settings
             settings.adapter.template?.digest = known.digest
             settings.adapter.template?.byteCount = known.byteCount
-            try await parts.storeInitialAdapter(of: settings, from: reading.file, as: reading.plan)
-            if case .lifecycle(let error) = try await session.reply(to: .templated(settings)) {
-                throw .lifecycle(error)
-            }
+            try await initial.take(reading.file, of: settings, as: reading.plan)
+            try await session.reply(to: .templated(settings))
             try await drop(session.id)
         }
         return Receipt(
@@ -169,14 +193,27 @@ extension TemplateService {
     }
 
     private func template(of federation: FederationID) async throws(ServiceError) -> StoredTemplate {
-        do throws(StoreError) { return try await parts.templates.template(of: federation) } catch {
+        do throws(StoreError) { return try await templates.template(of: federation) } catch {
             throw .store(error)
         }
     }
 
     private func drop(_ federation: FederationID) async throws(ServiceError) {
-        try await store { () async throws(StoreError) in try await parts.templates.dropTemplate(of: federation) }
-        try await parts.sweep()
+        try await store { () async throws(StoreError) in try await templates.dropTemplate(of: federation) }
+        try await store { () async throws(StoreError) in try await blobs.sweepBlobs() }
+    }
+
+    /// The template's file, once it has come.
+    private func lend(_ digest: ContentDigest?) async throws(ServiceError) -> LentFile? {
+        guard let digest else { return nil }
+        let lent: LentFile?
+        do throws(StoreError) {
+            lent = try await validation.run { () throws(StoreError) in try blobs.lend(digest) }
+        } catch {
+            throw .store(error)
+        }
+        guard let lent else { throw .internalFailure("the template's blob \(digest) is gone") }
+        return lent
     }
 
     private func store(_ work: () async throws(StoreError) -> Void) async throws(ServiceError) {

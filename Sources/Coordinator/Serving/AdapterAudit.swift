@@ -6,12 +6,20 @@ package struct AdapterAudit: Sendable {
     package private(set) var rounds: [FederationID: Int] = [:]
     /// One sentence for each that is not as recorded.
     package private(set) var findings: [String] = []
+    private let metadata: any MetadataStore
+    private let adapters: any AdapterStore
+    private let service: AdapterService
 
-    init(of parts: Parts) async throws(ServiceError) {
+    init(
+        of metadata: any MetadataStore, _ adapters: any AdapterStore, renderedBy service: AdapterService
+    ) async throws(ServiceError) {
+        self.metadata = metadata
+        self.adapters = adapters
+        self.service = service
         do throws(StoreError) {
-            let found = try await parts.store.federations()
+            let found = try await metadata.federations()
             for one in found.unreadable { findings.append("\(one.id) cannot be read: \(one.reason)") }
-            for stored in found.sound { try await check(stored.machine.settings, parts) }
+            for stored in found.sound { try await check(stored.machine.settings) }
         } catch {
             throw .store(error)
         }
@@ -19,7 +27,7 @@ package struct AdapterAudit: Sendable {
 }
 
 extension AdapterAudit {
-    private mutating func check(_ settings: FederationSettings, _ parts: Parts) async throws(StoreError) {
+    private mutating func check(_ settings: FederationSettings) async throws(StoreError) {
         let federation = settings.id
         rounds[federation] = 0
         guard !settings.adapter.isDraft else { return }
@@ -32,26 +40,25 @@ extension AdapterAudit {
         }
         // What retention has dropped cannot be looked at.
         let kept =
-            settings.retention == nil ? nil : Set(try parts.adapters.rounds(of: .adapter, in: federation))
+            settings.retention == nil ? nil : Set(try adapters.rounds(of: .adapter, in: federation))
         var before = Int.max
         while true {
-            let page = try await parts.store.rounds(before: before, limit: 100, of: federation)
+            let page = try await metadata.rounds(before: before, limit: 100, of: federation)
             guard let oldest = page.last else { return }
             for round in page.map(\.round) {
                 guard case .published(let adapter) = round.phase, kept?.contains(round.number) ?? true else { continue }
-                await check(adapter, ofRound: round.number, in: federation, as: plan, parts)
+                await check(adapter, ofRound: round.number, in: federation, as: plan)
             }
             before = oldest.round.number
         }
     }
 
     private mutating func check(
-        _ adapter: PublishedAdapter, ofRound round: Int, in federation: FederationID, as plan: AdapterPlan,
-        _ parts: Parts
+        _ adapter: PublishedAdapter, ofRound round: Int, in federation: FederationID, as plan: AdapterPlan
     ) async {
         rounds[federation, default: 0] += 1
         do throws(ServiceError) {
-            let file = try await AdapterService(parts: parts).file(ofRound: round, in: federation, as: plan)
+            let file = try await service.file(ofRound: round, in: federation, as: plan)
             if file.digest != adapter.digest {
                 findings.append(
                     "the adapter of round \(round) (\(federation)) was recorded as \(adapter.digest); what is stored "
@@ -61,9 +68,4 @@ extension AdapterAudit {
             findings.append("the adapter of round \(round) (\(federation)) cannot be rendered: \(error)")
         }
     }
-}
-
-extension Services {
-    /// Renders every published adapter again; nothing is written but files of the cache.
-    package func audit() async throws(ServiceError) -> AdapterAudit { try await AdapterAudit(of: parts) }
 }

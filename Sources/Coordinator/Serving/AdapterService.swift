@@ -3,7 +3,11 @@ package import Federation
 
 /// Hands out published adapters, cut to a rank.
 package struct AdapterService: Sendable {
-    let parts: Parts
+    let runtime: FederationRuntime
+    let rounds: RoundService
+    let adapters: any AdapterStore
+    let cache: AdapterCache
+    let lanes: RenderingLanes
 
     /// The adapter that a round published, or the newest one, as a file.
     ///
@@ -18,13 +22,13 @@ package struct AdapterService: Sendable {
         round: Int?, rank: Int?, trainedIn: Int? = nil, elementType: String?, messageBits: Int? = nil,
         of federation: FederationID, for caller: RenderingCaller? = nil
     ) async throws(ServiceError) -> AdapterCache.File {
-        let session = try parts.registry.session(federation)
+        let session = try runtime.session(federation)
         let plan = try session.plan()
         let bits = try messageBits.map { count throws(ServiceError) in
             guard let bits = MessageBits(rawValue: count) else { throw .unknownMessageBits(count) }
             return bits
         }
-        let number = try await parts.publishedRound(round, of: session.snapshot.machine)
+        let number = try await rounds.published(round, of: session.snapshot.machine)
         let rank = try checked(rank, plan)
         // Rounds that take the same ranks share a file.
         let later = trainedIn.flatMap { later in
@@ -74,8 +78,8 @@ package struct AdapterService: Sendable {
     ) async throws(ServiceError) -> AdapterCache.File {
         let key = Self.key(
             round: round, rank: rank, trainedIn: trainedIn, type: type, bits: bits, of: federation)
-        let source = parts.stored(.adapter, of: federation, round: round)
-        return try await parts.cache.file(key, for: caller, on: parts.rendering, own: queue) {
+        let source = StoredAdapter(.adapter, of: federation, round: round, in: adapters)
+        return try await cache.file(key, for: caller, on: lanes, own: queue) {
             descriptor, interruption in
             let shape = try plan.storedShape(ofRound: round).withDense { try source.holds($0) }
             let ranks = Self.ranks(in: shape, rank: rank, ofRound: round, trainedIn: trainedIn, plan)
@@ -91,10 +95,10 @@ package struct AdapterService: Sendable {
     package func configuration(
         round: Int?, rank: Int?, trainedIn: Int? = nil, of federation: FederationID
     ) async throws(ServiceError) -> String {
-        let session = try parts.registry.session(federation)
+        let session = try runtime.session(federation)
         let plan = try session.plan()
         let machine = session.snapshot.machine
-        let number = try await parts.publishedRound(round, of: machine)
+        let number = try await rounds.published(round, of: machine)
         return AdapterConfig(
             shape: plan.storedShape(ofRound: number),
             ranks: Self.ranks(try checked(rank, plan), ofRound: number, trainedIn: trainedIn ?? number, plan),

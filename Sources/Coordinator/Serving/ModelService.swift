@@ -5,7 +5,11 @@ import Synchronization
 
 /// Hands out what strategies add to the base, and whole models: all merges and the adapter in one.
 package struct ModelService: Sendable {
-    let parts: Parts
+    let runtime: FederationRuntime
+    let rounds: RoundService
+    let adapters: any AdapterStore
+    let cache: AdapterCache
+    let lanes: ModelLanes
 
     /// The highest rank that a model may be asked for, which is that of any adapter.
     private static let highestRank = 65_536
@@ -16,18 +20,18 @@ package struct ModelService: Sendable {
     package func merge(
         round: Int, since: Int?, elementType: String?, of federation: FederationID, for caller: RenderingCaller? = nil
     ) async throws(ServiceError) -> AdapterCache.File {
-        let session = try parts.registry.session(federation)
+        let session = try runtime.session(federation)
         let plan = try session.plan()
         guard plan.strategy.publishesMerge else { throw .noMerge(strategy: plan.strategy.name) }
         let type = try plan.type(named: elementType)
-        let number = try await parts.publishedRound(round, of: session.snapshot.machine)
+        let number = try await rounds.published(round, of: session.snapshot.machine)
         if let since, since >= number { throw .sinceOutOfRange(found: since, round: number) }
         guard number > 0 else { throw .noMerge(strategy: plan.strategy.name) }
         let first = since ?? number - 1
         try Self.check(since: first, through: number, folded: session.mergesFoldedThrough.load(ordering: .relaxed))
         let key = AdapterCache.Key(
             federation: federation, content: .merge(since: first, through: number), type: type)
-        return try await parts.cache.file(key, for: caller, on: parts.merging) { descriptor, interruption in
+        return try await cache.file(key, for: caller, on: lanes.merging) { descriptor, interruption in
             let terms = try merges(of: federation, since: first, through: number)
             return try Self.write(
                 StoredSum(terms: terms, scaling: nil, dense: nil), shape: plan.mergeShape, limits: [:], type: type,
@@ -43,14 +47,14 @@ package struct ModelService: Sendable {
     package func file(
         round: Int?, rank: Int?, elementType: String?, of federation: FederationID, for caller: RenderingCaller? = nil
     ) async throws(ServiceError) -> AdapterCache.File {
-        let session = try parts.registry.session(federation)
+        let session = try runtime.session(federation)
         let plan = try session.plan()
         if let rank, !(1...Self.highestRank).contains(rank) {
             throw .rankOutOfRange(found: rank, limit: Self.highestRank)
         }
         let machine = session.snapshot.machine
         let type = try plan.type(named: elementType)
-        let number = try await parts.publishedRound(round, of: machine)
+        let number = try await rounds.published(round, of: machine)
         // A rank that limits no module is as good as none.
         let limits = rank.map { plan.modelRanks(for: $0) }.flatMap { plan.limits($0) ? $0 : nil }
         let needsMerges = plan.strategy.publishesMerge && number > 0
@@ -59,8 +63,8 @@ package struct ModelService: Sendable {
         }
         let key = AdapterCache.Key(
             federation: federation, content: .model(round: number, rank: limits == nil ? nil : rank), type: type)
-        return try await parts.cache.file(key, for: caller, on: parts.modelling) { descriptor, interruption in
-            let adapter = parts.stored(.adapter, of: federation, round: number)
+        return try await cache.file(key, for: caller, on: lanes.modelling) { descriptor, interruption in
+            let adapter = StoredAdapter(.adapter, of: federation, round: number, in: adapters)
             var terms: [StoredSum.Term] = []
             if needsMerges { terms = try merges(of: federation, since: 0, through: number) }
             let isSparse = plan.storedShape(ofRound: number).modules.isEmpty
@@ -77,7 +81,7 @@ package struct ModelService: Sendable {
     package func configuration(
         round: Int?, rank: Int?, of federation: FederationID, for caller: RenderingCaller? = nil
     ) async throws(ServiceError) -> String {
-        let session = try parts.registry.session(federation)
+        let session = try runtime.session(federation)
         let file = try await file(round: round, rank: rank, elementType: nil, of: federation, for: caller)
         let plan = try session.plan()
         return AdapterConfig(
@@ -91,12 +95,12 @@ package struct ModelService: Sendable {
     private func merges(
         of federation: FederationID, since: Int, through round: Int
     ) throws -> [StoredSum.Term] {
-        let record = try parts.adapters.merges(of: federation)
+        let record = try adapters.merges(of: federation)
         let folded = record.foldedThrough
         try Self.check(since: since, through: round, folded: folded)
-        let total = since < folded ? [parts.stored(.mergeTotal, of: federation, round: folded)] : []
+        let total = since < folded ? [StoredAdapter(.mergeTotal, of: federation, round: folded, in: adapters)] : []
         let single = record.published.filter { $0 > since && $0 <= round }
-            .map { parts.stored(.merge, of: federation, round: $0) }
+            .map { StoredAdapter(.merge, of: federation, round: $0, in: adapters) }
         return (total + single).map { .merge($0) }
     }
 

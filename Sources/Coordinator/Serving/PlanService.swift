@@ -5,7 +5,8 @@ import Foundation
 
 /// Tells a client what to do in the current round.
 package struct PlanService: Sendable {
-    let parts: Parts
+    let runtime: FederationRuntime
+    let clock: any WallClock
 
     /// What `client` should do; the API gives the paths.
     package struct Plan: Sendable {
@@ -79,7 +80,7 @@ package struct PlanService: Sendable {
         for client: ClientName, in federation: FederationID, after revision: Int64, waiting seconds: Double
     ) async throws(ServiceError) -> FederationSnapshot? {
         let session = try called(by: client, in: federation)
-        let deadline = parts.clock.now().adding(seconds: seconds)
+        let deadline = clock.now().adding(seconds: seconds)
         let news = await session.plan(of: client, after: revision, until: deadline)
         session.touch(client)
         return news
@@ -89,12 +90,12 @@ package struct PlanService: Sendable {
     package func plan(
         for client: ClientName, in federation: FederationID, at snapshot: FederationSnapshot
     ) throws(ServiceError) -> Plan {
-        try plan(for: client, from: snapshot.machine, as: parts.registry.session(federation).plan())
+        try plan(for: client, from: snapshot.machine, as: runtime.session(federation).plan())
     }
 
     /// The session, once the client's call is noted.
     private func called(by client: ClientName, in federation: FederationID) throws(ServiceError) -> FederationSession {
-        let session = try parts.activeSession(of: federation, for: client)
+        let session = try runtime.activeSession(of: federation, for: client)
         session.touch(client)
         return session
     }
@@ -128,7 +129,7 @@ package struct PlanService: Sendable {
                 plan.strategy.demand(in: trained, after: min(published, trained - 1)), after: published,
                 seed: settings.seed, isTemplated: settings.adapter.template != nil),
             messageBits: settings.adapter.messageBits.flatMap {
-                (Capabilities(json: known.capabilities)?.messageBits ?? []).contains($0) ? $0 : nil
+                known.capabilities.messageBits.contains($0) ? $0 : nil
             },
             seed: HashedSampler.clientSeed(seed: settings.seed, round: number, client: client),
             federationSeed: settings.seed, dense: settings.adapter.dense.mapValues(\.shape),

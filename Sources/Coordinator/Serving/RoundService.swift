@@ -2,7 +2,20 @@ package import Federation
 
 /// Answers how rounds stand.
 package struct RoundService: Sendable {
-    let parts: Parts
+    private let runtime: FederationRuntime
+    private let metadata: any MetadataStore
+    private let adapters: any AdapterStore
+    private let clock: any WallClock
+    private let reading = BlockingQueue(label: "rounds", concurrent: true)
+
+    init(
+        runtime: FederationRuntime, metadata: any MetadataStore, adapters: any AdapterStore, clock: any WallClock
+    ) {
+        self.runtime = runtime
+        self.metadata = metadata
+        self.adapters = adapters
+        self.clock = clock
+    }
 
     /// A round at a revision: the current one, or one of the past.
     package struct Seen: Sendable {
@@ -12,22 +25,22 @@ package struct RoundService: Sendable {
 
     /// The federation's last stored step, which holds its current round.
     package func current(of federation: FederationID) throws(ServiceError) -> FederationSnapshot {
-        try parts.registry.session(federation).snapshot
+        try runtime.session(federation).snapshot
     }
 
     /// The first snapshot above `revision`; `nil` after `seconds`.
     package func current(
         of federation: FederationID, after revision: Int64, waiting seconds: Double
     ) async throws(ServiceError) -> FederationSnapshot? {
-        let session = try parts.registry.session(federation)
-        return await session.snapshot(after: revision, until: parts.clock.now().adding(seconds: seconds))
+        let session = try runtime.session(federation)
+        return await session.snapshot(after: revision, until: clock.now().adding(seconds: seconds))
     }
 
     package func round(_ number: Int, of federation: FederationID) async throws(ServiceError) -> Seen {
-        let machine = try parts.registry.session(federation).snapshot.machine
+        let machine = try runtime.session(federation).snapshot.machine
         if let current = machine.round, current.number == number { return Seen(machine: machine, round: current) }
         do throws(StoreError) {
-            if let past = try await parts.store.round(number, of: federation) {
+            if let past = try await metadata.round(number, of: federation) {
                 return Seen(machine: machine, round: past)
             }
         } catch {
@@ -40,37 +53,47 @@ package struct RoundService: Sendable {
     package func decline(
         _ number: Int, of federation: FederationID, by client: ClientName, reason: String
     ) async throws(ServiceError) {
-        let session = try parts.activeSession(of: federation, for: client)
+        let session = try runtime.activeSession(of: federation, for: client)
         session.touch(client)
-        switch try await session.reply(to: .decline(client, round: number, reason: reason)) {
-        case .done: return
-        case .round(let error): throw .round(error)
-        default: throw .internalFailure("a declined round was answered with something else")
-        }
+        try await session.reply(to: .decline(client, round: number, reason: reason))
     }
 
     /// Takes a client that has ended out of the present round and of those to come, until it calls again.
     package func leave(
         _ federation: FederationID, by client: ClientName, reason: String
     ) async throws(ServiceError) {
-        let session = try parts.activeSession(of: federation, for: client)
+        let session = try runtime.activeSession(of: federation, for: client)
         session.leave(client)
-        switch try await session.reply(to: .leave(client, reason: reason)) {
-        case .done: return
-        case .round(let error): throw .round(error)
-        default: throw .internalFailure("a client that left was answered with something else")
-        }
+        try await session.reply(to: .leave(client, reason: reason))
     }
 
     /// Rounds below `before`, newest first.
     package func rounds(
         before: Int, limit: Int, of federation: FederationID
     ) async throws(ServiceError) -> (machine: FederationMachine, rounds: [ListedRound]) {
-        let machine = try parts.registry.session(federation).snapshot.machine
+        let machine = try runtime.session(federation).snapshot.machine
         do throws(StoreError) {
-            return (machine, try await parts.store.rounds(before: before, limit: limit, of: federation))
+            return (machine, try await metadata.rounds(before: before, limit: limit, of: federation))
         } catch {
             throw .store(error)
         }
+    }
+
+    /// The round whose adapter is meant, which must have published one; nil means the newest.
+    func published(_ round: Int?, of machine: FederationMachine) async throws(ServiceError) -> Int {
+        guard let round else { return machine.publishedRound }
+        if round == 0 || round == machine.publishedRound { return round }
+        let id = machine.settings.id
+        let seen = try await self.round(round, of: id)
+        guard case .published = seen.round.phase else { throw .noAdapter(round: round) }
+        guard machine.settings.retention != nil else { return round }
+        let kept: [Int]
+        do throws(StoreError) {
+            kept = try await reading.run { () throws(StoreError) in try adapters.rounds(of: .adapter, in: id) }
+        } catch {
+            throw .store(error)
+        }
+        guard kept.contains(round) else { throw .adapterDropped(round: round, kept: kept) }
+        return round
     }
 }

@@ -8,6 +8,11 @@ struct StoredAdapter: AdapterSource {
     let store: any AdapterStore
     let address: AdapterAddress
 
+    init(_ slot: AdapterSlot, of federation: FederationID, round: Int, in store: any AdapterStore) {
+        self.store = store
+        address = AdapterAddress(federation: federation, round: round, slot: slot)
+    }
+
     /// What is there is given with its own rank, which differs between modules and may be above a module's maximum.
     func factors(of module: ModuleShape, rank: Int) throws(StoreError) -> ModuleFactors? {
         let a = try rows(rank, of: .a, module.name)

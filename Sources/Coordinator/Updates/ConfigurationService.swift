@@ -3,13 +3,15 @@ package import Federation
 
 /// Takes the `adapter_config.json` of a client ahead of its update, and has what it says travel with the adapter.
 package struct ConfigurationService: Sendable {
-    let parts: Parts
+    let runtime: FederationRuntime
+    let configurations: any ConfigurationStore
+    let clock: any WallClock
 
     /// Checks a configuration against the federation and keeps it for the client's update of the round.
     package func take(
         _ text: [UInt8], of client: ClientName, round: Int, in federation: FederationID
     ) async throws(ServiceError) {
-        let session = try parts.activeSession(of: federation, for: client)
+        let session = try runtime.activeSession(of: federation, for: client)
         session.touch(client)
         if let objection = session.snapshot.machine.objection(to: client, round: round) { throw .round(objection) }
         let text = String(decoding: text, as: UTF8.self)
@@ -17,10 +19,10 @@ package struct ConfigurationService: Sendable {
         do throws(UpdateRefusal) {
             _ = try check.adopted(from: text)
         } catch {
-            try await session.refuse(error, of: client, round: round, at: parts.clock.now())
+            try await session.refuse(error, of: client, round: round, at: clock.now())
         }
         do throws(StoreError) {
-            try await parts.configurations.keepConfiguration(text, of: client, round: round, in: federation)
+            try await configurations.keepConfiguration(text, of: client, round: round, in: federation)
         } catch {
             throw .store(error)
         }

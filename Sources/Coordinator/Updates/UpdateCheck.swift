@@ -35,7 +35,7 @@ struct UpdateCheck: Sendable {
 
     init(
         _ claim: UpdateService.Claim, configuration: String?, clientRank: Int, at snapshot: FederationSnapshot,
-        as plan: AdapterPlan, parts: Parts
+        as plan: AdapterPlan, adapters: any AdapterStore
     ) {
         let machine = snapshot.machine
         self.plan = plan
@@ -45,8 +45,8 @@ struct UpdateCheck: Sendable {
         settings = machine.settings
         round = claim.round
         last = machine.publishedRound
-        previous = parts.stored(.adapter, of: settings.id, round: last)
-        initial = parts.stored(.adapter, of: settings.id, round: 0)
+        previous = StoredAdapter(.adapter, of: settings.id, round: last, in: adapters)
+        initial = StoredAdapter(.adapter, of: settings.id, round: 0, in: adapters)
     }
 
     /// Reads the file; blocks.

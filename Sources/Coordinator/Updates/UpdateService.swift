@@ -4,7 +4,33 @@ package import Federation
 
 /// Takes a client's update: checks that it may come, that it is sound, and answers once it is durable.
 package struct UpdateService: Sendable {
-    let parts: Parts
+    private let runtime: FederationRuntime
+    private let rounds: RoundService
+    private let blobs: any BlobStore
+    private let configurations: any ConfigurationStore
+    private let adapters: any AdapterStore
+    private let reservations: UpdateByteReservations
+    private let freshBlobs: FreshBlobs
+    private let quotas: Quotas
+    private let clock: any WallClock
+    /// Checks updates, several at once.
+    private let validation = BlockingQueue(label: "validation", concurrent: true)
+
+    init(
+        runtime: FederationRuntime, rounds: RoundService, blobs: any BlobStore,
+        configurations: any ConfigurationStore, adapters: any AdapterStore, reservations: UpdateByteReservations,
+        freshBlobs: FreshBlobs, quotas: Quotas, clock: any WallClock
+    ) {
+        self.runtime = runtime
+        self.rounds = rounds
+        self.blobs = blobs
+        self.configurations = configurations
+        self.adapters = adapters
+        self.reservations = reservations
+        self.freshBlobs = freshBlobs
+        self.quotas = quotas
+        self.clock = clock
+    }
 
     /// What a client says of its update.
     package struct Claim: Sendable {
@@ -35,9 +61,19 @@ package struct UpdateService: Sendable {
         package let spool: SpoolFile
         /// No sound update of this federation is longer.
         package let byteLimit: Int
-        let room: UpdateByteReservations.Reservation?
+        let admission: Admission
         /// Is to see the body's bytes; nil where the length of the body is not known.
         package var arrival: ArrivingUpdate?
+    }
+
+    /// That an update may come.
+    enum Admission: Sendable {
+        /// Room is set aside for it, which the caller must release.
+        case room(UpdateByteReservations.Reservation)
+        /// The server holds the client's update of the round already: what comes must be the same.
+        case held(Receipt)
+
+        var room: UpdateByteReservations.Reservation? { if case .room(let room) = self { room } else { nil } }
     }
 
     /// What the server holds of a client's update.
@@ -52,12 +88,12 @@ package struct UpdateService: Sendable {
     ///
     /// - Parameter byteCount: of the body, where the client says it.
     package func begin(_ claim: Claim, byteCount: Int?) async throws(ServiceError) -> Ticket {
-        let session = try parts.activeSession(of: claim.federation, for: claim.client)
+        let session = try runtime.activeSession(of: claim.federation, for: claim.client)
         session.touch(claim.client)
         return Ticket(
-            claim: claim, spool: parts.store.makeSpoolFile(),
+            claim: claim, spool: blobs.stage(),
             byteLimit: try session.updateByteLimit(round: claim.round),
-            room: try await admit(claim, byteCount: byteCount, in: session),
+            admission: try await admit(claim, byteCount: byteCount, holding: held(by: claim), in: session),
             arrival: byteCount.map {
                 ArrivingUpdate(
                     byteCount: $0,
@@ -69,13 +105,13 @@ package struct UpdateService: Sendable {
     package func finish(
         _ ticket: Ticket, digest: ContentDigest, byteCount: Int
     ) async throws(ServiceError) -> Receipt {
-        defer { parts.room.release(ticket.room) }
+        defer { release(ticket.admission) }
         do throws(ServiceError) {
             let receipt = try await take(ticket, digest: digest, byteCount: byteCount)
-            if !receipt.isNew { await parts.store.discard(ticket.spool) }
+            if !receipt.isNew { await blobs.discard(ticket.spool) }
             return receipt
         } catch {
-            await parts.store.discard(ticket.spool)
+            await blobs.discard(ticket.spool)
             throw error
         }
     }
@@ -89,41 +125,37 @@ package struct UpdateService: Sendable {
         inHead head: [UInt8], byteCount: Int?, of federation: FederationID
     ) throws(ServiceError) -> String? {
         guard let byteCount else { return nil }
-        return try parts.registry.session(federation).plan().shape.stranger(inHead: head, byteCount: byteCount)
+        return try runtime.session(federation).plan().shape.stranger(inHead: head, byteCount: byteCount)
     }
 
     /// Forgets a body that did not arrive whole.
     package func abandon(_ ticket: Ticket) async {
-        await parts.store.discard(ticket.spool)
-        parts.room.release(ticket.room)
+        await blobs.discard(ticket.spool)
+        release(ticket.admission)
     }
 
     /// Takes an update back that counts in the round that collects, at the admin's wish.
     package func takeBack(
         updateOf client: ClientName, round: Int, in federation: FederationID
     ) async throws(ServiceError) {
-        let session = try parts.registry.session(federation)
-        switch try await session.reply(to: .takeBack(client, round: round)) {
-        case .done: try await parts.sweep()
-        case .round(.noUpdate(let round)): throw .noUpdate(round: round)
-        case .round(let error): throw .round(error)
-        default: throw .internalFailure("taking an update back was answered with something else")
-        }
+        let session = try runtime.session(federation)
+        try await session.reply(to: .takeBack(client, round: round))
+        do throws(StoreError) { try await blobs.sweepBlobs() } catch { throw .store(error) }
     }
 
     package func receipt(
         for client: ClientName, round: Int, in federation: FederationID
     ) async throws(ServiceError) -> Receipt {
-        let machine = try parts.registry.session(federation).snapshot.machine
-        var rounds = round...round
+        let machine = try runtime.session(federation).snapshot.machine
+        var candidates = round...round
         if let buffer = machine.settings.policy.buffer, let current = machine.round?.number, round <= current,
             machine.clients[client].map({ $0.history.lastUpdated >= round }) ?? false
         {
             // It counted in whichever round collected when it came.
-            rounds = round...min(current, round + buffer.maximumStaleness)
+            candidates = round...min(current, round + buffer.maximumStaleness)
         }
-        for number in rounds {
-            let seen = try await RoundService(parts: parts).round(number, of: federation)
+        for number in candidates {
+            let seen = try await rounds.round(number, of: federation)
             guard let update = seen.round.held(of: client), (update.began ?? number) == round else { continue }
             return Receipt(update: update, received: seen.round.receivedCount, isNew: false)
         }
@@ -134,73 +166,50 @@ package struct UpdateService: Sendable {
 extension UpdateService {
     /// Whether an update may come: throws what is to be said against it.
     ///
-    /// - Parameter byteCount: of the update; one whose length is not known counts as long as any may be.
-    /// - Returns: the room set aside for it, which the caller must release; nil for one that is here already.
+    /// - Parameters:
+    ///   - byteCount: of the update; one whose length is not known counts as long as any may be.
+    ///   - held: what the server holds of the client's update of the round.
     func admit(
-        _ claim: Claim, byteCount: Int?, in session: FederationSession
-    ) async throws(ServiceError) -> UpdateByteReservations.Reservation? {
-        guard try await held(by: claim) == nil else { return nil }
+        _ claim: Claim, byteCount: Int?, holding held: Receipt?, in session: FederationSession
+    ) async throws(ServiceError) -> Admission {
+        if let held { return .held(held) }
         if let objection = session.snapshot.machine.objection(to: claim.client, round: claim.round) {
             throw .round(objection)
         }
         try await refuseUnlessSound(claim, in: session)
         let longest = try session.updateByteLimit(round: claim.round)
-        let limit = parts.quotas.updateBytes
-        let room = parts.room.reserve(
+        let limit = quotas.updateBytes
+        let room = reservations.reserve(
             min(byteCount ?? longest, longest), for: claim.client, in: session, upTo: limit)
         guard let room else { throw .tooManyUpdateBytes(limit: limit) }
-        return room
+        return .room(room)
     }
 
-    /// Takes the update that a durable file holds; what becomes of the file otherwise is the caller's.
+    func release(_ admission: Admission?) { reservations.release(admission?.room) }
+
+    /// Takes the update that a durable file holds. What becomes of the file is the caller's, where the update is not new
+    /// or not taken.
     func take(_ ticket: Ticket, digest: ContentDigest, byteCount: Int) async throws(ServiceError) -> Receipt {
         let claim = ticket.claim
         if let expected = claim.digest, expected != digest { throw .digestMismatch(expected: expected, found: digest) }
-        if let receipt = try await held(by: claim) {
-            guard receipt.update.digest == digest, receipt.update.samples == claim.samples else {
-                throw .round(.updateExists(round: claim.round))
-            }
-            return receipt
-        }
-        let session = try parts.activeSession(of: claim.federation, for: claim.client)
-        let snapshot = session.snapshot
-        guard let client = snapshot.machine.clients[claim.client] else { throw .unknownClient(claim.client) }
-        let configuration: String?
-        do throws(StoreError) {
-            configuration = try await parts.configurations.configuration(
-                of: claim.client, round: claim.round, in: claim.federation)
-        } catch {
-            throw .store(error)
-        }
-        let check = UpdateCheck(
-            claim, configuration: configuration, clientRank: snapshot.machine.grantedRank(of: client), at: snapshot,
-            as: try snapshot.plan(), parts: parts)
-        let squares = ticket.arrival?.soundSquares
-        let finding: UpdateCheck.Finding
-        do throws(ServiceError) {
-            finding = try await parts.validation.run { () throws(ServiceError) in
-                try check.finding(fileAt: ticket.spool.path, squares: squares)
-            }
-        } catch {
-            guard case .update(let refusal) = error else { throw error }
-            try await refuse(claim, for: refusal, in: session)
-        }
+        if case .held(let receipt) = ticket.admission { return try receipt.confirming(claim, digest) }
+        let session = try runtime.activeSession(of: claim.federation, for: claim.client)
+        let finding = try await check(ticket, in: session)
         let update = Update(
             client: claim.client, digest: digest, byteCount: byteCount, rank: finding.rank,
-            samples: claim.samples, metrics: claim.metrics, receivedAt: parts.clock.now(), ranks: finding.ranks,
+            samples: claim.samples, metrics: claim.metrics, receivedAt: clock.now(), ranks: finding.ranks,
             norm: finding.norm, factorSizes: finding.factorSizes)
         session.touch(claim.client)
-        let event = FederationMachine.Event.update(
-            update, round: claim.round, spool: ticket.spool, adopting: finding.adopting)
-        switch try await reply(to: event, in: session) {
-        case .received(let count):
-            parts.freshBlobs.note(digest, at: parts.store.blobPath(of: digest), now: parts.clock.now())
-            return Receipt(update: update, received: count, isNew: true)
+        let objection: FederationMachine.UpdateObjection
+        switch try await record(update, of: ticket, adopting: finding.adopting, in: session) {
+        case .success(let count): return Receipt(update: update, received: count, isNew: true)
+        case .failure(let error): objection = error
+        }
+        switch objection {
         case .round(.updateExists(let round)):
-            guard let receipt = try await held(by: claim), receipt.update.digest == digest,
-                receipt.update.samples == claim.samples
-            else { throw .round(.updateExists(round: round)) }
-            return receipt
+            // It came by another call meanwhile.
+            guard let receipt = try await held(by: claim) else { throw .round(.updateExists(round: round)) }
+            return try receipt.confirming(claim, digest)
         case .round(let error): throw .round(error)
         case .configuration(let key):
             let known = session.snapshot.machine.settings.adapter.config[key] ?? "null"
@@ -208,20 +217,70 @@ extension UpdateService {
                 key: key, found: finding.adopting[key] ?? "null",
                 reason: "this federation has \(known) since a moment ago")
             try await refuse(claim, for: UpdateRefusal(refusal), in: session)
-        default: throw .internalFailure("an update was answered with something else")
         }
     }
 
-    /// The session's reply, once no buffer of an asynchronous federation is being added up, if that does not take long.
-    private func reply(
-        to event: FederationMachine.Event, in session: FederationSession
-    ) async throws(ServiceError) -> FederationMachine.Reply {
-        let patience = parts.clock.now().adding(seconds: 30)
-        var reply = try await session.reply(to: event)
-        while case .round(.busy) = reply, await session.collects(by: patience) {
-            reply = try await session.reply(to: event)
+    /// Reads the update's file against what the federation takes.
+    private func check(
+        _ ticket: Ticket, in session: FederationSession
+    ) async throws(ServiceError) -> UpdateCheck.Finding {
+        let claim = ticket.claim
+        let snapshot = session.snapshot
+        guard let client = snapshot.machine.clients[claim.client] else { throw .unknownClient(claim.client) }
+        let configuration: String?
+        do throws(StoreError) {
+            configuration = try await configurations.configuration(
+                of: claim.client, round: claim.round, in: claim.federation)
+        } catch {
+            throw .store(error)
         }
-        return reply
+        let check = UpdateCheck(
+            claim, configuration: configuration, clientRank: snapshot.machine.grantedRank(of: client), at: snapshot,
+            as: try snapshot.plan(), adapters: adapters)
+        let squares = ticket.arrival?.soundSquares
+        do throws(ServiceError) {
+            return try await validation.run { () throws(ServiceError) in
+                try check.finding(fileAt: ticket.spool.path, squares: squares)
+            }
+        } catch {
+            guard case .update(let refusal) = error else { throw error }
+            try await refuse(claim, for: refusal, in: session)
+        }
+    }
+
+    /// Makes the update's file a blob and has the round count it. Where it does not, the file is back.
+    private func record(
+        _ update: Update, of ticket: Ticket, adopting keys: [String: String], in session: FederationSession
+    ) async throws(ServiceError) -> Result<Int, FederationMachine.UpdateObjection> {
+        do throws(StoreError) { try await blobs.publish(ticket.spool, as: update.digest) } catch { throw .store(error) }
+        let result: Result<Int, FederationMachine.UpdateObjection>
+        do throws(ServiceError) {
+            result = try await self.result(
+                of: .update(update, round: ticket.claim.round, adopting: keys), in: session)
+        } catch {
+            await blobs.withdraw(update.digest, backTo: ticket.spool)
+            throw error
+        }
+        if case .success = result {
+            if let file = try? blobs.lend(update.digest) {
+                freshBlobs.note(update.digest, at: file.path, now: clock.now())
+            }
+        } else {
+            await blobs.withdraw(update.digest, backTo: ticket.spool)
+        }
+        return result
+    }
+
+    /// The session's answer, once no buffer of an asynchronous federation is being added up, if that does not take long.
+    private func result(
+        of event: FederationMachine.Event<Int, FederationMachine.UpdateObjection>, in session: FederationSession
+    ) async throws(ServiceError) -> Result<Int, FederationMachine.UpdateObjection> {
+        let patience = clock.now().adding(seconds: 30)
+        var result = try await session.result(of: event)
+        while case .failure(.round(.busy)) = result, await session.collects(by: patience) {
+            result = try await session.result(of: event)
+        }
+        return result
     }
 
     /// The receipt for what this client already sent in the round, if anything.
@@ -259,6 +318,18 @@ extension UpdateService {
     private func refuse(
         _ claim: Claim, for refusal: UpdateRefusal, in session: FederationSession
     ) async throws(ServiceError) -> Never {
-        try await session.refuse(refusal, of: claim.client, round: claim.round, at: parts.clock.now())
+        try await session.refuse(refusal, of: claim.client, round: claim.round, at: clock.now())
+    }
+}
+
+extension UpdateService.Receipt {
+    /// The same receipt, where the client has sent the same once more.
+    fileprivate func confirming(
+        _ claim: UpdateService.Claim, _ digest: ContentDigest
+    ) throws(ServiceError) -> UpdateService.Receipt {
+        guard update.digest == digest, update.samples == claim.samples else {
+            throw .round(.updateExists(round: claim.round))
+        }
+        return self
     }
 }

@@ -7,10 +7,10 @@ extension UploadService {
     func session(of key: UploadKey) throws(ServiceError) -> FederationSession {
         switch key.subject {
         case .update(_, let client):
-            let session = try parts.activeSession(of: key.federation, for: client)
+            let session = try runtime.activeSession(of: key.federation, for: client)
             session.touch(client)
             return session
-        case .template: return try parts.registry.session(key.federation)
+        case .template: return try runtime.session(key.federation)
         }
     }
 
@@ -27,8 +27,8 @@ extension UploadService {
         do throws(ServiceError) {
             switch key.subject {
             case .update(_, let client):
-                return objection(to: key, in: try parts.activeSession(of: key.federation, for: client))
-            case .template: return objection(to: key, in: try parts.registry.session(key.federation))
+                return objection(to: key, in: try runtime.activeSession(of: key.federation, for: client))
+            case .template: return objection(to: key, in: try runtime.session(key.federation))
             }
         } catch .setAside {
             // Another version may run it.
@@ -57,14 +57,14 @@ extension UploadService {
         case .update(let round, let client):
             do throws(ServiceError) {
                 return .update(
-                    try await UpdateService(parts: parts).receipt(for: client, round: round, in: key.federation))
+                    try await updates.receipt(for: client, round: round, in: key.federation))
             } catch .noUpdate, .unknownRound {
                 return nil
             }
         case .template:
             // While an upload is under way, an earlier template is about to be replaced.
-            guard parts.uploads[key] == nil else { return nil }
-            let held = try await TemplateService(parts: parts).held(key.federation)
+            guard table[key] == nil else { return nil }
+            let held = try await templates.held(key.federation)
             return held.digest == nil ? nil : .template(held)
         }
     }
@@ -75,26 +75,27 @@ extension UploadService {
     ) async throws(ServiceError) -> Receipt {
         let key = ticket.part.key
         do throws(ServiceError) {
-            let digest = ticket.part.offset == 0 ? partDigest : try await parts.digest(of: file)
+            let digest = ticket.part.offset == 0 ? partDigest : try await digest(of: file)
             switch completion {
             case .update(let claim):
-                let receipt = try await UpdateService(parts: parts).take(
-                    .init(claim: claim, spool: file, byteLimit: ticket.byteLimit, room: ticket.room), digest: digest,
-                    byteCount: byteCount)
-                if receipt.isNew { parts.uploads[key] = nil } else { await forget(key) }
+                guard let admission = ticket.admission else { throw .internalFailure("an update was not admitted") }
+                let receipt = try await updates.take(
+                    .init(claim: claim, spool: file, byteLimit: ticket.byteLimit, admission: admission),
+                    digest: digest, byteCount: byteCount)
+                if receipt.isNew { table[key] = nil } else { await forget(key) }
                 return .update(receipt)
             case .template(let expected):
                 if let expected, expected != digest { throw .digestMismatch(expected: expected, found: digest) }
-                let receipt = try await TemplateService(parts: parts).take(
+                let receipt = try await templates.take(
                     file, digest: digest, byteCount: byteCount, in: key.federation)
-                parts.uploads[key] = nil
+                table[key] = nil
                 return .template(receipt)
             }
         } catch {
             switch error {
             case .store, .internalFailure:
                 // The store may have taken the file away before it failed.
-                if !FileManager.default.fileExists(atPath: file.path) { parts.uploads[ticket.part.key] = nil }
+                if !FileManager.default.fileExists(atPath: file.path) { table[ticket.part.key] = nil }
             default: await forget(ticket.part.key)
             }
             throw error
@@ -103,6 +104,8 @@ extension UploadService {
 }
 
 extension UploadService.Receipt {
+    var update: UpdateService.Receipt? { if case .update(let receipt) = self { receipt } else { nil } }
+
     /// Of what is held.
     var byteCount: Int {
         switch self {

@@ -1,9 +1,31 @@
+import Crypto
 package import Federation
 import Foundation
 
 /// Takes a client's update, or a template, in parts, each of which may break off, and hands it on once it is whole.
 package struct UploadService: Sendable {
-    let parts: Parts
+    let runtime: FederationRuntime
+    let partials: any UploadStore
+    let blobs: any BlobStore
+    let updates: UpdateService
+    let templates: TemplateService
+    let limits: Limits
+    let clock: any WallClock
+    let table = UploadTable()
+    private let hashing = BlockingQueue(label: "uploads", concurrent: true)
+
+    init(
+        runtime: FederationRuntime, partials: any UploadStore, blobs: any BlobStore, updates: UpdateService,
+        templates: TemplateService, limits: Limits, clock: any WallClock
+    ) {
+        self.runtime = runtime
+        self.partials = partials
+        self.blobs = blobs
+        self.updates = updates
+        self.templates = templates
+        self.limits = limits
+        self.clock = clock
+    }
 
     /// What uploads that have not arrived whole may take up.
     package struct Limits: Sendable, Hashable {
@@ -74,7 +96,7 @@ package struct UploadService: Sendable {
         /// The length that the file may reach.
         package let byteLimit: Int
         let length: Int?
-        let room: UpdateByteReservations.Reservation?
+        let admission: UpdateService.Admission?
     }
 
     package enum Beginning: Sendable {
@@ -93,8 +115,8 @@ package struct UploadService: Sendable {
     package func status(of key: UploadKey) async throws(ServiceError) -> Status {
         let session = try session(of: key)
         let limit = try byteLimit(of: key, in: session)
-        await parts.uploads.hold(key) {}
-        defer { parts.uploads.letGo(key) }
+        await table.hold(key) {}
+        defer { table.letGo(key) }
         if let held = try await held(key) {
             return Status(
                 offset: held.byteCount, length: held.byteCount, isComplete: true, byteLimit: limit, secondsLeft: 0)
@@ -108,13 +130,13 @@ package struct UploadService: Sendable {
     /// - Parameter stop: ends the arriving of these bytes; called when the client comes back with another call.
     package func begin(_ part: Part, stop: @escaping @Sendable () -> Void) async throws(ServiceError) -> Beginning {
         let session = try session(of: part.key)
-        await parts.uploads.hold(part.key, stop: stop)
+        await table.hold(part.key, stop: stop)
         do throws(ServiceError) {
             let beginning = try await admit(part, in: session)
-            if case .held = beginning { parts.uploads.letGo(part.key) }
+            if case .held = beginning { table.letGo(part.key) }
             return beginning
         } catch {
-            parts.uploads.letGo(part.key)
+            table.letGo(part.key)
             throw error
         }
     }
@@ -131,7 +153,7 @@ package struct UploadService: Sendable {
         defer { letGo(ticket) }
         if let expected = part.contentDigest, expected != digest {
             // Should it not work now, the next part begins with it; the file's name says how much is sure.
-            try? await parts.partials.truncate(ticket.file, to: part.offset)
+            try? await partials.truncate(ticket.file, to: part.offset)
             throw .upload(.damaged(expected: expected, found: digest, offset: part.offset))
         }
         let file = try await vouch(for: ticket, upTo: fileLength)
@@ -169,17 +191,17 @@ package struct UploadService: Sendable {
     /// Gives an upload up, at its client's wish.
     package func cancel(_ key: UploadKey) async throws(ServiceError) {
         _ = try session(of: key)
-        await parts.uploads.hold(key) {}
+        await table.hold(key) {}
         await forget(key)
-        parts.uploads.letGo(key)
+        table.letGo(key)
     }
 }
 
 extension UploadService {
     /// Takes up what a former run of the server left.
     func resume() async throws(StoreError) {
-        for upload in try await parts.partials.partialUploads() {
-            parts.uploads[upload.key] = UploadTable.Entry(
+        for upload in try await partials.partialUploads() {
+            table[upload.key] = UploadTable.Entry(
                 file: upload.file, length: upload.length, offset: upload.offset, sureLength: upload.sureLength,
                 changedAt: upload.changedAt)
         }
@@ -188,45 +210,46 @@ extension UploadService {
 
     /// Drops the uploads whose time is up or that no round waits for.
     func sweep() async {
-        let now = parts.clock.now()
-        for key in parts.uploads.keys {
-            guard let entry = parts.uploads[key] else { continue }
-            let isExpired = now.seconds(since: entry.changedAt) >= parts.uploadLimits.lifetimeSeconds
+        let now = clock.now()
+        for key in table.keys {
+            guard let entry = table[key] else { continue }
+            let isExpired = now.seconds(since: entry.changedAt) >= limits.lifetimeSeconds
             let objection = objection(to: key)
             guard isExpired || objection != nil else { continue }
             // What arrives for an update that is here may be the same again, which shows at its end.
             let isAnswered = if case .round(.updateExists) = objection { true } else { false }
-            guard parts.uploads.holdIfFree(key, elseStop: !isAnswered) else { continue }
+            guard table.holdIfFree(key, elseStop: !isAnswered) else { continue }
             await forget(key)
-            parts.uploads.letGo(key)
+            table.letGo(key)
         }
     }
 
     private func status(of key: UploadKey, byteLimit: Int) -> Status {
-        let entry = parts.uploads[key]
-        let age = entry.map { parts.clock.now().seconds(since: $0.changedAt) } ?? 0
+        let entry = table[key]
+        let age = entry.map { clock.now().seconds(since: $0.changedAt) } ?? 0
         return Status(
             offset: entry?.offset ?? 0, length: entry?.length, isComplete: false, byteLimit: byteLimit,
-            secondsLeft: max(0, Int(clamping: (parts.uploadLimits.lifetimeSeconds - age).rounded(.down))))
+            secondsLeft: max(0, Int(clamping: (limits.lifetimeSeconds - age).rounded(.down))))
     }
 
     private func letGo(_ ticket: Ticket) {
-        parts.room.release(ticket.room)
-        parts.uploads.letGo(ticket.part.key)
+        updates.release(ticket.admission)
+        table.letGo(ticket.part.key)
     }
 
     /// Drops an upload that the caller holds.
     func forget(_ key: UploadKey) async {
-        guard let entry = parts.uploads[key] else { return }
-        parts.uploads[key] = nil
-        await parts.store.discard(entry.file)
+        guard let entry = table[key] else { return }
+        table[key] = nil
+        await blobs.discard(entry.file)
     }
 }
 
 extension UploadService {
     private func admit(_ part: Part, in session: FederationSession) async throws(ServiceError) -> Beginning {
         let key = part.key
-        if let held = try await held(key) {
+        let held = try await held(key)
+        if let held {
             await forget(key)
             if let completion = part.completion, part.offset == held.byteCount, part.contentLength == 0 {
                 if case .update(let claim) = completion, case .update(let held) = held,
@@ -245,30 +268,31 @@ extension UploadService {
         } else {
             try await requireOpen(key, in: session)
         }
-        let offset = parts.uploads[key]?.offset ?? 0
+        let offset = table[key]?.offset ?? 0
         guard part.offset == offset else {
             throw .upload(.mismatchingOffset(expected: offset, found: part.offset, isComplete: false))
         }
         let limit = try byteLimit(of: key, in: session)
         let length = try length(of: part, limit: limit)
-        let room: UpdateByteReservations.Reservation? =
+        let admission: UpdateService.Admission? =
             if case .update(let claim) = part.completion {
-                try await UpdateService(parts: parts).admit(claim, byteCount: length, in: session)
+                try await updates.admit(claim, byteCount: length, holding: held?.update, in: session)
             } else {
                 nil
             }
         do throws(ServiceError) {
             let file = try await file(for: part, length: length, limit: limit)
-            return .append(Ticket(part: part, file: file, byteLimit: length ?? limit, length: length, room: room))
+            return .append(
+                Ticket(part: part, file: file, byteLimit: length ?? limit, length: length, admission: admission))
         } catch {
-            parts.room.release(room)
+            updates.release(admission)
             throw error
         }
     }
 
     /// The length of the whole upload, where it is known by now; refuses contradictions and what is too long.
     private func length(of part: Part, limit: Int) throws(ServiceError) -> Int? {
-        var known = parts.uploads[part.key]?.length
+        var known = table[part.key]?.length
         let end = part.contentLength.map { part.offset + $0 }
         for stated in [part.length, part.completion == nil ? nil : end] {
             guard let stated else { continue }
@@ -280,5 +304,26 @@ extension UploadService {
         if let known, let end, end > known { throw .upload(.inconsistentLength(known: known, found: end)) }
         if max(known ?? 0, end ?? 0) > limit { throw .upload(.tooLong(limit: limit)) }
         return known
+    }
+}
+
+extension UploadService {
+    /// The digest of a file in the store's care.
+    func digest(of file: SpoolFile) async throws(ServiceError) -> ContentDigest {
+        try await hashing.run { () throws(ServiceError) in
+            guard let handle = FileHandle(forReadingAtPath: file.path) else {
+                throw .internalFailure("an upload's file is gone")
+            }
+            var hasher = SHA256()
+            do {
+                while let piece = try handle.read(upToCount: 1 << 20), !piece.isEmpty { hasher.update(data: piece) }
+            } catch {
+                throw .internalFailure("an upload's file cannot be read: \(error)")
+            }
+            guard let digest = ContentDigest(bytes: Array(hasher.finalize())) else {
+                throw .internalFailure("SHA-256 has 32 bytes")
+            }
+            return digest
+        }
     }
 }

@@ -1,14 +1,14 @@
 /// Who takes part: registration, revocation, and clients that come back.
 extension FederationMachine {
     mutating func register(
-        _ name: ClientName, rank: Int, token: ContentDigest, capabilities: String, enrolment: String?,
+        _ name: ClientName, rank: Int, token: ContentDigest, capabilities: Capabilities, enrolment: String?,
         in step: inout Step
-    ) -> Reply {
-        guard rank >= 1 else { return .registration(.badRank(found: rank)) }
+    ) throws(RegistrationError) -> Registration {
+        guard rank >= 1 else { throw .badRank(found: rank) }
         let granted = min(rank, settings.adapter.maximumRank)
         if var known = clients[name] {
-            guard known.token.matches(token) else { return .registration(.nameTaken(name)) }
-            guard known.revokedAt == nil else { return .registration(.revoked(name)) }
+            guard known.token.matches(token) else { throw .nameTaken(name) }
+            guard known.revokedAt == nil else { throw .revoked(name) }
             if known.rank != granted || known.capabilities != capabilities {
                 let earlierRank = known.rank
                 known.rank = granted
@@ -19,15 +19,15 @@ extension FederationMachine {
                 noteChange(of: known, in: &step)
                 changePlan(of: name, earlierRank: earlierRank, in: &step)
             }
-            return .registered(known, isNew: false)
+            return Registration(client: known, isNew: false)
         }
-        guard state != .finished else { return .registration(.finished) }
-        guard state != .draft else { return .registration(.draft) }
+        guard state != .finished else { throw .finished }
+        guard state != .draft else { throw .draft }
         guard clients.values.count(where: \.holdsPlace) < settings.limits.clients else {
-            return .registration(.full(limit: settings.limits.clients))
+            throw .full(limit: settings.limits.clients)
         }
         if let enrolment, let objection = objection(toEnrolmentBy: enrolment, at: step.now) {
-            return .registration(objection)
+            throw objection
         }
         let client = Client(
             name: name, rank: granted, token: token, capabilities: capabilities, registeredAt: step.now,
@@ -37,7 +37,7 @@ extension FederationMachine {
         step.record("client.registered", client: name, "rank \(granted)")
         if let enrolment { spend(enrolment, on: name, in: &step) }
         join(name, in: &step)
-        return .registered(client, isNew: true)
+        return Registration(client: client, isNew: true)
     }
 
     /// Changes must not let a client fill the audit log: the first few of a round are events each, and its close counts
@@ -59,15 +59,15 @@ extension FederationMachine {
 
     private static let changeEventsPerRound = 10
 
-    mutating func revoke(_ name: ClientName, byItself: Bool, in step: inout Step) -> Reply {
-        guard var client = clients[name] else { return .lifecycle(.unknownClient(name)) }
+    mutating func revoke(_ name: ClientName, byItself: Bool, in step: inout Step) throws(UnknownClient) {
+        guard var client = clients[name] else { throw UnknownClient(client: name) }
         if client.revokedAt != nil {
-            guard client.leftByItself, !byItself else { return .done }
+            guard client.leftByItself, !byItself else { return }
             client.leftByItself = false
             clients[name] = client
             step.changes.append(.client(client))
             step.record("client.revoked", client: name, "had left by itself")
-            return .done
+            return
         }
         client.revokedAt = step.now
         client.leftByItself = byItself
@@ -78,12 +78,10 @@ extension FederationMachine {
             setPlace(of: name, to: .left, in: &step)
             decide("client.left", client: name, "was revoked before it answered", in: &step)
         }
-        return .done
     }
 
-    mutating func letIn(_ arrivals: [ClientName], in step: inout Step) -> Reply {
+    mutating func letIn(_ arrivals: [ClientName], in step: inout Step) {
         for name in arrivals where !step.context.absent.contains(name) { join(name, in: &step) }
-        return .done
     }
 
     /// Selects a late-comer, where the policy selects everybody.
@@ -106,24 +104,24 @@ extension FederationMachine {
     }
 
     /// Takes a client at its word that it will send nothing this round. An update that it sends all the same is taken.
-    mutating func decline(_ name: ClientName, round number: Int, reason: String, in step: inout Step) -> Reply {
-        if let objection = objection(to: name, round: number) { return .round(objection) }
+    mutating func decline(_ name: ClientName, round number: Int, reason: String, in step: inout Step) throws(RoundError)
+    {
+        if let objection = objection(to: name, round: number) { throw objection }
         // A buffer is filled by whoever comes; who trained by an older plan may go by the present one.
-        guard let current = round, current.number == number else { return .done }
-        guard current.phase == .collecting else { return .round(.closed(round: number, current: current.number)) }
-        guard current.participations[name]?.state != .declined else { return .done }
+        guard let current = round, current.number == number else { return }
+        guard current.phase == .collecting else { throw .closed(round: number, current: current.number) }
+        guard current.participations[name]?.state != .declined else { return }
         round?.decline(name, revision: step.revision)
         if let place = round?.participations[name] { step.changes.append(.place(name, round: number, place)) }
         decide("client.declined", client: name, reason, in: &step)
-        return .done
     }
 
     /// Takes a client that has ended out of the round that waits for it.
-    mutating func leave(_ name: ClientName, reason: String, in step: inout Step) -> Reply {
+    mutating func leave(_ name: ClientName, reason: String, in step: inout Step) throws(RoundError) {
         guard let current = round, current.phase == .collecting, current.participations[name]?.state == .awaited else {
-            return .done
+            return
         }
-        return decline(name, round: current.number, reason: reason, in: &step)
+        try decline(name, round: current.number, reason: reason, in: &step)
     }
 
     /// Asks those again who declined and have not left: the round could not close without them.

@@ -94,8 +94,8 @@ extension FederationMachine {
         step.record("federation.finished", round: round?.number)
     }
 
-    mutating func publish(_ adapter: PublishedAdapter, round number: Int, in step: inout Step) -> Reply {
-        guard var current = round, current.number == number, current.phase == .aggregating else { return .done }
+    mutating func publish(_ adapter: PublishedAdapter, round number: Int, in step: inout Step) {
+        guard var current = round, current.number == number, current.phase == .aggregating else { return }
         current.publish(adapter)
         round = current
         publishedRound = number
@@ -103,13 +103,12 @@ extension FederationMachine {
         step.changes.append(.round(current))
         step.changes.append(.releaseUpdates(round: number, leftOutFor: nil))
         decide("round.published", "\(adapter.digest)", in: &step)
-        return .done
     }
 
-    mutating func fail(round number: Int, reason: String, in step: inout Step) -> Reply {
-        guard var current = round, current.number == number else { return .done }
+    mutating func fail(round number: Int, reason: String, in step: inout Step) {
+        guard var current = round, current.number == number else { return }
         switch current.phase {
-        case .published, .failed: return .done
+        case .published, .failed: return
         case .collecting, .aggregating: break
         }
         let hasClosed = current.phase == .aggregating
@@ -123,48 +122,44 @@ extension FederationMachine {
             countRefusals(of: current, in: &step)
             countChanges(in: current, in: &step)
         }
-        return .done
     }
 
-    mutating func change(to wanted: FederationState, in step: inout Step) -> Reply {
-        guard wanted != state else { return .done }
+    mutating func change(to wanted: FederationState, in step: inout Step) throws(LifecycleError) {
+        guard wanted != state else { return }
         switch (state, wanted) {
         case (.waiting, .paused), (.running, .paused): state = .paused
         case (.paused, .running): state = round == nil ? .waiting : .running
         case (.draft, .finished), (.waiting, .finished), (.running, .finished), (.paused, .finished):
             state = .finished
             if let current = round, current.phase == .collecting {
-                _ = fail(round: current.number, reason: "the federation was finished", in: &step)
+                fail(round: current.number, reason: "the federation was finished", in: &step)
             }
-        default: return .lifecycle(.cannotChange(from: state, to: wanted))
+        default: throw .cannotChange(from: state, to: wanted)
         }
         step.concernsEveryPlan = true
         step.record("federation.\(wanted.rawValue)", round: round?.number)
-        return .done
     }
 
     /// Leaves the draft: from now on clients may register.
-    mutating func take(template settings: FederationSettings, in step: inout Step) -> Reply {
-        guard state == .draft else { return .lifecycle(.cannotChange(from: state, to: .waiting)) }
+    mutating func take(template settings: FederationSettings, in step: inout Step) throws(LifecycleError) {
+        guard state == .draft else { throw .cannotChange(from: state, to: .waiting) }
         self.settings = settings
         state = .waiting
         step.concernsEveryPlan = true
         step.changes.append(.settings(settings))
         step.record("federation.templated", "\(settings.adapter.modules.count.counted("module"))")
-        return .done
     }
 
-    mutating func change(to retention: Retention?, in step: inout Step) -> Reply {
+    mutating func change(to retention: Retention?, in step: inout Step) throws(LifecycleError) {
         var changed = settings
         changed.retention = retention
-        do throws(SettingsError) { try changed.validate() } catch { return .lifecycle(.settings(error)) }
+        do throws(SettingsError) { try changed.validate() } catch { throw .settings(error) }
         settings = changed
         step.changes.append(.settings(changed))
         step.record("federation.changed", round: round?.number, "retention")
-        return .done
     }
 
-    mutating func change(to policy: RoundPolicy, in step: inout Step) -> Reply {
+    mutating func change(to policy: RoundPolicy, in step: inout Step) throws(LifecycleError) {
         var changed = settings
         changed.policy = policy
         do throws(SettingsError) {
@@ -174,12 +169,11 @@ extension FederationMachine {
             }
             try changed.validate()
         } catch {
-            return .lifecycle(.settings(error))
+            throw .settings(error)
         }
         settings = changed
         step.concernsEveryPlan = true
         step.changes.append(.settings(changed))
         step.record("federation.changed", round: round?.number, "round policy")
-        return .done
     }
 }

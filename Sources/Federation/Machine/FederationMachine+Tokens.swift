@@ -3,19 +3,17 @@ extension FederationMachine {
     /// Everybody's token is looked up in memory, and expired ones stay until they are withdrawn.
     package static let tokenLimit = 1000
 
-    mutating func issue(_ token: IssuedToken, in step: inout Step) -> Reply {
-        guard tokens.count < Self.tokenLimit else { return .token(.full(limit: Self.tokenLimit)) }
+    mutating func issue(_ token: IssuedToken, in step: inout Step) throws(TokenError) {
+        guard tokens.count < Self.tokenLimit else { throw .full(limit: Self.tokenLimit) }
         tokens[token.id] = token
         step.changes.append(.token(token))
         step.record("token.issued", "\(token.role.rawValue) \(token.id)")
-        return .done
     }
 
-    mutating func withdraw(_ id: String, in step: inout Step) -> Reply {
-        guard let token = tokens.removeValue(forKey: id) else { return .token(.unknown(id: id)) }
+    mutating func withdraw(_ id: String, in step: inout Step) throws(TokenError) {
+        guard let token = tokens.removeValue(forKey: id) else { throw .unknown(id: id) }
         step.changes.append(.tokenWithdrawn(id: id))
         step.record("token.withdrawn", "\(token.role.rawValue) \(id)")
-        return .done
     }
 
     /// Why the token cannot register a new client now. It was good when the call came, but others may have spent or

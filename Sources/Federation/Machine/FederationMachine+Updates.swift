@@ -1,25 +1,25 @@
 /// What becomes of updates: taken, refused, lost.
 extension FederationMachine {
     mutating func accept(
-        _ update: Update, round number: Int, spool: SpoolFile, adopting keys: [String: String], in step: inout Step
-    ) -> Reply {
-        if let objection = objection(to: update.client, round: number) { return .round(objection) }
-        guard let current = round else { return .round(.unknown(round: number, current: 0)) }
-        guard current.phase == .collecting else { return .round(.busy(round: current.number)) }
-        if let key = adopt(keys, of: update.client, in: &step) { return .configuration(key: key) }
+        _ update: Update, round number: Int, adopting keys: [String: String], in step: inout Step
+    ) throws(UpdateObjection) -> Int {
+        if let objection = objection(to: update.client, round: number) { throw .round(objection) }
+        guard let current = round else { throw .round(.unknown(round: number, current: 0)) }
+        guard current.phase == .collecting else { throw .round(.busy(round: current.number)) }
+        if let key = adopt(keys, of: update.client, in: &step) { throw .configuration(key: key) }
         var taken = update
         if current.number > number { taken.began = number }
         round?.take(taken, revision: step.revision)
         clients[update.client]?.history = Client.History(
             lastSelected: current.number, samples: update.samples, lastUpdated: number)
-        step.changes.append(.update(taken, round: current.number, spool: spool))
+        step.changes.append(.update(taken, round: current.number))
         step.changes.append(
             .place(update.client, round: current.number, .init(state: .answered, revision: step.revision)))
         let age = taken.began.map { ", \((current.number - $0).counted("round")) old" } ?? ""
         step.record(
             "update.accepted", round: current.number, client: update.client,
             "\(update.digest), \(update.samples.counted("sample"))\(age)")
-        return .received(count: round?.acceptedCount ?? 0)
+        return round?.acceptedCount ?? 0
     }
 
     /// Has keys of a client's configuration travel with the adapter, where nobody has said them yet.
@@ -37,17 +37,16 @@ extension FederationMachine {
     }
 
     /// Refusals must not let a client fill the audit log: the first of each code is an event, and the round counts them.
-    mutating func refuse(_ refusal: Refusal, round number: Int, in step: inout Step) -> Reply {
-        guard let current = round, current.phase == .collecting else { return .done }
-        guard number == current.number || settings.policy.buffer != nil else { return .done }
-        guard let shown = round?.refuse(refusal) else { return .done }
+    mutating func refuse(_ refusal: Refusal, round number: Int, in step: inout Step) {
+        guard let current = round, current.phase == .collecting else { return }
+        guard number == current.number || settings.policy.buffer != nil else { return }
+        guard let shown = round?.refuse(refusal) else { return }
         if shown.count == 1 {
             step.record(
                 "update.refused", round: current.number, client: refusal.client,
                 "\(refusal.code): \(refusal.detail)")
         }
         step.changes.append(.refusal(shown, round: current.number))
-        return .done
     }
 
     /// Why `client` may not send an update for round `number` now; `nil` when it may.
@@ -74,27 +73,26 @@ extension FederationMachine {
     }
 
     /// Takes an update out of the round that collects, at the admin's wish.
-    mutating func takeBack(_ name: ClientName, round number: Int, in step: inout Step) -> Reply {
+    mutating func takeBack(_ name: ClientName, round number: Int, in step: inout Step) throws(RoundError) {
         let latest = round?.number ?? 0
-        guard let current = round, number <= latest else { return .round(.unknown(round: number, current: latest)) }
+        guard let current = round, number <= latest else { throw .unknown(round: number, current: latest) }
         guard number == latest, current.phase == .collecting else {
-            return .round(.closed(round: number, current: latest))
+            throw .closed(round: number, current: latest)
         }
-        guard let held = current.held(of: name) else { return .round(.noUpdate(round: number)) }
+        guard let held = current.held(of: name) else { throw .noUpdate(round: number) }
         let reason = "the admin took \(held.digest) back"
         round?.takeBack(
             name, reason: reason, isRevoked: clients[name]?.revokedAt != nil, revision: step.revision)
         if let update = round?.updates[name] { step.changes.append(.status(update, round: number)) }
         if let place = round?.participations[name] { step.changes.append(.place(name, round: number, place)) }
         decide("update.taken_back", client: name, reason, in: &step)
-        return .done
     }
 
     /// Takes updates back whose bytes are gone, and asks their clients again.
-    mutating func lose(_ reasons: [ClientName: String], round number: Int, in step: inout Step) -> Reply {
-        guard var current = round, current.number == number, current.phase == .aggregating else { return .done }
+    mutating func lose(_ reasons: [ClientName: String], round number: Int, in step: inout Step) {
+        guard var current = round, current.number == number, current.phase == .aggregating else { return }
         let lost = reasons.filter { current.updates[$0.key]?.status == .accepted }
-        guard !lost.isEmpty else { return .done }
+        guard !lost.isEmpty else { return }
         let before = current
         current.lose(
             lost, absent: Set(lost.keys.filter { clients[$0]?.revokedAt != nil }), at: step.now,
@@ -112,6 +110,5 @@ extension FederationMachine {
             decide("update.lost", client: client, reason, in: &step)
         }
         decide("round.reopened", "\(lost.count.counted("lost update")), asked for again", in: &step)
-        return .done
     }
 }

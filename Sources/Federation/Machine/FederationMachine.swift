@@ -34,54 +34,6 @@ package struct FederationMachine: Sendable {
         self.tokens = Dictionary(tokens.map { ($0.id, $0) }) { _, last in last }
     }
 
-    /// What happened outside.
-    package enum Event: Sendable {
-        /// `enrolment` is the id of the token that lets a new client in; without one, the admin does.
-        case register(
-            name: ClientName, rank: Int, token: ContentDigest, capabilities: String, enrolment: String? = nil)
-        /// `byItself` where the client asked for it.
-        case revoke(ClientName, byItself: Bool = false)
-        case issue(IssuedToken)
-        /// Withdraws the token with this id.
-        case withdraw(String)
-        /// An update that was checked, with the file that holds its bytes.
-        ///
-        /// `adopting` are the keys of its configuration that are to travel with the adapter.
-        case update(Update, round: Int, spool: SpoolFile, adopting: [String: String] = [:])
-        case refused(Refusal, round: Int)
-        /// The admin takes back a client's update that this round holds.
-        case takeBack(ClientName, round: Int)
-        /// A client will send nothing in this round, for this reason.
-        case decline(ClientName, round: Int, reason: String)
-        /// A client has ended for this reason, and calls no more until somebody starts it again.
-        case leave(ClientName, reason: String)
-        case aggregated(PublishedAdapter, round: Int)
-        case aggregationFailed(reason: String, round: Int)
-        /// The bytes of these clients' updates can be read no more, for these reasons.
-        case lost([ClientName: String], round: Int)
-        case setState(FederationState)
-        case setPolicy(RoundPolicy)
-        /// nil keeps all.
-        case setRetention(Retention?)
-        /// The template is there: version 0 is stored, and the settings have the template's shape.
-        case templated(FederationSettings)
-        /// Time has passed, and these clients called that are not in the current round's selection.
-        case tick(arrivals: [ClientName])
-    }
-
-    package enum Reply: Sendable {
-        case done
-        case registered(Client, isNew: Bool)
-        /// The update counts; the round now holds this many.
-        case received(count: Int)
-        case round(RoundError)
-        case registration(RegistrationError)
-        case lifecycle(LifecycleError)
-        case token(TokenError)
-        /// What the update's configuration says of this key is not what another client's said meanwhile.
-        case configuration(key: String)
-    }
-
     /// What the machine needs to know of the world to decide.
     package struct Context: Sendable {
         package let now: Timestamp
@@ -102,23 +54,42 @@ package struct FederationMachine: Sendable {
     }
 
     /// Applies events in order as one step, at the next revision if anything changed.
-    package mutating func apply(_ events: [Event], in context: Context) -> (
-        replies: [Reply], changes: [Change]
-    ) {
+    ///
+    /// - Parameter body: handles each event.
+    /// - Returns: what has to be stored before the new value counts; nothing where nothing changed.
+    package mutating func step(
+        in context: Context, _ body: (inout FederationMachine, inout Step) -> Void
+    ) -> [Change] {
         var step = Step(context: context, revision: revision + 1)
-        let replies = events.map { event in
-            let reply = handle(event, in: &step)
-            advance(in: &step)
-            return reply
-        }
-        guard !step.changes.isEmpty else { return (replies, []) }
+        body(&self, &step)
+        guard !step.changes.isEmpty else { return [] }
         revision = step.revision
         if step.concernsEveryPlan { planRevision = step.revision }
-        return (replies, step.changes)
+        return step.changes
+    }
+
+    /// Applies one event within a step, and what has become due by it.
+    package mutating func handle<Success, Failure>(
+        _ event: Event<Success, Failure>, in step: inout Step
+    ) -> Result<Success, Failure> {
+        let reply: Result<Success, Failure>
+        do throws(Failure) { reply = .success(try event.apply(&self, &step)) } catch { reply = .failure(error) }
+        advance(in: &step)
+        return reply
+    }
+
+    /// Applies one event as a step of its own.
+    package mutating func apply<Success, Failure>(
+        _ event: Event<Success, Failure>, in context: Context
+    ) -> (reply: Result<Success, Failure>, changes: [Change]) {
+        var reply: Result<Success, Failure>?
+        let changes = step(in: context) { reply = $0.handle(event, in: &$1) }
+        guard let reply else { preconditionFailure("a step runs its body") }
+        return (reply, changes)
     }
 
     /// One step in the making.
-    struct Step {
+    package struct Step {
         let context: Context
         let revision: Int64
         var changes: [Change] = []
@@ -133,30 +104,6 @@ package struct FederationMachine: Sendable {
 }
 
 extension FederationMachine {
-    private mutating func handle(_ event: Event, in step: inout Step) -> Reply {
-        switch event {
-        case .register(let name, let rank, let token, let capabilities, let enrolment):
-            register(name, rank: rank, token: token, capabilities: capabilities, enrolment: enrolment, in: &step)
-        case .revoke(let name, let byItself): revoke(name, byItself: byItself, in: &step)
-        case .issue(let token): issue(token, in: &step)
-        case .withdraw(let id): withdraw(id, in: &step)
-        case .update(let update, let number, let spool, let keys):
-            accept(update, round: number, spool: spool, adopting: keys, in: &step)
-        case .refused(let refusal, let number): refuse(refusal, round: number, in: &step)
-        case .takeBack(let name, let number): takeBack(name, round: number, in: &step)
-        case .decline(let name, let number, let reason): decline(name, round: number, reason: reason, in: &step)
-        case .leave(let name, let reason): leave(name, reason: reason, in: &step)
-        case .aggregated(let adapter, let number): publish(adapter, round: number, in: &step)
-        case .aggregationFailed(let reason, let number): fail(round: number, reason: reason, in: &step)
-        case .lost(let reasons, let number): lose(reasons, round: number, in: &step)
-        case .setState(let wanted): change(to: wanted, in: &step)
-        case .setPolicy(let policy): change(to: policy, in: &step)
-        case .setRetention(let retention): change(to: retention, in: &step)
-        case .templated(let settings): take(template: settings, in: &step)
-        case .tick(let arrivals): letIn(arrivals, in: &step)
-        }
-    }
-
     /// The highest rank that an update of `client` for the current round may have: its own, or the one that an earlier
     /// plan of the round named.
     package func grantedRank(of client: Client) -> Int {

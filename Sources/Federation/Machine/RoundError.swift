@@ -34,9 +34,15 @@ package enum RegistrationError: Error, Sendable, Hashable {
     case tokenWithdrawn
 }
 
+/// No client of the federation has this name.
+package struct UnknownClient: Error, Sendable, Hashable {
+    package let client: ClientName
+
+    package init(client: ClientName) { self.client = client }
+}
+
 /// Why a federation's state cannot change as asked.
 package enum LifecycleError: Error, Sendable, Hashable {
-    case unknownClient(ClientName)
     case cannotChange(from: FederationState, to: FederationState)
     case settings(SettingsError)
 }

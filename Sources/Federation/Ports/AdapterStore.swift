@@ -19,8 +19,9 @@ package protocol AdapterStore: Sendable {
     func metrics(ofRounds rounds: [Int], in federation: FederationID) throws(StoreError) -> [Int: Metrics]
     /// Which merges there are, in one snapshot.
     func merges(of federation: FederationID) throws(StoreError) -> MergeRecord
-    /// From now on the merges of the rounds up to `round` count as folded into the total that is stored there.
-    func foldMerges(through round: Int, of federation: FederationID) throws(StoreError)
+    /// From now on the merges of the rounds up to `round` count as folded into the total that is stored there. Throws
+    /// `.fenced` unless the lease is in force.
+    func foldMerges(through round: Int, of federation: FederationID, under lease: Lease) throws(StoreError)
 }
 
 /// One of the things that a round leaves, each with ranks of its own.

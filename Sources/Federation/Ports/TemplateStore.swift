@@ -17,9 +17,9 @@ package struct StoredTemplate: Sendable, Hashable {
 package protocol TemplateStore: Sendable {
     /// All that has come of a federation's template.
     func template(of federation: FederationID) async throws(StoreError) -> StoredTemplate
-    /// Keeps a durable file as the template's blob, in place of an earlier one.
+    /// Records a published blob as the template's, in place of an earlier one.
     func keepTemplate(
-        _ spool: SpoolFile, digest: ContentDigest, byteCount: Int, of federation: FederationID
+        _ digest: ContentDigest, byteCount: Int, of federation: FederationID
     ) async throws(StoreError)
     func keepTemplateConfiguration(_ text: String, of federation: FederationID) async throws(StoreError)
     /// Forgets what has come; the blob goes with the next sweep.

@@ -103,6 +103,13 @@ extension DataDirectory {
         guard rename(spool.path, blob) == 0 else { throw FileError(doing: "rename to \(blob)", path: spool.path) }
     }
 
+    /// Gives a blob's bytes a name in the spool again, beside the blob's own.
+    func copy(_ digest: ContentDigest, backTo spool: SpoolFile) throws(FileError) {
+        guard link(blobPath(of: digest), spool.path) == 0 else { throw FileError(doing: "link", path: spool.path) }
+    }
+
+    func holds(_ digest: ContentDigest) -> Bool { access(blobPath(of: digest), F_OK) == 0 }
+
     /// Makes the names of the blobs durable.
     func syncBlobs() throws(FileError) {
         try blobs.sync(blobsPath)

@@ -47,6 +47,30 @@ struct FederationReader {
         }
     }
 
+    /// A federation's machine as it is stored, which is `copy` where that is at the stored revision.
+    static func current(_ copy: FederationMachine, in database: Database) throws -> FederationMachine {
+        let id = copy.settings.id
+        let statement = try database.cachedStatement(sql: "SELECT revision FROM federations WHERE id = ?")
+        guard let revision = try Int64.fetchOne(statement, arguments: [id.rawValue]) else {
+            throw StoreError.failed("\(id) is not stored any more")
+        }
+        if revision == copy.revision { return copy }
+        return try federation(id, in: database)?.machine ?? copy
+    }
+
+    /// The token that the server issued with a hash, and its federation.
+    static func issuedToken(
+        withHash hash: ContentDigest, in database: Database
+    ) throws -> (FederationID, IssuedToken)? {
+        let row = try Row.fetchOne(
+            database,
+            sql: """
+                SELECT federations.id AS owner, tokens.* FROM tokens
+                JOIN federations ON federations.key = tokens.federation WHERE hash = ? AND federations.id < '~'
+                """, arguments: [hash.data])
+        return try row.map { (try $0.text("owner"), try IssuedToken($0)) }
+    }
+
     private func federation() throws -> StoredFederation {
         let number: Int? = try row.optional("round")
         let machine = FederationMachine(
@@ -142,21 +166,25 @@ extension FederationReader {
     }
 
     private func tokens() throws -> [IssuedToken] {
-        try rows("SELECT * FROM tokens WHERE federation = ? ORDER BY id") { row in
-            IssuedToken(
-                id: try row.value("id"), role: try row.text("role"), hash: try row.digest("hash"),
-                createdAt: try row.instant("created_at"), expiresAt: try row.optionalInstant("expires_at"),
-                usesLeft: try row.optional("uses_left"))
-        }
+        try rows("SELECT * FROM tokens WHERE federation = ? ORDER BY id") { try IssuedToken($0) }
     }
 
     private func clients() throws -> ClientTable {
         let histories = try histories()
+        // Most clients of a federation have the same ones.
+        var capabilities: [String: Capabilities] = [:]
         let clients = try rows("SELECT * FROM clients WHERE federation = ?") { row in
             let name: ClientName = try row.text("name")
+            let text: String = try row.value("capabilities")
+            let known =
+                capabilities[text]
+                ?? Capabilities(text: text) {
+                    try JSONDecoder().decode(Capabilities.Claims.self, from: Data($0.utf8))
+                }
+            capabilities[text] = known
             return Client(
                 name: name, rank: try row.value("rank"), token: try row.digest("token"),
-                capabilities: try row.value("capabilities"), registeredAt: try row.instant("registered_at"),
+                capabilities: known, registeredAt: try row.instant("registered_at"),
                 lastSeenAt: try row.instant("last_seen_at"), revokedAt: try row.optionalInstant("revoked_at"),
                 leftByItself: try row.value("left_by_itself"), history: histories[name] ?? Client.History())
         }
@@ -261,5 +289,14 @@ extension AuditEvent {
         self.init(
             at: try row.instant("at"), kind: try row.value("kind"), round: try row.optional("round"), client: client,
             detail: try row.optional("detail"))
+    }
+}
+
+extension IssuedToken {
+    fileprivate init(_ row: Row) throws {
+        self.init(
+            id: try row.value("id"), role: try row.text("role"), hash: try row.digest("hash"),
+            createdAt: try row.instant("created_at"), expiresAt: try row.optionalInstant("expires_at"),
+            usesLeft: try row.optional("uses_left"))
     }
 }

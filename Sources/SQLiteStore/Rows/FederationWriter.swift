@@ -51,8 +51,8 @@ struct FederationWriter {
         }
     }
 
-    /// Moves a federation's own row to the state of `machine`; throws `.conflict` unless it stands at `revision`.
-    init(moving machine: FederationMachine, from revision: Int64, in database: Database) throws {
+    /// Moves a federation's own row to the state of `machine`, which must be one revision on.
+    init(moving machine: FederationMachine, in database: Database) throws {
         let statement = try database.cachedStatement(
             sql: """
                 UPDATE federations
@@ -63,9 +63,11 @@ struct FederationWriter {
             statement,
             arguments: [
                 machine.state.rawValue, machine.round?.number, machine.publishedRound, machine.revision,
-                machine.planRevision, machine.settings.id.rawValue, revision,
+                machine.planRevision, machine.settings.id.rawValue, machine.revision - 1,
             ])
-        guard let key else { throw StoreError.conflict }
+        guard let key else {
+            throw StoreError.failed("\(machine.settings.id) is not at revision \(machine.revision - 1)")
+        }
         self.init(machine.settings, key: key, database: database)
     }
 
@@ -85,7 +87,7 @@ struct FederationWriter {
         case .round(let round): try store(round)
         case .participations(let participations, let round): try store(participations, round: round)
         case .place(let client, let round, let place): try store([client: place], round: round)
-        case .update(let update, let round, _): try insert(update, round: round, holdsBlob: true)
+        case .update(let update, let round): try insert(update, round: round, holdsBlob: true)
         case .status(let update, let round): try store(update.status, of: update.client, round: round)
         case .releaseUpdates(let round, let reason): try releaseUpdates(of: round, leftOutFor: reason)
         case .refusal(let refusal, let round): try store(refusal, round: round)
@@ -132,7 +134,7 @@ extension FederationWriter {
               left_by_itself = excluded.left_by_itself
             """,
             [
-                key, client.name.rawValue, client.rank, client.token.data, client.capabilities,
+                key, client.name.rawValue, client.rank, client.token.data, client.capabilities.text,
                 client.registeredAt.milliseconds, client.lastSeenAt.milliseconds, client.revokedAt?.milliseconds,
                 client.leftByItself,
             ])

@@ -2,7 +2,7 @@ package import Federation
 import Foundation
 import GRDB
 
-extension SQLiteStore: FederationStore {
+extension SQLiteStore: MetadataStore {
     package func federations() async throws(StoreError) -> StoredFederations {
         try await fetch { try FederationReader.federations(in: $0) }
     }
@@ -15,13 +15,27 @@ extension SQLiteStore: FederationStore {
         try await commit { try FederationWriter.insert(federation, into: $0) }
     }
 
-    package func commit(
-        _ changes: [Change], to machine: FederationMachine, from revision: Int64
-    ) async throws(StoreError) {
-        try await commit { [directory] database in
-            let writer = try FederationWriter(moving: machine, from: revision, in: database)
-            for change in changes { try writer.store(change) }
-            try directory.keepBlobs(of: changes)
+    package func step<Outcome: Sendable>(
+        on copy: FederationMachine,
+        decide: @escaping @Sendable (FederationMachine) -> (step: FederationStep, outcome: Outcome)
+    ) async throws(StoreError) -> Outcome {
+        try await run(on: writing) { () throws(StoreError) in
+            let (step, outcome) = try self.writeIfChanged { database in
+                let (step, outcome) = decide(try FederationReader.current(copy, in: database))
+                guard !step.changes.isEmpty else { return ((step, outcome), false) }
+                let writer = try FederationWriter(moving: step.machine, in: database)
+                for change in step.changes { try writer.store(change) }
+                try self.publications.require(step.changes.recordedBlobs, in: self.directory)
+                if let lease = step.spending { try self.leases.spend(lease) }
+                return ((step, outcome), true)
+            } undo: { (step, _) in
+                if let lease = step.spending { self.leases.unspend(lease) }
+            }
+            guard !step.changes.isEmpty else { return outcome }
+            if let lease = step.spending { self.leases.end(lease) }
+            for digest in step.changes.recordedBlobs { self.publications.end(digest) }
+            self.feed.yield(StoredStep(federation: step.machine.settings.id, revision: step.machine.revision))
+            return outcome
         }
     }
 
@@ -67,15 +81,9 @@ extension SQLiteStore: FederationStore {
     }
 }
 
-extension DataDirectory {
-    /// Names the blobs that came with a step and makes the names durable; to be called as a transaction's last act, so
-    /// that little can still fail that would leave a blob without a row.
-    fileprivate func keepBlobs(of changes: [Change]) throws(FileError) {
-        var hasBlobs = false
-        for case .update(let update, _, let spool) in changes {
-            try keep(spool, as: update.digest)
-            hasBlobs = true
-        }
-        if hasBlobs { try syncBlobs() }
+extension [Change] {
+    /// The blobs that become some record's.
+    fileprivate var recordedBlobs: [ContentDigest] {
+        compactMap { if case .update(let update, _) = $0 { update.digest } else { nil } }
     }
 }

@@ -3,7 +3,7 @@ import Foundation
 import Glibc
 
 /// Uploads that have not arrived whole, as files that say themselves whose they are.
-extension SQLiteStore: PartialUploadStore {
+extension SQLiteStore: UploadStore {
     package func partialUploads() async throws(StoreError) -> [PartialUpload] {
         try await onUploads { directory in try directory.partialUploads() }
     }

@@ -46,7 +46,7 @@ package struct PartialUpload: Sendable, Hashable {
 }
 
 /// Keeps uploads that have not arrived whole, over restarts. What returned is durable; what threw changed nothing.
-package protocol PartialUploadStore: Sendable {
+package protocol UploadStore: Sendable {
     /// All there are; their bytes are durable on return.
     func partialUploads() async throws(StoreError) -> [PartialUpload]
     /// A new upload's file, empty and open to appending.

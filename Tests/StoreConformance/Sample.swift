@@ -1,12 +1,12 @@
 import Crypto
-import Federation
+package import Federation
 import Foundation
 
 /// Values for tests.
-enum Sample {
-    static let createdAt = Timestamp(milliseconds: 1_700_000_000_123)
+package enum Sample {
+    package static let createdAt = Timestamp(milliseconds: 1_700_000_000_123)
 
-    static func settings(_ id: String = "digits") throws -> FederationSettings {
+    package static func settings(_ id: String = "digits") throws -> FederationSettings {
         FederationSettings(
             id: try FederationID(id),
             baseModel: .init(name: "mlp-64-200-10", seed: .max, sha256: digest("base")),
@@ -28,9 +28,9 @@ enum Sample {
             limits: .init(clients: 100, samples: 1000), training: #"{"epochs":5,"rate":0.01}"#, seed: .max - 1)
     }
 
-    static func federation(_ id: String = "digits") throws -> StoredFederation { try federation(settings(id)) }
+    package static func federation(_ id: String = "digits") throws -> StoredFederation { try federation(settings(id)) }
 
-    static func federation(_ settings: FederationSettings) throws -> StoredFederation {
+    package static func federation(_ settings: FederationSettings) throws -> StoredFederation {
         StoredFederation(
             machine: FederationMachine(
                 settings: settings,
@@ -42,42 +42,46 @@ enum Sample {
                 ]), createdAt: createdAt)
     }
 
+    package static let capabilities = Capabilities(text: #"{"gpu":false}"#) {
+        try JSONDecoder().decode(Capabilities.Claims.self, from: Data($0.utf8))
+    }
+
     /// Stands for the digest of `text`: distinct texts of up to 32 bytes have distinct ones.
-    static func digest(_ text: String) -> ContentDigest {
+    package static func digest(_ text: String) -> ContentDigest {
         let padded = Array(text.utf8.prefix(32)) + [UInt8](repeating: 0, count: max(0, 32 - text.utf8.count))
         guard let digest = ContentDigest(bytes: padded) else { preconditionFailure("a digest has 32 bytes") }
         return digest
     }
 
     /// The true digest of `text`.
-    static func contentDigest(_ text: String) -> ContentDigest {
+    package static func contentDigest(_ text: String) -> ContentDigest {
         guard let digest = ContentDigest(bytes: Array(SHA256.hash(data: Data(text.utf8)))) else {
             preconditionFailure("SHA-256 has 32 bytes")
         }
         return digest
     }
 
-    static func update(
+    package static func update(
         _ client: ClientName, _ bytes: String, loss: Double? = 0.25, accuracy: Double? = nil
     ) -> Update {
         Update(
-            client: client, digest: digest(bytes), byteCount: bytes.utf8.count, rank: 42, samples: 151,
+            client: client, digest: contentDigest(bytes), byteCount: bytes.utf8.count, rank: 42, samples: 151,
             metrics: Metrics(loss: loss, accuracy: accuracy), receivedAt: createdAt.adding(seconds: 5))
     }
 }
 
 extension Sample {
-    static func refusal(_ client: String, _ code: String, _ detail: String = "fc1 is 8×65") throws -> Refusal {
+    package static func refusal(_ client: String, _ code: String, _ detail: String = "fc1 is 8×65") throws -> Refusal {
         Refusal(client: try ClientName(client), at: createdAt, code: code, detail: detail)
     }
 
-    static func adapter(_ text: String, hasMerge: Bool = false) -> PublishedAdapter {
+    package static func adapter(_ text: String, hasMerge: Bool = false) -> PublishedAdapter {
         PublishedAdapter(
             digest: digest(text), byteCount: 163_840, ranks: ["fc1": 60, "conv/ß": 7], hasMerge: hasMerge)
     }
 
     /// Rows whose values tell where they belong: row + column / 8.
-    static func part(
+    package static func part(
         _ name: String, _ kind: AdapterTensor.Kind, rows: Range<Int>, width: Int = 3
     ) -> AdapterPart {
         AdapterPart(
@@ -85,7 +89,7 @@ extension Sample {
             values: values(rows, width: width))
     }
 
-    static func values(_ rows: Range<Int>, width: Int = 3) -> [Float] {
+    package static func values(_ rows: Range<Int>, width: Int = 3) -> [Float] {
         rows.flatMap { row in (0..<width).map { Float(row) + Float($0) / 8 } }
     }
 }

@@ -3,18 +3,44 @@ import Foundation
 import Testing
 
 /// What every adapter store promises.
-@Suite struct AdapterStoreConformance {
-    private let a = AdapterTensor(name: "fc1", kind: .a)
+package enum AdapterConformance {
+    package static let checks = [
+        ConformanceCheck(
+            "every prefix of a tensor is read back, whatever parts it came in",
+            `every prefix of a tensor is read back, whatever parts it came in`),
+        ConformanceCheck(
+            "tensors, rounds and federations are kept apart", `tensors, rounds and federations are kept apart`),
+        ConformanceCheck("a removed adapter can be written again", `a removed adapter can be written again`),
+        ConformanceCheck("values of every kind keep their bits", `values of every kind keep their bits`),
+        ConformanceCheck("parts are stored all or none", `parts are stored all or none`),
+        ConformanceCheck(
+            "a part that is no number of whole rows is refused", `a part that is no number of whole rows is refused`),
+        ConformanceCheck(
+            "a tensor with a gap, an overlap or another width is reported, not read",
+            `a tensor with a gap, an overlap or another width is reported, not read`),
+        ConformanceCheck(
+            "an adapter of a federation that is not there is refused",
+            `an adapter of a federation that is not there is refused`),
+        ConformanceCheck(
+            "slots of a round are kept apart, each with ranks of its own, across a restart",
+            `slots of a round are kept apart, each with ranks of its own, across a restart`),
+        ConformanceCheck(
+            "the rounds whose merges are single follow the folded ones",
+            `the rounds whose merges are single follow the folded ones`),
+    ]
 
-    @Test(arguments: StoreUnderTest.all)
-    func `every prefix of a tensor is read back, whatever parts it came in`(_ subject: StoreUnderTest) async throws {
+    private static let a = AdapterTensor(name: "fc1", kind: .a)
+
+    static func `every prefix of a tensor is read back, whatever parts it came in`(_ subject: StoreUnderTest)
+        async throws
+    {
         try await subject.withRestart { store in
-            let live = try await LiveFederation(creating: "digits", in: store.federations)
+            let live = try await LiveFederation(creating: "digits", in: store)
             try store.adapters.append(
                 [Sample.part("fc1", .a, rows: 0..<3), Sample.part("fc1", .a, rows: 3..<4)], of: live.id, round: 2)
             try store.adapters.append([Sample.part("fc1", .a, rows: 4..<9)], of: live.id, round: 2)
         } then: { store in
-            let live = try await LiveFederation(loadedFrom: store.federations)
+            let live = try await LiveFederation(loadedFrom: store)
             for rows in 0...9 {
                 #expect(
                     try store.adapters.rows(rows, of: a, federation: live.id, round: 2) == Sample.values(0..<rows))
@@ -26,11 +52,10 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all)
-    func `tensors, rounds and federations are kept apart`(_ subject: StoreUnderTest) async throws {
+    static func `tensors, rounds and federations are kept apart`(_ subject: StoreUnderTest) async throws {
         try await subject.withStore { store in
-            let first = try await LiveFederation(creating: "first", in: store.federations).id
-            let second = try await LiveFederation(creating: "second", in: store.federations).id
+            let first = try await LiveFederation(creating: "first", in: store).id
+            let second = try await LiveFederation(creating: "second", in: store).id
             let kinds: [AdapterTensor.Kind] = [.a, .b, .bias, .dense]
             for (width, kind) in kinds.enumerated() {
                 try store.adapters.append(
@@ -56,10 +81,9 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all)
-    func `a removed adapter can be written again`(_ subject: StoreUnderTest) async throws {
+    static func `a removed adapter can be written again`(_ subject: StoreUnderTest) async throws {
         try await subject.withStore { store in
-            let id = try await LiveFederation(creating: "digits", in: store.federations).id
+            let id = try await LiveFederation(creating: "digits", in: store).id
             try store.adapters.removeAdapter(of: id, round: 1)
             try store.adapters.append([Sample.part("fc1", .a, rows: 0..<2)], of: id, round: 1)
             try store.adapters.removeAdapter(of: id, round: 1)
@@ -68,10 +92,9 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all)
-    func `values of every kind keep their bits`(_ subject: StoreUnderTest) async throws {
+    static func `values of every kind keep their bits`(_ subject: StoreUnderTest) async throws {
         try await subject.withStore { store in
-            let id = try await LiveFederation(creating: "digits", in: store.federations).id
+            let id = try await LiveFederation(creating: "digits", in: store).id
             let values: [Float] = [
                 0, -0.0, 1, -1.5, .pi, .infinity, -.infinity, .leastNonzeroMagnitude, .greatestFiniteMagnitude,
                 Float(bitPattern: 0x7fc0_1234),
@@ -83,20 +106,18 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all)
-    func `parts are stored all or none`(_ subject: StoreUnderTest) async throws {
+    static func `parts are stored all or none`(_ subject: StoreUnderTest) async throws {
         try await subject.withStore { store in
-            let id = try await LiveFederation(creating: "digits", in: store.federations).id
+            let id = try await LiveFederation(creating: "digits", in: store).id
             let twice = [Sample.part("fc1", .a, rows: 0..<2), Sample.part("fc1", .a, rows: 0..<2)]
             #expect(throws: StoreError.self) { try store.adapters.append(twice, of: id, round: 0) }
             #expect(try store.adapters.rows(9, of: a, federation: id, round: 0).isEmpty)
         }
     }
 
-    @Test(arguments: StoreUnderTest.all)
-    func `a part that is no number of whole rows is refused`(_ subject: StoreUnderTest) async throws {
+    static func `a part that is no number of whole rows is refused`(_ subject: StoreUnderTest) async throws {
         try await subject.withStore { store in
-            let id = try await LiveFederation(creating: "digits", in: store.federations).id
+            let id = try await LiveFederation(creating: "digits", in: store).id
             for (firstRow, rowCount, values) in [(0, 2, 3), (0, 0, 3), (-1, 1, 3), (0, 1, 0), (0, -1, 3)] {
                 let part = AdapterPart(
                     tensor: a, firstRow: firstRow, rowCount: rowCount, values: [Float](repeating: 1, count: values))
@@ -106,8 +127,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all)
-    func `a tensor with a gap, an overlap or another width is reported, not read`(
+    static func `a tensor with a gap, an overlap or another width is reported, not read`(
         _ subject: StoreUnderTest
     ) async throws {
         let first = Sample.part("fc1", .a, rows: 0..<2)
@@ -116,7 +136,7 @@ import Testing
             Sample.part("fc1", .a, rows: 2..<4, width: 4),
         ] {
             try await subject.withStore { store in
-                let id = try await LiveFederation(creating: "digits", in: store.federations).id
+                let id = try await LiveFederation(creating: "digits", in: store).id
                 try store.adapters.append([first, second], of: id, round: 0)
                 #expect(throws: StoreError.self) { try store.adapters.rows(4, of: a, federation: id, round: 0) }
                 #expect(try store.adapters.rows(1, of: a, federation: id, round: 0) == Sample.values(0..<1))
@@ -124,8 +144,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all)
-    func `an adapter of a federation that is not there is refused`(_ subject: StoreUnderTest) async throws {
+    static func `an adapter of a federation that is not there is refused`(_ subject: StoreUnderTest) async throws {
         try await subject.withStore { store in
             let id = try FederationID("nobody")
             #expect(throws: StoreError.self) {
@@ -135,8 +154,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all)
-    func `slots of a round are kept apart, each with ranks of its own, across a restart`(
+    static func `slots of a round are kept apart, each with ranks of its own, across a restart`(
         _ subject: StoreUnderTest
     ) async throws {
         let slots: [AdapterSlot] = [.adapter, .merge, .mergeTotal, .moment(0), .moment(1)]
@@ -144,14 +162,14 @@ import Testing
             AdapterAddress(federation: id, round: 3, slot: slot)
         }
         try await subject.withRestart { store in
-            let id = try await LiveFederation(creating: "digits", in: store.federations).id
+            let id = try await LiveFederation(creating: "digits", in: store).id
             for (index, slot) in slots.enumerated() {
                 try store.adapters.append([Sample.part("fc1", .a, rows: 0..<index + 1)], to: address(slot, id))
                 try store.adapters.append(
                     [Sample.part("fc1", .a, rows: index + 1..<9 * index + 2)], to: address(slot, id))
             }
         } then: { store in
-            let id = try await LiveFederation(loadedFrom: store.federations).id
+            let id = try await LiveFederation(loadedFrom: store).id
             for (index, slot) in slots.enumerated() {
                 let count = 9 * index + 2
                 #expect(try store.adapters.rowCount(of: a, at: address(slot, id)) == count)
@@ -165,10 +183,9 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreUnderTest.all)
-    func `the rounds whose merges are single follow the folded ones`(_ subject: StoreUnderTest) async throws {
+    static func `the rounds whose merges are single follow the folded ones`(_ subject: StoreUnderTest) async throws {
         try await subject.withRestart { store in
-            let live = try await LiveFederation(creating: "digits", in: store.federations)
+            let live = try await LiveFederation(creating: "digits", in: store)
             try await live.register("edge-1", "edge-2")
             for number in 1...4 {
                 for client in ["edge-1", "edge-2"] {
@@ -180,14 +197,15 @@ import Testing
                         : .aggregated(Sample.adapter("\(number)", hasMerge: true), round: number))
             }
             #expect(try store.adapters.merges(of: live.id) == MergeRecord(foldedThrough: 0, published: [1, 3, 4]))
-            try store.adapters.foldMerges(through: 3, of: live.id)
-            try store.adapters.foldMerges(through: 2, of: live.id)
+            let lease = try #require(try await store.stores.jobs.take(Job(.folding, of: live.id), seconds: 30))
+            try store.adapters.foldMerges(through: 3, of: live.id, under: lease)
+            try store.adapters.foldMerges(through: 2, of: live.id, under: lease)
         } then: { store in
-            let live = try await LiveFederation(loadedFrom: store.federations)
+            let live = try await LiveFederation(loadedFrom: store)
             #expect(try store.adapters.merges(of: live.id) == MergeRecord(foldedThrough: 3, published: [4]))
             let nobody = try FederationID("nobody")
             #expect(try store.adapters.merges(of: nobody) == MergeRecord(foldedThrough: 0, published: []))
-            let round = try #require(try await store.federations.round(4, of: live.id))
+            let round = try #require(try await store.metadata.round(4, of: live.id))
             #expect(round.phase == .published(Sample.adapter("4", hasMerge: true)))
         }
     }

@@ -1,0 +1,156 @@
+package import Federation
+import Logging
+import Synchronization
+
+/// The sessions of all federations that this server runs, and who may call them.
+package final class FederationRuntime: Sendable {
+    private struct State {
+        var sessions: [FederationID: FederationSession] = [:]
+        /// Stored federations that this version cannot run.
+        var setAside: Set<FederationID> = []
+        /// Federations that are being created.
+        var reserved = 0
+    }
+
+    private let metadata: any MetadataStore
+    private let steps: any StepFeed
+    private let presence: any PresenceStore
+    private let access: Access
+    private let aggregation: AggregationQueue
+    private let clock: any WallClock
+    private let sampler: any ClientSampler
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    init(
+        metadata: any MetadataStore, steps: any StepFeed, presence: any PresenceStore, access: Access,
+        aggregation: AggregationQueue, clock: any WallClock, sampler: any ClientSampler, logger: Logger
+    ) {
+        self.metadata = metadata
+        self.steps = steps
+        self.presence = presence
+        self.access = access
+        self.aggregation = aggregation
+        self.clock = clock
+        self.sampler = sampler
+        self.logger = logger
+    }
+
+    package func session(_ id: FederationID) throws(ServiceError) -> FederationSession {
+        let (session, isSetAside) = state.withLock { ($0.sessions[id], $0.setAside.contains(id)) }
+        guard let session else { throw isSetAside ? .setAside(id) : .unknownFederation(id) }
+        return session
+    }
+
+    /// The session, for a client that is registered and not revoked.
+    func activeSession(of federation: FederationID, for client: ClientName) throws(ServiceError) -> FederationSession {
+        let session = try session(federation)
+        guard let known = session.snapshot.machine.clients[client] else { throw .unknownClient(client) }
+        guard known.revokedAt == nil else { throw .revoked(client) }
+        return session
+    }
+
+    /// In ascending name.
+    package var all: [FederationSession] { state.withLock { $0.sessions.values.sorted { $0.id < $1.id } } }
+
+    /// Begins a session for a stored federation and lets its tokens in.
+    @discardableResult
+    func open(_ stored: StoredFederation) -> FederationSession {
+        let id = stored.machine.settings.id
+        access.admit(stored.machine.tokens.values, stored.machine.clients.values, of: id)
+        let session = FederationSession(
+            stored, metadata: metadata, presence: presence.presence(of: id), clock: clock, sampler: sampler,
+            observers: .init(
+                aggregationDue: { [aggregation, clock] in aggregation.add($0, at: clock.now()) },
+                event: { [logger] in logger.record($1, of: $0) },
+                reloaded: { [access] in access.admit($0.tokens.values, $0.clients.values, of: id) }))
+        putBack(session)
+        return session
+    }
+
+    /// Lets calls find a session that `remove` took away.
+    func putBack(_ session: FederationSession) { state.withLock { $0.sessions[session.id] = session } }
+
+    /// Lets no call find the federation any more.
+    func remove(_ id: FederationID) {
+        state.withLock { state in
+            state.sessions[id] = nil
+            state.setAside.remove(id)
+        }
+    }
+
+    /// From now on calls of this federation hear that it cannot be run.
+    func setAside(_ id: FederationID) {
+        state.withLock { state in
+            state.sessions[id] = nil
+            state.setAside.insert(id)
+        }
+    }
+
+    /// Leaves a stored federation alone that this version cannot run. Those who hold its tokens are let in, to be told so:
+    /// to be refused for their tokens would end clients that had better wait.
+    func setAside(
+        _ id: FederationID, for reason: String, tokens: some Sequence<IssuedToken>, clients: some Sequence<Client>
+    ) {
+        logger.error(
+            "a federation is set aside: this version cannot run it as it is stored",
+            metadata: ["federation": "\(id)", "reason": "\(reason)"])
+        access.admit(tokens, clients, of: id)
+        setAside(id)
+    }
+
+    /// Takes a place for one more beside those that are not finished, to be released once it is there or is not to be;
+    /// throws where there are `limit`.
+    func reserve(upTo limit: Int) throws(ServiceError) {
+        let isReserved = state.withLock { state in
+            let running = state.sessions.values.count { $0.snapshot.machine.state != .finished }
+            guard running + state.setAside.count + state.reserved < limit else { return false }
+            state.reserved += 1
+            return true
+        }
+        guard isReserved else { throw .tooManyFederations(limit: limit) }
+    }
+
+    func release() { state.withLock { $0.reserved -= 1 } }
+
+    /// Takes over what other servers store, until the task is cancelled or the store closes.
+    func follow() async {
+        for await step in steps.steps() {
+            guard let session = state.withLock({ $0.sessions[step.federation] }) else { continue }
+            do throws(StoreError) {
+                try await session.catchUp(to: step.revision)
+            } catch {
+                logger.error(
+                    "a federation could not be read again",
+                    metadata: ["federation": "\(step.federation)", "reason": "\(error)"])
+            }
+        }
+    }
+}
+
+extension Access {
+    /// Lets in those who hold a federation's tokens.
+    func admit(_ tokens: some Sequence<IssuedToken>, _ clients: some Sequence<Client>, of id: FederationID) {
+        for token in tokens { grant(token, of: id) }
+        for client in clients {
+            let principal = Principal.client(id, client.name)
+            if client.revokedAt == nil {
+                grant(principal, toTokenWithHash: client.token)
+            } else {
+                revoke(principal, tokenWithHash: client.token)
+            }
+        }
+    }
+}
+
+extension Logger {
+    /// What happened to a federation, as the audit log has it; what single clients do is for debugging.
+    fileprivate func record(_ event: AuditEvent, of federation: FederationID) {
+        let level: Level = event.kind.hasPrefix("round.") || event.kind.hasPrefix("federation.") ? .info : .debug
+        var metadata: Metadata = ["federation": "\(federation)"]
+        if let round = event.round { metadata["round"] = "\(round)" }
+        if let client = event.client { metadata["client"] = "\(client)" }
+        if let detail = event.detail { metadata["detail"] = "\(detail)" }
+        log(level: level, "\(event.kind)", metadata: metadata)
+    }
+}

@@ -1,0 +1,57 @@
+import Federation
+
+/// Why the machine refuses an event, as a service says it.
+protocol MachineError: Error {
+    var serviceError: ServiceError { get }
+}
+
+extension RoundError: MachineError {
+    var serviceError: ServiceError {
+        if case .noUpdate(let round) = self { .noUpdate(round: round) } else { .round(self) }
+    }
+}
+
+extension RegistrationError: MachineError {
+    var serviceError: ServiceError { .registration(self) }
+}
+
+extension LifecycleError: MachineError {
+    var serviceError: ServiceError { .lifecycle(self) }
+}
+
+extension TokenError: MachineError {
+    var serviceError: ServiceError { .token(self) }
+}
+
+extension UnknownClient: MachineError {
+    var serviceError: ServiceError { .unknownClient(client) }
+}
+
+extension FederationSession {
+    /// `perform` with the store's errors as a service's.
+    func result<Success, Failure>(
+        of event: FederationMachine.Event<Success, Failure>
+    ) async throws(ServiceError) -> Result<Success, Failure> {
+        do throws(StoreError) { return try await perform(event) } catch { throw .store(error) }
+    }
+
+    /// What the event brings; throws where the machine refuses it.
+    @discardableResult
+    func reply<Success, Failure: MachineError>(
+        to event: FederationMachine.Event<Success, Failure>
+    ) async throws(ServiceError) -> Success {
+        switch try await result(of: event) {
+        case .success(let reply): return reply
+        case .failure(let error): throw error.serviceError
+        }
+    }
+
+    /// Puts a refusal on the round's record and throws it.
+    func refuse(
+        _ refusal: UpdateRefusal, of client: ClientName, round: Int, at now: Timestamp
+    ) async throws(ServiceError) -> Never {
+        let record = Refusal(client: client, at: now, code: refusal.code, detail: refusal.detail)
+        _ = try await result(of: .refused(record, round: round))
+        throw .update(refusal)
+    }
+}

@@ -1,0 +1,64 @@
+import AdapterFormat
+import Aggregation
+import Federation
+
+/// Writes version 0 of federations: drawn from the seed, or as a template has it.
+struct InitialAdapters: Sendable {
+    let adapters: any AdapterStore
+    /// How many threads draw.
+    let threads: Int
+
+    /// Writes version 0, drawn from the federation's seed.
+    func draw(_ settings: FederationSettings, as plan: AdapterPlan) async throws(ServiceError) {
+        try await store(of: settings.id) { target in
+            try InitialAdapter(seed: settings.seed).draw(
+                plan.strategy.publishedShape(of: plan.shape, round: 0), threads: threads, into: &target)
+        }
+    }
+
+    /// Writes version 0 as a template has it.
+    func take(_ file: AdapterFile, of settings: FederationSettings, as plan: AdapterPlan) async throws(ServiceError) {
+        try await store(of: settings.id) { target in
+            for module in plan.shape.modules {
+                guard let factors = file.factors(of: module, rank: module.maximumRank) else { continue }
+                try target.take(factors, of: module)
+            }
+            for tensor in plan.shape.dense {
+                guard let values = file.values(of: tensor) else { continue }
+                try target.take(values, of: tensor)
+            }
+        }
+    }
+
+    /// Copies what a round of one federation published to version 0 of another.
+    func copy(_ round: Int, of source: FederationID, to target: FederationID) async throws(ServiceError) {
+        do throws(StoreError) {
+            try await BlockingQueue(label: "copying").run { () throws(StoreError) in
+                try adapters.copy(
+                    from: AdapterAddress(federation: source, round: round, slot: .adapter),
+                    to: AdapterAddress(federation: target, round: 0, slot: .adapter))
+            }
+        } catch {
+            throw .store(error)
+        }
+    }
+
+    /// Writes version 0 anew on a queue of its own, so that a large one holds up no other federation's.
+    private func store(
+        of federation: FederationID, by fill: @escaping @Sendable (inout StoredAdapterWriter) throws -> Void
+    ) async throws(ServiceError) {
+        try await BlockingQueue(label: "drawing").run { () throws(ServiceError) in
+            do {
+                var target = StoredAdapterWriter(
+                    to: StoredAdapter(.adapter, of: federation, round: 0, in: adapters))
+                try target.clear()
+                try fill(&target)
+                try target.flush()
+            } catch let error as StoreError {
+                throw .store(error)
+            } catch {
+                throw .internalFailure("version 0 could not be written: \(error)")
+            }
+        }
+    }
+}

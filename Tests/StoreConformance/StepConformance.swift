@@ -1,0 +1,162 @@
+import Federation
+import Testing
+
+/// What every metadata store promises of steps that several servers take.
+package enum StepConformance {
+    package static let checks = [
+        ConformanceCheck("a step is decided on what is stored by then", stepsOnWhatIsStored),
+        ConformanceCheck("steps that are taken at once all count", stepsAtOnce),
+        ConformanceCheck("a step that changes nothing is not stored", stepsWithoutChanges),
+        ConformanceCheck("a step of a federation that is not there fails", stepsOfNobody),
+        ConformanceCheck("whoever listens hears of every step", feed),
+        ConformanceCheck("a step that spends a lease is stored once", spending),
+        ConformanceCheck("a holder that was paused past its lease changes nothing", fence),
+    ]
+
+    private static func stepsOnWhatIsStored(_ subject: StoreUnderTest) async throws {
+        try await subject.withStore { store in
+            let live = try await LiveFederation(creating: "digits", in: store)
+            let behind = try await LiveFederation(loadedFrom: store)
+            try await live.register("edge-1")
+            let other = try await behind.reply(
+                to: .register(
+                    name: try ClientName("edge-1"), rank: 3, token: Sample.digest("another token"),
+                    capabilities: Sample.capabilities))
+            #expect(throws: RegistrationError.nameTaken(try ClientName("edge-1"))) { try other.get() }
+            expectEqual(behind.machine, live.machine)
+            try await behind.register("edge-2")
+            #expect(behind.machine.revision == live.machine.revision + 1)
+            #expect(behind.machine.clients.count == 2)
+            expectEqual(try await LiveFederation(loadedFrom: store).machine, behind.machine)
+            // Asked for by itself, the newest is what is read.
+            let read = try #require(try await store.metadata.federation(live.id))
+            expectEqual(read.machine, behind.machine)
+        }
+    }
+
+    private static func stepsAtOnce(_ subject: StoreUnderTest) async throws {
+        try await subject.withStore { store in
+            let first = try await LiveFederation(creating: "digits", in: store)
+            let revision = first.machine.revision
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for server in 0..<4 {
+                    group.addTask {
+                        let live = try await LiveFederation(loadedFrom: store)
+                        for client in 0..<5 { try await live.register("edge-\(server)-\(client)") }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            let found = try await LiveFederation(loadedFrom: store).machine
+            #expect(found.clients.count == 20)
+            #expect(found.revision == revision + 20)
+            let events = try await store.metadata.events(after: 0, limit: 1000, of: first.id)
+            #expect(events.count { $0.event.kind == "client.registered" } == 20)
+        }
+    }
+
+    private static func stepsWithoutChanges(_ subject: StoreUnderTest) async throws {
+        try await subject.withStore { store in
+            let live = try await LiveFederation(creating: "digits", in: store)
+            var steps = store.stores.steps.steps().makeAsyncIterator()
+            let before = live.machine
+            try await live.step(.tick(arrivals: []))
+            expectEqual(live.machine, before)
+            expectEqual(try await LiveFederation(loadedFrom: store).machine, before)
+            try await live.register("edge-1")
+            #expect(await steps.next() == StoredStep(federation: live.id, revision: before.revision + 1))
+        }
+    }
+
+    private static func stepsOfNobody(_ subject: StoreUnderTest) async throws {
+        try await subject.withStore { store in
+            let live = try await LiveFederation(creating: "digits", in: store)
+            try await store.metadata.discard(live.id)
+            await #expect(throws: StoreError.self) { try await live.register("edge-1") }
+            #expect(try await store.metadata.federation(live.id) == nil)
+        }
+    }
+
+    private static func feed(_ subject: StoreUnderTest) async throws {
+        try await subject.withStore { store in
+            let live = try await LiveFederation(creating: "digits", in: store)
+            let other = try await LiveFederation(creating: "other", in: store)
+            let listeners = [store.stores.steps.steps(), store.stores.steps.steps()]
+            try await live.register("edge-1")
+            try await other.register("edge-1")
+            try await live.register("edge-2")
+            let last = StoredStep(federation: live.id, revision: live.machine.revision)
+            let ofOther = StoredStep(federation: other.id, revision: other.machine.revision)
+            for listener in listeners {
+                var heard: [StoredStep] = []
+                for try await step in timed(listener) {
+                    heard.append(step)
+                    if heard.contains(last) && heard.contains(ofOther) { break }
+                }
+                #expect(heard.contains(last) && heard.contains(ofOther), "\(heard)")
+                let revisions = heard.filter { $0.federation == live.id }.map(\.revision)
+                #expect(revisions == revisions.sorted())
+            }
+        }
+    }
+
+    private static func spending(_ subject: StoreUnderTest) async throws {
+        try await subject.withStore { store in
+            let live = try await LiveFederation(creating: "digits", in: store)
+            try await live.register("edge-1", "edge-2")
+            let job = Job(.aggregation(round: 1), of: live.id)
+            for name in ["edge-1", "edge-2"] { try await live.send(name, from: name, round: 1) }
+            let lease = try #require(try await store.stores.jobs.take(job, seconds: 30))
+            try await live.step(.aggregated(Sample.adapter("1"), round: 1), spending: lease)
+            #expect(live.machine.publishedRound == 1)
+            let done = live.machine
+            await #expect(throws: StoreError.fenced) {
+                try await live.step(.aggregationFailed(reason: "again", round: 2), spending: lease)
+            }
+            expectEqual(try await LiveFederation(loadedFrom: store).machine, done)
+            #expect(try await store.stores.jobs.renew(lease, seconds: 30) == false)
+        }
+    }
+
+    private static func fence(_ subject: StoreUnderTest) async throws {
+        try await subject.withStore { store in
+            let live = try await LiveFederation(creating: "digits", in: store)
+            try await live.register("edge-1", "edge-2")
+            for name in ["edge-1", "edge-2"] { try await live.send(name, from: name, round: 1) }
+            let job = Job(.aggregation(round: 1), of: live.id)
+            let jobs = store.stores.jobs
+            let paused = try #require(try await jobs.take(job, seconds: 30))
+            store.advance(31)
+            let successor = try #require(try await jobs.take(job, seconds: 30))
+            #expect(successor.fence > paused.fence)
+            #expect(try await jobs.renew(paused, seconds: 30) == false)
+            let before = live.machine
+            await #expect(throws: StoreError.fenced) {
+                try await live.step(.aggregated(Sample.adapter("the paused one's"), round: 1), spending: paused)
+            }
+            expectEqual(try await LiveFederation(loadedFrom: store).machine, before)
+            try await live.step(.aggregated(Sample.adapter("the successor's"), round: 1), spending: successor)
+            let round = try #require(try await store.metadata.round(1, of: live.id))
+            #expect(round.phase == .published(Sample.adapter("the successor's")))
+            #expect(throws: StoreError.fenced) {
+                try store.adapters.foldMerges(through: 1, of: live.id, under: paused)
+            }
+        }
+    }
+
+    /// A feed that ends after ten seconds, so that a step that never comes is an issue and no hang.
+    private static func timed(_ steps: AsyncStream<StoredStep>) -> AsyncThrowingStream<StoredStep, any Error> {
+        AsyncThrowingStream { continuation in
+            let task = Task {
+                await withTaskGroup(of: Void.self) { group in
+                    group.addTask { for await step in steps { continuation.yield(step) } }
+                    group.addTask { try? await Task.sleep(for: .seconds(10)) }
+                    await group.next()
+                    group.cancelAll()
+                }
+                continuation.finish()
+            }
+            continuation.onTermination = { _ in task.cancel() }
+        }
+    }
+}
