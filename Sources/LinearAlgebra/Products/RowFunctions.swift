@@ -1,20 +1,20 @@
 import CVectors
 
-/// What an encoder does row by row between its matrix products, in place, on the widest vectors that the processor has.
+/// An encoder's row operations between its matrix products, in place, on the widest vectors of the processor.
 ///
 /// Allocates nothing; O(rows × columns).
 package enum RowFunctions {
-    /// The vectors that a function works on.
+    /// The width of the vectors that a function uses.
     package struct Width: Sendable, Hashable {
         fileprivate let storage: rows_width
 
         package static let widest = Width(storage: rows_widest())
-        /// Those of this processor, the widest last.
+        /// The widths of this processor, the widest last.
         package static let available = [rows_oldest, rows_avx2, rows_avx512]
             .filter { $0.rawValue <= rows_widest().rawValue }.map(Width.init(storage:))
     }
 
-    /// values ← gelu(values + bias), where gelu(x) = x·Φ(x) to 3e-7.
+    /// values ← gelu(values + bias), where gelu(x) = x·Φ(x), accurate to 3e-7.
     /// - Precondition: the bias is as long as a row.
     package static func gelu(
         _ values: MutableMatrixView, bias: UnsafeBufferPointer<Float>, width: Width = .widest
@@ -31,8 +31,7 @@ package enum RowFunctions {
     }
 
     /// Every row ← γ·(x − mean(x))/√(variance(x) + ε) + β with x = row + bias + residual.
-    /// - Precondition: rows lie one behind the other in both matrices, which are of one shape, and the vectors are as long as
-    ///   a row.
+    /// - Precondition: both matrices have the same shape and rows without gaps, and the vectors are as long as a row.
     package static func normalise(
         _ values: MutableMatrixView, bias: UnsafeBufferPointer<Float>? = nil, residual: MatrixView? = nil,
         gain: UnsafeBufferPointer<Float>, shift: UnsafeBufferPointer<Float>, epsilon: Float, width: Width = .widest
