@@ -66,7 +66,7 @@ extension FetchResponse {
         return problem
     }
 
-    /// A day at most, which is longer than any server means. The date form is rare enough to fall back on the back-off.
+    /// At most a day, which is longer than any server means. For the rare date form the client uses its own back-off.
     var retryAfter: Duration? {
         fields["Retry-After"].flatMap { Int64($0) }.flatMap { $0 < 0 ? nil : .seconds(min($0, 86_400)) }
     }
