@@ -32,6 +32,7 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
         (s0, s1, s2, s3) = (mix.next(), mix.next(), mix.next(), mix.next())
     }
 
+    /// The next 64 random bits of xoshiro256**.
     package mutating func next() -> UInt64 {
         let result = Self.rotate(s1 &* 5, by: 7) &* 9
         let shifted = s1 << 17

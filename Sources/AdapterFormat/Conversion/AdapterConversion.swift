@@ -27,6 +27,9 @@ package struct AdapterConversion: Sendable {
     /// Ascending by name; a single adapter's name has no meaning.
     package let adapters: [ConvertedAdapter]
 
+    /// Converts the file.
+    ///
+    /// - Throws: the reason with the name of the tensor, where a tensor cannot be converted.
     package init(_ source: Source) throws(ConversionError) {
         let file = source.file
         for tensor in file.tensors where tensor.messageBits != nil {

@@ -8,6 +8,7 @@ package struct LowRankSum {
     private var sum: ComponentSum
     private var bias: [Float]?
 
+    /// An empty sum for a module of this shape.
     package init(shape: ModuleShape) {
         self.shape = shape
         sum = ComponentSum(shape: shape)

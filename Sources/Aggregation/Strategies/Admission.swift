@@ -7,6 +7,7 @@ package enum Admission: Sendable, Hashable {
     /// The module's maximum rank, from every client.
     case fullRank
 
+    /// Checks that an update satisfies the condition.
     package func check(_ adapter: AdapterFile, shape: AdapterShape) throws(AdapterError) {
         switch self {
         case .anyRank: return

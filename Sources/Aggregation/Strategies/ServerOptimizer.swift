@@ -14,6 +14,8 @@ package enum ServerOptimizer: Sendable, Hashable {
 
     package static let names = ["none", "momentum", "adam"]
 
+    /// - Parameter learningRate: finite and above 0; `none` ignores it.
+    /// - Throws: `parameter` for another rate, `unknownOptimizer` for another name.
     package init(named name: String, learningRate: Double = 1) throws(StrategyError) {
         guard learningRate.isFinite, learningRate > 0 else {
             throw .parameter(

@@ -28,6 +28,7 @@ package struct MatrixView {
         self.stride = stride
     }
 
+    /// The element at a row and a column; checks the bounds.
     package subscript(row: Int, column: Int) -> Float {
         precondition(row >= 0 && row < rows && column >= 0 && column < columns, "an element outside its matrix")
         return base[row * stride + column]
@@ -68,6 +69,7 @@ package struct MutableMatrixView {
         self.stride = stride
     }
 
+    /// The element at a row and a column; checks the bounds.
     package subscript(row: Int, column: Int) -> Float {
         precondition(row >= 0 && row < rows && column >= 0 && column < columns, "an element outside its matrix")
         return base[row * stride + column]

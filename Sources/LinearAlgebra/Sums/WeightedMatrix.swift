@@ -27,6 +27,11 @@ package struct WeightedMatrix {
     /// One factor for each row under `accumulateRows`, for each column under `accumulateColumns`.
     package let coefficients: [Float]
 
+    /// - Parameters:
+    ///   - bytes: the matrix, row-major.
+    ///   - fetch: reads the bytes in place of `bytes`; nil for none.
+    ///   - channels: required for quantised storage, nil for real numbers.
+    ///   - coefficients: one for each row or column, as the kernel defines.
     package init(
         bytes: UnsafeRawBufferPointer, fetch: Fetch? = nil, storage: StoredReal, channels: Channels? = nil,
         coefficients: [Float]
