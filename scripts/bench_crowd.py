@@ -1,8 +1,8 @@
-"""A crowd of clients in one federation: all wait for their plans at once, some of them send an update each round.
+"""A crowd of clients in one federation: all wait for their plans at once, and some send an update each round.
 
-Every client is one connection of a single-threaded epoll loop, which asks for its plan (`?after=&wait=60`) again and
-again. A selected one downloads the adapter and sends its update. Meanwhile another process asks for the round's status on
-connections of its own and takes the times. Whatever is answered that is not intended ends the bench.
+Every client is one connection of a single-threaded epoll loop and asks for its plan (`?after=&wait=60`) again and
+again. A selected client downloads the adapter and sends its update. Meanwhile another process asks for the round's
+status on its own connections and measures the times. Any unexpected answer ends the bench.
 """
 import array
 import collections
@@ -33,7 +33,7 @@ class Failure(Exception):
 
 
 def update():
-    """A sound update: header and numbers, of which each client changes the first."""
+    """A valid update: header and numbers; each client changes the first number."""
     header, offset, size = {}, 0, RANK * WIDTH * 4
     for index in range(MODULES):
         for factor, shape in (("A", [RANK, WIDTH]), ("B", [WIDTH, RANK])):
@@ -47,7 +47,7 @@ def update():
 
 
 class Client:
-    """One client's connection: what it sends, what it waits for, what comes back."""
+    """One client's connection: its requests, its waits and the answers."""
 
     __slots__ = ("name", "token", "socket", "out", "inbox", "expected", "doing", "revision", "round", "sent_at")
 
@@ -100,7 +100,7 @@ class Crowd:
                 self.turn(0)
 
     def settle(self):
-        """Until everybody was answered once and asks again."""
+        """Waits until every client was answered once and asks again."""
         while any(client.revision == 0 for client in self.clients):
             self.turn(1)
 

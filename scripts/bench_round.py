@@ -1,4 +1,4 @@
-"""A round of big updates: how long it takes from the first byte to the publication, and from its close on."""
+"""A round of large updates: its time from the first byte to the publication, and from its close."""
 import datetime
 import os
 import statistics
@@ -42,7 +42,7 @@ def moment(text):
 
 
 def once(server, name, files):
-    """Seconds of a round, and of its part from closed to published."""
+    """The seconds of a round, and those from its close to its publication."""
     _, tokens = server.federation(name, MODULES, RANK, CLIENTS)
     began = time.monotonic()
     sending = [

@@ -1,7 +1,7 @@
-"""A federation of many clients over many rounds: what its log costs, and how long a list of its rounds takes.
+"""A federation of many clients over many rounds: the size of its log, and the time of a list of its rounds.
 
-Half of the clients are selected in each round and a hundred of them answer, which closes it. Whom to ask for an update is
-read from the audit log, as an auditor does it.
+Each round selects half of the clients; a hundred of them answer, which closes it. The script reads the selected clients
+from the audit log, as an auditor does.
 """
 import concurrent.futures
 import hashlib

@@ -34,7 +34,7 @@ class Server:
     """A rankwise-server on a port of its own, with one federation an adapter size."""
 
     def __init__(self, folder, limits="", more="", binary=SERVER, is_optional=False):
-        """`is_optional` allows it not to start, as an older server does that does not know all of `more`."""
+        """With `is_optional` it may fail to start, like an older server that does not know all of `more`."""
         self.data = os.path.join(folder, "data")
         # What is measured is the serving, and not how callers are held back. The first servers knew no such limits.
         wanted = f"limits: {{rate_limits_on_loopback: false{limits}}}\n" + more
@@ -77,7 +77,7 @@ class Server:
             return json.loads(answer.read() or b"null")
 
     def federation(self, name, modules, rank, clients):
-        """A federation whose round closes once all these clients have answered; its reader's and its clients' tokens."""
+        """A federation whose round closes once all these clients have answered; returns the reader's and clients' tokens."""
         created = self.call("POST", "/v1/federations", {
             "id": name, "base_model": {"name": "bench"},
             "adapter": {"max_rank": rank, "modules": {f"m{i:03}": {"in": 4096, "out": 4096} for i in range(modules)}},
@@ -149,7 +149,7 @@ server {{ listen 127.0.0.1:{self.port}{" ssl" if tls else ""}; {secure} root {se
 
 
 def adapter(path, modules, rank, seed=1):
-    """A sound adapter file of PEFT's names: modules × (A rank × 4096, B 4096 × rank), F32."""
+    """A valid adapter file with PEFT's names: modules × (A rank × 4096, B 4096 × rank), F32."""
     header, offset, size = {}, 0, rank * 4096 * 4
     for index in range(modules):
         for factor, shape in (("A", [rank, 4096]), ("B", [4096, rank])):

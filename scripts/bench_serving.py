@@ -1,4 +1,4 @@
-"""The serving path beside nginx: every server in turn within each run, so that what the machine does meanwhile meets all."""
+"""Serving against nginx: the servers alternate within each run, so that other load on the machine affects all of them."""
 import contextlib
 import os
 import re
@@ -40,7 +40,7 @@ def wrk(url, *options):
 
 
 class Rankwise:
-    """One of our servers, as what is measured asks it."""
+    """One of our servers under measurement."""
 
     def __init__(self, server):
         self.server = server
@@ -81,7 +81,7 @@ class Rankwise:
 
 
 class Other:
-    """nginx, serving the same bytes as files."""
+    """nginx, which serves the same bytes as files."""
 
     def __init__(self, nginx):
         self.nginx = nginx
@@ -104,7 +104,7 @@ class Other:
 
 
 def report(what, unit, higher_is_better, figures):
-    """A line for each server: its median, its range, and the median of its ratios to nginx, run by run."""
+    """A line for each server: its median, its range, and the median of its ratios to nginx in the same run."""
     theirs = figures["nginx"]
     print(f"{what}, n={len(theirs)}", flush=True)
     for label, ours in figures.items():
@@ -116,7 +116,7 @@ def report(what, unit, higher_is_better, figures):
 
 
 def interleaved(targets, runs, measure):
-    """What `measure(target, turn)` gives for every target, `runs` times, each run beginning with another one."""
+    """The results of `measure(target, turn)` for every target, `runs` times; each run begins with another target."""
     figures = {label: [] for label in targets}
     labels = list(targets)
     for turn in range(runs):
@@ -127,7 +127,7 @@ def interleaved(targets, runs, measure):
 
 
 def serving(folder, options):
-    """`options.server` holds LABEL=PATH for each binary; without any, the one that was built here."""
+    """`options.server` holds LABEL=PATH for each binary; without any, the binary that was built here."""
     binaries = dict(entry.split("=", 1) for entry in options.server or [f"rankwise={SERVER}"])
     print(f"load {os.getloadavg()[0]:.1f}", flush=True)
     for tls in (None, certificate(folder)):

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""RBLA as a streaming sum in PyTorch: what `rankwise-lab bench aggregate --reference torch` measures itself against.
+"""RBLA as a streaming sum in PyTorch: the reference of `rankwise-lab bench aggregate --reference torch`.
 
-Reads one line of JSON (files, samples, rank, threads, out, by), answers with its versions, then runs once for each
-further line and answers with its times. By module, it maps the clients' files and adds module by module into a
-preallocated sum in place; by client, it loads one client's file after the other, as a server that meets them one by one
-does, into preallocated sums of all modules. Both write one safetensors file.
+Reads one line of JSON (files, samples, rank, threads, out, by) and answers with its versions. Then it runs once for
+each further line and answers with its times. By module, it maps the clients' files and adds one module after the other
+in place into a preallocated sum. By client, it loads one client's file after the other into preallocated sums of all
+modules, like a server that gets them one by one. Both write one safetensors file.
 """
 import json
 import sys

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Training steps in PyTorch: what `rankwise-lab bench train --reference torch` measures itself against.
+"""Training steps in PyTorch: the reference of `rankwise-lab bench train --reference torch`.
 
-Reads one line of JSON (model or base, ranks, batch, length, steps, threads, optimizer, learning_rate, momentum), answers
-with its versions, then trains for that many steps on random examples for each further line and answers with its times.
-The model is the one of that name, frozen, with LoRA on every layer as PEFT computes it: y = W·x + b + s·B·(A·x). A base
-is the folder of a BERT encoder, which transformers reads: LoRA goes on query and value, the classifier is trained, dropout
-is off.
+Reads one line of JSON (model or base, ranks, batch, length, steps, threads, optimizer, learning_rate, momentum) and
+answers with its versions. For each further line it trains that many steps on random examples and answers with its
+times. The model is the one of that name, frozen, with LoRA on every layer as PEFT computes it: y = W·x + b + s·B·(A·x).
+A base is the folder of a BERT encoder, which transformers reads: LoRA on query and value, a trained classifier, no
+dropout.
 """
 import json
 import sys

@@ -1,4 +1,4 @@
-"""A proxy for HTTP/1.1 that cuts connections off and writes down which updates the server acknowledged."""
+"""A proxy for HTTP/1.1 that cuts connections and records which updates the server acknowledged."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ HEAD_LIMIT = 64 * 1024
 
 
 class CutOff(Exception):
-    """The proxy's own fault: the connection ends here, in the middle of whatever it carried."""
+    """The proxy's own fault: the connection ends here, in the middle of a message."""
 
 
 class Proxy:

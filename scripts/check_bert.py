@@ -5,9 +5,9 @@
         --logits logits.safetensors
     python3 scripts/check_bert.py MODEL FOLDER texts.tsv logits.safetensors
 
-MODEL holds config.json, model.safetensors and vocab.txt; FOLDER an adapter as PEFT saves it, or as the server publishes it.
-transformers reads the texts, PEFT loads the folder, and every logit has to agree to --tolerance. With --train EPOCHS,
-PEFT first trains an adapter of rank 8 on the texts and leaves it in FOLDER; there are no logits to compare then:
+MODEL holds config.json, model.safetensors and vocab.txt. FOLDER holds an adapter, saved by PEFT or published by the
+server. transformers reads the texts, PEFT loads the folder, and every logit has to agree to --tolerance. With --train
+EPOCHS, PEFT first trains an adapter of rank 8 on the texts and writes it to FOLDER; then no logits are compared:
 
     python3 scripts/check_bert.py MODEL FOLDER texts.tsv --train 1
 

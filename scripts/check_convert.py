@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Converts adapters of other programs with `rankwise-lab convert`, and compares what PEFT makes of them with the programs.
+"""Converts adapters of other programs with `rankwise-lab convert`, and compares PEFT's result with that of the programs.
 
     python3 scripts/check_convert.py .build/release/rankwise-lab
 
-Each case writes a file as its program would, converts it, has PEFT load the folder and merge it into a base model, and
-compares every weight with base + scale * up @ down, or with what the program itself computes. Needs torch, peft and
-safetensors. Where diffusers (with transformers) is installed, it loads the kohya and diffusers files too, into a small
-UNet of its own; where mlx and mlx_lm are, MLX's own layers compute the reference. Cases without their program are named.
+Each case writes a file as its program would and converts it. PEFT loads the folder and merges it into a base model.
+Every weight is compared with base + scale * up @ down, or with the program's own result. Needs torch, peft and
+safetensors. If diffusers (with transformers) is installed, it loads the kohya and diffusers files too, into its own
+small UNet. If mlx and mlx_lm are installed, MLX's own layers compute the reference. The script names the cases whose
+program is missing.
 """
 
 import argparse

@@ -6,8 +6,8 @@
         --adapter adapter_model.safetensors --merge merge.safetensors --logits logits.safetensors
     python3 scripts/check_model.py base.safetensors FOLDER digits.csv logits.safetensors --feature-scale 16
 
-FOLDER holds adapter_model.safetensors and adapter_config.json, as the server's .../model publishes them: all merges and
-the adapter as one. The base becomes linear layers with ReLU between them, PEFT loads the folder into it, and every
+FOLDER holds adapter_model.safetensors and adapter_config.json, as the server publishes them under .../model: all merges
+and the adapter as one. The base becomes linear layers with ReLU between them, PEFT loads the folder into it, and every
 logit has to agree to --tolerance. The data are a CSV file, label last, with or without a line of column names. Needs
 torch, safetensors and peft.
 """

@@ -3,10 +3,10 @@
 
     python3 scripts/check_peft.py FOLDER [--scaling constant:0.75 | lora:16 | rslora:16]
 
-FOLDER holds adapter_model.safetensors and adapter_config.json, as the server publishes them. A base model with the
-adapted modules is made up from the tensors' names and shapes, PEFT loads the folder into it, and for every module the
-difference that the adapter makes to the output is compared with scale * B * A * x, computed by hand from the file. With
---scaling, the scale is also compared with the federation's. Needs torch, safetensors and peft.
+FOLDER holds adapter_model.safetensors and adapter_config.json, as the server publishes them. The script makes a base
+model with the adapted modules from the tensors' names and shapes, and PEFT loads the folder into it. For every module
+it compares the adapter's change of the output with scale * B * A * x, computed directly from the file. With --scaling
+it also compares the scale with the federation's. Needs torch, safetensors and peft.
 """
 
 import argparse

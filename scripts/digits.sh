@@ -1,4 +1,4 @@
-# What the demo and the comparison share: a server on loopback and ten clients on the UCI digits.
+# The common part of the demo and the comparison: a server on loopback and ten clients on the UCI digits.
 #
 # Sourced by scripts that have set `-euo pipefail`, from the top of the checkout.
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""A TCP proxy on loopback that is a bad link: slow, late, lossy, and cut again and again.
+"""A TCP proxy on loopback that acts as a bad link: slow, delayed, lossy, and cut again and again.
 
-Prints the port that it listens on, then counts what crosses it into a JSON file until it is ended. Bytes count as sent
-once they are on the link, whether or not they get to its other end: what is under way at a cut is lost.
+It prints its port, then counts the bytes that cross it into a JSON file until it is ended. Bytes count as sent once
+they are on the link, even if a cut loses them.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import time
 
 
 class Link:
-    """What all connections share: the rates, the cuts and the counts."""
+    """The shared part of all connections: the rates, the cuts and the counts."""
 
     def __init__(self, options):
         self.options = options
@@ -81,7 +81,7 @@ class Link:
 
 
 class Pipe:
-    """What is under way in one direction: no more than a sender's window, as TCP has it."""
+    """The bytes on the link in one direction: at most a sender's window, as in TCP."""
 
     WINDOW = 64 << 10
 

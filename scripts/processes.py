@@ -1,4 +1,4 @@
-"""The built programs as their users run them, for the scripts that disturb them."""
+"""The built programs, run as users run them, for the scripts that disturb them."""
 
 import asyncio
 import json
@@ -18,11 +18,11 @@ FEDERATION = "chaos"
 
 
 class Failure(Exception):
-    """What the run was made to find."""
+    """A fault that the run is meant to find."""
 
 
 def reserve():
-    """A socket that is bound and never listens: while its owner's program is down, nobody else is given its port."""
+    """A bound socket that never listens: it keeps its port reserved while its owner's program is down."""
     reservation = socket.socket()
     reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     reservation.bind(("127.0.0.1", 0))
@@ -96,7 +96,7 @@ class Server:
             raise Failure(f"the server stopped with exit {code}")
 
     async def verify(self):
-        """Checks the data folder beside the process."""
+        """Checks the data folder while the process runs."""
         verify = await asyncio.create_subprocess_exec(
             self.program, "verify", "--data", str(self.data),
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
@@ -130,7 +130,7 @@ class Server:
 
 
 class Client:
-    """One client, started again whenever it was killed."""
+    """One client, which is started again after it was killed."""
 
     def __init__(
             self, program, index, rank, folder, shard, enrolment, url, federation=FEDERATION, options=(), variables=None):
@@ -175,7 +175,7 @@ async def first_failure(wanted, others):
 
 
 def broken_promises(run, rounds, undisturbed):
-    """What differs from what was promised, one sentence each."""
+    """The differences from what was promised, one sentence each."""
     problems = []
     if sorted(rounds) != sorted(undisturbed):
         problems.append(f"there are rounds {sorted(rounds)}; undisturbed there are {sorted(undisturbed)}")
@@ -209,7 +209,7 @@ def build():
 
 
 def split(clients, folder):
-    """Deals the digits out to the clients, a few to each: this is not about learning."""
+    """Distributes the digits to the clients, a few to each, because learning does not matter here."""
     lines = (TOP / "Config/data/digits.csv").read_text().splitlines()
     shards = []
     for index in range(clients):

@@ -1,4 +1,4 @@
-"""nginx, haproxy and squid as processes of their own: each has a folder, and listens on ports of 127.0.0.1."""
+"""Runs nginx, haproxy and squid as processes: each has a folder, and listens on ports of 127.0.0.1."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ SEARCHED = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
 
 
 def install(programs):
-    """Installs what is missing of the programs, as root; their services are not started."""
+    """Installs the missing programs, as root; their services are not started."""
     missing = [PACKAGES[program] for program in programs if not shutil.which(program, path=SEARCHED)]
     if not missing:
         return
@@ -42,7 +42,7 @@ def install(programs):
 
 
 def changed(text, changes):
-    """The text of a configuration with some of its lines replaced, each of which stands there once."""
+    """The text of a configuration with some lines replaced; each of these must occur exactly once."""
     for line, replacement in changes.items():
         text, count = re.subn(rf"(?m)^([ ]*){re.escape(line)}$", lambda match: match[1] + replacement, text)
         if count != 1:
@@ -88,12 +88,12 @@ class Program:
             await self.process.wait()
 
     def requests(self):
-        """The lines of its log of requests."""
+        """The lines of its request log."""
         return (self.folder / "access.log").read_text().splitlines()
 
 
 class Nginx(Program):
-    """nginx with `Config/nginx.conf`, whose addresses and paths alone are others."""
+    """nginx with `Config/nginx.conf`; only addresses and paths are changed."""
 
     name = "nginx"
 
@@ -119,7 +119,7 @@ class Nginx(Program):
         (self.folder / "nginx.conf").write_text(text)
 
     async def reload(self):
-        """Has it read its configuration again, and waits until it answers by it."""
+        """Makes it read its configuration again, and waits until the new one is in force."""
         before = self.workers()
         self.process.send_signal(1)
         for _ in range(100):
@@ -132,7 +132,7 @@ class Nginx(Program):
         return set(pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split())
 
     def tls(self, certificate, key):
-        """The changes that take the comments off the lines of TLS."""
+        """The changes that uncomment the lines of TLS."""
         return {
             "# listen 443 ssl;": f"listen 127.0.0.1:{self.tls_port} ssl;",
             "# ssl_certificate /etc/rankwise/server.pem;": f"ssl_certificate {certificate};",
@@ -141,12 +141,12 @@ class Nginx(Program):
         }
 
     def unix(self, path):
-        """The changes that put the server's Unix socket in the place of its port."""
+        """The changes that replace the server's port by its Unix socket."""
         return {"server 127.0.0.1:8080;": "", "# server unix:/run/rankwise/http.sock;": f"server unix:{path};"}
 
 
 class HAProxy(Program):
-    """haproxy with `Config/haproxy.cfg`, whose addresses and paths alone are others."""
+    """haproxy with `Config/haproxy.cfg`; only addresses and paths are changed."""
 
     name = "haproxy"
     SERVER = "server rankwise 127.0.0.1:8080 check inter 2s fall 3 rise 1"

@@ -1,7 +1,7 @@
-// Reports closes and shutdowns of descriptors that are not open, those within libc excepted: such a number may be somebody
-// else's file by then.
+// Reports closes and shutdowns of descriptors that are not open, except those inside libc. Such a number may already be
+// another part's file.
 //
-// Preloaded; each report, a line and the stack, is added to the file that DESCRIPTOR_REPORTS names.
+// It is preloaded. Each report, a line and the stack, is appended to the file in DESCRIPTOR_REPORTS.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <execinfo.h>

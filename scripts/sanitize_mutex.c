@@ -1,9 +1,10 @@
 // Tells the thread sanitizer what it cannot see of Synchronization.Mutex.
 //
-// A Mutex that is free is taken by an atomic in the program, which the sanitizer knows. One that is held is taken within the
-// standard library: by an atomic after a short spin, or by the kernel (FUTEX_LOCK_PI), which hands it over on unlocking. The
-// library is not built for the sanitizer, which then takes every such handover for a race. Preloaded into a program
-// that was built with -sanitize=thread, this announces them. It hides nothing: what no lock orders is reported as before.
+// A free Mutex is locked by an atomic in the program, which the sanitizer knows. A contended Mutex is locked inside the
+// standard library: by an atomic after a short spin, or by the kernel (FUTEX_LOCK_PI), which hands it over on
+// unlocking. The library is not built for the sanitizer, which therefore reports every such handover as a race. This
+// file is preloaded into a program built with -sanitize=thread and announces the handovers. It hides nothing: accesses
+// without a lock are still reported.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdbool.h>
@@ -15,7 +16,7 @@ extern void __tsan_release(void *) __attribute__((weak));
 #define SWIFT __attribute__((swiftcall))
 #define SELF __attribute__((swift_context)) void *
 
-// _MutexHandle's ways for a lock that somebody holds or waits for.
+// _MutexHandle's functions for a lock that is held or waited for.
 #define LOCK "$s15Synchronization12_MutexHandleV9_lockSlowyys6UInt32VF"
 #define TRY_LOCK "$s15Synchronization12_MutexHandleV12_tryLockSlowSbyF"
 #define UNLOCK "$s15Synchronization12_MutexHandleV11_unlockSlowyyF"

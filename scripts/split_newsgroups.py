@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Draws texts of a few newsgroups for a federation: a file a client, and one that no client has.
+"""Draws texts of a few newsgroups for a federation: one file for each client, and one for the held-out texts.
 
     python3 scripts/split_newsgroups.py DATA OUT --groups G,G,… --clients N --train N --test N --seed N
 
-DATA is what `scripts/data newsgroups` leaves. OUT gets client-0.tsv, client-1.tsv, … and heldout.tsv, a class from 0 (a
-group's place in --groups), a tab and a text on each line. Every client, and heldout.tsv, has as many texts of each group.
+DATA is the output of `scripts/data newsgroups`. OUT gets client-0.tsv, client-1.tsv, … and heldout.tsv. Each line is a
+class from 0 (a group's position in --groups), a tab and a text. Each file has the same number of texts of each group.
 """
 
 import argparse

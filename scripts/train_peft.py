@@ -4,11 +4,11 @@
     rankwise-client join … --data texts.tsv \\
         --trainer 'python3 scripts/train_peft.py --model FOLDER --labels rec.autos,sci.space'
 
-The client adds IN and OUT and names the data in RANKWISE_DATA. Whatever is not understood is refused by name.
+The client adds IN and OUT and names the data in RANKWISE_DATA. The script refuses by name whatever it does not know.
 
-tasks (--task) and their data; JSONL holds one object a line, TSV is read from any other file:
+tasks (--task) and their data; JSONL holds one object a line, any other file is read as TSV:
 
-    causal      language model           TSV of label, tab, text, or JSONL {"text"}; a label may stand there and is not read
+    causal      language model           TSV of label, tab, text, or JSONL {"text"}; a label is allowed and ignored
     sequence    text classification      TSV of label, tab, text, or JSONL {"text", "label"}
     token       token classification     JSONL {"tokens": [...], "labels": [...]}, one label a token
     seq2seq     text to text             TSV of text, tab, target, or JSONL {"text", "target"}
@@ -16,21 +16,20 @@ tasks (--task) and their data; JSONL holds one object a line, TSV is read from a
                                          begin at the data file's folder; WAV of one channel and 16 bits at the model's rate,
                                          NPY as the model's feature extractor gives it for one clip
 
-    sequence and token need --labels. An unknown key of a JSONL object is refused, unless --ignore-keys names it. Of a text and
-    a target as many tokens are read as --max-length says, of a clip as much as the model's feature extractor takes.
+    sequence and token need --labels. An unknown key of a JSONL object is refused, unless --ignore-keys names it. A text and a
+    target are cut at --max-length tokens, a clip at the length that the model's feature extractor takes.
 
-federation's training settings that are known: epochs (5), batch_size (32), optimizer (sgd, or adamw), learning_rate (0.01, of
+known settings of the federation's training: epochs (5), batch_size (32), optimizer (sgd, or adamw), learning_rate (0.01, of
 adamw 0.001), momentum (0.9, of sgd alone), weight_decay (0, of adamw 0.01), beta1 (0.9), beta2 (0.999) and epsilon (1e-8; the
 three of adamw alone), schedule (constant, or linear, cosine), warmup_steps or warmup_share (0), clip_norm (none), max_length.
 
-Of the plan it obeys also the scales, merges, which factors are trained and sent, the penalties and the seeds. What the
-adapter in IN lacks besides LoRA factors (a head, a bias, a DoRA magnitude, trainable tokens) begins as the base model has it;
-what the base lacks is drawn from the plan's federation_seed, the same on all clients. Where the plan says which of these the
-federation has (dense), the model must have the same.
+It also follows the plan's scales, merges, factors to train and send, penalties and seeds. What the adapter in IN lacks besides
+LoRA factors (a head, a bias, a DoRA magnitude, trainable tokens) starts from the base model. What the base lacks is drawn from
+the plan's federation_seed, the same on all clients. If the plan lists these tensors (dense), the model must have exactly those.
 
 OUT gets adapter_model.safetensors, adapter_config.json and metrics.json: {"samples", "loss"}, and "accuracy" for causal (of
-the next token), sequence and token. Exit codes: 0 done, 1 failed, 75 abstains from this round, 78 cannot work as it was set
-up.
+the next token), sequence and token. Exit codes: 0 done, 1 failed, 75 abstains from this round, 78 must not run again before
+its set-up is changed.
 
     python3 scripts/train_peft.py --model FOLDER --labels A,B --evaluate test.tsv ADAPTER
 
@@ -56,11 +55,11 @@ ABSTAIN, STOP = 75, 78
 
 
 class Stop(Exception):
-    """What is set up wrongly here, and will be so in the next round."""
+    """An error of the set-up, which will be the same in the next round."""
 
 
 class Abstain(Exception):
-    """What this trainer cannot do in this round."""
+    """A plan that this trainer cannot carry out in this round."""
 
 
 try:
@@ -105,7 +104,7 @@ def class_of(label, labels, where):
 
 
 def example(record, where, task, labels):
-    """The example that a record of known keys describes."""
+    """The example of a record with known keys."""
     kinds = [key for key in SOURCES[task] if key in record]
     if len(kinds) != 1:
         raise Stop(f"{where}: expected one of {', '.join(SOURCES[task])}; found {' and '.join(kinds) or 'none'}")
@@ -295,7 +294,7 @@ def load_base(arguments, speech, seed):
 
 
 def quantisation(arguments, kind, classes):
-    """What loads the base model in 4 bits, all but its heads and the modules that the adapter saves whole."""
+    """The settings that load the base model in 4 bits, all but its heads and the modules that the adapter saves whole."""
     if not importlib.util.find_spec("bitsandbytes"):
         raise Stop("--load-in-4bit needs bitsandbytes, which is not installed: pip install bitsandbytes")
     with torch.device("meta"):
@@ -310,7 +309,7 @@ def quantisation(arguments, kind, classes):
 
 
 def draw_missing(model, missing, seed):
-    """Draws what the checkpoint lacks, such as a head, on the processor and in float32: alike on every client."""
+    """Draws what the checkpoint lacks, such as a head, on the processor and in float32: the same on every client."""
     drawn = {name: parameter for name, parameter in model.named_parameters() if name in missing}
     devices = {name: parameter.device for name, parameter in drawn.items()}
     for name, parameter in drawn.items():
@@ -326,7 +325,7 @@ def draw_missing(model, missing, seed):
 
 
 def length_of(asked, base):
-    """How many tokens of a text are read: as asked, or 128, or what the model has positions for."""
+    """The number of tokens to read of a text: as asked, or 128, or the number of the model's positions."""
     limits = [base.tokenizer.model_max_length]
     limits += [getattr(base.model.config, name, None) for name in ("max_position_embeddings", "max_target_positions")]
     limit = min(limit for limit in limits if limit and limit > 0)
@@ -388,7 +387,7 @@ def added(parameter, change):
 
 
 def adapter_config(folder, tensors):
-    """The folder's configuration, of which PEFT must know every key that says something."""
+    """The folder's configuration; PEFT must know every key with a value that is not empty or null."""
     path = f"{folder}/adapter_config.json"
     try:
         given = json.loads(pathlib.Path(path).read_text())
@@ -461,7 +460,7 @@ def load_adapter(base, folder, scales=None):
 
 
 def lora_layers(model):
-    """Every adapted module under the name that the federation has for it."""
+    """Every adapted module, by its name in the federation."""
     for name, module in model.named_modules():
         if hasattr(module, "lora_A") and hasattr(module, "scaling") and "default" in module.scaling:
             yield name.removeprefix(PREFIX), module
@@ -481,7 +480,7 @@ def factors(name, layer):
 
 
 def penalty(model, plan):
-    """What the plan adds to the loss: drift from the base, and components that are to be pruned."""
+    """The plan's additions to the loss: drift from the base, and components to prune."""
     drift, pruning = plan.get("penalty") or 0, plan.get("pruning")
     total = 0.0
     if not drift and not pruning:
@@ -507,7 +506,7 @@ def is_copy(name):
 
 
 def check_dense(model, dense):
-    """Holds the tensors beside the factors that would be trained against those that the federation has, by name."""
+    """Checks the trained tensors beside the factors against those of the federation, by name."""
     places = get_peft_model_state_dict(model, save_embedding_layers=True)
     for name, shape in sorted(dense.items()):
         found = places.get(PREFIX + name)
@@ -521,7 +520,7 @@ def check_dense(model, dense):
 
 
 def sent_tensors(model, given, factors):
-    """What the update holds: the adapter's tensors in float32, without the factors that the plan does not ask for."""
+    """The update's tensors: the adapter's in float32, without the factors that the plan does not ask for."""
     sent = {}
     for name, tensor in get_peft_model_state_dict(model, save_embedding_layers=False).items():
         factor = FACTOR.search(name)
@@ -533,7 +532,7 @@ def sent_tensors(model, given, factors):
 
 
 def save_config(model, task, path):
-    """Writes the configuration as PEFT would, with the task where none was given."""
+    """Writes the configuration as PEFT would, and adds the task where it is missing."""
     config = model.peft_config["default"].to_dict()
     # PEFT saves every module of these names whole where it reads one of the two tasks, and misses it in the file otherwise.
     heads = [module for name, module in model.named_modules() if name.endswith(("classifier", "score"))]
@@ -585,7 +584,7 @@ def read_settings(training):
 
 
 def optimizer_of(parameters, settings, steps):
-    """The optimizer and what changes its rate from step to step."""
+    """The optimizer and the schedule of its rate."""
     if settings.optimizer == "sgd":
         optimizer = torch.optim.SGD(
             parameters, lr=settings.learning_rate, momentum=settings.momentum, weight_decay=settings.weight_decay)
@@ -639,7 +638,7 @@ def check_plan(plan):
 
 
 def precision(arguments):
-    """Computes in bfloat16 where the base is in it, with parameters in float32 beside."""
+    """Computes in bfloat16 if the base is in bfloat16; the parameters stay in float32."""
     device = torch.device(arguments.device).type
     return torch.autocast(device, dtype=torch.bfloat16, enabled=arguments.dtype == "bfloat16")
 
@@ -707,7 +706,7 @@ def evaluate(arguments):
 
 class Parser(argparse.ArgumentParser):
     def error(self, message):
-        """A wrong command line is as wrong in the next round."""
+        """A wrong command line will be wrong in the next round too."""
         self.print_usage(sys.stderr)
         raise Stop(message)
 

@@ -3,8 +3,8 @@
 
     python3 scripts/train_peft_test.py [-v] [-k PATTERN]
 
-Every test makes a folder IN with PEFT, runs the command in a process of its own and looks at the folder OUT. Needs torch,
-peft, transformers and safetensors; what needs bitsandbytes is skipped where that is missing.
+Every test makes a folder IN with PEFT, runs the command in a separate process and checks the folder OUT. Needs torch,
+peft, transformers and safetensors; tests that need bitsandbytes are skipped without it.
 """
 
 import pathlib

@@ -1,9 +1,9 @@
-/// Why an adapter is not one that a federation can take; names the tensor, what was expected and what came.
+/// Why a federation refuses an adapter; names the tensor, what was expected and what came.
 package enum AdapterError: Error, Equatable, Sendable {
     case noModules
-    /// A factor under a name of another program.
+    /// A factor that has the name that another program gives it.
     case foreignName(ForeignName)
-    /// Tensors came, and none is a factor.
+    /// The file has tensors, but none is a factor.
     case noFactor(tensor: String, expected: String)
     case duplicate(tensor: String)
     case mixedKinds(tensor: String)

@@ -1,4 +1,4 @@
-/// Which of a module's two factors a round asks of its clients.
+/// Which of a module's two factors clients must send in a round.
 package struct FactorSet: OptionSet, Sendable, Hashable {
     package let rawValue: UInt8
     package init(rawValue: UInt8) { self.rawValue = rawValue }
@@ -11,13 +11,13 @@ package struct FactorSet: OptionSet, Sendable, Hashable {
 extension AdapterFile {
     /// Checks an update against the shape of its federation and the ranks granted to its client.
     ///
-    /// A module or dense tensor may be missing, and a rank may be below the granted one; what is there must fit. Reads
-    /// every number once, from the file's own pages.
+    /// A module or dense tensor may be missing, and a rank may be below the granted one; everything else must fit.
+    /// Reads every number once, from the file's own pages.
     ///
     /// - Parameters:
     ///   - ranks: the granted rank of every module; a module without an entry may have its maximum.
-    ///   - needed: the factors that must be there; others may be.
-    ///   - messageBits: the quantised messages that are taken beside plain ones.
+    ///   - needed: the factors that must be there; the other one may be there too.
+    ///   - messageBits: the quantised messages that are accepted beside plain ones.
     package func validate(
         against shape: AdapterShape, ranks: [String: Int], needed: FactorSet = .both,
         messageBits: Set<MessageBits> = []
@@ -26,7 +26,7 @@ extension AdapterFile {
         try checkFinite()
     }
 
-    /// The part of `validate` that reads no number.
+    /// The part of `validate` that does not read numbers.
     package func checkShapes(
         against shape: AdapterShape, ranks: [String: Int], needed: FactorSet = .both,
         messageBits: Set<MessageBits> = []
@@ -60,8 +60,9 @@ extension AdapterFile {
         }
     }
 
-    /// The largest number that an update may hold: far beyond any that training reaches, and small enough that products
-    /// of factors, their sums and their scales stay within a Float. One update could else spoil everybody's round.
+    /// The largest absolute value that an update may hold. It is far beyond any that training reaches. Products of
+    /// factors, their sums and their scales still fit in a Float. Without this limit one update could spoil the adapter
+    /// for all.
     package static let largestNumber: Float = 1e15
 
     /// The part of `validate` that reads every number.

@@ -1,20 +1,20 @@
-/// A safetensors file read as a LoRA adapter: which tensor is which factor of which module.
+/// A safetensors file read as a LoRA adapter: it says which tensor is which factor of which module.
 package struct AdapterFile: Sendable {
     package struct Module: Sendable {
-        /// PEFT's module path, and for an expert its number behind `#`.
+        /// PEFT's module path; an expert's number follows after `#`.
         package let name: String
         /// PEFT's module path.
         package let owner: String
         package let rank: Int
         package let isEmbedding: Bool
         package let expert: ModuleShape.Expert?
-        /// (rank × inputs); nil where the client sent the other factor only.
+        /// (rank × inputs); nil where the client sent only the other factor.
         package let a: TensorView?
-        /// As the file has it: (outputs × rank), or with the columns of all experts.
+        /// B as the file has it: (outputs × rank), or with the columns of all experts.
         let packedB: TensorView?
         package let bias: TensorView?
 
-        /// (outputs × rank); nil where the client sent the other factor only. An expert's columns are copied at each access.
+        /// (outputs × rank); nil where the client sent only the other factor. Each access copies an expert's columns.
         package var b: TensorView? {
             guard let expert else { return packedB }
             return packedB?.columns(from: expert.index, each: expert.count)
@@ -38,9 +38,9 @@ package struct AdapterFile: Sendable {
 
     /// Sorts the tensors of a file into modules.
     ///
-    /// - Parameter experts: how many experts the parameters have whose factors lie packed, by module path.
-    /// - Throws: where a tensor comes twice (with and without PEFT's prefix), a factor has sides that no kind of module
-    ///   has, two factors disagree about the rank, a bias comes alone or of another size, or there is no tensor at all.
+    /// - Parameter experts: the number of experts of each parameter whose factors are packed, by module path.
+    /// - Throws: where a tensor comes twice (with and without PEFT's prefix), a factor's shape fits no kind of module,
+    ///   two factors disagree about the rank, a bias comes alone or has another size, or there is no tensor at all.
     package init(_ file: SafetensorsFile, experts: [String: Int] = [:]) throws(AdapterError) {
         var parts: [String: Parts] = [:]
         var dense: [String: TensorView] = [:]
@@ -80,7 +80,7 @@ package struct AdapterFile: Sendable {
     package subscript(module name: String) -> Module? { modulePositions[name].map { modules[$0] } }
     package subscript(dense name: String) -> Dense? { densePositions[name].map { dense[$0] } }
 
-    /// As they are in the file: module by module, then the dense ones.
+    /// All tensors: the factors module by module, then the dense ones.
     var tensors: [TensorView] { factors + dense.map(\.values) }
 
     /// The rank of every module path.

@@ -1,6 +1,6 @@
-/// A file that was checked against a shape, kept as small as can be: where each factor begins, in the shape's order.
+/// A compact index of a file that was checked against a shape: where each factor begins, in the shape's order.
 ///
-/// A round keeps one for every client, so names and sizes, which all clients share, are the shape's.
+/// A round keeps one for every client. Names and sizes are the same for all clients, so only the shape keeps them.
 package struct AdapterIndex: Sendable {
     private struct Place: Sendable {
         var rank: Int32 = 0
@@ -16,7 +16,7 @@ package struct AdapterIndex: Sendable {
 
     private enum Content: Sendable {
         case places(TensorStorage, modules: [Place], dense: [Tensor?])
-        /// A quantised file, whose tensors lie in three places each.
+        /// A quantised file; each of its tensors has three parts.
         case whole(AdapterFile)
     }
 
@@ -84,7 +84,7 @@ extension AdapterIndex.Tensor {
 }
 
 extension AdapterFile {
-    /// What all tensors lie in; nil where one is quantised.
+    /// The storage of all tensors; nil where one is quantised.
     fileprivate var plainStorage: TensorStorage? {
         let tensors = tensors
         return tensors.contains { $0.messageBits != nil } ? nil : tensors.first?.storage

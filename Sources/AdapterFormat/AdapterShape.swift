@@ -1,6 +1,6 @@
-/// What every adapter of a federation looks like: its modules, the tensors beside them, and the type it is published in.
+/// The shape of every adapter of a federation: its modules, its dense tensors, and the type of published numbers.
 package struct AdapterShape: Sendable, Hashable {
-    /// A tensor that is no LoRA factor and travels beside them.
+    /// A tensor that is no LoRA factor and is sent beside them.
     package struct Dense: Sendable, Hashable {
         /// Without PEFT's prefix.
         package let name: String
@@ -18,13 +18,13 @@ package struct AdapterShape: Sendable, Hashable {
 
     /// What version 0 has of a dense tensor.
     package enum InitialValues: Sendable, Hashable {
-        /// Nothing: every client begins with its own model's values, or draws them from the federation's seed.
+        /// Nothing: every client starts with its own model's values, or draws them from the federation's seed.
         case base
         case zeros
         case ones
         /// Drawn from the federation's seed, with this standard deviation.
         case normal(Double)
-        /// What the template has.
+        /// The template's values.
         case template
     }
 
@@ -33,7 +33,7 @@ package struct AdapterShape: Sendable, Hashable {
     /// Ascending by name, without PEFT's prefix.
     package let dense: [Dense]
     package let type: ScalarType
-    /// How many experts the parameters have whose factors lie packed, by owner.
+    /// The number of experts of each parameter whose factors are packed, by owner.
     package let experts: [String: Int]
     private let modulePositions: [String: Int]
     private let densePositions: [String: Int]
@@ -54,9 +54,9 @@ package struct AdapterShape: Sendable, Hashable {
         for tensor in dense { try checkMeaning(of: tensor) }
     }
 
-    /// The shape of an adapter file, its ranks taken as the maximum ones.
+    /// The shape of an adapter file, with its ranks as the maximum ranks.
     ///
-    /// - Parameter alpha: the module's own alpha, by its path; nil where it has that of all.
+    /// - Parameter alpha: the module's own alpha, by its path; nil where the module uses the common one.
     package init(
         template file: AdapterFile, type: ScalarType = .f32, alpha: (String) -> Double? = { _ in nil }
     ) throws(AdapterShapeError) {
@@ -79,7 +79,7 @@ package struct AdapterShape: Sendable, Hashable {
     package subscript(module name: String) -> ModuleShape? { modulePositions[name].map { modules[$0] } }
     package subscript(dense name: String) -> Dense? { densePositions[name].map { dense[$0] } }
 
-    /// The same modules and tensors, each module at another maximum rank.
+    /// The same modules and tensors, with another maximum rank for each module.
     ///
     /// - Precondition: `rank` answers 1 to the module's own maximum.
     package func withRanks(_ rank: (ModuleShape) -> Int) -> AdapterShape {
@@ -88,14 +88,14 @@ package struct AdapterShape: Sendable, Hashable {
             densePositions)
     }
 
-    /// The dense tensors alone, and further ones of other names.
+    /// Only the dense tensors, and further ones with other names.
     package func withoutModules(adding tensors: [Dense]) -> AdapterShape {
         let dense = (dense + tensors).sorted { $0.name.precedes($1.name) }
         let positions = Dictionary(dense.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
         return AdapterShape(ordered: [], dense: dense, type: type, [:], positions)
     }
 
-    /// The same without the dense tensors for which this does not hold.
+    /// The same shape without the dense tensors that do not satisfy the condition.
     package func withDense(where isKept: (Dense) throws -> Bool) rethrows -> AdapterShape {
         let kept = try dense.filter(isKept)
         guard kept.count < dense.count else { return self }
@@ -115,13 +115,13 @@ package struct AdapterShape: Sendable, Hashable {
         self.densePositions = densePositions
     }
 
-    /// The maximum rank of every module path: what the global adapter has.
+    /// The maximum rank of every module path, which is the global adapter's rank.
     package var maximumRanks: [String: Int] { Dictionary(modules.map { ($0.owner, $0.maximumRank) }) { $1 } }
 
     /// The ranks that a module may have.
     package static let ranks = 1...65_536
 
-    /// How many numbers an adapter of the maximum ranks has, biases included; what no Int holds counts as the largest.
+    /// The number of numbers in an adapter of the maximum ranks, biases included; saturates at `Int.max`.
     package var numberCount: Int {
         var total = 0
         func add(_ sides: Int...) {
@@ -141,7 +141,7 @@ package struct AdapterShape: Sendable, Hashable {
         return total
     }
 
-    /// What a file of this shape can need at most, with room for what is then refused by name.
+    /// The limits for reading a file of this shape. They leave room for tensors that are then refused by name.
     package var readingLimits: SafetensorsFile.Limits {
         // A quantised tensor takes three entries and a line of the metadata.
         let expected = 3 * modules.count + dense.count
@@ -161,7 +161,7 @@ package enum AdapterShapeError: Error, Equatable, Sendable {
     case kernel(module: String, inputs: Int, height: Int, width: Int)
     case tooLarge(String)
     case type(ScalarType)
-    /// A dense tensor whose meaning no mean keeps, or that PEFT would not find under this name.
+    /// A dense tensor that a mean does not preserve, or that PEFT would not find under this name.
     case meaning(String, reason: String)
 }
 
@@ -210,7 +210,7 @@ extension AdapterShape {
         guard ScalarType.f64.byteCount(of: tensor.shape) != nil else { throw .tooLarge(tensor.name) }
     }
 
-    /// Refuses tensors that would be averaged, or published, as what they are not.
+    /// Refuses tensors that must not be averaged or that PEFT would read as something else.
     private func checkMeaning(of tensor: Dense) throws(AdapterShapeError) {
         let name = tensor.name
         for prefix in [TensorName.prefix] where name.hasPrefix(prefix) {

@@ -1,4 +1,4 @@
-/// Where an adapter is read from, module by module: a file, a store, a generator.
+/// A source of an adapter, read module by module: a file, a store, a generator.
 package protocol AdapterSource {
     /// The first `rank` components of a module, or all where there are fewer; nil where the adapter lacks the module.
     func factors(of module: ModuleShape, rank: Int) throws -> ModuleFactors?
@@ -7,7 +7,7 @@ package protocol AdapterSource {
     func values(of tensor: AdapterShape.Dense) throws -> [Float]?
 }
 
-/// Where an adapter goes, module by module, in the order of its shape.
+/// A destination of an adapter, written module by module, in the order of its shape.
 package protocol AdapterSink: ~Copyable {
     mutating func take(_ factors: ModuleFactors, of module: ModuleShape) throws
     mutating func take(_ values: [Float], of tensor: AdapterShape.Dense) throws

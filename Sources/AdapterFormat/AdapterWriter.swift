@@ -1,23 +1,23 @@
-/// Writes an adapter as the safetensors file that PEFT loads, cut and scaled to the ranks of whom it is for.
+/// Writes an adapter as the safetensors file that PEFT loads, cut and scaled to the receiver's ranks.
 ///
-/// The stored B stands for the scale at the maximum rank s_R; at rank r it becomes B·(s_R / s_r), and a LoRA bias too.
-/// Only the module in hand is in memory.
+/// The stored B belongs to the scale s_R at the maximum rank. At rank r it becomes B·(s_R / s_r), and so does a LoRA
+/// bias. Only one module is in memory at a time.
 package struct AdapterWriter: ~Copyable, AdapterSink {
     package let shape: AdapterShape
     private let ranks: [String: Int]
     private let scaling: Scaling?
     private var file: SafetensorsWriter
-    /// The experts of the parameter in hand, as far as they have come.
+    /// The experts received so far of the current parameter.
     private var packing: ExpertPacking?
 
     /// Lays the file out and writes its header.
     ///
     /// - Parameters:
     ///   - ranks: the rank of every module in the file; a module without an entry has its maximum.
-    ///   - scaling: the federation's; nil leaves B as it is, as for an update.
-    ///   - type: of the file's numbers; nil for the one that the shape names.
+    ///   - scaling: the federation's; nil leaves B unchanged, as in an update.
+    ///   - type: the type of the file's numbers; nil for the type in the shape.
     ///   - messageBits: quantises every tensor of two sides or more, channel by channel; nil for none.
-    ///   - descriptor: an empty file, open for writing; it stays the caller's to sync and close.
+    ///   - descriptor: an empty file, open for writing; the caller syncs and closes it.
     package init(
         shape: AdapterShape, ranks: [String: Int] = [:], scaling: Scaling? = nil, type: ScalarType? = nil,
         messageBits: MessageBits? = nil, descriptor: Int32
@@ -30,7 +30,7 @@ package struct AdapterWriter: ~Copyable, AdapterSink {
         file = try SafetensorsWriter(layout: layout, descriptor: descriptor)
     }
 
-    /// Takes a module's factors, of the file's rank there or above.
+    /// Writes a module's factors, whose rank is at least the file's rank of the module.
     package mutating func take(_ factors: ModuleFactors, of module: ModuleShape) throws(SafetensorsWriteError) {
         let rank = ranks[module.owner] ?? module.maximumRank
         guard factors.rank >= rank else {
@@ -55,7 +55,7 @@ package struct AdapterWriter: ~Copyable, AdapterSink {
         try write(packing.a, packing.b, nil, of: module)
     }
 
-    /// Takes a module's merge, of exactly the file's rank there.
+    /// Writes a module's merge, whose rank is exactly the file's rank of the module.
     package mutating func take(_ stack: StackedFactors, of module: ModuleShape) throws(SafetensorsWriteError) {
         let rank = ranks[module.owner] ?? module.maximumRank
         guard stack.rank == rank else {
@@ -84,7 +84,7 @@ package struct AdapterWriter: ~Copyable, AdapterSink {
         try file.write(values, to: TensorName.dense(tensor.name).peft)
     }
 
-    /// Takes everything that the shape names from a source and finishes the file.
+    /// Writes everything that the shape names from a source and finishes the file.
     package consuming func take(_ source: any AdapterSource) throws {
         for module in shape.modules {
             let rank = ranks[module.owner] ?? module.maximumRank
@@ -102,20 +102,20 @@ package struct AdapterWriter: ~Copyable, AdapterSink {
         try finish()
     }
 
-    /// Makes sure that everything the shape names was taken.
+    /// Checks that everything in the shape was written.
     package consuming func finish() throws(SafetensorsWriteError) {
         try file.finish()
     }
 }
 
-/// The factors of a parameter's experts, put together as PEFT packs them.
+/// Packs the factors of a parameter's experts as PEFT does.
 private struct ExpertPacking {
     let owner: String
     /// (experts · rank × inputs), the rows of an expert together.
     private(set) var a: [Float] = []
     /// (outputs × rank · experts), the columns of a component together.
     private(set) var b: [Float]
-    /// The expert that is to come.
+    /// The next expert.
     private(set) var next = 0
     private let count: Int
     private let rank: Int

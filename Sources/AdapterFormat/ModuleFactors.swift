@@ -1,7 +1,7 @@
-/// The factors of one module, held by rank component: row i of A beside column i of B.
+/// The factors of one module, stored by rank component: row i of A beside column i of B.
 ///
 /// The first r components are a prefix of both arrays, so a cut to a lower rank is a prefix too. B is transposed only
-/// where somebody asks for it by component: from file to file it stays as it is.
+/// when a caller asks for it by component; between files it stays as it is.
 package struct ModuleFactors: Sendable, Equatable {
     package let rank: Int
     package let inputs: Int
@@ -52,7 +52,7 @@ package struct ModuleFactors: Sendable, Equatable {
             outputMajorB: b.floats(), bias: module.bias?.floats())
     }
 
-    /// (rank × outputs): B transposed, at each access until it is changed where it was given as PEFT stores it.
+    /// (rank × outputs): B transposed. If B was given as PEFT stores it, each access transposes it until B is changed.
     package var b: [Float] {
         get { isOutputMajor ? Self.transpose(storedB, rows: outputs, columns: rank) : storedB }
         _modify {
@@ -64,7 +64,7 @@ package struct ModuleFactors: Sendable, Equatable {
         }
     }
 
-    /// Gives its arrays of factors away, to be used again; what is left is of no use.
+    /// Gives its arrays away for reuse; the value must not be used afterwards.
     package mutating func surrender() -> [[Float]] {
         var arrays: [[Float]] = [[], []]
         swap(&arrays[0], &a)
@@ -79,7 +79,7 @@ package struct ModuleFactors: Sendable, Equatable {
 
     /// The first `rank` components.
     ///
-    /// - Precondition: `rank` is at most the rank that is there.
+    /// - Precondition: `rank` is at most this rank.
     package func prefix(rank: Int) -> ModuleFactors {
         guard rank < self.rank else { return self }
         return ModuleFactors(
@@ -96,7 +96,7 @@ package struct ModuleFactors: Sendable, Equatable {
         return b
     }
 
-    /// Transposes (rows × columns) in square tiles, so that both sides stay in the cache.
+    /// Transposes (rows × columns) in square tiles, so that source and target stay in the cache.
     private static func transpose(_ source: [Float], rows: Int, columns: Int) -> [Float] {
         let tile = 32
         return [Float](unsafeUninitializedCapacity: source.count) { target, count in

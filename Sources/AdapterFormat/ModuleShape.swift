@@ -1,7 +1,7 @@
-/// One adapted module of a federation: what its factors look like at any rank.
+/// One adapted module of a federation: the shape of its factors at any rank.
 ///
-/// A parameter of experts (PEFT's `target_parameters`) has one such shape for each expert, since each has a product of
-/// its own; in files their factors lie packed in the two tensors of their owner.
+/// A parameter of experts (PEFT's `target_parameters`) has one such shape for each expert, because each has its own
+/// product. In files, their factors are packed in the two tensors of their owner.
 package struct ModuleShape: Sendable, Hashable {
     package enum Kind: Sendable, Hashable {
         case linear
@@ -22,7 +22,7 @@ package struct ModuleShape: Sendable, Hashable {
         }
     }
 
-    /// Unlike any other of the adapter: the owner's name, and for an expert its number behind `#`.
+    /// Unique in the adapter: the owner's name; an expert's number follows after `#`.
     package let name: String
     /// PEFT's module path.
     package let owner: String
@@ -31,11 +31,11 @@ package struct ModuleShape: Sendable, Hashable {
     package let inputs: Int
     /// The length of a column of B.
     package let outputs: Int
-    /// The rank R of the global adapter here.
+    /// The rank R of the global adapter in this module.
     package let maximumRank: Int
     /// Whether `lora_B` has a bias.
     package let hasBias: Bool
-    /// The module's own `lora_alpha` (`alpha_pattern`); nil where it has the federation's.
+    /// The module's own `lora_alpha` (`alpha_pattern`); nil where it uses the federation's.
     package let alpha: Double?
     package let expert: Expert?
 
@@ -62,7 +62,7 @@ package struct ModuleShape: Sendable, Hashable {
             alpha: alpha, expert: expert)
     }
 
-    /// The same module with an alpha of its own, or none.
+    /// The same module with its own alpha, or none.
     package func with(alpha: Double?) -> ModuleShape {
         ModuleShape(
             name: owner, kind: kind, inputs: inputs, outputs: outputs, maximumRank: maximumRank, hasBias: hasBias,

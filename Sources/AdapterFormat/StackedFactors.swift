@@ -1,7 +1,7 @@
-/// A product of one module as a stack of rank components from many adapters, B as PEFT stores it.
+/// A product of one module as a stack of rank components from many adapters, with B as PEFT stores it.
 ///
-/// Stacks are many times an adapter's size, so their numbers stay where they are, in files or in memory, and are given out
-/// by blocks of rows.
+/// Stacks are many times an adapter's size. So their numbers stay in files or in memory, and callers read them in
+/// blocks of rows.
 package struct StackedFactors: Sendable {
     /// The components of one adapter.
     fileprivate struct Part: Sendable {
@@ -12,7 +12,7 @@ package struct StackedFactors: Sendable {
         }
 
         let source: Source
-        /// What the components' columns of B are multiplied by.
+        /// The factors of the components' columns of B.
         let scales: [Float]
         let firstComponent: Int
         var components: Range<Int> { firstComponent..<firstComponent + scales.count }
@@ -25,15 +25,15 @@ package struct StackedFactors: Sendable {
     package var bias: [Float]?
     private var parts: [Part] = []
 
-    /// Nothing yet.
+    /// An empty stack.
     package init(inputs: Int, outputs: Int) {
         self.inputs = inputs
         self.outputs = outputs
     }
 
-    /// Adds all components of a file's module; without effect where it lacks a factor.
+    /// Adds all components of a file's module; has no effect where it lacks a factor.
     ///
-    /// - Precondition: it has these inputs and outputs, and as many components as there are scales.
+    /// - Precondition: the module has these inputs and outputs, and as many components as there are scales.
     package mutating func append(_ module: AdapterFile.Module, scales: [Float]) {
         guard let a = module.a, let b = module.b else { return }
         precondition(
@@ -44,7 +44,7 @@ package struct StackedFactors: Sendable {
 
     /// Adds the first components of an adapter.
     ///
-    /// - Precondition: it has these inputs and outputs, and at least as many components as there are scales.
+    /// - Precondition: the factors have these inputs and outputs, and at least as many components as there are scales.
     package mutating func append(_ factors: ModuleFactors, scales: [Float]) {
         precondition(factors.inputs == inputs && factors.outputs == outputs, "factors of another size than their stack")
         let first = factors.prefix(rank: scales.count)
@@ -56,7 +56,7 @@ package struct StackedFactors: Sendable {
         rank += scales.count
     }
 
-    /// The same by rank component, in memory.
+    /// The same product by rank component, in memory.
     package var factors: ModuleFactors {
         let a = [Float](unsafeUninitializedCapacity: rank * inputs) { target, count in
             fillA(rows: 0..<rank, UnsafeMutableBufferPointer(rebasing: target[..<(rank * inputs)]))
@@ -114,7 +114,7 @@ package struct StackedFactors: Sendable {
 }
 
 extension StackedFactors.Part {
-    /// Writes rows of as many numbers as there are scales, `stride` apart, every column times its scale.
+    /// Writes rows of as many numbers as there are scales, `stride` apart, each column multiplied by its scale.
     fileprivate func scale(
         _ values: UnsafeBufferPointer<Float>, to target: UnsafeMutablePointer<Float>, stride: Int
     ) {

@@ -1,6 +1,6 @@
-/// What a tensor's name says about it, in the names that PEFT gives.
+/// The meaning of a tensor's name in PEFT's naming.
 ///
-/// The prefix `base_model.model.` is written always and read where it stands; names without it are taken as they are.
+/// The prefix `base_model.model.` is always written. When names are read, it is optional.
 package enum TensorName: Sendable, Hashable {
     /// `{module}.lora_A.weight`, or `{module}.lora_embedding_A`.
     case factorA(module: String, embedding: Bool)
@@ -8,7 +8,7 @@ package enum TensorName: Sendable, Hashable {
     case factorB(module: String, embedding: Bool)
     /// `{module}.lora_B.bias`.
     case bias(module: String)
-    /// Anything else: a head of its own, a bias, a DoRA magnitude.
+    /// Any other tensor: a head, a bias, a DoRA magnitude.
     case dense(String)
 
     package static let prefix = "base_model.model."
@@ -56,7 +56,7 @@ package enum TensorName: Sendable, Hashable {
     package var peft: String { Self.prefix + bare }
 }
 
-/// What the names of dense tensors say.
+/// The parts of dense tensors' names.
 extension TensorName {
     /// DoRA's magnitude of a module.
     package static let magnitude = ".lora_magnitude_vector"
@@ -80,7 +80,7 @@ extension TensorName {
         }
     }
 
-    /// The module whose bias has this name, as a model that is not wrapped has it.
+    /// The module whose bias has this name, in a model that is not wrapped.
     package static func module(ofBias name: String) -> String? {
         guard name.hasSuffix(".bias"), !name.hasSuffix(wrappedBias) else { return nil }
         return String(name.dropLast(".bias".count))
@@ -88,7 +88,7 @@ extension TensorName {
 }
 
 extension StringProtocol {
-    /// Where a text begins in this one, first.
+    /// The first range of a text in this string.
     fileprivate func range(of text: String) -> Range<Index>? {
         var start = startIndex
         while start < endIndex {

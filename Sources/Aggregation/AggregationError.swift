@@ -1,7 +1,7 @@
 package import AdapterFormat
 package import LinearAlgebra
 
-/// Why a round's updates could not be added up.
+/// Why a round's updates could not be aggregated.
 package enum AggregationError: Error, Equatable, Sendable {
     case noContributions
     case noWeight
@@ -10,11 +10,11 @@ package enum AggregationError: Error, Equatable, Sendable {
     case scale(client: String)
     case noAccuracy(client: String)
     case adapter(client: String, AdapterError)
-    /// What an earlier round left has another size than the federation's module or tensor.
+    /// The state of an earlier round has another size than the federation's module or tensor.
     case earlier(String)
-    /// The round needs the last adapter's factors of a module, which are not there.
+    /// The round needs the last adapter's factors of a module, but they are missing.
     case noEarlier(module: String)
-    /// The round's factors of a module are beyond what its strategy can compute with.
+    /// The strategy cannot compute with the round's factors of a module.
     case decomposition(module: String, DecompositionError)
 }
 

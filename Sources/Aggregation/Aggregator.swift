@@ -1,7 +1,7 @@
 package import AdapterFormat
 import LinearAlgebra
 
-/// Adds up the updates of one round into what it publishes.
+/// Aggregates the updates of one round into what the round publishes.
 package struct Aggregator: Sendable {
     private let strategy: Strategy
     private let shape: AdapterShape
@@ -10,7 +10,7 @@ package struct Aggregator: Sendable {
 
     /// - Parameters:
     ///   - shape: the federation's, at the maximum ranks.
-    ///   - seed: the federation's; fresh factors are drawn from it and the round.
+    ///   - seed: the federation's; new factors are drawn from it and the round.
     package init(strategy: Strategy, shape: AdapterShape, scaling: Scaling, seed: UInt64 = 0) {
         self.strategy = strategy
         self.shape = shape
@@ -18,14 +18,14 @@ package struct Aggregator: Sendable {
         self.seed = seed
     }
 
-    /// Sums the contributions in ascending client name and hands over what the round publishes.
+    /// Sums the contributions in ascending client name and writes the round's results to the sink.
     ///
-    /// The result is the same, byte for byte, in whatever order the contributions come and on any number of threads.
-    /// Reads the mapped files once (twice where weights need norms); in memory are the modules in hand, at most one more
-    /// than there are threads, and no client's whole adapter. Blocks until all is done; sources and sink are used on the
-    /// calling thread only.
+    /// The result is the same, byte for byte, for any order of the contributions and any number of threads. Reads the
+    /// mapped files once (twice where weights need norms). Only the modules in progress are in memory, at most one more
+    /// than there are threads, and no client's whole adapter. Blocks until all is done. Uses sources and sink only on
+    /// the calling thread.
     ///
-    /// - Parameter contributions: validated updates; each is checked again, but for its numbers.
+    /// - Parameter contributions: validated updates; each is checked again, except for its numbers.
     /// - Throws: `AggregationError`, or what a source or the sink throws.
     package func aggregate<Sink: RoundSink & ~Copyable>(
         _ contributions: [Contribution], round: Int, after earlier: EarlierRound = EarlierRound(), threads: Int,
@@ -43,7 +43,7 @@ package struct Aggregator: Sendable {
         func shares(of tensor: AdapterShape.Dense) -> [(values: TensorView, share: Double)] {
             sent.position(ofDense: tensor.name).map { cohort.shares(at: $0) } ?? []
         }
-        // A tensor that begins as the base's is published from the first round on in which somebody sends it.
+        // A tensor that starts from the base is published from the first round in which a client sends it.
         let published = try strategy.publishedShape(of: shape, round: round)
             .withDense { try !shares(of: $0).isEmpty || before.values(of: $0) != nil }
         if let sparse = demand.sparse {
@@ -72,9 +72,10 @@ package struct Aggregator: Sendable {
         let projection = strategy.projection(round)
         let optimizer = strategy.optimizer
         let fresh = InitialAdapter(seed: seed, round: round)
-        // A and B of every module in hand.
+        // A and B of every module in progress.
         let pool = FloatPool(limit: 2 * (threads + 2))
-        // Formed anew each time: all modules of all clients at once would be many times what is computed with.
+        // Built again each time: all modules of all clients at once would need many times the memory of the
+        // computation.
         func held(at position: Int) -> ModuleRound {
             cohort.round(
                 at: position, of: published.modules[position], maximumRank: shape.modules[position].maximumRank,
@@ -102,7 +103,7 @@ package struct Aggregator: Sendable {
                 return result
             },
             consume: { index, result in
-                // The one before it, which the pipeline holds no more.
+                // The previous one, which the pipeline no longer holds.
                 if var last = spent.take() { pool.give(&last) }
                 try sink.take(result, of: published.modules[index])
                 spent = result
@@ -115,7 +116,7 @@ package struct Aggregator: Sendable {
         let moments: [ModuleFactors?]
     }
 
-    /// The last sparse round turns the mean of the weights' changes into factors; those before publish it as it is.
+    /// The last sparse round turns the mean change of the weights into factors; earlier rounds publish the mean itself.
     private func publishSparse<Sink: RoundSink & ~Copyable>(
         of cohort: Cohort, in sent: AdapterShape, as published: AdapterShape, density: Double,
         _ before: EarlierAdapter, into sink: inout Sink
@@ -136,13 +137,13 @@ package struct Aggregator: Sendable {
         }
     }
 
-    /// Σ_k p_k·x_k over the clients that hold the tensor; what it was where nobody does.
+    /// Σ_k p_k·x_k over the clients that hold the tensor; the earlier value where no client does.
     private func mean(
         of tensor: AdapterShape.Dense, _ shares: [(values: TensorView, share: Double)], earlier: [Float]?
     ) -> [Float] {
         let count = tensor.elementCount
         guard !shares.isEmpty else { return earlier ?? [Float](repeating: 0, count: count) }
-        // As one row, but where rows have channels of their own.
+        // As one row, except where each row has its own channel.
         let rows = shares.contains { $0.values.messageBits != nil } ? tensor.shape[0] : 1
         return sum(
             shares.map { ($0.values, [Double](repeating: $0.share, count: rows)) }, count: count, pool: FloatPool()
@@ -153,7 +154,7 @@ package struct Aggregator: Sendable {
 }
 
 extension ModuleRound {
-    /// What the projection publishes; where the numbers are beyond it, the error says which module they are in.
+    /// The module's result under the projection. If a decomposition fails, the error names the module.
     fileprivate func publish(by projection: any Projection, earlier: ModuleFactors?) throws -> ModuleResult {
         do {
             return try projection.publish(self, earlier: earlier)

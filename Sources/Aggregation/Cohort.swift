@@ -1,7 +1,7 @@
 import AdapterFormat
 import LinearAlgebra
 
-/// The contributions of a round in the order of their sums, with their weights.
+/// The contributions of a round in the order of summation, with their weights.
 struct Cohort: Sendable {
     /// One client with its file.
     struct Member: Sendable {
@@ -18,11 +18,11 @@ struct Cohort: Sendable {
     private let weights: [Double]
     private let scaling: Scaling
 
-    /// Orders the contributions by client, opens and checks them against the shape and weighs them.
+    /// Orders the contributions by client, opens them, checks them against the shape and weighs them.
     ///
     /// - Parameters:
     ///   - shape: what clients send in this round.
-    ///   - norms: ‖s_k·B_k·A_k‖_F of the members in their order here; called only where they are needed.
+    ///   - norms: ‖s_k·B_k·A_k‖_F of the members, in this order; called only where weights need them.
     init(
         _ contributions: [Contribution], shape: AdapterShape, scaling: Scaling, strategy: Strategy, round: Int,
         threads: Int,
@@ -66,12 +66,12 @@ struct Cohort: Sendable {
         }
     }
 
-    /// What the round holds of a module.
+    /// One module of the round.
     ///
     /// - Parameters:
     ///   - position: in the shape of what clients send.
     ///   - shape: with the rank that the round publishes.
-    ///   - maximumRank: R, which the published factors' scale belongs to.
+    ///   - maximumRank: R; the published factors have its scale.
     func round(
         at position: Int, of shape: ModuleShape, maximumRank: Int, fresh: InitialAdapter, pool: FloatPool
     ) -> ModuleRound {
@@ -83,8 +83,8 @@ struct Cohort: Sendable {
             shape: shape, scale: scaling.of(shape).scale(atRank: maximumRank), members: held, fresh: fresh, pool: pool)
     }
 
-    /// The clients that hold the dense tensor at a position of what clients send, with their share p_k; empty where none of
-    /// any weight does.
+    /// The clients that hold the dense tensor at a position of the update shape, with their share p_k; empty where none
+    /// of them has any weight.
     func shares(at position: Int) -> [(values: TensorView, share: Double)] {
         let holders = zip(members, weights).compactMap { member, weight in
             member.file.dense(at: position).map { (values: $0, weight: weight) }

@@ -1,4 +1,4 @@
-/// How the weights of the clients that hold a module become the coefficients of its rank components: c_ki.
+/// How the clients' weights for a module become the coefficients c_ki of its rank components.
 package enum Coverage: Sendable, Hashable {
     /// p_k = w_k / Σ w_j: a component that a client lacks counts as zero and dilutes the mean.
     case padded
@@ -9,7 +9,7 @@ package enum Coverage: Sendable, Hashable {
     struct Coefficients: Sendable {
         /// c_ki of client k, for the components that it holds.
         let ofClients: [[Double]]
-        /// Whether anyone says what component i is.
+        /// Whether any client of any weight holds component i.
         let isCovered: [Bool]
     }
 

@@ -1,13 +1,13 @@
 import AdapterFormat
 
-/// What the adapter was before a round: the last one published and, where that has nothing, version 0.
+/// The adapter before a round: the last published one and, for what it lacks, version 0.
 ///
-/// Used on the thread that aggregates only: sources may be bound to it.
+/// Use it only on the aggregating thread: sources may be bound to it.
 struct EarlierAdapter {
     let previous: (any AdapterSource)?
     let initial: (any AdapterSource)?
 
-    /// The module at its maximum rank as far as it is known; nil where neither source has it.
+    /// The module at its maximum rank, as far as it is known; nil where neither source has it.
     func factors(of shape: ModuleShape) throws -> ModuleFactors? {
         let rank = shape.maximumRank
         guard let last = try checked(previous?.factors(of: shape, rank: rank), shape) else {

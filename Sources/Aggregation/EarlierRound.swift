@@ -1,14 +1,14 @@
 package import AdapterFormat
 
-/// What a round goes on from.
+/// The state from which a round continues.
 package struct EarlierRound {
     /// The number of the last published round; nil for the one before.
     package var round: Int?
     /// The last published adapter, at the federation's scale for maximum rank.
     package var previous: (any AdapterSource)?
-    /// Version 0, for what the last adapter lacks; beyond that there are zeros.
+    /// Version 0, for what the last adapter lacks; what this lacks too is zero.
     package var initial: (any AdapterSource)?
-    /// The server optimizer's state as the last published round left it.
+    /// The server optimizer's state after the last published round.
     package var moments: [any AdapterSource]
 
     package init(

@@ -1,16 +1,16 @@
 package import AdapterFormat
 import LinearAlgebra
 
-/// Version 0 of a federation's adapter, and every fresh one: A drawn from the federation's seed, B zero, and dense tensors
-/// as their settings say.
+/// Version 0 of a federation's adapter, and every other new adapter: A drawn from the federation's seed, B zero, and
+/// dense tensors as their settings say.
 ///
-/// A is uniform in ±1/√inputs, as torch's `kaiming_uniform_(a=√5)` draws it. Every module has a stream of random numbers
-/// of its own, and the first rows of a module are the same at every rank, so any part can be drawn alone.
+/// A is uniform in ±1/√inputs, like torch's `kaiming_uniform_(a=√5)`. Every module has its own stream of random
+/// numbers, and the first rows of a module are the same at every rank. So any part can be drawn alone.
 package struct InitialAdapter: AdapterSource, Sendable {
     private let seed: UInt64
     private let round: Int
 
-    /// - Parameter round: 0 for version 0; a strategy that starts afresh every round names the round.
+    /// - Parameter round: 0 for version 0; a strategy with a new adapter every round passes the round.
     package init(seed: UInt64, round: Int = 0) {
         self.seed = seed
         self.round = round
@@ -31,7 +31,7 @@ package struct InitialAdapter: AdapterSource, Sendable {
         }
     }
 
-    /// Draws all that a shape names, modules on threads of their own, into a sink in the shape's order. Blocks.
+    /// Draws all tensors of a shape into a sink in the shape's order, one module per thread at a time. Blocks.
     package func draw<Sink: AdapterSink>(_ shape: AdapterShape, threads: Int, into sink: inout Sink) throws {
         try orderedPipeline(
             count: shape.modules.count, threads: threads,

@@ -1,6 +1,6 @@
 package import AdapterFormat
 
-/// What a round holds of one module.
+/// One module of a round: the clients' factors and what a projection needs.
 struct ModuleRound: Sendable {
     /// One client's factors.
     struct Member: Sendable {
@@ -10,18 +10,18 @@ struct ModuleRound: Sendable {
         let scale: Double
     }
 
-    /// With the rank that the round publishes, which is R but for strategies that lower it.
+    /// With the rank that the round publishes: R, except under strategies that lower it.
     let shape: ModuleShape
     /// s_R
     let scale: Double
-    /// The clients that hold the module, in the order of every sum.
+    /// The clients that hold the module, in the order of summation.
     let members: [Member]
-    /// Draws what the round begins afresh.
+    /// Draws new factors for the round.
     let fresh: InitialAdapter
-    /// Where its sums are formed.
+    /// Memory for its sums.
     let pool: FloatPool
 
-    /// Whether anyone of any weight holds the module.
+    /// Whether any client of any weight holds the module.
     var isHeld: Bool { members.contains { $0.weight > 0 } }
 
     /// c_ki of every member.
@@ -38,10 +38,10 @@ struct ModuleRound: Sendable {
     }
 }
 
-/// What a round publishes of one module.
+/// The published result of one module.
 package struct ModuleResult: Sendable {
     package var factors: ModuleFactors
-    /// What is added to the frozen base, at scale 1; nil where there is nothing to add.
+    /// What clients add to the frozen base, at scale 1; nil for nothing.
     package var merge: StackedFactors?
     /// The server optimizer's state after the round.
     package var moments: [ModuleFactors]

@@ -1,10 +1,10 @@
 package import AdapterFormat
 
-/// What a round will publish, known before any of it is computed.
+/// The shape of a round's results, known before they are computed.
 package struct RoundOutline: Sendable, Hashable {
     /// The adapter; its modules have the ranks that are published.
     package let shape: AdapterShape
-    /// The rank of every module's merge; a module that has nothing to add has none.
+    /// The rank of every module's merge; modules without a merge are missing.
     package let mergeRanks: [String: Int]
 
     package init(shape: AdapterShape, mergeRanks: [String: Int]) {
@@ -13,7 +13,7 @@ package struct RoundOutline: Sendable, Hashable {
     }
 }
 
-/// Where a round's results go: first the outline, then every module, then every dense tensor, in the outline's order.
+/// Receives a round's results: first the outline, then every module, then every dense tensor, in the outline's order.
 package protocol RoundSink: ~Copyable {
     mutating func begin(_ outline: RoundOutline) throws
     mutating func take(_ result: ModuleResult, of module: ModuleShape) throws

@@ -1,9 +1,9 @@
 import AdapterFormat
 import LinearAlgebra
 
-/// ‖s_k·B_k·A_k‖_F of every client over all modules, by Gram matrices: the square root of the summed squares.
+/// ‖s_k·B_k·A_k‖_F of every client over all modules: the square root of the summed squares, from Gram matrices.
 ///
-/// A factor that a client did not send counts as the server's copy of it.
+/// For a factor that a client did not send, it uses the server's copy.
 struct UpdateNorms: Sendable {
     let shape: AdapterShape
     let scaling: Scaling
@@ -47,7 +47,7 @@ struct UpdateNorms: Sendable {
         return norm * norm
     }
 
-    /// What the server sent of a module that came with one factor, at the client's scale.
+    /// The server's factor of a module for which the client sent only the other one, at the client's scale.
     private func known(
         of module: AdapterFile.Module, _ shape: ModuleShape, earlier: ModuleFactors?
     ) throws(AggregationError) -> ModuleFactors? {

@@ -1,13 +1,13 @@
 #pragma once
-// Products with a weight that is laid out once in panels of 64 outputs, for processors that have AVX-512: nothing is packed
-// again at each product, as it is inside OpenBLAS.
+// Products with a weight that is packed once in panels of 64 outputs, for processors with AVX-512. OpenBLAS would pack the
+// weight again at each product.
 #include <stdbool.h>
 
-// The outputs of a panel, how many inputs of it stay in the cache while rows go by, and how many rows go by at a time where
-// seven products do the work of eight.
+// The outputs of a panel, how many of its inputs stay in the cache while rows are multiplied, and how many rows are multiplied
+// at a time by the seven products that do the work of eight.
 enum { panels_width = 64, panels_depth = 512, panels_quartered_rows = 96 };
 
-// The panels of a weight in quarters, in the order in which they are read. With wᵀ cut into v₁₁ v₁₂ v₂₁ v₂₂:
+// The panels of a weight in quarters, in reading order. With wᵀ cut into v₁₁ v₁₂ v₂₁ v₂₂:
 // t₁ = v₁₂ − v₁₁, t₂ = v₂₂ − t₁, t₃ = v₂₂ − v₁₂, t₄ = v₂₁ − t₂.
 enum { panels_v11, panels_v21, panels_t2, panels_t1, panels_t3, panels_v22, panels_t4, panels_quarters };
 
@@ -23,10 +23,10 @@ static inline bool panels_are_available(void) {
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 
-// Of a vector's 16 numbers, those of which there are `count`.
+// A mask for the first `count` of a vector's 16 numbers.
 PANELS_INLINE __mmask16 panels_mask(long count) { return count < 16 ? (__mmask16)(0xffff >> (16 - count)) : 0xffff; }
 
-// target (rows × columns) ← start + input (rows × depth)·numbers (depth × columns); all may be parts of larger matrices.
+// target (rows × columns) ← start + input (rows × depth)·numbers (depth × columns); all may be blocks of larger matrices.
 struct panels_product {
     const float *input;
     long input_stride;
@@ -89,7 +89,7 @@ PANELS_INLINE void panels_tile(
     }
 }
 
-// As panels_tile, for any number of rows.
+// Like panels_tile, for any number of rows.
 PANELS_INLINE void panels_tiles(
     const int parts, const __mmask16 edge, const struct panels_product product, const long rows
 ) {
@@ -198,11 +198,11 @@ PANELS_KERNEL void panels_join_quarters(
     }
 }
 
-// As panels_multiply, for even sides and at most panels_quartered_rows rows: seven products of quarters do the work of eight
+// Like panels_multiply, for even sides and at most panels_quartered_rows rows: seven products of quarters do the work of eight
 // (Winograd's form of Strassen's algorithm; Higham, Accuracy and Stability of Numerical Algorithms, §23.1).
 //
-// `panels` holds, for each 64 outputs of the first half and the 64 of the second that belong to them, the seven panels of
-// inputs / 2 numbers each; `room` is for rows·inputs numbers.
+// `panels` holds, for each 64 outputs of the first half and their 64 partners of the second, the seven panels of inputs / 2
+// numbers each; `room` is scratch memory for rows·inputs numbers.
 PANELS_KERNEL void panels_multiply_quarters(
     const float *input, long rows, long inputs, long input_stride, const float *panels, const float *bias, float *target,
     long outputs, long target_stride, float *room

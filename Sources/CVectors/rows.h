@@ -1,6 +1,6 @@
 #pragma once
-// What an encoder does row by row between its matrix products, compiled for every width of vectors that x86-64 has: Swift
-// compiles for the oldest and cannot choose at run time.
+// An encoder's row operations between its matrix products, compiled for every vector width of x86-64: Swift compiles for the
+// oldest width and cannot choose at run time.
 #include <stdbool.h>
 #include <string.h>
 
@@ -66,8 +66,8 @@ static inline void rows_softmax(
     ROWS_CALL(width, rows_softmax, values, rows, columns, stride, scale)
 }
 
-// target ← the normalised sum of `target`, `bias` and `residual`, times `gain`, plus `shift`; all rows lie one behind the
-// other. `bias` and `residual` may be null.
+// target ← the normalised sum of `target`, `bias` and `residual`, times `gain`, plus `shift`; rows have no gaps between them.
+// `bias` and `residual` may be null.
 static inline void rows_normalise(
     enum rows_width width, float *target, const float *bias, const float *residual, const float *gain, const float *shift,
     float epsilon, long rows, long columns

@@ -1,4 +1,4 @@
-// The kernels of rows.h for one width of vectors: ROWS_LANES floats on ROWS_TARGET; ROWS_NAME says how they are called.
+// The kernels of rows.h for one vector width: ROWS_LANES floats on ROWS_TARGET; ROWS_NAME makes their names.
 #define ROWS_INLINE __attribute__((always_inline ROWS_TARGET)) static inline
 #define ROWS_KERNEL __attribute__((unused ROWS_TARGET)) static
 

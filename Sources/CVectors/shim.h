@@ -1,19 +1,18 @@
 #pragma once
-// Sums of eight floats at a time, for processors that have AVX2 and F16C; Swift compiles for the oldest x86-64 and cannot
-// choose at run time. A product is rounded before it is added (there is no FMA here), so every element comes out as it does
-// from one-by-one sums.
+// Sums of eight floats at a time, for processors with AVX2 and F16C; Swift compiles for the oldest x86-64 and cannot choose at
+// run time. A product is rounded before it is added (no FMA), so every element equals that of scalar sums.
 #include <stdbool.h>
 #include <stdint.h>
 
 enum vectors_storage { vectors_float32, vectors_float16, vectors_bfloat16 };
 
-// A row, and what it is multiplied by.
+// A row and its factor.
 struct vectors_row {
     const void *start;
     float factor;
 };
 
-// A row-major matrix, and what its columns are multiplied by: zeros follow the factors up to a multiple of eight.
+// A row-major matrix and the factors of its columns, padded with zeros to a multiple of eight.
 struct vectors_matrix {
     const void *start;
     const float *factors;
@@ -48,7 +47,7 @@ VECTORS_INLINE __m256i vectors_mask(long count) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
-// The first `count` of eight, which are fewer, and zeros; reads no others.
+// The first `count` numbers, fewer than eight, then zeros; reads no others.
 VECTORS_INLINE __m256 vectors_load_some(enum vectors_storage storage, const char *numbers, long count) {
     if (storage == vectors_float32) return _mm256_maskload_ps((const float *)numbers, vectors_mask(count));
     if (count == 4) return vectors_widened(storage, _mm_loadl_epi64((const __m128i *)numbers));

@@ -1,6 +1,6 @@
 import Dispatch
 
-/// Runs an actor on a queue of its own, so that its work may block without holding up Swift's cooperative threads.
+/// Runs an actor on its own queue, so that its work may block without blocking Swift's cooperative threads.
 final class BlockingExecutor: SerialExecutor {
     private let queue = DispatchQueue(label: "rankwise.fetch")
 

@@ -1,6 +1,6 @@
 import CCurl
 
-/// One curl easy handle. It carries one transfer at a time, and each transfer begins with fresh settings.
+/// One curl easy handle. It carries one transfer at a time, and each transfer starts with new settings.
 struct EasyHandle: ~Copyable {
     let pointer: UnsafeMutableRawPointer
     private let message: UnsafeMutablePointer<CChar>
@@ -17,17 +17,17 @@ struct EasyHandle: ~Copyable {
         message.deallocate()
     }
 
-    /// curl's set-up for the whole process; a static is initialised once, whoever comes first.
+    /// curl's set-up for the whole process; a static is initialised once, at its first use.
     private static let libraryIsReady = curl_global_init(Int(CURL_GLOBAL_ALL)) == CURLE_OK
 
-    /// What `code` means, in curl's words about the last transfer; nil for success.
+    /// The meaning of `code`, with curl's message about the last transfer; nil for success.
     func error(for code: CURLcode) -> FetchError? {
         code == CURLE_OK ? nil : FetchError(code, detail: String(cString: message))
     }
 
-    /// Forgets the last transfer and makes ready for `request`.
+    /// Clears the last transfer and prepares `request`.
     ///
-    /// `transfer` and `fields` must outlive the run: curl keeps their addresses.
+    /// `transfer` and `fields` must outlive the run, because curl keeps their addresses.
     func prepare(
         _ request: FetchRequest, fields: borrowing HeaderList, transfer: Transfer, tls: HTTPFetcher.TLS
     ) throws(FetchError) {
@@ -89,14 +89,14 @@ struct EasyHandle: ~Copyable {
     }
 }
 
-/// The lines of a request's head, in the list that curl wants them in.
+/// The lines of a request's head, in curl's list.
 struct HeaderList: ~Copyable {
     private(set) var first: UnsafeMutablePointer<curl_slist>?
 
     init(_ fields: [HTTPField]) throws(FetchError) {
         for field in fields {
             guard field.isSendable else { throw .malformedRequest("the field \(field.name) is not one line") }
-            // curl reads "Name:" as an order to leave the field out, "Name;" as an empty one.
+            // curl reads "Name:" as an instruction to omit the field, and "Name;" as an empty field.
             let line = field.value.isEmpty ? "\(field.name);" : "\(field.name): \(field.value)"
             guard let grown = curl_slist_append(first, line) else { throw .malformedRequest("out of memory") }
             first = grown

@@ -1,28 +1,28 @@
-/// Why no complete answer came.
+/// Why there is no complete answer.
 package enum FetchError: Error, Sendable, Hashable {
-    /// The request cannot be sent as it is: its URL or a field of its head.
+    /// The request cannot be sent, because of its URL or a field of its head.
     case malformedRequest(String)
     /// No connection: the name does not resolve, or nobody listens.
     case unreachable(String)
-    /// A certificate does not hold: the server's, or before the server this client's.
+    /// A certificate is not trusted: the server's by this client, or this client's by the server.
     case untrusted(String)
     case timedOut(String)
     /// The connection broke before the answer was complete.
     case interrupted(String)
     /// The answer is longer than the request allows.
     case tooLarge(limit: Int64)
-    /// What came is not HTTP.
+    /// The received bytes are not HTTP.
     case malformedResponse(String)
-    /// There is no room on the local disk for the answer.
+    /// The local disk has no space for the answer.
     case noRoom(path: String)
     /// A local file cannot be read or written.
     case file(path: String, reason: String)
     case cancelled
 
-    /// Whether the same request may well succeed later.
+    /// Whether the same request may succeed later.
     package var isWorthRetrying: Bool {
         switch self {
-        // A portal's certificate is no more the server's than its pages are, and they may be too long.
+        // A captive portal's certificate and pages are not the server's, and its pages may be too long.
         case .unreachable, .untrusted, .timedOut, .interrupted, .tooLarge, .malformedResponse, .noRoom: true
         case .malformedRequest, .file, .cancelled: false
         }

@@ -1,4 +1,4 @@
-/// What to ask of a server, and where its answer goes.
+/// A request to a server, and the destination of its answer.
 package struct FetchRequest: Sendable {
     package enum Method: String, Sendable, Hashable {
         case get = "GET"
@@ -12,29 +12,29 @@ package struct FetchRequest: Sendable {
     package enum Body: Sendable, Hashable {
         case none
         case bytes([UInt8])
-        /// Streamed from a file; its length when the transfer starts is what is sent.
+        /// Streamed from a file; the length is the file's length when the transfer starts.
         case file(path: String)
-        /// Likewise, without the file's first bytes.
+        /// The same, without the file's first bytes.
         case rest(path: String, from: Int64)
     }
 
-    /// Where the body of a successful answer goes. Any other answer is kept in memory, up to
+    /// The destination of a successful answer's body. The body of any other answer is kept in memory, up to
     /// `FetchRequest.memoryLimit`, so that its reason can be read.
     package enum Destination: Sendable, Hashable {
         case memory(limit: Int)
-        /// Written to `path.part`, synced and renamed once complete. An interrupted download goes on where it stopped
-        /// the next time, as long as the server's strong ETag is still the same.
+        /// Written to `path.part`, synced and renamed once complete. The next download resumes an interrupted one, as
+        /// long as the server's strong ETag is the same.
         case file(path: String, limit: Int64)
     }
 
-    /// Time-outs that leave a large body on a slow link all the time it needs.
+    /// Time-outs that give a large body on a slow link all the time it needs.
     package struct Patience: Sendable, Hashable {
         package var connect: Duration
-        /// A transfer slower than `leastBytesPerSecond` for this long is given up; a long-poll needs more than its
-        /// wait.
+        /// A transfer that is slower than `leastBytesPerSecond` for this long is aborted. A long poll needs more than
+        /// its wait.
         package var stall: Duration
         package var leastBytesPerSecond: Int
-        /// The whole transfer is given up after so long; nil for never.
+        /// The whole transfer is aborted after this time; nil for never.
         package var total: Duration?
 
         package init(

@@ -4,7 +4,7 @@ package struct FetchResponse: Sendable, Hashable {
     package var fields: [HTTPField]
     /// Empty where the body went into the requested file.
     package var body: [UInt8]
-    /// Length of the file that was written, resumed part included; nil where the body is in memory.
+    /// The length of the written file, including the resumed part; nil where the body is in memory.
     package var savedBytes: Int64?
 
     package init(status: Int, fields: [HTTPField] = [], body: [UInt8] = [], savedBytes: Int64? = nil) {

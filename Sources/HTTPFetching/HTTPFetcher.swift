@@ -1,4 +1,4 @@
-/// What asks servers over HTTP; the port through which the client's loop reaches the network.
+/// Sends HTTP requests; the port through which the client's loop reaches the network.
 package protocol Fetching: Sendable {
     /// The server's answer, whatever its status; throws where no complete answer came. Cancelling the task ends the
     /// transfer at once.
@@ -7,8 +7,8 @@ package protocol Fetching: Sendable {
 
 /// curl behind an actor: one request at a time, on a thread that may block, over connections that it keeps open.
 ///
-/// Redirects are answers like others, so a client's token goes only where its owner sent it. A program that fetches
-/// over TLS should ignore SIGPIPE.
+/// It does not follow redirects, so a client's token goes only to the server that its owner named. A program that uses
+/// TLS should ignore SIGPIPE.
 package actor HTTPFetcher: Fetching {
     private let thread = BlockingExecutor()
     private let multi: MultiHandle
@@ -16,11 +16,11 @@ package actor HTTPFetcher: Fetching {
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
-    /// What TLS goes by beside the system's certificates; all files are PEM.
+    /// The TLS settings beside the system's certificates; all files are PEM.
     package struct TLS: Sendable, Hashable {
-        /// The certificates that servers' are signed by, instead of the system's.
+        /// The CA certificates for servers, in place of the system's.
         package var authority: String?
-        /// This client's own certificate, and its key.
+        /// This client's own certificate and its key.
         package var certificate: String?
         package var key: String?
 
@@ -63,7 +63,7 @@ package actor HTTPFetcher: Fetching {
         }
     }
 
-    /// One exchange; nil asks for the same again, from the start.
+    /// One exchange; nil asks the caller to send the same request again from the start.
     private func exchange(_ request: FetchRequest) throws(FetchError) -> FetchResponse? {
         let transfer = try Transfer(request)
         let fields = try HeaderList(request.fields + transfer.resumeFields)

@@ -16,12 +16,12 @@ final class MultiHandle: @unchecked Sendable {
         curl_multi_cleanup(pointer)
     }
 
-    /// Makes `run` look whether it should stop, now or as soon as it waits.
+    /// Makes `run` check whether it should stop, now or when it next waits.
     func wake() {
         curl_multi_wakeup(pointer)
     }
 
-    /// Carries the prepared transfer of `easy` to its end, blocking the calling thread; nil if `shouldStop` ended it.
+    /// Runs the prepared transfer of `easy` to its end and blocks the calling thread; nil if `shouldStop` ended it.
     func run(_ easy: borrowing EasyHandle, shouldStop: () -> Bool) -> CURLcode? {
         guard curl_multi_add_handle(pointer, easy.pointer) == CURLM_OK else { return CURLE_FAILED_INIT }
         defer { curl_multi_remove_handle(pointer, easy.pointer) }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A file descriptor that is closed with its owner.
+/// A file descriptor that its owner closes.
 struct OwnedDescriptor: ~Copyable {
     let number: Int32
     let path: String

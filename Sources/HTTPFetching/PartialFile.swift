@@ -1,8 +1,8 @@
 import Glibc
 
-/// A download on its way to `target`: its bytes in `target.part`, the ETag they belong to in `target.part.etag`.
+/// An unfinished download of `target`: its bytes are in `target.part`, and their ETag in `target.part.etag`.
 final class PartialFile {
-    /// Where an earlier, interrupted download of the same target can go on.
+    /// The point at which an interrupted download of the same target can resume.
     struct ResumePoint: Sendable, Hashable {
         var offset: Int64
         var etag: String
@@ -13,11 +13,11 @@ final class PartialFile {
     private let target: String
     private let limit: Int64
     private let file: OwnedDescriptor
-    /// Bytes that stand in the file by now.
+    /// The number of bytes in the file.
     private(set) var length: Int64
     private var isResumable: Bool
 
-    /// Opens the part of `target` to be continued at `resume`, or from its start under the ETag of the answer.
+    /// Opens the part of `target` to continue at `resume`, or from its start with the ETag of the answer.
     init(target: String, limit: Int64, continuing resume: ResumePoint) throws(FetchError) {
         self.target = target
         self.limit = limit
@@ -30,7 +30,7 @@ final class PartialFile {
     init(target: String, limit: Int64, etag: String?) throws(FetchError) {
         self.target = target
         self.limit = limit
-        // The old ETag goes first: at no time may it stand beside other bytes than its own.
+        // Removes the old ETag first: an ETag must never stand beside other bytes than its own.
         Self.removeETag(of: target)
         file = try OwnedDescriptor(opening: Self.part(of: target), O_WRONLY | O_CREAT | O_TRUNC)
         length = 0
@@ -44,7 +44,7 @@ final class PartialFile {
         }
     }
 
-    /// Where a download of `target` was cut off, if what is there can be continued.
+    /// The point where a download of `target` broke off, if it can be continued.
     static func resumePoint(of target: String) -> ResumePoint? {
         guard let file = try? OwnedDescriptor(opening: part(of: target), O_RDONLY), let offset = try? file.length,
             offset > 0, let note = try? OwnedDescriptor(opening: note(of: target), O_RDONLY)
@@ -68,14 +68,14 @@ final class PartialFile {
         length = grown
     }
 
-    /// Makes the download durable and gives it its name.
+    /// Makes the download durable and renames it to its target.
     func finish() throws(FetchError) {
         try file.synchronize()
         guard rename(Self.part(of: target), target) == 0 else { throw .file(path: target, errno: errno) }
         Self.removeETag(of: target)
     }
 
-    /// Keeps what can be continued later and removes the rest.
+    /// Keeps what a later download can continue and removes the rest.
     func abandon() {
         if !isResumable { Self.discard(target) }
     }

@@ -1,4 +1,4 @@
-/// One exchange in progress: what curl's callbacks read from and write to. Confined to the fetcher's executor.
+/// One exchange in progress: curl's callbacks read from it and write to it. Confined to the fetcher's executor.
 final class Transfer {
     private static let headLimit = 64 << 10
 
@@ -13,7 +13,7 @@ final class Transfer {
     private var file: PartialFile?
     private var expectedLength: Int64?
     private var reported: FetchProgress?
-    /// The reason why a callback stopped the transfer; curl knows only that it did.
+    /// The reason why a callback stopped the transfer; curl does not know the reason.
     private(set) var failure: FetchError?
 
     init(_ request: FetchRequest) throws(FetchError) {
@@ -33,7 +33,8 @@ final class Transfer {
         return [HTTPField("Range", "bytes=\(resume.offset)-"), HTTPField("If-Range", resume.etag)]
     }
 
-    /// The answer once curl reports success. A nil asks for the same request again: what it was to continue is gone.
+    /// The answer, once curl reports success. Nil asks for the same request again, because the download to continue is
+    /// gone.
     func finish() throws(FetchError) -> FetchResponse? {
         if status == 416, resume != nil, case .file(let path, _) = request.destination {
             PartialFile.discard(path)
@@ -55,7 +56,7 @@ final class Transfer {
 
     // MARK: What curl calls
 
-    /// Returns whether to go on.
+    /// Returns whether to continue.
     func head(_ line: UnsafeRawBufferPointer) -> Bool {
         attempt { () throws(FetchError) in
             headBytes += line.count
@@ -126,7 +127,7 @@ final class Transfer {
         fields = []
     }
 
-    /// Opens the file that the body goes to, where the request wants one and the answer has one.
+    /// Opens the file for the body, if the request wants one and the answer has a body.
     private func open() throws(FetchError) {
         let announced = fields["Content-Length"].flatMap { Int64($0) }
         guard case .file(let path, let limit) = request.destination, request.method != .head else { return }

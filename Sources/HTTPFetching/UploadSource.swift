@@ -1,6 +1,6 @@
 import Glibc
 
-/// The body of a request, read in pieces and from anywhere, for curl may send it twice.
+/// The body of a request, read in pieces and from any offset, because curl may send it twice.
 struct UploadSource: ~Copyable {
     private enum Storage: ~Copyable {
         case bytes([UInt8])
@@ -8,7 +8,7 @@ struct UploadSource: ~Copyable {
     }
 
     private let storage: Storage
-    /// Where in its file the body begins.
+    /// The offset in its file at which the body begins.
     private let start: Int64
     let length: Int64
     private var position: Int64 = 0
@@ -37,7 +37,7 @@ struct UploadSource: ~Copyable {
         self.length = length
     }
 
-    /// Fills `buffer` with what comes next; 0 at the end.
+    /// Fills `buffer` with the next bytes; 0 at the end.
     mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(FetchError) -> Int {
         let count = Int(min(Int64(buffer.count), length - position))
         guard count > 0 else { return 0 }

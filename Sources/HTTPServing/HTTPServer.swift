@@ -4,19 +4,20 @@ import Foundation
 package import Logging
 import Synchronization
 
-/// An HTTP/1.1 server: a listener that deals connections to one shard a core.
+/// An HTTP/1.1 server: a listener distributes connections to one shard a core.
 package final class HTTPServer: Sendable {
     package struct Configuration: Sendable {
         /// Default 127.0.0.1, port 8080.
         package var address = ListeningAddress.tcp(host: "127.0.0.1", port: 8080)
-        /// How many queues share the connections. Default: one a core.
+        /// The number of queues that share the connections. Default: one a core.
         package var shards = ProcessInfo.processInfo.activeProcessorCount
         package var limits = Limits()
-        /// Whose `X-Forwarded-For` says who calls; their connections are not counted by address. Default: nobody's.
+        /// The proxies whose `X-Forwarded-For` is believed; their connections are not counted by address. Default:
+        /// none.
         package var trustedProxies: [AddressRange] = []
         /// Default: plain HTTP.
         package var tls: TLS?
-        /// How often deadlines are looked at, and so how late they may be noticed. Default 1 s.
+        /// How often deadlines are checked, and so how late the server may notice one. Default 1 s.
         package var sweepInterval: Duration = .seconds(1)
 
         package init() {}
@@ -31,7 +32,7 @@ package final class HTTPServer: Sendable {
     }
 
     private static let diskLanes = 16
-    /// Descriptors that are kept from connections: for files, epoll sets and the rest of the process.
+    /// Descriptors reserved for files, epoll sets and the rest of the process.
     private static let reservedDescriptors = 512
     private let configuration: Configuration
     private let router: Router
@@ -39,7 +40,7 @@ package final class HTTPServer: Sendable {
     private let logger: Logger
     private let state = Mutex(State.idle)
 
-    /// - Parameter renderFailure: turns what the server refuses by itself into an answer. It runs on the shards.
+    /// - Parameter renderFailure: makes the answer for a failure that the server itself found. Runs on the shards.
     package init(
         configuration: Configuration, router: Router,
         renderFailure: @escaping @Sendable (RequestFailure) -> Response, logger: Logger
@@ -50,10 +51,10 @@ package final class HTTPServer: Sendable {
         self.logger = logger
     }
 
-    /// Begins to serve.
+    /// Starts to serve.
     ///
-    /// It raises the process's soft limit of open files to the hard one and has it ignore SIGPIPE, which `sendfile`
-    /// raises when a peer is gone.
+    /// Raises the process's soft limit of open files to the hard one. Makes the process ignore SIGPIPE, which
+    /// `sendfile` raises when a peer has disconnected.
     /// - Returns: the address that it listens on.
     package func start() throws(HTTPServerError) -> SocketAddress {
         let result = state.withLock { state -> Result<SocketAddress, HTTPServerError> in
@@ -69,8 +70,8 @@ package final class HTTPServer: Sendable {
         return try result.get()
     }
 
-    /// Stops gracefully: accepts no more, closes idle connections, cancels parked handlers, lets requests under way
-    /// finish, and closes by force what is left after `time`.
+    /// Stops gracefully: accepts no more connections, closes idle ones, cancels parked handlers and lets requests in
+    /// flight finish. Closes by force what is left after `time`.
     package func shutdown(within time: Duration) async {
         let running = state.withLock { state -> (Listener, [Shard])? in
             guard case .running(let listener, let shards, _) = state else { return nil }
@@ -88,9 +89,9 @@ package final class HTTPServer: Sendable {
         for shard in shards { await shard.stop() }
     }
 
-    /// Reads certificate, key and authority again, for connections that come from now on.
+    /// Reads certificate, key and authority again, for new connections.
     ///
-    /// - Throws: what is wrong with the files; the server goes on with what it has.
+    /// - Throws: the error in the files; the server then keeps the old ones.
     package func reloadCertificates() throws(TLSError) {
         guard case .running(_, _, let tls?) = state.withLock({ $0 }) else { return }
         try tls.reload()
@@ -128,7 +129,7 @@ package final class HTTPServer: Sendable {
         }
     }
 
-    /// - Returns: how many files this process may hold open.
+    /// - Returns: how many files this process may open.
     private static func raiseDescriptorLimit() -> Int {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }

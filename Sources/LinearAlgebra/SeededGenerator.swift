@@ -1,21 +1,21 @@
 import Glibc
 
-/// A reproducible stream of random numbers, named by a seed and the purpose it serves.
+/// A reproducible stream of random numbers, identified by a seed and a purpose.
 ///
-/// The generator is xoshiro256** (Blackman and Vigna, 2018), its state filled by SplitMix64 from the seed and the words
-/// of the stream's name. Two streams of one seed are independent for every use here, so anything that is drawn can be
-/// drawn alone: a module's factor needs no draw of the modules before it. The same seed and name give the same integers
-/// and uniform numbers on every machine; `normal()` also depends on the C library's logarithm.
+/// The generator is xoshiro256** (Blackman and Vigna, 2018). SplitMix64 fills its state from the seed and the words of
+/// the stream's name. Two streams of one seed are independent for every use here, so each can be drawn alone: a
+/// module's factor needs no draw of the modules before it. The same seed and name give the same integers and uniform
+/// numbers on every machine. `normal()` also depends on the C library's logarithm.
 package struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var s0: UInt64
     private var s1: UInt64
     private var s2: UInt64
     private var s3: UInt64
-    /// The second of the two numbers that one step of the polar method yields.
+    /// The second of the two numbers from one step of the polar method.
     private var spareNormal: Double?
 
     /// - Parameters:
-    ///   - seed: what a federation, a base model or an experiment fixes.
+    ///   - seed: fixed by a federation, a base model or an experiment.
     ///   - stream: the purpose, from the general to the particular: `"initial adapter", "fc1"`. The words count, not
     ///     their concatenation: `("ab", "c")` and `("a", "bc")` are two streams.
     package init(seed: UInt64, stream: String...) {
@@ -28,10 +28,11 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
             state = SplitMix64.scramble(state ^ Self.fingerprint(of: word))
         }
         var mix = SplitMix64(state: state)
-        // SplitMix64 is a bijection of a counter, so at most one of the four words can be zero: never all of them.
+        // SplitMix64 is a bijection of a counter, so at most one of the four words is zero, never all of them.
         (s0, s1, s2, s3) = (mix.next(), mix.next(), mix.next(), mix.next())
     }
 
+    /// The next 64 random bits of xoshiro256**.
     package mutating func next() -> UInt64 {
         let result = Self.rotate(s1 &* 5, by: 7) &* 9
         let shifted = s1 << 17
@@ -44,12 +45,12 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
         return result
     }
 
-    /// A number in [0, 1), every multiple of 2⁻²⁴ as likely as any other.
+    /// A number in [0, 1); all multiples of 2⁻²⁴ are equally likely.
     package mutating func uniform() -> Float {
         Float(next() >> 40) * 0x1p-24
     }
 
-    /// A number in [0, 1), every multiple of 2⁻⁵³ as likely as any other.
+    /// A number in [0, 1); all multiples of 2⁻⁵³ are equally likely.
     package mutating func uniform() -> Double {
         Double(next() >> 11) * 0x1p-53
     }
@@ -79,7 +80,7 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
         }
     }
 
-    /// FNV-1a over the UTF-8 bytes, closed by the length.
+    /// FNV-1a over the UTF-8 bytes, followed by the length.
     private static func fingerprint(of word: String) -> UInt64 {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         var length: UInt64 = 0
@@ -95,7 +96,7 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
     }
 }
 
-/// The generator that fills another one's state (Steele, Lea and Flood, 2014).
+/// The generator that fills another generator's state (Steele, Lea and Flood, 2014).
 private struct SplitMix64 {
     var state: UInt64
 

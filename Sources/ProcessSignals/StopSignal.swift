@@ -1,10 +1,11 @@
 import Dispatch
 import Glibc
 
-/// Tells when the process is asked to stop; a second signal ends it at once.
+/// Reports when the process is asked to stop; a second signal ends it at once.
 ///
-/// A handler writes the signal's number into a pipe, where it waits for somebody to ask: what comes while the program starts
-/// would else kill it, or be lost. (Blocking the signals would not do, as the runtime has threads that block none.)
+/// A signal handler writes the signal's number into a pipe, which `received` reads later. So a signal during the
+/// program's start neither kills it nor gets lost. (Blocking the signals would not be enough, because the runtime has
+/// threads that block none.)
 package final class StopSignal {
     private static let names = [SIGTERM: "SIGTERM", SIGINT: "SIGINT"]
     private static let hangUp = "SIGHUP"
@@ -21,9 +22,9 @@ package final class StopSignal {
     private let arrived: AsyncStream<String>
     private let source: (any DispatchSourceRead)?
 
-    /// From here on no signal is lost, and one alone does not end the process.
+    /// From this call on no signal is lost, and a single one does not end the process.
     ///
-    /// - Parameter hangUp: whether SIGHUP is heard as well, and does not end the process.
+    /// - Parameter hangUp: whether SIGHUP is handled as well and does not end the process.
     package static func hold(hangUp: Bool = false) {
         guard channel.read >= 0 else { return }
         for number in names.keys.sorted() + (hangUp ? [SIGHUP] : []) {
@@ -50,7 +51,7 @@ package final class StopSignal {
             guard read(Self.channel.read, &byte, 1) == 1 else { return }
             continuation.yield(Self.names[Int32(byte)] ?? (Int32(byte) == SIGHUP ? Self.hangUp : "\(byte)"))
             guard Int32(byte) != SIGHUP else { return }
-            // Whatever comes after the first one does what it does to any process.
+            // After the first signal, further ones have their default effect.
             for number in Self.names.keys { signal(number, SIG_DFL) }
             if read(Self.channel.read, &byte, 1) == 1 { kill(getpid(), Int32(byte)) }
         }
@@ -58,9 +59,9 @@ package final class StopSignal {
         self.source = source
     }
 
-    /// The name of the first signal to stop that comes.
+    /// The name of the first signal that asks the process to stop.
     ///
-    /// - Parameter hangUp: what each SIGHUP asks for.
+    /// - Parameter hangUp: called at each SIGHUP.
     package func received(hangUp: () -> Void = {}) async -> String {
         for await name in arrived {
             guard name == Self.hangUp else { return name }

@@ -1,9 +1,9 @@
-/// What a client registers with: `PUT …/clients/{c}`.
+/// The registration of a client: `PUT …/clients/{c}`.
 package struct RegistrationBody: Codable, Sendable, Hashable {
     package var rank: Int
     /// 32 random bytes that the client made itself, in base64url or hexadecimal.
     package var token: String
-    /// Free to the client: processor, memory, trainer; kept for the operator to read.
+    /// Chosen by the client: processor, memory, trainer; kept for the operator.
     package var capabilities: [String: JSONValue]
 
     enum CodingKeys: String, CodingKey, CaseIterable { case rank, token, capabilities }
@@ -22,7 +22,7 @@ package struct RegistrationBody: Codable, Sendable, Hashable {
     }
 }
 
-/// A registered client. Registration answers `name`, `rank` and `ranks`, the granted ones; the rest is for operators.
+/// A registered client. Registration answers `name`, and the granted `rank` and `ranks`; the rest is for operators.
 package struct ClientBody: Codable, Sendable, Hashable {
     package var name: String
     package var rank: Int
@@ -57,7 +57,7 @@ package struct ReceiptBody: Codable, Sendable, Hashable {
     package var digest: String
     package var rank: Int
     package var samples: Int
-    /// Updates that the round holds by now.
+    /// The number of updates in the round now.
     package var received: Int
 
     package init(digest: String, rank: Int, samples: Int, received: Int) {

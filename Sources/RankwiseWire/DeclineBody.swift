@@ -1,4 +1,4 @@
-/// Why a client will send nothing in a round (`PUT …/rounds/{t}/decline`), or in any until it calls again (`PUT …/leave`).
+/// Why a client sends nothing: in a round (`PUT …/rounds/{t}/decline`), or until its next call (`PUT …/leave`).
 package struct DeclineBody: Codable, Sendable, Hashable {
     /// For the people who look at the round; at most 500 characters.
     package var reason: String

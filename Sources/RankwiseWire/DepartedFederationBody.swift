@@ -1,4 +1,4 @@
-/// The answer to `DELETE /v1/federations/{f}`: what stays of the federation.
+/// The answer to `DELETE /v1/federations/{f}`: what remains of the federation.
 package struct DepartedFederationBody: Codable, Sendable, Hashable {
     package var id: String
     /// The hash of the last event of its audit log.

@@ -1,4 +1,4 @@
-/// A federation as `GET /v1/federations/{f}` answers it.
+/// A federation, in the answer to `GET /v1/federations/{f}`.
 package struct FederationBody: Codable, Sendable, Hashable {
     package var id: String
     /// `waiting`, `running`, `paused` or `finished`.
@@ -29,7 +29,7 @@ package struct FederationBody: Codable, Sendable, Hashable {
     }
 }
 
-/// What creating a federation answers, once; the server keeps only the tokens' hashes.
+/// The only answer with a new federation's tokens; the server keeps only their hashes.
 package struct CreatedFederationBody: Codable, Sendable, Hashable {
     package var id: String
     package var enrolmentToken: String
@@ -70,7 +70,7 @@ package struct EventBody: Codable, Sendable, Hashable {
     package var round: Int?
     package var client: String?
     package var detail: String?
-    /// Binds the row to all rows before it; who keeps it elsewhere can tell whether they were changed since.
+    /// The hash over this row and all rows before it. With a kept copy one can tell whether they were changed since.
     package var hash: String
 
     package init(

@@ -1,17 +1,17 @@
 extension FederationDocument {
     package struct Adapter: Codable, Sendable, Hashable {
-        /// Needed unless a template says it.
+        /// Required unless a template gives it.
         package var maxRank: Int?
         package var scaling: Scaling?
         package var dtype: String?
         package var modules: [String: Module]
-        /// Tensors that travel beside the factors, by name.
+        /// Tensors that are sent beside the factors, by name.
         package var dense: [String: Dense]
-        /// 8 or 4 where messages may be quantised to so many bits.
+        /// 8 or 4 where messages may be quantised to this number of bits.
         package var messageBits: Int?
         /// Keys of PEFT's `adapter_config.json` that are published with the adapter.
         package var config: [String: JSONValue]
-        /// Whether an adapter that is uploaded gives shapes, ranks, scaling and first values.
+        /// Whether an uploaded adapter gives shapes, ranks, scaling and first values.
         package var template: Bool
 
         enum CodingKeys: String, CodingKey, CaseIterable {
@@ -48,13 +48,13 @@ extension FederationDocument {
                 modules = try values.value(.modules, default: [:])
                 return
             }
-            // Named as missing where there is no template.
+            // Reported as missing where there is no template.
             _ = try values.decode(Int.self, forKey: .maxRank)
             modules = try values.decode([String: Module].self, forKey: .modules)
         }
     }
 
-    /// `constant` takes `value`; `lora` and `rslora` take `alpha`.
+    /// `constant` uses `value`; `lora` and `rslora` use `alpha`.
     package struct Scaling: Codable, Sendable, Hashable {
         package var mode: String
         package var value: Double?
@@ -76,8 +76,8 @@ extension FederationDocument {
         }
     }
 
-    /// One adapted layer: a linear layer of `in` × `out`; a convolution where `kernel` (height, width) is given; an
-    /// embedding where `embedding` is true; a parameter of `experts` linear layers.
+    /// One adapted layer: a linear layer of `in` × `out`; a convolution if `kernel` (height, width) is given; an
+    /// embedding if `embedding` is true; a parameter of `experts` linear layers.
     package struct Module: Codable, Sendable, Hashable {
         package var inputs: Int
         package var outputs: Int
@@ -124,7 +124,7 @@ extension FederationDocument {
         }
     }
 
-    /// A tensor that travels beside the factors: its shape, or its shape and what version 0 has of it.
+    /// A tensor that is sent beside the factors: its shape, or its shape and its initial values.
     package struct Dense: Sendable, Hashable {
         package var shape: [Int]
         package var initial: InitialValues

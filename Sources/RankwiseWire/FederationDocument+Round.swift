@@ -12,11 +12,11 @@ extension FederationDocument {
         package var seenSeconds: Double
         /// How many updates must reach every rank component of every module before a round closes.
         package var minCoverage: Int?
-        /// Makes the federation asynchronous: so many updates make a version.
+        /// Makes the federation asynchronous: this many updates make a version.
         package var buffer: Int?
-        /// a in the discount 1/(1+τ)^a of an update that began τ versions ago; 0.5 where there is a buffer.
+        /// a in the discount 1/(1+τ)^a of an update that started τ versions ago; 0.5 where there is a buffer.
         package var stalenessExponent: Double?
-        /// The largest τ that is taken; 10 where there is a buffer.
+        /// The largest accepted τ; 10 where there is a buffer.
         package var maxStaleness: Int?
 
         enum CodingKeys: String, CodingKey, CaseIterable {
@@ -71,7 +71,7 @@ extension FederationDocument {
         }
     }
 
-    /// Selection by `count`, or else by `fraction`, of the clients seen lately; `over` selects that share more.
+    /// Selection by `count`, or else by `fraction`, of the clients seen lately; `over` selects this share more.
     package struct Selection: Codable, Sendable, Hashable {
         package var fraction: Double
         package var over: Double
@@ -103,7 +103,7 @@ extension FederationDocument {
         package var maxSamples: Int
         package var maxNorm: Double?
         package var maxNormOverMedian: Double?
-        /// Written as null where it is off, since nothing stands for 30.
+        /// Written as null to turn it off; a missing key means 30.
         package var maxFactorOverMedian: Double?
 
         enum CodingKeys: String, CodingKey, CaseIterable {

@@ -2,9 +2,9 @@ extension FederationDocument {
     /// How updates become an adapter; the strategy's own parameters stand beside `name` and `weighting`.
     package struct Strategy: Sendable, Hashable {
         package var name: String
-        /// The strategy's own where it is nil.
+        /// Nil for the strategy's default.
         package var weighting: String?
-        /// Numbers, booleans and nulls, under the names that the strategy gives them.
+        /// Numbers, booleans and nulls, with the strategy's own names.
         package var parameters: [String: JSONValue]
 
         package init(name: String = "rbla", weighting: String? = nil, parameters: [String: JSONValue] = [:]) {
@@ -39,7 +39,7 @@ extension FederationDocument {
 }
 
 extension FederationDocument.Strategy: Codable {
-    /// A strategy's parameters are known to the strategy alone, so every key is read and the server refuses by name.
+    /// Only a strategy knows its parameters, so this accepts every key, and the server refuses unknown ones by name.
     package init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: AnyKey.self)
         self.init()

@@ -8,7 +8,7 @@ package struct FederationDocument: Codable, Sendable, Hashable {
     package var round: Round
     package var limits: Limits
     package var retention: Retention
-    /// Passed to the clients as it is; trainers give its keys their meaning.
+    /// Passed to the clients unchanged; trainers define the meaning of its keys.
     package var training: [String: JSONValue]
     package var seed: UInt64
 
@@ -57,7 +57,7 @@ extension FederationDocument {
     /// The frozen model that every client adapts.
     package struct BaseModel: Codable, Sendable, Hashable {
         package var name: String
-        /// Draws the weights of the models that the native trainer builds by name.
+        /// The seed of the weights that the native trainer builds for a model name.
         package var seed: UInt64?
         package var sha256: String?
 

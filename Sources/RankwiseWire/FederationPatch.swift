@@ -1,4 +1,4 @@
-/// What `PATCH /v1/federations/{f}` changes: its state, some keys of its round policy, or which adapters it keeps.
+/// The changes of `PATCH /v1/federations/{f}`: state, some keys of the round policy, or which adapters are kept.
 package struct FederationPatch: Codable, Sendable, Hashable {
     /// `running`, `paused` or `finished`.
     package var state: String?

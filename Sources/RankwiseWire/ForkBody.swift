@@ -1,10 +1,10 @@
-/// What `POST /v1/federations/{f}/fork` takes.
+/// The body of `POST /v1/federations/{f}/fork`.
 package struct ForkBody: Codable, Sendable, Hashable {
     /// The new federation's name.
     package var id: String
-    /// The round whose adapter it begins with; the newest where it is absent.
+    /// The round whose adapter it starts with; the newest where it is missing.
     package var round: Int?
-    /// What it has in place of the other's settings; all but `id` and `adapter`.
+    /// Settings that replace the other federation's; any key except `id` and `adapter`.
     package var settings: [String: JSONValue]
 
     enum CodingKeys: String, CodingKey, CaseIterable { case id, round, settings }

@@ -1,4 +1,4 @@
-/// Odd numbers are those that are negative, broken or very large; they count in ascending order of keys.
+/// Odd numbers are negative, fractional or very large; they are counted in ascending order of keys.
 extension JSONValue {
     var oddNumberCount: Int {
         switch self {
@@ -14,13 +14,13 @@ extension JSONValue {
         return replacing(&count, by: value)
     }
 
-    /// Where the odd number of this index stands, and what it is.
+    /// The path of the odd number with this index, and its text.
     func oddNumber(at index: Int) -> (path: [String], found: String)? {
         var index = index
         return search(&index)
     }
 
-    /// The value in words where it is an odd number itself.
+    /// The text of the value if it is an odd number itself.
     private var oddNumber: String? {
         switch self {
         case .integer(let value): value < 0 ? "\(value)" : nil

@@ -1,4 +1,4 @@
-/// Any JSON value, for the parts of a document that the server passes on without reading them.
+/// Any JSON value, for parts of a document that the server passes on unread.
 package enum JSONValue: Sendable, Hashable {
     case null
     case bool(Bool)
@@ -44,7 +44,7 @@ extension JSONValue: Codable {
 }
 
 extension JSONValue {
-    /// The value as a number, when it is one.
+    /// The value as a number; nil where it is none.
     package var double: Double? {
         switch self {
         case .integer(let value): Double(value)
@@ -53,7 +53,7 @@ extension JSONValue {
         }
     }
 
-    /// The value as a whole number, when it is one.
+    /// The value as a whole number; nil where it is none.
     package var int: Int? {
         switch self {
         case .integer(let value): Int(exactly: value)

@@ -33,7 +33,7 @@ extension PlanBody {
         }
     }
 
-    /// A factor that nobody trains: drawn from the seed and the round, and part of the adapter to download as well.
+    /// A factor that nobody trains. It is drawn from the seed and the round, and the downloaded adapter has it too.
     package struct Drawn: Codable, Sendable, Hashable {
         /// "A" or "B".
         package var factor: String
@@ -47,9 +47,9 @@ extension PlanBody {
         }
     }
 
-    /// How a client may give up ranks: `hetlora`'s self-pruning.
+    /// How a client may lower its rank: `hetlora`'s self-pruning.
     package struct Pruning: Codable, Sendable, Hashable {
-        /// The share of a module's components that is not penalised, and that is kept when a rank is given up.
+        /// The share of a module's components that is not penalised, and that remains when the rank is lowered.
         package var gamma: Double
         /// The weight of ‖B[:, ⌊γ·r⌋:]‖·‖A[⌊γ·r⌋:, :]‖ in the loss.
         package var penalty: Double
@@ -67,13 +67,13 @@ extension PlanBody {
         }
     }
 
-    /// A part of a federation's life in which something other than an adapter is trained.
+    /// A stage of a federation that trains something other than an adapter.
     package struct Stage: Codable, Sendable, Hashable {
-        /// `sparse`; later servers may know others.
+        /// `sparse`; later servers may send others.
         package var name: String
         /// The share of a module's weights that a sparse stage trains.
         package var density: Double?
-        /// Draws which weights they are.
+        /// The seed that selects these weights.
         package var seed: UInt64?
 
         package init(name: String, density: Double? = nil, seed: UInt64? = nil) {

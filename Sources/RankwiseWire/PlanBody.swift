@@ -1,4 +1,4 @@
-/// What one client should do in a round, as `GET …/plan` answers it.
+/// The instructions for one client in a round: the answer to `GET …/plan`.
 package struct PlanBody: Codable, Sendable, Hashable {
     package var federation: String
     package var round: Int
@@ -11,25 +11,25 @@ package struct PlanBody: Codable, Sendable, Hashable {
     package var selected: Bool
     /// Whether the server already holds this client's update for the round.
     package var answered: Bool
-    /// Whether the server lost the update that it had of this client for the round: it is to be trained and sent again.
+    /// Whether the server lost this client's update for the round, so that the client must train and send it again.
     package var lost: Bool?
     package var deadlineAt: String?
     package var rank: Int
     package var ranks: [String: Int]
     package var scales: [String: Double]
     package var adapter: Source?
-    /// What to add to the base before training.
+    /// The merge to add to the base before training.
     package var merge: Merge?
-    /// Whether the adapter is a fresh one, whose product is zero: nothing learnt about the last one still holds.
+    /// Whether the adapter is new, with a product of zero, so that nothing learnt about the last one applies.
     package var reinitialise: Bool
-    /// The factor of the adapter that was drawn, where the strategy draws one.
+    /// The drawn factor of the adapter; nil where the strategy draws none.
     package var drawn: Drawn?
-    /// Draws this client's randomness for the round.
+    /// The seed of this client's randomness for the round.
     package var seed: UInt64
-    /// The same for all clients: draws what a model makes anew, such as a head. Older servers do not send it.
+    /// The same for all clients: the seed of what a model makes anew, such as a head. Older servers do not send it.
     package var federationSeed: UInt64?
-    /// The tensors beside the factors that the federation has, by name; one that the adapter lacks begins as the client's
-    /// own model has it. Older servers do not send it.
+    /// The tensors beside the factors in the federation, by name. One that the adapter lacks starts from the client's
+    /// own model. Older servers do not send it.
     package var dense: [String: [Int]]?
     /// The factors to train, of "A" and "B".
     package var train: [String]
@@ -37,11 +37,11 @@ package struct PlanBody: Codable, Sendable, Hashable {
     package var send: [String]
     /// The weight μ of the penalty μ·Σ‖B·A‖²; 0 for none.
     package var penalty: Double
-    /// How the client may give up ranks that it does not use; nil where it may not.
+    /// How the client may lower ranks that it does not use; nil where it may not.
     package var pruning: Pruning?
-    /// How many bits a number of a message may have, 8 or 4; nil for whole numbers of the adapter's type.
+    /// The bits of each number in a message, 8 or 4; nil for plain numbers of the adapter's type.
     package var messageBits: Int?
-    /// What is trained in place of an adapter; nil for an adapter.
+    /// What to train in place of an adapter; nil for an adapter.
     package var stage: Stage?
     package var training: [String: JSONValue]
     /// The path on the server to PUT the update to.
@@ -95,7 +95,7 @@ package struct PlanBody: Codable, Sendable, Hashable {
         self.update = update
     }
 
-    /// Writes null where there is nothing, so that a reader sees every key.
+    /// Writes missing values as null, so that a reader sees every key.
     package func encode(to encoder: any Encoder) throws {
         var values = encoder.container(keyedBy: CodingKeys.self)
         try values.encode(federation, forKey: .federation)

@@ -1,15 +1,15 @@
-/// An RFC 9457 problem: what every error answer carries as `application/problem+json`.
+/// An RFC 9457 problem, the body of every error answer (`application/problem+json`).
 package struct Problem: Codable, Sendable, Hashable {
     package var type: String
     package var title: String
     package var status: Int
-    /// Stable and for programs, such as `round.closed` or `update.shape`.
+    /// Stable, for programs, such as `round.closed` or `update.shape`.
     package var code: String
     /// For people: what was expected and what came.
     package var detail: String
-    /// The tensor that an update was refused for.
+    /// The tensor for which an update was refused.
     package var tensor: String?
-    /// The round that collects now, where the request was for another.
+    /// The round that collects now, where the request named another.
     package var current: Int?
 
     package init(

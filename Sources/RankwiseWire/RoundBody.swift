@@ -1,4 +1,4 @@
-/// A round, as `GET …/rounds/{t}` answers it. Times are RFC 3339 in UTC.
+/// A round, in the answer to `GET …/rounds/{t}`. Times are RFC 3339 in UTC.
 package struct RoundBody: Codable, Sendable, Hashable {
     package struct Update: Codable, Sendable, Hashable {
         package var client: String
@@ -12,9 +12,9 @@ package struct RoundBody: Codable, Sendable, Hashable {
         package var bytes: Int
         package var receivedAt: String
         package var metrics: Metrics
-        /// ‖·‖_F of all that it puts into the model, where the federation limits it.
+        /// The Frobenius norm of the whole change that it makes to the model, where the federation limits it.
         package var norm: Double?
-        /// In an asynchronous federation, how many versions ago it began.
+        /// In an asynchronous federation, how many versions ago the update started.
         package var staleness: Int?
 
         enum CodingKeys: String, CodingKey {
@@ -45,7 +45,7 @@ package struct RoundBody: Codable, Sendable, Hashable {
         package var at: String
         package var code: String
         package var detail: String
-        /// How often; `at` and `detail` are the last time's.
+        /// How often it occurred; `at` and `detail` are those of the last time.
         package var count: Int
 
         package init(client: String, at: String, code: String, detail: String, count: Int = 1) {
@@ -56,7 +56,7 @@ package struct RoundBody: Codable, Sendable, Hashable {
             self.count = count
         }
 
-        /// Earlier servers did not count.
+        /// Earlier servers sent no count.
         package init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
             self.init(
@@ -68,7 +68,7 @@ package struct RoundBody: Codable, Sendable, Hashable {
         }
     }
 
-    /// Something that was decided about the round, as the audit log has it.
+    /// A decision about the round, as in the audit log.
     package struct Decision: Codable, Sendable, Hashable {
         package var at: String
         /// Such as `round.extended` or `update.left_out`.
@@ -84,7 +84,7 @@ package struct RoundBody: Codable, Sendable, Hashable {
         }
     }
 
-    /// What a client measured; on a round, the sample-weighted means of what its clients sent.
+    /// A client's measurements; on a round, their means weighted by samples.
     package struct Metrics: Codable, Sendable, Hashable {
         package var loss: Double?
         package var accuracy: Double?
@@ -99,7 +99,7 @@ package struct RoundBody: Codable, Sendable, Hashable {
         package var digest: String
         package var bytes: Int
         package var ranks: [String: Int]
-        /// Whether the round also published something to add to the base.
+        /// Whether the round also published a merge.
         package var merge: Bool
 
         package init(digest: String, bytes: Int, ranks: [String: Int], merge: Bool) {
@@ -112,9 +112,9 @@ package struct RoundBody: Codable, Sendable, Hashable {
 
     package var federation: String
     package var round: Int
-    /// `waiting` (round 0 alone), `collecting`, `aggregating`, `published` or `failed`.
+    /// `waiting` (only round 0), `collecting`, `aggregating`, `published` or `failed`.
     package var phase: String
-    /// Why a failed round failed.
+    /// Why the round failed.
     package var reason: String?
     package var revision: Int64
     package var strategy: String
@@ -125,24 +125,24 @@ package struct RoundBody: Codable, Sendable, Hashable {
     package var received: Int
     package var refused: Int
     package var minUpdates: Int
-    /// How many updates must reach every rank component, and how many do.
+    /// How many updates must reach every rank component, and how many have.
     package var minCoverage: Int?
     package var coverage: Int?
     /// K of an asynchronous federation.
     package var buffer: Int?
     /// The selected clients that have not answered, the first hundred.
     package var awaited: [String]
-    /// The first thousand in ascending name.
+    /// The first thousand, in ascending order of names.
     package var updates: [Update]
-    /// Where there are more, the last one's name, after which `…/updates?after=` goes on.
+    /// The name of the last listed update if there are more; continue with `…/updates?after=`.
     package var updatesNext: String?
     /// The first thousand.
     package var refusals: [Refusal]
-    /// Oldest first, the newest hundred.
+    /// The newest hundred, the oldest first.
     package var decisions: [Decision]
     package var metrics: Metrics
     package var adapter: Adapter?
-    /// Whether it stands among others, without updates and refusals.
+    /// Whether this is an entry of a list, without updates and refusals.
     package var isOutline = false
 
     enum CodingKeys: String, CodingKey {
@@ -188,7 +188,7 @@ package struct RoundBody: Codable, Sendable, Hashable {
         self.adapter = adapter
     }
 
-    /// Earlier servers told neither whom they wait for nor what was decided.
+    /// Earlier servers sent neither `awaited` nor `decisions`.
     package init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         federation = try values.decode(String.self, forKey: .federation)

@@ -1,9 +1,9 @@
-/// Refuses, by name, the keys that a request's object should not have.
+/// Refuses unknown keys in a request's object, by name.
 ///
-/// Servers decode requests strictly (`WireDecoder.strict`); clients decode answers leniently, so that an old client
+/// Servers decode requests strictly (`WireDecoder.strict`). Clients decode answers leniently, so that an old client
 /// understands a newer server.
 enum StrictDecoding {
-    /// Set in a decoder's `userInfo` to turn the refusal on.
+    /// Set in a decoder's `userInfo` to refuse unknown keys.
     static let key = CodingUserInfoKey(rawValue: "rankwise.refuses-unknown-keys")
 
 }
@@ -17,7 +17,7 @@ struct AnyKey: CodingKey {
 }
 
 extension Decoder {
-    /// A keyed container over exactly `Keys`; under strict decoding any other key throws, naming it.
+    /// A keyed container with exactly `Keys`; under strict decoding any other key throws an error that names it.
     package func knownKeys<Keys: CodingKey & CaseIterable>(_ keys: Keys.Type) throws -> KeyedDecodingContainer<Keys> {
         let known = try container(keyedBy: keys)
         guard let flag = StrictDecoding.key, userInfo[flag] as? Bool == true else { return known }
@@ -35,7 +35,7 @@ extension Decoder {
 }
 
 extension KeyedDecodingContainer {
-    /// The value of `key`, or `fallback` where it is absent or null.
+    /// The value of `key`, or `fallback` where it is missing or null.
     package func value<T: Decodable>(_ key: Key, default fallback: @autoclosure () -> T) throws -> T {
         try decodeIfPresent(T.self, forKey: key) ?? fallback()
     }

@@ -1,11 +1,11 @@
-/// What putting a part of a template answers.
+/// The answer after a part of a template was uploaded.
 package struct TemplateBody: Codable, Sendable, Hashable {
     /// `draft` until both parts are there, then `waiting`.
     package var state: String
-    /// Of the adapter's file, once it is there.
+    /// The digest of the adapter's file, once it is there.
     package var digest: String?
     package var bytes: Int?
-    /// The parts that are still to come, as the paths that they are put to.
+    /// The missing parts, as the paths to upload them to.
     package var awaited: [String]
 
     package init(state: String, digest: String?, bytes: Int?, awaited: [String]) {

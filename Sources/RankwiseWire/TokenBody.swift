@@ -1,4 +1,4 @@
-/// What a new token should be: `POST …/tokens`.
+/// The request for a new token: `POST …/tokens`.
 package struct TokenRequestBody: Codable, Sendable, Hashable {
     /// `enrolment` or `reader`.
     package var role: String
@@ -26,7 +26,7 @@ package struct TokenRequestBody: Codable, Sendable, Hashable {
     }
 }
 
-/// A token as `GET …/tokens` lists it. Times are RFC 3339 in UTC.
+/// A token, in the answer to `GET …/tokens`. Times are RFC 3339 in UTC.
 package struct TokenBody: Codable, Sendable, Hashable {
     package var id: String
     package var role: String
@@ -34,7 +34,7 @@ package struct TokenBody: Codable, Sendable, Hashable {
     package var expiresAt: String?
     /// Null where uses are not counted.
     package var usesLeft: Int?
-    /// Only in the answer that made it.
+    /// Only in the answer that created it.
     package var token: String?
 
     enum CodingKeys: String, CodingKey {

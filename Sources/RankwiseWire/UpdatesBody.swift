@@ -1,7 +1,7 @@
-/// Some of a round's updates, as `GET …/rounds/{t}/updates` answers them.
+/// Some of a round's updates: the answer to `GET …/rounds/{t}/updates`.
 package struct UpdatesBody: Codable, Sendable, Hashable {
     package var updates: [RoundBody.Update]
-    /// Where there are more, the last one's name, to be asked for `after`.
+    /// The name of the last listed update if there are more; pass it as `after`.
     package var next: String?
 
     package init(updates: [RoundBody.Update], next: String?) {

@@ -1,4 +1,4 @@
-/// A document that cannot be read: which key, and what is wrong with it.
+/// Why a document cannot be read: the key and the reason.
 package struct WireError: Error, Sendable, Hashable, CustomStringConvertible {
     /// Dotted path of the offending key, empty for the document itself.
     package var path: String
@@ -13,7 +13,7 @@ package struct WireError: Error, Sendable, Hashable, CustomStringConvertible {
 }
 
 extension WireError {
-    /// Puts what Swift's decoders throw into words that name the key, what was expected and what came.
+    /// Describes an error of Swift's decoders by the key, what was expected and what came.
     package init(describing error: any Error) {
         func dotted(_ path: [any CodingKey], _ last: (any CodingKey)? = nil) -> String {
             (path + (last.map { [$0] } ?? [])).map { $0.intValue.map(String.init) ?? $0.stringValue }.joined(
@@ -29,7 +29,7 @@ extension WireError {
         case DecodingError.typeMismatch(let type, let context):
             self.init(path: dotted(context.codingPath), reason: "has the wrong type; expected \(Self.name(of: type))")
         case DecodingError.dataCorrupted(let context) where context.underlyingError is WireError:
-            // YAML's decoder wraps what it does not know.
+            // YAML's decoder wraps errors that it does not know.
             self = (context.underlyingError as? WireError) ?? WireError(path: "", reason: "cannot be read")
         case DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty:
             self.init(path: dotted(context.codingPath), reason: "cannot be read: \(context.debugDescription)")

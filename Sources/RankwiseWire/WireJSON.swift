@@ -1,7 +1,7 @@
 package import Foundation
 import StrictJSON
 
-/// The one way JSON is written and read on both sides of the wire.
+/// Writes and reads JSON, in the same way on both sides of the wire.
 package enum WireJSON {
     /// UTF-8 JSON with sorted keys, so that equal values give equal bytes.
     package static func encode(_ value: some Encodable, pretty: Bool = false) throws(WireError) -> Data {
@@ -25,7 +25,7 @@ package enum WireJSON {
         try decode(type, from: data, userInfo: strictUserInfo)
     }
 
-    /// What makes any `Decoder` (a YAML one, say) refuse unknown keys.
+    /// Makes any `Decoder` (a YAML one, say) refuse unknown keys.
     package static var strictUserInfo: [CodingUserInfoKey: any Sendable] {
         StrictDecoding.key.map { [$0: true] } ?? [:]
     }
@@ -50,9 +50,10 @@ package enum WireJSON {
         }
     }
 
-    /// The number that made sound JSON undecodable: the decoder says neither which it was nor where it stands, so ones
-    /// that are no small whole numbers are replaced, from the first on, and the fewest that let the document decode or
-    /// fail for another reason are searched by halving: bodies come from outside and may hold very many.
+    /// Finds the number that made valid JSON undecodable, because the decoder names neither the number nor its place.
+    /// It replaces odd numbers (negative, fractional or very large) from the first on, until the document decodes or
+    /// fails for another reason. It searches the smallest such count by halving, because bodies come from outside and
+    /// may hold very many.
     private static func misfit<T: Decodable>(_ type: T.Type, in data: Data, decoder: JSONDecoder) -> WireError? {
         guard let document = try? decoder.decode(JSONValue.self, from: data) else { return nil }
         func fits(replacing count: Int) -> Bool {

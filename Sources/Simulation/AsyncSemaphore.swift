@@ -1,4 +1,4 @@
-/// Lets so many through at a time; the others wait in the order in which they came.
+/// A semaphore; tasks that wait are admitted in the order in which they came.
 actor AsyncSemaphore {
     private var free: Int
     private var waiting: [CheckedContinuation<Void, Never>] = []

@@ -1,11 +1,12 @@
-/// Has the clients of a round do their work, some at a time.
+/// Runs the work of a round's clients, a limited number at a time.
 enum BoundedClientGroup {
-    /// Answers in the order in which they are done.
+    /// Returns the updates in the order in which the clients finish.
     ///
     /// - Parameters:
-    ///   - clients: in the order in which they begin; those with the most work come first, so that no one is left to the end.
-    ///   - threads: how many are at work at a time.
-    ///   - progress: hears of every client that is done.
+    ///   - clients: in the order in which they start; those with the most work come first, so that no long one runs
+    ///     alone at the end.
+    ///   - threads: how many work at a time.
+    ///   - progress: called after every client.
     static func run<Client: Sendable, Update: Sendable>(
         _ clients: [Client], threads: Int, progress: @escaping @Sendable (_ trained: Int, _ selected: Int) -> Void,
         _ work: @escaping @Sendable (Client) async throws -> Update

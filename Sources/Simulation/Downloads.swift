@@ -10,12 +10,12 @@ struct Downloads: Sendable {
     struct File: Sendable {
         /// The file that training starts from.
         let plain: String
-        /// What travels: less than the file's length where messages are quantised.
+        /// The bytes sent over the network: fewer than the file's length where messages are quantised.
         let byteCount: Int
         let ranks: [String: Int]
     }
 
-    /// How many bits a number of a message has; nil where messages are plain.
+    /// The bits of each number in a message; nil for plain messages.
     let bits: MessageBits?
     private let files: [Int: File]
 
@@ -62,7 +62,7 @@ struct Downloads: Sendable {
         let descriptor = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw SystemError.last("open \(path)") }
         defer { close(descriptor) }
-        // B stands for the scale at the federation's maximum rank, whatever rank the round was published at.
+        // B has the scale at the federation's maximum rank, whatever rank the round was published at.
         var writer = try AdapterWriter(
             shape: plan.shape, ranks: ranks, scaling: plan.scaling, messageBits: bits, descriptor: descriptor)
         for module in plan.shape.modules {

@@ -2,7 +2,7 @@ import Coordinator
 import Federation
 
 extension FederationSettings {
-    /// Whom the coordinator would select of clients that are all seen, ascending.
+    /// The clients that the coordinator would select if all had been seen, ascending.
     ///
     /// - Parameter names: ascending.
     func selection(of names: [ClientName], round: Int) -> [ClientName] {

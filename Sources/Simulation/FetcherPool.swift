@@ -1,6 +1,6 @@
 import HTTPFetching
 
-/// A few fetchers for many clients: a fetcher blocks a thread while it works, and a process has few threads for that.
+/// A few fetchers for many clients: a fetcher blocks a thread while it works, and a process has few such threads.
 actor FetcherPool: Fetching {
     private var idle: [HTTPFetcher] = []
     private var waiting: [CheckedContinuation<HTTPFetcher, Never>] = []

@@ -7,12 +7,12 @@ import Foundation
 import RankwiseWire
 import Training
 
-/// Federated averaging of whole models, in this process: what adapters are held against. No server plays it.
+/// Federated averaging of whole models in this process, as the comparison for adapters. No server supports it.
 ///
-/// Everything but the strategy is the document's: who has which examples, who is selected, what each trains by. Clients
-/// begin at the base model, train every weight and bias, and send all of them; their mean is by samples.
+/// Everything except the strategy comes from the document: the split, the selection, the training settings. Clients
+/// start at the base model, train every weight and bias, and send all of them. Their mean is weighted by samples.
 package final class FullFederation: SimulatedFederation {
-    /// What a document calls it.
+    /// The strategy's name in a document.
     static let strategy = "full"
 
     private struct Client: Sendable {
@@ -35,11 +35,11 @@ package final class FullFederation: SimulatedFederation {
     private let queue = DispatchQueue(label: "rankwise.full-models", attributes: .concurrent)
     private var weights: FullWeights
 
-    /// Where the last round left the federation.
+    /// The federation's state after the last round.
     package private(set) var state: FederationState
 
     /// - Parameters:
-    ///   - folder: the state that an earlier run came to; nil for the base model.
+    ///   - folder: the state after an earlier run; nil for the base model.
     package init(
         _ document: SimulationDocument, cohort: SimulatedCohort, resuming folder: String? = nil
     ) throws(SimulationError) {
@@ -121,7 +121,7 @@ package final class FullFederation: SimulatedFederation {
         return try result.get()
     }
 
-    /// Leaves the weights as the state that a later run goes on from.
+    /// Stores the weights as the state from which a later run continues.
     private func keep(_ next: FederationState) throws(SimulationError) {
         do {
             try FileManager.default.createDirectory(atPath: next.folder, withIntermediateDirectories: true)

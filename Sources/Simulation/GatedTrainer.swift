@@ -1,6 +1,6 @@
 import Training
 
-/// A trainer that waits until it is its turn.
+/// A trainer that waits for its turn.
 struct GatedTrainer: LocalTrainer {
     let trainer: NativeTrainer
     let gate: AsyncSemaphore

@@ -5,10 +5,10 @@ import HTTPFetching
 import RankwiseWire
 import Training
 
-/// A federation that is played over loopback: the whole server in this process, and a real agent for every client.
+/// A federation over loopback: the whole server in this process, and a real agent for every client.
 ///
-/// Agents share a few connections, train so many at a time as there are threads, and hear that a round has begun from
-/// this process and not by parked requests: a process has too few threads to block one for each of a thousand clients.
+/// Agents share a few connections, and as many train at a time as there are threads. This process tells them that a
+/// round has begun, in place of long polls: it has too few threads to block one for each of a thousand clients.
 package struct HTTPFederation: Sendable {
     private static let connections = 16
 
@@ -17,7 +17,7 @@ package struct HTTPFederation: Sendable {
 
     package init(_ document: SimulationDocument, cohort: SimulatedCohort) {
         var document = document
-        // Nobody trains before everybody is there, so that the same clients are drawn every time.
+        // Training starts only when all clients are registered, so that every run draws the same clients.
         let clients = cohort.clients.count
         document.federation.round.minClients = max(clients, document.federation.round.minClients)
         document.federation.limits.maxClients = max(clients, document.federation.limits.maxClients)
@@ -25,9 +25,9 @@ package struct HTTPFederation: Sendable {
         self.cohort = cohort
     }
 
-    /// Plays every round.
+    /// Runs every round.
     ///
-    /// - Parameter observe: hears of updates that the server holds, and of rounds in their order.
+    /// - Parameter observe: gets each update that the server has accepted, and the rounds in their order.
     package func play(observe: @escaping @Sendable (SimulationRun.Event) -> Void) async throws(SimulationError) {
         let scratch = try ScratchFolder()
         do {
@@ -72,7 +72,7 @@ package struct HTTPFederation: Sendable {
                 try await self.record(walk, meter: meter, folder: folder, observe: observe)
                 bell.ring()
             }
-            // The first failure ends all others; waiting for all would wait for agents that hope for the failed one.
+            // The first failure cancels all others; otherwise agents would keep waiting for the failed one.
             for try await _ in group {}
         }
     }
@@ -97,7 +97,7 @@ package struct HTTPFederation: Sendable {
             server: server.url, federation: document.federation.id, token: token, fetcher: try HTTPFetcher())
     }
 
-    /// Plays one client to the federation's end.
+    /// Runs one client until the federation ends.
     private func run(
         _ client: SimulatedClient, on server: LoopbackServer, enrolment: String, folder: String, line: SimulatedLine,
         gate: AsyncSemaphore, observe: @escaping @Sendable (SimulationRun.Event) -> Void
@@ -122,7 +122,7 @@ package struct HTTPFederation: Sendable {
         }
     }
 
-    /// Rings whenever a round opens, closes or is published, until the last is.
+    /// Signals whenever a round opens, closes or is published, until the last one.
     private func ring(_ bell: RoundSignal, asMoves endpoint: FederationEndpoint) async throws {
         var (revision, last): (Int64?, String) = (nil, "")
         while true {
@@ -137,7 +137,7 @@ package struct HTTPFederation: Sendable {
         }
     }
 
-    /// Scores every round as it is published.
+    /// Scores every round once it is published.
     private func record(
         _ endpoint: FederationEndpoint, meter: SimulatedLine.Meter, folder: String,
         observe: @Sendable (SimulationRun.Event) -> Void

@@ -7,24 +7,24 @@ import Foundation
 import RankwiseWire
 import Training
 
-/// One client of a federation in memory and who trains for it.
+/// One client of a federation in memory, with its trainer.
 struct Participant: Sendable {
     let name: ClientName
     let rank: Int
     let exampleCount: Int
     let trainer: NativeTrainer
 
-    /// What its training is likely to take, relative to others.
+    /// An estimate of its training time, relative to others.
     var work: Int { exampleCount * (rank + 100) }
 }
 
-/// What every client of a round in memory is told, and its training by that.
+/// The common instructions for every client of a round in memory, and the training.
 struct LocalRound: Sendable {
-    /// What a client sent.
+    /// A client's update.
     struct Update: Sendable {
         let client: ClientName
         let path: String
-        /// Of its adapter, for every module.
+        /// The scales of its adapter, for every module.
         let scales: [String: Double]
         let outcome: TrainingOutcome
         let bytesDown: Int
@@ -38,7 +38,7 @@ struct LocalRound: Sendable {
     let downloads: Downloads
     let mergeSum: String?
     let ledger: MergeLedger
-    /// Where updates are left.
+    /// The folder for updates.
     let folder: String
 
     func train(_ participant: Participant) async throws(SimulationError) -> Update {
@@ -65,7 +65,7 @@ struct LocalRound: Sendable {
         }
     }
 
-    /// What the coordinator's plan would say.
+    /// The plan that the coordinator would send.
     private func plan(for participant: Participant, ranks: [String: Int]) -> TrainingPlan {
         var factors: Set<TrainingPlan.Factor> = []
         if demand.factors.contains(.a) { factors.insert(.a) }

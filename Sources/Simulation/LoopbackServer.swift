@@ -6,21 +6,21 @@ import HTTPServing
 import Logging
 import SQLiteStore
 
-/// The whole server in this process, on a port of 127.0.0.1 that the system picks, over a store in a folder.
+/// The whole server in this process, on a port of 127.0.0.1 that the system chooses, with a store in a folder.
 final class LoopbackServer: Sendable {
     let url: String
-    /// The admin's token, of this server's life alone.
+    /// The admin's token, valid only for this server.
     let admin: String
     private let server: HTTPServer
     private let store: SQLiteStore
     private let work: Task<Void, Never>
 
-    /// - Parameter threads: how many aggregate.
+    /// - Parameter threads: how many threads aggregate.
     init(folder: String, threads: Int) async throws {
         let logger = Logger(label: "rankwise-lab") { _ in SwiftLogNoOpLogHandler() }
         admin = "\(UUID().uuidString)\(UUID().uuidString)"
         store = try SQLiteStore(directory: folder, logger: logger)
-        // Everybody calls from one address.
+        // All clients call from one address.
         let services = Services(
             stores: Stores(store),
             cache: try AdapterCache(folder: folder + "/cache", byteLimit: 1 << 28),

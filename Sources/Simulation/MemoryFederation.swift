@@ -9,12 +9,12 @@ import Foundation
 import RankwiseWire
 import Training
 
-/// A federation that is played in this process without a network: the coordinator's own selection, plans and
-/// aggregation on files in memory, and real training.
+/// A federation in this process without a network: the coordinator's own selection, plans and aggregation on files in
+/// memory, and real training.
 ///
-/// The same document and data give the same adapters, byte for byte, as a server would publish.
+/// From the same document and data it makes the same adapters, byte for byte, as a server.
 package final class MemoryFederation: SimulatedFederation {
-    /// Strategies in which clients keep something of their own from round to round, or train no adapter.
+    /// Strategies whose clients keep state between rounds, or train no adapter.
     private static let networkOnly: Set<String> = ["fdlora", "hetlora", "slora"]
 
     private let document: FederationDocument
@@ -28,11 +28,11 @@ package final class MemoryFederation: SimulatedFederation {
     private let queue = DispatchQueue(label: "rankwise.simulation")
     private var ledger = MergeLedger()
 
-    /// Where the last round left the federation.
+    /// The federation's state after the last round.
     package private(set) var state: FederationState
 
     /// - Parameters:
-    ///   - folder: the state that an earlier run came to; nil for version 0.
+    ///   - folder: the state after an earlier run; nil for version 0.
     package init(
         _ document: SimulationDocument, cohort: SimulatedCohort, resuming folder: String? = nil
     ) throws(SimulationError) {
@@ -126,7 +126,7 @@ package final class MemoryFederation: SimulatedFederation {
 }
 
 extension MemoryFederation {
-    /// Whom the coordinator would select, ascending.
+    /// The clients that the coordinator would select, ascending.
     private func select(_ round: Int) -> [Participant] {
         settings.selection(of: participants.keys.sorted(), round: round).compactMap { participants[$0] }
     }
@@ -181,13 +181,13 @@ extension MemoryFederation {
 
     private static func reasonAgainstScoring(under strategy: Strategy) -> String? {
         guard strategy.needsAccuracy else { return "is for the weighting ranking, which this federation has not" }
-        // What is sent repeats after two rounds at most.
+        // The sent factors repeat after at most two rounds.
         return (1...2).allSatisfy { strategy.demand(in: $0).factors.isSuperset(of: [.a, .b]) }
             ? nil : "needs updates with both factors; under \(strategy.name) one of them is not sent"
     }
 
-    /// What `ranking` weights rest on: the whole models' accuracies on the validation examples, all updates in one pass, or
-    /// what the clients say of themselves.
+    /// The accuracies for `ranking` weights: those of the whole models on the validation examples, with all updates in
+    /// one pass. Without validation examples, those that the clients report.
     private func accuracies(
         of updates: [LocalRound.Update], in round: Int
     ) async throws(SimulationError) -> [Double?] {
@@ -205,7 +205,7 @@ extension MemoryFederation {
         return try result.get().map(\.accuracy)
     }
 
-    /// The whole model on the held-out examples.
+    /// Scores the whole model on the held-out examples.
     private func evaluate(_ round: Int) async throws(SimulationError) -> Evaluation {
         let (state, document, heldOut) = (state, document, heldOut)
         let scales = settings.adapter.scales(atRanks: plan.shape.maximumRanks)

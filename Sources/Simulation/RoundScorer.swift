@@ -10,13 +10,13 @@ package struct RoundScorer: Sendable {
     private let examples: NativeTask
     private let folder: String
 
-    /// No adapter that a federation publishes here is longer.
+    /// The longest adapter that a federation here publishes.
     private static let adapterLimit: Int64 = 1 << 32
 
     private var adapter: String { folder + "/adapter_model.safetensors" }
     private var configuration: String { folder + "/adapter_config.json" }
 
-    /// - Parameter folder: where downloads go; it is there.
+    /// - Parameter folder: the folder for downloads, which exists.
     package init(settings: FederationDocument, examples: NativeTask, folder: String) {
         self.settings = settings
         self.examples = examples
@@ -28,7 +28,7 @@ package struct RoundScorer: Sendable {
             round: round, to: adapter, configuration: configuration, limit: Self.adapterLimit)
     }
 
-    /// Of the adapter that was downloaded last; blocks.
+    /// Scores the adapter that was downloaded last; blocks.
     package func evaluation() throws -> Evaluation {
         let config = try AdapterConfig(json: Array(FileManager.default.contents(atPath: configuration) ?? Data()))
         let scales = settings.adapter.modules.keys.map { ($0, config.scale(of: $0)) }

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Rings when a simulated federation has moved on, so that the many who wait for that need not ask the server.
+/// Signals that a simulated federation has changed, so that the many waiting clients need not ask the server.
 final class RoundSignal: Sendable {
     private struct State {
         var rings = 0
@@ -10,7 +10,7 @@ final class RoundSignal: Sendable {
 
     private let state = Mutex(State())
 
-    /// How often it has rung.
+    /// The number of signals so far.
     var rings: Int { state.withLock { $0.rings } }
 
     func ring() {
@@ -22,7 +22,7 @@ final class RoundSignal: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
-    /// Returns once it has rung more than `rings` times, or after `limit`.
+    /// Returns once there were more than `rings` signals, or after `limit`.
     func wait(after rings: Int, atMost limit: Duration) async {
         let place = state.withLock { state in
             state.nextWaiter += 1

@@ -2,7 +2,7 @@ import LinearAlgebra
 import RankwiseWire
 package import Training
 
-/// One client of a simulation: what it calls itself, what rank it can hold, and what it trains on.
+/// One client of a simulation: its name, its rank and its examples.
 package struct SimulatedClient: Sendable {
     package let name: String
     package let rank: Int
@@ -16,15 +16,15 @@ package struct SimulatedClient: Sendable {
     }
 }
 
-/// The clients of a simulation, and the examples that none of them has.
+/// The clients of a simulation, and the examples that no client has.
 package struct SimulatedCohort: Sendable {
     /// Ascending by name.
     package let clients: [SimulatedClient]
     package let heldOut: NativeTask
-    /// What updates are scored on for `ranking` weights; nil where clients are believed.
+    /// The examples for scoring updates for `ranking` weights; nil where the clients' reports are used.
     package let validation: NativeTask?
 
-    /// Reads the data and deals them; the same document and files give the same cohort. Blocks.
+    /// Reads the data and distributes them; the same document and files give the same cohort. Blocks.
     package init(_ document: SimulationDocument) throws(SimulationError) {
         let settings = document.simulation
         try settings.validate()

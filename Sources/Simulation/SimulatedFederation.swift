@@ -1,11 +1,11 @@
-/// A federation whose rounds are played one after the other.
+/// A federation that runs its rounds one after the other.
 package protocol SimulatedFederation: AnyObject {
-    /// Where the last round left the federation.
+    /// The federation's state after the last round.
     var state: FederationState { get }
 
-    /// Plays the round after the last one.
+    /// Runs the next round.
     ///
-    /// - Parameter progress: hears of every client that is done.
+    /// - Parameter progress: called after every client.
     func play(
         round: Int, progress: @escaping @Sendable (_ trained: Int, _ selected: Int) -> Void
     ) async throws(SimulationError) -> RoundRecord

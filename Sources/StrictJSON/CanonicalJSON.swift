@@ -1,8 +1,8 @@
 extension JSONScanner {
-    /// Reads one value of any kind as text that is the same for equal values: no white space, names in byte order, whole
-    /// numbers without a point.
+    /// Reads one value of any kind as canonical text: equal values give the same text. It has no white space, names in
+    /// byte order, and whole numbers without a decimal point.
     ///
-    /// - Throws: also where an object has a name twice, which the error names.
+    /// - Throws: also where an object has a name twice; the error names it.
     package mutating func canonicalValue() throws(JSONSyntaxError) -> String {
         switch try peek(expecting: "a value") {
         case UInt8(ascii: "{"):

@@ -1,6 +1,6 @@
-/// Finds a name that stands twice in one object of a text: Foundation's decoder keeps one of the values in silence.
+/// Finds a name that occurs twice in one object. Foundation's decoder would keep one of the values without an error.
 package enum DuplicateName {
-    /// The dotted path of the first such name; nil where there is none, or the text is not sound JSON.
+    /// The dotted path of the first such name; nil where there is none, or the text is not valid JSON.
     package static func find(in text: UnsafeRawBufferPointer) -> String? {
         var scanner = JSONScanner(text)
         var path: [String] = []

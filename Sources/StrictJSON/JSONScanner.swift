@@ -1,13 +1,14 @@
 /// Reads JSON from bytes, one token at a time, without building a tree.
 ///
-/// The headers of safetensors files come from outside and Foundation's decoder drops repeated names in silence, so the
-/// grammar (RFC 8259) is read here and the caller sees every name. Memory is bounded by the longest string.
+/// The headers of safetensors files come from outside, and Foundation's decoder drops repeated names without an error.
+/// So this type reads the grammar (RFC 8259) itself, and the caller sees every name. Memory is bounded by the longest
+/// string.
 package struct JSONScanner {
     package static let depthLimit = 32
 
     private let bytes: UnsafeRawBufferPointer
     package private(set) var offset = 0
-    /// One entry per open object or array: whether a value was read in it.
+    /// One entry per open object or array: whether it has had a value yet.
     private var open: [Bool] = []
 
     package init(_ bytes: UnsafeRawBufferPointer) {
@@ -29,7 +30,7 @@ package struct JSONScanner {
         try begin(UInt8(ascii: "["), expected: "an array")
     }
 
-    /// The next name in the object opened last, read up to its value; nil closes the object.
+    /// The next name in the innermost object, read up to its value; nil closes the object.
     package mutating func nextName() throws(JSONSyntaxError) -> String? {
         guard try advance(closing: UInt8(ascii: "}")) else { return nil }
         let name = try string()
@@ -37,7 +38,7 @@ package struct JSONScanner {
         return name
     }
 
-    /// Whether the array opened last has another element; false closes the array.
+    /// Whether the innermost array has another element; false closes the array.
     package mutating func nextElement() throws(JSONSyntaxError) -> Bool {
         try advance(closing: UInt8(ascii: "]"))
     }
@@ -66,7 +67,7 @@ package struct JSONScanner {
         }
     }
 
-    /// A whole number of zero or more.
+    /// A whole number, zero or more.
     package mutating func count() throws(JSONSyntaxError) -> Int {
         let first = try peek(expecting: "a whole number")
         let start = offset
@@ -119,14 +120,14 @@ package struct JSONScanner {
         return isTrue
     }
 
-    /// Reads a `null` where there is one.
+    /// Reads a `null` if it is the next value.
     package mutating func skipNull() throws(JSONSyntaxError) -> Bool {
         guard try peek(expecting: "a value") == UInt8(ascii: "n") else { return false }
         try word("null")
         return true
     }
 
-    /// Reads over one value of any kind.
+    /// Skips one value of any kind.
     package mutating func skipValue() throws(JSONSyntaxError) {
         switch try peek(expecting: "a value") {
         case UInt8(ascii: "{"):
@@ -142,7 +143,7 @@ package struct JSONScanner {
         }
     }
 
-    /// Makes sure that nothing but white space follows.
+    /// Checks that only white space follows.
     package mutating func finish() throws(JSONSyntaxError) {
         skipSpace()
         guard offset == bytes.count else {

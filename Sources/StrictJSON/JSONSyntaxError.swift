@@ -1,4 +1,4 @@
-/// Why bytes are not the JSON that a reader expects; offsets count from the start of the text.
+/// Why bytes are not the JSON that a reader expects; offsets are from the start of the text.
 package enum JSONSyntaxError: Error, Equatable, Sendable {
     case unexpectedEnd(expected: String)
     case unexpected(UInt8, offset: Int, expected: String)

@@ -1,5 +1,5 @@
 extension String {
-    /// The string as JSON writes it, escaping what RFC 8259 requires and nothing more.
+    /// The string as a JSON string, with only the escapes that RFC 8259 requires.
     package var jsonQuoted: String {
         var text = "\""
         for scalar in unicodeScalars {

@@ -32,6 +32,6 @@ struct EvaluateCommand: ParsableCommand {
 }
 
 extension Evaluation {
-    /// Accuracy and mean loss, in every locale alike.
+    /// Accuracy and mean loss, the same in every locale.
     var line: String { String(format: "accuracy=%.4f\tloss=%.4f", accuracy, loss) }
 }

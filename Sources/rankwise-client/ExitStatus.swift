@@ -2,7 +2,7 @@ import ArgumentParser
 import ClientAgent
 import HTTPFetching
 
-/// What the process's exit code says.
+/// The process's exit code.
 enum ExitStatus: Int32 {
     case done = 0
     case usage = 2
@@ -22,7 +22,7 @@ enum ExitStatus: Int32 {
         }
     }
 
-    /// A full disk is like a server that is away: it passes, and nobody has to look at this client.
+    /// A full disk is treated like an unreachable server: it passes, and this client needs no person.
     init(_ error: StateError) {
         switch error {
         case .noRoom: self = .outOfReach

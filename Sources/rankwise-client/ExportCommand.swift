@@ -6,7 +6,7 @@ import HTTPFetching
 import RankwiseWire
 import Training
 
-/// Brings what a federation has trained to where others can use it.
+/// Downloads a federation's result for use elsewhere.
 struct ExportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",

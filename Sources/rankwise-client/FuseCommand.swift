@@ -4,7 +4,7 @@ import ClientAgent
 import Foundation
 import Training
 
-/// Joins a client's personal adapter with the shared one.
+/// Combines a client's personal adapter with the shared one.
 struct FuseCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fuse",

@@ -5,9 +5,9 @@ import HTTPFetching
 import RankwiseWire
 import Training
 
-/// The parts that a client is joined from.
+/// Builds the agent and its parts.
 extension JoinCommand {
-    /// The agent, as soon as its folder has room for it.
+    /// Makes the agent, and waits while the disk has no space for its folder.
     func agent(_ display: any ProgressDisplay, token: String?) async throws -> Agent {
         let end = ContinuousClock.now + .seconds(giveUpAfter)
         while true {
@@ -50,7 +50,8 @@ extension JoinCommand {
             })
     }
 
-    /// - Parameter personal: where a personal adapter is kept, if the strategy has one; a command keeps its own.
+    /// - Parameter personal: the place of the personal adapter, if the strategy has one; a trainer command keeps its
+    ///   own.
     private func trainerMaker(
         personal: String, onFailure: @escaping @Sendable (TrainingError) -> Void
     ) throws -> Agent.TrainerMaker {
@@ -66,7 +67,7 @@ extension JoinCommand {
         }
     }
 
-    /// The data are read here, before the server hears of this client, so that a wrong path is found at once.
+    /// Reads the data before the server learns of this client, so that a wrong path is found at once.
     private func nativeTrainerMaker() throws -> Agent.TrainerMaker {
         if let base { return try textTrainerMaker(base) }
         let examples: DataSet
@@ -102,7 +103,7 @@ extension JoinCommand {
         }
     }
 
-    /// What the server may ask to know of the base model.
+    /// The digest of the base model, which the server may require.
     private func baseDigest() throws -> String? {
         guard let base else { return baseSha256?.lowercased() }
         do {
@@ -114,7 +115,7 @@ extension JoinCommand {
 
     private static func defaultState(federation: String, name: String) -> String {
         let environment = ProcessInfo.processInfo.environment
-        // The specification of XDG folders ignores relative paths.
+        // The XDG specification ignores relative paths.
         let base = environment["XDG_STATE_HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
         return "\(base ?? NSHomeDirectory() + "/.local/state")/rankwise/\(federation)/\(name)"
     }

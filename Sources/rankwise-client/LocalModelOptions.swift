@@ -2,7 +2,7 @@ import AdapterFormat
 import ArgumentParser
 import Training
 
-/// The model and the data that adapters are scored on here.
+/// The model and the data for scoring adapters on this machine.
 struct LocalModelOptions: ParsableArguments {
     @Option(help: "The base model, such as mlp-64-200-200-10.") var model: String?
     @Option(
@@ -28,7 +28,7 @@ struct LocalModelOptions: ParsableArguments {
         TrainingSettings(featureScale: featureScale, maxLength: maxLength)
     }
 
-    /// - Parameter adapter: whose tensors beside the factors say how many classes a BERT's classifier has.
+    /// - Parameter adapter: its tensors beside the factors determine the number of classes of a BERT's classifier.
     func task(for adapter: AdapterFile) throws -> NativeTask {
         guard let base else { return try NativeModel(name: model ?? "", seed: modelSeed).task(data: data) }
         return try NativeModel(BertEncoder(folder: base), for: adapter).task(data: data)

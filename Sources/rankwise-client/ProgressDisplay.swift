@@ -5,7 +5,7 @@ import RankwiseWire
 import Synchronization
 import Training
 
-/// Shows a person or a log what the agent does.
+/// Shows the agent's work to a person or a log.
 protocol ProgressDisplay: Sendable {
     func show(_ event: AgentEvent)
     func say(_ text: String)
@@ -19,13 +19,13 @@ enum ProgressDisplays {
     }
 }
 
-/// Log lines on standard error, one for what matters and none for each packet.
+/// Log lines on standard error: one for each event that matters, none for each packet.
 final class LogDisplay: ProgressDisplay {
     private let logger: Logger
     private let lastWaiting = Mutex("")
     /// The round whose training was logged last, and when.
     private let lastTraining = Mutex<(round: Int, at: ContinuousClock.Instant)?>(nil)
-    /// A round of many short epochs is logged no more often.
+    /// The shortest time between two log lines about the training of one round.
     private static let trainingInterval = Duration.seconds(30)
 
     init(label: String) {
@@ -44,7 +44,7 @@ final class LogDisplay: ProgressDisplay {
                 return true
             }
             if isDue { logger.info("\(event)") }
-        // Every round passes through these: news for a live line, noise in a log.
+        // Every round goes through these. They matter for a live line, but are noise in a log.
         case .waiting(let plan) where plan.answered || plan.phase == "aggregating": return
         case .waiting:
             let text = "\(event)"
@@ -65,7 +65,7 @@ final class LogDisplay: ProgressDisplay {
     }
 }
 
-/// One line that is rewritten while something goes on, and a line that stays for each thing done.
+/// One line that is rewritten during work, and a permanent line for each finished step.
 final class TerminalDisplay: ProgressDisplay {
     private struct Screen {
         var live = ""
@@ -95,7 +95,7 @@ final class TerminalDisplay: ProgressDisplay {
         say(isError ? "rankwise-client: \(text)" : text)
     }
 
-    /// Rewrites the live line, at most ten times a second where it is not urgent.
+    /// Rewrites the live line, at most ten times a second unless it is urgent.
     private func draw(_ text: String, isUrgent: Bool) {
         screen.withLock { screen in
             let now = ContinuousClock.now

@@ -24,9 +24,9 @@ struct RankwiseClient: AsyncParsableCommand {
         subcommands: [JoinCommand.self, StatusCommand.self, EvaluateCommand.self, FuseCommand.self, ExportCommand.self])
 
     static func main() async {
-        // A connection that breaks while TLS writes must be an error, not a signal.
+        // A connection that breaks during a TLS write must be an error, not a signal.
         signal(SIGPIPE, SIG_IGN)
-        // Only an agent has something to put in order; the other commands end at once.
+        // Only an agent has state to save; the other commands end at once.
         if CommandLine.arguments.dropFirst().first == JoinCommand.configuration.commandName { StopSignal.hold() }
         do {
             var command = try parseAsRoot()

@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import HTTPFetching
 
-/// Which federation on which server, and the token for it.
+/// The server, the federation and the token.
 struct ServerOptions: ParsableArguments {
     @Argument(help: "The server, such as http://10.0.0.5:8080.")
     var url: String
@@ -49,7 +49,7 @@ struct ServerOptions: ParsableArguments {
         }
     }
 
-    /// What asks the server, under the certificates that were given.
+    /// A fetcher with the given certificates.
     func fetcher() throws -> HTTPFetcher {
         let tls = HTTPFetcher.TLS(
             authority: try Self.file(caFile, "--ca-file", "RANKWISE_CA_FILE"),
@@ -73,7 +73,7 @@ struct ServerOptions: ParsableArguments {
     func token() throws -> String? {
         let text: String?
         if let tokenFile {
-            // Also from a pipe, as a shell's <(…) is.
+            // The file may be a pipe, like a shell's <(…).
             let descriptor = open(tokenFile, O_RDONLY | O_CLOEXEC)
             guard descriptor >= 0,
                 let bytes = try? FileHandle(fileDescriptor: descriptor, closeOnDealloc: true).readToEnd() ?? Data(),

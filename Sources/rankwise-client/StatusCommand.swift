@@ -32,7 +32,7 @@ struct StatusCommand: AsyncParsableCommand {
     }
 
     private func follow(_ endpoint: FederationEndpoint) async throws {
-        // A look is taken once; a watch outlives its server's restarts.
+        // A single look is tried once; a watch survives restarts of its server.
         var persistence = Persistence(limit: .zero)
         var pollWait = PollWait(Agent.Configuration.defaultPollWait)
         var round: RoundBody?

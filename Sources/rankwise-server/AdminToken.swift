@@ -2,7 +2,7 @@ import Coordinator
 import Federation
 import Foundation
 
-/// The admin's token: from the environment, else from the data folder, where the first start makes it.
+/// The admin's token: from the environment, else from the data folder, where the first start creates it.
 enum AdminToken {
     struct Failure: Error, CustomStringConvertible {
         let description: String
@@ -26,7 +26,7 @@ enum AdminToken {
             return Access.hash(token)
         }
         let token = Access.makeToken()
-        // Renamed into place once it is whole, so that a crash leaves no empty token behind.
+        // Renamed into place once complete, so that a crash leaves no empty token behind.
         let part = path + ".part"
         let descriptor = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {

@@ -19,7 +19,7 @@ enum ConfigFile {
         }
     }
 
-    /// Whether the document describes a federation, and not a server.
+    /// Whether the document describes a federation rather than a server.
     static func describesFederation(_ path: String) throws(Failure) -> Bool {
         do {
             let node = try Yams.compose(yaml: try text(of: path))
@@ -31,7 +31,7 @@ enum ConfigFile {
     }
 
     private static func text(of path: String) throws -> String {
-        // Also from a pipe, as a shell's <(…) is: FileHandle would not wait for one that has no writer yet.
+        // The file may be a pipe, like a shell's <(…); FileHandle would not wait for a pipe without a writer.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0,
             let bytes = try? FileHandle(fileDescriptor: descriptor, closeOnDealloc: true).readToEnd() ?? Data()

@@ -2,7 +2,7 @@ import ArgumentParser
 import Federation
 import Foundation
 
-/// Which data folder a command looks at, by the same rules as `serve`.
+/// The data folder of a command, found by the same rules as in `serve`.
 struct DataOptions: ParsableArguments {
     @Option(help: "The server's settings document, such as Config/server.yaml.") var config: String?
     @Option(help: "The data folder (default: RANKWISE_DATA, else the document's, else data).") var data: String?

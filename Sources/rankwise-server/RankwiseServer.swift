@@ -24,7 +24,7 @@ struct RankwiseServer: AsyncParsableCommand {
         defaultSubcommand: nil)
 
     static func main() async {
-        // Only the server has something to finish; the other commands end at once.
+        // Only the server has work to finish; the other commands end at once.
         if CommandLine.arguments.dropFirst().first == ServeCommand.configuration.commandName {
             StopSignal.hold(hangUp: true)
         }

@@ -9,7 +9,7 @@ struct ReloadableLogHandler: LogHandler {
 
     init(_ handler: any LogHandler) {
         self.handler = handler
-        // What is to be written is decided here.
+        // This handler decides what is written.
         self.handler.logLevel = .trace
     }
 

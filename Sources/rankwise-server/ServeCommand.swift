@@ -90,7 +90,7 @@ struct ServeCommand: AsyncParsableCommand {
         logger.info("stopped")
     }
 
-    /// What SIGHUP asks for: the log level of the settings as they are now, and the certificates' files.
+    /// Handles SIGHUP: reads the log level and the certificates' files again.
     private func reload(_ server: HTTPServer, _ environment: [String: String], _ logger: Logger) {
         do {
             ReloadableLogHandler.use(try read(environment).logLevel)

@@ -2,7 +2,7 @@ import Federation
 import HTTPServing
 import RankwiseWire
 
-/// `Config/server.yaml`: what of it is absent comes from the environment or from defaults.
+/// `Config/server.yaml`; missing keys come from the environment or from defaults.
 struct ServerDocument: Codable {
     var listen: String?
     var data: String?
@@ -32,7 +32,7 @@ struct ServerDocument: Codable {
         }
     }
 
-    /// Certificate, key and what is asked of clients; PEM files.
+    /// Certificate, key and the requirements for clients; PEM files.
     struct TLS: Codable {
         var certificate: String?
         var key: String?
@@ -56,7 +56,7 @@ struct ServerDocument: Codable {
         }
     }
 
-    /// Bounds of the HTTP server, of the cache and of what callers may do; bytes and seconds.
+    /// Limits of the HTTP server, of the cache and of callers; bytes and seconds.
     struct Limits: Codable {
         var requestLineBytes: Int?
         var headerBytes: Int?
@@ -145,7 +145,7 @@ struct ServerDocument: Codable {
             }
             func rate(_ key: CodingKeys) throws -> Double? {
                 guard let value = try values.decodeIfPresent(Double.self, forKey: key) else { return nil }
-                // Below a thousandth a second, callers would be told to come back in the distant future.
+                // Below a thousandth a second, callers would be told to come back in the far future.
                 guard value == 0 || (0.001...1e15).contains(value) else {
                     throw WireError(
                         path: "limits.\(key.stringValue)",

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// The settings that the command line can give; each goes before its variable and before the file.
+/// The settings that have flags; a flag takes precedence over its variable and over the file.
 struct ServerFlags: ParsableArguments {
     @Option(
         help: """

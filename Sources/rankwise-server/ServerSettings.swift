@@ -4,7 +4,8 @@ import Foundation
 import HTTPServing
 import Logging
 
-/// What `serve` runs with: flags before environment before file before defaults.
+/// The settings of `serve`. Flags take precedence over the environment, the environment over the file, and the file
+/// over defaults.
 struct ServerSettings {
     var address: ListeningAddress
     var data: String
@@ -88,7 +89,7 @@ struct ServerSettings {
         return try choice(text, ["true", "false"], "RANKWISE_PLAIN_HTTP") == "true"
     }
 
-    /// - Returns: nil where neither certificate nor key is named.
+    /// - Returns: nil where neither certificate nor key is given.
     private static func tls(
         _ file: ServerDocument.TLS, _ flags: ServerFlags?, _ environment: [String: String]
     ) throws(SettingsError) -> HTTPServer.TLS? {
@@ -117,7 +118,7 @@ struct ServerSettings {
             certificate: certificate, key: key, clientCA: authority, clientCertificates: clientCertificates)
     }
 
-    /// `unix:PATH`, or `HOST:PORT` where an IPv6 host stands in brackets.
+    /// `unix:PATH`, or `HOST:PORT` with an IPv6 host in brackets.
     private static func address(_ text: String) throws(SettingsError) -> ListeningAddress {
         let expected = SettingsError(path: "listen", reason: "is '\(text)'; expected HOST:PORT or unix:PATH")
         if text.hasPrefix("unix:") {
@@ -142,7 +143,7 @@ struct ServerSettings {
 }
 
 extension ListeningAddress {
-    /// Whether nobody from another machine comes in here.
+    /// Whether other machines cannot reach this address.
     fileprivate var isLocal: Bool {
         switch self {
         case .tcp(let host, _): host == "localhost" || host == "::1" || Self.isLoopbackIPv4(host)

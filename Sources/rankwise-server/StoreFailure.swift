@@ -1,6 +1,6 @@
 import Federation
 
-/// What went wrong with a data folder, in words for the command line.
+/// An error of a data folder, described for the command line.
 struct StoreFailure: Error, CustomStringConvertible {
     let description: String
 

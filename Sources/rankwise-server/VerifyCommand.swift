@@ -37,7 +37,7 @@ struct VerifyCommand: AsyncParsableCommand {
             throw StoreFailure(error)
         }
         let services = Services(
-            // One file at a time: nothing is rendered twice.
+            // One file at a time: no file is rendered twice.
             stores: Stores(store), cache: try AdapterCache(folder: folder, byteLimit: 0),
             access: Access(mode: .none, clock: SystemClock()), clock: SystemClock(), threads: 1, logger: logger)
         var findings = audit.findings

@@ -1,4 +1,4 @@
-"""`rankwise-client export`: as a folder for PEFT, and onto a base against PEFT's own merge and the adapted model itself."""
+"""`rankwise-client export`: as a folder for PEFT, and with --base compared with PEFT's own merge and the adapted model."""
 
 import json
 import os

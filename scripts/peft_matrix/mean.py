@@ -1,7 +1,8 @@
 """The mean that a federation has to publish, from the clients' files alone.
 
-RBLA: every component of a module, row i of A and column i of B, is averaged over just the clients that have it, weighted by
-their examples. A client's B counts in the scale that it was trained with. Everything else is averaged over those who have it.
+RBLA: every component of a module, row i of A and column i of B, is averaged over the clients that have it, weighted by
+their examples. A client's B counts at the scale that it was trained with. Everything else is averaged over the clients
+that have it.
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""What the cells came to, as a table."""
+"""The cells' outcomes as a table."""
 
 import models
 import variants

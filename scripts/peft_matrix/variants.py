@@ -1,4 +1,4 @@
-"""What the cells vary: each variant is PEFT's configuration of one model at one rank."""
+"""The variants of the cells: each is PEFT's configuration of one model at one rank."""
 
 import dataclasses
 import math

@@ -1,7 +1,7 @@
 import StrictJSON
 
 extension AdapterConfig {
-    /// What is written for 18,432 modules with ranks of their own is a third of this.
+    /// A configuration with its own ranks for 18,432 modules takes a third of this.
     package static let byteLimit = 16 << 20
 
     /// Reads the JSON.
@@ -32,7 +32,7 @@ extension AdapterConfig {
         alphaRules = try Self.rules(fields.alphas)
     }
 
-    /// Every module is held against every pattern that is no plain path.
+    /// Every module is compared with every pattern that is no plain path.
     private static let patternLimit = 1024
 
     private static func rules<Value>(
@@ -58,7 +58,7 @@ extension AdapterConfig {
     }
 }
 
-/// The keys of the file, as they stand.
+/// The keys of the file, unchanged.
 private struct Fields {
     var peftType: String?
     var rank: Int?
@@ -71,7 +71,7 @@ private struct Fields {
     var targets = AdapterConfig.Targets.names([])
     var baseModel: String?
     var further: [String: String] = [:]
-    /// The first key that comes twice, here or in a pattern.
+    /// The first key that occurs twice, here or in a pattern.
     var duplicate: String?
 
     init(_ json: UnsafeRawBufferPointer) throws(JSONSyntaxError) {
@@ -116,7 +116,7 @@ private struct Fields {
         return members
     }
 
-    /// A list in an order of its own; what is no list, as it is.
+    /// A list without a meaningful order, sorted; any other value unchanged.
     private static func unordered(
         _ scanner: inout JSONScanner, names: Bool
     ) throws(JSONSyntaxError) -> String {

@@ -1,8 +1,8 @@
 import StrictJSON
 
 extension AdapterConfig {
-    /// The configuration of a file that `AdapterWriter` wrote, under which PEFT computes with the federation's scale at
-    /// every module's rank.
+    /// The configuration of a file that `AdapterWriter` wrote. With it, PEFT computes the federation's scale at every
+    /// module's rank.
     ///
     /// - Parameters:
     ///   - shape: without the dense tensors that the file lacks.
@@ -22,13 +22,14 @@ extension AdapterConfig {
                 isParameter: module.expert != nil)
         }
         let parameter = modules.first { $0.isParameter }
-        // PEFT's patterns name parameters by names that the tensors do not tell, so these have the common rank and alpha.
+        // PEFT's patterns use parameter names that the tensors do not contain, so parameters have the common rank and
+        // alpha.
         let commonRank = parameter?.rank ?? Self.mostFrequent(modules.map(\.rank)) ?? rank
         let commonAlpha = parameter?.alpha ?? Self.mostFrequent(modules.map(\.alpha)) ?? alpha
         rank = commonRank
         alpha = commonAlpha
-        // A key stands for every path that ends in it and the first one counts: longer paths come first, and where one
-        // module needs an entry all get one, so that none is caught by the entry of a shorter path.
+        // A key matches every path that ends in it, and the first match counts. So longer paths come first. If one
+        // module needs an entry, all get one, so that a shorter path's entry matches none of them.
         let byLength = modules.filter { !$0.isParameter }.sorted {
             ($1.name.utf8.count, $0.name) < ($0.name.utf8.count, $1.name)
         }
@@ -39,7 +40,7 @@ extension AdapterConfig {
             alphaRules = .init(byLength.map { .init(pattern: ModulePattern(path: $0.name), value: $0.alpha) })
         }
         let names = modules.filter { !$0.isParameter }.map(\.name)
-        // A list stands for every path that ends in a name of it. A path of one part may well be the end of another.
+        // A list matches every path that ends in one of its names. A path of one part may be the end of another path.
         if names.contains(where: { !$0.contains(".") }) {
             targets = .pattern(names.map { ModulePattern(path: $0).key }.joined(separator: "|"))
         } else {
@@ -113,7 +114,7 @@ extension AdapterConfig {
 }
 
 extension Scaling {
-    /// The `lora_alpha` under which PEFT, at this rank, computes with this scaling.
+    /// The `lora_alpha` with which PEFT computes this scaling at this rank.
     fileprivate func alpha(atRank rank: Int) -> Double {
         switch self {
         case .constant(let value): value * Double(rank)

@@ -1,12 +1,12 @@
 package import StrictJSON
 
-/// What PEFT's `adapter_config.json` says: ranks and scales in Swift's terms, everything else as it stands there.
+/// The contents of PEFT's `adapter_config.json`: ranks and scales as Swift values, everything else unchanged.
 package struct AdapterConfig: Sendable, Hashable {
     /// Which modules PEFT adapts.
     package enum Targets: Sendable, Hashable {
         /// Every module whose path is one of these or ends in one of them.
         case names([String])
-        /// Every module whose whole path the regular expression stands for, or `all-linear`.
+        /// Every module whose whole path matches the regular expression, or `all-linear`.
         case pattern(String)
     }
 
@@ -39,16 +39,16 @@ package struct AdapterConfig: Sendable, Hashable {
     package func rank(of module: String) -> Int { rankRules[module] ?? rank }
     package func alpha(of module: String) -> Double { alphaRules[module] ?? alpha }
 
-    /// How scales follow from ranks, but for modules that have an alpha of their own.
+    /// How scales follow from ranks, except for modules with their own alpha.
     package var scaling: Scaling { usesRSLoRA ? .rslora(alpha: alpha) : .lora(alpha: alpha) }
 
-    /// What PEFT multiplies a module's product by.
+    /// The factor by which PEFT multiplies a module's product.
     package func scale(of module: String) -> Double {
         scaling.with(alpha: alpha(of: module)).scale(atRank: rank(of: module))
     }
 }
 
-/// Why bytes are not an `adapter_config.json` that Rankwise reads.
+/// Why Rankwise cannot read bytes as an `adapter_config.json`.
 package enum AdapterConfigError: Error, Equatable, Sendable {
     case tooLong(bytes: Int, limit: Int)
     case syntax(JSONSyntaxError)
@@ -60,7 +60,7 @@ package enum AdapterConfigError: Error, Equatable, Sendable {
 }
 
 extension AdapterConfigError {
-    /// The key at fault, where it is one.
+    /// The key that caused the error, if it was a key.
     package var key: String? {
         switch self {
         case .tooLong, .syntax: nil

@@ -1,6 +1,6 @@
 import StrictJSON
 
-/// What a federation and its clients' configurations say to each other.
+/// Compares and combines a federation with its clients' configurations.
 extension AdapterShape {
     /// The keys of a configuration that travel with adapters of this shape.
     ///
@@ -8,7 +8,7 @@ extension AdapterShape {
     ///   - scaling: the federation's.
     ///   - ranks: the highest rank that the configuration's owner may have, by module path; one without an entry may have
     ///     its maximum.
-    ///   - carried: what travels already.
+    ///   - carried: the keys that are carried already.
     /// - Throws: where a key cannot be carried through a mean of adapters, or contradicts the federation.
     package func adopted(
         from config: AdapterConfig, scaling: Scaling, ranks: [String: Int], carried: [String: String]
@@ -43,7 +43,7 @@ extension AdapterShape {
         return adopted.filter { carried[$0.key] != $0.value }
     }
 
-    /// Checks that a file has the ranks that its configuration says.
+    /// Checks that a file has the ranks of its configuration.
     package func check(_ file: AdapterFile, against config: AdapterConfig) throws(ConfigRefusal) {
         for module in file.modules where module.rank != config.rank(of: module.owner) {
             throw ConfigRefusal(
@@ -52,7 +52,7 @@ extension AdapterShape {
         }
     }
 
-    /// Refuses what no mean of adapters keeps.
+    /// Refuses settings that a mean of adapters does not preserve.
     package static func checkMeaning(of config: AdapterConfig) throws(ConfigRefusal) {
         for key in ConfigKey.all {
             guard case .refused(let harmless) = key.treatment, let found = config.further[key.name],
@@ -126,7 +126,7 @@ extension AdapterShape {
 private struct TargetMatcher {
     private let names: Set<String>
     private let pattern: ModulePattern?
-    /// Whether any module may be meant: `all-linear`, and patterns that are not understood.
+    /// Whether any module may match: `all-linear`, and patterns that cannot be read.
     private let isOpen: Bool
 
     init(_ targets: AdapterConfig.Targets) {

@@ -1,23 +1,24 @@
-/// What becomes of each key of PEFT's `LoraConfig` on a federation's way: one table, which docs/peft.md shows as well.
+/// How the server treats each key of PEFT's `LoraConfig`: one table, which docs/peft.md shows as well.
 package struct ConfigKey: Sendable, Hashable {
     package enum Treatment: Sendable, Hashable {
-        /// Compared with the federation, which writes it anew for every rank.
+        /// Compared with the federation, which writes it again for every rank.
         case compared
-        /// Published as it came; all clients must have the same, and this where they have none.
+        /// Published as it came. All clients must have the same value; a missing key has this default.
         case carried(default: String)
-        /// Published as it came; clients that state it must state the same, and null says nothing.
+        /// Published as it came. Clients that state it must state the same value; null states nothing.
         case stated
-        /// Published as the first client had it, as long as it fits what is adapted: the tensors' names say the same.
+        /// Published as the first client had it, as long as it fits the adapted modules: the tensors' names say the
+        /// same.
         case described
-        /// Has done its work when an adapter is saved, and is left out.
+        /// Has no effect after an adapter is saved, and is left out.
         case ignored
-        /// Refused unless the value is one of these: what it does to an adapter no mean of adapters has.
+        /// Refused unless the value is one of these: a mean of adapters does not preserve its effect.
         case refused(unless: Set<String>)
     }
 
     package let name: String
     package let treatment: Treatment
-    /// Why, for a person.
+    /// The reason, for people.
     package let note: String
 
     private init(_ name: String, _ treatment: Treatment, _ note: String) {
@@ -31,7 +32,7 @@ package struct ConfigKey: Sendable, Hashable {
 
     private static let byName = Dictionary(all.map { ($0.name, $0) }) { first, _ in first }
 
-    /// Those of PEFT 0.21.2, in its order.
+    /// The keys of PEFT 0.21.2, in its order.
     package static let all: [ConfigKey] = [
         .init("peft_type", .compared, "LORA, and nothing else"),
         .init("task_type", .stated, "PEFT's AutoPeftModel classes need it"),
@@ -93,7 +94,7 @@ package struct ConfigKey: Sendable, Hashable {
         .init("ensure_weight_tying", .carried(default: "false"), "whether tied modules stay tied"),
     ]
 
-    /// Lists whose order means nothing to PEFT, which saves them as sets.
+    /// Lists whose order has no meaning; PEFT saves them as sets.
     package static let unordered: Set<String> = [
         "exclude_modules", "modules_to_save", "target_parameters", "layers_to_transform",
     ]

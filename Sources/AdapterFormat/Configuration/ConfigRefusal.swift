@@ -1,4 +1,4 @@
-/// Why an `adapter_config.json` does not go with a federation: which key, its value and what was expected.
+/// Why an `adapter_config.json` does not fit a federation: the key, its value and what was expected.
 package struct ConfigRefusal: Error, Sendable, Hashable, CustomStringConvertible {
     package let key: String
     package let found: String

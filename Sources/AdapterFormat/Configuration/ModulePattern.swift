@@ -2,12 +2,12 @@ import StrictJSON
 
 /// A key of PEFT's `rank_pattern` or `alpha_pattern`: a regular expression for the end of a module path.
 ///
-/// PEFT asks Python's `re.match` for `(.*\.)?(KEY)$`. Keys come from outside, so they run on a simulation of all states
-/// at once (Thompson, 1968), whose time is linear in the path and whose size is bounded; look-around, back references
-/// and flags are refused.
+/// PEFT calls Python's `re.match` with `(.*\.)?(KEY)$`. Keys come from outside, so this type simulates all states at
+/// once (Thompson, 1968). Its time is linear in the path and its size is bounded. Look-around, back references and
+/// flags are refused.
 package struct ModulePattern: Sendable, Hashable {
     package let key: String
-    /// The path that the pattern stands for, where it has no special character.
+    /// The path that the pattern matches, if it has no special character.
     let literal: String?
     private let program: [Instruction]
 
@@ -18,7 +18,7 @@ package struct ModulePattern: Sendable, Hashable {
         literal = Self.literal(of: program)
     }
 
-    /// The pattern that stands for a path and every path that ends in it; special characters lose their meaning.
+    /// A pattern that matches a path and every path that ends in it; special characters match themselves.
     package init(path: String) {
         var key = ""
         var program: [Instruction] = []
@@ -43,7 +43,7 @@ package struct ModulePattern: Sendable, Hashable {
         return text
     }
 
-    /// Whether the pattern stands for this module.
+    /// Whether the pattern matches this module.
     package func matches(_ module: String) -> Bool {
         let path = Array(module.unicodeScalars)
         var current = StateSet(count: program.count)
@@ -64,7 +64,7 @@ package struct ModulePattern: Sendable, Hashable {
         return current.states.contains { program[$0] == .accept }
     }
 
-    /// Adds a state and all that follow it without taking a character.
+    /// Adds a state and all states that are reachable from it without a character.
     private func follow(_ start: Int, at position: Int, of count: Int, into set: inout StateSet) {
         var pending = [start]
         while let state = pending.popLast() {
@@ -99,7 +99,7 @@ extension ModulePatternError: CustomStringConvertible {
 }
 
 extension ModulePattern {
-    /// One step of the compiled pattern; the next one follows unless it says otherwise.
+    /// One step of the compiled pattern; the next step follows unless this one names another.
     enum Instruction: Sendable, Hashable {
         case take(ScalarSet)
         case jump(Int)
@@ -109,7 +109,7 @@ extension ModulePattern {
         case accept
     }
 
-    /// The characters that one step takes.
+    /// The characters that one step matches.
     struct ScalarSet: Sendable, Hashable {
         var ranges: [ClosedRange<Unicode.Scalar>]
         var isNegated = false

@@ -129,7 +129,7 @@ struct PatternCompiler {
         return code
     }
 
-    /// The bounds of `{m}`, `{m,}`, `{,n}` or `{m,n}`, read up to the brace; nil where the brace is a character.
+    /// Reads the bounds of `{m}`, `{m,}`, `{,n}` or `{m,n}`, up to the brace; nil where the brace is a plain character.
     private mutating func counts() throws(ModulePatternError) -> (least: Int, most: Int?)? {
         let start = position
         guard let close = text[start...].firstIndex(of: "}") else { return nil }
@@ -173,7 +173,7 @@ struct PatternCompiler {
         return set
     }
 
-    /// One character of a class; nil where it is a class of its own, which is then added to the set.
+    /// One character of a class. Nil for an escape such as `\d`, whose characters are added to the set.
     private mutating func member(
         _ scalar: Unicode.Scalar, into set: inout ScalarSet
     ) throws(ModulePatternError) -> Unicode.Scalar? {

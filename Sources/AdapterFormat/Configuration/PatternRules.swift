@@ -1,7 +1,8 @@
-/// PEFT's `rank_pattern` or `alpha_pattern`: a value for the modules that each pattern stands for, of which the first
-/// counts.
+/// PEFT's `rank_pattern` or `alpha_pattern`: each pattern gives a value to the modules that it matches, and the first
+/// match counts.
 ///
-/// Files that name thousands of modules one by one are looked up by the ends of a path; other patterns are tried in turn.
+/// Literal paths, of which files may have thousands, are looked up by the ends of a path. Other patterns are tried one
+/// after another.
 package struct PatternRules<Value: Sendable & Hashable>: Sendable, Hashable {
     package struct Rule: Sendable, Hashable {
         package let pattern: ModulePattern
@@ -14,9 +15,9 @@ package struct PatternRules<Value: Sendable & Hashable>: Sendable, Hashable {
     }
 
     package let list: [Rule]
-    /// Where the first rule of each literal path stands.
+    /// The position of the first rule of each literal path.
     private let literal: [String: Int]
-    /// Where the others stand.
+    /// The positions of the other rules.
     private let others: [Int]
 
     package init(_ list: [Rule] = []) {
@@ -38,7 +39,7 @@ package struct PatternRules<Value: Sendable & Hashable>: Sendable, Hashable {
     /// How many patterns are tried for every module.
     package var patternCount: Int { others.count }
 
-    /// The value for a module path; nil where no pattern stands for it.
+    /// The value for a module path; nil where no pattern matches.
     package subscript(module: String) -> Value? {
         var first = module.pathSuffixes.compactMap { literal[String($0)] }.min()
         for position in others {
@@ -53,7 +54,7 @@ package struct PatternRules<Value: Sendable & Hashable>: Sendable, Hashable {
 }
 
 extension String {
-    /// The path and every end of it that begins after a point, the longest first.
+    /// The path and every end of it that begins after a dot, the longest first.
     var pathSuffixes: [Substring] {
         [self[...]] + indices.filter { self[$0] == "." }.map { self[index(after: $0)...] }
     }

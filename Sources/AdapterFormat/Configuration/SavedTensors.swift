@@ -1,14 +1,13 @@
 import StrictJSON
 
-/// What PEFT has to be told of the tensors beside the factors, so that it finds their places: `bias` and
-/// `modules_to_save`.
+/// `bias` and `modules_to_save`: with them PEFT finds the places of the tensors beside the factors.
 struct SavedTensors {
     /// `none`, `lora_only` or `all`.
     let bias: String
     /// A list of modules as JSON; nil for none.
     let modules: String?
 
-    /// - Parameter carried: what is known from the clients' configurations, which counts where it fits the tensors.
+    /// - Parameter carried: the keys from the clients' configurations, which are used where they fit the tensors.
     init(of shape: AdapterShape, carried: [String: String]) {
         let names = shape.dense.map(\.name)
         let weights = Set(names.filter { $0.hasSuffix(".weight") }.map { $0.dropLast(".weight".count) })
@@ -27,7 +26,7 @@ struct SavedTensors {
             }
         }
         let known = carried["modules_to_save"].flatMap { ConfigList(json: $0)?.names }
-        // A bias alone belongs to a saved module where the configuration says so, else to `bias: all`.
+        // A bias without other tensors belongs to a saved module if the configuration says so, else to `bias: all`.
         let saved = { (path: String) in known?.contains { path.isWithin($0) } ?? false }
         let single = biases.filter { !saved(String($0)) }
         let wrapped = names.contains { $0.hasSuffix(TensorName.wrappedBias) }
@@ -48,13 +47,13 @@ struct SavedTensors {
 package struct ConfigNames: Sequence {
     private let names: [String]
 
-    /// - Parameter json: a list of strings; what is none has no names.
+    /// - Parameter json: a list of strings; anything else has no names.
     package init(json: String) { names = ConfigList(json: json)?.names ?? [] }
 
     package func makeIterator() -> IndexingIterator<[String]> { names.makeIterator() }
 }
 
-/// A JSON list of names, or the one regular expression that PEFT takes in its place.
+/// A JSON list of names, or the single regular expression that PEFT accepts in its place.
 struct ConfigList {
     let names: [String]
     let isPattern: Bool
@@ -81,13 +80,13 @@ struct ConfigList {
 }
 
 extension String {
-    /// Whether a module path is a module of this name, or lies in one.
+    /// Whether this path is the module, or lies inside it. `module` may be the end of a longer path.
     fileprivate func isWithin(_ module: String) -> Bool {
         self == module || hasPrefix(module + ".") || hasSuffix("." + module)
             || contains("." + module + ".")
     }
 
-    /// For a classifier, whose head PEFT saves as a whole by itself: the path of the head that a module lies in.
+    /// The path of the head that a module lies in, for a classifier. PEFT saves a classifier's head as a whole.
     fileprivate func headed(under task: String?) -> String {
         guard let task, task.contains("_CLS") || task.contains("QUESTION") else { return self }
         let parts = split(separator: ".")
@@ -97,7 +96,7 @@ extension String {
         return parts[...head].joined(separator: ".")
     }
 
-    /// Whether this value of `exclude_modules` excludes a module; a pattern that is not understood may.
+    /// Whether this value of `exclude_modules` excludes a module. A pattern that cannot be read may exclude it.
     func excludes(_ module: String) -> Bool {
         guard let list = ConfigList(json: self) else { return true }
         guard list.isPattern else { return list.names.contains { module == $0 || module.hasSuffix("." + $0) } }

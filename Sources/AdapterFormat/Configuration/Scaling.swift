@@ -1,6 +1,6 @@
 /// How the scale of an adapter's product follows from its rank.
 package enum Scaling: Sendable, Hashable {
-    /// The same at every rank.
+    /// The same scale at every rank.
     case constant(Double)
     /// alpha / r.
     case lora(alpha: Double)
@@ -16,7 +16,7 @@ package enum Scaling: Sendable, Hashable {
         }
     }
 
-    /// What a B trained or stored at one rank is multiplied by to stand for the same product at another.
+    /// The factor for a B trained or stored at one rank, so that it stands for the same product at another rank.
     package func ratio(fromRank rank: Int, toRank other: Int) -> Double {
         switch self {
         case .constant: 1
@@ -27,7 +27,7 @@ package enum Scaling: Sendable, Hashable {
     /// The scaling of a module, which may have an alpha of its own.
     package func of(_ module: ModuleShape) -> Scaling { with(alpha: module.alpha) }
 
-    /// The same rule with another alpha, where there is one; a constant scale has none.
+    /// The same rule with another alpha, if there is one; a constant scale has no alpha.
     package func with(alpha: Double?) -> Scaling {
         switch (self, alpha) {
         case (.lora, let alpha?): .lora(alpha: alpha)

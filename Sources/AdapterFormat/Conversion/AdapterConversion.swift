@@ -1,15 +1,15 @@
-/// An adapter under the names of another program, as one adapter of PEFT's for each part of a pipeline.
+/// Converts an adapter with another program's names into one adapter of PEFT's for each part of a pipeline.
 ///
-/// Every tensor of the file becomes a part of one of them, or is refused by name.
+/// Every tensor of the file is converted or refused by name.
 package struct AdapterConversion: Sendable {
-    /// What is converted.
+    /// The input of a conversion.
     package struct Source {
         package let file: SafetensorsFile
         /// The text of the `adapter_config.json` beside the file.
         package let configuration: [UInt8]?
-        /// What all modules' `lora_alpha` is, where neither of them says so.
+        /// The `lora_alpha` of all modules, if neither file nor configuration has one.
         package let alpha: Double?
-        /// The base models' own names, which settle what flattened ones mean.
+        /// The base models' own names, which resolve flattened names.
         package let models: ModelModules?
 
         package init(
@@ -22,11 +22,14 @@ package struct AdapterConversion: Sendable {
         }
     }
 
-    /// What the file was taken for.
+    /// The recognised format.
     package let convention: ForeignName.Convention
-    /// Ascending by name; where there is one alone, its name says nothing.
+    /// Ascending by name; a single adapter's name has no meaning.
     package let adapters: [ConvertedAdapter]
 
+    /// Converts the file.
+    ///
+    /// - Throws: the reason with the name of the tensor, where a tensor cannot be converted.
     package init(_ source: Source) throws(ConversionError) {
         let file = source.file
         for tensor in file.tensors where tensor.messageBits != nil {
@@ -65,7 +68,7 @@ package struct AdapterConversion: Sendable {
         self.adapters = finished
     }
 
-    /// Every tensor's name, read in the light of the others.
+    /// Reads every tensor's name, using the other names as context.
     private static func names(
         of file: SafetensorsFile
     ) throws(ConversionError) -> (all: [ForeignName], convention: ForeignName.Convention) {
@@ -101,7 +104,7 @@ package struct AdapterConversion: Sendable {
     private static func partOfPipeline(_ name: String) -> ForeignName? {
         let words = name.split(separator: ".", maxSplits: 2)
         guard words.count == 3, DiffusersPath.components.contains(String(words[0])) else { return nil }
-        // Models of language have a module `transformer` as well.
+        // Language models have a module `transformer` as well.
         guard words[0] != "transformer" || words[1].hasSuffix("transformer_blocks") else { return nil }
         let part: ForeignName.Part
         let path: String
@@ -116,7 +119,7 @@ package struct AdapterConversion: Sendable {
         return ForeignName(tensor: name, convention: .diffusers, module: path, part: part)
     }
 
-    /// A tensor that only its neighbours tell the meaning of.
+    /// A tensor whose meaning only its neighbours tell.
     private static func neighbour(
         _ name: String, of modules: Set<String>, _ convention: ForeignName.Convention
     ) -> ForeignName? {
@@ -136,7 +139,7 @@ package struct AdapterConversion: Sendable {
         return nil
     }
 
-    /// A tensor beside the factors: PEFT's model in memory has them under the names that it saves.
+    /// A tensor beside the factors. PEFT's model in memory uses the same names as PEFT's files.
     private static func denseName(_ name: String, _ convention: ForeignName.Convention) -> ForeignName? {
         guard convention == .memory, case .dense(let bare) = TensorName(parsing: name) else { return nil }
         return ForeignName(tensor: name, convention: .memory, module: bare, part: .dense)

@@ -1,10 +1,10 @@
 extension AdapterShape {
-    /// The first tensor in the head of a file that no adapter of this shape has; nil where there is none, or the head is
-    /// none.
+    /// The first tensor in a file's header that no adapter of this shape has; nil where there is none, or no valid
+    /// header.
     ///
     /// - Parameters:
-    ///   - head: the file's bytes as far as its header goes.
-    ///   - byteCount: of the whole file.
+    ///   - head: the file's bytes up to the end of its header.
+    ///   - byteCount: the length of the whole file.
     package func stranger(inHead head: [UInt8], byteCount: Int) -> String? {
         let header = try? head.withUnsafeBytes {
             try SafetensorsHeader(start: $0, byteCount: byteCount, limits: .init(), passesOver: true)

@@ -1,14 +1,14 @@
 package import StrictJSON
 
-/// Why a file of another program's names cannot become an adapter of PEFT's; names the tensor and what was expected.
+/// Why a file with another program's names cannot become an adapter of PEFT's; names the tensor and what was expected.
 package enum ConversionError: Error, Equatable, Sendable {
     /// Every tensor has PEFT's name already.
     case nothingToConvert
     case noFactor(tensor: String)
-    /// No tensor at all.
+    /// The file has no tensor.
     case empty
     case mixed(tensor: String, ForeignName.Convention, beside: ForeignName.Convention)
-    /// Beside factors of this convention, a tensor means nothing.
+    /// A tensor that has no meaning beside factors of this convention.
     case unknownTensor(String, ForeignName.Convention)
     case unsupported(tensor: String, reason: String)
     case missing(part: String, beside: String)
@@ -17,9 +17,9 @@ package enum ConversionError: Error, Equatable, Sendable {
     case unknownModule(tensor: String, reason: String)
     case ambiguousModule(tensor: String, [String])
     case alpha(tensor: String, reason: String)
-    /// Neither the file nor a configuration beside it says what the product is multiplied by.
+    /// Neither the file nor a configuration beside it gives the scale.
     case scaleUnknown(ForeignName.Convention)
-    /// An alpha was given beside those that the file or its configuration has.
+    /// The caller gave an alpha, but the file or its configuration has one already.
     case scaleKnown(where: String)
     case configuration(key: String, reason: String)
     case configurationSyntax(JSONSyntaxError)

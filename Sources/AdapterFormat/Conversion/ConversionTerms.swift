@@ -1,8 +1,9 @@
 import StrictJSON
 
-/// What goes for all modules of a conversion: where their scales come from.
+/// The rules for all modules of a conversion: where their scales come from.
 struct ConversionTerms {
-    /// PEFT's, which is taken over as it is; by part of a pipeline, where the file's metadata has it.
+    /// PEFT's configurations, kept unchanged. If the file's metadata has them, there is one for each part of a
+    /// pipeline.
     private let configs: [String: AdapterConfig]
     private let mlx: MLXConfig?
     private let alpha: Double?
@@ -30,10 +31,10 @@ struct ConversionTerms {
         try checkConfiguration()
     }
 
-    /// Where diffusers keeps the configurations of its parts, each key behind the part's name and a point.
+    /// Where diffusers keeps the configurations of its parts; each key follows the part's name and a dot.
     private static let metadataKey = "lora_adapter_metadata"
 
-    /// A configuration of another program would else be passed over in silence.
+    /// Refuses a configuration of another program, which would otherwise be ignored without notice.
     private func checkConfiguration() throws(ConversionError) {
         if convention.carriesAlphas, mlx != nil || configs[""] != nil {
             throw .configuration(
@@ -85,10 +86,10 @@ struct ConversionTerms {
 }
 
 extension ConversionTerms {
-    /// The configuration of an adapter whose own says what there is to say; nil where there is none.
+    /// The adapter's own configuration; nil where there is none.
     func config(of component: String) -> AdapterConfig? { configs[component] }
 
-    /// What PEFT's `lora_alpha` is for a module.
+    /// The value of PEFT's `lora_alpha` for a module.
     func alpha(of module: ConvertedModule) throws(ConversionError) -> Double {
         let rank = module.shape.maximumRank
         if let own = module.alpha {
@@ -104,7 +105,7 @@ extension ConversionTerms {
             if let scale = mlx.scale { return scale * Double(rank) }
         }
         if let alpha { return alpha }
-        // Readers of such files take the scale for 1 where no alpha stands beside the factors.
+        // Without an alpha beside the factors, readers of such files use scale 1.
         guard convention.carriesAlphas else { throw .scaleUnknown(convention) }
         return Double(rank)
     }

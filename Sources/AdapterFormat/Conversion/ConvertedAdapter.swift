@@ -1,13 +1,13 @@
 /// One adapter as PEFT's two files have it.
 package struct ConvertedAdapter: Sendable {
-    /// The part of a pipeline that it adapts, such as `unet`; empty where the names tell none.
+    /// The part of a pipeline that it adapts, such as `unet`; empty where the names do not say.
     package let name: String
     /// Ascending by path.
     package private(set) var modules: [ModuleShape] = []
     package private(set) var config = AdapterConfig()
     private var tensors: [ConvertedTensor] = []
     private var dense: [AdapterShape.Dense] = []
-    /// The tensor that stands for each name.
+    /// The source tensor of each name.
     private var sources: [String: String] = [:]
     private var hasMagnitude: [String: Bool] = [:]
 
@@ -36,7 +36,7 @@ package struct ConvertedAdapter: Sendable {
         tensors.append(tensor)
     }
 
-    /// Makes the configuration, and holds it against the tensors.
+    /// Makes the configuration and checks it against the tensors.
     mutating func finish(_ terms: ConversionTerms) throws(ConversionError) {
         modules.sort { $0.name.precedes($1.name) }
         let isDoRA = hasMagnitude.values.contains(true)
@@ -63,7 +63,7 @@ package struct ConvertedAdapter: Sendable {
             throw .configuration(
                 key: "use_dora", reason: "is \(config.usesDoRA), and the file has \(isDoRA ? "" : "no ")magnitudes")
         }
-        // The factors of a parameter's experts lie together.
+        // The factors of a parameter's experts are packed.
         let arePacked = !["null", "[]"].contains(config.further["target_parameters"] ?? "null")
         for module in modules {
             let rank = config.rank(of: module.name)
@@ -74,15 +74,15 @@ package struct ConvertedAdapter: Sendable {
         }
     }
 
-    /// The ranks that there are, ascending.
+    /// All ranks in the adapter, ascending.
     package var ranks: [Int] { Set(modules.map(\.maximumRank)).sorted() }
 
-    /// The factors that products are multiplied by, ascending.
+    /// All scales in the adapter, ascending.
     package var scales: [Double] { Set(modules.map { config.scale(of: $0.name) }).sorted() }
 
     /// Writes `adapter_model.safetensors`.
     ///
-    /// - Parameter descriptor: an empty file, open for writing; it stays the caller's to sync and close.
+    /// - Parameter descriptor: an empty file, open for writing; the caller syncs and closes it.
     package func write(to descriptor: Int32) throws(SafetensorsWriteError) {
         let layout = try SafetensorsLayout(tensors: tensors.map(\.layout))
         var file = try SafetensorsWriter(layout: layout, descriptor: descriptor)

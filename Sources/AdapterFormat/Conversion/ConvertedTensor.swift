@@ -1,10 +1,10 @@
-/// A tensor on its way into PEFT's file: its bytes are copied, their order is changed where the sides are.
+/// A tensor that is copied into PEFT's file. Its bytes are reordered only where its sides change order.
 package struct ConvertedTensor: Sendable {
-    /// PEFT's, with its prefix.
+    /// PEFT's name, with its prefix.
     package let name: String
     package let source: TensorView
     package let shape: [Int]
-    /// Whether the source is a matrix whose rows are the columns here.
+    /// Whether the source is the transposed matrix.
     let isTransposed: Bool
 
     init(_ source: TensorView, as name: TensorName, shape: [Int]? = nil, isTransposed: Bool = false) {

@@ -1,8 +1,8 @@
 /// A module as diffusers names it: a part of a pipeline, and the module's path in it.
 struct DiffusersPath: Hashable {
-    /// Such as `unet`; empty where the name tells none.
+    /// Such as `unet`; empty where the name does not say.
     let component: String
-    /// As the part itself has it.
+    /// The path inside the part.
     let module: String
 
     /// The parts of pipelines that adapters are made for.
@@ -11,12 +11,12 @@ struct DiffusersPath: Hashable {
         "image_encoder", "controlnet",
     ]
 
-    /// - Parameter name: what stands before `.lora.down.weight`, `_lora.down.weight` and the like.
+    /// - Parameter name: the text before `.lora.down.weight`, `_lora.down.weight` and the like.
     init(_ name: String) {
         var words = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
         var component = ""
         if words.count > 1, Self.components.contains(words[0]) { component = words.removeFirst() }
-        // Attention processors hold the factors of the layers of the attention that they serve.
+        // Attention processors hold the factors of their attention's layers.
         words.removeAll { $0 == "processor" }
         if let last = words.last, last.hasPrefix("to_") {
             if words.contains("self_attn") {

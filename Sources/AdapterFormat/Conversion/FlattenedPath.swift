@@ -1,9 +1,9 @@
-/// A module path in which `_` stands for the points as well, as kohya's scripts name modules.
+/// A module path in which `_` stands for the dots as well, as in kohya's scripts.
 ///
-/// What may stand between two points is known of diffusers' models and the text encoders beside them. A path is read as every
-/// sequence of such words; where there is exactly one, that is it.
+/// The words between two dots are known for diffusers' models and their text encoders. The path is read as every
+/// sequence of such words. If exactly one sequence fits, that is the path.
 struct FlattenedPath {
-    /// Of the pipeline; empty where the name tells none.
+    /// The part of the pipeline; empty where the name does not say.
     let component: String
     private let words: [Substring]
 
@@ -13,7 +13,7 @@ struct FlattenedPath {
         ("lycoris_", ""),
     ]
 
-    /// - Returns: nil where the name has no prefix that says which part of a pipeline it is of.
+    /// - Returns: nil where no prefix names a part of a pipeline.
     init?(_ name: String) {
         guard let (prefix, component) = Self.prefixes.first(where: { name.hasPrefix($0.0) }) else { return nil }
         self.component = component
@@ -24,13 +24,13 @@ struct FlattenedPath {
 
     var text: String { words.joined(separator: "_") }
 
-    /// Every path that the name can be, by the words that are known.
+    /// Every path that the name can stand for, by the known words.
     var readings: [String] {
         if let path = LatentDiffusionPath(words)?.path { return [path] }
         return Self.readings(of: words[...])
     }
 
-    /// Every sequence of known words that these are; stops at a few.
+    /// Every sequence of known words that gives these words; stops after a few.
     static func readings(of words: ArraySlice<Substring>) -> [String] {
         var found: [String] = []
         func read(_ rest: ArraySlice<Substring>, _ path: [String], afterList: Bool) {
@@ -39,7 +39,7 @@ struct FlattenedPath {
                 if !afterList { found.append(path.joined(separator: ".")) }
                 return
             }
-            // A number follows a list of modules, and nothing else does.
+            // A number follows only a list of modules.
             if first.allSatisfy(\.isNumber), !first.isEmpty {
                 if afterList { read(rest.dropFirst(), path + [String(first)], afterList: false) }
                 return

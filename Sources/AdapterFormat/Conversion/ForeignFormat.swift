@@ -1,7 +1,7 @@
-/// What a file is that is no safetensors file, as its first bytes tell.
+/// The format of a file that is no safetensors file, recognised by its first bytes.
 ///
-/// The first eight bytes of a safetensors file are the length of its header, so those of most other files say an absurd
-/// length: bytes are looked at here only where they are no safetensors header.
+/// A safetensors file begins with eight bytes for the length of its header. In most other files these bytes give an
+/// absurd length. So this type looks only at files without a valid safetensors header.
 package enum ForeignFormat: Sendable, Hashable, CaseIterable {
     case empty
     case torchArchive
@@ -22,8 +22,8 @@ package enum ForeignFormat: Sendable, Hashable, CaseIterable {
     case bzip2
     case tar
 
-    /// - Parameter start: the file's bytes, as far as they are there.
-    /// - Returns: nil where they are of no format that is known here.
+    /// - Parameter start: the first bytes of the file.
+    /// - Returns: nil for an unknown format.
     init?(_ start: UnsafeRawBufferPointer) {
         guard !start.isEmpty else {
             self = .empty
@@ -42,10 +42,10 @@ package enum ForeignFormat: Sendable, Hashable, CaseIterable {
 
     private static let magics: [(bytes: [UInt8], format: ForeignFormat)] = [
         ([0x50, 0x4B, 0x03, 0x04], .zip), ([0x50, 0x4B, 0x05, 0x06], .zip),
-        // The second byte is the pickle's protocol; before 2 there is no mark.
+        // The second byte is the pickle's protocol; protocols before 2 have no mark.
         ([0x80, 0x02], .pickle), ([0x80, 0x03], .pickle), ([0x80, 0x04], .pickle), ([0x80, 0x05], .pickle),
         (Array("GGUF".utf8), .gguf), (Array("FUGG".utf8), .gguf),
-        // Numbers of four letters, which little-endian machines write backwards: ggml, ggmf, ggjt, ggla.
+        // Four-letter magic numbers, which little-endian machines write backwards: ggml, ggmf, ggjt, ggla.
         (Array("lmgg".utf8), .ggml), (Array("fmgg".utf8), .ggml), (Array("tjgg".utf8), .ggml),
         (Array("algg".utf8), .ggml),
         (Array("version https://git-lfs".utf8), .lfsPointer), (Array("version https://hawser".utf8), .lfsPointer),
@@ -54,7 +54,7 @@ package enum ForeignFormat: Sendable, Hashable, CaseIterable {
         ([0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A], .hdf5),
     ]
 
-    /// What a ZIP archive holds, by the name of its first file.
+    /// The content of a ZIP archive, by the name of its first file.
     private static func archive(_ start: UnsafeRawBufferPointer) -> ForeignFormat {
         guard start.count >= 30 else { return .zip }
         let length = Int(start[26]) | Int(start[27]) << 8
@@ -80,7 +80,7 @@ package enum ForeignFormat: Sendable, Hashable, CaseIterable {
 }
 
 extension ForeignFormat: CustomStringConvertible {
-    /// What it is, and how a safetensors file comes of it where that is known.
+    /// The name of the format and, if known, how to make a safetensors file of it.
     package var description: String {
         switch self {
         case .empty: "the file is empty"

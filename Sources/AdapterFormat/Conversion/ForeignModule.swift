@@ -1,6 +1,6 @@
 /// The tensors of one module under another program's names.
 struct ForeignModule {
-    /// As the program has it.
+    /// The name that the program uses.
     let name: String
     private let convention: ForeignName.Convention
     private var parts: [ForeignName.Part: TensorView] = [:]
@@ -24,7 +24,7 @@ struct ForeignModule {
         }
     }
 
-    /// Where the module is: of which part of a pipeline, and by which path there.
+    /// The module's place: the part of a pipeline, and the path there.
     func place(among models: ModelModules?) throws(ConversionError) -> (component: String, path: String) {
         let tensor = parts.values.map(\.name).min { $0.precedes($1) } ?? name
         switch convention {
@@ -72,9 +72,9 @@ struct ForeignModule {
         return found
     }
 
-    /// The module as PEFT has it.
+    /// The module in PEFT's form.
     ///
-    /// - Parameter weight: the sides of the base model's weight there, where they are known.
+    /// - Parameter weight: the shape of the base model's weight, if known.
     func converted(at path: String, weight: [Int]?) throws(ConversionError) -> ConvertedModule {
         let isEmbedding = parts[.embeddingA] != nil || parts[.embeddingB] != nil || isEmbeddingOfMLX
         let (a, b) = try factors(isEmbedding)
@@ -130,7 +130,7 @@ struct ForeignModule {
 
     private var anyTensor: String { parts.values.map(\.name).min { $0.precedes($1) } ?? name }
 
-    /// MLX says nothing of embeddings in the factors' names; models of language have these names for them.
+    /// MLX's names of factors do not mark embeddings; language models use these names for them.
     private var isEmbeddingOfMLX: Bool {
         guard convention == .mlx, let last = name.split(separator: ".").last else { return false }
         return [
@@ -162,12 +162,12 @@ struct ForeignModule {
         }
     }
 
-    /// A's shape as the base's weight needs it; nil where the sides do not fit. A kernel of 1 × 1 is a matrix too.
+    /// A's shape as the base's weight needs it; nil where it does not fit. A kernel of 1 × 1 is a matrix too.
     private static func fitted(_ a: [Int], _ outputs: Int, _ weight: [Int], isEmbedding: Bool) -> [Int]? {
         let (rank, inputs) = (a[0], a.dropFirst().reduce(1, *))
         switch weight.count {
         case 2:
-            // GPT-2 keeps its weights as inputs × outputs, and tables are rows × sides.
+            // GPT-2 keeps its weights as inputs × outputs; embedding tables are rows × columns.
             let fits =
                 isEmbedding
                 ? weight == [inputs, outputs] : weight == [outputs, inputs] || weight == [inputs, outputs]
@@ -191,7 +191,7 @@ struct ForeignModule {
         return Double(value)
     }
 
-    /// PEFT's magnitude is one number for each output; LyCORIS has one for each input where it was not told otherwise.
+    /// PEFT's magnitude has one number for each output. LyCORIS's has one for each input by default.
     private func shape(
         ofMagnitude tensor: TensorView, inputs: Int, outputs: Int, _ kind: ModuleShape.Kind
     ) throws(ConversionError) -> [Int] {
@@ -218,13 +218,13 @@ struct ForeignModule {
     }
 }
 
-/// A module as PEFT has it.
+/// A module in PEFT's form.
 struct ConvertedModule {
     let shape: ModuleShape
-    /// What the file says its alpha is.
+    /// The alpha that the file gives.
     let alpha: Double?
     /// The factors, and B's bias.
     var tensors: [ConvertedTensor]
-    /// DoRA's.
+    /// DoRA's magnitude.
     var magnitude: ConvertedTensor?
 }

@@ -1,16 +1,16 @@
-/// The name of a LoRA tensor as a program other than PEFT gives it, read.
+/// The parsed name of a LoRA tensor from a program other than PEFT.
 package struct ForeignName: Sendable, Hashable {
-    /// Whose names they are.
+    /// The program whose names they are.
     package enum Convention: Sendable, Hashable, CaseIterable {
         /// PEFT's model in memory: the adapter's own name stands before `weight`.
         case memory
         /// mlx_lm: `lora_a` (inputs × rank) and `lora_b` (rank × outputs).
         case mlx
-        /// sd-scripts and what follows them: module paths with `_` for `.`, and an `alpha` for each.
+        /// sd-scripts and programs that follow it: module paths with `_` for `.`, and an `alpha` for each.
         case kohya
         /// diffusers before it took PEFT's names: `down`, `up`, attention processors.
         case diffusers
-        /// loralib and torchtune: matrices of PEFT's sides without `weight`, or in small letters.
+        /// loralib and torchtune: matrices of PEFT's shapes without `weight` in the name, or in small letters.
         case loralib
         /// LyCORIS's adapters that are no LoRA.
         case lycoris
@@ -21,7 +21,7 @@ package struct ForeignName: Sendable, Hashable {
         case b
         case embeddingA
         case embeddingB
-        /// Of B.
+        /// B's bias.
         case bias
         case magnitude
         /// A tensor that was trained in full; the module is its whole name.
@@ -29,20 +29,20 @@ package struct ForeignName: Sendable, Hashable {
         case alpha
         /// The core of a convolution in three factors.
         case mid
-        /// Of no LoRA.
+        /// A tensor that does not belong to LoRA.
         case other(String)
     }
 
-    /// As it stands in the file.
+    /// The name in the file.
     package let tensor: String
     package let convention: Convention
-    /// The module as the program names it, without what says which part of it this is.
+    /// The module's name in the program, without the suffix that names its part.
     package let module: String
     package let part: Part
 
-    /// Reads a name; nil where it is PEFT's own, or says nothing of LoRA.
+    /// Reads a name; nil for PEFT's own names and for names without LoRA.
     ///
-    /// Names of which nothing but their neighbours tell what they are (`alpha`, MLX's `m`) are not read here.
+    /// This does not read names that only their neighbours explain (`alpha`, MLX's `m`).
     package init?(parsing tensor: String) {
         let name = tensor.hasPrefix(TensorName.prefix) ? String(tensor.dropFirst(TensorName.prefix.count)) : tensor
         guard let found = Self.inMemory(name) ?? Self.bySuffix(name) else { return nil }
@@ -59,7 +59,7 @@ package struct ForeignName: Sendable, Hashable {
 
     private typealias Reading = (Convention, String, Part)
 
-    /// `MODULE.lora_A.ADAPTER.weight` and its kin, where the adapter's name has no point.
+    /// `MODULE.lora_A.ADAPTER.weight` and similar names, where the adapter's name has no dot.
     private static func inMemory(_ name: String) -> Reading? {
         let words = name.split(separator: ".", omittingEmptySubsequences: false)
         func path(_ count: Int) -> String { words[..<count].joined(separator: ".") }
@@ -102,7 +102,8 @@ package struct ForeignName: Sendable, Hashable {
         return nil
     }
 
-    /// Longer ones first where one ends another. kohya's are diffusers' where the module's path has points.
+    /// If one suffix ends in another, the longer comes first. kohya's names are diffusers' where the module's path has
+    /// dots.
     private static let suffixes: [(String, Convention, Part)] = [
         (".lora_down.weight", .kohya, .a), (".lora_up.weight", .kohya, .b), (".lora_mid.weight", .kohya, .mid),
         (".lora_linear_layer.down.weight", .diffusers, .a), (".lora_linear_layer.up.weight", .diffusers, .b),
@@ -115,8 +116,8 @@ package struct ForeignName: Sendable, Hashable {
 }
 
 extension ForeignName {
-    /// The name that PEFT gives this tensor, with MODULE where the module's path cannot be told from this name alone; nil
-    /// where it has none.
+    /// The name that PEFT gives this tensor, with MODULE where this name alone does not give the module's path. Nil
+    /// where PEFT has no such tensor.
     package var expected: String? {
         let path: String
         switch convention {
@@ -162,7 +163,8 @@ extension ForeignName.Convention: CustomStringConvertible {
 }
 
 extension ForeignName.Convention {
-    /// Whether a module's alpha lies beside its factors, and is its rank where it does not: there is no configuration then.
+    /// Whether a module's alpha lies beside its factors; without one, alpha is the rank. There is no configuration
+    /// then.
     package var carriesAlphas: Bool {
         switch self {
         case .kohya, .diffusers, .lycoris: true

@@ -1,14 +1,14 @@
-/// A module of a UNet as Stable Diffusion's own code names it (`input_blocks.4.1…`), which kohya's scripts keep for SDXL,
-/// read as diffusers names it.
+/// Translates a UNet's module name from Stable Diffusion's own code (`input_blocks.4.1…`) to diffusers' name. kohya's
+/// scripts keep the former for SDXL.
 ///
-/// The UNets of Stable Diffusion 1, 2 and XL have three places a level: two blocks, and a change of resolution.
+/// The UNets of Stable Diffusion 1, 2 and XL have three places a level: two blocks and a change of resolution.
 struct LatentDiffusionPath {
     let path: String
 
     private static let placesPerLevel = 3
 
-    /// - Parameter words: of a flattened path.
-    /// - Returns: nil where it is none of these names.
+    /// - Parameter words: the words of a flattened path.
+    /// - Returns: nil for any other name.
     init?(_ words: [Substring]) {
         let text = words.joined(separator: "_")
         if let whole = Self.whole[text] {
@@ -45,7 +45,7 @@ struct LatentDiffusionPath {
         }
     }
 
-    /// A block's residual part (0) or its transformer (1).
+    /// The residual part of a block (0) or its transformer (1).
     private static func inner(_ part: Int, _ block: Int, _ rest: ArraySlice<Substring>) -> String? {
         switch part {
         case 0: return residual[rest.joined(separator: "_")].map { "resnets.\(block).\($0)" }

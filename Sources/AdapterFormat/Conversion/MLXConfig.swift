@@ -1,14 +1,14 @@
 import StrictJSON
 
-/// What mlx_lm's `adapter_config.json` says of the adapter beside it; what it says of training alone is passed over.
+/// The scale and kind of an adapter from mlx_lm's `adapter_config.json`; settings of training are ignored.
 struct MLXConfig {
     var rank: Int?
-    /// A plain factor. `alpha`, which mlx_lm writes until 0.22, means nothing to it.
+    /// A plain factor. mlx_lm writes `alpha` until 0.22 and ignores it.
     var scale: Double?
     var dropout: Double?
     var isDoRA: Bool?
 
-    /// - Returns: nil where it is not of MLX.
+    /// - Returns: nil for a configuration that is not MLX's.
     init?(json: UnsafeRawBufferPointer) throws(ConversionError) {
         if let key = DuplicateName.find(in: json) { throw .configuration(key: key, reason: "appears twice") }
         var isMLX = false

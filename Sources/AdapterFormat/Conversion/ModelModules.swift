@@ -1,14 +1,14 @@
 import StrictJSON
 
-/// The names of base models' modules, by which flattened names are told apart.
+/// The names of base models' modules, which resolve flattened names.
 package struct ModelModules: Sendable {
-    /// By path: the sides of the module's weight, where the file tells them.
+    /// The shape of each module's weight, by path, if the file gives it.
     private(set) var weights: [String: [Int]?] = [:]
-    /// The paths that a flattened one may be.
+    /// The paths that a flattened name may stand for.
     private var flattened: [String: [String]] = [:]
 
-    /// Takes the names of files: a safetensors file, an index of some (`model.safetensors.index.json`), or a list with a name
-    /// on each line.
+    /// Reads names from files: a safetensors file, an index (`model.safetensors.index.json`), or a list with one name a
+    /// line.
     package init(files: [(path: String, storage: TensorStorage)]) throws(ConversionError) {
         for file in files { try add(file.path, file.storage) }
         for path in weights.keys.sorted(by: { $0.precedes($1) }) {
@@ -16,14 +16,14 @@ package struct ModelModules: Sendable {
         }
     }
 
-    /// The paths that a flattened one may be.
+    /// The paths that a flattened name may stand for.
     func paths(flattened name: String) -> [String] {
         if let found = flattened[name] { return found }
         let inner = Self.textModel + "_"
         return name.hasPrefix(inner) ? flattened[String(name.dropFirst(inner.count))] ?? [] : []
     }
 
-    /// The path under which a model has a module; nil where it has none.
+    /// The path of a module in a model; nil where the model lacks it.
     func path(of module: String) -> String? {
         if weights[module] != nil { return module }
         let inner = Self.textModel + "."
@@ -32,7 +32,7 @@ package struct ModelModules: Sendable {
         return weights[rest] == nil ? nil : rest
     }
 
-    /// What stands before all of CLIP's modules in adapters, and from transformers 5 on no longer in the model.
+    /// The prefix of CLIP's modules in adapters. From transformers 5 on, the model no longer has it.
     private static let textModel = "text_model"
 
     private mutating func add(_ path: String, _ storage: TensorStorage) throws(ConversionError) {
@@ -84,7 +84,7 @@ package struct ModelModules: Sendable {
         return names
     }
 
-    /// A name on each line, of a tensor or of a module.
+    /// One name a line, of a tensor or of a module.
     private static func lines(_ bytes: UnsafeRawBufferPointer) -> [String] {
         bytes.split(whereSeparator: { $0 == 0x0A || $0 == 0x0D }).compactMap { line in
             let name = String(decoding: line, as: UTF8.self).trimmed

@@ -2,20 +2,19 @@
 ///
 /// FLoCoRA (arXiv 2406.14082), section III.
 extension MessageBits {
-    /// How one channel's codes become numbers.
+    /// The parameters that turn one channel's codes into numbers.
     struct Channel: Sendable, Hashable {
         /// 0 where every number is the minimum.
         let scale: Float
         let minimum: Float
     }
 
-    /// Quantises one row; its numbers come back with an error of half a step at most, beside the rounding of the Float
-    /// that they come back as.
+    /// Quantises one row. Decoded numbers are off by at most half a step, plus the rounding to Float.
     ///
     /// - Parameters:
     ///   - row: finite numbers.
     ///   - target: exactly the bytes of the row; the padding of an odd row becomes zero.
-    /// - Returns: nil where the numbers lie too far apart for a Float to hold their distance.
+    /// - Returns: nil where a Float cannot hold the distance between the numbers.
     func encode(_ row: UnsafeBufferPointer<Float>, into target: UnsafeMutableRawBufferPointer) -> Channel? {
         precondition(target.count == byteCount(columns: row.count), "a buffer of another length than its row")
         guard let channel = channel(of: row) else { return nil }
@@ -26,7 +25,7 @@ extension MessageBits {
         let scale = Double(channel.scale)
         let minimum = Double(channel.minimum)
         let greatest = Double(levels)
-        // Beside 2⁵² a Double has no room for a fraction: the sum rounds to the nearest whole number, ties to even, and
+        // From 2⁵² on, a Double has no fraction. So the addition rounds to the nearest whole number, ties to even, and
         // its low byte is the code.
         func code(_ value: Float) -> UInt8 {
             let steps = Swift.min((Double(value) - minimum) / scale, greatest)
@@ -67,7 +66,7 @@ extension MessageBits {
         }
     }
 
-    /// The channel of a row; nil where its greatest code would not come back finite.
+    /// The channel of a row; nil where its greatest code would not decode to a finite number.
     private func channel(of row: UnsafeBufferPointer<Float>) -> Channel? {
         guard let first = row.first else { return Channel(scale: 0, minimum: 0) }
         var least = first
@@ -79,7 +78,7 @@ extension MessageBits {
         guard least < greatest else { return Channel(scale: 0, minimum: least) }
         let step = (Double(greatest) - Double(least)) / Double(levels)
         var scale = Float(step)
-        // A subnormal step is coarse: rounded down it would leave the greatest numbers out of reach, or be zero.
+        // A subnormal step is coarse. Rounded down, it would be zero or not reach the greatest numbers.
         if !scale.isNormal, Double(scale) < step { scale = scale.nextUp }
         guard (least + scale * Float(levels)).isFinite else { return nil }
         return Channel(scale: scale, minimum: least)

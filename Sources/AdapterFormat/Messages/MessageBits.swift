@@ -1,4 +1,4 @@
-/// How many bits a number of a quantised message takes.
+/// How many bits each number of a quantised message takes.
 package enum MessageBits: Int, Sendable, Hashable, CaseIterable {
     case four = 4
     case eight = 8
@@ -14,7 +14,7 @@ package enum MessageBits: Int, Sendable, Hashable, CaseIterable {
         }
     }
 
-    /// The shape that the file gives to a tensor of this one, which has two sides or more and fits in memory as F32.
+    /// The shape in the file of a tensor of this shape, which has two sides or more and fits in memory as F32.
     func storedShape(of shape: [Int]) -> [Int] {
         switch self {
         case .four: [shape[0], byteCount(columns: Self.columns(of: shape))]
@@ -25,10 +25,10 @@ package enum MessageBits: Int, Sendable, Hashable, CaseIterable {
     /// The numbers in a row: the product of all sides but the first.
     static func columns(of shape: [Int]) -> Int { shape.dropFirst().reduce(1, *) }
 
-    /// The metadata that says how many bits the numbers of a file take.
+    /// The metadata key for the bits of each number in a file.
     static let metadataKey = "message_bits"
 
-    /// The metadata that keeps the shape of a tensor whose rows are packed, as "8,65".
+    /// The metadata key for the shape of a tensor whose rows are packed; the value is like "8,65".
     static func shapeKey(of tensor: String) -> String { "shape:\(tensor)" }
 
     static func nameOfScales(of tensor: String) -> String { tensor + ".scale" }

@@ -1,6 +1,6 @@
-/// What the packed bytes of a quantised tensor mean: x = minima[row] + scales[row]·q.
+/// The decoding of a quantised tensor's bytes: x = minima[row] + scales[row]·q.
 ///
-/// A row is everything under one index of the first side and starts on a byte; of two 4-bit codes in a byte, the low
+/// A row has all numbers with one index of the first side, and starts on a byte. Of two 4-bit codes in a byte, the low
 /// nibble comes first.
 package struct Quantisation: Sendable, Hashable {
     package let bits: MessageBits
@@ -32,7 +32,8 @@ package struct Quantisation: Sendable, Hashable {
         }
     }
 
-    /// How many numbers are larger in size than `limit`, or overflow a Float. Few rows hold any, so only those are decoded.
+    /// Counts the numbers whose absolute value exceeds `limit`, or that overflow a Float. Decodes only rows that may
+    /// hold any.
     func count(in source: UnsafeRawBufferPointer, beyond limit: Float = .greatestFiniteMagnitude) -> Int {
         var total = 0
         for row in scales.indices where !isWithin(limit, row) {
@@ -47,7 +48,7 @@ package struct Quantisation: Sendable, Hashable {
         return total
     }
 
-    /// Whether every code of a row stands for a number of at most this size.
+    /// Whether every code of a row stands for a number of at most this absolute value.
     private func isWithin(_ limit: Float, _ row: Int) -> Bool {
         let top = minima[row] + scales[row] * Float(bits.levels)
         return abs(minima[row]) <= limit && abs(top) <= limit

@@ -1,6 +1,6 @@
 import StrictJSON
 
-/// Why a U8 tensor is not a quantised one that Rankwise reads; a part is the tensor's `.scale` or `.min`.
+/// Why Rankwise cannot read a U8 tensor as a quantised one; a part is the tensor's `.scale` or `.min`.
 package enum QuantisationError: Error, Equatable, Sendable {
     case bits(String)
     case tooFewSides([Int])

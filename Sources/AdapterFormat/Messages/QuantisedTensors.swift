@@ -1,4 +1,4 @@
-/// Makes views of a header's entries: a U8 tensor and the scales and minima beside it become one quantised tensor.
+/// Makes views of a header's entries: a U8 tensor with its scales and minima becomes one quantised tensor.
 struct QuantisedTensors {
     private let header: SafetensorsHeader
     private let storage: TensorStorage
@@ -62,7 +62,7 @@ extension QuantisedTensors {
         return bits
     }
 
-    /// The shape of the numbers, which the metadata keeps where the stored shape does not tell it.
+    /// The shape of the numbers. The metadata has it where the stored shape does not determine it.
     private func shape(
         of entry: SafetensorsHeader.Entry, bits: MessageBits
     ) throws(QuantisationError) -> [Int] {
@@ -79,7 +79,7 @@ extension QuantisedTensors {
         return shape
     }
 
-    /// Two sizes or more, in decimal and with commas between them.
+    /// Two sizes or more, in decimal, separated by commas.
     private static func sizes(_ text: String) -> [Int]? {
         let sizes = text.utf8.split(separator: UInt8(ascii: ","), maxSplits: 16, omittingEmptySubsequences: false)
             .map { digits in Int(Substring(digits)).flatMap { String($0).utf8.elementsEqual(digits) ? $0 : nil } }

@@ -1,14 +1,14 @@
-/// A safetensors file of a model: where each tensor lies, of whatever type, so that it can be written again as it is.
+/// A model's safetensors file: where each tensor lies, whatever its type, so that it can be copied unchanged.
 package struct CheckpointFile: Sendable {
     package struct Tensor: Sendable, Hashable {
         package let name: String
-        /// As the header has it.
+        /// The type's name in the header.
         package let dtype: String
         package let shape: [Int]
-        /// Counted from the start of the file.
+        /// Measured from the start of the file.
         let range: Range<Int>
 
-        /// How its numbers are stored; nil where they are not read here.
+        /// The type of its numbers; nil for a type that Rankwise does not read.
         package var type: ScalarType? { ScalarType(rawValue: dtype) }
         package var byteCount: Int { range.count }
     }
@@ -20,7 +20,7 @@ package struct CheckpointFile: Sendable {
     let storage: TensorStorage
     private let positions: [String: Int]
 
-    /// Maps the file and checks that its tensors tile it.
+    /// Maps the file and checks that its tensors cover it without gaps or overlaps.
     package init(path: String) throws(SafetensorsError) {
         let storage: TensorStorage
         do throws(SystemError) { storage = try TensorStorage(mapping: path) } catch { throw .unreadable(error) }
@@ -47,7 +47,7 @@ package struct CheckpointFile: Sendable {
 
     package subscript(name: String) -> Tensor? { positions[name].map { tensors[$0] } }
 
-    /// The numbers of a tensor; nil where there is none of this name, or its type is not read here.
+    /// The numbers of a tensor; nil where there is no such name, or its type is not read.
     package func view(of name: String) -> TensorView? {
         guard let tensor = self[name], let type = tensor.type else { return nil }
         return TensorView(name: name, type: type, shape: tensor.shape, storage: storage, range: tensor.range)

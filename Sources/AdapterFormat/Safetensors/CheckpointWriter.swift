@@ -2,8 +2,8 @@ import StrictJSON
 
 /// Writes a model's file again: some tensors with other numbers, some added, and all others byte for byte.
 ///
-/// Without additions the file keeps its header and every tensor its place. An added tensor comes behind the last one whose
-/// numbers are as wide as its own, so every tensor stays aligned to its type.
+/// Without additions the header and every tensor's place stay the same. An added tensor follows the last one whose
+/// numbers have the same width, so every tensor stays aligned to its type.
 package struct CheckpointWriter {
     /// A tensor that the file does not have.
     package struct Addition: Sendable {
@@ -23,9 +23,9 @@ package struct CheckpointWriter {
         let dtype: String
         let shape: [Int]
         let byteCount: Int
-        /// Where its bytes lie in the file; nil for one that is added.
+        /// The place of its bytes in the file; nil for an added tensor.
         let source: Range<Int>?
-        /// Bytes of a number; 0 for less than one.
+        /// Bytes of a number; 0 for types smaller than a byte.
         var width: Int { byteCount / max(1, shape.reduce(1, *)) }
     }
 
@@ -35,9 +35,9 @@ package struct CheckpointWriter {
     private let offsets: [String: Int]
     private var written: Set<String>
 
-    /// Takes the file's whole room and writes the header.
+    /// Reserves the whole file on the disk and writes the header.
     ///
-    /// - Parameter descriptor: an empty file, open for writing; it stays the caller's to sync and close.
+    /// - Parameter descriptor: an empty file, open for writing; the caller syncs and closes it.
     package init(
         _ file: CheckpointFile, adding additions: [Addition] = [], descriptor: Int32
     ) throws(SafetensorsWriteError) {
@@ -76,8 +76,8 @@ package struct CheckpointWriter {
 
     /// Writes one tensor, rounding to its type.
     ///
-    /// - Throws: `undeclared` for a name that the file lacks, that was written already, or whose type is not written here;
-    ///   `notFinite` for a number that the type cannot hold.
+    /// - Throws: `undeclared` for a name that the file lacks, that was written already, or whose type cannot be
+    ///   written; `notFinite` for a number that the type cannot hold.
     package mutating func write(_ values: [Float], to name: String) throws(SafetensorsWriteError) {
         guard let place = places.first(where: { $0.name == name }), let type = ScalarType(rawValue: place.dtype),
             let start = offsets[name], written.insert(name).inserted
@@ -100,7 +100,7 @@ package struct CheckpointWriter {
         }
     }
 
-    /// Copies every tensor that was not written from the file that it is in.
+    /// Copies every tensor that was not written from its source file.
     ///
     /// - Throws: `missing` for an added tensor that was not written.
     package func finish() throws(SafetensorsWriteError) {
@@ -137,6 +137,6 @@ package struct CheckpointWriter {
 }
 
 extension CheckpointFile {
-    /// The length of the header in eight bytes, then the header, as the file has them.
+    /// The length of the header in eight bytes, then the header, unchanged.
     fileprivate var head: [UInt8] { storage.withBytes { Array($0[..<dataStart]) } }
 }

@@ -1,7 +1,7 @@
-/// A dtype of the safetensors format, of those that adapters are stored in.
+/// A type of the safetensors format that adapters use.
 enum ElementType: Sendable, Hashable {
     case number(ScalarType)
-    /// U8, in adapters the bytes of a quantised tensor and nothing else.
+    /// U8; in adapters only the bytes of a quantised tensor.
     case packed
 
     init?(dtype: String) {
@@ -44,15 +44,15 @@ enum ElementType: Sendable, Hashable {
         }
     }
 
-    /// The types that the safetensors format knows and adapters do not use.
+    /// The types of the safetensors format that adapters do not use.
     static let knownElsewhere: Set<String> = [
         "BOOL", "F4", "F6_E2M3", "F6_E3M2", "I8", "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ",
         "I16", "U16", "I32", "U32", "C64", "I64", "U64",
     ]
 
-    /// The bytes that a tensor of this shape takes; nil where no address space holds them.
+    /// The bytes of a tensor of this shape; nil where they exceed the address space.
     func byteCount(of shape: [Int]) -> Int? {
-        // The product of the sizes that are not zero bounds every partial product, so its overflow is refused even
+        // The product of the sizes that are not zero bounds every partial product. So its overflow is refused even
         // where another size is zero.
         var bytes = byteCount
         for size in shape where size != 0 {
@@ -65,6 +65,6 @@ enum ElementType: Sendable, Hashable {
 }
 
 extension ScalarType {
-    /// The bytes that a tensor of this shape takes; nil where no address space holds them.
+    /// The bytes of a tensor of this shape; nil where they exceed the address space.
     func byteCount(of shape: [Int]) -> Int? { ElementType.number(self).byteCount(of: shape) }
 }

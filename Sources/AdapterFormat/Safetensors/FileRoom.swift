@@ -1,12 +1,12 @@
 import Glibc
 
-/// Bytes at a place of a file that is being written.
+/// Reservations and writes in a file.
 enum FileRoom {
-    /// Takes room on the disk at once: a full disk shows before any work, and the writes then cost a third less than those
-    /// that find room block by block.
+    /// Reserves disk space at once. A full disk then shows before any work, and the writes cost a third less than with
+    /// space allocated block by block.
     static func reserve(_ byteCount: Int, _ descriptor: Int32) throws(SafetensorsWriteError) {
         let code = posix_fallocate(descriptor, 0, off_t(byteCount))
-        // A file system that cannot do it finds room as the bytes come.
+        // A file system without this call allocates space as the bytes come.
         if SystemError.isNoRoom(code) { throw .system(SystemError(operation: "posix_fallocate", code: code)) }
     }
 

@@ -1,9 +1,9 @@
 package import StrictJSON
 
-/// Why bytes are not a safetensors file that Rankwise reads.
+/// Why Rankwise cannot read bytes as a safetensors file.
 package enum SafetensorsError: Error, Equatable, Sendable {
     case unreadable(SystemError)
-    /// The file is of another format altogether.
+    /// The file has another format.
     case foreign(ForeignFormat)
     /// The file ends before the length of its header does.
     case fileTooShort(bytes: Int)
@@ -28,7 +28,7 @@ package enum SafetensorsError: Error, Equatable, Sendable {
 }
 
 extension SafetensorsError {
-    /// The tensor that is at fault, where it is one.
+    /// The tensor that caused the error, if there is one.
     package var tensor: String? {
         switch self {
         case .duplicateName(let name), .malformedTensor(let name, _), .unknownType(let name, _),

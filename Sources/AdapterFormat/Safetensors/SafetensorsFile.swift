@@ -1,9 +1,9 @@
-/// A safetensors file, checked as a whole when it is opened and lent tensor by tensor.
+/// A safetensors file that is checked as a whole when it is opened, and read tensor by tensor.
 ///
 /// The format: eight bytes with the length of the header, the header (a JSON object of names), the data. The tensors
-/// must tile the data exactly. (https://huggingface.co/docs/safetensors)
+/// must cover the data without gaps or overlaps. (https://huggingface.co/docs/safetensors)
 package struct SafetensorsFile: Sendable {
-    /// What a reader accepts at most, so that a file cannot make it hold more than a multiple of these.
+    /// The largest sizes that a reader accepts, so that a file cannot make it hold more than a multiple of these.
     package struct Limits: Sendable, Hashable {
         package var headerBytes: Int
         package var tensors: Int
@@ -14,22 +14,22 @@ package struct SafetensorsFile: Sendable {
         }
     }
 
-    /// In the order of the data; the scales and minima of quantised tensors belong to these and are none themselves.
+    /// In the order of the data. The scales and minima of quantised tensors are parts of these, not tensors here.
     package let tensors: [TensorView]
     package let metadata: [String: String]
     private let positions: [String: Int]
 
     /// Maps the file and checks it.
     ///
-    /// - Parameter passesOver: whether tensors of types that adapters do not use, such as the indices in a base model, are
-    ///   left out and not refused.
+    /// - Parameter passesOver: whether to skip tensors of types that adapters do not use, such as the indices in a base
+    ///   model, instead of refusing them.
     package init(path: String, limits: Limits = Limits(), passesOver: Bool = false) throws(SafetensorsError) {
         let storage: TensorStorage
         do throws(SystemError) { storage = try TensorStorage(mapping: path) } catch { throw .unreadable(error) }
         try self.init(storage, limits: limits, passesOver: passesOver)
     }
 
-    /// Checks bytes in memory, of which it keeps a copy.
+    /// Checks bytes in memory and keeps a copy.
     package init(bytes: [UInt8], limits: Limits = Limits()) throws(SafetensorsError) {
         try self.init(bytes.withUnsafeBytes { TensorStorage(copying: $0) }, limits: limits)
     }

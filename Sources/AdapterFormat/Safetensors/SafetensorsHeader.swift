@@ -1,25 +1,25 @@
 import StrictJSON
 
-/// The header of a safetensors file, with every promise that it makes about the data checked.
+/// The header of a safetensors file; everything that it says about the data is checked.
 struct SafetensorsHeader {
     struct Entry {
         let name: String
         let type: ElementType
         let shape: [Int]
-        /// Counted from the start of the data.
+        /// Measured from the start of the data.
         let range: Range<Int>
     }
 
-    /// A tensor of a type that is not read here.
+    /// A tensor of a type that Rankwise does not read.
     struct Foreign {
         let name: String
         let dtype: String
         let shape: [Int]
-        /// Counted from the start of the data.
+        /// Measured from the start of the data.
         let range: Range<Int>
     }
 
-    /// The place of a tensor, whether its type is read here or not.
+    /// The place of any tensor.
     private struct Extent {
         let name: String
         let range: Range<Int>
@@ -27,15 +27,15 @@ struct SafetensorsHeader {
 
     /// In the order of the data.
     let entries: [Entry]
-    /// The tensors whose types are not read here, where they are passed over.
+    /// The skipped tensors, whose types Rankwise does not read.
     let passedOver: [Foreign]
     let metadata: [String: String]
     let dataStart: Int
 
     /// - Parameters:
-    ///   - start: the file's bytes, at least as far as its header goes.
-    ///   - byteCount: of the whole file.
-    ///   - passesOver: whether tensors of types that the format knows and adapters do not use are left out.
+    ///   - start: the file's bytes, at least up to the end of its header.
+    ///   - byteCount: the length of the whole file.
+    ///   - passesOver: whether to skip tensors of types that the format has and adapters do not use.
     init(
         start: UnsafeRawBufferPointer, byteCount: Int, limits: SafetensorsFile.Limits, passesOver: Bool = false
     ) throws(SafetensorsError) {
@@ -53,7 +53,7 @@ struct SafetensorsHeader {
         entries = read.sorted { Self.inOrder($0.range, $1.range) }
     }
 
-    /// The length of the header that begins behind it, where there is one.
+    /// The length of the header that follows.
     private static func length(
         _ start: UnsafeRawBufferPointer, byteCount: Int, limit: Int
     ) throws(SafetensorsError) -> Int {
@@ -65,7 +65,7 @@ struct SafetensorsHeader {
         guard length >= 2 else { throw refused(.headerTooShort(length: length)) }
         let isHeader = start.count > 8 && start[8] == UInt8(ascii: "{")
         guard length <= UInt64(limit) else {
-            // No file of another format says a length that a reader with higher limits would take.
+            // No file of another format has a length here that a reader with higher limits would accept.
             throw isHeader && length <= 1 << 32
                 ? .headerTooLong(length: length, limit: limit) : refused(.headerTooLong(length: length, limit: limit))
         }
@@ -81,7 +81,7 @@ struct SafetensorsHeader {
         (one.lowerBound, one.upperBound) < (other.lowerBound, other.upperBound)
     }
 
-    /// Makes sure that the tensors cover the data without gap or overlap.
+    /// Checks that the tensors cover the data without gaps or overlaps.
     private static func tile(_ extents: [Extent], dataCount: Int) throws(SafetensorsError) {
         var end = 0
         var last = ""
@@ -130,7 +130,7 @@ private struct EntryReader {
     }
 
     private mutating func readMetadata() throws(SafetensorsError) {
-        // MLX writes null where it has none, and the format's own library reads that.
+        // MLX writes null where it has no metadata, and the format's own library accepts that.
         if try skipNull() { return }
         try beginObject()
         while let key = try nextName() {
@@ -141,7 +141,7 @@ private struct EntryReader {
         }
     }
 
-    /// Nil where the tensor is passed over.
+    /// Nil where the tensor is skipped.
     private mutating func readEntry(_ name: String) throws(SafetensorsError) -> SafetensorsHeader.Entry? {
         var typeName: String?
         var shape: [Int]?
@@ -178,7 +178,7 @@ private struct EntryReader {
         return .init(name: name, type: type, shape: shape, range: offsets[0]..<offsets[1])
     }
 
-    /// A list of sizes; no tensor has more than `sides` of them.
+    /// A list of sizes, at most `sides` of them.
     private mutating func counts(of name: String) throws(SafetensorsError) -> [Int] {
         let sides = 16
         var values: [Int] = []
@@ -191,7 +191,7 @@ private struct EntryReader {
     }
 }
 
-/// The scanner's steps under the header's error.
+/// The scanner's steps, which throw the header's error.
 extension EntryReader {
     private mutating func beginObject() throws(SafetensorsError) {
         do throws(JSONSyntaxError) { try scanner.beginObject() } catch { throw .headerSyntax(error) }

@@ -1,16 +1,16 @@
 import StrictJSON
 
-/// Where every tensor of a safetensors file lies, decided before any number is known.
+/// The place of every tensor in a safetensors file, decided before any number is known.
 ///
-/// The order is that of the safetensors library: the widest type first, then by name; the header is padded with spaces
+/// The order is that of the safetensors library: the widest type first, then by name. The header is padded with spaces
 /// to a multiple of eight, so every tensor is aligned to its type.
 package struct SafetensorsLayout: Sendable {
-    /// What is to be written under a name.
+    /// A tensor to be written.
     package struct Tensor: Sendable, Hashable {
         package let name: String
         package let type: ScalarType
         package let shape: [Int]
-        /// How the tensor is quantised; `type` says nothing then. Tensors of fewer than two sides never are.
+        /// How the tensor is quantised; `type` is then unused. Tensors of fewer than two sides are never quantised.
         package let messageBits: MessageBits?
 
         package init(name: String, type: ScalarType, shape: [Int], messageBits: MessageBits? = nil) {
@@ -27,7 +27,7 @@ package struct SafetensorsLayout: Sendable {
     package let tensors: [Tensor]
     /// The length of the header in eight bytes, then the header.
     package let head: [UInt8]
-    /// Of the whole file.
+    /// The length of the whole file.
     package let byteCount: Int
     private let places: [String: Place]
 
@@ -42,20 +42,20 @@ package struct SafetensorsLayout: Sendable {
             let rows: Int
             /// The numbers in a row.
             let columns: Int
-            /// Of one Float a row, counted from the start of the file.
+            /// One Float a row; measured from the start of the file.
             let scales: Range<Int>
-            /// Of one Float a row, counted from the start of the file.
+            /// One Float a row; measured from the start of the file.
             let minima: Range<Int>
         }
 
         let coding: Coding
-        /// The numbers that come.
+        /// The number of numbers that the caller writes.
         let elementCount: Int
-        /// Counted from the start of the file.
+        /// Measured from the start of the file.
         let range: Range<Int>
     }
 
-    /// - Parameter metadata: to which quantised tensors add what their readers need.
+    /// - Parameter metadata: the file's metadata; quantised tensors add theirs to it.
     package init(tensors: [Tensor], metadata: [String: String] = ["format": "pt"]) throws(SafetensorsWriteError) {
         for tensor in tensors where tensor.type.byteCount(of: tensor.shape) == nil { throw .tooLarge(tensor.name) }
         let ordered = tensors.flatMap(Entry.entries).sorted {
@@ -125,7 +125,7 @@ package struct SafetensorsLayout: Sendable {
         return (0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * $0)) } + header
     }
 
-    /// What the header says about one stretch of the data.
+    /// One entry of the header.
     private struct Entry {
         let name: String
         let type: ElementType
@@ -144,7 +144,7 @@ package struct SafetensorsLayout: Sendable {
         }
     }
 
-    /// How many bits a file's quantised tensors take, and the shapes that packing hides.
+    /// The bits of a file's quantised tensors, and the shapes that packing hides.
     private static func metadata(of tensors: [Tensor]) -> [String: String] {
         var metadata: [String: String] = [:]
         for tensor in tensors {

@@ -1,12 +1,12 @@
-/// Writes a safetensors file tensor by tensor, in any order, holding none of them.
+/// Writes a safetensors file tensor by tensor, in any order, and keeps none of them.
 package struct SafetensorsWriter: ~Copyable {
     private let layout: SafetensorsLayout
     private let descriptor: Int32
     private var missing: Set<String>
 
-    /// Takes the file's whole room and writes the header.
+    /// Reserves the whole file on the disk and writes the header.
     ///
-    /// - Parameter descriptor: an empty file, open for writing; it stays the caller's to sync and close.
+    /// - Parameter descriptor: an empty file, open for writing; the caller syncs and closes it.
     package init(layout: SafetensorsLayout, descriptor: Int32) throws(SafetensorsWriteError) {
         self.layout = layout
         self.descriptor = descriptor
@@ -17,7 +17,7 @@ package struct SafetensorsWriter: ~Copyable {
         }
     }
 
-    /// Writes one tensor, rounding to its declared type or quantising.
+    /// Writes one tensor: rounds to its declared type, or quantises.
     package mutating func write(_ values: [Float], to name: String) throws(SafetensorsWriteError) {
         guard let place = layout.place(of: name), missing.remove(name) != nil else { throw .undeclared(name) }
         guard values.count == place.elementCount else {
@@ -32,7 +32,7 @@ package struct SafetensorsWriter: ~Copyable {
         }
     }
 
-    /// Writes one tensor's bytes as they are, little-endian and of its declared type.
+    /// Writes one tensor's bytes unchanged: little-endian, of its declared type.
     package mutating func write(bytes: UnsafeRawBufferPointer, to name: String) throws(SafetensorsWriteError) {
         guard let place = layout.place(of: name), case .number(let type) = place.coding, missing.remove(name) != nil
         else { throw .undeclared(name) }
@@ -42,7 +42,7 @@ package struct SafetensorsWriter: ~Copyable {
         try FileRoom.put(bytes, at: place.range.lowerBound, descriptor)
     }
 
-    /// Writes one tensor by blocks of rows, as they are given out.
+    /// Writes one tensor in blocks of rows.
     ///
     /// - Parameters:
     ///   - width: the numbers in a row.
@@ -72,10 +72,10 @@ package struct SafetensorsWriter: ~Copyable {
         }
     }
 
-    /// The numbers of a block that stays in the second cache on its way to the file.
+    /// The numbers of a block that stays in the second-level cache on its way to the file.
     private static let blockSize = 65_536
 
-    /// Makes sure that every declared tensor was written.
+    /// Checks that every declared tensor was written.
     package consuming func finish() throws(SafetensorsWriteError) {
         if let name = missing.min(by: { $0.precedes($1) }) { throw .missing(name) }
     }
@@ -96,7 +96,7 @@ extension SafetensorsWriter {
         }
     }
 
-    /// Quantises some rows at a time; the scales and minima follow when all are known.
+    /// Quantises some rows at a time, and writes the scales and minima when all are known.
     private func putQuantised(
         _ values: UnsafeBufferPointer<Float>, of name: String, as quantised: SafetensorsLayout.Place.Quantised,
         at range: Range<Int>

@@ -46,12 +46,12 @@ extension ScalarType {
         }
     }
 
-    /// How many of the numbers are larger in size than `limit`, or no finite number.
+    /// Counts the numbers whose absolute value exceeds `limit`, or that are not finite.
     ///
     /// - Precondition: `limit` is finite and at least 65504, the largest half.
     package func count(in source: UnsafeRawBufferPointer, beyond limit: Float = .greatestFiniteMagnitude) -> Int {
         let count = source.count / byteCount
-        // Sizes of floats are in the order of their bits, and infinities and NaN above all of them.
+        // The absolute values of floats have the order of their bits; infinities and NaN come last.
         let largest = limit.bitPattern
         var total = 0
         switch self {
@@ -79,7 +79,7 @@ extension ScalarType {
         return total
     }
 
-    /// The sum of the squares of all numbers, in Float within a few thousand and in Double over all.
+    /// The sum of the squares of all numbers; sums of a few thousand in Float, the total in Double.
     package func squareSum(in source: UnsafeRawBufferPointer) -> Double {
         let (size, count) = (byteCount, source.count / byteCount)
         return withUnsafeTemporaryAllocation(of: Float.self, capacity: 4096) { block in
@@ -109,9 +109,8 @@ extension ScalarType {
         return total
     }
 
-    /// The exact value of a half-precision number, without the call into the runtime that x86-64 needs where the
-    /// compiler may not assume F16C: this form vectorises. The multiplication moves the exponent and is exact for
-    /// subnormal halves too.
+    /// The exact value of a half-precision number. Without F16C, x86-64 would need a call into the runtime; this form
+    /// vectorises. The multiplication moves the exponent and is exact for subnormal halves too.
     @inline(__always)
     private static func float(half: UInt16) -> Float {
         let magnitude = UInt32(half & 0x7FFF) << 13

@@ -1,4 +1,4 @@
-/// How one number of a tensor is stored: the types that travel in adapters.
+/// How one number of a tensor is stored: the types that adapters use.
 package enum ScalarType: String, Sendable, Hashable, CaseIterable {
     case f64 = "F64"
     case f32 = "F32"

@@ -1,24 +1,24 @@
-/// Looks at the numbers of a safetensors file while its bytes come, so that a sound file need not be read again.
+/// Checks the numbers of a safetensors file while its bytes arrive, so that a valid file need not be read again.
 ///
-/// It refuses nothing. What it does not vouch for, `AdapterFile.checkFinite` looks at in the file, and says what is wrong.
+/// It refuses nothing. If it cannot confirm a file, `AdapterFile.checkFinite` reads the file and reports the error.
 package struct StreamingFiniteCheck: Sendable {
     private enum Phase {
-        /// Keeps the bytes up to the header's end.
+        /// Collects the bytes up to the header's end.
         case header
         case numbers
-        /// Not to be vouched for; the rest goes by.
+        /// Cannot be confirmed; the remaining bytes are ignored.
         case doubtful
     }
 
     private struct Tensor {
-        /// Nil where its squares are not wanted.
+        /// Nil where the sum of its squares is not needed.
         let name: String?
         let type: ScalarType
-        /// In the file.
+        /// Measured from the start of the file.
         let range: Range<Int>
     }
 
-    /// A header beyond this is not kept: thousands of modules need less.
+    /// A longer header is not kept; thousands of modules need less.
     private static let headerLimit = 1 << 20
 
     private let byteCount: Int
@@ -26,29 +26,29 @@ package struct StreamingFiniteCheck: Sendable {
     private var phase = Phase.header
     private var position = 0
     private var header: [UInt8] = []
-    /// In the order of the data, which they tile; those that have come whole are gone.
+    /// In the order of the data, which they cover; complete ones are removed.
     private var tensors: ArraySlice<Tensor> = []
-    /// The first bytes of a number whose others have not come.
+    /// The first bytes of a number whose remaining bytes have not arrived.
     private var begun: [UInt8] = []
 
-    /// The sums of the squares of LoRA factors, by the file's name of the tensor; whole once the file is vouched for.
+    /// The sums of the squares of LoRA factors, by the file's name of the tensor; complete once the file is confirmed.
     package private(set) var squares: [String: Double] = [:]
 
     /// - Parameters:
-    ///   - byteCount: of the whole file.
+    ///   - byteCount: the length of the whole file.
     ///   - measuresFactors: whether the squares of factors are added up.
     package init(byteCount: Int, measuresFactors: Bool = false) {
         self.byteCount = byteCount
         self.measuresFactors = measuresFactors
     }
 
-    /// Whether the whole file has come, and `AdapterFile.checkFinite` would find nothing in it.
+    /// Whether the whole file has arrived, and `AdapterFile.checkFinite` would find nothing in it.
     package var isKnownFinite: Bool {
         guard case .numbers = phase else { return false }
         return position == byteCount
     }
 
-    /// The next bytes of the file.
+    /// Takes the next bytes of the file.
     package mutating func take(_ bytes: UnsafeRawBufferPointer) {
         var rest = bytes
         while !rest.isEmpty {
@@ -91,7 +91,7 @@ package struct StreamingFiniteCheck: Sendable {
         guard let read else { return }
         var found: [Tensor] = []
         for entry in read.entries where !entry.range.isEmpty {
-            // What the codes of a quantised tensor mean stands in other tensors, which may come later.
+            // Other tensors, which may come later, define the codes of a quantised tensor.
             guard case .number(let type) = entry.type else { return }
             found.append(
                 Tensor(
@@ -102,7 +102,7 @@ package struct StreamingFiniteCheck: Sendable {
         phase = .numbers
     }
 
-    /// - Returns: how many of the bytes belong to the tensor in hand.
+    /// - Returns: how many of the bytes belong to the current tensor.
     private mutating func takeNumbers(_ bytes: UnsafeRawBufferPointer) -> Int {
         while let tensor = tensors.first, tensor.range.upperBound <= position { tensors.removeFirst() }
         guard let tensor = tensors.first, tensor.range.contains(position) else {

@@ -5,12 +5,12 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
     package let operation: String
     package let code: Int32
 
-    /// Takes the code of the call that just failed.
+    /// The error of the call that just failed.
     package static func last(_ operation: String) -> SystemError {
         SystemError(operation: operation, code: errno)
     }
 
-    /// Whether `code` says that the disk is full, or what its owner may have of it.
+    /// Whether `code` says that the disk is full or the owner's quota is used up.
     package static func isNoRoom(_ code: Int32) -> Bool { code == ENOSPC || code == EDQUOT }
 
     package var description: String { "\(operation): \(String(cString: strerror(code)))" }

@@ -1,12 +1,12 @@
 import Glibc
 
-/// The bytes of one safetensors file, mapped or in memory, alive as long as any view of them.
+/// The bytes of one safetensors file, mapped or in memory. They live as long as any view of them.
 ///
-/// A mapping is private and read-only: its pages belong to the page cache and count towards no process's own memory.
-/// The file must not be shortened while it is mapped; stored updates and adapters never change. Its descriptor stays open
-/// beside the mapping: a pass over the whole file reads it for less than it costs to map its pages in.
+/// A mapping is private and read-only: its pages belong to the page cache and do not count as the process's own memory.
+/// Nobody may shorten the file while it is mapped; stored updates and adapters never change. The descriptor stays open
+/// beside the mapping, because one pass over the whole file is cheaper by reading than by mapping its pages in.
 package final class TensorStorage: Sendable {
-    /// Set once and only read until `deinit` gives it back.
+    /// Set once, and only read until `deinit` frees it.
     nonisolated(unsafe) private let bytes: UnsafeRawBufferPointer
     private let isMapped: Bool
     /// Negative where there is no file.
@@ -16,7 +16,7 @@ package final class TensorStorage: Sendable {
 
     /// Maps a whole file.
     ///
-    /// - Parameter keepsDescriptor: whether a pass over the file may read it instead of its mapping.
+    /// - Parameter keepsDescriptor: whether a pass over the file may read the file instead of its mapping.
     package convenience init(mapping path: String, keepsDescriptor: Bool = true) throws(SystemError) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .last("open \(path)") }
@@ -38,12 +38,12 @@ package final class TensorStorage: Sendable {
         guard let base = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), base != MAP_FAILED else {
             throw .last("mmap")
         }
-        // Where no descriptor is to be had, the mapping does.
+        // If no descriptor is available, the mapping is used.
         self.descriptor = keepsDescriptor ? fcntl(descriptor, F_DUPFD_CLOEXEC, 0) : -1
         bytes = UnsafeRawBufferPointer(start: base, count: count)
     }
 
-    /// Keeps a copy of bytes that are in memory already.
+    /// Keeps a copy of bytes in memory.
     package init(copying source: UnsafeRawBufferPointer) {
         isMapped = false
         descriptor = -1
@@ -71,9 +71,9 @@ package final class TensorStorage: Sendable {
     /// Whether there is a file to read from.
     var isReadable: Bool { descriptor >= 0 }
 
-    /// Copies the bytes from `offset` on: read from the file, or from the mapping where that fails.
+    /// Copies the bytes from `offset` on: read from the file, or from the mapping if reading fails.
     ///
-    /// - Precondition: as many bytes as `target` takes are there.
+    /// - Precondition: there are as many bytes as `target` takes.
     func copyBytes(at offset: Int, into target: UnsafeMutableRawBufferPointer) {
         precondition(offset >= 0 && target.count <= count - offset, "bytes outside their storage")
         var done = 0

@@ -1,7 +1,7 @@
-/// One tensor of a file, lent without copying; it keeps the file's storage alive.
+/// One tensor of a file, without a copy; it keeps the file's storage alive.
 package struct TensorView: Sendable {
     package let name: String
-    /// Of the numbers as stored, or as `floats` gives them where they are quantised.
+    /// The type of the stored numbers, or the type of `floats` where they are quantised.
     package let type: ScalarType
     /// Row-major, as safetensors has it.
     package let shape: [Int]
@@ -9,7 +9,7 @@ package struct TensorView: Sendable {
     let range: Range<Int>
     private let packing: Packing?
 
-    /// Where the parts of a quantised tensor lie.
+    /// The places of a quantised tensor's parts.
     struct Packing: Sendable {
         let bits: MessageBits
         /// A Float a row.
@@ -18,7 +18,7 @@ package struct TensorView: Sendable {
         let minima: Range<Int>
     }
 
-    /// - Precondition: `range` lies in the storage and holds exactly the numbers of `shape`, as `packing` has them.
+    /// - Precondition: `range` lies in the storage and holds exactly the numbers of `shape`, as `packing` says.
     init(
         name: String, type: ScalarType, shape: [Int], storage: TensorStorage, range: Range<Int>,
         packing: Packing? = nil
@@ -32,13 +32,13 @@ package struct TensorView: Sendable {
     }
 
     package var elementCount: Int { packing == nil ? range.count / type.byteCount : shape.reduce(1, *) }
-    /// Of the numbers as stored, without the scales and minima of quantised ones.
+    /// The bytes of the stored numbers, without the scales and minima of quantised ones.
     package var byteCount: Int { range.count }
 
-    /// How the tensor is quantised, where it is.
+    /// How the tensor is quantised; nil where it is not.
     package var messageBits: MessageBits? { packing?.bits }
 
-    /// What the bytes mean where the tensor is quantised; read from the file each time, so keep it while it is used.
+    /// The decoding of a quantised tensor; each access reads it from the file, so keep it while you use it.
     package var quantisation: Quantisation? {
         packing.map { packing in
             Quantisation(
@@ -56,11 +56,11 @@ package struct TensorView: Sendable {
         }
     }
 
-    /// Copies bytes of the tensor into a buffer, from an offset on that leaves as many.
+    /// Copies bytes of the tensor from an offset into a buffer.
     package typealias Reader = @Sendable (_ offset: Int, _ target: UnsafeMutableRawBufferPointer) -> Void
 
-    /// Reads the tensor from its file: for one pass over the whole of it, that costs less than to borrow its mapping. Nil
-    /// where there is no file to read from.
+    /// Reads the tensor from its file. For one pass over the whole tensor, this costs less than its mapping. Nil where
+    /// there is no file to read from.
     package var reader: Reader? {
         guard storage.isReadable else { return nil }
         let (storage, range) = (storage, range)
@@ -70,10 +70,10 @@ package struct TensorView: Sendable {
         }
     }
 
-    /// How many of the numbers a Float cannot hold as finite ones.
+    /// Counts the numbers that a Float cannot hold as finite ones.
     package func notFiniteCount() -> Int { count(beyond: .greatestFiniteMagnitude) }
 
-    /// How many of the numbers are larger in size than `limit`, or no finite Floats.
+    /// Counts the numbers whose absolute value exceeds `limit`, or that are no finite Floats.
     ///
     /// - Precondition: `limit` is finite and at least 65504, the largest half.
     package func count(beyond limit: Float) -> Int {
@@ -98,7 +98,7 @@ package struct TensorView: Sendable {
 
     /// Writes the numbers, in the order of the file, to memory that need not be initialized.
     ///
-    /// - Precondition: `target` holds exactly as many.
+    /// - Precondition: `target` holds exactly as many numbers.
     package func decode(into target: UnsafeMutableBufferPointer<Float>) {
         precondition(target.count == elementCount, "a tensor decoded into another size than its own")
         let quantisation = quantisation
@@ -113,7 +113,7 @@ package struct TensorView: Sendable {
 
     /// Writes the numbers of some rows (of the first side) to memory that need not be initialized.
     ///
-    /// - Precondition: the rows are there, and `target` holds exactly their numbers.
+    /// - Precondition: the rows exist, and `target` holds exactly their numbers.
     package func decode(rows: Range<Int>, into target: UnsafeMutableBufferPointer<Float>) {
         let width = elementCount / max(1, shape.first ?? 1)
         precondition(
@@ -132,7 +132,7 @@ package struct TensorView: Sendable {
 
     /// Some rows (of the first side) of a tensor that is not quantised.
     ///
-    /// - Precondition: the rows are there.
+    /// - Precondition: the rows exist.
     func rows(_ rows: Range<Int>) -> TensorView {
         let rowBytes = range.count / max(1, shape[0])
         let start = range.lowerBound + rows.lowerBound * rowBytes
@@ -174,13 +174,13 @@ package struct TensorView: Sendable {
         }
     }
 
-    /// The bytes of a tensor while they are lent, with the parts of a quantised one.
+    /// The bytes of a tensor during a call, with the parts of a quantised one.
     package struct Lent {
         /// Numbers, or codes.
         package let bytes: UnsafeRawBufferPointer
         /// A Float a row, little-endian and at any alignment; nil where the tensor is not quantised.
         package let scales: UnsafeRawBufferPointer?
-        /// Alike.
+        /// The same for the minima.
         package let minima: UnsafeRawBufferPointer?
     }
 
@@ -188,7 +188,7 @@ package struct TensorView: Sendable {
     package static func withBytes<Result, Failure: Error>(
         of tensors: [TensorView], _ body: ([Lent]) throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        // The views in `tensors` keep every storage alive until the body is done.
+        // The views in `tensors` keep every storage alive until the body returns.
         defer { withExtendedLifetime(tensors) {} }
         return try body(tensors.map(\.lent))
     }

@@ -1,9 +1,9 @@
 import AdapterFormat
 import LinearAlgebra
 
-/// A product kept as one tall stack of scaled rank components: P = Σ_i left_i ⊗ right_i.
+/// A product stored as one stack of scaled rank components: P = Σ_i left_i ⊗ right_i.
 ///
-/// Its numbers are read when it is written or decomposed, once; no dense outputs × inputs matrix is formed.
+/// Its numbers are read once, when it is written or decomposed. No dense (outputs × inputs) matrix is formed.
 struct ComponentSum {
     private let shape: ModuleShape
     private var stack: StackedFactors
@@ -23,7 +23,7 @@ struct ComponentSum {
             if scales.count == member.module.rank {
                 stack.append(member.module, scales: scales)
             } else if !scales.isEmpty, let factors = ModuleFactors(member.module) {
-                // Weights so small that they vanish for some components only.
+                // Tiny weights may vanish in Float for some components only.
                 stack.append(factors, scales: scales)
             }
         }
@@ -39,7 +39,7 @@ struct ComponentSum {
         coefficients.prefix { $0 != 0 }.map { Float($0) }
     }
 
-    /// How many components a round's sum has.
+    /// The number of components in a round's sum.
     static func rank(of coefficients: [[Double]]) -> Int {
         coefficients.reduce(0) { $0 + $1.prefix { $0 != 0 }.count }
     }
@@ -52,7 +52,7 @@ struct ComponentSum {
         return stack
     }
 
-    /// The best approximation of rank `rank` at scale 1, with how many of its components the product fills.
+    /// The best approximation of rank `rank` at scale 1, and the number of components that the product fills.
     func truncated(toRank rank: Int, bias: [Float]? = nil) throws -> (factors: ModuleFactors, filled: Int) {
         guard self.rank > 0 else {
             var zero = ModuleFactors(zeroOf: shape, rank: rank)
@@ -65,9 +65,9 @@ struct ComponentSum {
         return (factors, product.filled)
     }
 
-    /// Lends the stack by components to a kernel.
+    /// Lends the stack as components to a kernel.
     ///
-    /// - Precondition: it has a component.
+    /// - Precondition: it has at least one component.
     func withStack<Result>(_ body: (ComponentStack) throws -> Result) rethrows -> Result {
         let factors = stack.factors
         return try factors.b.withUnsafeBufferPointer { left in

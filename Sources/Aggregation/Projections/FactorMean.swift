@@ -3,7 +3,7 @@ import LinearAlgebra
 
 /// Publishes the weighted means of the factors: G_A[i] = Σ_k c_ki·a_ki and G_B[:, i] = Σ_k c_ki·(s_k/s_R)·b_ki.
 ///
-/// A component without a coefficient, a factor that is not trained, and the bias of a module that nobody holds keep
+/// A component without a coefficient, a factor that is not trained, and the bias of a module that no client holds keep
 /// their earlier values.
 struct FactorMean: Projection {
     let coverage: Coverage
@@ -47,7 +47,7 @@ struct FactorMean: Projection {
         ) { accumulateRows($0, columns: shape.inputs, into: $1) }
     }
 
-    /// B is summed as the files have it, in one pass over each, and transposed once.
+    /// Sums B in the files' order, in one pass over each, and transposes it once.
     private func outputMajorMeanOfB(_ module: ModuleRound, _ coefficients: Coverage.Coefficients) -> [Float] {
         let shape = module.shape
         return sum(
@@ -58,7 +58,7 @@ struct FactorMean: Projection {
         ) { accumulateColumns($0, columns: shape.maximumRank, into: $1) }
     }
 
-    /// What a factor that nobody trained was before.
+    /// The earlier value of a factor that no client trained.
     private func frozen(
         _ factor: KeyPath<ModuleFactors, [Float]>, _ earlier: ModuleFactors?, _ rank: Int, _ shape: ModuleShape
     ) throws(AggregationError) -> [Float] {
@@ -72,7 +72,7 @@ extension ModuleShape {
 }
 
 extension ModuleRound {
-    /// Σ_k p_k·(s_k/s_R)·bias_k: a bias is one vector, so every client that holds the module reaches it.
+    /// Σ_k p_k·(s_k/s_R)·bias_k: a bias is one vector, so all clients that hold the module have it.
     func meanBias(earlier: ModuleFactors?) -> [Float] {
         guard isHeld else { return earlier?.bias ?? shape.noBias }
         return sum(
@@ -83,12 +83,12 @@ extension ModuleRound {
     }
 }
 
-/// Adds weighted tensors into an array of zeros by one of the kernels.
+/// Adds weighted tensors into an array of zeros with one of the kernels.
 func sum(
     _ terms: [(tensor: TensorView, coefficients: [Double])], count: Int, pool: FloatPool,
     by kernel: ([WeightedMatrix], UnsafeMutableBufferPointer<Float>) -> Void
 ) -> [Float] {
-    // A client whose weight is zero adds nothing, and is not read.
+    // A client of weight zero adds nothing and is not read.
     let terms = terms.filter { $0.coefficients.contains { $0 != 0 } }
     return TensorView.withBytes(of: terms.map(\.tensor)) { lent in
         let matrices = zip(terms, lent).map { term, lent in
@@ -126,7 +126,7 @@ extension WeightedMatrix.Channels {
 }
 
 extension ModuleFactors {
-    /// Puts another adapter's component, where it has one, in the place of this one's.
+    /// Replaces a component by another adapter's, if that has it.
     fileprivate mutating func replaceComponent(_ component: Int, with other: ModuleFactors, _ factors: FactorSet) {
         guard component < other.rank else { return }
         if factors.contains(.a) {

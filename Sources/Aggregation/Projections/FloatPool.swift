@@ -1,17 +1,18 @@
 import AdapterFormat
 import Synchronization
 
-/// Arrays that sums are formed in, handed on from module to module.
+/// Arrays for sums, reused from module to module.
 ///
-/// The allocator would keep several times what is in use, more or less of it by chance, or map fresh pages for every sum.
+/// Without it, the allocator would keep several times the memory in use, by a varying amount, or map new pages for
+/// every sum.
 final class FloatPool: Sendable {
     private let arrays = Mutex<[[Float]]>([])
     private let limit: Int
 
-    /// - Parameter limit: how many arrays are kept.
+    /// - Parameter limit: the number of arrays to keep.
     init(limit: Int = 0) { self.limit = limit }
 
-    /// An array of `count` numbers of any value.
+    /// An array of `count` numbers with any values.
     func take(_ count: Int) -> [Float] {
         let known = arrays.withLock { arrays -> [Float]? in
             guard let index = arrays.firstIndex(where: { $0.count == count }) else { return nil }
@@ -20,9 +21,9 @@ final class FloatPool: Sendable {
         return known ?? [Float](unsafeUninitializedCapacity: count) { $1 = count }
     }
 
-    /// Takes back the arrays of a result that has been written, which is of no use after this.
+    /// Takes back the arrays of a written result, which must not be used afterwards.
     ///
-    /// An array that somebody else still holds is copied when it is next written to: nothing is lost by it but time.
+    /// If somebody else still holds an array, the next write copies it. This costs only time.
     func give(_ result: inout ModuleResult) {
         var spent = result.factors.surrender()
         arrays.withLock { arrays in

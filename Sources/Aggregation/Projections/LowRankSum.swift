@@ -1,13 +1,14 @@
 package import AdapterFormat
 
-/// A sum of products of one module: merges of many rounds, or all merges and the adapter, as one adapter.
+/// A sum of products of one module as one adapter: merges of many rounds, or all merges and the adapter.
 ///
-/// Adding concatenates components, which is exact; taking the sum recompresses it where that is no larger.
+/// Adding concatenates components, which is exact. Reading the sum recompresses it where the result is no larger.
 package struct LowRankSum {
     private let shape: ModuleShape
     private var sum: ComponentSum
     private var bias: [Float]?
 
+    /// An empty sum for a module of this shape.
     package init(shape: ModuleShape) {
         self.shape = shape
         sum = ComponentSum(shape: shape)
@@ -26,15 +27,15 @@ package struct LowRankSum {
         bias = total
     }
 
-    /// The components that are held.
+    /// The number of components that it holds.
     package var rank: Int { sum.rank }
 
     /// The sum at scale 1; nil where nothing was added.
     ///
-    /// - Parameter limit: the highest rank; nil for the smaller side of the matrix, at which the sum is exact but for
-    ///   rounding.
-    /// - Returns: the components as they were added where they are no more than the limit, else the best approximation
-    ///   of that rank, without components that are zero.
+    /// - Parameter limit: the highest rank; nil for the smaller side of the matrix, at which the sum is exact except
+    ///   for rounding.
+    /// - Returns: the added components where they are no more than the limit, else the best approximation of that rank,
+    ///   without components that are zero.
     package func factors(rankLimit limit: Int? = nil) throws -> ModuleFactors? {
         let limit = min(limit ?? .max, max(1, min(shape.inputs, shape.outputs)))
         guard sum.rank > limit else { return sum.stacked(bias: bias)?.factors }
@@ -43,14 +44,14 @@ package struct LowRankSum {
     }
 }
 
-/// The sparse stage's adapter as low-rank factors, which is what a user of it wants.
+/// The sparse stage's adapter as low-rank factors for users.
 extension Strategy {
     /// The best approximation of a module's change in a round of the sparse stage, at scale 1.
     ///
     /// - Parameters:
     ///   - values: the module's tensor in the round's adapter.
     ///   - seed: the federation's.
-    /// - Returns: nil outside of that stage.
+    /// - Returns: nil outside that stage.
     package func sparseProduct(
         of module: ModuleShape, values: [Float], seed: UInt64, rankLimit: Int
     ) throws -> ModuleFactors? {

@@ -2,8 +2,9 @@ import AdapterFormat
 
 /// Publishes the best approximation of the clients' mean product: A = Vᵀ, B = U·Σ / s_R.
 ///
-/// `flexlora` (arXiv 2402.11505) under `padded`, `raflora` (arXiv 2602.13486) under `reached`. A component that the
-/// product cannot fill gets a drawn A and a zero B, so that it can still learn; a module that nobody holds stays.
+/// This is `flexlora` (arXiv 2402.11505) under `padded` and `raflora` (arXiv 2602.13486) under `reached`. A component
+/// that the product cannot fill gets a drawn A and a zero B, so that it can still learn. A module that no client holds
+/// stays unchanged.
 struct ProductMean: Projection {
     let coverage: Coverage
 

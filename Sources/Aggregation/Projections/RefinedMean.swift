@@ -16,7 +16,7 @@ struct RefinedMean: Projection {
     func publish(_ module: ModuleRound, earlier: ModuleFactors?) throws -> ModuleResult {
         var result = try mean.publish(module, earlier: earlier)
         guard module.isHeld else { return result }
-        // Scaled by s_R as a whole, so that the round's own sum serves: E·s_R = P − s_R·G_B·G_A.
+        // The whole equation times s_R, so that the round's own sum can be used: E·s_R = P − s_R·G_B·G_A.
         var error = ComponentSum(module, .padded)
         error.add(result.factors, times: [Double](repeating: -module.scale, count: result.factors.rank))
         let correction = try error.withStack { stack in

@@ -1,9 +1,9 @@
 import AdapterFormat
 
-/// Publishes the factors' mean, and what the mean of the products has beyond their product as a merge: `fedex`
+/// Publishes the mean of the factors, and as a merge the difference of the mean product from their product: `fedex`
 /// (arXiv 2410.09432).
 ///
-/// merge = Σ_k p_k·s_k·B_k·A_k − s_R·G_B·G_A, where components that nobody reached are left out of the subtraction.
+/// merge = Σ_k p_k·s_k·B_k·A_k − s_R·G_B·G_A. The subtraction leaves out components that no client holds.
 struct ResidualMerge: Projection {
     /// The rank to which the merge is cut by SVD; nil publishes it exactly.
     let residualRank: Int?
@@ -27,7 +27,7 @@ struct ResidualMerge: Projection {
         let covered = module.coefficients(.reached).isCovered
         var residual = ComponentSum(module, .padded)
         residual.add(result.factors, times: covered.map { $0 ? -module.scale : 0 })
-        // The adapter's bias is the whole mean already.
+        // The adapter's bias already is the whole mean.
         let bias = module.shape.hasBias ? module.shape.noBias : nil
         if residualRank != nil {
             let cut = try residual.truncated(toRank: rank).factors

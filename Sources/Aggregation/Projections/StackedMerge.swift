@@ -1,6 +1,6 @@
 import AdapterFormat
 
-/// Publishes the clients' whole mean product as a merge, exactly, and a fresh adapter: `flora` (arXiv 2409.05976).
+/// Publishes the clients' whole mean product as an exact merge, and a new adapter: `flora` (arXiv 2409.05976).
 struct StackedMerge: Projection {
     func needsEarlier(_ module: ModuleRound) -> Bool { false }
 
@@ -16,7 +16,8 @@ struct StackedMerge: Projection {
     }
 }
 
-/// Publishes a drawn, frozen A times the mean of B as a merge, and a freshly drawn adapter: `rac-lora` (arXiv 2410.08305).
+/// Publishes as a merge the product of a drawn, frozen A and the mean of B, and a new adapter: `rac-lora` (arXiv
+/// 2410.08305).
 struct DrawnFactorMerge: Projection {
     private let mean = FactorMean(coverage: .reached, factors: .b)
 

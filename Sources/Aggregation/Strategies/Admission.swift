@@ -1,12 +1,13 @@
 package import AdapterFormat
 
-/// What a strategy asks of an update beyond the shape of its federation.
+/// A strategy's condition for updates, beyond the federation's shape.
 package enum Admission: Sendable, Hashable {
     /// Any rank up to the granted one.
     case anyRank
-    /// The module's maximum rank of everybody.
+    /// The module's maximum rank, from every client.
     case fullRank
 
+    /// Checks that an update satisfies the condition.
     package func check(_ adapter: AdapterFile, shape: AdapterShape) throws(AdapterError) {
         switch self {
         case .anyRank: return

@@ -1,8 +1,8 @@
-/// One of a strategy's further settings, as a federation's document has it.
+/// The value of one of a strategy's own parameters in a federation's document.
 package enum ParameterValue: Sendable, Hashable {
     case number(Double)
     case flag(Bool)
-    /// Written out as null, which stands for the default.
+    /// An explicit null, which stands for the default.
     case null
 }
 
@@ -16,11 +16,11 @@ extension ParameterValue: CustomStringConvertible {
     }
 }
 
-/// The parameters of a strategy while it is composed: each is taken once, and what nobody took is refused.
+/// The parameters of a strategy during composition. Each is taken once, and any parameter left over is refused.
 struct StrategyParameters {
     private let strategy: String
     private var rest: [String: ParameterValue]
-    /// What the strategy asked for, with the values that count.
+    /// The parameters that the strategy took, with their effective values.
     private(set) var effective: [String: ParameterValue] = [:]
 
     init(_ values: [String: ParameterValue], of strategy: String) {
@@ -28,7 +28,7 @@ struct StrategyParameters {
         rest = values
     }
 
-    /// A number in `range`; `standard` where it is left out or null.
+    /// A number in `range`; `standard` where it is missing or null.
     mutating func number(
         _ name: String, in range: ClosedRange<Double>, default standard: Double
     ) throws(StrategyError) -> Double {
@@ -39,7 +39,7 @@ struct StrategyParameters {
         }
     }
 
-    /// A whole number in `range`; nil where it is left out or null.
+    /// A whole number in `range`; nil where it is missing or null.
     mutating func integer(_ name: String, in range: ClosedRange<Int>) throws(StrategyError) -> Int? {
         switch take(name, default: .null) {
         case .null: return nil
@@ -50,7 +50,7 @@ struct StrategyParameters {
         }
     }
 
-    /// The same; `standard` where it is left out or null.
+    /// A whole number in `range`; `standard` where it is missing or null.
     mutating func integer(
         _ name: String, in range: ClosedRange<Int>, default standard: Int
     ) throws(StrategyError) -> Int {
@@ -69,14 +69,14 @@ struct StrategyParameters {
         }
     }
 
-    /// Makes sure that nothing is left.
+    /// Checks that no parameter is left.
     func finish() throws(StrategyError) {
         if let name = rest.keys.min() {
             throw .unknownParameter(strategy: strategy, name: name, known: effective.keys.sorted())
         }
     }
 
-    /// What was given, or null; null stands for the default.
+    /// The given value, or null, which stands for the default.
     private mutating func take(_ name: String, default standard: ParameterValue) -> ParameterValue {
         let given = rest.removeValue(forKey: name) ?? .null
         effective[name] = given == .null ? standard : given

@@ -1,16 +1,17 @@
 import AdapterFormat
 
-/// From the clients' factors of one module to what a strategy publishes of it.
+/// Computes what a strategy publishes of one module from the clients' factors.
 protocol Projection: Sendable {
-    /// Whether `publish` needs what the module was before this round.
+    /// Whether `publish` needs the module's value before this round.
     func needsEarlier(_ module: ModuleRound) -> Bool
 
-    /// The rank of the module's merge; nil where the strategy has none, or nothing to add here.
+    /// The rank of the module's merge; nil where the strategy has no merge, or nothing to add here.
     func mergeRank(_ module: ModuleRound) -> Int?
 
-    /// Forms the module's global factors, at the rank of its shape and the scale of its maximum rank; runs on any thread.
+    /// Computes the module's global factors, at the rank of its shape and the scale of its maximum rank. Runs on any
+    /// thread.
     ///
-    /// - Parameter earlier: what the module was before; nil stands for zeros.
+    /// - Parameter earlier: the module before the round; nil stands for zeros.
     func publish(_ module: ModuleRound, earlier: ModuleFactors?) throws -> ModuleResult
 }
 

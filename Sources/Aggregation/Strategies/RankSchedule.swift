@@ -1,7 +1,7 @@
 import Glibc
 
-/// The rank that falls from round to round: `sa-fedlora` (arXiv 2405.09394), by this project's own schedule, since the
-/// paper's is not public.
+/// A rank that falls from round to round: `sa-fedlora` (arXiv 2405.09394). The paper's schedule is not public; this is
+/// the project's own.
 ///
 /// Full rank for the first `warmupRounds`, then r(t) = max(minimumRank, round(R·cooling^(t − warmupRounds))).
 struct RankSchedule: Sendable {

@@ -1,11 +1,11 @@
 import AdapterFormat
 
-/// How the server moves from the last adapter towards a round's mean: Δ = mean − last is taken for a gradient.
+/// How the server moves from the last adapter towards a round's mean, with Δ = mean − last as the gradient.
 ///
 /// FedAvgM is Hsu, Qi and Brown, arXiv 1909.06335; FedAdam is Reddi et al., arXiv 2003.00295, without bias correction,
 /// as published.
 package enum ServerOptimizer: Sendable, Hashable {
-    /// The mean is published.
+    /// Publishes the mean.
     case none
     /// v ← 0.9·v + Δ; adapter ← last + rate·v.
     case momentum(rate: Double)
@@ -14,6 +14,8 @@ package enum ServerOptimizer: Sendable, Hashable {
 
     package static let names = ["none", "momentum", "adam"]
 
+    /// - Parameter learningRate: finite and above 0; `none` ignores it.
+    /// - Throws: `parameter` for another rate, `unknownOptimizer` for another name.
     package init(named name: String, learningRate: Double = 1) throws(StrategyError) {
         guard learningRate.isFinite, learningRate > 0 else {
             throw .parameter(
@@ -35,7 +37,7 @@ package enum ServerOptimizer: Sendable, Hashable {
         }
     }
 
-    /// How many adapters of state it carries from round to round.
+    /// The number of state adapters that it keeps between rounds.
     package var momentCount: Int {
         switch self {
         case .none: 0
@@ -44,12 +46,12 @@ package enum ServerOptimizer: Sendable, Hashable {
         }
     }
 
-    /// Moves the trained factors; the others, and a bias, are published as their mean.
+    /// Updates the trained factors; the other factors, and a bias, are published as their mean.
     ///
     /// - Parameters:
-    ///   - mean: of the round, (rank × …).
-    ///   - last: what was published before, of at least the mean's rank; nil stands for zeros.
-    ///   - moments: as the round before left them; empty stands for zeros.
+    ///   - mean: the round's mean, (rank × …).
+    ///   - last: the published factors before, of at least the mean's rank; nil stands for zeros.
+    ///   - moments: the state after the round before; empty stands for zeros.
     func step(
         to mean: ModuleFactors, from last: ModuleFactors?, moments: [ModuleFactors?], factors: FactorSet
     ) -> (factors: ModuleFactors, moments: [ModuleFactors]) {
@@ -94,7 +96,7 @@ package enum ServerOptimizer: Sendable, Hashable {
 }
 
 extension ModuleFactors {
-    /// Another adapter's factors at this one's rank, without a bias; rows that it lacks, or all of it, are zeros.
+    /// Another adapter's factors at this one's rank, without a bias. Missing rows, or a missing adapter, are zeros.
     fileprivate func aligned(_ other: ModuleFactors?) -> ModuleFactors {
         let known = other?.prefix(rank: min(rank, other?.rank ?? 0))
         func padded(_ values: [Float]?, _ count: Int) -> [Float] {

@@ -1,20 +1,20 @@
 import AdapterFormat
 import LinearAlgebra
 
-/// The first stage of `slora` (arXiv 2308.06522): full weights under one common sparse mask, of which only the kept
-/// values travel.
+/// The first stage of `slora` (arXiv 2308.06522): trains full weights under one common sparse mask. Only the kept
+/// values are sent.
 struct SparseStart: Sendable {
     /// R₁
     let rounds: Int
     let density: Double
 
-    /// Whether a round is in the stage, which ends with the first one from R₁ on that is published: where R₁ fails, a later
-    /// round takes its place, since only factors have anything to go on from.
+    /// Whether a round belongs to the stage. The stage ends with the first published round from R₁ on. If R₁ fails, a
+    /// later round takes its place, because rounds after the stage need factors to continue from.
     ///
     /// - Parameter last: the last round published before it; 0 for version 0.
     func covers(roundAfter last: Int) -> Bool { last < rounds }
 
-    /// The largest matrix that a mask is drawn for, which takes as long as the matrix is large.
+    /// The largest matrix for a mask; drawing takes time linear in the matrix.
     static let largestMatrix = 1 << 31
 
     static func takes(_ module: ModuleShape) -> Bool {
@@ -35,7 +35,7 @@ struct SparseStart: Sendable {
     }
 }
 
-/// The kept values of W − W_0 of one module, which an SVD turns into factors.
+/// The kept values of W − W₀ of one module; an SVD turns them into factors.
 struct SparseChange {
     let module: ModuleShape
     /// In ascending flat index of W (outputs × inputs).
@@ -43,7 +43,7 @@ struct SparseChange {
     let seed: UInt64
     let density: Double
 
-    /// A = Vᵀ, B = U·Σ / s at the module's maximum rank; what the change cannot fill is drawn.
+    /// A = Vᵀ, B = U·Σ / s at the module's maximum rank; components that the change cannot fill are drawn.
     func factors(scale: Double, seed: UInt64) throws -> ModuleFactors {
         var (factors, filled) = try product(rank: module.maximumRank)
         let unit = Float(1 / scale)
@@ -55,9 +55,9 @@ struct SparseChange {
         return factors
     }
 
-    /// The best approximation of a rank at scale 1.
+    /// The best approximation of rank `rank` at scale 1.
     ///
-    /// The stack has one component for every row or column of W that holds a kept value, whichever are fewer.
+    /// The stack has one component for every row or every column of W with a kept value, whichever are fewer.
     func product(rank: Int) throws -> (factors: ModuleFactors, filled: Int) {
         let indices = SparseMask(
             seed: seed, module: module.name, outputs: module.outputs, inputs: module.inputs, density: density

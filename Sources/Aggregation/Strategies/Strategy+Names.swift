@@ -1,14 +1,14 @@
 import AdapterFormat
 
-/// What a strategy is made of.
+/// The parts of a strategy.
 struct Recipe {
     var admission = Admission.anyRank
     var publishesMerge = false
-    /// Whether a server optimizer can move its factors on.
+    /// Whether a server optimizer can work on its factors.
     var isContinuous = false
-    /// The one weighting that it goes with; nil for any, by samples where none is named.
+    /// The only weighting that it allows; nil for any, with samples as the default.
     var weighting: Weighting?
-    /// The optimizer where none is named.
+    /// The default optimizer.
     var optimizer = ServerOptimizer.none
     var schedule: RankSchedule?
     var sparse: SparseStart?
@@ -17,10 +17,10 @@ struct Recipe {
 }
 
 extension Strategy {
-    /// Takes a strategy's own parameters and composes it.
+    /// Takes a strategy's own parameters and returns its parts.
     private typealias Composition = @Sendable (inout StrategyParameters) throws(StrategyError) -> Recipe
 
-    /// The strategies that there are, ascending.
+    /// The names of all strategies, ascending.
     package static let names: [String] = compositions.keys.sorted()
 
     private static let compositions: [String: Composition] = [
@@ -105,8 +105,8 @@ extension Strategy {
     /// Composes the strategy that a federation's settings name.
     ///
     /// - Parameters:
-    ///   - weighting: nil for the strategy's own, which is by samples but for `hetlora`.
-    ///   - parameters: the settings' further keys; each must be one of the strategy's, or of `ranking` weights.
+    ///   - weighting: nil for the strategy's default, which is by samples except for `hetlora`.
+    ///   - parameters: the settings' other keys; each must belong to the strategy or to `ranking` weights.
     package init(
         named name: String, weighting: String? = nil, parameters: [String: ParameterValue] = [:],
         optimizer: ServerOptimizer = .none

@@ -1,12 +1,12 @@
 package import AdapterFormat
 
-/// What a federation's round policy and limits need to know of its strategy.
+/// What a federation's round policy and limits need from its strategy.
 extension Strategy {
-    /// How much an update puts into the model: the Frobenius norm of s·B·A of every module, of the biases, and of the
-    /// tensors beside the factors, taken together. Beyond what a Double holds it is the largest that one holds.
+    /// The norm of an update: the Frobenius norm of s·B·A of every module, of the biases, and of the tensors beside the
+    /// factors, taken together. Saturates at the largest finite Double.
     ///
-    /// By Gram matrices, in O(r²·(inputs + outputs)) a module. A factor that the client did not send counts as the
-    /// server's copy of it.
+    /// Uses Gram matrices, in O(r²·(inputs + outputs)) for each module. For a factor that the client did not send, it
+    /// uses the server's copy.
     ///
     /// - Parameters:
     ///   - update: validated.
@@ -34,7 +34,7 @@ extension Strategy {
         tensor.floats().reduce(0) { $0 + Double($1) * Double($1) }
     }
 
-    /// Why updates of different rounds cannot be added up; nil where they can.
+    /// Why updates of different rounds cannot be aggregated together; nil where they can.
     package var objectionToBuffer: String? {
         if publishesMerge { return "\(name) merges into the base, which all clients must have alike" }
         if let objectionToCoverage { return objectionToCoverage }
@@ -45,6 +45,6 @@ extension Strategy {
         return nil
     }
 
-    /// Why the ranks that clients hold do not say how well a round covers its components; nil where they do.
+    /// Why the clients' ranks do not determine how well a round covers its components; nil where they do.
     package var objectionToCoverage: String? { keepsShape ? nil : "\(name) changes the adapter's shape between rounds" }
 }

@@ -1,19 +1,19 @@
 package import AdapterFormat
 
-/// How a round's updates become what it publishes: a composition of weights, an admission rule, projections, and what
-/// clients are asked for.
+/// Computes a round's results from its updates: a composition of weights, an admission rule, projections, and
+/// instructions for clients.
 package struct Strategy: Sendable {
     package let name: String
-    /// What a client counts for.
+    /// How clients are weighed.
     package let weighting: Weighting
-    /// What it was composed of beside its name, defaults included.
+    /// Its parameters, defaults included.
     package let parameters: [String: ParameterValue]
-    /// What an update must satisfy to take part.
+    /// A condition that updates must satisfy.
     package let admission: Admission
     /// Whether rounds publish a merge.
     package let publishesMerge: Bool
     package let optimizer: ServerOptimizer
-    /// What is published of a module in a round, given the clients' factors.
+    /// Computes what is published of a module in a round from the clients' factors.
     let projection: @Sendable (_ round: Int) -> any Projection
     private let asked: @Sendable (_ round: Int) -> ClientDemand
     private let schedule: RankSchedule?
@@ -35,14 +35,15 @@ package struct Strategy: Sendable {
         sparse = recipe.sparse
     }
 
-    /// Whether a client must tell its validation accuracy.
+    /// Whether a client must report its validation accuracy.
     package var needsAccuracy: Bool {
         if case .ranking = weighting { true } else { false }
     }
 
-    /// What clients do in a round.
+    /// The instructions to clients for a round.
     ///
-    /// - Parameter last: the last round published before it, here as below; nil for the one before, which may have failed.
+    /// - Parameter last: the last round published before it; nil for the one before, which may have failed. The same
+    ///   holds below.
     package func demand(in round: Int, after last: Int? = nil) -> ClientDemand {
         var demand = asked(round)
         if let sparse, sparse.covers(roundAfter: last ?? round - 1) { demand.sparse = .init(density: sparse.density) }
@@ -54,13 +55,13 @@ package struct Strategy: Sendable {
         schedule?.rank(maximum, in: round) ?? maximum
     }
 
-    /// What clients send in a round: the federation's shape at the round's ranks, or the sparse stage's tensors.
+    /// The shape of updates in a round: the federation's shape at the round's ranks, or the sparse stage's tensors.
     package func updateShape(of shape: AdapterShape, round: Int, after last: Int? = nil) -> AdapterShape {
         if let sparse, sparse.covers(roundAfter: last ?? round - 1) { return sparse.shape(of: shape) }
         return lowered(shape, round)
     }
 
-    /// What a round publishes; round 0 is version 0.
+    /// The shape of what a round publishes; round 0 is version 0.
     package func publishedShape(of shape: AdapterShape, round: Int) -> AdapterShape {
         if let sparse, round < sparse.rounds { return sparse.shape(of: shape) }
         return lowered(shape, round)
@@ -74,10 +75,10 @@ package struct Strategy: Sendable {
     /// Whether every round has the federation's shape.
     var keepsShape: Bool { schedule == nil && sparse == nil }
 
-    /// The share of weights that the sparse stage trains; nil where there is none.
+    /// The share of weights that the sparse stage trains; nil without such a stage.
     var sparseDensity: Double? { sparse?.density }
 
-    /// The tensor that holds a module's change in the sparse stage.
+    /// The tensor for a module's change in the sparse stage.
     package func sparseTensor(of module: ModuleShape) -> AdapterShape.Dense {
         SparseStart.tensor(of: module, density: sparseDensity ?? 1)
     }
@@ -99,12 +100,12 @@ package struct Strategy: Sendable {
         }
     }
 
-    /// Checks an update before it is accepted: the shape, the granted ranks, what this strategy asks, every number.
+    /// Checks an update before it is accepted: the shape, the granted ranks, this strategy's condition, every number.
     ///
     /// - Parameters:
     ///   - shape: the federation's, at the maximum ranks.
-    ///   - messageBits: the quantised messages that the federation takes.
-    ///   - numbersAreSound: whether every number was looked at before, and need not be read again.
+    ///   - messageBits: the quantised messages that the federation accepts.
+    ///   - numbersAreSound: whether every number was checked before and need not be read again.
     package func validate(
         _ update: AdapterFile, shape: AdapterShape, ranks: [String: Int], round: Int, after last: Int? = nil,
         messageBits: Set<MessageBits> = [], numbersAreSound: Bool = false

@@ -1,21 +1,21 @@
-/// Why a federation cannot have the strategy that it names.
+/// Why a federation cannot have the strategy in its settings.
 package enum StrategyError: Error, Equatable, Sendable {
     case unknownStrategy(String)
     case unknownWeighting(String)
     case unknownOptimizer(String)
     case unknownParameter(strategy: String, name: String, known: [String])
     case parameter(strategy: String, name: String, expected: String, found: String)
-    /// The strategy goes with one weighting only.
+    /// The strategy allows only one weighting.
     case weighting(strategy: String, needed: String, found: String)
-    /// The strategy publishes factors that do not continue those of the round before.
+    /// The strategy's published factors do not continue those of the round before, so no optimizer can work on them.
     case optimizer(strategy: String)
-    /// The strategy adds to the base, under which a magnitude that was trained with the old base means nothing.
+    /// The strategy adds to the base. A magnitude that was trained with the old base then has no meaning.
     case magnitude(strategy: String, tensor: String)
-    /// The strategy publishes what the packed factors of a parameter's experts cannot hold.
+    /// The strategy publishes something that packed factors of experts cannot hold.
     case experts(strategy: String, module: String)
-    /// The sparse stage would draw a mask for a matrix that is too large.
+    /// The sparse stage would need a mask for a matrix that is too large.
     case sparseMatrix(strategy: String, module: String)
-    /// The server optimizer goes on from an earlier value, and the first round has none.
+    /// The server optimizer needs an earlier value, which the first round lacks.
     case noInitialValue(optimizer: String, tensor: String)
 }
 

@@ -1,4 +1,4 @@
-/// What a client counts for before normalisation: w_k.
+/// The weight w_k of a client before normalisation.
 package enum Weighting: Sendable, Hashable {
     /// n_k.
     case samples
@@ -6,7 +6,8 @@ package enum Weighting: Sendable, Hashable {
     case uniform
     /// ‖s_k·B_k·A_k‖_F over all modules.
     case norm
-    /// n_k times the position of a score of the update's norm and its accuracy; `normShare` is the norm's part in it.
+    /// n_k times the position of a score that mixes the update's norm and its accuracy; `normShare` is the norm's
+    /// share.
     case ranking(normShare: Double)
 
     package static let names = ["samples", "uniform", "norm", "ranking"]
@@ -29,8 +30,8 @@ package enum Weighting: Sendable, Hashable {
 
     /// One weight per contribution.
     ///
-    /// - Parameter norms: one per contribution where they are needed, else empty.
-    /// - Throws: `noWeight` where all of them are zero, but norms that are all zero fall back to samples.
+    /// - Parameter norms: one per contribution where the weighting needs them, else empty.
+    /// - Throws: `noWeight` where all weights are zero; but if all norms are zero, the weights are by samples.
     func weights(of contributions: [Contribution], norms: [Double]) throws(AggregationError) -> [Double] {
         var weights = try plainWeights(of: contributions, norms: norms)
         for (index, contribution) in contributions.enumerated() { weights[index] *= contribution.discount }
@@ -59,7 +60,8 @@ package enum Weighting: Sendable, Hashable {
         }
     }
 
-    /// Where each value stands among all, in (0, 1]: the smallest 1/K, the largest 1; ties share their mean position.
+    /// The position of each value among all, in (0, 1]: the smallest 1/K, the largest 1; equal values share their mean
+    /// position.
     static func positions(of values: [Double]) -> [Double] {
         let order = values.indices.sorted { values[$0] < values[$1] }
         var positions = [Double](repeating: 0, count: values.count)

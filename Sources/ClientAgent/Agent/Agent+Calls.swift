@@ -2,13 +2,13 @@ import HTTPFetching
 import RankwiseWire
 
 extension Agent {
-    /// What a call came to once the server gave a usable answer.
+    /// The result of a call that the server answered.
     enum Answer<Value> {
         case value(Value)
         case refused(Problem)
     }
 
-    /// Repeats `call` until the server answers it; `call` is told whether an earlier try failed.
+    /// Repeats `call` until the server answers; `call` gets whether an earlier try failed.
     func answer<Value>(
         to name: String, headway: TransferProgress? = nil,
         _ call: (_ isRetry: Bool) async throws(CallError) -> Value

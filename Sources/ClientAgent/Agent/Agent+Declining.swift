@@ -1,9 +1,10 @@
 import RankwiseWire
 import Training
 
-/// Rounds that this client sends nothing in.
+/// Rounds in which this client sends nothing.
 extension Agent {
-    /// Leaves a round that could not be trained, so that nobody waits for it; after several in a row, the agent.
+    /// Declines a round that could not be trained, so that nobody waits for it. After several in a row, it ends the
+    /// agent.
     func giveUp(_ plan: PlanBody, for error: TrainingError) async throws(AgentError) -> Step {
         if case .cancelled = error { throw .trainingFailed("\(error)") }
         try await decline(plan.round, reason: "\(error)")
@@ -19,7 +20,7 @@ extension Agent {
         return next(after: plan.revision)
     }
 
-    /// Tells the server that this client sends nothing in a round; one that knows no such call waits till its deadline.
+    /// Tells the server that this client sends nothing in a round. A server without this call waits until its deadline.
     func decline(_ round: Int, reason: String) async throws(AgentError) {
         observe(.declined(round: round, reason: reason))
         let endpoint = endpoint
@@ -28,7 +29,7 @@ extension Agent {
             try await endpoint.decline(round: round, reason: reason)
         }
         switch answer {
-        // From here on the plan says whether the round still asks this client.
+        // From now on the plan says whether the round still asks this client.
         case .value: break
         case .refused(let problem) where problem.isOfTheClient: throw .refused(problem)
         case .refused: progress.refusedRound = round
@@ -38,18 +39,18 @@ extension Agent {
         try await state { state throws(StateError) in try state.removeRounds(but: nil) }
     }
 
-    /// Tells the server that this agent has ended and wants a person, so that no round waits for it. Once: a server that
-    /// cannot be told finds out by not hearing of it.
+    /// Tells the server that this agent has ended and needs a person, so that no round waits for it. It tries once; a
+    /// server that it cannot reach notices the missing calls.
     func leave(for error: AgentError) async {
         let reason: String
         switch error {
         case .refused(let problem) where problem.isOfTheClient: return
         case .trainingFailed, .refused: reason = "has stopped: \(error)"
-        // It is started again.
+        // A service manager restarts it.
         case .state(.noRoom): return
-        // Its paths are nobody else's business.
+        // The server must not learn local paths.
         case .state: reason = "has stopped: its state folder cannot be used"
-        // It is started again, and goes on with the round.
+        // A service manager restarts it, and it continues the round.
         case .cancelled, .outOfReach: return
         }
         guard identity.registeredRank != nil else { return }
@@ -60,7 +61,7 @@ extension Agent {
         }
     }
 
-    /// As the server takes reasons.
+    /// The reason in the form that the server accepts.
     private static func told(_ reason: String) -> String {
         String(String.UnicodeScalarView(reason.unicodeScalars.prefix(500))).printable
     }

@@ -4,9 +4,9 @@ import HTTPFetching
 import RankwiseWire
 import Training
 
-/// What a round begins from: its adapter, its configuration and the sum of all merges.
+/// Downloads the start of a round: its adapter, its configuration and the sum of all merges.
 extension Agent {
-    /// Brings everything that the plan names into its files, or the reason why the server does not hand it out.
+    /// Downloads everything that the plan names, or answers why the server refuses it.
     func download(_ plan: PlanBody, to files: RoundFiles) async throws(AgentError) -> Answer<Void> {
         let endpoint = endpoint
         let observe = observe
@@ -32,8 +32,8 @@ extension Agent {
         return try await bring(merge, for: plan.round, files)
     }
 
-    /// Brings the kept sum of merges up to the plan's round: by those since the last time where the server still has
-    /// them and they fit, else by all of them.
+    /// Updates the stored sum of merges to the plan's round. It uses the merges since the last update if the server
+    /// still has them and they fit, else all of them.
     private func bring(
         _ merge: PlanBody.Merge, for round: Int, _ files: RoundFiles
     ) async throws(AgentError) -> Answer<Void> {
@@ -72,8 +72,8 @@ extension Agent {
         }
     }
 
-    /// Replaces the kept sum by that of `paths`, of which the last one was downloaded and goes; the reason where they
-    /// do not add up.
+    /// Replaces the stored sum by the sum of `paths` and deletes the last of them, which was downloaded. Answers the
+    /// reason if they cannot be added.
     private func add(_ paths: [String], upTo round: Int) async throws(AgentError) -> TrainingError? {
         let target = state.merge
         let error = try await onFiles { () throws(TrainingError) -> TrainingError? in
@@ -92,7 +92,7 @@ extension Agent {
         return error
     }
 
-    /// The answer to a download; a server that has something against this client ends the agent.
+    /// The answer to a download; a server that refuses this client ends the agent.
     private func handedOut(
         _ name: String, _ headway: TransferProgress, _ call: () async throws(CallError) -> Void
     ) async throws(AgentError) -> Answer<Void> {
@@ -101,7 +101,7 @@ extension Agent {
         return answer
     }
 
-    /// Long work on files, off the cooperative pool; as often as it takes where the disk is full.
+    /// Runs long work on files off the cooperative pool; repeats it while the disk is full.
     func onFiles<Value: Sendable>(
         _ work: @escaping @Sendable () throws(TrainingError) -> Value
     ) async throws(AgentError) -> Value {
@@ -121,7 +121,7 @@ extension DispatchQueue {
 }
 
 extension PlanBody {
-    /// How the adapter is cut for this client: the query of its path. The rest of the path is the endpoint's to make.
+    /// How the adapter is cut for this client: the query of its path. The endpoint makes the rest of the path.
     var cut: String {
         adapter.flatMap { adapter in
             adapter.href.firstIndex(of: "?").map { String(adapter.href[$0...].dropFirst()) }

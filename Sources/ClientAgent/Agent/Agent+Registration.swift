@@ -1,20 +1,20 @@
 import AdapterFormat
 import RankwiseWire
 
-/// What the server knows of this client.
+/// Registers this client and its rank with the server.
 extension Agent {
-    /// The rank to ask for: the owner's, or a lower one that the client pruned itself to.
+    /// The rank to ask for: the owner's, or a lower one after pruning.
     var rank: Int { progress.rank(configured: configuration.rank) }
 
-    /// Registers at the present rank and writes down that it is.
+    /// Registers with the current rank and stores that it is registered.
     func registration() async throws(AgentError) -> Answer<Void> {
-        // The enrolment token lets a new client in; one that is known may show its own.
+        // A new client needs the enrolment token; a known client may show its own.
         let known = identity.registeredRank == nil ? nil : identity.token
         var answer = try await register(showing: configuration.enrolmentToken ?? known)
         if case .refused(let problem) = answer, problem.isOfTheClient,
             configuration.enrolmentToken != nil || known == nil
         {
-            // An earlier answer may have been lost: the server knows this client, and the enrolment token has expired.
+            // An earlier answer may have been lost: the server knows this client, but the enrolment token has expired.
             let second = try await register(showing: identity.token)
             if case .value = second { answer = second }
         }
@@ -40,12 +40,12 @@ extension Agent {
         }
     }
 
-    /// What follows once nothing is left to send.
+    /// The step after the last pending update was sent.
     func next(after revision: Int64?) -> Step {
         identity.registeredRank == rank ? .poll(after: revision) : .advertise(after: revision)
     }
 
-    /// Tells the server of a lower rank; where it will not hear of it, the client goes on at the old one.
+    /// Registers a lower rank; if the server refuses it, the client goes on at the old one.
     func advertise(after revision: Int64?) async throws(AgentError) -> Step {
         if case .refused(let problem) = try await registration() {
             observe(.rankKept(wanted: rank, reason: problem.summary))

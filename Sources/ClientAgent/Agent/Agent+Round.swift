@@ -6,11 +6,11 @@ import Training
 
 /// One round: fetch, train, send.
 extension Agent {
-    /// Downloads what the plan names, trains on it and writes down that the result has to be sent.
+    /// Downloads what the plan names, trains on it and stores that the result must be sent.
     func work(on plan: PlanBody, json: [UInt8]) async throws(AgentError) -> Step {
         let round = plan.round
         try await pause(before: plan)
-        // A schedule may have cut the adapter below the client's rank.
+        // A rank schedule may have cut the adapter below the client's rank.
         observe(.started(round: round, rank: plan.ranks.values.max() ?? plan.rank))
         let files = try await state { state throws(StateError) in
             try state.removeRounds(but: round)
@@ -47,8 +47,8 @@ extension Agent {
         return .send(update, after: plan.revision)
     }
 
-    /// Waits where an earlier plan for this round, or the files of the one before, came to nothing: what asks for the
-    /// same again may do so without end.
+    /// Waits if an earlier plan for this round failed, or if the files of the last round were missing. A server that
+    /// asks for the same again could otherwise do so without end.
     private func pause(before plan: PlanBody) async throws(AgentError) {
         if hasMissedFiles || plan.round == lastBegun {
             try await sleep(for: nextDelay(of: &fruitless))
@@ -58,7 +58,7 @@ extension Agent {
         lastBegun = plan.round
     }
 
-    /// Notes a lower rank for the rounds to come where training shrank what the plan's pruning would give up.
+    /// Stores a lower rank for later rounds, if training shrank the components that the plan's pruning would remove.
     private func prune(_ plan: PlanBody, _ files: RoundFiles) async throws(AgentError) {
         guard let pruning = TrainingPlan(plan, json: []).pruning else { return }
         let reduced = pruning.reduced(plan.rank)
@@ -71,10 +71,10 @@ extension Agent {
         progress.pruned = AgentProgress.PrunedRank(configured: configuration.rank, rank: reduced)
     }
 
-    /// Sends a trained update until the server says what becomes of it.
+    /// Sends a trained update until the server accepts or refuses it.
     func send(_ update: AgentProgress.Unacknowledged, after revision: Int64?) async throws(AgentError) -> Step {
         let files = try await state { state throws(StateError) in try state.files(of: update.round) }
-        // What an earlier start left comes without a plan's revision.
+        // An update from an earlier start comes without a plan's revision.
         let result = try await deliver(update, files, isNew: revision != nil)
         switch result {
         case .value(let receipt):
@@ -83,14 +83,15 @@ extension Agent {
             finishedRounds += 1
         case .refused(let problem) where problem.isOfTheClient:
             throw .refused(problem)
-        // The round closed, has an update of this client already, or does without it; 404 after a server lost it.
+        // The round closed, already has an update of this client, or goes on without it. The status is 404 after a
+        // server lost the round.
         case .refused(let problem) where problem.status == 409 || problem.status == 404:
             observe(.missed(round: update.round, reason: problem.summary))
             if problem.code == "update.exists" { finishedRounds += 1 }
         case .refused(let problem):
             observe(.refused(round: update.round, problem))
             refusedInARow += 1
-            // The same again would be refused again: nobody should wait for it.
+            // The server would refuse the same update again, so nobody should wait for it.
             try await decline(update.round, reason: "its update was refused: \(problem.summary)")
         }
         progress.lastRound = max(progress.lastRound, update.round)
@@ -109,11 +110,11 @@ extension Agent {
 }
 
 extension Problem {
-    /// Whether the server has something against this client rather than against this call.
+    /// Whether the server refuses this client rather than this call.
     var isOfTheClient: Bool { status == 401 || status == 403 }
 }
 
 extension Double {
-    /// Nil for what JSON and queries cannot carry.
+    /// Nil for numbers that JSON and queries cannot carry.
     var finite: Double? { isFinite ? self : nil }
 }

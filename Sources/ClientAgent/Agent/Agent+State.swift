@@ -1,6 +1,6 @@
 import RankwiseWire
 
-/// What is kept on disk, where there is room for it.
+/// Stores the agent's state on disk, and waits for space.
 extension Agent {
     func keepIdentity() async throws(AgentError) {
         try await state { state throws(StateError) in try state.keep(identity) }
@@ -10,7 +10,7 @@ extension Agent {
         try await state { state throws(StateError) in try state.keep(progress) }
     }
 
-    /// Works on the state folder; as often as it takes where the disk is full.
+    /// Works on the state folder; repeats the work while the disk is full.
     func state<Value>(perform work: (StateFolder) throws(StateError) -> Value) async throws(AgentError) -> Value {
         var wait = RoomWait(start: clock.now, backoff: configuration.backoff)
         while true {
@@ -23,13 +23,13 @@ extension Agent {
         }
     }
 
-    /// Since when the disk has been full, and how long to wait before the next look.
+    /// Since when the disk has been full, and how long to wait before the next try.
     struct RoomWait {
         let start: Duration
         var backoff: Backoff
     }
 
-    /// Waits for somebody to make room at `path`, as long as the agent waits for its server.
+    /// Waits for space at `path`, for as long as the agent would wait for its server.
     func rest(_ wait: inout RoomWait, until path: String) async throws(AgentError) {
         let full = StateError.noRoom(path: path)
         guard clock.now - wait.start < configuration.persistence else { throw .state(full) }

@@ -1,17 +1,17 @@
 import RankwiseWire
 import Training
 
-/// Training a round, for as long as the server wants its update.
+/// Trains a round, for as long as the server wants its update.
 extension Agent {
     /// How a round's training ended.
     enum Training: Sendable {
         case trained(TrainingOutcome)
         case failed(TrainingError)
-        /// The server does without this update by now.
+        /// The server no longer wants this update.
         case overtaken(reason: String)
     }
 
-    /// Trains until it succeeds, as often as trying again may help.
+    /// Trains until it succeeds, as often as another try may help.
     func train(_ plan: PlanBody, json: [UInt8], _ files: RoundFiles) async throws(AgentError) -> Training {
         var backoff = configuration.trainingBackoff
         var room = RoomWait(start: clock.now, backoff: configuration.backoff)
@@ -49,7 +49,7 @@ extension Agent {
             }
             group.addTask { await self.watch(plan.round) }
             var overtaken: Training?
-            // The trainer's word is the last one: it is to have ended before anything else begins.
+            // Waits for the trainer to end, because nothing else may begin before.
             for await end in group {
                 guard let end else { continue }
                 group.cancelAll()
@@ -61,7 +61,7 @@ extension Agent {
         return end
     }
 
-    /// Asks the server now and then whether it still wants the round; nil once nobody waits for the answer.
+    /// Asks the server at intervals whether it still wants the round; nil when the task is cancelled.
     private func watch(_ round: Int) async -> Training? {
         guard let interval = configuration.trainingCheck else { return nil }
         while true {
@@ -74,7 +74,7 @@ extension Agent {
         }
     }
 
-    /// Why the server takes no update of `round` any more; nil where it does, or does not say.
+    /// Why the server no longer accepts an update of `round`; nil if it does, or if there is no answer.
     func reasonToStop(_ round: Int) async -> String? {
         do throws(CallError) {
             guard let plan = try await endpoint.plan(after: nil, wait: .zero)?.plan else { return nil }

@@ -4,11 +4,11 @@ import HTTPFetching
 import RankwiseWire
 import Training
 
-/// Brings a trained update to the server, whatever breaks on the way.
+/// Sends a trained update to the server, over any number of broken connections.
 extension Agent {
-    /// What the server says of the update.
+    /// Sends the update and returns the server's answer.
     ///
-    /// - Parameter isNew: whether this very start has trained it, so that the server can have nothing of it yet.
+    /// - Parameter isNew: whether this start of the agent has trained it, so that the server cannot have any of it yet.
     func deliver(
         _ update: AgentProgress.Unacknowledged, _ files: RoundFiles, isNew: Bool
     ) async throws(AgentError) -> Answer<ReceiptBody> {
@@ -25,9 +25,9 @@ extension Agent {
             ? try await sendWhole(outgoing) : try await sendInParts(outgoing, isNew: isNew)
     }
 
-    /// Sends the configuration that a trainer left ahead of its update, where it left one.
+    /// Sends the trainer's configuration before its update, if there is one.
     ///
-    /// - Returns: why the server does not take it; nil where it does, or is of a version that asks for none.
+    /// - Returns: why the server refuses it; nil if it accepts it, or if its version does not know this call.
     private func sendConfiguration(_ path: String, round: Int) async throws(AgentError) -> Problem? {
         guard let text = FileManager.default.contents(atPath: path) else { return nil }
         let endpoint = endpoint
@@ -38,7 +38,7 @@ extension Agent {
         return problem
     }
 
-    /// Sends the update until it is acknowledged; an acknowledgement that was lost is asked for again first.
+    /// Sends the update until it is acknowledged. If an acknowledgement was lost, it asks for that first.
     private func sendWhole(_ update: OutgoingUpdate) async throws(AgentError) -> Answer<ReceiptBody> {
         let endpoint = endpoint
         let observe = observe
@@ -48,13 +48,13 @@ extension Agent {
             {
                 return receipt
             }
-            // Something on the way may refuse it for longer than the round lasts.
+            // A proxy may refuse it for longer than the round lasts.
             if isRetry, let reason = await reasonToStop(update.round) { throw .refused(.tooLate(update.round, reason)) }
             return try await endpoint.send(update) { observe(.uploading(round: update.round, $0)) }
         }
     }
 
-    /// Sends the update from where the server has it, until it is acknowledged.
+    /// Sends the update from the server's offset, until it is acknowledged.
     private func sendInParts(
         _ update: OutgoingUpdate, isNew: Bool
     ) async throws(AgentError) -> Answer<ReceiptBody> {
@@ -80,9 +80,9 @@ extension Agent {
         }
     }
 
-    /// One try to send the rest of the update.
+    /// Tries once to send the rest of the update.
     ///
-    /// - Parameter isAsking: whether to ask what the server holds; else it holds nothing.
+    /// - Parameter isAsking: whether to ask for the server's offset; otherwise it is zero.
     private func finish(
         _ update: OutgoingUpdate, asking isAsking: Bool, _ headway: TransferProgress
     ) async throws(CallError) -> FederationEndpoint.UploadAnswer {
@@ -111,7 +111,7 @@ extension Agent {
         let endpoint = endpoint
         return try await answer(to: "update") { (_) async throws(CallError) in
             try await endpoint.cancelUpload(round: round)
-            // A 204 has no words by which to know whose it is.
+            // A 204 has no body, so nothing shows whether the server itself sent it.
             guard case .partial(1...) = try await endpoint.uploadState(round: round) else { return }
             throw .unavailable(.stillThere(round), retryAfter: nil)
         }
@@ -131,7 +131,7 @@ extension Problem {
             detail: "the server still holds what it had of the update of round \(round)")
     }
 
-    /// The server holds bytes that are not this client's newest.
+    /// The server holds bytes that are not this client's newest update.
     fileprivate static func anotherUpdate(_ round: Int) -> Problem {
         Problem(
             title: "Conflict", status: 409, code: "update.exists",

@@ -2,45 +2,45 @@ package import HTTPFetching
 package import RankwiseWire
 package import Training
 
-/// The client of one federation: registers, waits for a plan, trains, sends, and starts over.
+/// The client of one federation: registers, waits for a plan, trains, sends, and starts again.
 ///
-/// Each `Step` names what can follow it; a step performs one thing and answers the next one. Whatever has been done is
-/// on disk before the next step begins, so the agent may be killed at any point.
+/// Each `Step` names its possible successors. A step performs one thing and returns the next step. Its results are on
+/// disk before the next step begins, so the agent may be killed at any point.
 package actor Agent {
     package struct Configuration: Sendable {
-        /// No adapter that is downloaded is longer.
+        /// The longest adapter that it downloads.
         package static let defaultAdapterLimit: Int64 = 64 << 30
         package static let defaultPollWait = Duration.seconds(25)
 
-        /// Without a slash at its end; with a path where a proxy serves it under one.
+        /// Without a slash at its end; with a path if a proxy serves it under one.
         package var server: String
         package var federation: String
         package var client: String
         package var rank: Int
-        /// Lets a new client in; an old one needs none.
+        /// Registers a new client; a known client needs none.
         package var enrolmentToken: String?
         package var capabilities: [String: JSONValue]
-        /// Registers at every start, for capabilities that the server must know as they are now.
+        /// Whether to register at every start, so that the server knows the current capabilities.
         package var registersAnew: Bool
-        /// Ends the agent after so many rounds; nil for as many as there are.
+        /// Ends the agent after this many rounds; nil for no limit.
         package var rounds: Int?
         /// How long a poll waits for news. The server allows 60 s; proxies often give up after 50 or 60.
         package var pollWait: Duration
-        /// How often it looks during training whether its server still wants the round; nil for never.
+        /// How often the agent asks during training whether the server still wants the round; nil for never.
         package var trainingCheck: Duration?
         /// How long the agent tries to reach its server before it gives up.
         package var persistence: Duration
         package var backoff: Backoff
         package var adapterLimit: Int64
-        /// So many updates refused in a row, and the agent stops: what is wrong here will not mend itself.
+        /// How many updates may be refused in a row before the agent stops: the cause will not go away by itself.
         package var refusalsInARow: Int
-        /// How often a round's training is tried where trying again may help.
+        /// How often a round's training is tried where another try may help.
         package var attempts: Int
-        /// So many rounds in a row that could not be trained, and the agent stops.
+        /// How many rounds in a row may fail to train before the agent stops.
         package var failuresInARow: Int
         /// How long it waits between tries to train.
         package var trainingBackoff: Backoff
-        /// From this many bytes on an update is sent so that it can go on where it broke off.
+        /// The smallest update, in bytes, that is sent as a resumable upload.
         package var resumableFrom: Int64
 
         package init(
@@ -75,20 +75,20 @@ package actor Agent {
         }
     }
 
-    /// How an agent's work can end well.
+    /// How an agent's work ends successfully.
     package enum Outcome: Sendable, Hashable {
         case federationFinished
-        /// As many rounds as it was to train.
+        /// It trained as many rounds as configured.
         case trained(rounds: Int)
     }
 
     enum Step: Sendable {
         /// Exits: `readSettings`, `stop`.
         case register
-        /// Exits: `send` for an update that an earlier start left, `poll`, `advertise`, `register` where the server
-        /// knows nothing of this client.
+        /// Exits: `send` for an update from an earlier start, `poll`, `advertise`, `register` where the server does not
+        /// know this client.
         case readSettings
-        /// Tells the server of a rank that the client came down to. Exits: `poll`.
+        /// Tells the server a lower rank after pruning. Exits: `poll`.
         case advertise(after: Int64?)
         /// Exits: `work`, `poll`, `stop`.
         case poll(after: Int64?)
@@ -115,20 +115,21 @@ package actor Agent {
     var finishedRounds = 0
     var refusedInARow = 0
     var failedInARow = 0
-    /// How many versions may be published while an update is trained that still counts: none but in an asynchronous
-    /// federation.
+    /// How many versions may be published during the training of an update that still counts; 0 except in an
+    /// asynchronous federation.
     var lateness = 0
-    /// The round that was begun last; whether its files were not to be had; and how long to wait before it is begun again.
+    /// The round that was begun last. The next two say whether its files were missing, and how long to wait before it
+    /// begins again.
     var lastBegun: Int?
     var hasMissedFiles = false
     var fruitless: Backoff
-    /// How long a poll waits, on a way that has cut none of them short.
+    /// How long a poll waits; shorter after a proxy has cut one off.
     private var pollWait: PollWait
     private let makeTrainer: TrainerMaker
-    /// Whether this start has registered; once is enough to know what the server says.
+    /// Whether this start has registered; the server's answer to one registration is enough.
     private var hasRegistered = false
 
-    /// Opens the state of earlier starts, or begins one.
+    /// Opens the state of earlier starts, or creates it.
     package init(
         _ configuration: Configuration, state: sending StateFolder, fetcher: any Fetching,
         clock: any AgentClock = SystemAgentClock(),
@@ -154,9 +155,9 @@ package actor Agent {
             server: configuration.server, federation: configuration.federation, token: identity.token, fetcher: fetcher)
     }
 
-    /// Works until there is nothing left to do; cancelling the task ends it between or within steps.
+    /// Works until the federation or the configured rounds end. Cancelling the task stops it between or within steps.
     package func run() async throws(AgentError) -> Outcome {
-        // A rank of its own pruning is advertised once an update of the old one is sent.
+        // A rank lowered by pruning is advertised after an update at the old rank is sent.
         let isKnown = identity.registeredRank == rank || progress.pruned?.configured == configuration.rank
         let needsNone = isKnown && identity.registeredRank != nil && !configuration.registersAnew
         do throws(AgentError) {
@@ -199,7 +200,7 @@ package actor Agent {
         let federation: FederationBody
         switch try await answer(to: "settings", { (_) async throws(CallError) in try await endpoint.settings() }) {
         case .value(let found): federation = found
-        // A server that was set up anew knows neither the federation's clients nor their tokens.
+        // A server that was set up again knows neither the federation's clients nor their tokens.
         case .refused where !hasRegistered: return .register
         case .refused(let problem): throw .refused(problem)
         }
@@ -239,7 +240,7 @@ package actor Agent {
         let answer: Answer<(plan: PlanBody, json: [UInt8])?>
         answer = try await self.answer(to: "plan") { (isRetry) async throws(CallError) in
             do throws(CallError) {
-                // After a break the revision may count for another life of the server.
+                // After a failure the server may have restarted, and its revisions may differ.
                 return try await endpoint.plan(after: isRetry ? nil : revision, wait: wait)
             } catch {
                 guard !isRetry, revision != nil, pollWait.isTooLong(for: error) else { throw error }
@@ -255,7 +256,7 @@ package actor Agent {
             return .poll(after: revision)
         case .value((let plan, let json)?):
             if let refused = progress.refusedRound, plan.round < refused {
-                // A server that was restored from a backup comes to that round anew.
+                // A server that was restored from a backup repeats that round.
                 progress.refusedRound = nil
                 try await keepProgress()
             }
@@ -268,9 +269,10 @@ package actor Agent {
         }
     }
 
-    /// What to do about a plan.
+    /// The next step for a plan.
     ///
-    /// The server knows best what it holds: one that was restored from a backup asks again for what it had acknowledged.
+    /// The server's view decides: a server that was restored from a backup asks again for updates that it had
+    /// acknowledged.
     static func step(for plan: PlanBody, json: [UInt8], refusedRound: Int?) -> Step {
         if plan.state == "finished" { return .stop(.federationFinished) }
         guard plan.phase == "collecting", plan.selected, !plan.answered,
@@ -279,7 +281,7 @@ package actor Agent {
         return .work(plan, json: json)
     }
 
-    /// A server, or something between, that answers polls at once must not be asked in a tight loop.
+    /// Waits if a poll was answered at once, so that a server or proxy that does so is not called in a tight loop.
     private func restIfEarly(asked: Duration, wait: Duration) async throws(AgentError) {
         guard clock.now - asked < wait / 2 else { return }
         try await sleep(for: .seconds(1))

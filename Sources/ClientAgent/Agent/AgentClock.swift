@@ -1,4 +1,4 @@
-/// Time, as the agent needs it; a port so that tests need not wait.
+/// The agent's clock; a port, so that tests need not wait.
 package protocol AgentClock: Sendable {
     /// Time since any fixed moment; never goes back.
     var now: Duration { get }
@@ -6,7 +6,7 @@ package protocol AgentClock: Sendable {
     func sleep(for duration: Duration) async throws(CancellationError)
 }
 
-/// The machine's own clock, which also runs while it sleeps.
+/// The machine's own clock, which includes the machine's sleep.
 package struct SystemAgentClock: AgentClock {
     private let start = ContinuousClock.now
 

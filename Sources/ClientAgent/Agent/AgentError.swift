@@ -2,19 +2,19 @@ package import RankwiseWire
 
 /// Why an agent stopped before its work was done.
 package enum AgentError: Error, Sendable, Hashable {
-    /// The server said no, and asking again would not change that.
+    /// The server refused, and another try would not change that.
     case refused(Problem)
-    /// The server gave no usable answer for longer than the agent was told to try.
+    /// The server gave no usable answer for longer than configured.
     case outOfReach(lastReason: String, tried: Duration)
     case trainingFailed(String)
     /// The agent's own folder cannot be used.
     case state(StateError)
-    /// The task was cancelled; what was done is kept and the next start goes on from there.
+    /// The task was cancelled; the finished work is kept and the next start continues.
     case cancelled
 }
 
 extension AgentError: CustomStringConvertible {
-    /// One printable line, for parts of it come from the network.
+    /// One printable line, because parts of it come from the network.
     package var description: String { words.printable }
 
     private var words: String {
@@ -29,7 +29,7 @@ extension AgentError: CustomStringConvertible {
 }
 
 extension Problem {
-    /// One printable line, for it comes from the network and goes to a terminal.
+    /// One printable line, because it comes from the network and goes to a terminal.
     package var summary: String {
         let words = detail.isEmpty ? title : detail
         let beginning = String(String.UnicodeScalarView(words.unicodeScalars.prefix(300)))

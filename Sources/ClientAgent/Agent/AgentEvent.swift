@@ -2,14 +2,14 @@ package import HTTPFetching
 package import RankwiseWire
 package import Training
 
-/// What an agent tells whoever watches it.
+/// What an agent reports to its observer.
 package enum AgentEvent: Sendable {
     case registered(client: String, rank: Int)
     /// The server keeps this client at its old rank.
     case rankKept(wanted: Int, reason: String)
-    /// The identity of an earlier start goes on.
+    /// The identity of an earlier start is used again.
     case resumed(client: String, lastRound: Int)
-    /// Nothing to do at this point of the federation.
+    /// There is nothing to do at this point of the federation.
     case waiting(PlanBody)
     case started(round: Int, rank: Int)
     case downloading(round: Int, FetchProgress)
@@ -20,7 +20,7 @@ package enum AgentEvent: Sendable {
     case accepted(round: Int, received: Int)
     /// The round went on without this client.
     case missed(round: Int, reason: String)
-    /// The server will not have this update.
+    /// The server refuses this update.
     case refused(round: Int, Problem)
     /// Training the round will be tried again.
     case retraining(round: Int, reason: String, after: Duration)

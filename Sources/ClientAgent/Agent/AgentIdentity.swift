@@ -1,13 +1,13 @@
-/// Who an agent is to a server, kept over restarts.
+/// An agent's identity on a server, kept over restarts.
 package struct AgentIdentity: Codable, Sendable, Hashable {
     package var server: String
     package var federation: String
     package var client: String
-    /// Proves to the server that this is the client; made here, never shown.
+    /// Authenticates this client to the server; made here, never shown.
     package var token: String
     /// The rank that the server knows; nil until it confirmed the registration.
     package var registeredRank: Int?
-    /// Tells a federation from a later one of the same name, whose rounds start again.
+    /// Distinguishes a federation from a later one with the same name, whose rounds start again.
     package var federationCreatedAt: String?
 
     enum CodingKeys: String, CodingKey {
@@ -21,7 +21,7 @@ package struct AgentIdentity: Codable, Sendable, Hashable {
         self.server = server
         self.federation = federation
         self.client = client
-        // On Linux this generator is getrandom, which is fit for secrets.
+        // On Linux this generator uses getrandom, which is suitable for secrets.
         var generator = SystemRandomNumberGenerator()
         let digits = Array("0123456789abcdef")
         token = String((0..<64).map { _ in digits[Int(generator.next(upperBound: UInt8(16)))] })

@@ -1,6 +1,6 @@
-/// How far an agent has come, kept over restarts.
+/// An agent's progress, kept over restarts.
 package struct AgentProgress: Codable, Sendable, Hashable {
-    /// An update that is trained and that the server has not acknowledged; its adapter lies in the round's folder.
+    /// A trained update that the server has not acknowledged; its adapter is in the round's folder.
     package struct Unacknowledged: Codable, Sendable, Hashable {
         package var round: Int
         package var samples: Int
@@ -15,9 +15,9 @@ package struct AgentProgress: Codable, Sendable, Hashable {
         }
     }
 
-    /// A rank that this client came down to by pruning itself.
+    /// The rank after this client pruned itself.
     package struct PrunedRank: Codable, Sendable, Hashable {
-        /// The rank that its owner gave it; another one there, and the pruning begins anew.
+        /// The owner's rank at that time; if it changes, the pruning starts again.
         package var configured: Int
         package var rank: Int
 
@@ -27,9 +27,9 @@ package struct AgentProgress: Codable, Sendable, Hashable {
         }
     }
 
-    /// The last round that this client is done with: acknowledged, missed or refused.
+    /// The last round that is over for this client: acknowledged, missed or refused.
     package var lastRound: Int
-    /// The last round in which the server did without this client's update: it is not offered one again.
+    /// The last round that went on without this client's update; the client does not offer it one again.
     package var refusedRound: Int?
     package var unacknowledged: Unacknowledged?
     package var pruned: PrunedRank?
@@ -46,7 +46,7 @@ package struct AgentProgress: Codable, Sendable, Hashable {
         self.pruned = pruned
     }
 
-    /// The rank to ask for where the owner gave `configured`.
+    /// The rank to ask for if the owner configured `configured`.
     package func rank(configured: Int) -> Int {
         pruned.flatMap { $0.configured == configured ? $0.rank : nil } ?? configured
     }

@@ -1,6 +1,6 @@
 package import RankwiseWire
 
-/// Every round of a federation once, in order, as it ends, however many end between two answers of the server.
+/// Delivers every round of a federation once, in order, when it ends, even if several end between two answers.
 package struct EndedRounds: Sendable {
     private let endpoint: FederationEndpoint
     private var pollWait: PollWait
@@ -16,8 +16,8 @@ package struct EndedRounds: Sendable {
         number = first
     }
 
-    /// The next round that is published or failed; nil once the federation is finished. After an error the walk can
-    /// be continued: no round is skipped or repeated.
+    /// The next round that is published or failed; nil once the federation is finished. After an error the caller may
+    /// call again: no round is skipped or repeated.
     package mutating func next() async throws(CallError) -> RoundBody? {
         while true {
             if let current, number <= current.round {
@@ -29,7 +29,7 @@ package struct EndedRounds: Sendable {
             }
             if isFinished { return nil }
             guard let news = try await news() else { continue }
-            // What is current once the federation is known to be finished is the last word about its last round.
+            // Once the federation is known to be finished, the current round no longer changes.
             if try await endpoint.settings().state == "finished" {
                 current = try await endpoint.currentRound(after: nil, wait: .zero) ?? news
                 isFinished = true
@@ -39,7 +39,7 @@ package struct EndedRounds: Sendable {
         }
     }
 
-    /// The current round once it is another one than before; nil after a wait without news.
+    /// The current round if it has changed; nil after a wait without news.
     private mutating func news() async throws(CallError) -> RoundBody? {
         do throws(CallError) {
             return try await endpoint.currentRound(after: current?.revision, wait: pollWait.duration)
@@ -52,6 +52,6 @@ package struct EndedRounds: Sendable {
 }
 
 extension RoundBody {
-    /// Whether no later answer will tell more of this round.
+    /// Whether the round no longer changes.
     var hasEnded: Bool { phase == "published" || phase == "failed" }
 }

@@ -60,7 +60,7 @@ package struct RoundTable: Sendable, CustomStringConvertible {
         value.map { $0.rounded(to: 4) } ?? "–"
     }
 
-    /// Columns two blanks apart; what the network sent is made printable.
+    /// Aligns columns two blanks apart; text from the network is made printable.
     private static func aligned(_ rows: [[String]]) -> [String] {
         let rows = rows.map { $0.map(\.printable) }
         let columns = rows.map(\.count).max() ?? 0
@@ -78,7 +78,7 @@ package struct RoundTable: Sendable, CustomStringConvertible {
 }
 
 extension String {
-    /// On one line of bearable length and without control characters, for a terminal obeys them.
+    /// One line of limited length without control characters, because a terminal would obey them.
     package var printable: String {
         let most = 4000
         return String(

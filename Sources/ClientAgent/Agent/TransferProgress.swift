@@ -1,6 +1,6 @@
 import Synchronization
 
-/// How far a transfer has come over all its tries, so that waits can begin anew whenever it got further.
+/// A transfer's progress over all its tries, so that waits start from the beginning after progress.
 package final class TransferProgress: Sendable {
     private struct Mark {
         var furthest: Int64 = 0
@@ -11,12 +11,12 @@ package final class TransferProgress: Sendable {
 
     package init() {}
 
-    /// Notes that the first `count` bytes are where they should be.
+    /// Records that the first `count` bytes have arrived.
     package func reached(_ count: Int64) {
         mark.withLock { $0.furthest = max($0.furthest, count) }
     }
 
-    /// Whether it got further since this was asked last.
+    /// Whether it has progressed since the last call.
     package func hasGrown() -> Bool {
         mark.withLock { mark in
             defer { mark.asked = mark.furthest }

@@ -1,7 +1,7 @@
-/// How long to wait before the next try: exponential, with full jitter, so that clients that lost one server do not
-/// come back together.
+/// The wait before the next try: exponential, with full jitter, so that clients of one lost server do not come back at
+/// the same moment.
 package struct Backoff: Sendable, Hashable {
-    /// The longest that the first wait can be.
+    /// The upper limit of the first wait.
     package var first: Duration
     package var longest: Duration
     private(set) var failures = 0
@@ -13,7 +13,7 @@ package struct Backoff: Sendable, Hashable {
 
     /// The wait after one more failure: uniform in 0 … min(`longest`, `first`·2ⁿ).
     package mutating func next(using generator: inout some RandomNumberGenerator) -> Duration {
-        // 2³⁰ of anything that is worth waiting for is longer than `longest`.
+        // With 2³⁰ every useful first wait already exceeds `longest`.
         let bound = min(longest, first * (1 << min(failures, 30)))
         failures += 1
         return bound * Double.random(in: 0...1, using: &generator)

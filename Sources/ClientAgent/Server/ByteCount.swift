@@ -1,4 +1,4 @@
-/// A number of bytes in words that people read, such as `1.6 MiB`.
+/// A number of bytes in readable form, such as `1.6 MiB`.
 package struct ByteCount: CustomStringConvertible, Sendable, Hashable {
     package var bytes: Int64
 
@@ -15,7 +15,7 @@ package struct ByteCount: CustomStringConvertible, Sendable, Hashable {
 }
 
 extension Double {
-    /// In decimal with at most `places` digits after the point, for people.
+    /// In decimal with at most `places` digits after the decimal point.
     package func rounded(to places: Int) -> String {
         let scale = (0..<places).reduce(1.0) { product, _ in product * 10 }
         let value = (self * scale).rounded() / scale

@@ -4,17 +4,17 @@ package import RankwiseWire
 /// Why a call to the server brought no result.
 package enum CallError: Error, Sendable, Hashable {
     case unreached(FetchError)
-    /// What stands between this client and its server answered in its place.
+    /// Something between client and server answered in the server's place.
     case foreign(ForeignAnswer)
-    /// The server cannot serve this now: 408, 425, 429, any 5xx, an answer that it cannot have meant, or a request that
-    /// came to it as none of this client's.
+    /// The server cannot serve this now: 408, 425, 429, any 5xx, an invalid answer, or a request that something on the
+    /// way has changed.
     case unavailable(Problem, retryAfter: Duration?)
-    /// Any other problem of the server's: asking again will not help.
+    /// Any other problem from the server; another try will not help.
     case refused(Problem)
 }
 
 extension CallError {
-    /// Whether the same call may well succeed later.
+    /// Whether the same call may succeed later.
     package var isWorthRetrying: Bool {
         switch self {
         case .unreached(let error): error.isWorthRetrying
@@ -23,7 +23,7 @@ extension CallError {
         }
     }
 
-    /// How long this client was asked to leave the server alone.
+    /// How long the client was asked to wait.
     var retryAfter: Duration? {
         switch self {
         case .foreign(let answer): answer.retryAfter
@@ -32,7 +32,7 @@ extension CallError {
         }
     }
 
-    /// What a problem of the server's means.
+    /// Classifies a problem from the server.
     init(_ problem: Problem, retryAfter: Duration?) {
         switch problem.status {
         case 408, 425, 429, 500...: self = .unavailable(problem, retryAfter: retryAfter)
@@ -43,8 +43,8 @@ extension CallError {
 }
 
 extension Problem {
-    /// Whether it is about a path, a method or a head that no client of the server's sends: a proxy has changed them, or
-    /// leads elsewhere. It says nothing of this client.
+    /// Whether the problem is about a path, a method or a head that no Rankwise client sends. A proxy has then changed
+    /// the request or routes it elsewhere. It is no verdict on this client.
     var isOfTheWay: Bool {
         switch code {
         case "path.unknown", "method.not_allowed", "request.malformed", "request.length", "request.expectation",

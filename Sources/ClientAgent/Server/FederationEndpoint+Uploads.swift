@@ -1,29 +1,29 @@
 package import HTTPFetching
 package import RankwiseWire
 
-/// Updates on their way to the server, whole or in parts (draft-ietf-httpbis-resumable-upload).
+/// Sends updates to the server, whole or in parts (draft-ietf-httpbis-resumable-upload).
 extension FederationEndpoint {
     /// How much of an upload the server holds.
     package enum UploadState: Sendable, Hashable {
-        /// The server takes no upload in parts here; a plain one tells why, or is taken.
+        /// The server has no upload in parts here; a plain upload is accepted or refused with a reason.
         case none
         case partial(Int64)
-        /// It holds an update of this client.
+        /// The server has an update of this client.
         case complete
     }
 
     package enum UploadAnswer: Sendable, Hashable {
         case receipt(ReceiptBody)
-        /// The server takes no upload in parts.
+        /// The server supports no upload in parts.
         case unsupported
-        /// What the server holds are not the first bytes of this update.
+        /// The server's bytes are not the first bytes of this update.
         case ofAnother(Problem)
     }
 
     /// The interop version of the draft that this client speaks.
     private static let draft = HTTPField("Upload-Draft-Interop-Version", "8")
 
-    /// Sends an update in one go.
+    /// Sends an update in one request.
     package func send(
         _ update: OutgoingUpdate, progress: (@Sendable (FetchProgress) -> Void)? = nil
     ) async throws(CallError) -> ReceiptBody {
@@ -36,7 +36,7 @@ extension FederationEndpoint {
         return try receipt(in: response, for: update, to: request)
     }
 
-    /// The receipt for the very bytes that were sent: any other is no answer to them.
+    /// The receipt for exactly the sent bytes; a receipt for others is treated as no answer.
     private func receipt(
         in response: FetchResponse, for update: OutgoingUpdate, to request: FetchRequest
     ) throws(CallError) -> ReceiptBody {
@@ -47,7 +47,7 @@ extension FederationEndpoint {
         return receipt
     }
 
-    /// What the server acknowledged of this client's in a round, if anything.
+    /// The receipt for this client's update in a round, if the server has one.
     package func receipt(round: Int) async throws(CallError) -> ReceiptBody? {
         do throws(CallError) {
             return try await read(ReceiptBody.self, request(.get, "rounds/\(round)/update"))
@@ -72,7 +72,7 @@ extension FederationEndpoint {
         }
     }
 
-    /// The reply, or nil where something on the way lets no request of this method through.
+    /// The reply, or nil where something on the way refuses this method.
     private func supported(_ request: FetchRequest, sending length: Int64? = nil) async throws(CallError) -> Reply? {
         do throws(CallError) {
             return try await reply(to: request, sending: length)
@@ -82,9 +82,9 @@ extension FederationEndpoint {
         }
     }
 
-    /// Sends all of an update from `offset` on.
+    /// Sends the rest of an update from `offset` on.
     ///
-    /// - Parameter isNew: whether nothing of it can be on the server yet.
+    /// - Parameter isNew: whether the server cannot have any of it yet.
     package func finish(
         _ update: OutgoingUpdate, from offset: Int64, isNew: Bool, progress: (@Sendable (FetchProgress) -> Void)? = nil
     ) async throws(CallError) -> UploadAnswer {
@@ -94,7 +94,7 @@ extension FederationEndpoint {
         request.fields += [
             Self.draft, HTTPField("Upload-Offset", "\(offset)"), HTTPField("Upload-Complete", "?1"),
             HTTPField("Upload-Length", "\(update.length)"), HTTPField("Repr-Digest", update.digestField),
-            // Where the server holds something else by now, curl's own second try included, no byte is wasted.
+            // If the server holds other bytes by now, also after curl's own second try, no bytes are wasted.
             HTTPField("Expect", "100-continue"),
         ]
         if let progress {
@@ -122,7 +122,7 @@ extension FederationEndpoint {
         }
     }
 
-    /// Has the server forget what it holds of an upload.
+    /// Makes the server delete an unfinished upload.
     package func cancelUpload(round: Int) async throws(CallError) {
         try await perform(request(.delete, "rounds/\(round)/update/upload"))
     }

@@ -3,21 +3,21 @@ import Foundation
 package import HTTPFetching
 package import RankwiseWire
 
-/// One federation on one server: each call of the HTTP API that clients and readers make, as a function.
+/// One federation on one server: each HTTP API call of clients and readers as a function.
 package struct FederationEndpoint: Sendable {
     package let server: String
     package let federation: String
     let fetcher: any Fetching
     private let token: String?
 
-    /// The longest answer that is read: a round lists every update.
+    /// The longest answer that it reads; a round lists its updates.
     private static let answerLimit = 64 << 20
-    /// How long one that is no file may take to come, however it drips.
+    /// The longest time for an answer that is no file, however slowly it arrives.
     private static let answerTime = Duration.seconds(1800)
 
     /// - Parameters:
-    ///   - token: goes with every call but registration, as a bearer token.
-    ///   - server: the address that the user gave, with a path where a proxy serves it under one.
+    ///   - token: the bearer token of every call except registration.
+    ///   - server: the address that the user gave, with a path if a proxy serves it under one.
     package init(server: String, federation: String, token: String?, fetcher: any Fetching) {
         self.server = String(server.reversed().drop { $0 == "/" }.reversed())
         self.federation = federation
@@ -25,7 +25,7 @@ package struct FederationEndpoint: Sendable {
         self.fetcher = fetcher
     }
 
-    /// Registers a client, or confirms that it is; carries this endpoint's token, the enrolment one.
+    /// Registers a client, or confirms its registration; uses this endpoint's token, the enrolment token.
     package func register(_ client: String, _ registration: RegistrationBody) async throws(CallError) {
         struct Registered: Decodable { let name: String }
         let request = request(
@@ -47,14 +47,14 @@ package struct FederationEndpoint: Sendable {
         return body
     }
 
-    /// The client's plan with the JSON it came as, once its revision passes `revision`; nil if it did not within
+    /// The client's plan and its JSON, once its revision is above `revision`; nil if that does not happen within
     /// `wait`.
     package func plan(
         after revision: Int64?, wait: Duration
     ) async throws(CallError) -> (plan: PlanBody, json: [UInt8])? {
         let request = poll("plan", after: revision, wait: wait)
         let response = try await call(request)
-        // Nothing is new since nothing: that is somebody else's 204.
+        // Without a revision, "nothing new" makes no sense: this 204 does not come from the server.
         if response.status == 204, revision != nil { return nil }
         let plan = try decoded(PlanBody.self, response, to: request)
         if let reason = plan.unusable(in: federation) {
@@ -63,7 +63,7 @@ package struct FederationEndpoint: Sendable {
         return (plan, response.body)
     }
 
-    /// The current round, once its revision passes `revision`; nil if it did not within `wait`.
+    /// The current round, once its revision is above `revision`; nil if that does not happen within `wait`.
     package func currentRound(after revision: Int64?, wait: Duration) async throws(CallError) -> RoundBody? {
         let request = poll("rounds/current", after: revision, wait: wait)
         let response = try await call(request)
@@ -75,30 +75,30 @@ package struct FederationEndpoint: Sendable {
         try await read(RoundBody.self, request(.get, "rounds/\(number)"))
     }
 
-    /// Says that this client will send nothing in a round, and why.
+    /// Tells the server that this client sends nothing in a round, and why.
     package func decline(round: Int, reason: String) async throws(CallError) {
         let body = try encoded(DeclineBody(reason: reason))
         try await perform(
             request(.put, "rounds/\(round)/decline", body: .bytes(body), type: "application/json"), isRecent: true)
     }
 
-    /// Sends what PEFT says of the adapter that follows as an update.
+    /// Sends PEFT's configuration of the adapter that follows as an update.
     package func sendConfiguration(round: Int, text: [UInt8]) async throws(CallError) {
         try await perform(
             request(.put, "rounds/\(round)/update/adapter_config.json", body: .bytes(text), type: "application/json"),
             isRecent: true)
     }
 
-    /// Says that this client has ended, and why: no round is to wait for it.
+    /// Tells the server that this client has ended, and why, so that no round waits for it.
     package func leave(reason: String) async throws(CallError) {
         let body = try encoded(DeclineBody(reason: reason))
         try await perform(request(.put, "leave", body: .bytes(body), type: "application/json"))
     }
 
-    /// The adapter that `round` published into a file; a broken download goes on where it stopped.
+    /// Downloads the adapter of `round` into a file; resumes a broken download.
     ///
     /// - Parameters:
-    ///   - cut: how the adapter is cut for whom it is for, as a query: `rank=4`.
+    ///   - cut: how the adapter is cut for the receiver, as a query: `rank=4`.
     ///   - bits: asks for a quantised message.
     package func downloadAdapter(
         round: Int, cut: String, bits: MessageBits? = nil, to path: String, limit: Int64,
@@ -108,14 +108,14 @@ package struct FederationEndpoint: Sendable {
         try await downloadTensors("rounds/\(round)/adapter?\(cut)\(quantised)", to: path, limit: limit, progress)
     }
 
-    /// The sum of the merges of the rounds (since, round] into a file.
+    /// Downloads the sum of the merges of the rounds (since, round] into a file.
     package func downloadMerge(
         round: Int, since: Int, to path: String, limit: Int64, progress: (@Sendable (FetchProgress) -> Void)? = nil
     ) async throws(CallError) {
         try await downloadTensors("rounds/\(round)/merge?since=\(since)", to: path, limit: limit, progress)
     }
 
-    /// All that the rounds up to `round` have trained, as one adapter, and the configuration under which it applies.
+    /// Downloads the result of all rounds up to `round` as one adapter, and its configuration.
     package func downloadModel(
         round: Int, to path: String, configuration: String, limit: Int64
     ) async throws(CallError) {
@@ -141,7 +141,7 @@ package struct FederationEndpoint: Sendable {
         }
     }
 
-    /// A file of tensors; a page that came in its place goes no further.
+    /// Downloads a file of tensors; a web page in its place is refused.
     private func downloadTensors(
         _ source: String, to path: String, limit: Int64, _ progress: (@Sendable (FetchProgress) -> Void)? = nil
     ) async throws(CallError) {
@@ -158,7 +158,7 @@ package struct FederationEndpoint: Sendable {
         }
     }
 
-    /// An answer whose body is in the file that the request names, and not one that has none.
+    /// Downloads into the file that the request names; an answer without a body is refused.
     private func download(_ request: FetchRequest) async throws(CallError) -> FetchResponse {
         let response = try await call(request)
         guard response.savedBytes != nil else { throw .foreign(ForeignAnswer(response, to: request)) }
@@ -171,8 +171,8 @@ package struct FederationEndpoint: Sendable {
         [HTTPField("User-Agent", "rankwise")] + (token.map { [HTTPField("Authorization", "Bearer \($0)")] } ?? [])
     }
 
-    /// The only place that makes a URL: always below the address that the user gave, whatever links an answer holds, so
-    /// that a path before `/v1` is kept and the token goes nowhere else.
+    /// Makes every URL, always below the user's address and never from links in answers. So a path before `/v1` is kept
+    /// and the token goes nowhere else.
     func request(
         _ method: FetchRequest.Method, _ path: String, body: FetchRequest.Body = .none, type: String? = nil
     ) -> FetchRequest {
@@ -183,7 +183,7 @@ package struct FederationEndpoint: Sendable {
             destination: .memory(limit: Self.answerLimit))
         switch body {
         case .none, .bytes: request.patience.total = Self.answerTime
-        // A large update on a slow link has all the time that it needs.
+        // A large update on a slow link gets all the time it needs.
         case .file, .rest: break
         }
         return request
@@ -197,15 +197,15 @@ package struct FederationEndpoint: Sendable {
         return request
     }
 
-    /// What a Rankwise server answered: success, or its problem.
+    /// An answer of a Rankwise server: success, or its problem.
     enum Reply: Sendable {
         case success(FetchResponse)
         case problem(Problem, retryAfter: Duration?)
     }
 
-    /// The server's answer, whatever its status; what anybody else answered is thrown.
+    /// The server's answer, whatever its status; an answer from anything else is thrown as an error.
     ///
-    /// - Parameter length: of the body, where its size matters.
+    /// - Parameter length: the body's length, where its size matters.
     func reply(to request: FetchRequest, sending length: Int64? = nil) async throws(CallError) -> Reply {
         let response: FetchResponse
         do throws(FetchError) {
@@ -227,9 +227,9 @@ package struct FederationEndpoint: Sendable {
         }
     }
 
-    /// A call that the server answers with 204.
+    /// Makes a call that the server answers with 204.
     ///
-    /// - Parameter isRecent: whether there are servers that do not know it; they refuse it.
+    /// - Parameter isRecent: whether older servers do not know this call; their answer then counts as a refusal.
     func perform(_ request: FetchRequest, isRecent: Bool = false) async throws(CallError) {
         switch try await reply(to: request) {
         case .success(let response):

@@ -1,24 +1,25 @@
 import HTTPFetching
 import RankwiseWire
 
-/// An answer that no Rankwise server gave: a proxy's page, a portal's, or that of whatever else listens at the address.
+/// An answer that does not come from a Rankwise server, but from a proxy, a captive portal or another program at the
+/// address.
 package struct ForeignAnswer: Sendable, Hashable {
-    /// Without its query.
+    /// The URL without its query.
     package let url: String
     package let status: Int
-    /// What gave it, as far as its `Server` field says.
+    /// The sender, according to its `Server` field.
     package let server: String?
-    /// What else it says, or what is wrong with it.
+    /// Its text, or the reason why it is invalid.
     package let reason: String?
-    /// How long it asks to be left alone.
+    /// How long it asks the client to wait.
     package let retryAfter: Duration?
 
-    /// A stranger cannot send a client away for longer.
+    /// The longest wait that such an answer may cause.
     private static let longestRest = Duration.seconds(300)
 
     /// - Parameters:
-    ///   - length: of the body that was sent, where its size may be what the answer is about.
-    ///   - reason: why an answer of the right status is none of ours.
+    ///   - length: the length of the sent body, where the answer may be about its size.
+    ///   - reason: why an answer with the right status does not come from a Rankwise server.
     init(_ response: FetchResponse, to request: FetchRequest, sending length: Int64? = nil, reason: String? = nil) {
         url = String(request.url.prefix { $0 != "?" })
         status = response.status
@@ -36,7 +37,7 @@ package struct ForeignAnswer: Sendable, Hashable {
         return response.fields["Location"].map { "it points to \($0)" }
     }
 
-    /// Whether a proxy only grew tired of waiting for the server's answer.
+    /// Whether a proxy stopped waiting for the server's answer.
     package var isTimeOut: Bool { status == 504 || status == 524 }
 }
 
@@ -49,11 +50,11 @@ extension ForeignAnswer: CustomStringConvertible {
 }
 
 extension FetchResponse {
-    /// The problem that it carries, where a Rankwise server gave it: every error of ours is one.
+    /// The problem in the answer, if a Rankwise server sent it; every error of ours is a problem.
     func problem(to method: FetchRequest.Method) -> Problem? {
         let type = fields["Content-Type"]?.prefix { $0 != ";" && $0 != " " }.lowercased()
         guard type == "application/problem+json", status >= 400 else { return nil }
-        // To a HEAD nobody says why.
+        // An answer to HEAD has no body with a reason.
         if method == .head {
             return Problem(
                 title: "HTTP \(status)", status: status, code: "http.\(status)", detail: "the server answered \(status)"
@@ -65,7 +66,7 @@ extension FetchResponse {
         return problem
     }
 
-    /// A day at most, which is longer than any server means. The date form is rare enough to fall back on the back-off.
+    /// At most a day, which is longer than any server means. For the rare date form the client uses its own back-off.
     var retryAfter: Duration? {
         fields["Retry-After"].flatMap { Int64($0) }.flatMap { $0 < 0 ? nil : .seconds(min($0, 86_400)) }
     }

@@ -2,7 +2,7 @@ import Crypto
 import Foundation
 package import RankwiseWire
 
-/// A trained update on its way to the server: its file and what is said of it.
+/// A trained update to be sent: its file and what the client reports about it.
 package struct OutgoingUpdate: Sendable, Hashable {
     package let path: String
     package let round: Int
@@ -12,7 +12,7 @@ package struct OutgoingUpdate: Sendable, Hashable {
     /// SHA-256 of the file; 32 bytes.
     package let digest: [UInt8]
 
-    /// Reads the file through, which takes its time.
+    /// Reads the whole file, which takes time.
     package init(path: String, round: Int, samples: Int, metrics: RoundBody.Metrics) throws(StateError) {
         var hasher = SHA256()
         var length: Int64 = 0
@@ -33,10 +33,10 @@ package struct OutgoingUpdate: Sendable, Hashable {
         digest = Array(hasher.finalize())
     }
 
-    /// The server refuses updates with larger ones.
+    /// The server refuses updates with larger metrics.
     private static let largestMetric = 1e12
 
-    /// What goes with the last byte; a metric that nobody could use is left out.
+    /// The query of the last request; a metric that the server would refuse is left out.
     var query: String {
         var query = "samples=\(samples)"
         if let loss = metrics.loss, abs(loss) <= Self.largestMetric { query += "&loss=\(loss)" }
@@ -44,7 +44,7 @@ package struct OutgoingUpdate: Sendable, Hashable {
         return query
     }
 
-    /// As `Content-Digest` and `Repr-Digest` have it (RFC 9530).
+    /// In the form of `Content-Digest` and `Repr-Digest` (RFC 9530).
     var digestField: String { "sha-256=:\(Data(digest).base64EncodedString()):" }
 
     /// Whether the receipt is for these bytes.

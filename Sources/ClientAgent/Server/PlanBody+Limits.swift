@@ -1,11 +1,11 @@
 import RankwiseWire
 
 extension PlanBody {
-    /// No plan goes beyond them, so that arithmetic on its numbers cannot overflow.
+    /// The accepted round numbers, so that arithmetic on them cannot overflow.
     private static let roundLimits = 0...1_000_000_000
     private static let rankLimits = 1...1_000_000_000
 
-    /// Why this is no plan of `federation` that can be followed; nil for one that can.
+    /// Why this plan cannot be followed in `federation`; nil where it can.
     func unusable(in federation: String) -> String? {
         if self.federation != federation { return "it is of federation \(self.federation)" }
         for (name, number, range) in [

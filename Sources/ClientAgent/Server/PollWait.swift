@@ -1,4 +1,4 @@
-/// How long polls wait for news: half as long as before whenever a proxy gave up first, down to five seconds.
+/// How long polls wait for news. The wait is halved whenever a proxy gave up first, down to five seconds.
 package struct PollWait: Sendable {
     private static let shortest = Duration.seconds(5)
 
@@ -6,8 +6,8 @@ package struct PollWait: Sendable {
 
     package init(_ duration: Duration) { self.duration = duration }
 
-    /// Whether an error only says that a proxy was tired of waiting, so that a shorter poll will do. That is no news for
-    /// anybody.
+    /// Whether an error only says that a proxy stopped waiting, so that a shorter poll is enough. Nobody needs to hear
+    /// of it.
     package func isTooLong(for error: CallError) -> Bool {
         guard case .foreign(let page) = error, page.isTimeOut else { return false }
         return duration > Self.shortest

@@ -2,7 +2,7 @@ package import RankwiseWire
 package import Training
 
 extension TrainingPlan {
-    /// The trainer's part of a plan; `json` is the whole of it, for trainers that read more.
+    /// Makes the trainer's part of a plan; `json` is the whole plan, for trainers that read more.
     init(_ plan: PlanBody, json: [UInt8]) {
         self.init(
             round: plan.round, rank: plan.rank, ranks: plan.ranks, scales: plan.scales, seed: plan.seed,

@@ -1,14 +1,14 @@
 import AdapterFormat
 import Glibc
 
-/// Files that are whole after any crash: the old content or the new, never a part.
+/// Files that are whole after any crash: they have the old content or the new one, never a part.
 enum DurableFile {
-    /// Replaces the file at `path`, readable by its owner alone; durable on return.
+    /// Replaces the file at `path`, readable only by its owner; durable on return.
     static func write(_ bytes: [UInt8], to path: String) throws(StateError) {
         let beside = path + ".new"
         let file = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw .failed(path: beside, errno: errno) }
-        // What did not fit takes no room from what may.
+        // A file that did not fit is deleted, so that it takes no space.
         var isWhole = false
         defer {
             close(file)
@@ -29,7 +29,7 @@ enum DurableFile {
         try synchronizeFolder(of: path)
     }
 
-    /// Makes a file that somebody else wrote durable, with its name.
+    /// Makes a file of another program durable, including its name.
     static func synchronize(_ path: String) throws(StateError) {
         try synchronize(path, O_RDONLY)
         try synchronizeFolder(of: path)

@@ -1,8 +1,8 @@
 import HTTPFetching
 
-/// Repeats a call until the server answers it, waiting longer each time or as long as the server asks for.
+/// Repeats a call until the server answers it. Each wait is longer than the last, or as long as the server asks for.
 package struct Persistence: Sendable {
-    /// How long a call is tried; zero for once.
+    /// How long a call is tried; zero for one try.
     package var limit: Duration
     package var backoff: Backoff
     private let clock: any AgentClock
@@ -15,12 +15,12 @@ package struct Persistence: Sendable {
         self.clock = clock
     }
 
-    /// The answer, or the last failure once `limit` has passed or where trying again makes no sense.
+    /// The answer, or the last failure once `limit` has passed or where another try makes no sense.
     ///
     /// - Parameters:
-    ///   - headway: where it grew, the server is within reach: limit and waits begin anew.
-    ///   - onRetry: told of each failure and how long it is waited then.
-    ///   - call: told whether an earlier try failed.
+    ///   - headway: if it has grown, the server is reachable, so limit and waits start from the beginning.
+    ///   - onRetry: gets each failure and the wait after it.
+    ///   - call: gets whether an earlier try failed.
     nonisolated(nonsending) package func answer<Value>(
         using generator: inout some RandomNumberGenerator, headway: TransferProgress? = nil,
         onRetry: (CallError, Duration) -> Void = { _, _ in },
@@ -42,7 +42,7 @@ package struct Persistence: Sendable {
             }
             let tried = clock.now - start
             guard failure.isWorthRetrying, tried < limit else { throw failure }
-            // The last try falls on the limit, unless the server asked for more.
+            // The last try is at the limit, unless the server asked for a longer wait.
             let delay = max(failure.retryAfter ?? .zero, min(backoff.next(using: &generator), limit - tried))
             onRetry(failure, delay)
             do throws(CancellationError) {

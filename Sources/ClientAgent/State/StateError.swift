@@ -1,6 +1,6 @@
 /// Why a state folder cannot be used.
 package enum StateError: Error, Sendable, Hashable {
-    /// Another agent runs on it.
+    /// Another agent uses it.
     case inUse(folder: String)
     /// It holds the identity of another client.
     case ofAnother(folder: String, field: String, expected: String, found: String)

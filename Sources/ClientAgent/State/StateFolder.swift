@@ -1,21 +1,21 @@
 import Foundation
 import RankwiseWire
 
-/// What an agent keeps on disk: its identity, its progress, the sum of all merges and the files of the round it works on.
+/// An agent's files on disk: identity, progress, the sum of all merges and the files of the current round.
 ///
 /// The folder is locked while this value lives, so that two agents never act as one client.
 package final class StateFolder {
     package let path: String
     private let lock: Int32
 
-    /// Opens or makes the folder, for its owner alone.
+    /// Opens or creates the folder, for its owner alone.
     package init(_ path: String) throws(StateError) {
         self.path = path
         try Self.makeFolder(path)
         let descriptor = open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw .failed(path: path + "/lock", errno: errno) }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            // Not yet this value's: a throw after `lock` is set would close it a second time.
+            // The value does not own it yet: a throw after `lock` is set would close it a second time.
             close(descriptor)
             throw .inUse(folder: path)
         }
@@ -23,12 +23,12 @@ package final class StateFolder {
     }
 
     deinit {
-        // Given up by name: a child process that is being forked holds a copy of the descriptor for a moment.
+        // Unlocks explicitly, because a child process that is being forked holds a copy of the descriptor for a moment.
         flock(lock, LOCK_UN)
         close(lock)
     }
 
-    /// Makes a folder, for its owner alone, with those above it.
+    /// Creates a folder and its parents, for its owner alone.
     private static func makeFolder(_ path: String) throws(StateError) {
         do {
             try FileManager.default.createDirectory(
@@ -41,7 +41,7 @@ package final class StateFolder {
 
     // MARK: Identity and progress
 
-    /// The identity of earlier starts, or a new one that is on disk before anybody can learn of it.
+    /// The identity of earlier starts, or a new one that is on disk before anybody can learn it.
     package func identity(
         server: String, federation: String, client: String
     ) throws(StateError) -> AgentIdentity {
@@ -98,17 +98,17 @@ package final class StateFolder {
 
     // MARK: The sum of merges
 
-    /// Where the sum of all merges is kept; it holds itself the round that it goes up to.
+    /// The path of the sum of all merges; the file itself records its last round.
     package var merge: String { path + "/merge.safetensors" }
 
-    /// Removes a file, whether it is there or not.
+    /// Deletes a file; a missing file is no error.
     func remove(_ path: String) throws(StateError) {
         guard unlink(path) == 0 || errno == ENOENT else { throw .failed(path: path, errno: errno) }
     }
 
     // MARK: Files of rounds
 
-    /// The files of `round`, in a folder that is there.
+    /// The files of `round`, in a folder that exists.
     func files(of round: Int) throws(StateError) -> RoundFiles {
         let files = RoundFiles(folder: "\(rounds)/\(round)")
         try Self.makeFolder(files.outputFolder)

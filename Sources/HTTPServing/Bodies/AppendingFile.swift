@@ -1,9 +1,10 @@
 import Crypto
 import Foundation
 
-/// An existing file that a request body is appended to, on a disk lane; what came stays, however the body ends.
+/// An existing file to which a request body is appended, on a disk lane. However the body ends, the received bytes
+/// stay.
 ///
-/// It goes through the page cache, so that bytes outlive a process that is killed as soon as they are written.
+/// It writes through the page cache, so written bytes survive a kill of the process.
 actor AppendingFile: BodySink {
     nonisolated let executor: QueueExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -15,7 +16,7 @@ actor AppendingFile: BodySink {
     private var hasher = SHA256()
     private var failure: RequestBodyError?
 
-    /// - Parameter offset: where the body begins; what the file holds beyond it goes.
+    /// - Parameter offset: where the body begins; the file's contents after it are cut off.
     init(path: String, offset: Int, lane: QueueExecutor) {
         self.path = path
         executor = lane
@@ -28,7 +29,7 @@ actor AppendingFile: BodySink {
         descriptor = Foundation.open(path, O_WRONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw RequestBodyError(fileError: errno) }
         var status = stat()
-        // A gap before the body would become zeros that nobody sent.
+        // A gap before the body would become zeros that the client never sent.
         guard fstat(descriptor, &status) == 0, Int(status.st_size) >= start else {
             throw .fileFailed(errno: EINVAL)
         }
@@ -39,13 +40,13 @@ actor AppendingFile: BodySink {
         assumeIsolated { $0.append(UnsafeRawBufferPointer(rebasing: block.bytes[..<count])) }
     }
 
-    /// Makes durable what was written and lets go of the file.
+    /// Makes the written bytes durable and closes the file.
     func close(after reason: RequestBodyError?) -> AppendedBody {
         if failure == nil { failure = reason }
         if descriptor >= 0 {
             if fdatasync(descriptor) != 0 {
                 failure = RequestBodyError(fileError: errno)
-                // What of it is on the disk cannot be told.
+                // It is unknown how much of it is on the disk.
                 length = start
                 ftruncate(descriptor, off_t(start))
             }
@@ -56,7 +57,7 @@ actor AppendingFile: BodySink {
     }
 
     private func append(_ bytes: UnsafeRawBufferPointer) -> RequestBodyError? {
-        // What follows a block that was not written would stand in the wrong place.
+        // After a failed block, the next block would be at the wrong place.
         if let failure { return failure }
         var rest = bytes
         while !rest.isEmpty {
@@ -75,12 +76,12 @@ actor AppendingFile: BodySink {
     }
 }
 
-/// What `RequestBody.append` has put into a file.
+/// The result of `RequestBody.append`.
 package struct AppendedBody: Sendable, Hashable {
-    /// How long the file is now, all of it durable.
+    /// The file's length now, all of it durable.
     package let fileLength: Int
-    /// Of the bytes that this body brought; 32 bytes.
+    /// The SHA-256 of this body's bytes; 32 bytes.
     package let sha256: [UInt8]
-    /// Why the body is not there whole.
+    /// Why the body is incomplete; nil where it is complete.
     package let failure: RequestBodyError?
 }

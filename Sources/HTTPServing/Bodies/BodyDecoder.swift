@@ -1,4 +1,4 @@
-/// Finds a body's payload in the bytes that follow a head, and where the body ends.
+/// Finds a body's payload in the bytes after a head, and the body's end.
 package struct BodyDecoder {
     package struct Progress: Equatable {
         /// How many payload bytes now stand at the start of the range.
@@ -29,7 +29,7 @@ package struct BodyDecoder {
         }
     }
 
-    /// How much to read at once so that little of a next request comes along.
+    /// How much to read at once, so that little of the next request is read too.
     func readSize(upTo most: Int) -> Int {
         switch state {
         case .sized(let remaining): min(remaining, most)

@@ -1,8 +1,8 @@
 import Crypto
 import Foundation
 
-/// A new file that a request body is hashed and written into, on a disk lane. It goes through the page cache, from where the
-/// update is then summed.
+/// A new file into which a request body is hashed and written, on a disk lane. It writes through the page cache, from
+/// which the update is later summed.
 actor BodyFile {
     nonisolated let executor: QueueExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -13,7 +13,7 @@ actor BodyFile {
     private var writeBack = WriteBack()
     private var hasher = SHA256()
 
-    /// - Parameter watch: sees the bytes too.
+    /// - Parameter watch: called with the bytes as well.
     init(path: String, lane: QueueExecutor, watch: (@Sendable (UnsafeRawBufferPointer) -> Void)? = nil) {
         self.path = path
         self.watch = watch
@@ -30,7 +30,7 @@ actor BodyFile {
         let bytes = UnsafeRawBufferPointer(rebasing: block.bytes[..<count])
         byteCount += count
         do throws(RequestBodyError) {
-            // The kernel is given its part first, and writes it back while this queue hashes.
+            // The kernel gets its part first and writes it back while this queue hashes.
             try write(bytes)
         } catch {
             return error
@@ -48,7 +48,7 @@ actor BodyFile {
         return SavedBody(byteCount: byteCount, sha256: Array(hasher.finalize()))
     }
 
-    /// Takes the file away again.
+    /// Deletes the file.
     func discard() {
         if descriptor >= 0 { close(descriptor) }
         descriptor = -1

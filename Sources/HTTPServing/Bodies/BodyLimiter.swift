@@ -1,9 +1,9 @@
 import Synchronization
 
-/// Counts the request bodies under way, and their bytes, against the limits.
+/// Counts request bodies in flight, and their bytes, against the limits.
 ///
-/// A body is under way from its head to the end of its handler. A lone one is let in whatever its length: else a limit
-/// below its length would keep it out for ever.
+/// A body is in flight from its head to the end of its handler. A body that is alone is admitted at any length;
+/// otherwise a lower limit would keep it out for ever.
 final class BodyLimiter: Sendable {
     private struct Counts {
         var bodies = 0
@@ -19,9 +19,9 @@ final class BodyLimiter: Sendable {
     }
 
     /// - Parameters:
-    ///   - length: what the body says it has, 0 where it does not say.
-    ///   - origin: who sends it.
-    /// - Returns: false where there is no room; only after true must the place be given back.
+    ///   - length: the declared length, 0 without one.
+    ///   - origin: the sender.
+    /// - Returns: false where the limits leave no room; only after true must the caller release the place.
     func admit(_ length: Int, from origin: SocketAddress) -> Bool {
         counts.withLock { counts in
             let ofOrigin = counts.perSubscriber[origin.subscriber, default: 0]
@@ -35,8 +35,8 @@ final class BodyLimiter: Sendable {
         }
     }
 
-    /// Counts what has come of a body that did not say its length.
-    /// - Returns: false where there is no room for it; it is not counted then.
+    /// Counts received bytes of a body without a declared length.
+    /// - Returns: false where the limits leave no room; the bytes are then not counted.
     func grow(by count: Int) -> Bool {
         counts.withLock { counts in
             guard hasRoom(counts, for: count, besides: 1) else { return false }

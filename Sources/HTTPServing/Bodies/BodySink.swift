@@ -1,4 +1,4 @@
-/// A file that takes a body's blocks, in their order, on a disk lane.
+/// A file that receives a body's blocks in their order, on a disk lane.
 protocol BodySink: Sendable {
     /// The lane; `take` must be called on its queue.
     var executor: QueueExecutor { get }

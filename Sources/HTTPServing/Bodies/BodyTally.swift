@@ -1,6 +1,6 @@
 import Synchronization
 
-/// How many bytes of a request's body have come, known also after its connection is gone.
+/// The number of received bytes of a request's body; it remains known after the connection is closed.
 final class BodyTally: Sendable {
     private let bytes = Atomic<Int>(0)
 

@@ -1,10 +1,10 @@
 import Foundation
 
-/// The chunked transfer coding of RFC 9112, in whatever pieces it comes; extensions and trailers are checked and dropped.
+/// The chunked transfer coding of RFC 9112, in pieces of any size; extensions and trailers are checked and dropped.
 struct ChunkedDecoder {
     private enum State: Equatable {
         case size(Int, digits: Int)
-        /// Blanks after the size: only an extension may follow.
+        /// Blanks after the size; only an extension may follow.
         case sizeBlank(Int)
         case sizeExtension(Int)
         case sizeLineFeed(Int)
@@ -55,7 +55,7 @@ struct ChunkedDecoder {
         case .size(let size, let digits):
             if let digit = ByteGrammar.hexValue(byte) {
                 let (product, overflow) = size.multipliedReportingOverflow(by: 16)
-                // Sixteen digits hold every size; more would be zeros without end.
+                // Sixteen digits are enough for every size; more would be endless zeros.
                 guard !overflow, digits < 16 else { throw .chunkSize }
                 state = .size(product + Int(digit), digits: digits + 1)
             } else if digits == 0 {

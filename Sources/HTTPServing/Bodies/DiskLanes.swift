@@ -1,9 +1,9 @@
 import Dispatch
 import Synchronization
 
-/// The queues on which files are hashed, written and synced, each of them serial.
+/// The serial queues on which files are hashed, written and synced.
 ///
-/// Their service class differs from the shards', so a slow disk takes no thread that a shard needs.
+/// Their service class differs from the shards', so a slow disk blocks no thread that a shard needs.
 final class DiskLanes: Sendable {
     private let lanes: [QueueExecutor]
     private let turn = Atomic<Int>(0)

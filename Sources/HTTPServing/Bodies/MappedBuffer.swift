@@ -1,8 +1,8 @@
 import Foundation
 
-/// Page-aligned memory on its way from a socket to a disk, mapped so that it goes back to the system when freed.
+/// Page-aligned memory between a socket and a disk. It is mapped, so freeing it returns it to the system.
 ///
-/// `@unchecked`: a buffer is handed from queue to queue by Dispatch, and only its holder touches its bytes.
+/// `@unchecked`: Dispatch hands a buffer from queue to queue, and only its holder accesses its bytes.
 final class MappedBuffer: @unchecked Sendable {
     let bytes: UnsafeMutableRawBufferPointer
 

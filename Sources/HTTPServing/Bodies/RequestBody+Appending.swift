@@ -1,12 +1,12 @@
 import Dispatch
 
 extension RequestBody {
-    /// Streams the body to the end of a file that exists, at the speed of the slower of peer and disk.
+    /// Streams the body to the end of an existing file, at the speed of the slower of peer and disk.
     ///
-    /// However the body ends, whatever of it came is in the file without a gap, and durable on return.
+    /// However the body ends, all received bytes are in the file without a gap, and durable on return.
     /// - Parameters:
-    ///   - offset: where the body begins; what the file holds beyond it goes first.
-    ///   - limit: the length that the file may reach.
+    ///   - offset: where the body begins; the file's contents after it are cut off first.
+    ///   - limit: the largest length of the file.
     package func append(to path: String, at offset: Int, upTo limit: Int) async -> AppendedBody {
         let file = AppendingFile(path: path, offset: offset, lane: exchange.shard.settings.disk.next())
         do throws(RequestBodyError) {
@@ -18,7 +18,7 @@ extension RequestBody {
         }
     }
 
-    /// Ends a body that has not come whole: once what is here of it is written, `append` fails with `stopped`. May be
+    /// Ends a body that is still incomplete: once its received bytes are written, `append` fails with `stopped`. May be
     /// called from anywhere.
     package func stop() {
         exchange.shard.stop(exchange.id)
@@ -26,7 +26,7 @@ extension RequestBody {
 }
 
 extension Shard {
-    /// More than what sockets hold; whoever sends on nevertheless is cut off.
+    /// More than sockets buffer; a peer that sends more is disconnected.
     private static let bytesAfterStop = 8 << 20
 
     nonisolated func stop(_ id: RequestHandle.ID) {
@@ -34,7 +34,7 @@ extension Shard {
             self.assumeIsolated { shard in
                 guard let connection = shard.live(id), connection.current?.body.isComplete == false else { return }
                 connection.current?.bytesUntilStop = Self.bytesAfterStop
-                // Whether there is more, only the socket can tell now.
+                // Only the socket can tell now whether there is more.
                 connection.isReadable = true
                 shard.advance(connection)
             }

@@ -1,21 +1,21 @@
 import Foundation
 
-/// A request's body, which stays in the socket until its handler asks for it; asking is what sends `100 Continue`.
+/// A request's body. It stays in the socket until its handler reads it; the first read sends `100 Continue`.
 package struct RequestBody: Sendable {
-    /// What `Content-Length` says, 0 without a body, nil for a chunked one.
+    /// The value of `Content-Length`, 0 without a body, nil for a chunked one.
     package let declaredLength: Int?
     let exchange: RequestHandle
 
-    /// How many bytes of it have come so far.
+    /// The number of bytes received so far.
     package var receivedBytes: Int { exchange.tally?.count ?? 0 }
 
-    /// The next bytes, at most 64 KiB, as soon as there are any.
+    /// The next bytes, at most 64 KiB, as soon as some arrive.
     /// - Returns: nil at the end.
     package func next() async throws(RequestBodyError) -> [UInt8]? {
         try await exchange.shard.nextPiece(of: exchange.id)
     }
 
-    /// The whole body in memory, which grows with what comes and not with what is declared.
+    /// The whole body in memory; memory grows with the received bytes, not with the declared length.
     package func collect(upTo limit: Int) async throws(RequestBodyError) -> [UInt8] {
         try checkDeclared(limit)
         var body: [UInt8] = []
@@ -31,7 +31,7 @@ package struct RequestBody: Sendable {
     /// The file is made exclusively, with mode 0600. On any failure it is unlinked before the reason is thrown.
     /// - Parameters:
     ///   - durably: whether the file's bytes are on the disk on return (its directory entry is the caller's).
-    ///   - watch: sees all bytes on their way, in their order and one call at a time.
+    ///   - watch: called with all bytes as they come, in order, one call at a time.
     package func save(
         to path: String, upTo limit: Int, durably: Bool = false,
         watch: (@Sendable (UnsafeRawBufferPointer) -> Void)? = nil
@@ -53,7 +53,7 @@ package struct RequestBody: Sendable {
     }
 }
 
-/// What `RequestBody.save` has put into a file.
+/// The result of `RequestBody.save`.
 package struct SavedBody: Sendable, Hashable {
     package let byteCount: Int
     /// 32 bytes.

@@ -1,24 +1,24 @@
 import Foundation
 
-/// Why a request's body could not be taken whole.
+/// Why a request's body could not be received whole.
 package enum RequestBodyError: Error, Sendable, Hashable {
-    /// It is longer than the reader or the server allows.
+    /// It is longer than its handler or the server allows.
     case tooLong(limit: Int)
     /// It came slower than `Limits.leastBodyRate`.
     case tooSlow
-    /// The peer left before its end, or the server stopped.
+    /// The peer disconnected before its end, or the server stopped.
     case peerGone
-    /// Somebody else on this server ended it (`RequestBody.stop`).
+    /// Another part of this server ended it (`RequestBody.stop`).
     case stopped
-    /// Its chunks are not chunks.
+    /// Its chunks are malformed.
     case malformed(HTTPParseError)
     /// The disk or the quota is full.
     case noSpace
-    /// The file could not be made, written or synced, for a reason other than room.
+    /// The file could not be created, written or synced, for a reason other than space.
     case fileFailed(errno: Int32)
-    /// With it, more bytes would be in flight than `Limits.bodyBytesInFlight`.
+    /// This body would exceed `Limits.bodyBytesInFlight`.
     case overloaded(retryAfter: Int)
-    /// The body was read before, or its request is answered.
+    /// The body was read before, or its request is already answered.
     case alreadyRead
 
     /// - Parameter code: `errno` after a failed call on the file.

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Brings request bodies from the socket to whoever asks for them, no faster than asked.
+/// Moves request bodies from the socket to their reader, no faster than the reader asks.
 extension Shard {
     private static let pieceSize = 64 << 10
     private static let blocksOfFileWrite = 4
@@ -19,7 +19,7 @@ extension Shard {
         return try result.get()
     }
 
-    /// Moves the rest of the body into a file.
+    /// Moves the remaining body into a file.
     func writeBody(_ id: RequestHandle.ID, into file: any BodySink, upTo limit: Int) async throws(RequestBodyError) {
         let result = await withCheckedContinuation { continuation in
             read(id, by: .fileWrite(FileWrite(file: file, limit: limit, continuation: continuation)))
@@ -27,7 +27,7 @@ extension Shard {
         try result.get()
     }
 
-    /// Serves a reader, or says why it cannot be.
+    /// Serves a reader, or reports why it cannot.
     private func read(_ id: RequestHandle.ID, by reader: BodyReader) {
         do throws(RequestBodyError) {
             let connection = try reading(id)
@@ -53,13 +53,13 @@ extension Shard {
     private func sendContinue(_ connection: Connection) {
         scratch.removeAll(keepingCapacity: true)
         ResponseHead.continueLine.withUTF8Buffer { scratch.append(contentsOf: $0) }
-        // Nothing else is in the socket's way: a partial write means that the peer reads nothing at all.
+        // The socket's send buffer is otherwise empty, so a partial write means that the peer reads nothing at all.
         guard case .moved(let count) = send(connection, scratch, []), count == scratch.count else {
             return hangUp(connection)
         }
     }
 
-    /// Serves the body's reader, if there is one, from what has come.
+    /// Serves the body's reader, if there is one, from the received bytes.
     func pump(_ connection: Connection) {
         guard let reader = connection.current?.reader else { return }
         switch reader {
@@ -113,10 +113,10 @@ extension Shard {
         return .failed(.peerGone)
     }
 
-    /// - Returns: how much payload now stands at where the backlog began.
+    /// - Returns: how many payload bytes are now at the old start of the backlog.
     func decodeBacklog(_ connection: Connection, _ body: inout BodyDecoder) throws(HTTPParseError) -> Int {
         var backlog = connection.backlog
-        // Given back below: the decoder then works in place instead of in a copy.
+        // Restored below; so the decoder works in place and not in a copy.
         connection.backlog = []
         defer { connection.backlog = backlog }
         let range = connection.backlogStart..<backlog.count
@@ -144,13 +144,13 @@ extension Shard {
         return payload > rest ? .stopped : nil
     }
 
-    /// Gives a body's place in flight back.
+    /// Releases a body's place in flight.
     func endBody(_ id: RequestHandle.ID) {
         guard let charge = bodyCharges.removeValue(forKey: id) else { return }
         settings.bodies.release(charge.bytes, from: charge.origin)
     }
 
-    /// Fills blocks as long as bytes come and few are under way.
+    /// Fills blocks as long as bytes arrive and few blocks are in progress.
     private func pump(_ connection: Connection, _ started: FileWrite) {
         var fileWrite = started
         while var body = connection.current?.body {
@@ -194,7 +194,7 @@ extension Shard {
         }
     }
 
-    /// - Returns: the payload that stands in the block now; 0 where only framing or nothing came.
+    /// - Returns: the payload bytes in the block now; 0 where only framing or nothing arrived.
     private func fill(
         _ block: MappedBuffer, _ connection: Connection, _ body: inout BodyDecoder
     ) -> Result<Int, RequestBodyError> {
@@ -237,7 +237,7 @@ extension Shard {
         }
     }
 
-    /// A block comes back from the disk.
+    /// Takes a block back from the disk lane.
     private func written(_ block: MappedBuffer, _ id: RequestHandle.ID, _ error: RequestBodyError?) {
         tick()
         blocks.put(block)
@@ -253,7 +253,7 @@ extension Shard {
         feedStarved()
     }
 
-    /// Drives those that had to wait for a block, in their order, as long as there are blocks.
+    /// Advances the connections that waited for a block, in their order, as long as there are blocks.
     func feedStarved() {
         for _ in 0..<awaitingBuffer.count {
             guard blocks.hasRoom else { return }
@@ -261,7 +261,7 @@ extension Shard {
         }
     }
 
-    /// Ends the body for good; the answer to its request closes the connection.
+    /// Ends the body for good; the connection closes after the answer.
     func fail(_ connection: Connection, _ error: RequestBodyError) {
         connection.current?.bodyError = error
         let reader = connection.current?.reader

@@ -1,14 +1,14 @@
 import CLinux
 import Foundation
 
-/// Has the kernel write a growing file back while it grows, so that the final sync finds little to do.
+/// Makes the kernel write a growing file back early, so that little is left for the final sync.
 struct WriteBack {
     private static let step = 4 << 20
 
-    /// Up to where the kernel was asked.
+    /// The end of the range that the kernel was asked to write.
     private var end: Int
 
-    /// - Parameter offset: where what is written begins.
+    /// - Parameter offset: where the written bytes begin.
     init(from offset: Int = 0) { end = offset }
 
     mutating func follow(to length: Int, of descriptor: Int32) {

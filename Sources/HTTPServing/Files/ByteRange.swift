@@ -1,11 +1,11 @@
-/// What `Range` asks for of a representation of known length.
+/// The part of a representation of known length that `Range` asks for.
 package enum ByteRange: Sendable, Hashable {
-    /// There is no range, or none that this server honours: RFC 9110 has it ignored.
+    /// There is no range, or none that this server supports: RFC 9110 says to ignore it.
     case whole
     case part(Range<Int>)
     case unsatisfiable
 
-    /// Reads one byte range: `bytes=5-9`, `bytes=5-`, `bytes=-5`. Several at once are answered with the whole.
+    /// Reads one byte range: `bytes=5-9`, `bytes=5-`, `bytes=-5`. Several ranges at once are answered with the whole.
     package init(parsing value: String, length: Int) {
         let bytes = Array(value.utf8)
         let unit = Array("bytes=".utf8)
@@ -39,7 +39,7 @@ package enum ByteRange: Sendable, Hashable {
     private static func position(_ digits: ArraySlice<UInt8>) -> Position {
         if digits.isEmpty { return .absent }
         guard digits.allSatisfy(ByteGrammar.isDigit) else { return .malformed }
-        // A number beyond Int lies beyond every representation too.
+        // A number beyond Int is also beyond every representation.
         return .number(ByteGrammar.decimal(digits) ?? .max)
     }
 

@@ -1,6 +1,7 @@
 package import HTTPTypes
 
-/// What a request asks to have of a representation, given the one there is: preconditions first, then the range.
+/// The result of a request's preconditions and range for the current representation: preconditions first, then the
+/// range.
 package enum ConditionalRequest: Sendable, Hashable {
     case whole
     case part(Range<Int>)
@@ -33,14 +34,14 @@ package enum ConditionalRequest: Sendable, Hashable {
 }
 
 extension Response {
-    /// Serves a file, or the part of it that the request asks for, or 304 to who has it already.
+    /// Answers with a file, or the requested part of it, or with 304 if the client has it already.
     package static func file(
         _ file: OpenFile, etag: EntityTag, contentType: String, for request: Request
     ) throws(RequestFailure) -> Response {
         try conditional(.file(file, 0..<file.byteCount), etag, contentType, request) { .file(file, $0) }
     }
 
-    /// The same for bytes in memory.
+    /// Does the same for bytes in memory.
     package static func bytes(
         _ bytes: [UInt8], etag: EntityTag, contentType: String, for request: Request
     ) throws(RequestFailure) -> Response {

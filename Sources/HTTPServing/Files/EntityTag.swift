@@ -1,10 +1,10 @@
-/// Names the bytes of a representation, as `ETag` carries it.
+/// An entity tag, which identifies the bytes of a representation (`ETag`).
 package struct EntityTag: Sendable, Hashable, CustomStringConvertible {
-    /// What stands between the quotes.
+    /// The text between the quotes.
     package let opaque: String
     package let isWeak: Bool
 
-    /// - Returns: nil where the text holds what an entity tag cannot: quotes, spaces, control characters.
+    /// - Returns: nil where the text contains what an entity tag cannot: quotes, spaces, control characters.
     package init?(_ opaque: String, isWeak: Bool = false) {
         guard opaque.utf8.allSatisfy(Self.isTagCharacter) else { return nil }
         self.opaque = opaque
@@ -20,12 +20,12 @@ package struct EntityTag: Sendable, Hashable, CustomStringConvertible {
 
     package var description: String { isWeak ? "W/\"\(opaque)\"" : "\"\(opaque)\"" }
 
-    /// Whether `If-None-Match` names this tag by weak comparison; what is not a tag in the list names none.
+    /// Whether `If-None-Match` contains this tag by weak comparison; entries that are no tags are ignored.
     package func isNamed(inNoneMatch value: String) -> Bool {
         isNamed(in: value) { $0.opaque == opaque }
     }
 
-    /// Whether `If-Match` names this tag by strong comparison; what is not a tag in the list names none.
+    /// Whether `If-Match` contains this tag by strong comparison; entries that are no tags are ignored.
     package func isNamed(inMatch value: String) -> Bool {
         isNamed(in: value) { !$0.isWeak && !isWeak && $0.opaque == opaque }
     }
@@ -45,14 +45,14 @@ package struct EntityTag: Sendable, Hashable, CustomStringConvertible {
         return false
     }
 
-    /// Whether `If-Range` asks for a part of just this; a date never does, as nothing here carries one.
+    /// Whether `If-Range` has exactly this tag. A date never matches, because representations here have no date.
     package func isNamed(inRange value: String) -> Bool {
         var rest = Substring(value).utf8
         guard let tag = Self.read(&rest), rest.isEmpty else { return false }
         return !tag.isWeak && !isWeak && tag.opaque == opaque
     }
 
-    /// Takes one tag off the front.
+    /// Reads one tag from the start of the text.
     private static func read(_ text: inout Substring.UTF8View) -> EntityTag? {
         let isWeak = text.starts(with: "W/".utf8)
         var rest = isWeak ? text.dropFirst(2) : text

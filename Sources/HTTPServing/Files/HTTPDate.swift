@@ -1,7 +1,7 @@
 import CLinux
 import Foundation
 
-/// The time of day as `Date` carries it, formatted once a second.
+/// The current time in the format of `Date`, formatted once a second.
 struct HTTPDate {
     private(set) var text: [UInt8] = []
     private var second: time_t = -1

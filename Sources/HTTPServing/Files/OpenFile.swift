@@ -1,12 +1,12 @@
 import CLinux
 import Foundation
 
-/// A file held open for answers, read at stated offsets only, so that any number of them may share it.
+/// A file held open for answers. Reads name their offsets, so any number of answers may share it.
 package final class OpenFile: Sendable {
     package let byteCount: Int
     let descriptor: Int32
 
-    /// Opening may wait for the disk: not for a handler's first line if the file can be cold.
+    /// Opening may wait for the disk, so do not call it first in a handler if the file may be cold.
     package init(path: String) throws(OpenFileError) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw errno == ENOENT ? .notFound : .failed(errno: errno) }

@@ -14,7 +14,7 @@ enum ByteGrammar {
         /// `pchar` of RFC 3986 and the slash, without the percent sign.
         static let path = Classes(rawValue: 2)
         static let query = Classes(rawValue: 4)
-        /// What `Host` may hold: a registered name, an address, a bracketed address, a port.
+        /// The characters of `Host`: a registered name, an address, a bracketed address, a port.
         static let host = Classes(rawValue: 8)
         static let fieldValue = Classes(rawValue: 16)
     }
@@ -56,8 +56,8 @@ enum ByteGrammar {
         }
     }
 
-    /// A decimal number of nothing but digits.
-    /// - Returns: nil where there is none, or it exceeds an `Int`.
+    /// A decimal number, digits only.
+    /// - Returns: nil where there is none, or where it exceeds an `Int`.
     static func decimal(_ digits: some Sequence<UInt8>) -> Int? {
         var value: Int?
         for digit in digits {
@@ -79,7 +79,7 @@ extension Span<UInt8> {
         }
     }
 
-    /// As UTF-8, with what is not UTF-8 replaced.
+    /// The bytes as UTF-8; invalid parts are replaced.
     var text: String {
         withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
     }

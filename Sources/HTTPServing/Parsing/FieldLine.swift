@@ -1,6 +1,6 @@
 import HTTPTypes
 
-/// One header or trailer line, without its line end, as a field.
+/// Parses one header or trailer line, without its line end, as a field.
 enum FieldLine {
     static func parse(_ line: Span<UInt8>) throws(HTTPParseError) -> HTTPField {
         guard line.count > 0 else { throw .fieldName }

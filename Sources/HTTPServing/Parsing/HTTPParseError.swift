@@ -1,4 +1,4 @@
-/// Why a request is not HTTP/1.1 as RFC 9110 and RFC 9112 define it, or not as strict as this server reads it.
+/// Why a request is not HTTP/1.1 by RFC 9110 and RFC 9112, or violates this server's stricter rules.
 package enum HTTPParseError: String, Error, Sendable, Hashable, CaseIterable {
     case requestLine = "the request line is not `METHOD SP target SP HTTP-version`"
     case method = "the method is not a token"

@@ -1,4 +1,4 @@
-/// What stood in a path where its pattern has a name in braces.
+/// The segments of a path at the names in braces of its pattern.
 package struct Parameters: Sendable, Hashable {
     private let names: [String]
     private let values: [String]

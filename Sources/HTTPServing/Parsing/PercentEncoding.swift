@@ -1,4 +1,4 @@
-/// Percent-encoding of RFC 3986, decoded into printable text or refused.
+/// Percent-encoding of RFC 3986: decodes it into printable text or refuses it.
 enum PercentEncoding {
     static func decode(_ bytes: Span<UInt8>, plusIsSpace: Bool = false) throws(HTTPParseError) -> String {
         let plus = UInt8(ascii: "+")

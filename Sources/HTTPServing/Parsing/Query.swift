@@ -1,4 +1,4 @@
-/// The query of a request target as decoded pairs, in their order, repeated names kept.
+/// The query of a request target as decoded pairs, in order, with repeated names.
 package struct Query: Sendable, Hashable {
     package struct Pair: Sendable, Hashable {
         package let name: String
@@ -9,7 +9,7 @@ package struct Query: Sendable, Hashable {
 
     package init() {}
 
-    /// Reads `name=value&…` as HTML forms write it: `+` is a space, a pair without `=` has an empty value.
+    /// Reads `name=value&…` in the format of HTML forms: `+` is a space, a pair without `=` has an empty value.
     package init(parsing bytes: Span<UInt8>) throws(HTTPParseError) {
         var start = 0
         while start < bytes.count {
@@ -20,7 +20,7 @@ package struct Query: Sendable, Hashable {
         }
     }
 
-    /// The first value under this name.
+    /// The first value with this name.
     package subscript(name: String) -> String? {
         pairs.first { $0.name == name }?.value
     }

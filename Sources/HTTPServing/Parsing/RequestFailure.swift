@@ -1,21 +1,21 @@
 package import HTTPTypes
 
-/// Every way in which this server refuses a request by itself, or a handler asks it to.
+/// Every reason for which the server itself, or a handler, refuses a request.
 ///
-/// The API layer renders it (`HTTPServer.init(renderFailure:)`); the server then adds the header fields that the
-/// protocol demands of the status.
+/// The API layer renders it (`HTTPServer.init(renderFailure:)`). The server then adds the header fields that the
+/// protocol requires for the status.
 package enum RequestFailure: Error, Sendable, Hashable {
     case malformed(HTTPParseError)
     case notFound
     case methodNotAllowed(allow: [HTTPRequest.Method])
     case timeout
     case lengthRequired
-    /// - Parameter limit: the bytes that would have been taken.
+    /// - Parameter limit: the largest accepted number of bytes.
     case contentTooLarge(limit: Int)
     case uriTooLong(limit: Int)
     case rangeNotSatisfiable(length: Int)
     case expectationFailed
-    /// Either bound of the header section.
+    /// The header section exceeds one of its two limits.
     case headerTooLarge(bytes: Int, fields: Int)
     case `internal`
     case unsupportedTransferCoding
@@ -43,7 +43,7 @@ package enum RequestFailure: Error, Sendable, Hashable {
         }
     }
 
-    /// For the one who sent the request; tells nothing of the inside.
+    /// A text for the sender; it contains nothing internal.
     package var detail: String {
         switch self {
         case .malformed(let reason): reason.description
@@ -65,7 +65,7 @@ package enum RequestFailure: Error, Sendable, Hashable {
         }
     }
 
-    /// What RFC 9110 demands beside the status.
+    /// The fields that RFC 9110 requires for the status.
     var requiredFields: HTTPFields {
         switch self {
         case .methodNotAllowed(let allow): [.allow: Self.list(allow)]
@@ -81,7 +81,7 @@ package enum RequestFailure: Error, Sendable, Hashable {
 }
 
 extension RequestFailure {
-    /// The answer to a handler that lets its body's failure through; nil where nobody is left to answer.
+    /// The answer if a handler does not catch its body's failure; nil where no peer is left.
     init?(_ error: RequestBodyError) {
         switch error {
         case .tooLong(let limit): self = .contentTooLarge(limit: limit)

@@ -1,6 +1,6 @@
 package import HTTPTypes
 
-/// A request up to its body: what is asked, and how the body is framed.
+/// A request without its body: the target, the fields, and how the body is framed.
 package struct RequestHead: Sendable {
     package enum Framing: Sendable, Hashable {
         case none
@@ -19,13 +19,13 @@ package struct RequestHead: Sendable {
     package let headerFields: HTTPFields
     package let framing: Framing
     package let expectation: Expectation
-    /// What the peer wants of the connection after the answer.
+    /// Whether the peer wants to keep the connection after the answer.
     package let keepsAlive: Bool
     package let isVersion10: Bool
 }
 
 extension RequestHead {
-    /// Draws from the fields what rules the connection, refusing every ambiguity about where the body ends.
+    /// Reads the fields that control the connection; refuses every ambiguity about where the body ends.
     init(
         method: HTTPRequest.Method, target: RequestTarget, isVersion10: Bool, headerFields: HTTPFields
     ) throws(RequestFailure) {
@@ -82,9 +82,9 @@ extension RequestHead {
             : !connectionOptions.contains("close")
     }
 
-    /// The members of a comma-separated list without the blanks around them; empty ones are dropped.
+    /// The members of a comma-separated list without surrounding blanks; empty ones are dropped.
     ///
-    /// Only ASCII letters are lowered: Unicode would make a `k` of the Kelvin sign, and so `chunked` of another word.
+    /// Lowercases only ASCII letters: Unicode would turn the Kelvin sign into `k`, and so another word into `chunked`.
     private static func listed(_ value: String) -> [String] {
         value.utf8.split(separator: UInt8(ascii: ",")).map { member in
             var member = member

@@ -1,8 +1,8 @@
 import HTTPTypes
 
-/// Reads request heads from bytes in whatever pieces they come, line by line and within bounds.
+/// Parses request heads from pieces of bytes of any size, line by line and within limits.
 ///
-/// It keeps no more than the fields read so far and one unfinished line, and nothing at all between two requests.
+/// It keeps only the fields read so far and one unfinished line, and nothing between two requests.
 package struct RequestHeadParser {
     package enum Progress {
         case incomplete
@@ -21,15 +21,15 @@ package struct RequestHeadParser {
     private var unfinishedLine: [UInt8] = []
     private var draft: Draft?
     private var skippedEmptyLine = false
-    /// Whether the request that is being read asks for no body, whatever becomes of it.
+    /// Whether the current request is a HEAD, whose answer has no body even if the request fails.
     private(set) var isHead = false
 
     package init() {}
 
-    /// Whether not a byte of a next request has come.
+    /// Whether no byte of a next request has arrived.
     package var isIdle: Bool { draft == nil && unfinishedLine.isEmpty && !skippedEmptyLine }
 
-    /// After a failure the parser must not be fed again: where the next request begins is not known.
+    /// Do not call it again after a failure: the start of the next request is unknown.
     package mutating func consume(_ input: Span<UInt8>, limits: Limits) throws(RequestFailure) -> Progress {
         var offset = 0
         while offset < input.count {
@@ -71,7 +71,7 @@ package struct RequestHeadParser {
         }
     }
 
-    /// Takes one line, whose LF is cut off.
+    /// Takes one line without its LF.
     /// - Returns: the head, if this was the empty line that ends it.
     private mutating func accept(_ terminated: Span<UInt8>, _ limits: Limits) throws(RequestFailure) -> RequestHead? {
         guard terminated.count > 0, terminated[terminated.count - 1] == ByteGrammar.carriageReturn else {

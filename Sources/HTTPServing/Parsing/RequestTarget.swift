@@ -1,6 +1,6 @@
 package import HTTPTypes
 
-/// What a request line asks for: a path in decoded segments and a query, or the server as a whole.
+/// The target of a request line: a path in decoded segments and a query, or the server as a whole.
 package struct RequestTarget: Sendable, Hashable {
     /// As it was sent, without the query; `*` for the server as a whole.
     package let path: String
@@ -10,7 +10,7 @@ package struct RequestTarget: Sendable, Hashable {
 
     package var isServerWide: Bool { segments.isEmpty }
 
-    /// Reads origin-form, absolute-form (its authority is dropped, as there is one host here) and `OPTIONS *`.
+    /// Reads origin-form, absolute-form (without its authority, because there is one host here) and `OPTIONS *`.
     package init(parsing bytes: Span<UInt8>, method: HTTPRequest.Method) throws(HTTPParseError) {
         guard bytes.count > 0 else { throw .target }
         if bytes.count == 1, bytes[0] == UInt8(ascii: "*") {

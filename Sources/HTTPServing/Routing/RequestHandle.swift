@@ -1,6 +1,6 @@
-/// A handler's hold on the connection it answers: never the descriptor, which may by now belong to another peer.
+/// A handler's reference to its connection. It never holds the descriptor, which may belong to another peer by now.
 struct RequestHandle: Sendable {
-    /// Names one request of one connection; no later request or connection has the same.
+    /// Identifies one request of one connection; no later request or connection gets the same value.
     struct ID: Sendable, Hashable {
         let connection: ConnectionTable.Key
         let serial: UInt32

@@ -1,6 +1,6 @@
 package import HTTPTypes
 
-/// An answer: the server adds `Content-Length`, `Date` and `Connection`, and leaves the body out for `HEAD`.
+/// An answer. The server adds `Content-Length`, `Date` and `Connection`, and omits the body for `HEAD`.
 package struct Response: Sendable {
     package enum Body: Sendable {
         case empty
@@ -18,7 +18,7 @@ package struct Response: Sendable {
     }
 
     package var status: HTTPResponse.Status
-    /// `Connection: close` is honoured; what else frames the message is dropped in favour of what is true.
+    /// `Connection: close` is honoured; the server replaces other framing fields by the true values.
     package var headerFields: HTTPFields
     package var body: Body
 

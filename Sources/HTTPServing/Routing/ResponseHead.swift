@@ -40,7 +40,7 @@ enum ResponseHead {
         status.code != 204 && status.code != 304
     }
 
-    /// What frames the message is the server's to say.
+    /// Whether the server itself sets this field, because it frames the message.
     private static func isManaged(_ name: String) -> Bool {
         switch name {
         case "connection", "content-length", "date", "keep-alive", "transfer-encoding": true

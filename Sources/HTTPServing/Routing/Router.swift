@@ -3,9 +3,9 @@ package import HTTPTypes
 /// Answers one request; it runs on the shard that holds the connection, so it must not block.
 package typealias Handler = @Sendable (Request) async throws -> Response
 
-/// Finds the handler for a method and a path, among patterns such as `/v1/federations/{federation}/plan`.
+/// Finds the handler for a method and a path among patterns such as `/v1/federations/{federation}/plan`.
 ///
-/// A literal segment is preferred to a parameter. `HEAD` is answered by the handler for `GET`.
+/// A literal segment has precedence over a parameter. The handler for `GET` answers `HEAD`.
 package struct Router: Sendable {
     package struct Match: Sendable {
         package let handler: Handler
@@ -30,7 +30,7 @@ package struct Router: Sendable {
 
     package init() {}
 
-    /// Registers a handler; one registered before under the same method and pattern is replaced.
+    /// Registers a handler; it replaces an earlier one with the same method and pattern.
     package mutating func on(_ method: HTTPRequest.Method, _ pattern: String, _ handler: @escaping Handler) {
         var names: [String] = []
         var node = 0

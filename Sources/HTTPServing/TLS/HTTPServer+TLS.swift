@@ -1,21 +1,21 @@
 extension HTTPServer {
-    /// How a server speaks TLS 1.2 and 1.3; all files are PEM.
+    /// The configuration of TLS 1.2 and 1.3; all files are PEM.
     package struct TLS: Sendable, Hashable {
-        /// What is asked of a peer beside its requests.
+        /// Whether peers must show a certificate.
         package enum ClientCertificates: String, Sendable, Hashable, CaseIterable {
-            /// Not asked for.
+            /// Not requested.
             case none
-            /// Asked for; one that is shown must be good.
+            /// Requested; a certificate that is shown must be valid.
             case optional
-            /// No handshake without one.
+            /// Required: no handshake without one.
             case required
         }
 
-        /// The server's certificate, and after it those between it and the root.
+        /// The server's certificate, followed by those between it and the root.
         package var certificate: String
         /// The certificate's private key, without a passphrase.
         package var key: String
-        /// The certificates by which clients' certificates are signed.
+        /// The CA certificates that sign clients' certificates.
         package var clientCA: String?
         package var clientCertificates: ClientCertificates
 

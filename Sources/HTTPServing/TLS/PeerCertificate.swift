@@ -1,16 +1,16 @@
 import COpenSSL
 import Foundation
 
-/// What a peer's certificate, signed by a client CA, calls it.
+/// The names in a peer's certificate, which a client CA has signed.
 package struct PeerCertificate: Sendable, Hashable {
-    /// Common names and DNS names as they stand, and what follows the last slash or colon of URIs.
+    /// Common names and DNS names unchanged, and of URIs the part after the last slash or colon.
     package let names: Set<String>
 
     package init(names: Set<String>) {
         self.names = names
     }
 
-    /// - Parameter session: a session whose handshake is over.
+    /// - Parameter session: a session after its handshake.
     /// - Returns: nil where the peer has shown no certificate.
     init?(of session: OpaquePointer) {
         guard let certificate = SSL_get1_peer_certificate(session) else { return nil }
@@ -59,7 +59,7 @@ package struct PeerCertificate: Sendable, Hashable {
 }
 
 extension UnsafeBufferPointer<UInt8> {
-    /// The longest end of it all of whose bytes satisfy a condition.
+    /// The longest suffix whose bytes all satisfy a condition.
     fileprivate func suffix(while isPart: (UInt8) -> Bool) -> Slice<UnsafeBufferPointer<UInt8>> {
         self[(lastIndex { !isPart($0) }.map { $0 + 1 } ?? startIndex)...]
     }

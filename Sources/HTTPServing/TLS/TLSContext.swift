@@ -1,11 +1,11 @@
 import COpenSSL
 import Foundation
 
-/// What all of a server's TLS connections share: certificate, key, and what is asked of peers.
+/// The shared part of a server's TLS connections: certificate, key, and the requirements for peers.
 ///
-/// `@unchecked`: OpenSSL counts references and locks inside; nothing is set after `init`.
+/// `@unchecked`: OpenSSL counts references and locks internally; nothing is set after `init`.
 final class TLSContext: @unchecked Sendable {
-    /// Only with forward secrecy and authenticated encryption; TLS 1.3 has no others.
+    /// Only suites with forward secrecy and authenticated encryption; TLS 1.3 has no others.
     private static let suitesBefore13 = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL"
     private static let protocols: StaticString = "\u{8}http/1.1"
     let pointer: OpaquePointer
@@ -18,7 +18,7 @@ final class TLSContext: @unchecked Sendable {
             pointer,
             Int(SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS))
         rankwise_ssl_set_read_ahead(pointer, 1)
-        // Tickets resume sessions; a cache of them would grow with the peers.
+        // Tickets resume sessions; a session cache would grow with the peers.
         rankwise_ssl_set_session_cache(pointer, Int(SSL_SESS_CACHE_OFF))
         SSL_CTX_set_options(
             pointer, rankwise_ssl_no_renegotiation | rankwise_ssl_no_compression | rankwise_ssl_server_preference)
@@ -28,7 +28,7 @@ final class TLSContext: @unchecked Sendable {
             SSL_CTX_set_session_id_context(pointer, name, UInt32(name.count)) == 1
         else { throw .library(reason: Self.reason()) }
         SSL_CTX_set_alpn_select_cb(pointer, chooseProtocol, nil)
-        // Without it OpenSSL would ask the terminal for a passphrase.
+        // Without this, OpenSSL would ask the terminal for a passphrase.
         SSL_CTX_set_default_passwd_cb(pointer) { _, _, _, _ in -1 }
         try useCertificate(settings)
         try askPeers(settings)
@@ -57,7 +57,7 @@ final class TLSContext: @unchecked Sendable {
         guard settings.clientCertificates != .none else { return }
         guard let path = settings.clientCA else { throw .clientCAMissing }
         if let reason = Self.unreadable(path) { throw .clientCA(path: path, reason: reason) }
-        // What the handshake tells a peer, so that it can choose among its certificates.
+        // The handshake sends these names to the peer, so that it can choose among its certificates.
         guard SSL_CTX_load_verify_locations(pointer, path, nil) == 1, let names = SSL_load_client_CA_file(path) else {
             throw .clientCA(path: path, reason: "holds no certificate in PEM: \(Self.reason())")
         }
@@ -68,7 +68,7 @@ final class TLSContext: @unchecked Sendable {
         SSL_CTX_set_verify(pointer, mode, nil)
     }
 
-    /// Why a file cannot be read, in the system's words.
+    /// Why a file cannot be read, as the system's message.
     private static func unreadable(_ path: String) -> String? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return String(cString: strerror(errno)) }
@@ -76,14 +76,14 @@ final class TLSContext: @unchecked Sendable {
         return nil
     }
 
-    /// The first thing that went wrong on this thread, in OpenSSL's words.
+    /// The first error on this thread, as OpenSSL's message.
     static func reason() -> String {
         let code = ERR_get_error()
         ERR_clear_error()
         return ERR_reason_error_string(code).map { String(cString: $0) } ?? "no reason given"
     }
 
-    /// The one protocol that is spoken here; who offers others alone is refused.
+    /// The only protocol of this server; peers that offer only others are refused.
     fileprivate static let offered = protocols
 }
 

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// The TLS context that new connections get; those that are open keep theirs.
+/// The TLS context of new connections; open connections keep theirs.
 final class TLSContexts: Sendable {
     private let settings: HTTPServer.TLS
     private let latest: Mutex<TLSContext>

@@ -1,11 +1,11 @@
-/// Why TLS cannot be served; each names its file.
+/// Why TLS cannot be used; each error names its file.
 package enum TLSError: Error, Sendable, Hashable, CustomStringConvertible {
     case certificate(path: String, reason: String)
     case key(path: String, reason: String)
     case clientCA(path: String, reason: String)
-    /// Certificates are asked of clients, but nothing says who signs them.
+    /// Client certificates are requested, but no CA for them is given.
     case clientCAMissing
-    /// OpenSSL itself does not do what it is asked for.
+    /// OpenSSL itself failed.
     case library(reason: String)
 
     package var description: String {

@@ -1,24 +1,24 @@
 import COpenSSL
 import Foundation
 
-/// One connection's TLS over a socket that does not block; the handshake is part of the first read or write.
+/// One connection's TLS over a non-blocking socket; the handshake is part of the first read or write.
 ///
 /// - Invariant: confined to the shard of its connection.
 final class TLSSession {
-    /// What one record carries at most.
+    /// The largest payload of one record.
     static let recordSize = 16 << 10
 
     private let pointer: OpaquePointer
-    /// Whether the peer has said that it sends no more.
+    /// Whether the peer has closed its sending side.
     private(set) var hasEnded = false
-    /// Why the session broke; nothing can be sent over it any more.
+    /// Why the session broke; it can send nothing more.
     private(set) var failure: String?
-    /// Whether reading brings the end or a failure, of which the socket will say nothing more.
+    /// Whether reading gives the end or a failure, about which the socket will report nothing more.
     var isOver: Bool { hasEnded || failure != nil }
     /// Whether the peer began with a request in plain HTTP.
     private(set) var cameInPlain = false
     private var saidGoodbye = false
-    /// What the peer's verified certificate says; nil without one. Read once the handshake is over.
+    /// The peer's verified certificate; nil without one. Read it after the handshake.
     private(set) lazy var certificate = PeerCertificate(of: pointer)
 
     /// - Returns: nil when there is no memory.
@@ -34,7 +34,7 @@ final class TLSSession {
 
     deinit { SSL_free(pointer) }
 
-    /// Fills the buffer as far as there are bytes: less than asked for means that the socket has no more for now, or that
+    /// Fills the buffer with available bytes. Fewer than asked for mean that the socket has no more for now, or
     /// `hasEnded`.
     func receive(into buffer: UnsafeMutableRawBufferPointer) -> Socket.Outcome {
         guard failure == nil else { return .broken }
@@ -59,7 +59,7 @@ final class TLSSession {
         return .moved(total)
     }
 
-    /// Sends at most one record. After `wouldBlock` the same bytes must be offered again, and at least as many.
+    /// Sends at most one record. After `wouldBlock` the caller must offer the same bytes again, and at least as many.
     func send(_ bytes: UnsafeRawBufferPointer) -> Socket.Outcome {
         guard failure == nil else { return .broken }
         guard !bytes.isEmpty else { return .moved(0) }
@@ -74,7 +74,7 @@ final class TLSSession {
         }
     }
 
-    /// Tells the peer that nothing more is sent, so that it can tell this end from a connection cut off.
+    /// Tells the peer that nothing more follows, so that it can tell this end from a broken connection.
     func sayGoodbye() {
         guard !saidGoodbye, failure == nil, SSL_is_init_finished(pointer) == 1 else { return }
         saidGoodbye = true

@@ -1,13 +1,14 @@
 import CLinux
 import Foundation
 
-/// The addresses that share a prefix, such as `10.0.0.0/8` or `fd00::/8`; a lone address is a range of one, and `unix` is all
-/// peers of a socket in the file system.
+/// The addresses with a common prefix, such as `10.0.0.0/8` or `fd00::/8`. A single address is a range of one. `unix`
+/// means all peers of a Unix socket.
 package struct AddressRange: Sendable, Hashable {
     private let host: SocketAddress.Host
     private let prefixLength: Int
 
-    /// Nil for what is no address with a prefix length, and for a range whose address has bits beyond its prefix.
+    /// Nil for anything but an address with an optional prefix length, and where the address has bits beyond its
+    /// prefix.
     package init?(_ text: String) {
         if text == "unix" {
             (host, prefixLength) = (.unix(path: ""), 0)
@@ -33,7 +34,8 @@ package struct AddressRange: Sendable, Hashable {
 }
 
 extension SocketAddress.Host {
-    /// An IPv4 or IPv6 address in words; nil for anything else. An IPv4 address mapped into IPv6 is the IPv4 one.
+    /// An IPv4 or IPv6 address in text form; nil for anything else. An IPv4 address mapped into IPv6 becomes the IPv4
+    /// one.
     package init?(_ text: String) {
         var four = in_addr()
         var six = in6_addr()
@@ -65,7 +67,7 @@ extension SocketAddress.Host {
         }
     }
 
-    /// The first bits as two words, the others 0.
+    /// The first bits as two words; the other bits are 0.
     fileprivate func prefix(_ length: Int) -> [UInt64] {
         let (high, low): (UInt64, UInt64) =
             switch self {

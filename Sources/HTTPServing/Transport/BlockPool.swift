@@ -1,4 +1,4 @@
-/// A shard's blocks, which bound what all of its uploads together hold in memory.
+/// A shard's blocks, which limit the memory of all its uploads together.
 struct BlockPool {
     private static let blockSize = 256 << 10
     private static let most = 32
@@ -8,7 +8,7 @@ struct BlockPool {
 
     var hasRoom: Bool { lent < Self.most }
 
-    /// - Returns: nil when all are lent.
+    /// - Returns: nil when all are in use.
     mutating func take() -> MappedBuffer? {
         guard hasRoom, let block = idle.popLast() ?? MappedBuffer(count: Self.blockSize) else { return nil }
         lent += 1
@@ -20,7 +20,7 @@ struct BlockPool {
         idle.append(block)
     }
 
-    /// Gives back what a burst has left behind.
+    /// Frees the blocks that a burst has left.
     mutating func trim() {
         guard lent == 0, idle.count > Self.mostIdle else { return }
         idle.removeLast(idle.count - Self.mostIdle)

@@ -1,15 +1,15 @@
-/// One socket and how far its current request has come; it holds no buffer while nothing is under way.
+/// One socket and the state of its current request; an idle connection holds no buffer.
 ///
 /// - Invariant: confined to its shard, which alone reads, writes and closes the descriptor.
 final class Connection {
     enum Phase {
-        /// Waiting for a head or reading one. Exits: `handling`, `writing`, `closed`.
+        /// Waits for a head or reads one. Exits: `handling`, `writing`, `closed`.
         case head
         /// A handler runs and may read the body. Exits: `writing`, `closed`.
         case handling
-        /// An answer is not yet taken whole by the socket. Exits: `head`, `lingering`, `closed`.
+        /// The socket has not taken the whole answer yet. Exits: `head`, `lingering`, `closed`.
         case writing
-        /// All is said; the peer's bytes are dropped so that it can read the answer. Exit: `closed`.
+        /// The answer is sent; the peer's bytes are dropped so that it can read the answer. Exit: `closed`.
         case lingering
         case closed
     }
@@ -18,20 +18,20 @@ final class Connection {
     let descriptor: Int32
     let peer: SocketAddress
     let admission: ConnectionLimiter.Admission
-    /// Nil in the clear.
+    /// Nil without TLS.
     let tls: TLSSession?
     var phase = Phase.head
     var parser = RequestHeadParser()
     /// Bytes read but not used yet, from `backlogStart` on.
     var backlog: [UInt8] = []
     var backlogStart = 0
-    /// What may be tried without asking the kernel in vain; set by its edges.
+    /// Whether reading or writing may succeed without a wait; set by edge-triggered events.
     var isReadable = false
     var isWritable = true
     var peerFinished = false
-    /// Whether a frame further up the stack drives this connection already.
+    /// Whether a caller up the stack already advances this connection.
     var isAdvancing = false
-    /// Nanoseconds on the shard's clock; what it means depends on the phase.
+    /// Nanoseconds on the shard's clock; the meaning depends on the phase.
     var deadline: UInt64
     var serial: UInt32 = 0
     var current: CurrentRequest?
@@ -49,7 +49,7 @@ final class Connection {
         self.deadline = deadline
     }
 
-    /// Whether bytes of the request's body may still be in the socket.
+    /// Whether the socket may still have bytes of the request's body.
     var awaitsBody: Bool {
         guard phase == .handling, let current else { return false }
         return !current.body.isComplete && current.bodyError == nil
@@ -63,7 +63,7 @@ final class Connection {
     }
 }
 
-/// What a connection keeps of the request that its handler works on.
+/// The state of the request that the handler works on.
 struct CurrentRequest {
     let isHead: Bool
     let isVersion10: Bool
@@ -71,25 +71,25 @@ struct CurrentRequest {
     var awaitsContinue: Bool
     var body: BodyDecoder
     var bodyBytes = 0
-    /// Whether its bytes are counted as in flight when they come, as it did not say how many.
+    /// Whether its bytes are counted as in flight when they arrive, because it declared no length.
     let isUnsized: Bool
-    /// Once the body has failed, every later reader fails alike.
+    /// Once the body has failed, every later read fails in the same way.
     var bodyError: RequestBodyError?
     var reader: BodyReader?
-    /// Set once the body is to end (`RequestBody.stop`): so much may still come of what is on its way.
+    /// Set once the body must end (`RequestBody.stop`): the number of bytes that may still arrive.
     var bytesUntilStop: Int?
     var task: Task<Void, Never>?
     var isParked = false
-    /// Since when the reader has been waiting for the peer, and not for a handler or a disk.
+    /// Since when the reader has waited for the peer, and not for a handler or a disk.
     var waitsSince: UInt64?
-    /// The waiting, in nanoseconds, and the bytes over which the body's rate is taken.
+    /// The waiting time in nanoseconds, and the bytes, from which the body's rate is computed.
     var rateWaited: UInt64 = 0
     var rateBytes = 0
-    /// Counts what comes, where there is a body.
+    /// Counts the received bytes, if there is a body.
     var tally: BodyTally?
 }
 
-/// Who waits for the body's bytes.
+/// The reader that waits for the body's bytes.
 enum BodyReader {
     case piece(CheckedContinuation<Result<[UInt8]?, RequestBodyError>, Never>)
     case fileWrite(FileWrite)
@@ -102,7 +102,7 @@ enum BodyReader {
     }
 }
 
-/// A body on its way into a file, in blocks of which few are under way at once.
+/// A body on its way into a file, in few blocks at once.
 struct FileWrite {
     let file: any BodySink
     let limit: Int
@@ -110,20 +110,20 @@ struct FileWrite {
     var blocksUnderWay = 0
 }
 
-/// What the socket has not taken yet of an answer.
+/// The part of an answer that the socket has not taken yet.
 struct Outgoing {
-    /// The rest of the head, copied out of the shard's scratch.
+    /// The rest of the head, copied out of the shard's scratch memory.
     var head: [UInt8] = []
     var body: Response.Body
-    /// How much of `body` is sent.
+    /// The sent bytes of `body`.
     var sent = 0
     var after: Ending
 }
 
-/// What becomes of a connection after an answer.
+/// What happens to a connection after an answer.
 enum Ending {
     case keepAlive
     case close
-    /// Close, but let the peer read the answer though bytes of its are unread.
+    /// Close, but drain unread bytes first so that the peer can read the answer.
     case linger
 }

@@ -1,12 +1,12 @@
 import Synchronization
 
-/// Counts the open connections against the limits, in all and per peer.
+/// Counts the open connections against the limits: all, and for each peer.
 final class ConnectionLimiter: Sendable {
     enum Admission: Sendable {
         case admitted
         /// Answered with 503.
         case refused
-        /// Too many are being refused already: closed without a word.
+        /// Too many are being refused already: closed without an answer.
         case dropped
     }
 
@@ -22,7 +22,7 @@ final class ConnectionLimiter: Sendable {
     private let connections: Int
     private let counts = Mutex(Counts())
 
-    /// - Parameter connections: what the process can hold open; the limit is the smaller one.
+    /// - Parameter connections: how many the process can hold open; the smaller of the two limits applies.
     init(limits: Limits, proxies: TrustedProxies, connections: Int) {
         self.limits = limits
         self.proxies = proxies

@@ -1,6 +1,6 @@
-/// A shard's connections under keys that are never used for another.
+/// A shard's connections by keys that are never reused.
 struct ConnectionTable {
-    /// A slot and how often it was given away.
+    /// A slot and how often it was assigned.
     struct Key: Sendable, Hashable {
         let slot: UInt32
         let generation: UInt32
@@ -52,6 +52,6 @@ struct ConnectionTable {
         count -= 1
     }
 
-    /// Visits all; the body may remove any of them.
+    /// All connections; the caller may remove any of them meanwhile.
     var all: [Connection] { slots.compactMap(\.self) }
 }

@@ -1,7 +1,7 @@
 import CLinux
 import Foundation
 
-/// An epoll set whose members are told apart by a token, edge-triggered for everything.
+/// An edge-triggered epoll set whose members are identified by a token.
 ///
 /// - Invariant: confined to the queue of the shard that owns it.
 final class EventPoll {
@@ -28,7 +28,7 @@ final class EventPoll {
         close(descriptor)
     }
 
-    /// Closing the descriptor ends the membership.
+    /// Closing the descriptor removes it.
     func add(_ member: Int32, token: UInt64) -> Bool {
         var event = epoll_event()
         event.events = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
@@ -36,7 +36,7 @@ final class EventPoll {
         return epoll_ctl(descriptor, EPOLL_CTL_ADD, member, &event) == 0
     }
 
-    /// Takes what is ready without waiting.
+    /// Takes the ready events without waiting.
     func poll(_ body: (UInt64, Readiness) -> Void) {
         let count = epoll_wait(descriptor, events.baseAddress, Int32(events.count), 0)
         for index in 0..<max(0, Int(count)) {

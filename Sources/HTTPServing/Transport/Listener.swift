@@ -3,10 +3,10 @@ import Dispatch
 import Foundation
 import Logging
 
-/// Accepts connections and deals them to the shards in turn.
+/// Accepts connections and distributes them to the shards in turn.
 actor Listener {
     private static let acceptsPerTurn = 64
-    /// Out of descriptors, the socket stays readable: without a pause a core would spin.
+    /// Without free descriptors the socket stays readable: without a pause, a core would spin.
     private static let pauseWhenExhausted = DispatchTimeInterval.milliseconds(100)
 
     nonisolated let executor = QueueExecutor(label: "http.listener", qos: .userInitiated)
@@ -20,7 +20,7 @@ actor Listener {
     private var isPaused = false
     private var turn = 0
 
-    /// - Parameter descriptor: a listening socket that does not block; the listener closes it.
+    /// - Parameter descriptor: a non-blocking listening socket; the listener closes it.
     init(descriptor: Int32, address: SocketAddress, shards: [Shard], census: ConnectionLimiter, logger: Logger) {
         self.descriptor = descriptor
         self.address = address
@@ -36,16 +36,16 @@ actor Listener {
         let path: String? = if case .unix(let path) = address.host { path } else { nil }
         source.setCancelHandler {
             close(descriptor)
-            // One that was handed over is its owner's, and stays.
+            // A socket that was handed over belongs to its owner and stays.
             if let path, descriptor != ListeningAddress.firstInherited { unlink(path) }
         }
         source.activate()
         self.source = source
     }
 
-    /// Connections that the kernel has accepted but this has not yet are reset.
+    /// Connections that the kernel has accepted but this listener has not are reset.
     func stop() {
-        // A source that is suspended must be resumed before it is let go.
+        // A suspended source must be resumed before it is released.
         if isPaused { source?.resume() }
         isPaused = false
         source?.cancel()

@@ -1,19 +1,19 @@
 import CLinux
 import Foundation
 
-/// Where a server listens.
+/// The address that a server listens on.
 package enum ListeningAddress: Sendable, Hashable {
-    /// An address or a name; port 0 lets the system pick one.
+    /// An address or a name; with port 0 the system chooses one.
     case tcp(host: String, port: Int)
-    /// A socket in the file system.
+    /// A Unix socket.
     case unix(path: String)
     /// The first socket that systemd has handed to this process (`LISTEN_FDS`).
     case inherited
 
-    /// What systemd hands over begins here (sd_listen_fds(3)).
+    /// The first descriptor that systemd hands over (sd_listen_fds(3)).
     static let firstInherited: Int32 = 3
 
-    /// Whether nobody from another machine reaches the socket that was handed over.
+    /// Whether other machines cannot reach the socket that was handed over.
     package static var inheritedIsLocal: Bool { SocketAddress(boundTo: firstInherited)?.isLoopback ?? false }
 
     /// Whether systemd has handed over sockets to this process.

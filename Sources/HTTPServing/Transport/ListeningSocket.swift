@@ -15,7 +15,7 @@ enum ListeningSocket {
         }
     }
 
-    /// A socket in the file system, for the owner and the group; one that nobody listens on any more is replaced.
+    /// Opens a Unix socket for the owner and the group; replaces one on which nobody listens any more.
     private static func open(path: String) throws(HTTPServerError) -> (descriptor: Int32, address: SocketAddress) {
         let name = "unix:\(path)"
         guard var address = sockaddr_un(path: path) else { throw .cannotListen(name, errno: ENAMETOOLONG) }
@@ -23,7 +23,7 @@ enum ListeningSocket {
         let descriptor = socket(AF_UNIX, type, 0)
         guard descriptor >= 0 else { throw .cannotListen(name, errno: errno) }
         let length = socklen_t(MemoryLayout<sockaddr_un>.size)
-        // A socket whose connection was refused cannot be bound any more, so this one only asks.
+        // A socket whose connect was refused cannot be bound, so this one is only for the check.
         let isTaken =
             withUnsafePointer(to: &address) {
                 $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, length) }
@@ -46,7 +46,7 @@ enum ListeningSocket {
         return (fresh, SocketAddress(host: .unix(path: path), port: 0))
     }
 
-    /// A socket that another process has opened and that listens already.
+    /// Adopts a socket that another process has opened and that listens already.
     static func adopt(_ descriptor: Int32) throws(HTTPServerError) -> (
         descriptor: Int32, address: SocketAddress
     ) {
@@ -63,7 +63,7 @@ enum ListeningSocket {
         return (descriptor, address)
     }
 
-    /// - Parameter host: an IPv4 or IPv6 address, or a name, of whose addresses the first that can be had is taken,
+    /// - Parameter host: an IPv4 or IPv6 address, or a name. For a name it uses the first address that can be bound,
     ///   IPv4 before IPv6.
     static func open(host: String, port: Int) throws(HTTPServerError) -> (descriptor: Int32, address: SocketAddress) {
         guard let port = UInt16(exactly: port) else { throw .cannotListen("\(host):\(port)", errno: EINVAL) }

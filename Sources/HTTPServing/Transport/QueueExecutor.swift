@@ -2,9 +2,9 @@ import Dispatch
 
 /// A serial Dispatch queue as the executor of an actor and of the tasks that prefer it.
 ///
-/// Tasks and the actor then share one thread at a time, so a hop between them costs nothing. A task that prefers another
-/// executor, or none, queues up again at every `await` within the actor, the one that waits included: what it saw before
-/// may have changed.
+/// Tasks and the actor then share one thread at a time, so a hop between them costs nothing. A task that prefers
+/// another executor, or none, is queued again at every `await` in the actor, also at the one that waits. State that it
+/// read before may have changed.
 final class QueueExecutor: SerialExecutor, TaskExecutor {
     let queue: DispatchQueue
 

@@ -3,14 +3,14 @@ import Foundation
 import HTTPTypes
 import Logging
 
-/// Drives a connection through its phases, and requests into their handlers.
+/// Advances a connection through its phases, and starts the handlers of its requests.
 extension Shard {
     private static let requestsPerTurn = 32
     private static let headReadSize = 16 << 10
 
     /// Does all that the connection's phase and its socket allow now.
     func advance(_ connection: Connection) {
-        // An answer given synchronously comes back here: the frame below goes on with it.
+        // A synchronous answer calls this again; the outer call then continues.
         guard !connection.isAdvancing else { return }
         connection.isAdvancing = true
         defer { connection.isAdvancing = false }
@@ -34,7 +34,7 @@ extension Shard {
         }
     }
 
-    /// - Returns: false where nothing more can be done before the next event.
+    /// - Returns: false where nothing more is possible before the next event.
     private func readHead(_ connection: Connection) -> Bool {
         let wasIdle = connection.parser.isIdle
         let progress: RequestHeadParser.Progress
@@ -71,14 +71,14 @@ extension Shard {
     }
 
     private func parseBacklog(_ connection: Connection) throws(RequestFailure) -> RequestHeadParser.Progress {
-        // A view into the connection's own property would bar it from being changed.
+        // A view into the connection's own property would block changes to it.
         let backlog = connection.backlog
         let bytes = backlog.span.extracting(connection.backlogStart...)
         return try connection.parser.consume(bytes, limits: settings.limits)
     }
 
     /// Reads into the shard's buffer.
-    /// - Returns: nil when there is nothing to read now or the connection broke, 0 at the peer's end.
+    /// - Returns: nil when there is nothing to read now or the connection broke, 0 when the peer has closed.
     func receive(_ connection: Connection, upTo most: Int) -> Int? {
         guard connection.isReadable else { return nil }
         let size = min(most, readBuffer.count)
@@ -88,12 +88,12 @@ extension Shard {
         return account(outcome, of: size, connection)
     }
 
-    /// Draws from a read what may be tried next.
+    /// Sets, from the outcome of a read, whether another read may succeed.
     func account(_ outcome: Socket.Outcome, of size: Int, _ connection: Connection) -> Int? {
         switch outcome {
         case .moved(let count):
-            // A short read has emptied the socket. But epoll announces the peer's end only once: after that the socket stays
-            // readable until the end is read.
+            // A short read has emptied the socket. But epoll reports the peer's end only once, and the socket then
+            // stays readable until the end is read.
             if count < size, !connection.peerFinished, connection.tls?.isOver != true {
                 connection.isReadable = false
             }
@@ -113,14 +113,14 @@ extension Shard {
         }
     }
 
-    /// Tells a peer that speaks plain HTTP where TLS is spoken; it would else see the connection end without a word.
+    /// Answers a peer that uses plain HTTP on a TLS port. Otherwise it would see the connection end without a reason.
     private func answerPlainHTTP(_ connection: Connection) {
         guard connection.tls?.cameInPlain == true else { return }
         let text = "this port speaks HTTPS; expected https:// before the address\n"
         let answer =
             "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: \(text.utf8.count)\r\n"
             + "Connection: close\r\n\r\n" + text
-        // What is unread when the socket closes would have the answer dropped.
+        // Unread bytes at close would make the kernel discard the answer.
         _ = readBuffer.withUnsafeMutableBytes { Socket.receive(connection.descriptor, into: $0) }
         _ = Socket.send(connection.descriptor, Array(answer.utf8), [])
         shutdown(connection.descriptor, Int32(SHUT_WR))
@@ -182,8 +182,8 @@ extension Shard {
         return try settings.router.match(head.method, head.target)
     }
 
-    /// The bridge to async handlers: the handler starts here and now, on this shard's thread, and whenever it resumes
-    /// it does so on this shard's queue.
+    /// The bridge to async handlers: the handler starts at once on this shard's thread, and always resumes on this
+    /// shard's queue.
     private nonisolated func launch(_ match: Router.Match, _ request: Request) -> Task<Void, Never> {
         Task.immediate(executorPreference: executor) {
             let response = await self.answer(match, request)
@@ -191,7 +191,7 @@ extension Shard {
         }
     }
 
-    /// Without a hop: a task that prefers this shard's executor is on its queue.
+    /// Needs no hop: a task that prefers this shard's executor is on its queue.
     private nonisolated func deliver(_ response: Response?, _ request: Request) {
         assumeIsolated { shard in
             if request.body.declaredLength != 0 { shard.endBody(request.exchange.id) }
@@ -199,7 +199,7 @@ extension Shard {
         }
     }
 
-    /// - Returns: nil where nobody is left to answer.
+    /// - Returns: nil where no peer is left.
     private nonisolated func answer(_ match: Router.Match, _ request: Request) async -> Response? {
         do {
             return try await match.handler(request)
@@ -243,7 +243,7 @@ extension Shard {
         advance(connection)
     }
 
-    /// The connection, as long as this very request is open on it.
+    /// The connection, as long as this request is open on it.
     func live(_ id: RequestHandle.ID) -> Connection? {
         guard let connection = connections[id.connection], connection.serial == id.serial,
             connection.phase == .handling
@@ -253,7 +253,7 @@ extension Shard {
 
     func park(_ id: RequestHandle.ID) {
         guard let connection = live(id) else {
-            // The peer left before: nobody waits for what the handler would wait for.
+            // The peer has already left, so nobody needs the handler's wait.
             withUnsafeCurrentTask { $0?.cancel() }
             return
         }

@@ -2,17 +2,17 @@ import CLinux
 import Foundation
 import HTTPTypes
 
-/// Writes answers and decides what becomes of the connection after them.
+/// Writes answers and decides what happens to the connection afterwards.
 extension Shard {
     private static let bytesPerTurn = 1 << 20
 
-    /// Answers a request that was not understood, or that came in time no more.
+    /// Answers a request that was malformed or came too late.
     func refuse(_ connection: Connection, _ failure: RequestFailure) {
         connection.current = nil
         respond(connection, render(failure))
     }
 
-    /// Sends an answer, as far as the socket takes it now.
+    /// Sends an answer, as much as the socket takes now.
     func respond(_ connection: Connection, _ response: Response) {
         var response = response
         if response.status.code < 200 { response = render(.internal) }
@@ -50,20 +50,20 @@ extension Shard {
         return bodyIsDone && connection.backlogCount == 0 && !connection.isReadable ? .close : .linger
     }
 
-    /// - Returns: whether the next byte on the connection begins a request.
+    /// - Returns: whether the next byte on the connection starts a request.
     private func settleBody(_ connection: Connection) -> Bool {
         guard var body = connection.current?.body, connection.current?.bodyError == nil else { return false }
-        // Who was never told to go on may send the body or leave it out: what comes next could be either.
+        // A client that never got `100 Continue` may send the body or omit it, so the next bytes could be either.
         if connection.current?.awaitsContinue == true { return false }
         if !body.isComplete, connection.backlogCount > 0 {
-            // A handler that had no use for a small body which is here already costs nobody the connection.
+            // If a small unread body has already arrived, the connection can stay open.
             guard (try? decodeBacklog(connection, &body)) != nil else { return false }
         }
         return body.isComplete
     }
 
-    /// Goes on with an answer.
-    /// - Returns: whether the connection is in another phase now.
+    /// Continues an answer.
+    /// - Returns: whether the connection has changed its phase.
     func flush(_ connection: Connection) -> Bool {
         guard connection.isWritable, var outgoing = connection.outgoing else { return false }
         connection.outgoing = nil
@@ -82,7 +82,7 @@ extension Shard {
             }
             switch outcome {
             case .moved(let count):
-                // A file that has become shorter cannot keep what its head has promised.
+                // A file that has become shorter cannot supply the promised length.
                 guard count > 0 || outgoing.rest == 0 else {
                     hangUp(connection)
                     return true
@@ -126,7 +126,7 @@ extension Shard {
         }
     }
 
-    /// Drops what a refused peer still sends.
+    /// Drops the bytes that a refused peer still sends.
     func drain(_ connection: Connection) {
         var room = 4
         while let count = receive(connection, upTo: readBuffer.count) {

@@ -1,4 +1,4 @@
-/// Ends, once in a sweep, what has taken too long, and the shard itself when the server stops.
+/// Ends overdue connections in each sweep, and the shard itself when the server stops.
 extension Shard {
     func sweep() {
         tick()
@@ -14,7 +14,7 @@ extension Shard {
     }
 
     private func expire(_ connection: Connection) {
-        // Nothing was asked of a silent connection, so there is nothing to answer.
+        // A silent connection has no request, so there is nothing to answer.
         guard connection.phase == .head, !connection.parser.isIdle else { return hangUp(connection) }
         refuse(connection, .timeout)
         advance(connection)
@@ -33,9 +33,9 @@ extension Shard {
         }
     }
 
-    /// Takes no further request: idle connections close, parked handlers are cancelled, the others finish.
+    /// Takes no more requests: idle connections close, parked handlers are cancelled, the others finish.
     func beginDraining() {
-        // A request that has arrived before the stop is served.
+        // A request that arrived before the stop is served.
         takeEvents()
         isDraining = true
         for connection in connections.all {
@@ -51,7 +51,7 @@ extension Shard {
     func drained() async {
         await withCheckedContinuation {
             drainWaiters.append($0)
-            // Only here: a task that does not prefer this shard's executor comes to the queue anew before it waits.
+            // Only here: a task that does not prefer this shard's executor is queued again before it waits.
             resumeIfDrained()
         }
     }
@@ -63,7 +63,7 @@ extension Shard {
         for waiter in waiters { waiter.resume() }
     }
 
-    /// Closes whatever is left and cancels its handlers.
+    /// Closes all remaining connections and cancels their handlers.
     func endDraining() {
         for connection in connections.all {
             connection.current?.task?.cancel()

@@ -1,14 +1,14 @@
 import Foundation
 import Logging
 
-/// Moves bytes between a connection and its socket, in the clear or through TLS.
+/// Moves bytes between a connection and its socket, with or without TLS.
 extension Shard {
     func receive(_ connection: Connection, into buffer: UnsafeMutableRawBufferPointer) -> Socket.Outcome {
         guard let tls = connection.tls else { return Socket.receive(connection.descriptor, into: buffer) }
         return tls.receive(into: buffer)
     }
 
-    /// Sends both pieces as one, the second from an offset on; through TLS one record of them.
+    /// Sends both pieces as one, the second from an offset; with TLS at most one record.
     func send(
         _ connection: Connection, _ first: [UInt8], _ second: [UInt8], from offset: Int = 0, moreFollows: Bool = false
     ) -> Socket.Outcome {
@@ -25,7 +25,7 @@ extension Shard {
         return record.withUnsafeBytes { tls.send($0) }
     }
 
-    /// Sends from a file; through TLS one record of it.
+    /// Sends from a file; with TLS at most one record.
     func send(_ connection: Connection, file: Int32, offset: Int, count: Int) -> Socket.Outcome {
         guard let tls = connection.tls else {
             return Socket.send(connection.descriptor, file: file, offset: offset, count: count)
@@ -39,7 +39,7 @@ extension Shard {
         }
     }
 
-    /// Tells operators why a peer cannot be served over TLS; peers are told by OpenSSL.
+    /// Logs for operators why TLS with a peer failed; OpenSSL tells the peer.
     func logFailure(_ connection: Connection) {
         guard let reason = connection.tls?.failure else { return }
         settings.logger.debug("TLS failed", metadata: ["peer": "\(connection.peer)", "reason": "\(reason)"])

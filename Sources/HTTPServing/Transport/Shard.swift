@@ -3,10 +3,10 @@ import Dispatch
 import Foundation
 import Logging
 
-/// One core's share of the connections: a serial queue, an epoll set behind one Dispatch source, and all that reads,
-/// writes and times the sockets in it.
+/// One core's share of the connections: a serial queue, an epoll set behind one Dispatch source, and the code that
+/// reads, writes and times their sockets.
 actor Shard {
-    /// What all shards of a server have in common.
+    /// The settings that all shards of a server share.
     struct Settings: Sendable {
         let router: Router
         let limits: Limits
@@ -20,7 +20,7 @@ actor Shard {
         let disk: DiskLanes
     }
 
-    /// The limits in time as nanoseconds.
+    /// The time limits in nanoseconds.
     struct Timings {
         let timeToHeaders: UInt64
         let idleTime: UInt64
@@ -38,21 +38,21 @@ actor Shard {
     let poll: EventPoll
     var connections = ConnectionTable()
     var readBuffer = [UInt8](repeating: 0, count: 64 << 10)
-    /// Where response heads are put together.
+    /// Scratch memory for response heads.
     var scratch: [UInt8] = []
-    /// Where what goes into one record of TLS is put together.
+    /// Scratch memory for the contents of one TLS record.
     var record: [UInt8] = []
     var blocks = BlockPool()
-    /// Pours that wait for a block.
+    /// File writes that wait for a block.
     var awaitingBuffer: [ConnectionTable.Key] = []
     var date = HTTPDate()
-    /// `CLOCK_MONOTONIC` at the beginning of the current turn.
+    /// `CLOCK_MONOTONIC` at the start of the current turn.
     var now: UInt64 = 0
     var handlersUnderWay = 0
-    /// What is counted as in flight for each request with a body, until its handler ends.
+    /// The bytes counted as in flight for each request with a body, until its handler ends.
     var bodyCharges: [RequestHandle.ID: (bytes: Int, origin: SocketAddress)] = [:]
     var isDraining = false
-    /// Whether the time to drain is over, and nobody is to wait any more.
+    /// Whether the time to drain is over, so that nobody waits any more.
     var hasEnded = false
     var drainWaiters: [CheckedContinuation<Void, Never>] = []
     private var ready: [ConnectionTable.Key] = []
@@ -85,7 +85,7 @@ actor Shard {
         self.timer = timer
     }
 
-    /// Ends the retain cycles through the sources; no event is taken after this.
+    /// Breaks the retain cycles through the sources; no event is taken after this.
     func stop() {
         source?.cancel()
         timer?.cancel()
@@ -93,7 +93,7 @@ actor Shard {
         timer = nil
     }
 
-    /// Takes over a socket that the listener has accepted.
+    /// Takes over a socket from the listener.
     func adopt(_ descriptor: Int32, _ peer: SocketAddress, _ admission: ConnectionLimiter.Admission) {
         tick()
         let connection = connections.insert {
@@ -109,12 +109,12 @@ actor Shard {
         }
         guard admission == .refused else { return }
         refuse(connection, .overloaded(retryAfter: settings.limits.retryAfterSeconds))
-        // Through TLS the answer waits for a handshake, which has the time of a head.
+        // With TLS the answer waits for a handshake, which has the time limit of a head.
         connection.deadline = now &+ min(timings.timeToHeaders, timings.writeStallTime)
         advance(connection)
     }
 
-    /// Closes the socket, ends whoever waits for it, and gives its place away.
+    /// Closes the socket, ends waiting readers, and frees the slot.
     func hangUp(_ connection: Connection) {
         guard connection.phase != .closed else { return }
         connection.phase = .closed
@@ -133,7 +133,7 @@ actor Shard {
         resumeIfDrained()
     }
 
-    /// Has a connection driven again in a later turn, after all that is ready now.
+    /// Schedules a connection for a later turn, after all that is ready now.
     func makeReady(_ connection: Connection) {
         ready.append(connection.key)
         guard ready.count == 1 else { return }
@@ -147,7 +147,7 @@ actor Shard {
         date.update()
     }
 
-    /// Takes every event there is, so that a busy set rarely needs Dispatch to wake it.
+    /// Takes all ready events, so that Dispatch rarely has to wake a busy set.
     func takeEvents() {
         tick()
         for _ in 0..<Self.roundsPerTurn {
@@ -164,21 +164,21 @@ actor Shard {
 
     private func take(_ key: ConnectionTable.Key, _ readiness: EventPoll.Readiness) {
         guard let connection = connections[key] else { return }
-        // What a peer that broke off had sent of a body is still worth having.
+        // The bytes of a body that a disconnected peer had sent are still useful.
         guard readiness.isDisjoint(with: .gone) || connection.awaitsBody else {
             hangUp(connection)
             return
         }
         if !readiness.isDisjoint(with: [.finished, .gone]) {
             connection.peerFinished = true
-            // Nearly always it is gone for good: a wait's place is not to be held for it. One that still listens is
-            // answered at once.
+            // The peer is nearly always gone for good, so a parked wait should not keep its place. A peer that still
+            // listens gets its answer at once.
             if connection.current?.isParked == true { connection.current?.task?.cancel() }
         }
         if !readiness.isDisjoint(with: [.readable, .finished, .gone]) { connection.isReadable = true }
         if readiness.contains(.writable) { connection.isWritable = true }
         if connection.tls != nil {
-            // Either direction of TLS may wait for the other one's socket.
+            // With TLS, each direction may wait for the socket's other direction.
             connection.isReadable = true
             connection.isWritable = true
         }

@@ -1,10 +1,10 @@
 import CLinux
 import Foundation
 
-/// The calls that move bytes through a socket without waiting.
+/// The system calls that move bytes through a socket without waiting.
 enum Socket {
     enum Outcome {
-        /// Reading: 0 is the peer's end.
+        /// When reading, 0 means that the peer has closed.
         case moved(Int)
         case wouldBlock
         case broken
@@ -14,8 +14,8 @@ enum Socket {
         attempt { recv(descriptor, buffer.baseAddress, buffer.count, 0) }
     }
 
-    /// Sends both pieces as one, the second from an offset on.
-    /// - Parameter moreFollows: holds back a short packet for what comes next.
+    /// Sends both pieces as one, the second from an offset.
+    /// - Parameter moreFollows: holds back a short packet until more data follow.
     static func send(
         _ descriptor: Int32, _ first: [UInt8], _ second: [UInt8], from offset: Int = 0, moreFollows: Bool = false
     ) -> Outcome {

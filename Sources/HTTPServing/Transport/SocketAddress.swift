@@ -1,14 +1,14 @@
 import CLinux
 import Foundation
 
-/// Where a socket is bound or who is at its other end: an IPv4 or IPv6 address and a port.
+/// A socket's own address or its peer's: an IPv4 or IPv6 address and a port, or a Unix socket.
 package struct SocketAddress: Sendable, Hashable {
     package enum Host: Sendable, Hashable {
         /// In network byte order.
         case v4(UInt32)
         /// The sixteen bytes as two words in network byte order.
         case v6(UInt64, UInt64)
-        /// A socket in the file system; a peer of one has no path.
+        /// A Unix socket; its peer has no path.
         case unix(path: String)
     }
 
@@ -23,7 +23,7 @@ package struct SocketAddress: Sendable, Hashable {
         }
     }
 
-    /// What counts as one peer: an IPv4 address, or the /64 that one IPv6 subscriber owns whole.
+    /// The unit that limits count as one peer: an IPv4 address, or the /64 of one IPv6 subscriber.
     var subscriber: Host {
         switch host {
         case .v4, .unix: host
@@ -31,7 +31,7 @@ package struct SocketAddress: Sendable, Hashable {
         }
     }
 
-    /// What a socket is bound to.
+    /// The address that a socket is bound to.
     init?(boundTo descriptor: Int32) {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
@@ -42,7 +42,7 @@ package struct SocketAddress: Sendable, Hashable {
         self.init(storage)
     }
 
-    /// - Returns: nil for a family other than IPv4, IPv6 and the file system's.
+    /// - Returns: nil for a family other than IPv4, IPv6 and Unix sockets.
     init?(_ storage: sockaddr_storage) {
         switch Int32(storage.ss_family) {
         case AF_UNIX:
@@ -69,7 +69,7 @@ package struct SocketAddress: Sendable, Hashable {
 }
 
 extension SocketAddress: CustomStringConvertible {
-    /// As a URL carries it: `127.0.0.1:8080`, `[::1]:8080`.
+    /// In the form of a URL: `127.0.0.1:8080`, `[::1]:8080`.
     package var description: String {
         switch host {
         case .v4(var address):

@@ -1,6 +1,6 @@
 import HTTPTypes
 
-/// The proxies that are believed where they say for whom they speak.
+/// The proxies whose `X-Forwarded-For` is believed.
 struct TrustedProxies: Sendable {
     let ranges: [AddressRange]
 
@@ -8,10 +8,10 @@ struct TrustedProxies: Sendable {
 
     func contains(_ host: SocketAddress.Host) -> Bool { ranges.contains { $0.contains(host) } }
 
-    /// Who sent a request: its peer, or whom the nearest of the peers that is no trusted proxy is.
+    /// The sender of a request: its peer or, behind trusted proxies, the nearest address that is no trusted proxy.
     ///
-    /// Each proxy appends whom it heard of. What stands before the first address that is not trusted may be anybody's
-    /// invention, and what is no address ends the search alike.
+    /// Each proxy appends the address that it saw. Anybody may have invented the entries before the first untrusted
+    /// address. An entry that is no address ends the search as well.
     func origin(of peer: SocketAddress, _ fields: HTTPFields) -> SocketAddress {
         guard contains(peer.host), let name = Self.forwardedFor, let list = fields[name] else { return peer }
         var origin = peer
@@ -22,7 +22,7 @@ struct TrustedProxies: Sendable {
         return origin
     }
 
-    /// An entry's address; some proxies add a port.
+    /// The address of an entry; some proxies add a port.
     private static func host(_ entry: Substring) -> SocketAddress.Host? {
         let text = String(entry.drop { $0 == " " }.prefix { $0 != " " })
         if let host = SocketAddress.Host(text) { return host }

@@ -1,16 +1,17 @@
 extension ComponentStack {
-    /// A singular value up to this share of the largest does not count: float32 data cannot tell it from zero, and even a
+    /// A singular value up to this share of the largest counts as zero: float32 data cannot tell it from zero. Even a
     /// thousand such components together stay below 1e-5 of the product.
     private static let negligible = 1e-7
 
-    /// The best approximation of rank `rank`; O((outputs + inputs)·Q² + Q³) while Q is below both sides.
+    /// The best approximation of rank `rank` in the Frobenius norm; O((outputs + inputs)·Q² + Q³) while Q is below both
+    /// sides.
     ///
-    /// A basis of the leading right singular vectors comes from float64 Gram matrices, which square the singular values
-    /// and so blur those below 1e-7 of the largest. What is published rests on the stack itself: the basis is made
-    /// orthonormal, the stack projected onto it, and the projection decomposed. Where components cancel each other to
-    /// below 1e-6 of their own size, the basis blurs all the same; the factors' rounding to float32 is then as large.
-    /// In each row of `right` the entry of largest magnitude is positive.
-    /// - Throws: `notFinite` and `beyondFloat` for what the factors hold, the other cases where LAPACK gives up.
+    /// Float64 Gram matrices give a basis of the leading right singular vectors. They square the singular values and so
+    /// lose those below 1e-7 of the largest. The result is computed from the stack itself: the basis is
+    /// orthonormalised, the stack is projected onto it, and the projection is decomposed. Where components cancel each
+    /// other to below 1e-6 of their own size, the basis is still inaccurate; the factors' rounding to float32 then has
+    /// the same size. In each row of `right` the entry of largest magnitude is positive.
+    /// - Throws: `notFinite` and `beyondFloat` for the factors' contents, the other cases where LAPACK fails.
     /// - Precondition: `rank` is positive.
     package func truncated(toRank rank: Int) throws(DecompositionError) -> TruncatedProduct {
         precondition(rank > 0, "an approximation of rank \(rank)")

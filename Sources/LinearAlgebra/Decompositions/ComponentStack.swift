@@ -1,4 +1,4 @@
-/// A matrix as a sum of rank components: P = Σ_i left_i ⊗ right_i (outputs × inputs), never formed.
+/// A matrix P = Σ_i left_i ⊗ right_i (outputs × inputs) as a sum of rank components; P itself is never formed.
 package struct ComponentStack {
     /// Q × outputs: the columns of the left factor.
     package let left: MatrixView
@@ -19,13 +19,13 @@ package struct ComponentStack {
 
     /// ‖P‖_F = sqrt(Σ (left·leftᵀ) ∘ (right·rightᵀ)), in float64. O((outputs + inputs)·Q²).
     ///
-    /// Where components cancel each other, the error is up to 1e-8 of the norm they would have without. Not finite where a
-    /// factor is not.
+    /// Where components cancel each other, the error is up to 1e-8 of the norm that they would have without
+    /// cancellation. The result is not finite where a factor is not.
     package func frobeniusNorm() -> Double {
         let (ofLeft, ofRight) = (FactorPanels(factor: left).gram(), FactorPanels(factor: right).gram())
         var sum = 0.0
         for index in 0..<rank * rank { sum += ofLeft.base[index] * ofRight.base[index] }
-        // Rounding may leave a product that is zero slightly below it.
+        // Rounding may give a slightly negative result for a product that is zero.
         return max(sum, 0).squareRoot()
     }
 }

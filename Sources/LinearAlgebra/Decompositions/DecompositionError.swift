@@ -1,12 +1,12 @@
 /// Why a product could not be decomposed.
 package enum DecompositionError: Error, Equatable {
-    /// A factor holds an infinity or something that is no number.
+    /// A factor holds an infinity or NaN.
     case notFinite
-    /// The result holds a number that a float cannot: its factors are finite, their product is too large.
+    /// The result holds a number beyond Float: the factors are finite, but their product is too large.
     case beyondFloat
-    /// A LAPACK routine gave up, with its code.
+    /// A LAPACK routine failed, with its code.
     case gaveUp(routine: String, code: Int)
-    /// A LAPACK routine needs more workspace than its 32-bit integers count.
+    /// A LAPACK routine needs more workspace than its 32-bit integers can count.
     case tooLarge(routine: String)
 }
 

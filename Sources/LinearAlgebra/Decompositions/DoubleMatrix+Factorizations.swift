@@ -1,16 +1,16 @@
 import COpenBLAS
 
 extension DoubleMatrix {
-    /// Replaces a positive semidefinite matrix by its pivoted Cholesky factor C, lower and zero above.
+    /// Replaces this positive semidefinite matrix by its pivoted Cholesky factor C, lower triangular with zeros above.
     ///
-    /// It stops where what is left is rounding; the columns from there on are zero.
-    /// - Returns: the number of columns that are not, and where each row of C was in the matrix.
+    /// It stops where the rest is rounding; the remaining columns are zero.
+    /// - Returns: the number of nonzero columns, and the original index of each row of C.
     func factorizeCholesky() throws(DecompositionError) -> (rank: Int, order: [Int]) {
         var (pivots, rank) = ([Int32](repeating: 0, count: rows), Int32(0))
         var work = [Double](repeating: 0, count: 2 * rows)
         let code = LAPACKE_dpstrf_work(
             LAPACK_COL_MAJOR, LAPACK.letter("L"), leading, base, leading, &pivots, &rank, -1, &work)
-        // 1 says that the matrix is only semidefinite.
+        // 1 means that the matrix is only semidefinite.
         try LAPACK.check("dpstrf", code == 1 ? 0 : code)
         for index in 0..<columns {
             column(index).prefix(index < rank ? index : rows).update(repeating: 0)
@@ -18,7 +18,7 @@ extension DoubleMatrix {
         return (Int(rank), pivots.map { Int($0) - 1 })
     }
 
-    /// Replaces the columns by orthonormal ones that span as much, each from those before it and itself.
+    /// Replaces the columns by orthonormal ones with the same span, each computed from the columns up to its own.
     /// - Precondition: there are no more columns than rows.
     func orthonormalizeColumns() throws(DecompositionError) {
         var reflectors = [Double](repeating: 0, count: columns)
@@ -31,7 +31,7 @@ extension DoubleMatrix {
         }
     }
 
-    /// The singular value decomposition U·Σ·Wᵀ; replaces the columns by U's and returns Σ and Wᵀ.
+    /// The singular value decomposition U·Σ·Wᵀ: replaces the columns by U's and returns Σ (descending) and Wᵀ.
     /// - Precondition: there are no more columns than rows.
     func decomposeInPlace() throws(DecompositionError) -> (values: [Double], transposedRight: DoubleMatrix) {
         var values = [Double](repeating: 0, count: columns)

@@ -1,7 +1,7 @@
 import COpenBLAS
 
 extension DoubleMatrix {
-    /// The product with `right`, or with its transpose.
+    /// The product of this matrix with `right` or its transpose.
     func multiplied(by right: DoubleMatrix, _ form: MatrixForm = .asGiven) -> DoubleMatrix {
         let width = form == .asGiven ? right.columns : right.rows
         let product = DoubleMatrix(rows: rows, columns: width)
@@ -11,7 +11,7 @@ extension DoubleMatrix {
         return product
     }
 
-    /// C·M of this lower triangle C and a matrix M, which may have fewer rows: the rest are zero.
+    /// C·M for this lower triangular matrix C and a matrix M. M may have fewer rows; missing rows count as zero.
     func lowerTriangle(multipliedBy matrix: DoubleMatrix) -> DoubleMatrix {
         let product = matrix.leadingBlock(rows: rows, columns: matrix.columns)
         cblas_dtrmm(
@@ -20,8 +20,8 @@ extension DoubleMatrix {
         return product
     }
 
-    /// The leading size × size block of Cᵀ·S·C, of this symmetric matrix S and a lower triangle C; only the lower
-    /// triangle of the result counts.
+    /// The leading (size × size) block of Cᵀ·S·C, for this symmetric matrix S and a lower triangular C. Only the lower
+    /// triangle of the result is valid.
     func congruent(byLowerTriangle triangle: DoubleMatrix, size: Int) throws(DecompositionError) -> DoubleMatrix {
         let whole = leadingBlock(rows: rows, columns: columns)
         try LAPACK.check(

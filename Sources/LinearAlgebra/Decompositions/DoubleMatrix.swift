@@ -1,14 +1,14 @@
-/// A column-major matrix of doubles on the heap, freed with its owner: what LAPACK works on.
+/// A column-major matrix of doubles on the heap, for LAPACK; it frees its memory.
 ///
-/// A row-major matrix of rank components, one a row, is the same memory as a column-major one with a component a column.
+/// A row-major matrix with one component a row has the same memory as a column-major one with one component a column.
 final class DoubleMatrix {
     let rows: Int
     let columns: Int
     let base: UnsafeMutablePointer<Double>
 
-    /// Takes rows × columns zeros.
+    /// Allocates rows × columns zeros.
     init(rows: Int, columns: Int) {
-        // Every call into OpenBLAS in doubles works on one of these.
+        // Every call into OpenBLAS in doubles uses one of these matrices.
         OpenBLAS.singleThreaded
         let count = max(rows * columns, 1)
         self.rows = rows
@@ -31,7 +31,7 @@ final class DoubleMatrix {
         set { base[column * rows + row] = newValue }
     }
 
-    /// The leading block, with zeros where it is larger than the matrix.
+    /// The leading block, filled with zeros where it is larger than the matrix.
     func leadingBlock(rows blockRows: Int, columns blockColumns: Int) -> DoubleMatrix {
         let block = DoubleMatrix(rows: blockRows, columns: blockColumns)
         let count = min(blockRows, rows)
@@ -50,7 +50,7 @@ final class DoubleMatrix {
         return permuted
     }
 
-    /// Makes a square matrix whole of which the lower triangle is known.
+    /// Copies the lower triangle of a square matrix into the upper one.
     func mirrorLowerTriangle() {
         for column in 0..<columns {
             for row in 0..<column { self[row, column] = self[column, row] }
@@ -65,7 +65,7 @@ final class DoubleMatrix {
     }
 
     /// The largest entry of a Gram matrix's diagonal.
-    /// - Throws: `notFinite` where the diagonal says that the factor is not.
+    /// - Throws: `notFinite` where the diagonal shows that the factor is not finite.
     func largestOnDiagonal() throws(DecompositionError) -> Double {
         var largest = 0.0
         for index in 0..<columns {
@@ -77,7 +77,7 @@ final class DoubleMatrix {
     }
 
     /// The entries as floats, column by column.
-    /// - Throws: where a float cannot hold one.
+    /// - Throws: `beyondFloat` where a Float cannot hold an entry.
     func floats() throws(DecompositionError) -> [Float] {
         let entries = UnsafeBufferPointer(start: base, count: rows * columns)
         let floats = entries.map { Float($0) }

@@ -1,9 +1,9 @@
-/// What every call into LAPACK shares.
+/// Helpers for calls into LAPACK.
 enum LAPACK {
-    /// A letter as LAPACK takes it.
+    /// A letter as LAPACK's C type.
     static func letter(_ character: Unicode.Scalar) -> CChar { CChar(truncatingIfNeeded: character.value) }
 
-    /// Runs a routine that first tells, when asked with a length of -1, how much room it works best in.
+    /// Runs a routine twice: first with length -1, to ask for the best workspace size, then with that workspace.
     static func withWorkspace(
         _ routine: String, _ call: (UnsafeMutablePointer<Double>, Int32) -> Int32
     ) throws(DecompositionError) {

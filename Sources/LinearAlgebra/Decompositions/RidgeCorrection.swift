@@ -1,8 +1,8 @@
-/// (E·Gᵀ·(G·Gᵀ + λI)⁻¹)ᵀ (R × outputs), a component a row: the least change of the left factor beside `g` that brings
-/// its product closest to having E added (LoRA-FAIR, arXiv 2411.14961, in closed form).
+/// (E·Gᵀ·(G·Gᵀ + λI)⁻¹)ᵀ (R × outputs), one component a row: the change of the left factor beside `g` that best adds E
+/// to the product, under a ridge penalty λ (LoRA-FAIR, arXiv 2411.14961, in closed form).
 ///
-/// In float64, through the eigenvectors of G·Gᵀ: where λ is zero and G's rows are dependent, the shortest such change
-/// results. O((outputs + inputs)·Q·R).
+/// Computed in float64 from the eigenvectors of G·Gᵀ. Where λ is zero and G's rows are dependent, the result is the
+/// shortest such change. O((outputs + inputs)·Q·R).
 /// - Parameters:
 ///   - stack: E (outputs × inputs) as components.
 ///   - g: G (R × inputs).
@@ -16,10 +16,10 @@ package func ridgeCorrection(
     guard try gram.largestOnDiagonal() > 0 else { return Array(repeating: 0, count: g.rows * stack.outputs) }
     let pairs = try SymmetricEigenvectors(consuming: gram, count: g.rows)
 
-    // Eᵀ seen from G: right·Gᵀ (Q × R), turned into the eigenvectors' frame, divided, and turned back.
+    // Eᵀ in G's coordinates: right·Gᵀ (Q × R), rotated to the eigenvectors, divided, and rotated back.
     let seen = FactorPanels(factor: stack.right).projected(onto: factor.whole())
     let turned = seen.multiplied(by: pairs.vectors)
-    // An eigenvalue below this is rounding.
+    // An eigenvalue below this is rounding noise.
     let floor = pairs.values[0] * Double(g.rows) * .ulpOfOne
     for (index, value) in pairs.values.enumerated() {
         let divisor = max(value, 0) + ridge

@@ -1,9 +1,9 @@
-/// Finds vectors that span the leading right singular vectors of a stack, not yet orthonormal.
+/// Finds vectors that span the leading right singular vectors of a stack; they are not orthonormal yet.
 enum SingularBasis {
-    /// Through the Q × Q core: for a stack whose rank is below both sides. Nil where the stack is zero.
+    /// Uses the (Q × Q) core: for a stack whose rank is below both sides. Nil where the stack is zero.
     ///
     /// With right·rightᵀ = C·Cᵀ, the squares of the singular values are the eigenvalues of Cᵀ·(left·leftᵀ)·C. The
-    /// Cholesky factor is pivoted, so that clients that agree (dependent components) only make it narrower.
+    /// Cholesky factor is pivoted, so dependent components of clients that agree only make it narrower.
     static func throughCore(of stack: ComponentStack, count: Int) throws(DecompositionError) -> DoubleMatrix? {
         let panels = FactorPanels(factor: stack.right)
         let (ofRight, ofLeft) = (panels.gram(), FactorPanels(factor: stack.left).gram())
@@ -25,10 +25,10 @@ enum SingularBasis {
         return panels.combined(by: coefficients)
     }
 
-    /// Through the smaller side: for a stack whose rank reaches it. Nil where the stack is zero.
+    /// Uses the smaller side: for a stack whose rank reaches it. Nil where the stack is zero.
     ///
-    /// The squares of the singular values are the eigenvalues of P·Pᵀ or Pᵀ·P, whichever is smaller; P is formed a panel
-    /// at a time.
+    /// The squares of the singular values are the eigenvalues of P·Pᵀ or Pᵀ·P, whichever is smaller. P is formed one
+    /// panel at a time.
     static func throughSide(of stack: ComponentStack, count: Int) throws(DecompositionError) -> DoubleMatrix? {
         let (left, right) = (FactorPanels(factor: stack.left), FactorPanels(factor: stack.right))
         let inputsAreFewer = stack.inputs <= stack.outputs
@@ -38,11 +38,12 @@ enum SingularBasis {
         return inputsAreFewer ? top : right.combined(by: left.projected(onto: top))
     }
 
-    /// Scales each component so that its two sides are about as long, which leaves the product as it is.
+    /// Scales each component so that its two vectors have about the same length; the product stays the same.
     ///
-    /// A long left and a short right would otherwise drown a component on one side. Powers of two are exact.
-    /// - Returns: what each left was multiplied with and each right divided by, 0 for a component that is zero; nil
-    ///   where all are.
+    /// Without it, a long left vector and a short right one would make a component vanish on one side. Powers of two
+    /// are exact.
+    /// - Returns: the factor of each left vector and divisor of each right one, 0 for a component that is zero; nil
+    ///   where all are zero.
     private static func balance(_ ofLeft: DoubleMatrix, _ ofRight: DoubleMatrix) throws(DecompositionError) -> [Double]?
     {
         guard try ofLeft.largestOnDiagonal() > 0, try ofRight.largestOnDiagonal() > 0 else { return nil }

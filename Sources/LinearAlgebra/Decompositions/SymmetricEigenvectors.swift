@@ -1,17 +1,17 @@
 import COpenBLAS
 
-/// The eigenvectors of a symmetric matrix that belong to its largest eigenvalues, in descending order.
+/// The eigenvectors of a symmetric matrix for its largest eigenvalues, in descending order.
 ///
-/// By reduction to tridiagonal form and LAPACK's multiple relatively robust representations, which find a few vectors
-/// without the rest; should those give up, by divide and conquer, which finds all.
+/// Reduces the matrix to tridiagonal form and calls LAPACK's multiple relatively robust representations, which find a
+/// few vectors without the others. If these fail, it uses divide and conquer, which finds all.
 struct SymmetricEigenvectors {
     /// The eigenvalues, descending.
     let values: [Double]
-    /// Orthonormal, one a column.
+    /// Orthonormal, one vector a column.
     let vectors: DoubleMatrix
 
     /// O(n³). Overwrites the matrix.
-    /// - Parameter matrix: (n × n), of which the lower triangle is read; count is from 1 to n.
+    /// - Parameter matrix: (n × n), of which only the lower triangle is read; `count` is from 1 to n.
     init(consuming matrix: DoubleMatrix, count: Int) throws(DecompositionError) {
         let size = matrix.rows
         var tridiagonal = Tridiagonal(

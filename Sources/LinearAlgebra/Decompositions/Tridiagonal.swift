@@ -3,7 +3,7 @@ import COpenBLAS
 /// A symmetric tridiagonal matrix and its eigenvectors.
 struct Tridiagonal {
     var diagonal: [Double]
-    /// Beside the diagonal; as long as it, the last one unused.
+    /// The off-diagonal; as long as the diagonal, with the last entry unused.
     var side: [Double]
 
     private var size: Int { diagonal.count }
@@ -28,7 +28,7 @@ struct Tridiagonal {
         return (values.prefix(count).reversed(), vectors)
     }
 
-    /// The same by divide and conquer, from all eigenvectors.
+    /// The same by divide and conquer, which computes all eigenvectors.
     func largestByDivideAndConquer(
         _ count: Int
     ) throws(DecompositionError) -> (values: [Double], vectors: DoubleMatrix) {

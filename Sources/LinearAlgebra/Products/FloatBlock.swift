@@ -1,8 +1,8 @@
-/// Floats on the heap at a fixed address, freed with their owner: what kernels work on without allocating.
+/// Floats on the heap at a fixed address, so that kernels need not allocate; it frees its memory.
 package final class FloatBlock {
     package let floats: UnsafeMutableBufferPointer<Float>
 
-    /// Takes `count` zeros, aligned for the widest vector registers.
+    /// Allocates `count` zeros, aligned for the widest vector registers.
     package init(count: Int) {
         let bytes = UnsafeMutableRawBufferPointer.allocate(
             byteCount: max(count, 1) * MemoryLayout<Float>.stride, alignment: 64)

@@ -1,17 +1,17 @@
 import COpenBLAS
 
-/// How a factor of a product enters it.
+/// Whether a factor of a product is used as given or transposed.
 package enum MatrixForm: Sendable {
     case asGiven
     case transposed
 }
 
-/// General matrix products on float matrices, on OpenBLAS.
+/// General matrix products of float matrices, by OpenBLAS.
 package enum MatrixProduct {
-    /// target ← scale · left · right + keep · target, where `left` and `right` enter in their forms.
+    /// target ← scale · op(left) · op(right) + keep · target, where op is given by the forms.
     ///
-    /// Shapes: op(left) is (m × k), op(right) (k × n), target (m × n). O(m·n·k); allocates nothing of its own.
-    /// `keep` 0 overwrites the target without reading it.
+    /// Shapes: op(left) is (m × k), op(right) (k × n), target (m × n). O(m·n·k); allocates nothing itself. `keep` 0
+    /// overwrites the target without reading it.
     /// - Precondition: the shapes agree, and the target shares no memory with the factors.
     package static func accumulate(
         into target: MutableMatrixView, keep: Float = 0, scale: Float = 1,

@@ -1,6 +1,6 @@
-/// A row-major matrix of floats that somebody else owns, for reading.
+/// A row-major matrix of floats in somebody else's memory, for reading.
 ///
-/// Rows may be further apart than they are long (`stride`), so that a block of a larger matrix is a view as well.
+/// Rows may be further apart than they are long (`stride`), so a block of a larger matrix is also a view.
 package struct MatrixView {
     package let base: UnsafePointer<Float>
     package let rows: Int
@@ -28,6 +28,7 @@ package struct MatrixView {
         self.stride = stride
     }
 
+    /// The element at a row and a column; checks the bounds.
     package subscript(row: Int, column: Int) -> Float {
         precondition(row >= 0 && row < rows && column >= 0 && column < columns, "an element outside its matrix")
         return base[row * stride + column]
@@ -40,7 +41,7 @@ package struct MatrixView {
     }
 }
 
-/// A row-major matrix of floats that somebody else owns, for writing.
+/// A row-major matrix of floats in somebody else's memory, for writing.
 package struct MutableMatrixView {
     package let base: UnsafeMutablePointer<Float>
     package let rows: Int
@@ -68,6 +69,7 @@ package struct MutableMatrixView {
         self.stride = stride
     }
 
+    /// The element at a row and a column; checks the bounds.
     package subscript(row: Int, column: Int) -> Float {
         precondition(row >= 0 && row < rows && column >= 0 && column < columns, "an element outside its matrix")
         return base[row * stride + column]
@@ -85,11 +87,11 @@ package struct MutableMatrixView {
     }
 }
 
-/// The rule that both views check once, so that kernels need not check it per element.
+/// The conditions that both views check once, so that kernels need not check them for each element.
 private enum MatrixExtent {
     static func check<Pointer>(_ base: Pointer?, count: Int, _ rows: Int, _ columns: Int, _ stride: Int) -> Pointer {
         precondition(rows > 0 && columns > 0 && stride >= columns, "a matrix of \(rows)×\(columns), stride \(stride)")
-        // OpenBLAS counts in 32 bits.
+        // OpenBLAS uses 32-bit integers.
         precondition(max(rows, columns, stride) <= Int(Int32.max), "a side beyond OpenBLAS's 32-bit integers")
         let (before, overflow) = (rows - 1).multipliedReportingOverflow(by: stride)
         guard let base, !overflow, before <= count - columns else {

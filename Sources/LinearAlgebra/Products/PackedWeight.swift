@@ -1,28 +1,28 @@
 import CVectors
 
-/// A weight with its bias, laid out once for many products with few rows each, which OpenBLAS would copy at each call.
+/// A weight with its bias, packed once for many products with few rows each. OpenBLAS would pack it at each call.
 ///
-/// It is `@unchecked Sendable` because its blocks are written before anybody else sees them, and never again.
+/// It is `@unchecked Sendable` because its blocks are written before they are shared, and never again.
 package struct PackedWeight: @unchecked Sendable {
-    /// How a weight lies.
+    /// The memory layout of a weight.
     package enum Layout: Sendable {
-        /// As it came (outputs × inputs), for OpenBLAS.
+        /// Unchanged (outputs × inputs), for OpenBLAS.
         case plain
         /// In panels of 64 outputs (panels × inputs × 64), for AVX-512.
         case panels
-        /// In the panels of its quarters and of their sums, for even sides: there is an eighth less to multiply.
+        /// In panels of its quarters and of their sums, for even sides; this saves an eighth of the multiplications.
         case quarters
     }
 
-    /// The memory that a thread's products take.
+    /// Scratch memory for one thread's products.
     package struct Room {
         fileprivate let block: FloatBlock
 
-        /// For weights with at most so many inputs.
+        /// For weights with at most `inputs` inputs.
         package init(inputs: Int) { block = FloatBlock(count: PackedWeight.tile * inputs) }
     }
 
-    /// Rows that go through a weight at a time: what they need then stays in the second cache.
+    /// Rows that are multiplied at a time, so that their data stay in the second-level cache.
     package static let tile = Int(panels_quartered_rows)
 
     package let inputs: Int
@@ -35,12 +35,13 @@ package struct PackedWeight: @unchecked Sendable {
     private static let panel = Int(panels_width)
 
     /// - Parameters:
-    ///   - weights: (outputs × inputs) each; their outputs come one behind the other.
+    ///   - weights: (outputs × inputs) each; their outputs are concatenated.
     ///   - biases: (outputs) each.
-    ///   - keepsRowsApart: whether no row's numbers may enter another row's sums; in quarters they do, and cancel up to rounding.
-    ///   - layout: nil for the fastest here; others than `plain` only where `SmallMatrixProduct.isAvailable`, `quarters` only with
-    ///     even sides.
-    /// - Precondition: there is at least one weight, all have as many inputs, and each has a bias.
+    ///   - keepsRowsApart: whether no row's numbers may enter another row's sums. With `quarters` they do, and cancel
+    ///     except for rounding.
+    ///   - layout: nil for the fastest on this processor; others than `plain` only where
+    ///     `SmallMatrixProduct.isAvailable`, `quarters` only with even sides.
+    /// - Precondition: there is at least one weight, all have the same number of inputs, and each has a bias.
     package init(
         _ weights: [MatrixView], biases: [UnsafeBufferPointer<Float>], keepsRowsApart: Bool = false,
         layout: Layout? = nil
@@ -84,7 +85,7 @@ package struct PackedWeight: @unchecked Sendable {
 
     private static func layout(_ inputs: Int, _ outputs: Int, _ keepsRowsApart: Bool) -> Layout {
         guard SmallMatrixProduct.isAvailable else { return .plain }
-        // Below this the sums take as long as the product that they save.
+        // For smaller weights the sums take as long as the product that they save.
         let isLarge = min(inputs, outputs) >= 256
         return isLarge && !keepsRowsApart && inputs % 2 == 0 && outputs % 2 == 0 ? .quarters : .panels
     }
@@ -136,7 +137,7 @@ package struct PackedWeight: @unchecked Sendable {
     /// output ← input·weightᵀ + bias; output ← input·weightᵀ where `isBiased` is false.
     ///
     /// Shapes: input is (rows × inputs), output (rows × outputs); each may be a block of a larger matrix. O(rows·inputs·outputs).
-    /// - Precondition: the shapes agree, the matrices share no memory, and the room is for such a weight.
+    /// - Precondition: the shapes agree, the matrices share no memory, and the scratch memory is for such a weight.
     package func multiply(_ input: MatrixView, into output: MutableMatrixView, isBiased: Bool = true, room: Room) {
         precondition(
             input.columns == inputs && output.columns == outputs && input.rows == output.rows,

@@ -1,17 +1,18 @@
 import Synchronization
 
-/// Memory that kernels work in, kept from call to call.
+/// Scratch memory of kernels, kept between calls.
 ///
-/// A sum over many modules would else allocate and free a megabyte for each, and the allocator keep several times that.
+/// Without it, a sum over many modules would allocate and free a megabyte for each, and the allocator would keep
+/// several times that.
 enum ScratchMemory {
-    /// A block that one caller at a time has.
+    /// A block; one caller at a time uses it.
     private struct Block: @unchecked Sendable {
-        // Handed from thread to thread under the lock of `spare`, and used by one at a time.
+        // Handed between threads under the lock of `spare`, and used by one thread at a time.
         let bytes: UnsafeMutableRawBufferPointer
     }
 
     private static let spare = Mutex<[Block]>([])
-    /// How many blocks are kept, and of what size at most.
+    /// How many blocks are kept, and their largest size.
     private static let limit = 16
     private static let largest = 1 << 22
 

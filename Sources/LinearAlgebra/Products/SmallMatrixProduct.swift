@@ -1,17 +1,17 @@
 import CVectors
 
-/// Products of few rows by a matrix as it lies, which OpenBLAS would copy first; with AVX-512, and by OpenBLAS elsewhere.
+/// Products of few rows by an unpacked matrix, which OpenBLAS would pack first. With AVX-512; elsewhere by OpenBLAS.
 ///
 /// Allocates nothing of its own.
 package enum SmallMatrixProduct {
-    /// Whether this processor has the vectors for it.
+    /// Whether this processor has AVX-512.
     package static let isAvailable = panels_are_available()
 
     /// target ← left·right, or target + left·right where `isAdded`.
     ///
     /// Shapes: left is (m × k), right (k × n), target (m × n); each may be a block of a larger matrix. O(m·n·k).
     ///
-    /// - Parameter isDirect: only where `isAvailable`.
+    /// - Parameter isDirect: use the AVX-512 kernel; only where `isAvailable`.
     /// - Precondition: the shapes agree, and the target shares no memory with the factors.
     package static func multiply(
         _ left: MatrixView, _ right: MatrixView, into target: MutableMatrixView, isAdded: Bool = false,
@@ -33,7 +33,7 @@ package enum SmallMatrixProduct {
 
     /// target ← sourceᵀ.
     ///
-    /// - Parameter isDirect: only where `isAvailable`.
+    /// - Parameter isDirect: use the AVX-512 kernel; only where `isAvailable`.
     /// - Precondition: the shapes agree, and the two share no memory.
     package static func transpose(
         _ source: MatrixView, into target: MutableMatrixView, isDirect: Bool = isAvailable

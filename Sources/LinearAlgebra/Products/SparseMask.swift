@@ -1,16 +1,16 @@
 /// The weights of a matrix that a sparse stage trains: the same ones on the server and on every client.
 ///
-/// The mask is `SeededGenerator(seed:stream: "sparse mask", module)` put through selection sampling (Knuth, The Art of
-/// Computer Programming, volume 2, 3.4.2, algorithm S): of the `outputs × inputs` row-major indices, in ascending order,
-/// index i of N is kept with probability (K − kept)/(N − i), decided by one uniform double each: kept where
-/// (N − i)·u < K − kept. Every subset of K indices is as likely as any other.
+/// Selection sampling (Knuth, The Art of Computer Programming, volume 2, 3.4.2, algorithm S) draws the mask from
+/// `SeededGenerator(seed:stream: "sparse mask", module)`. It visits the `outputs × inputs` row-major indices in
+/// ascending order. It keeps index i of N with probability (K − kept)/(N − i), decided by one uniform double u each: it
+/// keeps i where (N − i)·u < K − kept. Every subset of K indices is equally likely.
 package struct SparseMask: Sendable, Hashable {
-    /// The kept flat indices, ascending; K = max(1, ⌊density · outputs · inputs⌋) of them.
+    /// The K kept flat indices, ascending; K = max(1, ⌊density · outputs · inputs⌋).
     package let indices: [Int]
 
     /// Draws the mask in time linear in `outputs · inputs`.
     ///
-    /// - Precondition: the sides are positive, their product is an `Int`, and 0 < density ≤ 1.
+    /// - Precondition: the sides are positive, their product fits in an `Int`, and 0 < density ≤ 1.
     package init(seed: UInt64, module: String, outputs: Int, inputs: Int, density: Double) {
         let total = outputs * inputs
         let count = Self.count(outputs: outputs, inputs: inputs, density: density)
@@ -26,7 +26,7 @@ package struct SparseMask: Sendable, Hashable {
         self.indices = indices
     }
 
-    /// How many weights a mask keeps.
+    /// The number of weights that a mask keeps.
     ///
     /// - Precondition: as for `init`.
     package static func count(outputs: Int, inputs: Int, density: Double) -> Int {

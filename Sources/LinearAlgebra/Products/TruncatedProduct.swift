@@ -1,20 +1,20 @@
-/// The best approximation of a matrix at a given rank: left · right with right's rows orthonormal.
+/// The best approximation of a matrix at a given rank: left · right, where right's rows are orthonormal.
 package struct TruncatedProduct: Sendable {
     package let rank: Int
     package let outputs: Int
     package let inputs: Int
-    /// U·Σ, a component a row: (rank × outputs).
+    /// U·Σ, one component a row: (rank × outputs).
     package private(set) var left: [Float]
-    /// Vᵀ, a component a row: (rank × inputs).
+    /// Vᵀ, one component a row: (rank × inputs).
     package private(set) var right: [Float]
-    /// The largest singular values of the matrix, descending: as many as rank, Q and both sides allow.
+    /// The largest singular values of the matrix, descending, as many as rank, Q and both sides allow.
     package let singularValues: [Double]
-    /// How many components the matrix has at this rank: singular values above 1e-7 of the largest. The rows after them
-    /// are zero on both sides.
+    /// The number of components with singular values above 1e-7 of the largest. The rows after them are zero in both
+    /// factors.
     package private(set) var filled = 0
 
     /// A product of zeros.
-    /// - Parameter count: how many singular values there are; those after the given ones are zero.
+    /// - Parameter count: the number of singular values; those after the given ones are zero.
     init(rank: Int, of stack: ComponentStack, singularValues: [Double], count: Int) {
         (self.rank, outputs, inputs) = (rank, stack.outputs, stack.inputs)
         left = Array(repeating: 0, count: rank * outputs)

@@ -6,8 +6,8 @@ import CVectors
 ///
 /// - Parameters:
 ///   - terms: X_k (rows × columns_k) with its c_k (columns_k).
-///   - target: (rows × columns), no term having more columns.
-///   - vectors: one that this processor has.
+///   - target: (rows × columns); no term has more columns.
+///   - vectors: a width that this processor has.
 package func accumulateColumns(
     _ terms: [WeightedMatrix], columns: Int, into target: UnsafeMutableBufferPointer<Float>,
     vectors: VectorWidth = .widest
@@ -34,11 +34,11 @@ package func accumulateColumns(
 /// Some rows of the sum.
 private struct ColumnBlock {
     let rows: Range<Int>
-    /// Of the whole sum.
+    /// The row length of the whole sum.
     let width: Int
     let vectors: VectorWidth
 
-    /// Adds all terms, several at a time where they are stored alike.
+    /// Adds all terms, several at a time where they have the same storage.
     func add(
         _ terms: UnsafeBufferPointer<TermTable.Term>, _ table: TermTable, to sums: UnsafeMutablePointer<Float>
     ) {

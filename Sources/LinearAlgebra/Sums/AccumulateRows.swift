@@ -2,14 +2,14 @@ import CVectors
 
 /// Adds Σ_k diag(c_k)·X_k to the first rows of `target`.
 ///
-/// Every element is added in the order of the terms, in float32, so the result does not depend on the blocking.
-/// Time and memory traffic are one pass over the terms; takes a copy of the coefficients, and for terms that are fetched
-/// room for eight parts of 65,536 numbers, or of 131,072 narrow ones.
+/// Every element is added in the order of the terms, in float32, so the result does not depend on the blocking. Takes
+/// one pass over the terms. Allocates a copy of the coefficients and, for fetched terms, eight parts of 65,536 numbers,
+/// or of 131,072 narrow ones.
 ///
 /// - Parameters:
 ///   - terms: X_k (rows_k × columns) with its c_k (rows_k).
-///   - target: (rows × columns), no term having more rows.
-///   - vectors: one that this processor has.
+///   - target: (rows × columns); no term has more rows.
+///   - vectors: a width that this processor has.
 package func accumulateRows(
     _ terms: [WeightedMatrix], columns: Int, into target: UnsafeMutableBufferPointer<Float>,
     vectors: VectorWidth = .widest
@@ -35,11 +35,11 @@ package func accumulateRows(
     }
 }
 
-/// A part of the sum: whole rows, or a piece of one.
+/// A part of the sum: whole rows, or a part of one.
 private struct RowBlock {
     let rows: Range<Int>
     let columns: Range<Int>
-    /// Of the whole sum.
+    /// The row length of the whole sum.
     let width: Int
     let vectors: VectorWidth
 
@@ -90,14 +90,15 @@ private struct RowBlock {
     }
 }
 
-/// One row of a term, or a piece of it.
+/// One row of a term, or a part of it.
 private struct WeightedRow {
     let start: UnsafeRawPointer
     let storage: StoredReal
     let channel: Channel
     let factor: Float
 
-    /// Adds all rows, together where they are stored alike: the sums are then loaded and stored once for several.
+    /// Adds all rows, together where they have the same storage. The sums are then loaded and stored once for several
+    /// rows.
     static func add(
         _ rows: UnsafeBufferPointer<WeightedRow>, _ count: Int, to sums: UnsafeMutablePointer<Float>,
         _ vectors: VectorWidth

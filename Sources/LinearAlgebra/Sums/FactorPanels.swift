@@ -1,13 +1,13 @@
 import COpenBLAS
 
-/// A float factor (components × length, row-major), read as doubles a panel of positions at a time.
+/// A float factor (components × length, row-major), read as doubles one panel of positions at a time.
 ///
-/// A panel is column-major (positions × components), so every product below is a plain float64 product, and but for one
-/// of them no factor is held in doubles whole.
+/// A panel is column-major (positions × components), so every product below is a plain float64 product. Only one of
+/// them holds a whole factor in doubles.
 struct FactorPanels {
     let factor: MatrixView
 
-    /// Positions of one panel: enough for the product's speed, few enough for a core's share of the cache.
+    /// Positions of one panel: enough for the product's speed, and few enough for a core's share of the cache.
     private static let height = 256
 
     var components: Int { factor.rows }
@@ -48,7 +48,7 @@ struct FactorPanels {
         return projected
     }
 
-    /// Pᵀ·P (m × m) of the product P = factorᵀ · other (length × m), of which a panel at a time is formed.
+    /// Pᵀ·P (m × m) of the product P = factorᵀ · other (length × m); one panel of P is formed at a time.
     func gram(ofProductWith other: FactorPanels) -> DoubleMatrix {
         let whole = other.whole()
         let product = DoubleMatrix(rows: min(Self.height, length), columns: whole.rows)
@@ -75,7 +75,7 @@ struct FactorPanels {
         return whole
     }
 
-    /// Calls with each panel of doubles, the position it starts at and how many positions it holds.
+    /// Calls the body with each panel of doubles, its first position and its number of positions.
     func forEachPanel(_ body: (UnsafePointer<Double>, Int, Int) -> Void) {
         let panel = DoubleMatrix(rows: min(Self.height, length), columns: components)
         for start in stride(from: 0, to: length, by: Self.height) {

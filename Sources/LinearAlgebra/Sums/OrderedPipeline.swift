@@ -1,12 +1,13 @@
 import Glibc
 
-/// Runs `count` pieces of work on threads of its own, fed and drained by the calling thread in ascending order.
+/// Runs `count` pieces of work on its own threads. The calling thread feeds and drains them in ascending order.
 ///
-/// `prepare` and `consume` run on the calling thread only, so they may use what is bound to it, such as a database
-/// transaction; `work` runs on any thread. At most `threads + 1` pieces are between `prepare` and the end of `consume`.
-/// With one thread everything runs on the caller's. Blocks until all is done; never called on a cooperative pool.
+/// `prepare` and `consume` run only on the calling thread, so they may use what is bound to it, such as a database
+/// transaction. `work` runs on any thread. At most `threads + 1` pieces are between `prepare` and the end of `consume`.
+/// With one thread everything runs on the caller's thread. Blocks until all is done; do not call it on a cooperative
+/// pool.
 ///
-/// - Throws: the first error that the calling thread meets; work that has begun is waited for.
+/// - Throws: the calling thread's first error, after waiting for work that has begun.
 package func orderedPipeline<Input: Sendable, Output: Sendable>(
     count: Int, threads: Int,
     prepare: (Int) throws -> Input,
@@ -37,7 +38,7 @@ package func orderedPipeline<Input: Sendable, Output: Sendable>(
     }
 }
 
-/// A thread that could not be started.
+/// A thread could not be started.
 package struct ThreadError: Error, Equatable, Sendable {
     package let code: Int32
 }

@@ -1,8 +1,8 @@
 import Glibc
 
-/// Where the calling thread posts work and finds results.
+/// The calling thread posts work here and finds results.
 ///
-/// `@unchecked Sendable`: every mutable field is touched under `lock` only.
+/// `@unchecked Sendable`: every mutable field is accessed only under `lock`.
 final class PipelineBoard<Input: Sendable, Output: Sendable>: @unchecked Sendable {
     private let work: @Sendable (Int, Input) throws -> Output
     private let lock: UnsafeMutablePointer<pthread_mutex_t>
@@ -30,7 +30,7 @@ final class PipelineBoard<Input: Sendable, Output: Sendable>: @unchecked Sendabl
         locked { waiting.append((index, input)) }
     }
 
-    /// No more work is taken; what was posted and not begun is dropped.
+    /// Stops taking work; drops posted work that has not begun.
     func close() {
         locked {
             isClosed = true

@@ -1,12 +1,12 @@
-/// How the numbers of a source are stored, little-endian and at any alignment.
+/// How a source stores its numbers, little-endian and at any alignment.
 package enum StoredReal: Sendable, Hashable {
     case float64
     case float32
     case float16
     case bfloat16
-    /// A byte a number, x = minimum + scale·q with the row's channel.
+    /// One byte a number: x = minimum + scale·q with the row's channel.
     case quantised8
-    /// Four bits a number, low ones first, alike; every row starts on a byte.
+    /// Four bits a number, low nibble first, decoded in the same way; every row starts on a byte.
     case quantised4
 
     /// Whether a row needs its channel.

@@ -1,6 +1,6 @@
-/// Loads numbers of one storage from a row; the kernels are specialised over it.
+/// Loads stored numbers from a row; the kernels are specialised for each storage.
 ///
-/// Four at a time: that is the width of every register that the compiler may assume.
+/// Loads four at a time, the width of every register that the compiler may assume.
 protocol StoredRealLoad {
     /// The length of a row.
     static func byteCount(columns: Int) -> Int
@@ -14,7 +14,7 @@ struct Channel {
     var scale: Float
     var minimum: Float
 
-    /// Of a row of real numbers, which have no use for it.
+    /// For a row of real numbers, which does not use it.
     static let none = Channel(scale: 1, minimum: 0)
 }
 
@@ -46,8 +46,8 @@ enum Float32Load: StoredRealLoad {
     }
 }
 
-/// Half precision by integer steps and one multiplication, exact for subnormal numbers too: x86-64 without F16C, which
-/// the compiler has to assume, would call into the runtime for every number.
+/// Half precision by integer steps and one multiplication, exact for subnormal numbers too. Without F16C, which the
+/// compiler cannot assume on x86-64, each conversion would call the runtime.
 enum Float16Load: StoredRealLoad {
     static func byteCount(columns: Int) -> Int { columns &* 2 }
 
@@ -65,7 +65,8 @@ enum Float16Load: StoredRealLoad {
         let stored = row.loadUnaligned(fromByteOffset: column &* 2, as: SIMD4<UInt16>.self)
         let half = SIMD4<UInt32>(truncatingIfNeeded: stored)
         let magnitude = (half & 0x7FFF) &<< 13
-        // All ones where the exponent is at its end: by integers, since a comparison of vectors does not stay one.
+        // All ones where the exponent is at its maximum. Uses integers, because a vector comparison does not stay a
+        // vector.
         let isInfinite = 0 &- (magnitude &+ 0x7080_0000) &>> 31
         let scaled = unsafeBitCast(magnitude, to: SIMD4<Float>.self) * 0x1p112
         let bits = unsafeBitCast(scaled, to: SIMD4<UInt32>.self) | (isInfinite & 0x7F80_0000) | (half & 0x8000) &<< 16
@@ -88,8 +89,8 @@ enum BFloat16Load: StoredRealLoad {
     }
 }
 
-/// An integer below 2²³ in the lowest bits of 2²³ is that number added to it: integers become floats without the
-/// conversions that would be done one by one.
+/// An integer below 2²³ in the lowest bits of 2²³ is that number added to 2²³. So integers become floats without one
+/// conversion each.
 private let twoTo23: Float = 0x1p23
 private let bitsOfTwoTo23: UInt32 = 0x4B00_0000
 
@@ -123,7 +124,8 @@ enum Quantised4Load: StoredRealLoad {
     @inline(__always)
     static func load4(_ row: UnsafeRawPointer, _ column: Int, _ channel: Channel) -> SIMD4<Float> {
         let stored = UInt16(littleEndian: row.loadUnaligned(fromByteOffset: column / 2, as: UInt16.self))
-        // Each number where it is, times a power of 16, which a multiplication takes away: there is no shift by lanes.
+        // Keeps each number in its place, multiplied by a power of 16, which a multiplication removes: there is no
+        // shift per lane.
         let places = SIMD4<UInt32>(repeating: UInt32(stored)) & SIMD4(0x000F, 0x00F0, 0x0F00, 0xF000)
         let shifted = unsafeBitCast(places | bitsOfTwoTo23, to: SIMD4<Float>.self) - twoTo23
         let steps = shifted * SIMD4<Float>(1, 0x1p-4, 0x1p-8, 0x1p-12)

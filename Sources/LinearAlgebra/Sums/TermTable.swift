@@ -1,13 +1,13 @@
-/// How many sums are in the making at once: 256 KiB of them, which stay in the second cache while the terms go by; twice as
-/// many where all terms are narrow, so that as many bytes are fetched at a time as of wider ones.
+/// How many sums are in progress at once: 256 KiB of them, which stay in the second-level cache while the terms are
+/// read. Twice as many where all terms are narrow, so that each fetch has as many bytes as for wider terms.
 func sumsInHand(_ terms: [WeightedMatrix]) -> Int {
     terms.allSatisfy(\.storage.isNarrow) ? 131_072 : 65_536
 }
 
-/// How many terms go by together: as many streams as the processor reads ahead without losing one.
+/// How many terms are read together: as many streams as the processor's prefetcher follows.
 let termsTogether = 8
 
-/// The terms of a sum laid out for a kernel, with room for the parts that are fetched.
+/// The terms of a sum laid out for a kernel, with memory for the fetched parts.
 struct TermTable {
     /// One term, or a part of it.
     struct Term {
@@ -15,16 +15,16 @@ struct TermTable {
         var start: UnsafeRawPointer
         let storage: StoredReal
         let channels: WeightedMatrix.Channels?
-        /// c_k at a fixed address, zeros after it up to a multiple of eight.
+        /// c_k at a fixed address, padded with zeros to a multiple of eight.
         let factors: UnsafePointer<Float>
-        /// Of the factors.
+        /// The number of factors.
         let count: Int
     }
 
-    /// What the factors of a term are filled up to with zeros: the width of the widest vectors.
+    /// A term's factors are padded with zeros to a multiple of this, the width of the widest vectors.
     private static let factorStep = 8
 
-    /// In the order of the sum; terms without a factor have no part in it.
+    /// In the order of the sum; terms without a factor are left out.
     let list: UnsafeBufferPointer<Term>
     private let terms: [WeightedMatrix]
     private let room: UnsafeMutableRawBufferPointer
@@ -74,7 +74,7 @@ struct TermTable {
 
     private static func paddedCount(_ count: Int) -> Int { (count + factorStep - 1) / factorStep * factorStep }
 
-    /// Where `count` bytes of a term are; those that are fetched stay until the place is used again.
+    /// The address of `count` bytes of a term. Fetched bytes stay valid until their place is used again.
     func part(of term: Term, at offset: Int, count: Int, place: Int) -> UnsafeRawPointer {
         guard let fetch = terms[term.index].fetch else { return term.start + offset }
         let target = UnsafeMutableRawBufferPointer(rebasing: room[(place * partSize)...].prefix(count))

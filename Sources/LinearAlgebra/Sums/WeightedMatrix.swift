@@ -1,6 +1,6 @@
 /// One matrix of a weighted sum, decoded while it is added.
 package struct WeightedMatrix {
-    /// What turns the integers of a quantised matrix into numbers: one scale and one minimum a row.
+    /// Turns the integers of a quantised matrix into numbers: one scale and one minimum for each row.
     package struct Channels {
         /// Float32, little-endian and at any alignment.
         package let scales: UnsafeRawBufferPointer
@@ -13,20 +13,25 @@ package struct WeightedMatrix {
         }
     }
 
-    /// Copies the bytes from an offset on into a buffer, all of which are there.
+    /// Copies bytes from an offset into a buffer, which it fills.
     package typealias Fetch = (_ offset: Int, _ target: UnsafeMutableRawBufferPointer) -> Void
 
     /// Row-major.
     package let bytes: UnsafeRawBufferPointer
-    /// Where to take the bytes from instead, part by part: reading a file costs less than touching its mapping, whose
-    /// pages have to be entered into the process's tables one by one and taken out again.
+    /// Reads the bytes part by part in place of `bytes`. Reading a file costs less than using its mapping, whose pages
+    /// enter and leave the process's page table one by one.
     package let fetch: Fetch?
     package let storage: StoredReal
-    /// Of a quantised matrix; nil for real numbers.
+    /// For a quantised matrix; nil for real numbers.
     package let channels: Channels?
-    /// One factor per row under `accumulateRows`, per column under `accumulateColumns`; their number is the matrix's.
+    /// One factor for each row under `accumulateRows`, for each column under `accumulateColumns`.
     package let coefficients: [Float]
 
+    /// - Parameters:
+    ///   - bytes: the matrix, row-major.
+    ///   - fetch: reads the bytes in place of `bytes`; nil for none.
+    ///   - channels: required for quantised storage, nil for real numbers.
+    ///   - coefficients: one for each row or column, as the kernel defines.
     package init(
         bytes: UnsafeRawBufferPointer, fetch: Fetch? = nil, storage: StoredReal, channels: Channels? = nil,
         coefficients: [Float]
@@ -40,7 +45,7 @@ package struct WeightedMatrix {
 }
 
 extension WeightedMatrix {
-    /// The rules that a kernel checks once, so that it need not check them per number.
+    /// The conditions that a kernel checks once, so that it need not check them for each number.
     func check(rows: Int, columns: Int) {
         precondition(
             bytes.count == storage.byteCount(rows: rows, columns: columns), "a term of another size than its shape")
@@ -54,7 +59,7 @@ extension WeightedMatrix {
 }
 
 extension WeightedMatrix.Channels {
-    /// - Precondition: there is such a row.
+    /// - Precondition: the row exists.
     @inline(__always)
     subscript(row: Int) -> Channel {
         Channel(

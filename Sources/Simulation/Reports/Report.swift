@@ -1,6 +1,6 @@
 import Foundation
 
-/// A page about simulations: curves and a table for each group of runs, in one file that asks nothing of a network.
+/// A page about simulations: curves and a table for each group of runs, in one file without network resources.
 package struct Report: Sendable {
     private let title: String
     private let groups: [ReportGroup]
@@ -18,7 +18,7 @@ package struct Report: Sendable {
         }
     }
 
-    /// The page's text.
+    /// The page as HTML.
     func html() throws -> String {
         let sections = groups.enumerated().map { index, group in
             """
@@ -59,7 +59,7 @@ package struct Report: Sendable {
             """
     }
 
-    /// What the script draws; no text of it can end the element it stands in.
+    /// The script's data; no text in it can end its HTML element.
     private func data() throws -> String {
         struct Series: Encodable {
             let label: String

@@ -1,10 +1,10 @@
 import Foundation
 import RankwiseWire
 
-/// Runs that differ in strategy and seed alone, which a report shows in one picture.
+/// Runs that differ only in strategy and seed; a report shows them in one chart.
 package struct ReportGroup: Sendable {
     package let name: String
-    /// What the runs have in common, in a line.
+    /// The common settings of the runs, in one line.
     package let about: String
     package let series: [SeriesSummary]
 
@@ -14,9 +14,9 @@ package struct ReportGroup: Sendable {
         self.series = series
     }
 
-    /// Reads every run below a folder; runs of equal settings but for strategy and seed come into one group.
+    /// Reads every run below a folder and groups runs that differ only in strategy and seed.
     ///
-    /// Groups come in the order of their names, their strategies in the order of final accuracy, the best first.
+    /// Groups are in the order of their names, their strategies in the order of final accuracy, the best first.
     package static func read(below folder: String) throws(SimulationError) -> [ReportGroup] {
         var runs: [String: [RunFolder]] = [:]
         for path in try runFolders(below: folder) {

@@ -1,5 +1,5 @@
 extension ReportPage {
-    /// Draws the curves at the width that the page has, and again when it changes.
+    /// Draws the curves at the page's width, and again when it changes.
     static let script = #"""
         "use strict";
         const groups = JSON.parse(document.getElementById("data").textContent);

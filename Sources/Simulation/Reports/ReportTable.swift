@@ -48,7 +48,7 @@ package struct ReportTable: Sendable {
 }
 
 extension String {
-    /// The text with what HTML would read as markup written out.
+    /// The text with HTML's special characters escaped.
     var htmlEscaped: String {
         var escaped = ""
         for character in self {

@@ -1,4 +1,4 @@
-/// Runs of one strategy under different seeds, taken together.
+/// A summary of one strategy's runs under different seeds.
 package struct SeriesSummary: Sendable, Hashable {
     /// One number a round: its mean over the seeds, and its range.
     package struct Curve: Sendable, Hashable, Codable {
@@ -7,7 +7,7 @@ package struct SeriesSummary: Sendable, Hashable {
         package var high: [Double]
     }
 
-    /// A mean with the sample's standard deviation; nil of one seed alone.
+    /// A mean with the sample's standard deviation, which is nil for a single seed.
     package struct Spread: Sendable, Hashable {
         package let mean: Double
         package let deviation: Double?
@@ -17,10 +17,10 @@ package struct SeriesSummary: Sendable, Hashable {
     /// Tables of equal length, ascending by seed; at least one.
     private let tables: [[RoundRecord]]
     package let seeds: [UInt64]
-    /// Runs that have not come as far as the others and are left out.
+    /// The number of left-out runs, which have fewer rounds than the others.
     package let unfinished: Int
 
-    /// - Parameter runs: the table of every seed; those that are not as long as the longest are left out.
+    /// - Parameter runs: the table of every seed; tables shorter than the longest are left out.
     /// - Returns: nil where no run has a round.
     package init?(label: String, runs: [(seed: UInt64, records: [RoundRecord])]) {
         let longest = runs.map(\.records.count).max() ?? 0
@@ -38,15 +38,15 @@ package struct SeriesSummary: Sendable, Hashable {
 
     package var accuracy: Curve { curve { $0.map(\.testAccuracy) } }
     package var loss: Curve { curve { $0.map(\.testLoss) } }
-    /// Downloaded and uploaded since the first round.
+    /// Bytes downloaded and uploaded since the first round.
     package var bytes: Curve { curve { Self.sums($0.map { Double($0.bytesDown + $0.bytesUp) }) } }
-    /// Passed since the first round.
+    /// Seconds since the first round.
     package var seconds: Curve { curve { Self.sums($0.map(\.seconds)) } }
 
     package var bytesPerRound: Double { (bytes.mean.last ?? 0) / Double(rounds) }
     package var secondsPerRound: Double { (seconds.mean.last ?? 0) / Double(rounds) }
 
-    /// The first round of each seed that scored at least `accuracy`; nil where none did.
+    /// The first round of each seed with at least `accuracy`; nil for a seed without one.
     package func roundsTo(accuracy: Double) -> [Int?] {
         tables.map { table in table.first { $0.testAccuracy >= accuracy }?.round }
     }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What clients would have downloaded of merges: how long each round's is, and up to which round each client has them.
+/// Counts the merge bytes that clients would download: each round's length, and each client's last round.
 struct MergeLedger: Codable, Sendable {
     /// By round, from 1.
     private var lengths: [Int] = []
@@ -20,7 +20,7 @@ struct MergeLedger: Codable, Sendable {
         try encoder.encode(self).write(to: URL(filePath: path))
     }
 
-    /// What a client has to download before it trains on what `round` published: the merges that it missed, or their
+    /// The bytes that a client downloads before it trains on the result of `round`: the merges that it missed, or their
     /// sum where that is shorter.
     func bytes(for client: String, upTo round: Int) -> Int {
         let first = synced[client] ?? 0
@@ -28,7 +28,7 @@ struct MergeLedger: Codable, Sendable {
         return min(lengths[first..<round].reduce(0, +), sumLength)
     }
 
-    /// Takes over a round that these clients trained in, who have all that came before it.
+    /// Records a round in which these clients trained; they have all merges before it.
     mutating func note(round: Int, clients: [String], state: FederationState) throws {
         for client in clients { synced[client] = round - 1 }
         lengths.append(try Self.length(of: state.merge))

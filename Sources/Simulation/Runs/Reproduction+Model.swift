@@ -1,18 +1,18 @@
 import RankwiseWire
 
 extension Reproduction {
-    /// What is trained: images of 28 × 28 in ten classes.
+    /// The trained model, for images of 28 × 28 in ten classes.
     package enum Model: String, Sendable, CaseIterable {
         /// The paper's MLP, and its maximum ranks.
         case mlp
-        /// Two convolutions and two linear layers. The paper does not give the sides of its CNN: this one is ours, and each
-        /// layer's maximum rank is the smaller of its sides.
+        /// Two convolutions and two linear layers. The paper does not give the shape of its CNN, so this one is ours.
+        /// Each layer's maximum rank is the smaller of its sides.
         case cnn
     }
 }
 
 extension Reproduction.Model {
-    /// As `NativeModel` reads it.
+    /// The name that `NativeModel` reads.
     package var name: String {
         switch self {
         case .mlp: "mlp-784-200-200-10"
@@ -20,7 +20,7 @@ extension Reproduction.Model {
         }
     }
 
-    /// R: a client of rank r holds ⌊r·R_m/R⌉ components of a module whose maximum is R_m.
+    /// R: a client of rank r has ⌊r·R_m/R⌉ components of a module whose maximum is R_m.
     var maximumRank: Int {
         switch self {
         case .mlp: 160

@@ -8,7 +8,7 @@ package struct Reproduction: Sendable, Hashable {
         case fashionMNIST = "fashion-mnist"
     }
 
-    /// What is compared in the paper's settings; `full` trains and averages every weight.
+    /// The compared strategies, in the paper's settings; `full` trains and averages every weight.
     package static let strategies = ["rbla", "zeropad", "fedavg", "flora", "flexlora", "raflora", "full"]
 
     package static let paperLearningRate = 0.01
@@ -20,7 +20,7 @@ package struct Reproduction: Sendable, Hashable {
     package var rounds: Int
     /// The share of the ten clients that is selected each round.
     package var participation: Double
-    /// Of SGD with momentum 0.9.
+    /// The learning rate of SGD with momentum 0.9.
     package var learningRate: Double
     /// The folder with the IDX files, or with a folder of them named like the dataset.
     package var data: String
@@ -43,7 +43,7 @@ package struct Reproduction: Sendable, Hashable {
 }
 
 extension Reproduction {
-    /// One run: where it is kept below the output folder, and its settings.
+    /// One run: its path below the output folder, and its settings.
     package struct Run: Sendable, Hashable {
         package let path: String
         package let document: SimulationDocument
@@ -76,14 +76,14 @@ extension Reproduction {
         }
     }
 
-    /// The name of what all of its runs have in common; a learning rate that is not the paper's is part of it.
+    /// The common settings of all its runs as a name; a learning rate other than the paper's is part of it.
     package var group: String {
         let share = Int((participation * 100).rounded())
         let rate = learningRate == Self.paperLearningRate ? "" : "-rate\(learningRate)"
         return "\(dataset.rawValue)-\(model.rawValue)-\(share)percent\(rate)"
     }
 
-    /// 10% to 100% of the maximum; all of it for plain averaging, which knows one rank only, and for whole models.
+    /// 10% to 100% of the maximum. Plain averaging, which has one rank only, and whole models use all of it.
     private func ranks(_ strategy: String) -> [Int] {
         let highest = model.maximumRank
         guard !["fedavg", FullFederation.strategy].contains(strategy) else { return [highest] }

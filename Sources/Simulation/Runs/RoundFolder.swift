@@ -2,8 +2,8 @@ package import AdapterFormat
 package import Aggregation
 package import Foundation
 
-/// What a round publishes, as files: `adapter.safetensors`, `merge.safetensors` where there is a merge, and
-/// `moment-0.safetensors` and so on where the server has an optimizer.
+/// A round's results as files: `adapter.safetensors`, `merge.safetensors` if there is a merge, and
+/// `moment-0.safetensors` and so on if the server has an optimizer.
 package struct RoundFolder: RoundSink {
     private let folder: URL
     private let type: ScalarType
@@ -51,7 +51,7 @@ package struct RoundFolder: RoundSink {
     }
 }
 
-/// An adapter file in the making with its descriptor.
+/// An adapter file that is being written, with its descriptor.
 private final class OutputFile {
     private let shape: AdapterShape
     private let descriptor: Int32

@@ -1,14 +1,14 @@
-/// What a simulation notes of one round: a row of `rounds.csv`.
+/// A simulation's record of one round: a row of `rounds.csv`.
 package struct RoundRecord: Sendable, Hashable {
     package var round: Int
     /// How many clients took part.
     package var clients: Int
-    /// Of the global model, on examples that no client has.
+    /// The global model's accuracy on examples that no client has.
     package var testAccuracy: Double
     package var testLoss: Double
-    /// The clients' mean, by samples, over their last local epoch.
+    /// The clients' mean loss over their last local epoch, weighted by samples.
     package var trainLoss: Double
-    /// What the clients downloaded and uploaded: adapters, and merges where a strategy has them.
+    /// The bytes that the clients downloaded and uploaded: adapters, and merges if the strategy has them.
     package var bytesDown: Int
     package var bytesUp: Int
     /// From the round's start until its model was scored.
@@ -32,12 +32,12 @@ package struct RoundRecord: Sendable, Hashable {
 extension RoundRecord {
     static let header = "round,clients,test_accuracy,test_loss,train_loss,bytes_down,bytes_up,seconds"
 
-    /// The row; numbers are written so that they are read back exactly.
+    /// The row; numbers are written so that reading restores them exactly.
     var csv: String {
         "\(round),\(clients),\(testAccuracy),\(testLoss),\(trainLoss),\(bytesDown),\(bytesUp),\(seconds)"
     }
 
-    /// Nil where the text is no such row.
+    /// Nil where the text is not such a row.
     init?(csv: Substring) {
         let fields = csv.split(separator: ",", omittingEmptySubsequences: false)
         guard fields.count == 8, let round = Int(fields[0]), let clients = Int(fields[1]),

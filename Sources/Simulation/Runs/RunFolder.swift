@@ -1,9 +1,10 @@
 import Foundation
 
-/// A run on disk: `settings.json`, `rounds.csv` with a row a round, and `state-N` with what round N came to.
+/// A run on disk: `settings.json`, `rounds.csv` with one row a round, and `state-N` with the state after round N.
 ///
-/// A round is kept in three steps: its state is copied and renamed into place, the table is replaced by one with its
-/// row, the state before is removed. A run that is killed in between goes on after the last row and comes to the same rows.
+/// A round is stored in three steps: its state is copied and renamed into place, the table is replaced by one with its
+/// row, and the state before is removed. A run that was killed in between continues after the last row and gets the
+/// same rows.
 package struct RunFolder: Sendable {
     package let path: String
     package private(set) var records: [RoundRecord]
@@ -12,9 +13,9 @@ package struct RunFolder: Sendable {
     private var settings: URL { URL(filePath: path + "/settings.json") }
     private var table: URL { URL(filePath: path + "/rounds.csv") }
 
-    /// Opens the run at `path`, or begins one there.
+    /// Opens the run at `path`, or creates it.
     ///
-    /// - Throws: `otherRun` where the folder holds a run that `document` does not go on with.
+    /// - Throws: `otherRun` where the folder has a run that `document` does not continue.
     package init(path: String, document: SimulationDocument) throws(SimulationError) {
         self.path = path
         self.document = document
@@ -33,7 +34,7 @@ package struct RunFolder: Sendable {
         try removeStates(but: records.count)
     }
 
-    /// Reads a run without going on with it.
+    /// Reads a run without continuing it.
     package init(reading path: String) throws(SimulationError) {
         self.path = path
         records = []
@@ -50,10 +51,10 @@ package struct RunFolder: Sendable {
         }
     }
 
-    /// The state that the last kept round came to; nil before the first.
+    /// The state after the last stored round; nil before the first.
     package var lastState: String? { records.isEmpty ? nil : state(records.count) }
 
-    /// Keeps a round and what it came to.
+    /// Stores a round and its state.
     package mutating func keep(_ record: RoundRecord, _ state: FederationState) throws(SimulationError) {
         let files = FileManager.default
         let (part, place) = (path + "/state.part", self.state(record.round))
@@ -69,14 +70,14 @@ package struct RunFolder: Sendable {
         try removeStates(but: record.round)
     }
 
-    /// Keeps a round of a run that cannot go on later.
+    /// Stores a round of a run that cannot continue later.
     package mutating func keep(_ record: RoundRecord) throws(SimulationError) {
         records.append(record)
         let lines = [RoundRecord.header] + records.map(\.csv)
         try Self.replace(table, with: Data((lines.joined(separator: "\n") + "\n").utf8))
     }
 
-    /// Forgets every round.
+    /// Removes every round.
     package mutating func clear() throws(SimulationError) {
         records = []
         try Self.replace(table, with: Data((RoundRecord.header + "\n").utf8))

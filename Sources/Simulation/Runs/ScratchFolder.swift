@@ -1,7 +1,7 @@
 import AdapterFormat
 import Foundation
 
-/// A folder of this process alone, in memory where the machine has such, which goes when nobody holds it any more.
+/// A folder for this process alone, in memory if the machine supports it. It is removed with its last reference.
 final class ScratchFolder: Sendable {
     let path: String
 
@@ -21,7 +21,7 @@ final class ScratchFolder: Sendable {
 
     deinit { remove(path) }
 
-    /// Removes what processes that were killed have left.
+    /// Removes the folders of killed processes.
     private static func sweep(_ parent: String) {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? [] where name.hasPrefix(prefix) {
             let owner = name.dropFirst(prefix.count).prefix { $0 != "-" }
@@ -30,7 +30,7 @@ final class ScratchFolder: Sendable {
         }
     }
 
-    /// Removes a folder with what is in it; what cannot be removed is left.
+    /// Removes a folder and its contents; ignores what cannot be removed.
     func remove(_ path: String) { try? FileManager.default.removeItem(atPath: path) }
 
     /// The length of a file in bytes.

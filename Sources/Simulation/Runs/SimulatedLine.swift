@@ -2,9 +2,9 @@ import Foundation
 import HTTPFetching
 import Synchronization
 
-/// One client's way to the server: through the pool, holding polls back until the bell rings, and counting downloads.
+/// One client's connection to the server: it uses the pool, holds polls back until the signal, and counts downloads.
 final class SimulatedLine: Fetching {
-    /// What all clients have downloaded, by the round whose adapter or merge it was.
+    /// The bytes that all clients have downloaded, by the round of the adapter or merge.
     final class Meter: Sendable {
         private let bytes = Mutex<[Int: Int]>([:])
 
@@ -12,13 +12,13 @@ final class SimulatedLine: Fetching {
         func bytes(ofRound round: Int) -> Int { bytes.withLock { $0[round] ?? 0 } }
     }
 
-    /// A poll goes through after so long even if nothing rang.
+    /// A poll is sent after this time even without a signal.
     private static let longestHold = Duration.seconds(10)
 
     private let pool: FetcherPool
     private let bell: RoundSignal
     private let meter: Meter
-    /// How often the bell had rung when this client asked last.
+    /// The number of signals at this client's last poll.
     private let heard = Mutex(0)
 
     init(pool: FetcherPool, bell: RoundSignal, meter: Meter) {

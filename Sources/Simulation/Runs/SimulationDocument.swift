@@ -1,7 +1,7 @@
 package import Foundation
 package import RankwiseWire
 
-/// A federation's settings with a part `simulation` beside the others.
+/// A federation's settings with one more part, `simulation`.
 package struct SimulationDocument: Sendable, Hashable {
     package var federation: FederationDocument
     package var simulation: SimulationSettings
@@ -13,7 +13,7 @@ package struct SimulationDocument: Sendable, Hashable {
         self.simulation = simulation
     }
 
-    /// Reads JSON; keys that neither part knows are refused by name.
+    /// Reads JSON; unknown keys are refused by name.
     package init(json: Data) throws(SimulationError) {
         do throws(WireError) {
             try self.init(values: try WireJSON.decodeStrictly([String: JSONValue].self, from: json))
@@ -47,8 +47,8 @@ package struct SimulationDocument: Sendable, Hashable {
         }
     }
 
-    /// Whether a run of `other` can go on as a run of this: only how long and how many at a time may differ, and where
-    /// the data lie.
+    /// Whether this run can continue a run of `other`: only the length, the number of threads and the place of the data
+    /// may differ.
     func continues(_ other: SimulationDocument) -> Bool {
         var other = other
         other.federation.round.total = federation.round.total

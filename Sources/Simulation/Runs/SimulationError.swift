@@ -1,15 +1,15 @@
-/// Why a simulation cannot be begun or cannot go on.
+/// Why a simulation cannot start or continue.
 package enum SimulationError: Error, Equatable, Sendable {
-    /// A setting that cannot be followed; `path` names its key.
+    /// An invalid setting; `path` names its key.
     case settings(path: String, reason: String)
     case data(String)
     case training(client: String, reason: String)
     case aggregation(round: Int, reason: String)
     case evaluation(round: Int, reason: String)
     case file(String, reason: String)
-    /// The folder holds a run of other settings.
+    /// The folder holds a run with other settings.
     case otherRun(folder: String)
-    /// The server, or the way to it, failed.
+    /// The server or the connection to it failed.
     case network(String)
     case cancelled
 }

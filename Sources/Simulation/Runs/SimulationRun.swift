@@ -1,15 +1,15 @@
 import RankwiseWire
 import Synchronization
 
-/// One run of a simulation, from where its folder stands to the last round.
+/// One run of a simulation, from its folder's state to the last round.
 package struct SimulationRun: Sendable {
     package enum Event: Sendable {
-        /// So many of the round's clients are done.
+        /// This many of the round's clients have finished.
         case trained(Int, of: Int, round: Int)
         case finished(RoundRecord)
     }
 
-    /// How clients and coordinator reach each other.
+    /// How clients and coordinator communicate.
     package enum Transport: String, Sendable, CaseIterable {
         case memory
         case http
@@ -26,14 +26,14 @@ package struct SimulationRun: Sendable {
         self.transport = transport
     }
 
-    /// How many rounds an earlier start has played already.
+    /// How many rounds an earlier start has finished.
     package func playedRounds() throws(SimulationError) -> Int {
         try RunFolder(path: path, document: document).records.count
     }
 
-    /// Plays the rounds that are left and returns the whole table.
+    /// Runs the remaining rounds and returns the whole table.
     ///
-    /// In memory a run goes on where it stopped; over HTTP one that is not finished begins again.
+    /// In memory a run continues where it stopped; over HTTP an unfinished run starts again.
     package func play(
         cohort: SimulatedCohort, observe: @escaping @Sendable (Event) -> Void
     ) async throws(SimulationError) -> [RoundRecord] {

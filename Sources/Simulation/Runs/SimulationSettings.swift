@@ -1,14 +1,14 @@
 import RankwiseWire
 
-/// What a simulation needs beside a federation's settings: the clients, their ranks and their data.
+/// A simulation's settings beside the federation's: the clients, their ranks and their data.
 package struct SimulationSettings: Codable, Sendable, Hashable {
-    /// How the training examples are dealt to the clients.
+    /// How the training examples are distributed to the clients.
     package struct Deal: Codable, Sendable, Hashable {
         package enum Scheme: String, Codable, Sendable, CaseIterable {
             case iid
             case dirichlet
             case staircase
-            /// Every client draws examples of its own, with replacement: for more clients than the data could feed.
+            /// Every client draws its own examples, with replacement, for more clients than the data could supply.
             case draw
         }
 
@@ -34,16 +34,16 @@ package struct SimulationSettings: Codable, Sendable, Hashable {
         }
     }
 
-    /// Where the examples come from.
+    /// The source of the examples.
     package struct Source: Codable, Sendable, Hashable {
         /// A CSV file (label last) or IDX images with their labels beside them.
         package var train: String
         /// Examples that no client has; nil where they are held out of `train`.
         package var test: String?
-        /// The share of every label's examples to hold out where there is no `test`.
+        /// The share of every label's examples to hold out if there is no `test`.
         package var holdout: Double?
-        /// The share of every label's training examples that no client has: updates are scored on them for `ranking` weights,
-        /// which otherwise take each client's word.
+        /// The share of every label's training examples that no client gets. Updates are scored on them for `ranking`
+        /// weights, which otherwise use the clients' reports.
         package var validation: Double?
 
         enum CodingKeys: String, CodingKey, CaseIterable { case train, test, holdout, validation }
@@ -65,7 +65,7 @@ package struct SimulationSettings: Codable, Sendable, Hashable {
     }
 
     package var clients: Int
-    /// The ranks that the clients advertise, dealt in turn.
+    /// The ranks that the clients advertise, assigned in turn.
     package var ranks: [Int]
     package var data: Source
     package var partition: Deal
@@ -95,7 +95,7 @@ package struct SimulationSettings: Codable, Sendable, Hashable {
 extension SimulationSettings {
     static let clientLimit = 100_000
 
-    /// - Throws: `settings`, naming the key that cannot be meant.
+    /// - Throws: `settings`, which names the invalid key.
     func validate() throws(SimulationError) {
         func refuse(_ key: String, _ reason: String) -> SimulationError {
             .settings(path: "simulation." + key, reason: reason)
