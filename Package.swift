@@ -66,14 +66,17 @@ let package = Package(
         library("ProcessSignals"),
         library("CoordinatorAPI", ["HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes, .logging]),
         library("HTTPFetching", ["CCurl"]),
-        library("Training", ["AdapterFormat", "LinearAlgebra", "CLinux", .logging]),
+        library("AdapterOperations", ["AdapterFormat", "LinearAlgebra"]),
+        library("Training", ["AdapterFormat", "AdapterOperations", "LinearAlgebra", "CLinux", .logging]),
         library(
             "Simulation",
             [
-                "AdapterFormat", "Aggregation", "ClientAgent", "Coordinator", "CoordinatorAPI", "Federation",
-                "HTTPFetching", "HTTPServing", "LinearAlgebra", "RankwiseWire", "SQLiteStore", "Training", .logging,
+                "AdapterFormat", "AdapterOperations", "Aggregation", "ClientAgent", "Coordinator", "CoordinatorAPI",
+                "Federation", "HTTPFetching", "HTTPServing", "LinearAlgebra", "RankwiseWire", "SQLiteStore", "Training",
+                .logging,
             ]),
-        library("ClientAgent", ["HTTPFetching", "RankwiseWire", "AdapterFormat", "Training", .crypto]),
+        library(
+            "ClientAgent", ["HTTPFetching", "RankwiseWire", "AdapterFormat", "AdapterOperations", "Training", .crypto]),
 
         program(
             "rankwise-server",
@@ -85,15 +88,15 @@ let package = Package(
         program(
             "rankwise-client",
             [
-                "AdapterFormat", "ClientAgent", "HTTPFetching", "ProcessSignals", "RankwiseWire", "Training",
-                .argumentParser, .logging,
+                "AdapterFormat", "AdapterOperations", "ClientAgent", "HTTPFetching", "ProcessSignals", "RankwiseWire",
+                "Training", .argumentParser, .logging,
             ]
         ),
         program(
             "rankwise-lab",
             [
-                "AdapterFormat", "Aggregation", "ClientAgent", "HTTPFetching", "LinearAlgebra", "RankwiseWire",
-                "Simulation", "Training", .yams,
+                "AdapterFormat", "AdapterOperations", "Aggregation", "ClientAgent", "HTTPFetching", "LinearAlgebra",
+                "RankwiseWire", "Simulation", "Training", .yams,
                 .argumentParser, .crypto, .logging,
             ]
         ),
@@ -133,10 +136,18 @@ let package = Package(
                 "Simulation", "AdapterFormat", "Coordinator", "CoordinatorAPI", "Federation", "RankwiseWire",
                 "Training",
             ]),
-        tests("TrainingTests", ["Training", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
+        tests(
+            "AdapterOperationsTests", ["AdapterOperations", "AdapterFormat", "LinearAlgebra"],
+            resources: [.copy("Fixtures")]),
+        tests(
+            "TrainingTests", ["Training", "AdapterFormat", "AdapterOperations", "LinearAlgebra"],
+            resources: [.copy("Fixtures")]),
         tests(
             "ClientAgentTests",
-            ["ClientAgent", "HTTPFetching", "RankwiseWire", "Training", "AdapterFormat", "TestStage", .crypto]),
+            [
+                "ClientAgent", "HTTPFetching", "RankwiseWire", "Training", "AdapterFormat", "AdapterOperations",
+                "TestStage", .crypto,
+            ]),
     ]
 )
 

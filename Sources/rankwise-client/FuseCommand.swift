@@ -1,4 +1,5 @@
 import AdapterFormat
+import AdapterOperations
 import ArgumentParser
 import ClientAgent
 import Foundation
@@ -31,7 +32,7 @@ struct FuseCommand: ParsableCommand {
         defer { try? FileManager.default.removeItem(atPath: candidates) }
         do {
             let fusion = try AdapterFusion(personal: personal, shared: shared)
-            let file = try AdapterFile(trainingFile: shared + "/adapter_model.safetensors")
+            let file = try AdapterFile(path: shared + "/adapter_model.safetensors")
             let (shares, result) = try fusion.search(
                 on: options.task(for: file), settings: options.settings, folder: candidates)
             try fusion.write(shares, to: out + "/adapter_model.safetensors")

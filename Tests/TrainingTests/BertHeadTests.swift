@@ -1,4 +1,5 @@
 import AdapterFormat
+import AdapterOperations
 import Foundation
 import Testing
 
@@ -64,7 +65,7 @@ import Testing
         dense: [String: [Int]]? = dense
     ) async throws -> [String: [Float]] {
         let output = folder + "/out"
-        let ranks = try AdapterFile(trainingFile: adapter).ranks
+        let ranks = try AdapterFile(path: adapter).ranks
         let plan = TrainingPlan(
             round: 1, rank: 2, ranks: ranks, scales: ranks.mapValues { _ in 1 }, seed: clientSeed,
             federationSeed: federationSeed, dense: dense,
@@ -74,7 +75,7 @@ import Testing
         _ = try await NativeTrainer(NativeModel(encoder, dense: Self.dense).task(Self.texts)).train(
             TrainingAssignment(adapter: adapter, configuration: "", plan: plan, output: output)
         ) { _ in }
-        let file = try AdapterFile(trainingFile: output)
+        let file = try AdapterFile(path: output)
         // The step moves zeros by less than this.
         func settled(_ value: Float) -> Float { abs(value) < 1e-10 ? 0 : value }
         return Dictionary(uniqueKeysWithValues: file.dense.map { ($0.name, $0.values.floats().map(settled)) })
@@ -107,7 +108,7 @@ import Testing
     @Test func `the adapter's own values come before the base's`() async throws {
         let encoder = try model(head: Self.ownHead)
         let adapter = try adapter(encoder, dense: Self.dense)
-        let file = try AdapterFile(trainingFile: adapter)
+        let file = try AdapterFile(path: adapter)
         let found = try await sent(encoder, adapter)
         #expect(found["classifier.weight"] == file[dense: "classifier.weight"]?.values.floats())
     }
@@ -143,7 +144,7 @@ import Testing
     @Test func `an adapter without a head is scored on the base's own, and refused where there is none`() throws {
         let encoder = try model(head: Self.ownHead)
         let path = try adapter(encoder)
-        let file = try AdapterFile(trainingFile: path)
+        let file = try AdapterFile(path: path)
         let scales = file.ranks.mapValues { _ in 1.0 }
         let alone = try Evaluation(
             of: NativeModel(encoder, for: file).task(Self.texts), adapter: path, scales: scales, settings: Self.settings

@@ -1,4 +1,5 @@
 import AdapterFormat
+import AdapterOperations
 import Foundation
 import LinearAlgebra
 import Synchronization
@@ -192,7 +193,7 @@ import Testing
     @Test func `adapters that do not go together are refused`() throws {
         let own = try adapter("own", rank: 2, bound: 0.5)
         let common = try adapter("common", rank: 3, bound: 0.5)
-        #expect(throws: TrainingError.self) { try AdapterFusion(personal: own, shared: folder + "/nowhere") }
+        #expect(throws: AdapterFileError.self) { try AdapterFusion(personal: own, shared: folder + "/nowhere") }
         let shape = try AdapterShape(modules: [ModuleShape(name: "fc1", inputs: 6, outputs: 5, maximumRank: 1)])
         let path = common + "/adapter_model.safetensors"
         let descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC, 0o600)
@@ -202,12 +203,12 @@ import Testing
         try writer.finish()
         // The configuration is still the one of rank 3.
         #expect(
-            throws: TrainingError.adapter(file: path, reason: "fc1 has rank 1; its configuration says 3")
+            throws: AdapterFileError.adapter(file: path, reason: "fc1 has rank 1; its configuration says 3")
         ) { try AdapterFusion(personal: own, shared: common) }
         try AdapterConfig(shape: shape, scaling: .constant(2)).json
             .write(toFile: common + "/adapter_config.json", atomically: true, encoding: .utf8)
         #expect(
-            throws: TrainingError.adapter(file: own, reason: "it has fc2, which \(common) has not")
+            throws: AdapterFileError.adapter(file: own, reason: "it has fc2, which \(common) has not")
         ) { try AdapterFusion(personal: own, shared: common) }
     }
 }

@@ -1,4 +1,5 @@
 import AdapterFormat
+import AdapterOperations
 import Foundation
 import LinearAlgebra
 import Testing
@@ -128,7 +129,7 @@ import Testing
     @Test func `a pruning plan drives the tail towards zero`() async throws {
         let trainer = try NativeTrainer(model: "mlp-4-8-2", seed: 2, data: Self.data)
         var assignment = try assignment()
-        func tail(_ pruning: TrainingPlan.Pruning?) async throws -> Double {
+        func tail(_ pruning: RankPruning?) async throws -> Double {
             assignment.plan.pruning = pruning
             _ = try await trainer.train(assignment) { _ in }
             return try PrunedComponentNorms(of: assignment.output, pruning: Self.pruning).modules.values.reduce(0, +)
@@ -140,7 +141,7 @@ import Testing
             try PrunedComponentNorms(of: assignment.adapter, pruning: Self.pruning).modules.values.reduce(0, +) == 0)
     }
 
-    private static let pruning = TrainingPlan.Pruning(gamma: 0.5, penalty: 0.5, minRank: 1)
+    private static let pruning = RankPruning(gamma: 0.5, penalty: 0.5, minRank: 1)
 
     @Test func `data or settings that do not fit are named`() async throws {
         #expect(throws: TrainingError.data(reason: "an example has 4 features; the model takes 5")) {

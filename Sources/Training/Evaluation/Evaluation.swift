@@ -1,4 +1,5 @@
 import AdapterFormat
+import AdapterOperations
 import LinearAlgebra
 
 /// How well an adapted model does on data that it was not trained on.
@@ -80,12 +81,14 @@ package struct Evaluation: Sendable, Hashable {
 
     /// Writes the logits as a safetensors file of one tensor, `logits` (examples × classes).
     package func writeLogits(to path: String) throws(TrainingError) {
-        try WholeFile.replace(path) { descriptor in
-            let layout = try SafetensorsLayout(
-                tensors: [.init(name: "logits", type: .f32, shape: [logits.count / classes, classes])])
-            var writer = try SafetensorsWriter(layout: layout, descriptor: descriptor)
-            try writer.write(logits, to: "logits")
-            try writer.finish()
+        try TrainingError.converting { () throws(AdapterFileError) in
+            try WholeFile.replace(path) { descriptor in
+                let layout = try SafetensorsLayout(
+                    tensors: [.init(name: "logits", type: .f32, shape: [logits.count / classes, classes])])
+                var writer = try SafetensorsWriter(layout: layout, descriptor: descriptor)
+                try writer.write(logits, to: "logits")
+                try writer.finish()
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
 import AdapterFormat
+import AdapterOperations
 import LinearAlgebra
 
 /// The trainable factors of one linear layer, held by rank component, with their gradients.
@@ -59,7 +60,7 @@ struct LoRALayer {
     /// Adds the gradient of λ·‖B[:, g:]‖·‖A[g:, :]‖ to the gradients, g being the components that the pruning keeps.
     ///
     /// ∂/∂A[g:] = λ·(‖B[:, g:]‖/‖A[g:]‖)·A[g:], and so for B; zero at a tail of norm zero, where there is no gradient.
-    func penaliseTail(_ pruning: TrainingPlan.Pruning) {
+    func penaliseTail(_ pruning: RankPruning) {
         guard let kept = pruning.kept(ofRank: rank) else { return }
         let (tailOfA, tailOfB) = (kept * a.columns..<a.values.floats.count, kept * b.columns..<b.values.floats.count)
         let (normOfA, normOfB) = (Self.norm(a, tailOfA), Self.norm(b, tailOfB))

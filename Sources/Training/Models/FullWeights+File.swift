@@ -1,4 +1,5 @@
 import AdapterFormat
+import AdapterOperations
 
 extension FullWeights {
     private static let (weight, bias) = (".weight", ".bias")
@@ -11,12 +12,14 @@ extension FullWeights {
                 (name: name + Self.bias, shape: [layer.bias.count], values: layer.bias),
             ]
         }
-        try WholeFile.replace(path) { descriptor in
-            let layout = try SafetensorsLayout(
-                tensors: tensors.map { .init(name: $0.name, type: .f32, shape: $0.shape) })
-            var writer = try SafetensorsWriter(layout: layout, descriptor: descriptor)
-            for tensor in tensors { try writer.write(tensor.values, to: tensor.name) }
-            try writer.finish()
+        try TrainingError.converting { () throws(AdapterFileError) in
+            try WholeFile.replace(path) { descriptor in
+                let layout = try SafetensorsLayout(
+                    tensors: tensors.map { .init(name: $0.name, type: .f32, shape: $0.shape) })
+                var writer = try SafetensorsWriter(layout: layout, descriptor: descriptor)
+                for tensor in tensors { try writer.write(tensor.values, to: tensor.name) }
+                try writer.finish()
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 import AdapterFormat
+import AdapterOperations
 
 /// An adapter file as what is trained on a model's layers, and back.
 struct ModelAdapter {
@@ -7,7 +8,7 @@ struct ModelAdapter {
 
     init(path: String) throws(TrainingError) {
         self.path = path
-        file = try AdapterFile(trainingFile: path)
+        file = try TrainingError.converting { () throws(AdapterFileError) in try AdapterFile(path: path) }
     }
 
     /// The layers with the file's factors on them, checked against the model; a layer may go without.
@@ -117,11 +118,13 @@ struct ModelAdapter {
             }
         }
         for tensor in dense { put(.dense(tensor.name), tensor.shape) { tensor.values } }
-        try WholeFile.replace(output) { descriptor in
-            var writer = try SafetensorsWriter(
-                layout: try SafetensorsLayout(tensors: tensors), descriptor: descriptor)
-            for (name, values) in contents { try writer.write(values(), to: name) }
-            try writer.finish()
+        try TrainingError.converting { () throws(AdapterFileError) in
+            try WholeFile.replace(output) { descriptor in
+                var writer = try SafetensorsWriter(
+                    layout: try SafetensorsLayout(tensors: tensors), descriptor: descriptor)
+                for (name, values) in contents { try writer.write(values(), to: name) }
+                try writer.finish()
+            }
         }
     }
 

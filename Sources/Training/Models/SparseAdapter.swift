@@ -1,4 +1,5 @@
 import AdapterFormat
+import AdapterOperations
 import LinearAlgebra
 
 /// The file of a sparse stage as the trained weights of a model's layers, and back.
@@ -66,12 +67,14 @@ struct SparseAdapter {
         let trained = layers.compactMap { layer in
             layer.sparse.map { (name: TensorName.dense(layer.name + Self.suffix).peft, delta: $0.delta) }
         }
-        try WholeFile.replace(output) { descriptor in
-            let layout = try SafetensorsLayout(
-                tensors: trained.map { .init(name: $0.name, type: .f32, shape: [$0.delta.columns]) })
-            var writer = try SafetensorsWriter(layout: layout, descriptor: descriptor)
-            for (name, delta) in trained { try writer.write(Array(delta.values.floats), to: name) }
-            try writer.finish()
+        try TrainingError.converting { () throws(AdapterFileError) in
+            try WholeFile.replace(output) { descriptor in
+                let layout = try SafetensorsLayout(
+                    tensors: trained.map { .init(name: $0.name, type: .f32, shape: [$0.delta.columns]) })
+                var writer = try SafetensorsWriter(layout: layout, descriptor: descriptor)
+                for (name, delta) in trained { try writer.write(Array(delta.values.floats), to: name) }
+                try writer.finish()
+            }
         }
     }
 }

@@ -1,3 +1,4 @@
+import AdapterOperations
 package import LinearAlgebra
 
 /// A frozen model with something on its layers that can be trained, and memory for one batch.
@@ -34,7 +35,7 @@ package struct BatchResult {
 
 extension TrainableModel {
     /// Adds the gradients of the penalties that a plan asks for.
-    func penalise(_ penalty: Float, pruning: TrainingPlan.Pruning?) {
+    func penalise(_ penalty: Float, pruning: RankPruning?) {
         guard penalty > 0 || pruning != nil else { return }
         for case let lora? in layers.map(\.lora) {
             if penalty > 0 { lora.penalise(penalty) }

@@ -1,6 +1,3 @@
-import AdapterFormat
-import Foundation
-
 /// Why a round of training, or an evaluation, gave no result.
 package enum TrainingError: Error, Equatable, Sendable {
     /// A model's name that means nothing here.
@@ -34,22 +31,6 @@ extension TrainingError {
         case .command, .file, .noRoom: true
         case .model, .setting, .data, .adapter, .diverged, .tooLong, .abstained, .stopped, .cancelled: false
         }
-    }
-}
-
-extension TrainingError {
-    /// What a failure to write at `path` means.
-    static func writing(_ path: String, _ error: any Error) -> TrainingError {
-        let hasRoom =
-            switch error {
-            case let error as SystemError: !SystemError.isNoRoom(error.code)
-            case SafetensorsWriteError.system(let error): !SystemError.isNoRoom(error.code)
-            case let error as CocoaError:
-                error.code != .fileWriteOutOfSpace
-                    && !((error.underlying as? POSIXError).map { SystemError.isNoRoom($0.code.rawValue) } ?? false)
-            default: true
-            }
-        return hasRoom ? .file(path, reason: "\(error)") : .noRoom(path)
     }
 }
 

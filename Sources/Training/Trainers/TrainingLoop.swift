@@ -1,3 +1,4 @@
+import AdapterOperations
 import LinearAlgebra
 
 /// Trains a model by mini-batches, in an order that a seed draws.
@@ -12,7 +13,7 @@ struct TrainingLoop<Base: FrozenModel> {
     private let examples: Base.Model.Examples
     private let seed: UInt64
     private let penalty: Float
-    private let pruning: TrainingPlan.Pruning?
+    private let pruning: RankPruning?
     private let trained: [TrainedTensor]
     /// Of the other lanes, tensor by tensor what `trained` is of the first.
     private let others: [[TrainedTensor]]
@@ -23,7 +24,7 @@ struct TrainingLoop<Base: FrozenModel> {
     init(
         base: Base, layers: [AdaptedLayer], dense: [DenseTensor], examples: Base.Model.Examples,
         settings: TrainingSettings, seed: UInt64, factors: Set<TrainingPlan.Factor> = [.a, .b], penalty: Double = 0,
-        pruning: TrainingPlan.Pruning? = nil
+        pruning: RankPruning? = nil
     ) throws(TrainingError) {
         self.settings = try LoopSettings(settings)
         self.examples = examples

@@ -1,3 +1,5 @@
+package import AdapterOperations
+
 /// What the server asks of this client in a round.
 package struct TrainingPlan: Sendable, Hashable {
     package var round: Int
@@ -13,7 +15,7 @@ package struct TrainingPlan: Sendable, Hashable {
     package var send: Set<Factor>
     /// The weight μ of the penalty μ·Σ‖B·A‖² that holds the adapter near the base; 0 for none.
     package var penalty: Double
-    package var pruning: Pruning?
+    package var pruning: RankPruning?
     /// Nil where an adapter is trained.
     package var stage: Stage?
     package var settings: TrainingSettings
@@ -27,7 +29,7 @@ package struct TrainingPlan: Sendable, Hashable {
 
     package init(
         round: Int, rank: Int, ranks: [String: Int], scales: [String: Double], seed: UInt64,
-        train: Set<Factor> = [.a, .b], send: Set<Factor> = [.a, .b], penalty: Double = 0, pruning: Pruning? = nil,
+        train: Set<Factor> = [.a, .b], send: Set<Factor> = [.a, .b], penalty: Double = 0, pruning: RankPruning? = nil,
         stage: Stage? = nil, federationSeed: UInt64 = 0, dense: [String: [Int]]? = nil,
         settings: TrainingSettings = TrainingSettings(),
         json: [UInt8] = []

@@ -20,7 +20,7 @@ struct MergePlan {
 
     init(
         of adapter: AdapterFile, at path: String, configuration: AdapterConfig, onto base: Checkpoint
-    ) throws(TrainingError) {
+    ) throws(AdapterFileError) {
         (self.base, self.configuration, self.path) = (base, configuration, path)
         for (key, reason) in Self.unmergeable where configuration.further[key] ?? "null" != "null" {
             throw .adapter(file: path, reason: "\(key) \(reason)")
@@ -43,10 +43,10 @@ struct MergePlan {
         ("alora_invocation_tokens", "lets the adapter act behind some tokens alone, which merged weights cannot"),
     ]
 
-    func refusal(_ reason: String) -> TrainingError { .adapter(file: path, reason: reason) }
+    func refusal(_ reason: String) -> AdapterFileError { .adapter(file: path, reason: reason) }
 
     /// The tensor of the model, which must hold numbers that can be added to.
-    func target(_ name: String, for module: String) throws(TrainingError) -> CheckpointFile.Tensor {
+    func target(_ name: String, for module: String) throws(AdapterFileError) -> CheckpointFile.Tensor {
         guard let tensor = base[name] else {
             let reason =
                 base.facts.isEncoderDecoder || module.hasSuffix("lm_head") || module.hasSuffix("embed_tokens")
@@ -77,7 +77,7 @@ private struct TrainedModule {
 
 /// Linear layers, embeddings and convolutions.
 extension MergePlan {
-    private mutating func add(_ module: AdapterFile.Module) throws(TrainingError) {
+    private mutating func add(_ module: AdapterFile.Module) throws(AdapterFileError) {
         guard let shape = module.shape else { throw refusal("\(module.name) lacks one of its factors") }
         let name = names.inModel(module.name)
         let weight = try target(name + ".weight", for: module.name)
@@ -108,7 +108,7 @@ extension MergePlan {
         }
     }
 
-    private func checkMagnitudes(of adapter: AdapterFile) throws(TrainingError) {
+    private func checkMagnitudes(of adapter: AdapterFile) throws(AdapterFileError) {
         guard configuration.usesDoRA else { return }
         for module in adapter.modules {
             guard changes[names.inModel(module.name) + ".weight"]?.magnitude != nil else {
@@ -117,14 +117,14 @@ extension MergePlan {
         }
     }
 
-    func differs(_ target: CheckpointFile.Tensor, _ found: TensorView, _ name: String) -> TrainingError {
+    func differs(_ target: CheckpointFile.Tensor, _ found: TensorView, _ name: String) -> AdapterFileError {
         refusal("\(base.path) has \(target.name) as \(target.shape); \(name) is \(found.shape)")
     }
 }
 
 /// Experts, whose parameters a model keeps together or one by one.
 extension MergePlan {
-    private mutating func addExperts(of adapter: AdapterFile) throws(TrainingError) {
+    private mutating func addExperts(of adapter: AdapterFile) throws(AdapterFileError) {
         let experts = adapter.modules.filter { $0.expert != nil }
         let owners = Dictionary(grouping: experts, by: \.owner).sorted { $0.key < $1.key }
         for (owner, modules) in owners {
@@ -145,7 +145,7 @@ extension MergePlan {
 /// Tensors beside the factors.
 extension MergePlan {
     /// Whether PEFT saved a tensor beside the one that counts, as it does with the biases of saved modules.
-    private func isCopy(_ tensor: AdapterFile.Dense, in adapter: AdapterFile) throws(TrainingError) -> Bool {
+    private func isCopy(_ tensor: AdapterFile.Dense, in adapter: AdapterFile) throws(AdapterFileError) -> Bool {
         for part in [".modules_to_save.", ".original_module."] where tensor.name.contains(part) {
             let name = tensor.name.replacingOccurrences(of: part, with: ".")
             guard let own = adapter[dense: name] else { throw refusal("\(tensor.name) comes without \(name)") }
@@ -158,7 +158,7 @@ extension MergePlan {
         return false
     }
 
-    private mutating func add(_ tensor: AdapterFile.Dense) throws(TrainingError) {
+    private mutating func add(_ tensor: AdapterFile.Dense) throws(AdapterFileError) {
         let name = tensor.name
         if let reason = TensorName.objection(toDense: name) { throw refusal("\(name) \(reason)") }
         if name.hasSuffix(TensorName.magnitude) {
@@ -183,7 +183,7 @@ extension MergePlan {
 
     private mutating func replace(
         _ target: CheckpointFile.Tensor, by tensor: AdapterFile.Dense
-    ) throws(TrainingError) {
+    ) throws(AdapterFileError) {
         guard target.shape == tensor.values.shape else { throw differs(target, tensor.values, tensor.name) }
         guard changes[target.name]?.replacement == nil else {
             throw refusal("\(tensor.name) and another tensor of the adapter both stand for \(target.name)")
@@ -191,7 +191,7 @@ extension MergePlan {
         changes[target.name, default: .init()].replacement = tensor.values
     }
 
-    private mutating func addMagnitude(_ tensor: AdapterFile.Dense, of module: String) throws(TrainingError) {
+    private mutating func addMagnitude(_ tensor: AdapterFile.Dense, of module: String) throws(AdapterFileError) {
         guard configuration.usesDoRA else {
             throw refusal("\(tensor.name) came, and its configuration does not say use_dora")
         }
@@ -205,7 +205,7 @@ extension MergePlan {
         changes[weight]?.magnitude = tensor.values
     }
 
-    private mutating func addRows(_ tensor: AdapterFile.Dense, of module: String) throws(TrainingError) {
+    private mutating func addRows(_ tensor: AdapterFile.Dense, of module: String) throws(AdapterFileError) {
         let target = try target(names.inModel(module) + ".weight", for: module)
         let key = "trainable_token_indices"
         guard let positions = TokenIndices(json: configuration.further[key] ?? "null")?[module] else {
@@ -227,7 +227,7 @@ extension MergePlan {
     }
 
     /// Adds a tensor of a module that is saved as a whole and that the model lacks.
-    private mutating func addWhole(_ tensor: AdapterFile.Dense) throws(TrainingError) {
+    private mutating func addWhole(_ tensor: AdapterFile.Dense) throws(AdapterFileError) {
         let saved = ConfigNames(json: configuration.further["modules_to_save"] ?? "[]")
         let path = tensor.name.split(separator: ".").dropLast().joined(separator: ".")
         guard saved.contains(where: { path.isModule($0) }) else {
@@ -246,7 +246,7 @@ extension MergePlan {
 
 /// Embeddings whose rows are the output head's as well.
 extension MergePlan {
-    private func checkTies() throws(TrainingError) {
+    private func checkTies() throws(AdapterFileError) {
         let heads = ["lm_head.weight", "proj_out.weight", "embed_out.weight", "lm_head.decoder.weight"]
         let hasHead =
             (Array(base.names) + additions.keys).contains { name in

@@ -6,8 +6,8 @@ package struct PrunedComponentNorms: Sendable, Hashable {
     package let modules: [String: Double]
 
     /// Reads an adapter file, one module at a time; blocks.
-    package init(of path: String, pruning: TrainingPlan.Pruning) throws(TrainingError) {
-        let file = try AdapterFile(trainingFile: path)
+    package init(of path: String, pruning: RankPruning) throws(AdapterFileError) {
+        let file = try AdapterFile(path: path)
         var norms: [String: Double] = [:]
         for module in file.modules {
             guard let kept = pruning.kept(ofRank: module.rank), let factors = ModuleFactors(module) else { continue }

@@ -11,7 +11,7 @@ struct ModuleNames {
     /// - Throws: where the files lack a module, or more than one prefix fits.
     init(
         _ modules: [String], in tensors: some Sequence<String>, of base: String, adapter: String
-    ) throws(TrainingError) {
+    ) throws(AdapterFileError) {
         var paths: Set<Substring> = []
         for name in tensors {
             var rest = name[...]
@@ -28,7 +28,7 @@ struct ModuleNames {
             (removed, added) = ("", "")
             return
         }
-        let absent = TrainingError.adapter(file: adapter, reason: "\(base) has no weight of \(missing)")
+        let absent = AdapterFileError.adapter(file: adapter, reason: "\(base) has no weight of \(missing)")
         // Where the model has some of the modules by their own names, the others are missing.
         guard modules.allSatisfy({ !paths.contains($0[...]) }) else { throw absent }
         var found: [Prefix] = []

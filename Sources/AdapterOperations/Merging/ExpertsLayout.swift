@@ -42,7 +42,7 @@ struct ExpertsLayout {
     init(
         owner: String, modules: [AdapterFile.Module], parameters: [String], base: Checkpoint, names: ModuleNames,
         adapter: String
-    ) throws(TrainingError) {
+    ) throws(AdapterFileError) {
         let path = ExpertsPath(owner).path
         guard let shape = modules.first?.shape else {
             throw .adapter(file: adapter, reason: "\(owner) lacks one of its factors")

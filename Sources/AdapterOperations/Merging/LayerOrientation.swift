@@ -17,7 +17,7 @@ extension Checkpoint {
     /// - Throws: where these contradict each other.
     func orientation(
         of weight: CheckpointFile.Tensor, inputs: Int, outputs: Int, fanInFanOut: Bool, adapter: String
-    ) throws(TrainingError) -> LayerOrientation? {
+    ) throws(AdapterFileError) -> LayerOrientation? {
         guard inputs == outputs else {
             if weight.shape == [outputs, inputs] { return .outputsFirst }
             return weight.shape == [inputs, outputs] ? .inputsFirst : nil

@@ -31,7 +31,7 @@ struct Checkpoint {
 
     /// - Parameter path: a safetensors file, an index of shards, or the folder of either.
     /// - Throws: where there is no such file or more than one model, a file is unsound, or the index and the files differ.
-    init(path: String) throws(TrainingError) {
+    init(path: String) throws(AdapterFileError) {
         self.path = path
         let isFolder = FileManager.default.isFolder(path)
         let isIndex = path.hasSuffix(Self.indexSuffix)
@@ -91,7 +91,7 @@ struct Checkpoint {
 extension Checkpoint {
     private static let indexSuffix = ".safetensors.index.json"
 
-    private static func files(in folder: String) throws(TrainingError) -> [String] {
+    private static func files(in folder: String) throws(AdapterFileError) -> [String] {
         do {
             return try FileManager.default.contentsOfDirectory(atPath: folder).sorted().filter {
                 !$0.hasPrefix(".") && !FileManager.default.isFolder("\(folder)/\($0)")
@@ -102,7 +102,7 @@ extension Checkpoint {
     }
 
     /// The index, or the one file of weights.
-    private static func main(among names: [String], in folder: String) throws(TrainingError) -> String {
+    private static func main(among names: [String], in folder: String) throws(AdapterFileError) -> String {
         let candidates = names.filter {
             ($0.hasSuffix(indexSuffix) || $0.hasSuffix(".safetensors")) && $0 != "adapter_model.safetensors"
         }
@@ -126,13 +126,13 @@ extension Checkpoint {
         return endings.contains(where: name.hasSuffix) || name == "adapter_config.json"
     }
 
-    static func contents(of path: String) throws(TrainingError) -> Data {
+    static func contents(of path: String) throws(AdapterFileError) -> Data {
         do { return try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
             throw .file(path, reason: "it cannot be read")
         }
     }
 
-    private static func weightMap(_ contents: Data, of path: String) throws(TrainingError) -> [String: String] {
+    private static func weightMap(_ contents: Data, of path: String) throws(AdapterFileError) -> [String: String] {
         struct Fields: Decodable {
             let weight_map: [String: String]
         }

@@ -3,7 +3,7 @@ import Foundation
 import LinearAlgebra
 import Testing
 
-@testable import Training
+@testable import AdapterOperations
 
 /// Sums of merges on real files, in a folder that goes with the test.
 @Suite final class MergeSumTests {
@@ -111,16 +111,16 @@ import Testing
         let sum = try MergeSum(of: [first], round: 1, to: sumPath)
         let wider = try merge([linear("fc1", rank: 1, inputs: 5)], seed: 2)
         #expect(
-            throws: TrainingError.adapter(
+            throws: AdapterFileError.adapter(
                 file: wider, reason: "fc1 is linear from 5 to 6; the merges before have linear from 4 to 6")
         ) { try MergeSum(of: [sumPath, wider], round: 2, to: sumPath) }
         let dense = try merge(
             [linear("fc1", rank: 1)], seed: 3, dense: [AdapterShape.Dense(name: "head.weight", shape: [2])])
         #expect(
-            throws: TrainingError.adapter(
+            throws: AdapterFileError.adapter(
                 file: dense, reason: "head.weight came; a merge has LoRA factors alone")
         ) { try MergeSum(of: [sumPath, dense], round: 2, to: sumPath) }
-        #expect(throws: TrainingError.self) { try MergeSum(of: [folder + "/absent"], round: 2, to: sumPath) }
+        #expect(throws: AdapterFileError.self) { try MergeSum(of: [folder + "/absent"], round: 2, to: sumPath) }
         #expect(MergeSum(path: sumPath) == sum)
     }
 

@@ -7,7 +7,7 @@ package enum AdapterMessage {
     /// One tensor is in memory at a time. Tensors of one side stay F32.
     package static func rewrite(
         _ source: String, to target: String, bits: MessageBits? = nil
-    ) throws(TrainingError) {
+    ) throws(AdapterFileError) {
         let file: SafetensorsFile
         do {
             file = try SafetensorsFile(path: source)

@@ -11,7 +11,7 @@ struct CheckpointFacts {
     /// Whether it has an encoder and a decoder, which share their embeddings.
     let isEncoderDecoder: Bool
 
-    init(folder: String) throws(TrainingError) {
+    init(folder: String) throws(AdapterFileError) {
         struct Text: Decodable {
             let vocab_size: Int?
             let tie_word_embeddings: Bool?

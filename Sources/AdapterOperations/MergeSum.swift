@@ -24,7 +24,7 @@ package struct MergeSum: Sendable, Hashable {
     /// Writes the sum of the adapters in `files`, all at scale 1, in place of what is at `path`; blocks.
     ///
     /// One module is in memory at a time. `path` may be one of `files`.
-    package init(of files: [String], round: Int, to path: String) throws(TrainingError) {
+    package init(of files: [String], round: Int, to path: String) throws(AdapterFileError) {
         var sums: [String: ModuleSum] = [:]
         for file in files {
             for module in try Self.modules(of: file) {
@@ -47,8 +47,8 @@ package struct MergeSum: Sendable, Hashable {
         self.round = round
     }
 
-    private static func modules(of path: String) throws(TrainingError) -> [AdapterFile.Module] {
-        let file = try AdapterFile(trainingFile: path, checked: true)
+    private static func modules(of path: String) throws(AdapterFileError) -> [AdapterFile.Module] {
+        let file = try AdapterFile(path: path, checked: true)
         if let tensor = file.dense.first {
             throw .adapter(file: path, reason: "\(tensor.name) came; a merge has LoRA factors alone")
         }

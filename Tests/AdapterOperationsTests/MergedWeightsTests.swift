@@ -2,7 +2,7 @@ import AdapterFormat
 import Foundation
 import Testing
 
-@testable import Training
+@testable import AdapterOperations
 
 /// A pretrained model with a PEFT adapter merged into its weights.
 @Suite struct MergedWeightsTests {
@@ -114,34 +114,6 @@ import Testing
         #expect((index["weight_map"] as? [String: String])?["classifier.weight"] == head.file)
     }
 
-    @Test func `a merged encoder gives the logits that base and adapter give`() throws {
-        let folder = try Scratch()
-        let base = try Self.fixture("bert/tiny")
-        let adapter = base + "/adapter_model.safetensors"
-        let configuration = try AdapterConfig(of: adapter)
-        // The encoder's file has no prefix "bert.", which the adapter's modules have.
-        try Self.merge(base: base, adapter: adapter, to: folder.path)
-        let file = try AdapterFile(try SafetensorsFile(path: adapter))
-        let dense = Dictionary(uniqueKeysWithValues: file.dense.map { ($0.name, $0.values.shape) })
-        let texts = EncodedTexts(labels: [0, 1, 2], texts: [[2, 9, 3], [2, 5, 6, 7, 3], [2, 3]])
-        let settings = TrainingSettings(["max_length": .number(8)])
-        func logits(of folder: String, scales: [String: Double]) throws -> [Float] {
-            try Evaluation(
-                of: NativeModel(BertEncoder(folder: folder), dense: dense).task(texts), adapter: adapter,
-                scales: scales, settings: settings
-            ).logits
-        }
-        let expected = try logits(of: base, scales: configuration.scales(of: file))
-        // Of the adapter, only the classifier is left to be given: at scale 0 its factors count for nothing.
-        let none = file.ranks.mapValues { _ in 0.0 }
-        let merged = try logits(of: folder.path, scales: none)
-        #expect(zip(expected, merged).allSatisfy { abs($0 - $1) < 1e-5 })
-        #expect(!zip(expected, try logits(of: base, scales: none)).allSatisfy { abs($0 - $1) < 1e-5 })
-        let model = try SafetensorsFile(path: folder.path + "/model.safetensors", passesOver: true)
-        let classifier = try #require(model["classifier.weight"])
-        #expect(classifier.floats() == file.dense.first { $0.name == "classifier.weight" }?.values.floats())
-    }
-
     /// What cannot be merged: the base, the tensors, further members of the configuration, and what the answer names.
     struct Refusal: Sendable, CustomTestStringConvertible {
         let base: String
@@ -229,7 +201,7 @@ import Testing
     ) throws {
         let folder = try Scratch()
         let adapter = try Drawn(refusal.tensors, config: refusal.config)
-        let error = #expect(throws: TrainingError.self) {
+        let error = #expect(throws: AdapterFileError.self) {
             try Self.merge(
                 base: try Self.fixture("merge/\(refusal.base)/base"), adapter: adapter.path, to: folder.path)
         }
@@ -245,7 +217,7 @@ import Testing
         bytes.append(Data(count: 64))
         try bytes.write(to: URL(fileURLWithPath: base.path + "/model.safetensors"))
         let adapter = try Drawn(Self.lora("q", 8, 8), config: "")
-        let error = #expect(throws: TrainingError.self) {
+        let error = #expect(throws: AdapterFileError.self) {
             try Self.merge(base: base.path, adapter: adapter.path, to: folder.path)
         }
         #expect(error.map { "\($0)" }?.contains("q.weight as I8") == true)
@@ -255,7 +227,7 @@ import Testing
         let (folder, out) = (try Scratch(), try Scratch())
         let adapter = try Drawn(Self.lora("q", 8, 8), config: "")
         func refused() -> String {
-            let error = #expect(throws: TrainingError.self) {
+            let error = #expect(throws: AdapterFileError.self) {
                 try Self.merge(base: folder.path, adapter: adapter.path, to: out.path)
             }
             return error.map { "\($0)" } ?? ""
@@ -273,12 +245,12 @@ import Testing
     @Test func `the base's own folder and one with another model are refused`() throws {
         let fixture = try Self.fixture("merge/lora-bias")
         let adapter = "\(fixture)/adapter/adapter_model.safetensors"
-        #expect(throws: TrainingError.self) {
+        #expect(throws: AdapterFileError.self) {
             try Self.merge(base: "\(fixture)/base", adapter: adapter, to: "\(fixture)/base")
         }
         let folder = try Scratch()
         try Data().write(to: URL(fileURLWithPath: folder.path + "/model.safetensors.index.json"))
-        let error = #expect(throws: TrainingError.self) {
+        let error = #expect(throws: AdapterFileError.self) {
             try Self.merge(base: "\(fixture)/base", adapter: adapter, to: folder.path)
         }
         #expect(error.map { "\($0)" }?.contains("model.safetensors.index.json") == true)

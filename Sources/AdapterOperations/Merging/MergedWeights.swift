@@ -16,14 +16,14 @@ package enum MergedWeights {
     /// - Throws: what cannot be merged, by name, before anything is written.
     package static func write(
         base: String, adapter: String, configuration: AdapterConfig, to folder: String
-    ) throws(TrainingError) {
+    ) throws(AdapterFileError) {
         let model = try Checkpoint(path: base)
         let plan = try MergePlan(
             of: try AdapterFile(merging: adapter, configuration), at: adapter, configuration: configuration, onto: model
         )
         try model.checkFree(folder)
         var written: [String] = []
-        do throws(TrainingError) {
+        do throws(AdapterFileError) {
             for (position, shard) in model.shards.enumerated() {
                 let name = model.isSingleFile ? "model.safetensors" : shard.name
                 written.append(name)
@@ -41,7 +41,7 @@ package enum MergedWeights {
 
     private static func write(
         _ position: Int, of model: Checkpoint, _ plan: MergePlan, to path: String
-    ) throws(TrainingError) {
+    ) throws(AdapterFileError) {
         let file = model.shards[position].file
         // New tensors go to the last file, in the type of the model's own numbers.
         let type = file.tensors.compactMap(\.type).first ?? .f32
@@ -64,7 +64,7 @@ package enum MergedWeights {
 
 extension Checkpoint {
     /// Makes sure that a folder has no other model, of which something would be left.
-    fileprivate func checkFree(_ target: String) throws(TrainingError) {
+    fileprivate func checkFree(_ target: String) throws(AdapterFileError) {
         let resolved = [folder, target].map {
             URL(fileURLWithPath: $0).resolvingSymlinksInPath().standardizedFileURL.path
         }
@@ -80,7 +80,7 @@ extension Checkpoint {
     }
 
     /// The files beside the weights, as they are or as the merge changes them.
-    fileprivate func besides(_ plan: MergePlan) throws(TrainingError) -> [(name: String, contents: Data)] {
+    fileprivate func besides(_ plan: MergePlan) throws(AdapterFileError) -> [(name: String, contents: Data)] {
         var files: [(name: String, contents: Data)] = []
         for name in companions {
             if name == "config.json", plan.untiesHead, let text = facts.untied {
@@ -98,7 +98,7 @@ extension Checkpoint.Index {
     /// The index with the added tensors in the last file.
     fileprivate func adding(
         _ additions: [String: TensorView], to shards: [Checkpoint.Shard]
-    ) throws(TrainingError) -> Data {
+    ) throws(AdapterFileError) -> Data {
         guard let last = shards.last, !additions.isEmpty else { return contents }
         let width = (last.file.tensors.compactMap(\.type).first ?? .f32).byteCount
         do {
@@ -122,7 +122,7 @@ extension Checkpoint.Index {
 
 extension AdapterFile {
     /// Opens an adapter with all its numbers checked, and its experts apart where the configuration has any.
-    fileprivate init(merging path: String, _ configuration: AdapterConfig) throws(TrainingError) {
+    fileprivate init(merging path: String, _ configuration: AdapterConfig) throws(AdapterFileError) {
         do {
             let file = try SafetensorsFile(path: path)
             var experts: [String: Int] = [:]

@@ -1,11 +1,11 @@
 import AdapterFormat
-import Foundation
+package import Foundation
 import Glibc
 
 /// Writes files that are complete and on disk, or absent.
-enum WholeFile {
+package enum WholeFile {
     /// Replaces the file at `path` with what `write` leaves in the descriptor that it is lent.
-    static func replace(_ path: String, write: (Int32) throws -> Void) throws(TrainingError) {
+    package static func replace(_ path: String, write: (Int32) throws -> Void) throws(AdapterFileError) {
         let part = path + ".part"
         do {
             let descriptor = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
@@ -21,7 +21,7 @@ enum WholeFile {
     }
 
     /// Replaces the file at `path` with bytes that are in memory.
-    static func replace(_ path: String, with contents: Data) throws(TrainingError) {
+    package static func replace(_ path: String, with contents: Data) throws(AdapterFileError) {
         try replace(path) { descriptor in
             try FileHandle(fileDescriptor: descriptor, closeOnDealloc: false).write(contentsOf: contents)
         }

@@ -1,11 +1,11 @@
 package import AdapterFormat
 
 extension AdapterFile {
-    /// Opens a file that training or scoring needs.
+    /// Opens the adapter at a path.
     ///
     /// - Parameter checked: whether every number is looked at as well.
     /// - Throws: `adapter`, with the path and what is wrong with it.
-    package init(trainingFile path: String, checked: Bool = false) throws(TrainingError) {
+    package init(path: String, checked: Bool = false) throws(AdapterFileError) {
         do {
             try self.init(try SafetensorsFile(path: path))
             if checked { try checkFinite() }

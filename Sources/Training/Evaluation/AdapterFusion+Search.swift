@@ -1,0 +1,59 @@
+import AdapterFormat
+package import AdapterOperations
+
+extension AdapterFusion {
+    /// The weight of p + s beside the loss, which keeps both from growing for nothing.
+    private static let penalty = 0.05
+    private static let limit = 1.5
+    private static let smallestStep = 0.0625
+
+    /// Finds shares that do well on a task by a search that needs no gradient: from the best of four points in steps that
+    /// halve, all neighbours of a point scored in one pass. Blocks.
+    ///
+    /// What is made smallest is the mean loss + 0.05·(p + s); shares are 0 to 1.5.
+    ///
+    /// - Parameter folder: for the candidates' files.
+    package func search(
+        on task: NativeTask, settings: TrainingSettings, folder: String
+    ) throws -> (shares: Shares, evaluation: Evaluation) {
+        var seen: [Shares: Evaluation] = [:]
+        func cost(_ shares: Shares) -> Double {
+            let loss = seen[shares]?.loss ?? .infinity
+            return (loss.isFinite ? loss : .infinity) + Self.penalty * (shares.personal + shares.shared)
+        }
+        func visit(_ all: [Shares]) throws {
+            let new = all.filter { seen[$0] == nil }
+            let adapters = try new.enumerated().map { number, shares in
+                let path = "\(folder)/candidate-\(number).safetensors"
+                try write(shares, to: path)
+                return ScoredAdapter(path: path, scales: shape.maximumRanks.mapValues { _ in 1 })
+            }
+            for (shares, result) in zip(new, try task.score(adapters, settings: settings)) { seen[shares] = result }
+        }
+        var corners: [Shares] = []
+        for (personal, shared) in [(0, 1), (1, 0), (0.5, 0.5), (1, 1)] as [(Double, Double)] {
+            corners.append(Shares(personal: personal, shared: shared))
+        }
+        try visit(corners)
+        var best = corners.min { cost($0) < cost($1) } ?? corners[0]
+        var step = 0.5
+        while step >= Self.smallestStep {
+            var neighbours: [Shares] = []
+            for (x, y) in [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)] as [(Double, Double)] {
+                let (personal, shared) = (best.personal + step * x, best.shared + step * y)
+                guard (0...Self.limit).contains(personal), (0...Self.limit).contains(shared) else { continue }
+                neighbours.append(Shares(personal: personal, shared: shared))
+            }
+            try visit(neighbours)
+            if let next = neighbours.min(by: { cost($0) < cost($1) }), cost(next) < cost(best) {
+                best = next
+            } else {
+                step /= 2
+            }
+        }
+        guard let evaluation = seen[best], evaluation.loss.isFinite else {
+            throw TrainingError.data(reason: "no mixture of the adapters has a finite loss")
+        }
+        return (best, evaluation)
+    }
+}
