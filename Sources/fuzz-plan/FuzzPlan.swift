@@ -32,8 +32,9 @@ private func follow(_ plan: [UInt8]) async {
                 persistence: .seconds(1)),
             state: StateFolder(folder), fetcher: PlanServer(plan), clock: JumpingClock(), observe: { check("\($0)") },
             makeTrainer: { settings throws(TrainingError) in
-                try NativeTrainer(
-                    model: settings.baseModel.name, seed: 1, data: data, limit: .milliseconds(20))
+                NativeTrainer(
+                    try ModelRegistry.model(named: settings.baseModel.name, seed: 1).task(data),
+                    limit: .milliseconds(20))
             })
         _ = try await agent.run()
     } catch {

@@ -51,7 +51,7 @@ import Testing
     /// An adapter of query and value of the first layer, with these tensors beside them.
     private func adapter(_ encoder: BertEncoder, dense: [String: [Int]] = [:]) throws -> String {
         let path = folder + "/adapter"
-        let layers = try NativeModel(encoder, dense: Self.dense).layers.prefix(3)
+        let layers = try encoder.model(dense: Self.dense).layers.prefix(3)
         let shape = try AdapterShape(
             modules: layers.map { ModuleShape(name: $0.name, inputs: $0.inputs, outputs: $0.outputs, maximumRank: 2) },
             dense: dense.map { .init(name: $0.key, shape: $0.value) })
@@ -72,7 +72,7 @@ import Testing
             settings: TrainingSettings([
                 "epochs": .number(1), "learning_rate": .number(1e-12), "max_length": .number(8),
             ]))
-        _ = try await NativeTrainer(NativeModel(encoder, dense: Self.dense).task(Self.texts)).train(
+        _ = try await NativeTrainer(encoder.model(dense: Self.dense).task(Self.texts)).train(
             TrainingAssignment(adapter: adapter, configuration: "", plan: plan, output: output)
         ) { _ in }
         let file = try AdapterFile(path: output)
@@ -147,14 +147,14 @@ import Testing
         let file = try AdapterFile(path: path)
         let scales = file.ranks.mapValues { _ in 1.0 }
         let alone = try Evaluation(
-            of: NativeModel(encoder, for: file).task(Self.texts), adapter: path, scales: scales, settings: Self.settings
+            of: encoder.model(for: file).task(Self.texts), adapter: path, scales: scales, settings: Self.settings
         )
         // All classes are the same to this head.
         #expect(alone.logits.count == 9 && Set(alone.logits[..<3]).count == 1)
-        let together = try NativeModel(encoder, for: file).task(Self.texts)
+        let together = try encoder.model(for: file).task(Self.texts)
             .score([ScoredAdapter(path: path, scales: scales)], settings: Self.settings)
         #expect(zip(alone.logits, together[0].logits).allSatisfy { abs($0 - $1) < 1e-5 })
         let bare = try model()
-        #expect(throws: TrainingError.self) { try NativeModel(bare, for: file) }
+        #expect(throws: TrainingError.self) { try bare.model(for: file) }
     }
 }

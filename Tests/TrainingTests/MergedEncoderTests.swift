@@ -28,7 +28,7 @@ import Testing
         let settings = TrainingSettings(["max_length": .number(8)])
         func logits(of base: String, scales: [String: Double]) throws -> [Float] {
             try Evaluation(
-                of: NativeModel(BertEncoder(folder: base), dense: dense).task(texts), adapter: adapter,
+                of: BertEncoder(folder: base).model(dense: dense).task(texts), adapter: adapter,
                 scales: scales, settings: settings
             ).logits
         }

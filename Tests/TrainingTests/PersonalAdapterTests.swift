@@ -20,7 +20,7 @@ import Testing
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
-    private static func model() throws -> NativeModel { try NativeModel(name: "mlp-6-5-3", seed: 4) }
+    private static func model() throws -> NativeModel { try ModelRegistry.model(named: "mlp-6-5-3", seed: 4) }
 
     private static let data: DataSet = {
         var generator = SeededGenerator(seed: 3, stream: "examples")

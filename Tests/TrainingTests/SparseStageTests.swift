@@ -45,7 +45,7 @@ import Testing
     }
 
     private func trainer() throws -> NativeTrainer {
-        try NativeTrainer(model: "mlp-4-8-2", seed: 2, data: Self.data)
+        try NativeTrainer(ModelRegistry.model(named: "mlp-4-8-2", seed: 2).task(Self.data))
     }
 
     @Test func `the kept weights are trained and sent in the form they came in`() async throws {

@@ -35,7 +35,7 @@ import Testing
         return path
     }
 
-    private func task() throws -> NativeTask { try NativeModel(name: "mlp-4-8-2", seed: 1).task(Self.data) }
+    private func task() throws -> NativeTask { try ModelRegistry.model(named: "mlp-4-8-2", seed: 1).task(Self.data) }
 
     private func plan(dense: [String: [Int]]? = nil) -> TrainingPlan {
         TrainingPlan(

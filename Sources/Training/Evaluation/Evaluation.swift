@@ -26,20 +26,6 @@ package struct Evaluation: Sendable, Hashable {
         self = try task.evaluate(adapter: adapter, merge: merge, scales: scales, settings: settings)
     }
 
-    /// As above, of a model that takes features.
-    ///
-    /// - Parameters:
-    ///   - model: such as `mlp-64-200-200-10`; `seed` draws its base weights.
-    ///   - featureScale: what features are divided by, as in training.
-    package init(
-        model: String, seed: UInt64, adapter: String, merge: String? = nil, scales: [String: Double], data: DataSet,
-        featureScale: Double
-    ) throws(TrainingError) {
-        try self.init(
-            of: try NativeModel(name: model, seed: seed).task(data), adapter: adapter, merge: merge, scales: scales,
-            settings: TrainingSettings(["feature_scale": .number(featureScale)]))
-    }
-
     /// Scores a model that has memory for `batchSize` examples, or for all.
     init<Model: TrainableModel>(of model: Model, on examples: Model.Examples, classes: Int, batchSize: Int) {
         self.classes = classes

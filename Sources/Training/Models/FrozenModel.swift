@@ -6,6 +6,8 @@ package protocol FrozenModel: Sendable {
 
     /// The layers that an adapter may change, in the model's order.
     var layers: [FrozenLayer] { get }
+    /// Those of them that adapters usually change.
+    var usualLayers: [FrozenLayer] { get }
     /// The tensors of an adapter file that are trained in full beside the factors, with their shapes.
     var dense: [(name: String, shape: [Int])] { get }
     /// What the base's own file has of one of these; nil where it has none.
@@ -14,10 +16,15 @@ package protocol FrozenModel: Sendable {
     /// if any, NAME.bias.
     var tensors: [(name: String, tensor: FrozenTensor)] { get }
     var classes: Int { get }
+    /// How many features an example has; nil of a model that takes other examples.
+    var features: Int? { get }
     /// How many examples are scored at a time.
     var scoringBatch: Int { get }
     /// Whether the halves of a batch are trained on apart and at the same time: right where a step is long.
     var splitsBatches: Bool { get }
+
+    /// The floating-point operations in the matrix products of one training step, as `NativeModel` says it.
+    func stepOperations(ranks: [Int], batch: Int, length: Int) -> Double
 
     /// How many threads a step may use, one or two; the bytes are the same.
     var threads: Int { get set }
@@ -51,6 +58,8 @@ package protocol FrozenModel: Sendable {
 }
 
 extension FrozenModel {
+    package var usualLayers: [FrozenLayer] { layers }
+    package var features: Int? { nil }
     package var scoringBatch: Int { 256 }
     package func ownDense(_ name: String) -> (shape: [Int], values: [Float])? { nil }
     package var splitsBatches: Bool { false }

@@ -4,7 +4,7 @@ import AdapterOperations
 extension FullWeights {
     private static let (weight, bias) = (".weight", ".bias")
 
-    /// Writes `fc1.weight` (outputs × inputs), `fc1.bias` and so on as a safetensors file of F32, as `BaseModel` does.
+    /// Writes `fc1.weight` (outputs × inputs), `fc1.bias` and so on as a safetensors file of F32, as `NativeModel` does.
     package func write(to path: String) throws(TrainingError) {
         let tensors = layers.sorted { $0.key < $1.key }.flatMap { name, layer in
             [

@@ -32,10 +32,11 @@ package struct ConvolutionalShape: Sendable, Hashable {
 
     package init(name: String) throws(TrainingError) {
         let parts = name.split(separator: "-", omittingEmptySubsequences: false)
-        let expected = "expected cnn-HEIGHTxWIDTHxCHANNELS-CHANNELSkSIDE-…-WIDTH-…-CLASSES with odd sides up to 15"
+        let expected = "expected \(ConvolutionalBase.form)"
         let convolved = parts.dropFirst(2).prefix { $0.contains("k") }
         let widths = parts.dropFirst(2 + convolved.count).map { Self.number($0, upTo: 1_000_000) }
-        guard parts.count > 2, parts[0] == "cnn", (1...8).contains(convolved.count), (1...32).contains(widths.count),
+        guard parts.count > 2, parts[0] == ConvolutionalBase.kind, (1...8).contains(convolved.count),
+            (1...32).contains(widths.count),
             let image = Self.numbers(parts[1], separator: "x", count: 3, upTo: 4096)
         else { throw .model(name, reason: expected) }
         var (height, width, channels) = (image[0], image[1], image[2])

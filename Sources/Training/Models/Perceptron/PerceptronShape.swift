@@ -21,9 +21,10 @@ package struct PerceptronShape: Sendable, Hashable {
         let widths = parts.dropFirst().compactMap { part in
             part.utf8.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 } ? Int(part) : nil
         }
-        guard parts.first == "mlp", widths.count == parts.count - 1, (2...33).contains(widths.count),
+        guard parts.first == Substring(PerceptronBase.kind), widths.count == parts.count - 1,
+            (2...33).contains(widths.count),
             widths.allSatisfy({ (1...1_000_000).contains($0) })
-        else { throw .model(name, reason: "expected mlp-INPUTS-…-CLASSES with widths from 1 to 1000000") }
+        else { throw .model(name, reason: "expected \(PerceptronBase.form)") }
         layers = zip(widths, widths.dropFirst()).enumerated().map { index, sides in
             Layer(name: "fc\(index + 1)", inputs: sides.0, outputs: sides.1)
         }

@@ -2,18 +2,8 @@ import AdapterFormat
 import AdapterOperations
 import LinearAlgebra
 
-/// The frozen model that a federation adapts, for others to build on.
-package struct BaseModel {
-    private let base: any FrozenModel
-
-    /// - Parameters:
-    ///   - model: such as `mlp-64-200-200-10`.
-    ///   - seed: draws its weights.
-    package init(model: String, seed: UInt64) throws(TrainingError) {
-        base = try NativeModel(name: model, seed: seed).base
-    }
-
-    /// Writes `fc1.weight` (outputs × inputs), `fc1.bias`, `fc2.weight` and so on as a safetensors file of F32.
+extension NativeModel {
+    /// Writes every weight, such as `fc1.weight` (outputs × inputs) and `fc1.bias`, as a safetensors file of F32.
     package func write(to path: String) throws(TrainingError) {
         let tensors = base.tensors
         try TrainingError.converting { () throws(AdapterFileError) in
