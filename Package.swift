@@ -67,12 +67,16 @@ let package = Package(
         library("CoordinatorAPI", ["HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes, .logging]),
         library("HTTPFetching", ["CCurl"]),
         library("AdapterOperations", ["AdapterFormat", "LinearAlgebra"]),
-        library("Training", ["AdapterFormat", "AdapterOperations", "LinearAlgebra", "CLinux", .logging]),
+        library("TrainingData", ["LinearAlgebra"]),
+        library(
+            "Training",
+            ["AdapterFormat", "AdapterOperations", "LinearAlgebra", "TrainingData", "CLinux", .logging]),
         library(
             "Simulation",
             [
                 "AdapterFormat", "AdapterOperations", "Aggregation", "ClientAgent", "Coordinator", "CoordinatorAPI",
                 "Federation", "HTTPFetching", "HTTPServing", "LinearAlgebra", "RankwiseWire", "SQLiteStore", "Training",
+                "TrainingData",
                 .logging,
             ]),
         library(
@@ -89,14 +93,14 @@ let package = Package(
             "rankwise-client",
             [
                 "AdapterFormat", "AdapterOperations", "ClientAgent", "HTTPFetching", "ProcessSignals", "RankwiseWire",
-                "Training", .argumentParser, .logging,
+                "Training", "TrainingData", .argumentParser, .logging,
             ]
         ),
         program(
             "rankwise-lab",
             [
                 "AdapterFormat", "AdapterOperations", "Aggregation", "ClientAgent", "HTTPFetching", "LinearAlgebra",
-                "RankwiseWire", "Simulation", "Training", .yams,
+                "RankwiseWire", "Simulation", "Training", "TrainingData", .yams,
                 .argumentParser, .crypto, .logging,
             ]
         ),
@@ -126,7 +130,7 @@ let package = Package(
             "EndToEndTests",
             [
                 "AdapterFormat", "ClientAgent", "Federation", "HTTPFetching", "HTTPServing", "LinearAlgebra",
-                "RankwiseWire", "TestCertificates", "TestStage", "Training",
+                "RankwiseWire", "TestCertificates", "TestStage", "Training", "TrainingData",
                 "rankwise-server", "rankwise-client", .logging,
             ]),
         tests("HTTPFetchingTests", ["HTTPFetching", "TestStage"]),
@@ -134,13 +138,14 @@ let package = Package(
             "SimulationTests",
             [
                 "Simulation", "AdapterFormat", "Coordinator", "CoordinatorAPI", "Federation", "RankwiseWire",
-                "Training",
+                "Training", "TrainingData",
             ]),
         tests(
             "AdapterOperationsTests", ["AdapterOperations", "AdapterFormat", "LinearAlgebra"],
             resources: [.copy("Fixtures")]),
+        tests("TrainingDataTests", ["TrainingData", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests(
-            "TrainingTests", ["Training", "AdapterFormat", "AdapterOperations", "LinearAlgebra"],
+            "TrainingTests", ["Training", "TrainingData", "AdapterFormat", "AdapterOperations", "LinearAlgebra"],
             resources: [.copy("Fixtures")]),
         tests(
             "ClientAgentTests",
@@ -157,7 +162,9 @@ if Context.environment["RANKWISE_FUZZ"] == "1" {
         program("fuzz-http", ["HTTPServing", .httpTypes]),
         program("fuzz-json", ["AdapterFormat", "RankwiseWire"]),
         program("fuzz-machine", ["FuzzInput", "Coordinator", "CoordinatorAPI", "Federation", "RankwiseWire"]),
-        program("fuzz-plan", ["AdapterFormat", "ClientAgent", "HTTPFetching", "RankwiseWire", "Training", .crypto]),
+        program(
+            "fuzz-plan",
+            ["AdapterFormat", "ClientAgent", "HTTPFetching", "RankwiseWire", "Training", "TrainingData", .crypto]),
         program("fuzz-safetensors", ["AdapterFormat"]),
         program("fuzz-settings", ["FuzzInput", "Coordinator", "CoordinatorAPI", "Federation", "RankwiseWire"]),
         library("FuzzInput", ["Federation"]),

@@ -1,6 +1,7 @@
 import LinearAlgebra
 import RankwiseWire
 package import Training
+import TrainingData
 
 /// One client of a simulation: what it calls itself, what rank it can hold, and what it trains on.
 package struct SimulatedClient: Sendable {

@@ -4,6 +4,7 @@ import Foundation
 import HTTPFetching
 import RankwiseWire
 import Training
+import TrainingData
 
 /// Gives an agent a plan that the bytes are, and has it follow it: download, train, send, decline. What it refuses is
 /// fine; a trap, a hang, or a control character among what it tells is a finding.

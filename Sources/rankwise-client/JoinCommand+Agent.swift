@@ -4,6 +4,7 @@ import Foundation
 import HTTPFetching
 import RankwiseWire
 import Training
+import TrainingData
 
 /// The parts that a client is joined from.
 extension JoinCommand {

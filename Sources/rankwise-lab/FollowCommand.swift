@@ -5,6 +5,7 @@ import HTTPFetching
 import RankwiseWire
 import Simulation
 import Training
+import TrainingData
 
 /// `rankwise-lab follow`: scores every round of a federation on held-out data as it is published.
 struct FollowCommand: AsyncParsableCommand {

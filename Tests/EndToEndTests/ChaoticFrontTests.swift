@@ -5,6 +5,7 @@ import RankwiseWire
 import TestStage
 import Testing
 import Training
+import TrainingData
 
 /// Agents and the built server, with something between them that does as it likes.
 @Suite(.ownThread) struct ChaoticFrontTests {

@@ -1,6 +1,7 @@
 import AdapterFormat
 import Foundation
 import Testing
+import TrainingData
 
 @testable import Training
 

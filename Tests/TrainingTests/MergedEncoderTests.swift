@@ -2,6 +2,7 @@ import AdapterFormat
 import AdapterOperations
 import Foundation
 import Testing
+import TrainingData
 
 @testable import Training
 

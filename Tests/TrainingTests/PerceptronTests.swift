@@ -3,6 +3,7 @@ import AdapterOperations
 import Glibc
 import LinearAlgebra
 import Testing
+import TrainingData
 
 @testable import Training
 

@@ -4,6 +4,7 @@ import Foundation
 import LinearAlgebra
 import Synchronization
 import Testing
+import TrainingData
 
 @testable import Training
 

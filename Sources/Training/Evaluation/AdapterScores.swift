@@ -1,6 +1,7 @@
 import Dispatch
 import LinearAlgebra
 import Synchronization
+import TrainingData
 
 /// An adapter file to score beside others.
 package struct ScoredAdapter: Sendable, Hashable {

@@ -1,6 +1,7 @@
 import AdapterFormat
 import AdapterOperations
 import LinearAlgebra
+import TrainingData
 
 /// How well an adapted model does on data that it was not trained on.
 package struct Evaluation: Sendable, Hashable {

@@ -1,4 +1,5 @@
 package import LinearAlgebra
+package import TrainingData
 
 /// The mini-batch in hand of a model that takes features: rows gathered from a data set, and their classes.
 package final class FeatureBatch {

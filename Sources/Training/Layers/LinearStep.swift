@@ -28,7 +28,7 @@ package final class LinearStep {
     package func forward(
         _ input: MatrixView, into output: MutableMatrixView, from row: Int = 0, rectified: Bool = false
     ) {
-        if let bias { RowKernels.fill(output, with: bias.floats) }
+        if let bias { RowArithmetic.fill(output, with: bias.floats) }
         MatrixProduct.accumulate(
             into: output, keep: bias == nil ? 0 : 1, input, .asGiven, layer.frozen.weight.matrix, .transposed)
         if let lora = layer.lora {

@@ -35,7 +35,7 @@ enum Patches {
             clear(numbers + row * area, of: shape, shift)
             let source = numbers + row * area + inside.lowerBound
             let target = image + channel * area + inside.lowerBound + shift.distance
-            RowKernels.add(source, to: target, count: inside.count)
+            RowArithmetic.add(source, to: target, count: inside.count)
         }
     }
 

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import TrainingData
 
 /// Every weight of a model's layers, trained in full: what adapters are held against.
 package struct FullWeights: Sendable, Equatable {

@@ -1,5 +1,6 @@
 package import AdapterFormat
 import Foundation
+package import TrainingData
 
 /// All kinds of base model that are trained and scored in this process, by name or by folder.
 ///

@@ -1,3 +1,5 @@
+package import TrainingData
+
 /// A base model that is trained and scored in this process, whatever its kind.
 package struct NativeModel: Sendable {
     let base: any FrozenModel

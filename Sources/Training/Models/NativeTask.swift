@@ -1,3 +1,5 @@
+import TrainingData
+
 /// A base model with examples that fit it, to train or score adapters on.
 package struct NativeTask: Sendable {
     let task: any AnyModelTask

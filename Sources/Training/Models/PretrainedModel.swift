@@ -1,4 +1,5 @@
 package import AdapterFormat
+package import TrainingData
 
 /// A pretrained model from a folder, before it is known what a federation trains beside its layers.
 package protocol PretrainedModel: Sendable {

@@ -1,5 +1,6 @@
 import AdapterOperations
 package import LinearAlgebra
+package import TrainingData
 
 /// A frozen model with something on its layers that can be trained, and memory for one batch.
 package protocol TrainableModel: AnyObject {

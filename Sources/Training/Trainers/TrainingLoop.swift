@@ -1,5 +1,6 @@
 import AdapterOperations
 import LinearAlgebra
+import TrainingData
 
 /// Trains a model by mini-batches, in an order that a seed draws.
 ///

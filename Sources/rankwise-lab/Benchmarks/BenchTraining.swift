@@ -4,6 +4,7 @@ import Foundation
 import LinearAlgebra
 import Simulation
 import Training
+import TrainingData
 
 /// A model to time the training of, with its examples, its adapter and the plan by which it is trained.
 struct BenchTraining {

@@ -36,7 +36,7 @@ final class BertAttention {
             MatrixProduct.accumulate(
                 into: attentionWeights, scale: scale, query.block(text.queries, columns), .asGiven,
                 key.block(text.keys, columns), .transposed)
-            RowKernels.softmax(attentionWeights)
+            Softmax.apply(to: attentionWeights)
             MatrixProduct.accumulate(
                 into: context.block(text.queries, columns), attentionWeights.readOnly, .asGiven,
                 value.block(text.keys, columns), .asGiven)
@@ -58,7 +58,7 @@ final class BertAttention {
             guard gradients.query != nil || gradients.key != nil else { return }
             let inner = gradient.matrix(rows: attentionWeights.rows, columns: attentionWeights.columns)
             MatrixProduct.accumulate(into: inner, outer, .asGiven, value.block(text.keys, columns), .transposed)
-            RowKernels.softmaxGradient(inner, of: attentionWeights.readOnly)
+            Softmax.propagate(inner, of: attentionWeights.readOnly)
             if let target = gradients.query {
                 MatrixProduct.accumulate(
                     into: target.block(text.queries, columns), scale: scale, inner.readOnly, .asGiven,

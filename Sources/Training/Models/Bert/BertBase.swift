@@ -1,5 +1,6 @@
 import AdapterFormat
 import LinearAlgebra
+package import TrainingData
 
 /// A BERT encoder with a classifier on its pooled first piece: transformers' `BertForSequenceClassification`.
 ///

@@ -93,9 +93,9 @@ final class BertLayerStep {
         )
         let wide = scratch.wide.matrix(rows: queryRows.rows, columns: configuration.intermediate)
         MatrixProduct.accumulate(into: wide, middle.readOnly, .asGiven, weights.intermediate.matrix, .transposed)
-        RowKernels.gelu(
-            wide, bias: weights.intermediateBias.floats,
-            slope: slope.matrix(rows: queryRows.rows, columns: configuration.intermediate))
+        GELU.apply(
+            to: wide, bias: weights.intermediateBias.floats,
+            derivative: slope.matrix(rows: queryRows.rows, columns: configuration.intermediate))
         MatrixProduct.accumulate(into: context, wide.readOnly, .asGiven, weights.output.matrix, .transposed)
         weights.outputNorm.forward(
             context.readOnly, bias: weights.outputBias, residual: middle.readOnly, into: output, trace: outputTrace)
@@ -114,7 +114,8 @@ final class BertLayerStep {
         weights.outputNorm.backward(gradient, trace: outputTrace)
         let wide = scratch.wide.matrix(rows: queryRows.rows, columns: configuration.intermediate)
         MatrixProduct.accumulate(into: wide, gradient.readOnly, .asGiven, weights.output.matrix, .asGiven)
-        RowKernels.multiply(wide, by: slope.matrix(rows: queryRows.rows, columns: configuration.intermediate).readOnly)
+        RowArithmetic.multiply(
+            wide, by: slope.matrix(rows: queryRows.rows, columns: configuration.intermediate).readOnly)
         MatrixProduct.accumulate(
             into: gradient, keep: 1, wide.readOnly, .asGiven, weights.intermediate.matrix, .asGiven)
         weights.attentionNorm.backward(gradient, trace: attentionTrace)

@@ -1,5 +1,6 @@
 import Glibc
 package import LinearAlgebra
+package import TrainingData
 
 /// BERT for the classification of texts: an encoder, a pooler on each text's first piece, and a linear classifier.
 ///
@@ -75,7 +76,7 @@ package final class BertModel: TrainableModel {
             }
         }
         let scores = scores.matrix(rows: rows, columns: classes)
-        RowKernels.fill(scores, with: UnsafeBufferPointer(bias.values.floats))
+        RowArithmetic.fill(scores, with: UnsafeBufferPointer(bias.values.floats))
         MatrixProduct.accumulate(
             into: scores, keep: 1, matrix(pooled).readOnly, .asGiven, weight.matrix, .transposed)
         return SoftmaxLoss.compare(

@@ -28,7 +28,7 @@ final class BertProjection {
     /// - Parameters:
     ///   - input: (rows × inputs), `output` (rows × outputs).
     func forward(_ input: MatrixView, into output: MutableMatrixView) {
-        RowKernels.fill(output, with: bias.floats)
+        RowArithmetic.fill(output, with: bias.floats)
         MatrixProduct.accumulate(into: output, keep: 1, input, .asGiven, layer.frozen.weight.matrix, .transposed)
         guard let lora = layer.lora else { return }
         let hidden = hidden.matrix(rows: input.rows, columns: lora.rank)

@@ -22,7 +22,7 @@ final class BertScoringLayer {
     private let wide: FloatBlock
     /// Rows nearly a power of two apart would take each other's place in the cache.
     private let wideStride: Int
-    let room: PackedWeight.Room
+    let scratch: PackedWeight.Scratch
 
     private var hidden: Int { configuration.hidden }
     private var shareScale: Float { 1 / Float(configuration.headWidth).squareRoot() }
@@ -42,7 +42,7 @@ final class BertScoringLayer {
         middle = FloatBlock(count: PackedWeight.tile * configuration.hidden)
         wideStride = configuration.intermediate + 32
         wide = FloatBlock(count: PackedWeight.tile * wideStride)
-        room = PackedWeight.Room(inputs: max(configuration.hidden, configuration.intermediate))
+        scratch = PackedWeight.Scratch(inputs: max(configuration.hidden, configuration.intermediate))
     }
 
     /// A layer in which every row asks.
@@ -63,7 +63,7 @@ final class BertScoringLayer {
         if let frozen {
             projections.base.update(from: frozen.base, count: projections.rows * projections.columns)
         } else {
-            weights.projections.multiply(input, into: projections, room: room)
+            weights.projections.multiply(input, into: projections, scratch: scratch)
         }
         for (part, factors) in adapted.enumerated() {
             add(factors, input, to: projections.block(0..<input.rows, part * hidden..<(part + 1) * hidden))
@@ -86,8 +86,8 @@ final class BertScoringLayer {
     ) {
         let query = projections.matrix(rows: first.rows, columns: hidden)
         let context = context.matrix(rows: first.rows, columns: hidden)
-        weights.query.multiply(first.readOnly, into: query, room: room)
-        RowKernels.fill(context, with: weights.valueBias.floats)
+        weights.query.multiply(first.readOnly, into: query, scratch: scratch)
+        RowArithmetic.fill(context, with: weights.valueBias.floats)
         for (place, (input, adapted)) in zip(inputs, adapted).enumerated() {
             let factors = Array(adapted)
             let own = place * texts.count..<(place + 1) * texts.count
@@ -130,7 +130,7 @@ final class BertScoringLayer {
         forEachHead { _, columns in
             SmallMatrixProduct.multiply(
                 query.block(rows, columns), transposed.readOnly.block(columns, rows), into: attentionWeights)
-            RowFunctions.softmax(attentionWeights, scale: shareScale)
+            Softmax.applyWidest(to: attentionWeights, scale: shareScale)
             SmallMatrixProduct.multiply(
                 attentionWeights.readOnly, value.block(rows, columns), into: context.block(rows, columns))
         }
@@ -154,7 +154,7 @@ final class BertScoringLayer {
         SmallMatrixProduct.transpose(queryRows.readOnly, into: transposed)
         SmallMatrixProduct.multiply(rows, transposed.readOnly, into: turnedShares)
         SmallMatrixProduct.transpose(turnedShares.readOnly, into: attentionWeights)
-        RowFunctions.softmax(attentionWeights, scale: shareScale)
+        Softmax.applyWidest(to: attentionWeights, scale: shareScale)
     }
 
     /// Adds attentionWeights·v of that query to its context (1 × hidden), all heads, as (attentionWeights·x)·Wᵀ: a query's attention weights add up to 1,
@@ -183,11 +183,11 @@ final class BertScoringLayer {
             let wide = wide.matrix(rows: rows.count, columns: wideStride)
                 .block(0..<rows.count, 0..<configuration.intermediate)
             let output = output.block(rows, 0..<hidden)
-            weights.attentionOutput.multiply(context.block(rows, 0..<hidden).readOnly, into: middle, room: room)
+            weights.attentionOutput.multiply(context.block(rows, 0..<hidden).readOnly, into: middle, scratch: scratch)
             weights.attentionNorm.normalise(middle, residual: queryRows.block(rows, 0..<hidden))
-            weights.intermediate.multiply(middle.readOnly, into: wide, isBiased: false, room: room)
-            RowFunctions.gelu(wide, bias: weights.intermediateBias.floats)
-            weights.output.multiply(wide.readOnly, into: output, room: room)
+            weights.intermediate.multiply(middle.readOnly, into: wide, isBiased: false, scratch: scratch)
+            GELU.applyWidest(to: wide, bias: weights.intermediateBias.floats)
+            weights.output.multiply(wide.readOnly, into: output, scratch: scratch)
             weights.outputNorm.normalise(output, residual: middle.readOnly)
         }
     }

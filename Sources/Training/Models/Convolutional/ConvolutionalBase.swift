@@ -1,4 +1,5 @@
 import AdapterFormat
+package import TrainingData
 
 /// The frozen weights of a convolutional net, drawn from a seed alike on every machine.
 ///

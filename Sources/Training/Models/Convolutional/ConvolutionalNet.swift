@@ -1,4 +1,5 @@
 package import LinearAlgebra
+package import TrainingData
 
 /// A convolutional net on a frozen base: convolutions with ReLU and pool, then linear layers with a ReLU between two.
 ///
@@ -51,7 +52,7 @@ package final class ConvolutionalNet: TrainableModel {
             let below = gradient(of: index - 1)
             step.backward(input(of: index), gradient: gradient(of: index).readOnly, into: below)
             // A pool knows for itself where its ReLU gave zero.
-            if offset > 0 { ReLU.close(below, where: input(of: index)) }
+            if offset > 0 { ReLU.propagate(below, where: input(of: index)) }
         }
         for (index, step) in convolutions.enumerated().reversed() {
             step.backward(

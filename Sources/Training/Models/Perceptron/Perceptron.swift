@@ -1,4 +1,5 @@
 package import LinearAlgebra
+package import TrainingData
 
 /// A multilayer perceptron on a frozen base: linear layers, and a ReLU between every two.
 ///
@@ -53,7 +54,7 @@ package final class Perceptron: TrainableModel {
                 let below = index > 0 ? part(rows, of: gradients, layer: index - 1) : nil
                 step.propagate(
                     part(rows, of: gradients, layer: index).readOnly, into: below, from: rows.lowerBound)
-                if let below { ReLU.close(below, where: part(rows, ofInput: index)) }
+                if let below { ReLU.propagate(below, where: part(rows, ofInput: index)) }
             }
         }
         lanes.perform { lane in

@@ -1,5 +1,6 @@
 import AdapterFormat
 import LinearAlgebra
+package import TrainingData
 
 /// The frozen weights of a multilayer perceptron, drawn from a seed alike on every machine.
 ///

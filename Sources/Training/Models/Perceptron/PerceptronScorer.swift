@@ -1,4 +1,5 @@
 import LinearAlgebra
+import TrainingData
 
 /// A multilayer perceptron under many adapters at once.
 final class PerceptronScorer: AdapterScorer {

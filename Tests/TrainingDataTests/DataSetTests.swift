@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Training
+@testable import TrainingData
 
 @Suite struct DataSetTests {
     private func csv(_ text: String) throws(DataSetError) -> DataSet { try CSVReader.read(Array(text.utf8), file: "f") }

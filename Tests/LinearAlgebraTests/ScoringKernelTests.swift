@@ -2,8 +2,8 @@ import Foundation
 import LinearAlgebra
 import Testing
 
-/// What happens row by row, on every width of vectors that this processor has.
-@Suite struct RowFunctionsTests {
+/// The kernels that scoring takes row by row, on every width of vectors that this processor has.
+@Suite struct ScoringKernelTests {
     /// Rows of `columns` numbers, three floats apart.
     private struct Rows {
         let block: FloatBlock
@@ -25,13 +25,13 @@ import Testing
 
     private static let columns = [1, 3, 4, 8, 15, 16, 17, 33, 96]
 
-    @Test(arguments: columns, RowFunctions.Width.available)
-    func `a softmax is that of the plain sums, also far out`(columns: Int, width: RowFunctions.Width) {
+    @Test(arguments: columns, KernelWidth.available)
+    func `a softmax is that of the plain sums, also far out`(columns: Int, width: KernelWidth) {
         // A scale that is no power of two: what is scaled is rounded.
         let scale = Float(0.17)
         for bound in [Float(1), 60, 3e4, 1e12, 1e30] {
             let (given, found) = (Rows(5, columns, within: bound), Rows(5, columns, within: bound))
-            RowFunctions.softmax(found.values, scale: scale, width: width)
+            Softmax.applyWidest(to: found.values, scale: scale, width: width)
             given.forEach { row, values in
                 let top = values.max() ?? 0
                 let powers = values.map { exp(Double(scale) * ($0 - top)) }
@@ -43,12 +43,12 @@ import Testing
         }
     }
 
-    @Test(arguments: columns, RowFunctions.Width.available)
-    func `gelu is x times the normal distribution`(columns: Int, width: RowFunctions.Width) {
+    @Test(arguments: columns, KernelWidth.available)
+    func `gelu is x times the normal distribution`(columns: Int, width: KernelWidth) {
         let bias = (0..<columns).map { Float($0 % 7) - 3 }
         for bound in [Float(4), 40, 1e30] {
             let (given, found) = (Rows(5, columns, within: bound), Rows(5, columns, within: bound))
-            bias.withUnsafeBufferPointer { RowFunctions.gelu(found.values, bias: $0, width: width) }
+            bias.withUnsafeBufferPointer { GELU.applyWidest(to: found.values, bias: $0, width: width) }
             given.forEach { row, values in
                 for (column, value) in values.enumerated() {
                     let x = Double(Float(value) + bias[column])
@@ -59,8 +59,8 @@ import Testing
         }
     }
 
-    @Test(arguments: columns.dropFirst(), RowFunctions.Width.available)
-    func `normalised rows have the mean and spread that gain and shift say`(columns: Int, width: RowFunctions.Width) {
+    @Test(arguments: columns.dropFirst(), KernelWidth.available)
+    func `normalised rows have the mean and spread that gain and shift say`(columns: Int, width: KernelWidth) {
         let (given, found) = (Rows(5, columns, within: 3, gap: 0), Rows(5, columns, within: 3, gap: 0))
         let residual = Rows(5, columns, within: 2, gap: 0)
         let bias = (0..<columns).map { Float($0 % 5) * 0.25 }
@@ -69,8 +69,9 @@ import Testing
         bias.withUnsafeBufferPointer { bias in
             gain.withUnsafeBufferPointer { gain in
                 shift.withUnsafeBufferPointer { shift in
-                    RowFunctions.normalise(
-                        found.values, bias: bias, residual: residual.values.readOnly, gain: gain, shift: shift,
+                    RowNormalisation.applyWidest(
+                        to:
+                            found.values, bias: bias, residual: residual.values.readOnly, gain: gain, shift: shift,
                         epsilon: 1e-3, width: width)
                 }
             }

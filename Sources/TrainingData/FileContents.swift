@@ -1,8 +1,8 @@
 import Glibc
 
 /// Reads a whole file, of the edge owner's own, into memory.
-enum FileContents {
-    static func read(_ path: String) throws(DataSetError) -> [UInt8] {
+package enum FileContents {
+    package static func read(_ path: String) throws(DataSetError) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure(path) }
         defer { close(descriptor) }

@@ -17,7 +17,7 @@ package struct EncodedTexts: ExampleSet, Equatable {
     }
 
     /// - Precondition: every text has at least two pieces, and there is a label for each.
-    init(labels: [Int], texts: [[Int32]]) {
+    package init(labels: [Int], texts: [[Int32]]) {
         precondition(labels.count == texts.count && texts.allSatisfy { $0.count >= 2 }, "texts without their ends")
         self.init(
             labels: labels, bounds: texts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) },
@@ -31,11 +31,11 @@ package struct EncodedTexts: ExampleSet, Equatable {
     }
 
     /// The pieces of one text.
-    subscript(index: Int) -> ArraySlice<Int32> { pieces[bounds[index]..<bounds[index + 1]] }
+    package subscript(index: Int) -> ArraySlice<Int32> { pieces[bounds[index]..<bounds[index + 1]] }
 
-    func count(of index: Int) -> Int { bounds[index + 1] - bounds[index] }
+    package func count(of index: Int) -> Int { bounds[index + 1] - bounds[index] }
 
-    var largestPiece: Int32 { pieces.max() ?? 0 }
+    package var largestPiece: Int32 { pieces.max() ?? 0 }
 
     package func subset(_ indices: [Int]) -> EncodedTexts {
         EncodedTexts(labels: indices.map { labels[$0] }, texts: indices.map { Array(self[$0]) })

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Training
+@testable import TrainingData
 
 @Suite struct PartitionTests {
     private static let labels = (0..<400).map { $0 % 10 }

@@ -8,7 +8,7 @@ import Foundation
 package struct WordPieceTokenizer: Sendable {
     /// Whether letters are lower-cased and their accents dropped.
     package let isUncased: Bool
-    let vocabulary: WordPieceVocabulary
+    package let vocabulary: WordPieceVocabulary
 
     /// A longer word is unknown as a whole.
     private static let wordLimit = 100

@@ -1,9 +1,9 @@
 import Foundation
 import Testing
 
-@testable import Training
+@testable import TrainingData
 
-@Suite struct BertTokenizerTests {
+@Suite struct WordPieceTokenizerTests {
     private struct Case: Decodable {
         let text: String
         let limit: Int
@@ -11,7 +11,7 @@ import Testing
     }
 
     private static func fixture(_ name: String) throws -> String {
-        try #require(Bundle.module.resourceURL).path + "/Fixtures/bert/" + name
+        try #require(Bundle.module.resourceURL).path + "/Fixtures/" + name
     }
 
     @Test func `text becomes the pieces that transformers makes of it`() throws {

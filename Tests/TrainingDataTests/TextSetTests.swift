@@ -1,8 +1,8 @@
 import Testing
 
-@testable import Training
+@testable import TrainingData
 
-@Suite struct BertTextSetTests {
+@Suite struct TextSetTests {
     @Test func `a line is a class, a tab and a text`() throws {
         let set = try TextSet(Array("\u{FEFF}0\tone, two\r\n\n3\ta\tb\n1\t".utf8), file: "f")
         #expect(set == TextSet(texts: ["one, two\r", "a\tb", ""], labels: [0, 3, 1]))

@@ -15,7 +15,7 @@ package struct PackedWeight: @unchecked Sendable {
     }
 
     /// The memory that a thread's products take.
-    package struct Room {
+    package struct Scratch {
         fileprivate let block: FloatBlock
 
         /// For weights with at most so many inputs.
@@ -72,7 +72,7 @@ package struct PackedWeight: @unchecked Sendable {
             case .panels:
                 let block = FloatBlock(count: (outputs + Self.panel - 1) / Self.panel * Self.panel * inputs)
                 for first in stride(from: 0, to: outputs, by: Self.panel) {
-                    Self.lay(
+                    Self.pack(
                         matrix.block(first..<min(first + Self.panel, outputs), 0..<inputs), into: block,
                         at: first * inputs)
                 }
@@ -90,7 +90,7 @@ package struct PackedWeight: @unchecked Sendable {
     }
 
     /// Writes a panel: up to 64 outputs, input by input.
-    private static func lay(_ part: MatrixView, into block: FloatBlock, at place: Int) {
+    private static func pack(_ part: MatrixView, into block: FloatBlock, at place: Int) {
         SmallMatrixProduct.transpose(
             part,
             into: MutableMatrixView(
@@ -125,7 +125,7 @@ package struct PackedWeight: @unchecked Sendable {
                 }
             }
             for (number, part) in parts.enumerated() {
-                lay(
+                pack(
                     part.matrix(rows: rows, columns: depth).readOnly, into: block,
                     at: (first * parts.count + number * panel) * depth)
             }
@@ -136,8 +136,9 @@ package struct PackedWeight: @unchecked Sendable {
     /// output ← input·weightᵀ + bias; output ← input·weightᵀ where `isBiased` is false.
     ///
     /// Shapes: input is (rows × inputs), output (rows × outputs); each may be a block of a larger matrix. O(rows·inputs·outputs).
-    /// - Precondition: the shapes agree, the matrices share no memory, and the room is for such a weight.
-    package func multiply(_ input: MatrixView, into output: MutableMatrixView, isBiased: Bool = true, room: Room) {
+    /// - Precondition: the shapes agree, the matrices share no memory, and the scratch is for such a weight.
+    package func multiply(_ input: MatrixView, into output: MutableMatrixView, isBiased: Bool = true, scratch: Scratch)
+    {
         precondition(
             input.columns == inputs && output.columns == outputs && input.rows == output.rows,
             "\(output.rows)×\(output.columns) cannot hold \(input.rows)×\(input.columns) through \(inputs)→\(outputs)")
@@ -155,12 +156,12 @@ package struct PackedWeight: @unchecked Sendable {
                 input.base, input.rows, inputs, input.stride, numbers.floats.baseAddress, start, output.base, outputs,
                 output.stride)
         case .quarters:
-            precondition(room.block.floats.count >= Self.tile * inputs, "room for fewer than \(inputs) inputs")
+            precondition(scratch.block.floats.count >= Self.tile * inputs, "scratch for fewer than \(inputs) inputs")
             for first in stride(from: 0, to: input.rows, by: Self.tile) {
                 panels_multiply_quarters(
                     input.base + first * input.stride, min(Self.tile, input.rows - first), inputs, input.stride,
                     numbers.floats.baseAddress, start, output.base + first * output.stride, outputs, output.stride,
-                    room.block.floats.baseAddress)
+                    scratch.block.floats.baseAddress)
             }
         }
     }

@@ -20,7 +20,7 @@ package struct WordPieceVocabulary: Sendable {
     /// Stands before every text.
     let classification: Int32
     /// Stands behind every text.
-    let separator: Int32
+    package let separator: Int32
 
     /// More than any published vocabulary has.
     private static let limit = 1 << 22

@@ -28,7 +28,7 @@ package struct DataSet: ExampleSet, Equatable {
 
 extension DataSet {
     /// The highest class that a file may name.
-    static let labelLimit = 65_535
+    package static let labelLimit = 65_535
 
     /// Reads a CSV file, or an IDX file of images whose labels lie beside it.
     ///
