@@ -2,10 +2,10 @@ package import AdapterFormat
 
 /// Two adapters as one: p·(scale·B·A) of a personal one plus s·(scale·B·A) of a shared one (`fdlora`'s fusion).
 ///
-/// The product is exact, of the sum of both ranks. Tensors beside the factors are mixed by their shares p/(p + s).
+/// The product is exact, of the sum of both ranks. Tensors beside the factors are mixed in the ratio of p to s.
 package struct AdapterFusion: Sendable {
     /// How much of each adapter there is.
-    package struct Shares: Sendable, Hashable {
+    package struct MixingWeights: Sendable, Hashable {
         package let personal: Double
         package let shared: Double
 
@@ -74,23 +74,23 @@ package struct AdapterFusion: Sendable {
     }
 
     /// Writes the fused adapter, with scale 1.
-    package func write(_ shares: Shares, to path: String) throws(AdapterFileError) {
+    package func write(_ weights: MixingWeights, to path: String) throws(AdapterFileError) {
         try WholeFile.replace(path) { descriptor in
             var writer = try AdapterWriter(shape: shape, descriptor: descriptor)
             for module in shape.modules {
                 guard let own = factors(personal, module), let other = factors(shared, module) else { continue }
-                let weights = [
-                    Float(shares.personal * (personalScales[module.name] ?? 1)),
-                    Float(shares.shared * (sharedScales[module.name] ?? 1)),
+                let factors = [
+                    Float(weights.personal * (personalScales[module.name] ?? 1)),
+                    Float(weights.shared * (sharedScales[module.name] ?? 1)),
                 ]
                 try writer.take(
                     ModuleFactors(
                         rank: module.maximumRank, inputs: module.inputs, outputs: module.outputs, a: own.a + other.a,
-                        b: own.b.map { weights[0] * $0 } + other.b.map { weights[1] * $0 }), of: module)
+                        b: own.b.map { factors[0] * $0 } + other.b.map { factors[1] * $0 }), of: module)
             }
             for tensor in shape.dense {
                 let (own, other) = (values(personal, tensor), values(shared, tensor))
-                let part = shares.personalPart
+                let part = weights.personalPart
                 try writer.take(zip(own, other).map { part * $0 + (1 - part) * $1 }, of: tensor)
             }
             try writer.finish()

@@ -4,7 +4,7 @@ package import AdapterFormat
 package enum AdapterMessage {
     /// Writes every tensor of `source` as F32, or quantised where `bits` says so, under the same names and shapes; blocks.
     ///
-    /// One tensor is in memory at a time. Tensors of one side stay F32.
+    /// One tensor is in memory at a time. Tensors of one dimension stay F32.
     package static func rewrite(
         _ source: String, to target: String, bits: MessageBits? = nil
     ) throws(AdapterFileError) {

@@ -2,8 +2,8 @@ import AdapterFormat
 
 /// The sum of a federation's merges up to a round, kept as one adapter file at scale 1.
 ///
-/// Adding up concatenates rank components, which is exact; a module whose stack outgrows the smaller side of its matrix
-/// is decomposed and has the rank of that side from then on. The file says in its metadata up to which round it goes, so
+/// Adding up concatenates rank components, which is exact; a module whose stack outgrows the smaller dimension of
+/// its matrix is decomposed, and has that rank from then on. The file says in its metadata up to which round it goes, so
 /// that it and what is known of it change in one rename.
 package struct MergeSum: Sendable, Hashable {
     private static let roundKey = "rankwise_merge_round"

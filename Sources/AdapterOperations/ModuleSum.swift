@@ -74,7 +74,7 @@ struct ModuleSum {
         return ModuleFactors(rank: rank, inputs: shape.inputs, outputs: shape.outputs, a: a, b: b, bias: bias)
     }
 
-    /// Beyond the smaller side, more components say no more.
+    /// A product has no higher rank than its smaller dimension.
     private static func rank(of shape: ModuleShape) -> Int {
         min(shape.maximumRank, shape.inputs, shape.outputs)
     }

@@ -149,7 +149,7 @@ import TrainingData
         #expect(heard.withLock { $0 } == [.diverged(epoch: 1, step: 1)])
     }
 
-    @Test func `shares of one and zero are either adapter, and both add up`() throws {
+    @Test func `weights of one and zero are either adapter, and both add up`() throws {
         let own = try adapter("own", rank: 2, bound: 0.5)
         let common = try adapter("common", rank: 3, bound: 0.5, scale: 0.5)
         let fusion = try AdapterFusion(personal: own, shared: common)
@@ -174,7 +174,7 @@ import TrainingData
         #expect(try !agree(logits(1, 1), alone(common)) && !agree(logits(1, 1), alone(own)))
     }
 
-    @Test func `the search finds shares that do no worse than either adapter`() async throws {
+    @Test func `the search finds weights that do no worse than either adapter`() async throws {
         let trainer = NativeTrainer(try Self.model().task(Self.data))
         let common = try adapter("common", rank: 3, bound: 0.3)
         let own = try adapter("own", rank: 2, bound: 0)
@@ -182,13 +182,13 @@ import TrainingData
         try FileManager.default.removeItem(atPath: own + "/adapter_model.safetensors")
         try FileManager.default.moveItem(atPath: output, toPath: own + "/adapter_model.safetensors")
         let task = try Self.model().task(Self.data)
-        let (shares, found) = try AdapterFusion(personal: own, shared: common)
+        let (weights, found) = try AdapterFusion(personal: own, shared: common)
             .search(on: task, settings: TrainingSettings(), folder: folder)
         let trained = try Evaluation(
             adapter: own + "/adapter_model.safetensors", settings: TrainingSettings(), task: { _ in task })
-        #expect(found.loss + 0.05 * (shares.personal + shares.shared) <= trained.loss + 0.05 + 1e-9)
+        #expect(found.loss + 0.05 * (weights.personal + weights.shared) <= trained.loss + 0.05 + 1e-9)
         // The shared one is noise here.
-        #expect(shares.personal > shares.shared)
+        #expect(weights.personal > weights.shared)
     }
 
     @Test func `adapters that do not go together are refused`() throws {

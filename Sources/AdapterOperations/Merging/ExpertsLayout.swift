@@ -19,7 +19,7 @@ struct ExpertsPath {
 
 /// Where a model keeps the parameter of experts that a pair of packed factors is for.
 ///
-/// transformers holds a parameter as (experts × outputs × inputs), or with both last sides changed, and many models' files
+/// transformers holds a parameter as (experts × outputs × inputs), or with the last two dimensions exchanged, and many models' files
 /// have a matrix for each expert instead, of which gate and up lie on each other in the parameter.
 struct ExpertsLayout {
     struct Part {
@@ -38,7 +38,7 @@ struct ExpertsLayout {
     /// - Parameters:
     ///   - modules: the experts of one owner, in their order.
     ///   - parameters: PEFT's `target_parameters`.
-    /// - Throws: where the model has no parameter of these sides, or more than one.
+    /// - Throws: where the model has no parameter of this shape, or more than one.
     init(
         owner: String, modules: [AdapterFile.Module], parameters: [String], base: Checkpoint, names: ModuleNames,
         adapter: String
@@ -91,11 +91,11 @@ struct ExpertsLayout {
     private static let modelsOfInputsFirst: Set<String> = ["gpt_oss", "llama4", "llama4_text"]
 
     private static func orientations(
-        of sides: [Int], _ experts: Int, _ shape: ModuleShape, _ model: String?
+        of dimensions: [Int], _ experts: Int, _ shape: ModuleShape, _ model: String?
     ) -> [LayerOrientation] {
         var found: [LayerOrientation] = []
-        if sides == [experts, shape.outputs, shape.inputs] { found.append(.outputsFirst) }
-        if sides == [experts, shape.inputs, shape.outputs] { found.append(.inputsFirst) }
+        if dimensions == [experts, shape.outputs, shape.inputs] { found.append(.outputsFirst) }
+        if dimensions == [experts, shape.inputs, shape.outputs] { found.append(.inputsFirst) }
         guard found.count == 2, let model else { return found }
         return [modelsOfInputsFirst.contains(model) ? .inputsFirst : .outputsFirst]
     }
@@ -110,12 +110,12 @@ struct ExpertsLayout {
         for matrices in layouts {
             for path in [path, String(mixtral)] where base["\(path).0.\(matrices[0]).weight"] != nil {
                 let height = shape.outputs / matrices.count
-                let sides = [height, shape.inputs]
+                let dimensions = [height, shape.inputs]
                 var parts: [Part] = []
                 for (index, module) in modules.enumerated() {
                     for (place, matrix) in matrices.enumerated() {
                         let name = "\(path).\(index).\(matrix).weight"
-                        guard base[name]?.shape == sides else { return nil }
+                        guard base[name]?.shape == dimensions else { return nil }
                         parts.append(
                             Part(
                                 module: module, tensor: name, outputs: place * height..<(place + 1) * height, offset: 0,

@@ -9,10 +9,10 @@ enum LayerOrientation {
 }
 
 extension Checkpoint {
-    /// How a linear layer's weight lies; nil where its sides are not those of the adapter.
+    /// How a linear layer's weight lies; nil where its dimensions are not those of the adapter.
     ///
-    /// Where both sides are equal, the other layers tell by their biases, which are as long as the outputs; else the
-    /// adapter's `fan_in_fan_out`, else the kind of model.
+    /// Where both dimensions are equal, the biases of other layers decide: a bias is as long as the outputs. Else the
+    /// adapter's `fan_in_fan_out` decides, else the kind of model.
     ///
     /// - Throws: where these contradict each other.
     func orientation(

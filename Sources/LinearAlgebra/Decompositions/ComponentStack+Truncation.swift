@@ -3,7 +3,7 @@ extension ComponentStack {
     /// thousand such components together stay below 1e-5 of the product.
     private static let negligible = 1e-7
 
-    /// The best approximation of rank `rank`; O((outputs + inputs)·Q² + Q³) while Q is below both sides.
+    /// The best approximation of rank `rank`; O((outputs + inputs)·Q² + Q³) while Q is below both dimensions.
     ///
     /// A basis of the leading right singular vectors comes from float64 Gram matrices, which square the singular values
     /// and so blur those below 1e-7 of the largest. What is published rests on the stack itself: the basis is made

@@ -1,18 +1,18 @@
-/// What every call into LAPACK shares.
+/// What all calls into LAPACK have in common.
 enum LAPACK {
     /// A letter as LAPACK takes it.
     static func letter(_ character: Unicode.Scalar) -> CChar { CChar(truncatingIfNeeded: character.value) }
 
-    /// Runs a routine that first tells, when asked with a length of -1, how much room it works best in.
+    /// Runs a routine that first says how much workspace it needs, when it is called with a length of -1.
     static func withWorkspace(
         _ routine: String, _ call: (UnsafeMutablePointer<Double>, Int32) -> Int32
     ) throws(DecompositionError) {
-        var length = 0.0
-        try check(routine, call(&length, -1))
-        guard let room = Int32(exactly: max(length, 1).rounded(.up)) else { throw .tooLarge(routine: routine) }
-        let work = UnsafeMutablePointer<Double>.allocate(capacity: Int(room))
+        var wanted = 0.0
+        try check(routine, call(&wanted, -1))
+        guard let length = Int32(exactly: max(wanted, 1).rounded(.up)) else { throw .tooLarge(routine: routine) }
+        let work = UnsafeMutablePointer<Double>.allocate(capacity: Int(length))
         defer { work.deallocate() }
-        try check(routine, call(work, room))
+        try check(routine, call(work, length))
     }
 
     static func check(_ routine: String, _ code: Int32) throws(DecompositionError) {

@@ -1,6 +1,6 @@
 /// Finds vectors that span the leading right singular vectors of a stack, not yet orthonormal.
 enum SingularBasis {
-    /// Through the Q × Q core: for a stack whose rank is below both sides. Nil where the stack is zero.
+    /// Through the Q × Q core: for a stack whose rank is below both dimensions. Nil where the stack is zero.
     ///
     /// With right·rightᵀ = C·Cᵀ, the squares of the singular values are the eigenvalues of Cᵀ·(left·leftᵀ)·C. The
     /// Cholesky factor is pivoted, so that clients that agree (dependent components) only make it narrower.
@@ -25,7 +25,7 @@ enum SingularBasis {
         return panels.combined(by: coefficients)
     }
 
-    /// Through the smaller side: for a stack whose rank reaches it. Nil where the stack is zero.
+    /// Through the smaller dimension: for a stack whose rank reaches it. Nil where the stack is zero.
     ///
     /// The squares of the singular values are the eigenvalues of P·Pᵀ or Pᵀ·P, whichever is smaller; P is formed a panel
     /// at a time.
@@ -38,9 +38,9 @@ enum SingularBasis {
         return inputsAreFewer ? top : right.combined(by: left.projected(onto: top))
     }
 
-    /// Scales each component so that its two sides are about as long, which leaves the product as it is.
+    /// Scales each component so that its two vectors have about the same norm, which leaves the product as it is.
     ///
-    /// A long left and a short right would otherwise drown a component on one side. Powers of two are exact.
+    /// A component with a long left and a short right vector would otherwise be lost to rounding. Powers of two are exact.
     /// - Returns: what each left was multiplied with and each right divided by, 0 for a component that is zero; nil
     ///   where all are.
     private static func balance(_ ofLeft: DoubleMatrix, _ ofRight: DoubleMatrix) throws(DecompositionError) -> [Double]?

@@ -10,7 +10,7 @@ package struct PackedWeight: @unchecked Sendable {
         case plain
         /// In panels of 64 outputs (panels × inputs × 64), for AVX-512.
         case panels
-        /// In the panels of its quarters and of their sums, for even sides: there is an eighth less to multiply.
+        /// In the panels of its quarters and of their sums, for even dimensions: there is an eighth less to multiply.
         case quarters
     }
 
@@ -39,7 +39,7 @@ package struct PackedWeight: @unchecked Sendable {
     ///   - biases: (outputs) each.
     ///   - keepsRowsApart: whether no row's numbers may enter another row's sums; in quarters they do, and cancel up to rounding.
     ///   - layout: nil for the fastest here; others than `plain` only where `SmallMatrixProduct.isAvailable`, `quarters` only with
-    ///     even sides.
+    ///     even dimensions.
     /// - Precondition: there is at least one weight, all have as many inputs, and each has a bias.
     package init(
         _ weights: [MatrixView], biases: [UnsafeBufferPointer<Float>], keepsRowsApart: Bool = false,

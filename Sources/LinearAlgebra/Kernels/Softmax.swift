@@ -32,8 +32,8 @@ package enum Softmax {
                 FloatVector.store(rest, to: values + whole, count: count - whole)
                 for column in whole..<count { total += values[column] }
             }
-            let share = 1 / total
-            for column in 0..<count { values[column] *= share }
+            let scale = 1 / total
+            for column in 0..<count { values[column] *= scale }
         }
     }
 

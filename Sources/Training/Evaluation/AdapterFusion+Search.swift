@@ -7,42 +7,42 @@ extension AdapterFusion {
     private static let limit = 1.5
     private static let smallestStep = 0.0625
 
-    /// Finds shares that do well on a task by a search that needs no gradient: from the best of four points in steps that
+    /// Finds weights that do well on a task by a search that needs no gradient: from the best of four points in steps that
     /// halve, all neighbours of a point scored in one pass. Blocks.
     ///
-    /// What is made smallest is the mean loss + 0.05·(p + s); shares are 0 to 1.5.
+    /// What is made smallest is the mean loss + 0.05·(p + s); weights are 0 to 1.5.
     ///
     /// - Parameter folder: for the candidates' files.
     package func search(
         on task: NativeTask, settings: TrainingSettings, folder: String
-    ) throws -> (shares: Shares, evaluation: Evaluation) {
-        var seen: [Shares: Evaluation] = [:]
-        func cost(_ shares: Shares) -> Double {
-            let loss = seen[shares]?.loss ?? .infinity
-            return (loss.isFinite ? loss : .infinity) + Self.penalty * (shares.personal + shares.shared)
+    ) throws -> (weights: MixingWeights, evaluation: Evaluation) {
+        var seen: [MixingWeights: Evaluation] = [:]
+        func cost(_ weights: MixingWeights) -> Double {
+            let loss = seen[weights]?.loss ?? .infinity
+            return (loss.isFinite ? loss : .infinity) + Self.penalty * (weights.personal + weights.shared)
         }
-        func visit(_ all: [Shares]) throws {
+        func visit(_ all: [MixingWeights]) throws {
             let new = all.filter { seen[$0] == nil }
-            let adapters = try new.enumerated().map { number, shares in
+            let adapters = try new.enumerated().map { number, weights in
                 let path = "\(folder)/candidate-\(number).safetensors"
-                try write(shares, to: path)
+                try write(weights, to: path)
                 return ScoredAdapter(path: path, scales: shape.maximumRanks.mapValues { _ in 1 })
             }
-            for (shares, result) in zip(new, try task.score(adapters, settings: settings)) { seen[shares] = result }
+            for (weights, result) in zip(new, try task.score(adapters, settings: settings)) { seen[weights] = result }
         }
-        var corners: [Shares] = []
+        var corners: [MixingWeights] = []
         for (personal, shared) in [(0, 1), (1, 0), (0.5, 0.5), (1, 1)] as [(Double, Double)] {
-            corners.append(Shares(personal: personal, shared: shared))
+            corners.append(MixingWeights(personal: personal, shared: shared))
         }
         try visit(corners)
         var best = corners.min { cost($0) < cost($1) } ?? corners[0]
         var step = 0.5
         while step >= Self.smallestStep {
-            var neighbours: [Shares] = []
+            var neighbours: [MixingWeights] = []
             for (x, y) in [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)] as [(Double, Double)] {
                 let (personal, shared) = (best.personal + step * x, best.shared + step * y)
                 guard (0...Self.limit).contains(personal), (0...Self.limit).contains(shared) else { continue }
-                neighbours.append(Shares(personal: personal, shared: shared))
+                neighbours.append(MixingWeights(personal: personal, shared: shared))
             }
             try visit(neighbours)
             if let next = neighbours.min(by: { cost($0) < cost($1) }), cost(next) < cost(best) {

@@ -34,12 +34,12 @@ package struct AdaptedLayer {
     }
 
     /// The same layer with gradients of its own, for another part of the batch.
-    var lane: AdaptedLayer {
-        var lane = self
-        lane.lora = lora?.lane
-        lane.sparse = sparse?.lane
-        lane.full = full.map { ($0.weight.lane, $0.bias.lane) }
-        return lane
+    var replica: AdaptedLayer {
+        var replica = self
+        replica.lora = lora?.replica
+        replica.sparse = sparse?.replica
+        replica.full = full.map { ($0.weight.replica, $0.bias.replica) }
+        return replica
     }
 
     /// What is trained on the layer, always in the same order.

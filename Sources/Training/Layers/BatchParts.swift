@@ -12,9 +12,9 @@ struct BatchParts: Sendable {
     init(threads: Int) { areConcurrent = threads > 1 }
 
     /// Has both parts done.
-    func perform(_ body: (_ lane: Int) -> Void) {
+    func perform(_ body: (_ part: Int) -> Void) {
         guard areConcurrent else {
-            for lane in 0..<Self.count { body(lane) }
+            for part in 0..<Self.count { body(part) }
             return
         }
         nonisolated(unsafe) let body = body
@@ -26,16 +26,16 @@ struct BatchParts: Sendable {
         var values = [Value?](repeating: nil, count: count)
         values.withUnsafeMutableBufferPointer { values in
             nonisolated(unsafe) let (values, body) = (values, body)
-            perform { lane in
-                for index in Self.part(lane, of: count) { values[index] = body(index) }
+            perform { part in
+                for index in Self.part(part, of: count) { values[index] = body(index) }
             }
         }
         return values.compactMap(\.self)
     }
 
     /// Which of `count` things a part has; the first has one more of an odd number.
-    static func part(_ lane: Int, of count: Int) -> Range<Int> {
+    static func part(_ part: Int, of count: Int) -> Range<Int> {
         let middle = (count + 1) / 2
-        return lane == 0 ? 0..<middle : middle..<count
+        return part == 0 ? 0..<middle : middle..<count
     }
 }

@@ -106,7 +106,7 @@ final class ConvolutionStep {
             into: weightMatrix, keep: 1, scale: lora.scale, lora.b.matrix, .transposed, lora.a.matrix, .asGiven)
     }
 
-    /// ReLU and pool of the image in hand.
+    /// ReLU and pool of the present image.
     private func pool(_ row: Int, into output: UnsafeMutablePointer<Float>) {
         guard let image = image.floats.baseAddress, var winner = winners.baseAddress else { return }
         winner += row * shape.outputCount

@@ -7,7 +7,7 @@ package struct DenseTensor {
     package let shape: [Int]
     let tensor: TrainedTensor
 
-    /// - Precondition: there are as many values as the shape holds, and it has a side.
+    /// - Precondition: there are as many values as the shape holds, and it has a dimension.
     init(name: String, shape: [Int], values: [Float]) {
         self.name = name
         self.shape = shape
@@ -28,7 +28,7 @@ package struct DenseTensor {
     }
 
     /// The same numbers with a gradient of their own, for another part of the batch.
-    var lane: DenseTensor { DenseTensor(name: name, shape: shape, tensor: tensor.lane) }
+    var replica: DenseTensor { DenseTensor(name: name, shape: shape, tensor: tensor.replica) }
 
     /// The numbers as they stand.
     package var values: [Float] { Array(tensor.values.floats) }

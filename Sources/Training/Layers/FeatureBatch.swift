@@ -1,7 +1,7 @@
 package import LinearAlgebra
 package import TrainingData
 
-/// The mini-batch in hand of a model that takes features: rows gathered from a data set, and their classes.
+/// The present mini-batch of a model that takes features: rows gathered from a data set, and their classes.
 package final class FeatureBatch {
     /// How many examples were gathered last.
     package private(set) var rows = 0

@@ -26,7 +26,7 @@ package struct FrozenTensor: @unchecked Sendable {
 
     package var values: [Float] { withExtendedLifetime(block) { Array(block.floats) } }
 
-    /// As a matrix: the first side by all others.
+    /// As a matrix: the first dimension by all others.
     package var matrix: MatrixView {
         MatrixView(floats, rows: shape[0], columns: floats.count / shape[0])
     }

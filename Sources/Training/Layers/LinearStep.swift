@@ -49,7 +49,7 @@ package final class LinearStep {
         _ input: MatrixView, gradient: MatrixView, into inputGradient: MutableMatrixView? = nil
     ) {
         propagate(gradient, into: inputGradient)
-        for lane in 0..<BatchParts.count { collect(input, gradient: gradient, lane: lane) }
+        for index in 0..<BatchParts.count { collect(input, gradient: gradient, part: index) }
     }
 
     /// Takes the gradient of some rows of the output down to those of x·Aᵀ and, where somebody needs it, of the input.
@@ -71,11 +71,11 @@ package final class LinearStep {
     ///
     /// - Parameters:
     ///   - input: of the batch (rows × inputs), and `gradient` that of its output.
-    ///   - lane: which part: half of the components or of the layer's outputs.
-    func collect(_ input: MatrixView, gradient: MatrixView, lane: Int) {
+    ///   - index: which part: half of the components or of the layer's outputs.
+    func collect(_ input: MatrixView, gradient: MatrixView, part index: Int) {
         let rows = 0..<input.rows
         if let lora = layer.lora {
-            let part = BatchParts.part(lane, of: lora.rank)
+            let part = BatchParts.part(index, of: lora.rank)
             if !part.isEmpty {
                 let hidden = hidden.matrix(rows: input.rows, columns: lora.rank).readOnly
                 let target = hiddenGradient.matrix(rows: input.rows, columns: lora.rank).readOnly
@@ -88,14 +88,14 @@ package final class LinearStep {
             }
         }
         if let full = layer.full {
-            let part = BatchParts.part(lane, of: layer.outputs)
+            let part = BatchParts.part(index, of: layer.outputs)
             if !part.isEmpty {
                 MatrixProduct.accumulate(
                     into: full.weight.gradientMatrix.block(part, 0..<layer.inputs), gradient.block(rows, part),
                     .transposed, input, .asGiven)
             }
-            if lane == 0 { full.bias.fillGradient(withColumnSumsOf: gradient) }
+            if index == 0 { full.bias.fillGradient(withColumnSumsOf: gradient) }
         }
-        if lane == 0 { layer.sparse?.collect(gradient, input: input) }
+        if index == 0 { layer.sparse?.collect(gradient, input: input) }
     }
 }

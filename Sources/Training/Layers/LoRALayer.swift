@@ -26,7 +26,7 @@ struct LoRALayer {
     }
 
     /// The same factors with gradients of their own, for another part of the batch.
-    var lane: LoRALayer { LoRALayer(rank: rank, scale: scale, a: a.lane, b: b.lane) }
+    var replica: LoRALayer { LoRALayer(rank: rank, scale: scale, a: a.replica, b: b.replica) }
 
     /// The factors as they stand.
     var factors: ModuleFactors {

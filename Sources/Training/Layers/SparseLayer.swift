@@ -13,7 +13,7 @@ struct SparseLayer {
 
     /// Adds `delta` to the layer's weights, which then follow it.
     ///
-    /// - Precondition: the mask is of this layer's sides, and `delta` has a number for each of its indices.
+    /// - Precondition: the mask is of this layer's shape, and `delta` has a number for each of its indices.
     init(mask: SparseMask, delta: [Float], weight: FloatBlock, inputs: Int) {
         self.mask = mask
         self.delta = TrainedTensor(delta, rows: 1, columns: mask.indices.count)
@@ -54,7 +54,9 @@ struct SparseLayer {
     }
 
     /// The same weights with a gradient of their own, for another part of the batch.
-    var lane: SparseLayer { SparseLayer(mask: mask, delta: delta.lane, frozen: frozen, weight: weight, inputs: inputs) }
+    var replica: SparseLayer {
+        SparseLayer(mask: mask, delta: delta.replica, frozen: frozen, weight: weight, inputs: inputs)
+    }
 
     /// Lets the layer's weights follow the delta.
     func apply() {

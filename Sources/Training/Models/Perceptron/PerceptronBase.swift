@@ -45,7 +45,7 @@ package struct PerceptronBase: FrozenModel {
     ) throws(TrainingError) -> Perceptron {
         Perceptron(
             layers, biases: biases, featureScale: try settings.featureScale, batchLimit: batchLimit,
-            lanes: BatchParts(threads: threads))
+            parts: BatchParts(threads: threads))
     }
 }
 

@@ -7,7 +7,7 @@ final class PerceptronScorer: AdapterScorer {
     private let adapted: [[AdaptedLayer]]
     private let biases: [FrozenTensor]
     private let batchLimit: Int
-    /// Of the group in hand, one a layer.
+    /// Of the present group, one for each layer.
     private var steps: [StackedLinear] = []
     private var group: Int?
     private let widths: [Int]

@@ -13,7 +13,7 @@ package struct PerceptronShape: Sendable, Hashable {
     package var inputs: Int { layers[0].inputs }
     package var classes: Int { layers[layers.count - 1].outputs }
 
-    /// The most weights that a model may have, so that a name cannot ask for more memory than a small machine has.
+    /// The most weights that a model may have, so that a name cannot request more memory than a small machine has.
     static let weightLimit = 1 << 28
 
     package init(name: String) throws(TrainingError) {
@@ -25,8 +25,8 @@ package struct PerceptronShape: Sendable, Hashable {
             (2...33).contains(widths.count),
             widths.allSatisfy({ (1...1_000_000).contains($0) })
         else { throw .model(name, reason: "expected \(PerceptronBase.form)") }
-        layers = zip(widths, widths.dropFirst()).enumerated().map { index, sides in
-            Layer(name: "fc\(index + 1)", inputs: sides.0, outputs: sides.1)
+        layers = zip(widths, widths.dropFirst()).enumerated().map { index, widths in
+            Layer(name: "fc\(index + 1)", inputs: widths.0, outputs: widths.1)
         }
         let weights = layers.reduce(0) { $0 + $1.inputs * $1.outputs }
         guard weights <= Self.weightLimit else {
