@@ -68,7 +68,7 @@ import TrainingData
         let output = folder + "/out"
         let ranks = try AdapterFile(path: adapter).ranks
         let plan = TrainingPlan(
-            round: 1, rank: 2, ranks: ranks, scales: ranks.mapValues { _ in 1 }, seed: clientSeed,
+            round: 1, ranks: ranks, scales: ranks.mapValues { _ in 1 }, seed: clientSeed,
             federationSeed: federationSeed, dense: dense,
             settings: TrainingSettings([
                 "epochs": .number(1), "learning_rate": .number(1e-12), "max_length": .number(8),

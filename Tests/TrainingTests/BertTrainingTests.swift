@@ -38,7 +38,7 @@ import Testing
         return TrainingAssignment(
             adapter: adapter, configuration: try folder + "/adapter_config.json",
             plan: TrainingPlan(
-                round: 1, rank: 3, ranks: file.ranks, scales: file.ranks.mapValues { _ in 2 }, seed: 5,
+                round: 1, ranks: file.ranks, scales: file.ranks.mapValues { _ in 2 }, seed: 5,
                 settings: TrainingSettings([
                     "epochs": .number(Double(epochs)), "batch_size": .number(4), "learning_rate": .number(0.003),
                     "momentum": .number(0.9), "max_length": .number(12),

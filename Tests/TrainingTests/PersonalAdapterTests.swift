@@ -62,7 +62,7 @@ import TrainingData
         return TrainingAssignment(
             adapter: path + "/adapter_model.safetensors", configuration: path + "/adapter_config.json",
             plan: TrainingPlan(
-                round: round, rank: rank, ranks: ranks, scales: ranks.mapValues { _ in 2 }, seed: 5,
+                round: round, ranks: ranks, scales: ranks.mapValues { _ in 2 }, seed: 5,
                 settings: TrainingSettings([
                     "epochs": .number(4), "batch_size": .number(5), "learning_rate": .number(rate),
                 ])),

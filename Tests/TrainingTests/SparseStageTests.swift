@@ -39,7 +39,7 @@ import TrainingData
         for (name, values) in tensors { try writer.write(values, to: name) }
         try writer.finish()
         let plan = TrainingPlan(
-            round: 1, rank: 2, ranks: [:], scales: [:], seed: 11, stage: stage,
+            round: 1, ranks: [:], scales: [:], seed: 11, stage: stage,
             settings: TrainingSettings(["epochs": .number(3), "batch_size": .number(8), "learning_rate": .number(0.1)]))
         return TrainingAssignment(
             adapter: path, configuration: path, plan: plan, output: folder + "/trained.safetensors")

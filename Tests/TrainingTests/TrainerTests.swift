@@ -41,7 +41,7 @@ import TrainingData
         let configuration = folder + "/adapter_config.json"
         try "{}".write(toFile: configuration, atomically: true, encoding: .utf8)
         let plan = TrainingPlan(
-            round: 1, rank: 2, ranks: ["fc1": 2, "fc2": 3], scales: ["fc1": 1, "fc2": 1], seed: 11,
+            round: 1, ranks: ["fc1": 2, "fc2": 3], scales: ["fc1": 1, "fc2": 1], seed: 11,
             settings: TrainingSettings(settings), json: Array(#"{"round": 1}"#.utf8))
         return TrainingAssignment(
             adapter: path, configuration: configuration, plan: plan, output: folder + "/" + output)

@@ -40,7 +40,7 @@ import TrainingData
 
     private func plan(dense: [String: [Int]]? = nil) -> TrainingPlan {
         TrainingPlan(
-            round: 1, rank: 2, ranks: ["fc1": 2, "fc2": 2], scales: ["fc1": 1, "fc2": 1], seed: 1, dense: dense,
+            round: 1, ranks: ["fc1": 2, "fc2": 2], scales: ["fc1": 1, "fc2": 1], seed: 1, dense: dense,
             settings: TrainingSettings(["epochs": .number(1)]))
     }
 

@@ -61,7 +61,7 @@ extension Agent {
 
     /// Notes a lower rank for the rounds to come where training shrank what the plan's pruning would give up.
     private func prune(_ plan: PlanBody, _ files: RoundFiles) async throws(AgentError) {
-        guard let pruning = TrainingPlan(plan, json: []).pruning else { return }
+        guard let pruning = plan.pruning.map(RankPruning.init) else { return }
         let reduced = pruning.reduced(plan.rank)
         guard reduced < plan.rank else { return }
         let hasShrunk = try await onFiles { () throws(AdapterFileError) in

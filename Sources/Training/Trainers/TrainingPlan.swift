@@ -1,9 +1,8 @@
 package import AdapterOperations
 
-/// What the server asks of this client in a round.
+/// What a trainer has to know of a client's plan for one round: made from the wire's `PlanBody`, or by a simulation.
 package struct TrainingPlan: Sendable, Hashable {
     package var round: Int
-    package var rank: Int
     /// The rank of every module.
     package var ranks: [String: Int]
     /// What every module's product is multiplied by.
@@ -28,14 +27,13 @@ package struct TrainingPlan: Sendable, Hashable {
     package var dense: [String: [Int]]?
 
     package init(
-        round: Int, rank: Int, ranks: [String: Int], scales: [String: Double], seed: UInt64,
+        round: Int, ranks: [String: Int], scales: [String: Double], seed: UInt64,
         train: Set<Factor> = [.a, .b], send: Set<Factor> = [.a, .b], penalty: Double = 0, pruning: RankPruning? = nil,
         stage: Stage? = nil, federationSeed: UInt64 = 0, dense: [String: [Int]]? = nil,
         settings: TrainingSettings = TrainingSettings(),
         json: [UInt8] = []
     ) {
         self.round = round
-        self.rank = rank
         self.ranks = ranks
         self.scales = scales
         self.seed = seed

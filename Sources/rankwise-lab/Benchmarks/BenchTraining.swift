@@ -134,7 +134,7 @@ struct BenchTraining {
         return TrainingAssignment(
             adapter: folder + "/adapter.safetensors", configuration: "",
             plan: TrainingPlan(
-                round: 1, rank: named.values.max() ?? 1, ranks: named, scales: named.mapValues { _ in 1 }, seed: seed,
+                round: 1, ranks: named, scales: named.mapValues { _ in 1 }, seed: seed,
                 settings: TrainingSettings(settings)),
             output: folder + "/trained.safetensors")
     }
