@@ -1,7 +1,7 @@
 import AdapterFormat
 import LinearAlgebra
 
-/// One module of several merges, added up when it is written and not before.
+/// One module of several merges. They are added when the sum is written.
 struct ModuleSum {
     enum Refusal: Error, Equatable {
         case missingFactor(module: String)
@@ -31,7 +31,7 @@ struct ModuleSum {
         parts.append(part)
     }
 
-    /// What the sum takes in a file.
+    /// The tensors of the sum in a file.
     var tensors: [SafetensorsLayout.Tensor] {
         guard let shape else { return [] }
         let rank = Self.rank(of: shape)

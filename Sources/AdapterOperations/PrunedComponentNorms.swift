@@ -1,6 +1,6 @@
 import AdapterFormat
 
-/// How much an adapter makes of the components that a pruning would give up.
+/// The norms of the components that a pruning would remove from an adapter.
 package struct PrunedComponentNorms: Sendable, Hashable {
     /// ‖B[:, g:]‖·‖A[g:, :]‖ with g = ⌊γ·r⌋, of each module that has both factors and a tail.
     package let modules: [String: Double]
@@ -17,7 +17,7 @@ package struct PrunedComponentNorms: Sendable, Hashable {
         modules = norms
     }
 
-    /// Whether the sum of the tails is smaller, over the modules that both have.
+    /// Whether the sum of the norms is smaller, over the modules that both have.
     package func isBelow(_ received: PrunedComponentNorms) -> Bool {
         var (before, after) = (0.0, 0.0)
         for (module, norm) in received.modules {

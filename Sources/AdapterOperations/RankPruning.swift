@@ -1,6 +1,6 @@
-/// How a client learns to do without its last components, and gives up ranks that way.
+/// How a client penalises its last components, and gives up ranks when they shrink (`hetlora`).
 package struct RankPruning: Sendable, Hashable {
-    /// The share of the components that stays.
+    /// The fraction of the components that stays.
     package var gamma: Double
     /// The weight λ of λ·‖B[:, g:]‖·‖A[g:, :]‖ in the loss, for each module of rank r and g = ⌊γ·r⌋.
     package var penalty: Double

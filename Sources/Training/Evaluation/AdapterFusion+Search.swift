@@ -2,15 +2,15 @@ import AdapterFormat
 package import AdapterOperations
 
 extension AdapterFusion {
-    /// The weight of p + s beside the loss, which keeps both from growing for nothing.
+    /// The weight of the penalty p + s, which keeps both small where the loss does not change.
     private static let penalty = 0.05
     private static let limit = 1.5
     private static let smallestStep = 0.0625
 
-    /// Finds weights that do well on a task by a search that needs no gradient: from the best of four points in steps that
-    /// halve, all neighbours of a point scored in one pass. Blocks.
+    /// Finds weights with a low loss on a task by a pattern search without gradients. It begins at the best of four points.
+    /// All neighbours of a point are scored in one pass, and the step is halved where none is better. Blocks.
     ///
-    /// What is made smallest is the mean loss + 0.05·(p + s); weights are 0 to 1.5.
+    /// The objective is the mean loss + 0.05·(p + s); weights are 0 to 1.5.
     ///
     /// - Parameter folder: for the candidates' files.
     package func search(

@@ -14,8 +14,8 @@ package struct DenseTensor {
         tensor = TrainedTensor(values, rows: shape[0], columns: values.count / shape[0])
     }
 
-    /// What a model makes anew, such as a head, drawn as BERT's heads are: weights normal with a deviation of 0.02, biases
-    /// zero. The same seed and name give the same numbers, so all clients of a federation begin alike.
+    /// First values of a tensor that the base has not, such as a head's. As in BERT, weights are normal with a standard
+    /// deviation of 0.02, and biases are zero. All clients draw the same numbers from the same seed and name.
     static func drawn(_ name: String, _ shape: [Int], seed: UInt64) -> [Float] {
         var generator = SeededGenerator(seed: seed, stream: "head", name)
         return (0..<shape.reduce(1, *)).map { _ in shape.count < 2 ? 0 : Float(0.02 * generator.normal()) }
@@ -30,6 +30,6 @@ package struct DenseTensor {
     /// The same numbers with a gradient of their own, for another part of the batch.
     var replica: DenseTensor { DenseTensor(name: name, shape: shape, tensor: tensor.replica) }
 
-    /// The numbers as they stand.
+    /// The present values.
     package var values: [Float] { Array(tensor.values.floats) }
 }

@@ -31,7 +31,7 @@ package final class FeatureBatch {
         gather(examples, indices, rows: 0..<rows)
     }
 
-    /// Makes room for a batch, whose rows may then be gathered at the same time.
+    /// Begins a batch of so many rows; different rows may then be gathered at the same time.
     ///
     /// - Precondition: there are no more than the limit.
     func begin(_ count: Int) {

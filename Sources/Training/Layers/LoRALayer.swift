@@ -28,7 +28,7 @@ struct LoRALayer {
     /// The same factors with gradients of their own, for another part of the batch.
     var replica: LoRALayer { LoRALayer(rank: rank, scale: scale, a: a.replica, b: b.replica) }
 
-    /// The factors as they stand.
+    /// The present values of the factors.
     var factors: ModuleFactors {
         ModuleFactors(
             rank: rank, inputs: a.columns, outputs: b.columns, a: Array(a.values.floats), b: Array(b.values.floats))
@@ -59,7 +59,7 @@ struct LoRALayer {
 
     /// Adds the gradient of λ·‖B[:, g:]‖·‖A[g:, :]‖ to the gradients, g being the components that the pruning keeps.
     ///
-    /// ∂/∂A[g:] = λ·(‖B[:, g:]‖/‖A[g:]‖)·A[g:], and so for B; zero at a tail of norm zero, where there is no gradient.
+    /// ∂/∂A[g:] = λ·(‖B[:, g:]‖/‖A[g:]‖)·A[g:], and for B likewise. Nothing is added where a norm is zero.
     func penaliseTail(_ pruning: RankPruning) {
         guard let kept = pruning.kept(ofRank: rank) else { return }
         let (tailOfA, tailOfB) = (kept * a.columns..<a.values.floats.count, kept * b.columns..<b.values.floats.count)

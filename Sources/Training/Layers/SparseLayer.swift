@@ -1,17 +1,17 @@
 import LinearAlgebra
 
-/// The few weights of one linear layer that a sparse stage trains, as what they differ from the frozen ones.
+/// The few weights of one linear layer that a sparse stage trains, as differences from the frozen ones.
 struct SparseLayer {
     let mask: SparseMask
     /// (1 × kept): W − W₀ at the mask's indices.
     let delta: TrainedTensor
     /// W₀ at the mask's indices.
     private let frozen: [Float]
-    /// (outputs × inputs): the layer's weights, which the delta is a part of.
+    /// (outputs × inputs): the layer's weights, the delta included.
     private let weight: FloatBlock
     private let inputs: Int
 
-    /// Adds `delta` to the layer's weights, which then follow it.
+    /// Adds `delta` to the layer's weights; `apply` keeps them up to date.
     ///
     /// - Precondition: the mask is of this layer's shape, and `delta` has a number for each of its indices.
     init(mask: SparseMask, delta: [Float], weight: FloatBlock, inputs: Int) {
@@ -58,7 +58,7 @@ struct SparseLayer {
         SparseLayer(mask: mask, delta: delta.replica, frozen: frozen, weight: weight, inputs: inputs)
     }
 
-    /// Lets the layer's weights follow the delta.
+    /// Writes W₀ + delta to the layer's weights.
     func apply() {
         for (position, index) in mask.indices.enumerated() {
             weight.floats[index] = frozen[position] + delta.values.floats[position]

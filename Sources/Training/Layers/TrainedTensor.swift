@@ -1,6 +1,6 @@
 package import LinearAlgebra
 
-/// Numbers that are trained: their values, and where their gradient goes.
+/// Numbers that are trained, and their gradient.
 package struct TrainedTensor {
     let values: FloatBlock
     let gradient: FloatBlock

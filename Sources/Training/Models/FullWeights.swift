@@ -1,7 +1,7 @@
 import LinearAlgebra
 import TrainingData
 
-/// Every weight of a model's layers, trained in full: what adapters are held against.
+/// Every weight of a model's layers, trained in full: the baseline for adapters.
 package struct FullWeights: Sendable, Equatable {
     /// One layer's numbers.
     struct Layer: Sendable, Equatable {
@@ -40,9 +40,9 @@ package struct FullWeights: Sendable, Equatable {
 }
 
 extension NativeTask {
-    /// The base's own weights, to begin with; blocks.
+    /// The base's weights, with which training begins; blocks.
     ///
-    /// - Throws: where the model is none that is trained in full.
+    /// - Throws: where the model cannot be trained in full.
     package func baseWeights() throws(TrainingError) -> FullWeights { try task.baseWeights() }
 
     /// Trains all weights on the task's examples by a plan's `training` settings; blocks.

@@ -2,7 +2,7 @@ import AdapterFormat
 import AdapterOperations
 import LinearAlgebra
 
-/// The file of a sparse stage as the trained weights of a model's layers, and back.
+/// Puts the file of a sparse stage on a model's layers, and writes the trained layers as a file.
 ///
 /// It holds one tensor a module, `base_model.model.MODULE.sparse_delta`: W − W₀ at the indices of the module's
 /// `SparseMask`, in their order.
@@ -34,7 +34,7 @@ struct SparseAdapter {
         }
     }
 
-    /// The layers with the trained weights that the file has, added to the frozen ones; a layer may go without.
+    /// The layers with the file's differences added to the frozen weights. A layer may have none.
     func adapt(_ layers: [FrozenLayer]) throws(TrainingError) -> [AdaptedLayer] {
         var deltas: [String: [Float]] = [:]
         for tensor in file.tensors {

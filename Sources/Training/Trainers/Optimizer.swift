@@ -3,7 +3,7 @@ import LinearAlgebra
 
 /// Stochastic gradient descent with momentum, or AdamW, both as PyTorch defines them.
 ///
-/// What it remembers begins at zero with every round.
+/// Its velocities and moments begin at zero in every round.
 final class Optimizer {
     private struct State {
         let tensor: TrainedTensor
@@ -18,10 +18,10 @@ final class Optimizer {
     private let parts: BatchParts
     private var steps = 0
 
-    /// Below it, a second thread takes longer to wake than to do its half.
+    /// With fewer numbers, waking a second thread takes longer than its half of the work.
     private static let leastForTwoThreads = 1 << 15
 
-    /// - Parameter parts: how halves of the numbers are moved.
+    /// - Parameter parts: whether both halves of the numbers are moved at once.
     init(_ settings: OptimizerSettings, for tensors: [TrainedTensor], parts: BatchParts = BatchParts(threads: 2)) {
         self.settings = settings
         let count = tensors.reduce(0) { $0 + $1.rows * $1.columns }

@@ -4,8 +4,8 @@ import TrainingData
 
 /// Trains a model by mini-batches, in an order that a seed draws.
 ///
-/// A model that splits batches does so on one thread as on two, and what the halves give is added in one order: the
-/// bytes that come out do not depend on the machine's cores.
+/// A model that splits batches splits them on one thread and on two alike, and the gradients of the halves are added in one
+/// order. So the bytes do not depend on the number of cores.
 struct TrainingLoop<Base: FrozenModel> {
     let settings: LoopSettings
     /// One for each part of a batch; they share values and have gradients of their own.
@@ -20,7 +20,7 @@ struct TrainingLoop<Base: FrozenModel> {
     private let others: [[TrainedTensor]]
 
     /// - Parameters:
-    ///   - layers: of the base, merged and adapted as the round asks.
+    ///   - layers: of the base, with the round's merge and adapter.
     ///   - factors: which LoRA factors are trained.
     init(
         base: Base, layers: [AdaptedLayer], dense: [DenseTensor], examples: Base.Model.Examples,
@@ -50,7 +50,7 @@ struct TrainingLoop<Base: FrozenModel> {
         others = replicas.dropFirst().map(tensors)
     }
 
-    /// The model, as it stands.
+    /// The model with its present values.
     var model: Base.Model { replicas[0] }
 
     func run(
@@ -97,7 +97,7 @@ struct TrainingLoop<Base: FrozenModel> {
         return last
     }
 
-    /// The examples to train on and, where an early stop asks for them, those held out of them.
+    /// The examples to train on and, with an early stop, those that are held out.
     private var split: (trained: [Int], heldOut: [Int]) {
         let all = Array(0..<examples.count)
         guard let stop = settings.earlyStop else { return (all, []) }

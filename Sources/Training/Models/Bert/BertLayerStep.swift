@@ -1,7 +1,7 @@
 import LinearAlgebra
 
-/// One encoder layer at work on a workspace's texts: attention, then two dense layers with GELU between them. Layer
-/// normalisation of the residual sum follows either.
+/// The forward and backward pass of one encoder layer, for a workspace's texts: attention, then two dense layers with GELU
+/// between them. The normalised residual sum follows each of both.
 ///
 /// Only each text's first row is pooled. The last layer therefore has a query for that row alone.
 final class BertLayerStep {
@@ -107,9 +107,9 @@ final class BertLayerStep {
     /// Fills the gradients of the adapted projections, for the input that `forward` had last.
     ///
     /// - Parameters:
-    ///   - gradient: of the output (queries × hidden); afterwards it is what the queries' rows receive past the attention.
-    ///   - inputGradients: where what comes through the projections is added: to the queries' rows, and to all; nil where
-    ///     nothing below is trained.
+    ///   - gradient: of the output (queries × hidden); afterwards it is the gradient that reaches the query rows through the residual sum.
+    ///   - inputGradients: the projections' gradients are added to them, of the query rows and of all rows; nil where no
+    ///     lower layer is trained.
     func backward(
         _ texts: [BertAttention.Text], _ input: MatrixView, queryRows: MatrixView, gradient: MutableMatrixView,
         addingTo inputGradients: (queryRows: MutableMatrixView, all: MutableMatrixView)?

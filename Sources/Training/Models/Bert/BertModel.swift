@@ -30,7 +30,7 @@ package final class BertModel: TrainableModel {
     ///   - layers: query, key and value of every layer.
     ///   - dense: the classifier's weight and bias.
     ///   - lengthLimit: the most pieces of a text that count.
-    ///   - parts: how the workspaces are computed: at once or in turn.
+    ///   - parts: whether the workspaces are computed at once or in turn.
     init(
         _ encoder: BertEncoder, classes: Int, layers: [AdaptedLayer], dense: [DenseTensor], lengthLimit: Int,
         batchLimit: Int, parts: BatchParts = BatchParts(threads: 2)
@@ -42,7 +42,8 @@ package final class BertModel: TrainableModel {
         self.dense = dense
         self.lengthLimit = lengthLimit
         self.batchLimit = batchLimit
-        // From the longest text on, each goes to the workspace with fewer rows, which so has at most half of all and half a text.
+        // Each text goes to the workspace with fewer rows, the longest text first. So a workspace has at most half of all
+        // rows and half a text.
         let rowLimit = (batchLimit + 1) * lengthLimit / 2
         workspaces = (0..<BatchParts.count).map { _ in
             BertWorkspace(encoder, layers: layers, rowLimit: rowLimit, textLimit: batchLimit, lengthLimit: lengthLimit)

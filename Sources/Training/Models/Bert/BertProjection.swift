@@ -1,6 +1,6 @@
 import LinearAlgebra
 
-/// Query, key or value of one layer at work on a workspace's rows: y = x·Wᵀ + bias + s·(x·Aᵀ)·Bᵀ, and its gradients.
+/// The forward and backward pass of query, key or value of one layer, for a workspace's rows: y = x·Wᵀ + bias + s·(x·Aᵀ)·Bᵀ, and its gradients.
 ///
 /// The gradients of the factors are those of the workspace's texts; `collect` adds them up.
 final class BertProjection {
@@ -41,7 +41,7 @@ final class BertProjection {
     ///
     /// - Parameters:
     ///   - gradient: of the output (rows × outputs).
-    ///   - inputGradient: dY·W + s·(dY·B)·A is added to it where somebody needs it.
+    ///   - inputGradient: dY·W + s·(dY·B)·A is added to it; nil where it is not needed.
     func backward(_ input: MatrixView, gradient: MatrixView, addingTo inputGradient: MutableMatrixView?) {
         if let inputGradient {
             MatrixProduct.accumulate(

@@ -1,6 +1,6 @@
 import LinearAlgebra
 
-/// The memory that one thread takes texts through an encoder layer with, for any layer and any adapter in turn.
+/// The forward pass of an encoder layer for scoring, with one thread's memory for any layer and any adapter in turn.
 final class BertScoringLayer {
     private let configuration: BertConfiguration
     /// (rows × 3·hidden): queries, keys and values, one beside the other; of the last layer queries (rows × hidden).
@@ -11,7 +11,7 @@ final class BertScoringLayer {
     private let inner: FloatBlock
     /// One text's keys with rows and columns exchanged (hidden × keys).
     private let transposed: FloatBlock
-    /// (queries × keys) of one text and head; (heads × keys) and (keys × heads) of one text where only its first row has a query.
+    /// (queries × keys) of one text and head. In the last layer (heads × keys) of one text, and its transpose.
     private let attentionWeights: FloatBlock
     private let transposedWeights: FloatBlock
     /// (heads × hidden): each head's query times the keys' weight; the rows' sum by its attention weights.
@@ -20,7 +20,7 @@ final class BertScoringLayer {
     /// (tile × hidden) and (tile × intermediate)
     private let attentionOutput: FloatBlock
     private let intermediate: FloatBlock
-    /// Rows nearly a power of two apart would take each other's place in the cache.
+    /// Padded: rows that are nearly a power of two apart would evict each other from the cache.
     private let intermediateStride: Int
     let productScratch: PackedWeight.Scratch
 

@@ -42,7 +42,7 @@ package final class Perceptron: TrainableModel {
             for (index, step) in steps.enumerated() {
                 step.forward(
                     part(rows, ofInput: index), into: part(rows, of: outputs, layer: index), from: rows.lowerBound,
-                    rectified: index < last)
+                    appliesReLU: index < last)
             }
         }
         return SoftmaxLoss.compare(logits(rows: input.rows), with: input.labels, gradient: gradient(of: last))

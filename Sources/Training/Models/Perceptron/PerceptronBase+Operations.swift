@@ -22,8 +22,3 @@ extension PerceptronShape {
         }
     }
 }
-
-extension MatrixProduct {
-    /// Of the product of an (m × k) and a (k × n) matrix.
-    static func operations(_ m: Int, _ k: Int, _ n: Int) -> Double { 2 * Double(m) * Double(k) * Double(n) }
-}

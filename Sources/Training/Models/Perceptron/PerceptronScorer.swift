@@ -40,12 +40,12 @@ final class PerceptronScorer: AdapterScorer {
         let (rows, adapters) = (indices.count, groups[group].count)
         for (index, step) in steps.enumerated() {
             let output = outputs[index].matrix(rows: adapters * rows, columns: widths[index])
-            let rectified = index < steps.count - 1
+            let appliesReLU = index < steps.count - 1
             if index == 0 {
-                step.forward(shared: input.matrix, into: output, rectified: rectified)
+                step.forward(shared: input.matrix, into: output, appliesReLU: appliesReLU)
             } else {
                 let below = outputs[index - 1].matrix(rows: adapters * rows, columns: widths[index - 1])
-                step.forward(below.readOnly, rows: rows, into: output, rectified: rectified)
+                step.forward(below.readOnly, rows: rows, into: output, appliesReLU: appliesReLU)
             }
         }
         let classes = widths[widths.count - 1]

@@ -1,10 +1,10 @@
 import LinearAlgebra
 
-/// One convolution at work on batches, with its ReLU and its 2 × 2 maximum pool, and its gradients.
+/// The forward and backward pass of one convolution, with its ReLU and its 2 × 2 maximum pool, and its gradients.
 ///
-/// A kernel is a row of the weight, an image its patches as columns, and the convolution their product. There are many
-/// more patches than channels, so the factors are multiplied out once a batch: W + s·B·A takes the patches in one
-/// product, and with G the gradient of that sum, ∂A = s·Bᵀ·G and ∂B = s·G·Aᵀ. All memory is taken when it is made.
+/// A row of the weight is a kernel, and the columns of the patch matrix are the image's patches: their product is the
+/// convolution. There are many more patches than channels, so W + s·B·A is formed once for each batch. With G the gradient
+/// of that sum, ∂A = s·Bᵀ·G and ∂B = s·G·Aᵀ. All memory is taken when it is made.
 final class ConvolutionStep {
     private let shape: ConvolutionalShape.Convolution
     private let layer: AdaptedLayer

@@ -2,7 +2,7 @@ import LinearAlgebra
 
 /// An image as a matrix of its patches: row (channel, y, x) of the kernel, column (y, x) of the image, zero outside.
 ///
-/// A row is its channel's plane, moved: all but the places that lie outside the image are copied, or added, in one go.
+/// A row is its channel's plane, shifted. It is copied or added as a whole; then zeros are written outside the image.
 enum Patches {
     /// Fills the matrix (channels·kernel² × height·width) from an image (channels × height × width).
     static func gather(
@@ -23,7 +23,7 @@ enum Patches {
         }
     }
 
-    /// Adds the matrix's numbers up where the image has them, in a fixed order; those outside it are lost.
+    /// Adds the matrix's numbers to the image, in a fixed order. Numbers outside the image are left out.
     static func scatter(
         _ patches: FloatBlock, of shape: ConvolutionalShape.Convolution, into image: UnsafeMutablePointer<Float>
     ) {
@@ -39,19 +39,20 @@ enum Patches {
         }
     }
 
-    /// How far a row of the matrix is moved against the image.
+    /// How far a row of the matrix is shifted against the image.
     private struct Shift {
         let right: Int
-        /// Down and right, in places of the plane.
+        /// Down and right together, as an offset in the plane.
         let distance: Int
 
-        /// The places of the row that a plane of `area` has, but for lines that come in from their other end.
+        /// The part of the row that lies in a plane of `area` numbers. A shift to the right or left wraps lines round; `clear`
+        /// makes zeros of these numbers.
         func inside(_ area: Int) -> Range<Int>? {
             abs(distance) < area ? max(0, -distance)..<min(area, area - distance) : nil
         }
     }
 
-    /// Makes zeros of the places of every line that lie left or right of the image.
+    /// Writes zeros where a line lies left or right of the image.
     @inline(__always)
     private static func clear(
         _ row: UnsafeMutablePointer<Float>, of shape: ConvolutionalShape.Convolution, _ shift: Shift
