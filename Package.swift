@@ -66,14 +66,21 @@ let package = Package(
         library("ProcessSignals"),
         library("CoordinatorAPI", ["HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes, .logging]),
         library("HTTPFetching", ["CCurl"]),
-        library("Training", ["AdapterFormat", "LinearAlgebra", "CLinux", .logging]),
+        library("AdapterOperations", ["AdapterFormat", "LinearAlgebra"]),
+        library("TrainingData", ["LinearAlgebra"]),
+        library(
+            "Training",
+            ["AdapterFormat", "AdapterOperations", "LinearAlgebra", "TrainingData", "CLinux", .logging]),
         library(
             "Simulation",
             [
-                "AdapterFormat", "Aggregation", "ClientAgent", "Coordinator", "CoordinatorAPI", "Federation",
-                "HTTPFetching", "HTTPServing", "LinearAlgebra", "RankwiseWire", "SQLiteStore", "Training", .logging,
+                "AdapterFormat", "AdapterOperations", "Aggregation", "ClientAgent", "Coordinator", "CoordinatorAPI",
+                "Federation", "HTTPFetching", "HTTPServing", "LinearAlgebra", "RankwiseWire", "SQLiteStore", "Training",
+                "TrainingData",
+                .logging,
             ]),
-        library("ClientAgent", ["HTTPFetching", "RankwiseWire", "AdapterFormat", "Training", .crypto]),
+        library(
+            "ClientAgent", ["HTTPFetching", "RankwiseWire", "AdapterFormat", "AdapterOperations", "Training", .crypto]),
 
         program(
             "rankwise-server",
@@ -85,15 +92,15 @@ let package = Package(
         program(
             "rankwise-client",
             [
-                "AdapterFormat", "ClientAgent", "HTTPFetching", "ProcessSignals", "RankwiseWire", "Training",
-                .argumentParser, .logging,
+                "AdapterFormat", "AdapterOperations", "ClientAgent", "HTTPFetching", "ProcessSignals", "RankwiseWire",
+                "Training", "TrainingData", .argumentParser, .logging,
             ]
         ),
         program(
             "rankwise-lab",
             [
-                "AdapterFormat", "Aggregation", "ClientAgent", "HTTPFetching", "LinearAlgebra", "RankwiseWire",
-                "Simulation", "Training", .yams,
+                "AdapterFormat", "AdapterOperations", "Aggregation", "ClientAgent", "HTTPFetching", "LinearAlgebra",
+                "RankwiseWire", "Simulation", "Training", "TrainingData", .yams,
                 .argumentParser, .crypto, .logging,
             ]
         ),
@@ -128,7 +135,7 @@ let package = Package(
             "EndToEndTests",
             [
                 "AdapterFormat", "ClientAgent", "Federation", "HTTPFetching", "HTTPServing", "LinearAlgebra",
-                "RankwiseWire", "TestCertificates", "TestStage", "Training",
+                "RankwiseWire", "TestCertificates", "TestStage", "Training", "TrainingData",
                 "rankwise-server", "rankwise-client", .logging,
             ]),
         tests("HTTPFetchingTests", ["HTTPFetching", "TestStage"]),
@@ -136,12 +143,21 @@ let package = Package(
             "SimulationTests",
             [
                 "Simulation", "AdapterFormat", "Coordinator", "CoordinatorAPI", "Federation", "RankwiseWire",
-                "Training",
+                "Training", "TrainingData",
             ]),
-        tests("TrainingTests", ["Training", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
+        tests(
+            "AdapterOperationsTests", ["AdapterOperations", "AdapterFormat", "LinearAlgebra"],
+            resources: [.copy("Fixtures")]),
+        tests("TrainingDataTests", ["TrainingData", "LinearAlgebra"], resources: [.copy("Fixtures")]),
+        tests(
+            "TrainingTests", ["Training", "TrainingData", "AdapterFormat", "AdapterOperations", "LinearAlgebra"],
+            resources: [.copy("Fixtures")]),
         tests(
             "ClientAgentTests",
-            ["ClientAgent", "HTTPFetching", "RankwiseWire", "Training", "AdapterFormat", "TestStage", .crypto]),
+            [
+                "ClientAgent", "HTTPFetching", "RankwiseWire", "Training", "AdapterFormat", "AdapterOperations",
+                "TestStage", .crypto,
+            ]),
     ]
 )
 
@@ -151,7 +167,9 @@ if Context.environment["RANKWISE_FUZZ"] == "1" {
         program("fuzz-http", ["HTTPServing", .httpTypes]),
         program("fuzz-json", ["AdapterFormat", "RankwiseWire"]),
         program("fuzz-machine", ["FuzzInput", "Coordinator", "CoordinatorAPI", "Federation", "RankwiseWire"]),
-        program("fuzz-plan", ["AdapterFormat", "ClientAgent", "HTTPFetching", "RankwiseWire", "Training", .crypto]),
+        program(
+            "fuzz-plan",
+            ["AdapterFormat", "ClientAgent", "HTTPFetching", "RankwiseWire", "Training", "TrainingData", .crypto]),
         program("fuzz-safetensors", ["AdapterFormat"]),
         program("fuzz-settings", ["FuzzInput", "Coordinator", "CoordinatorAPI", "Federation", "RankwiseWire"]),
         library("FuzzInput", ["Federation"]),

@@ -1,4 +1,5 @@
 import AdapterFormat
+import AdapterOperations
 import Aggregation
 import ClientAgent
 import Coordinator
@@ -71,7 +72,7 @@ struct LocalRound: Sendable {
         if demand.factors.contains(.a) { factors.insert(.a) }
         if demand.factors.contains(.b) { factors.insert(.b) }
         return TrainingPlan(
-            round: number, rank: participant.rank, ranks: ranks, scales: settings.adapter.scales(atRanks: ranks),
+            round: number, ranks: ranks, scales: settings.adapter.scales(atRanks: ranks),
             seed: HashedSampler.clientSeed(seed: settings.seed, round: number, client: participant.name),
             train: factors, send: factors, penalty: demand.penalty,
             federationSeed: settings.seed, dense: settings.adapter.dense.mapValues(\.shape),

@@ -1,4 +1,5 @@
 import AdapterFormat
+import AdapterOperations
 import Aggregation
 import ClientAgent
 import Coordinator

@@ -1,6 +1,7 @@
 import LinearAlgebra
 import RankwiseWire
 package import Training
+import TrainingData
 
 /// One client of a simulation: its name, its rank and its examples.
 package struct SimulatedClient: Sendable {
@@ -31,7 +32,7 @@ package struct SimulatedCohort: Sendable {
         let seed = document.federation.seed
         do {
             let base = document.federation.baseModel
-            let model = try NativeModel(name: base.name, seed: base.seed ?? 0)
+            let model = try ModelRegistry.model(named: base.name, seed: base.seed ?? 0)
             var examples = try model.task(data: settings.data.train)
             if let test = settings.data.test {
                 heldOut = try model.task(data: test)

@@ -4,6 +4,7 @@ import Foundation
 import HTTPFetching
 import RankwiseWire
 import Training
+import TrainingData
 
 /// Gives an agent a plan that the bytes are, and has it follow it: download, train, send, decline. What it refuses is
 /// fine; a trap, a hang, or a control character among what it tells is a finding.
@@ -32,8 +33,9 @@ private func follow(_ plan: [UInt8]) async {
                 persistence: .seconds(1)),
             state: StateFolder(folder), fetcher: PlanServer(plan), clock: JumpingClock(), observe: { check("\($0)") },
             makeTrainer: { settings throws(TrainingError) in
-                try NativeTrainer(
-                    model: settings.baseModel.name, seed: 1, data: data, limit: .milliseconds(20))
+                NativeTrainer(
+                    try ModelRegistry.model(named: settings.baseModel.name, seed: 1).task(data),
+                    limit: .milliseconds(20))
             })
         _ = try await agent.run()
     } catch {

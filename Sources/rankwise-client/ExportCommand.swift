@@ -1,10 +1,10 @@
 import AdapterFormat
+import AdapterOperations
 import ArgumentParser
 import ClientAgent
 import Foundation
 import HTTPFetching
 import RankwiseWire
-import Training
 
 /// Downloads a federation's result for use elsewhere.
 struct ExportCommand: AsyncParsableCommand {
@@ -56,7 +56,7 @@ struct ExportCommand: AsyncParsableCommand {
         } catch let error as CallError {
             try? FileHandle.standardError.write(contentsOf: Data("rankwise-client: \(error)\n".utf8))
             throw ExitStatus(error).code
-        } catch let error as TrainingError {
+        } catch let error as AdapterFileError {
             try? FileHandle.standardError.write(contentsOf: Data("rankwise-client: \("\(error)".printable)\n".utf8))
             throw ExitStatus.refused.code
         }

@@ -1,4 +1,5 @@
 import AdapterFormat
+import AdapterOperations
 import ArgumentParser
 import ClientAgent
 import Foundation
@@ -31,13 +32,13 @@ struct FuseCommand: ParsableCommand {
         defer { try? FileManager.default.removeItem(atPath: candidates) }
         do {
             let fusion = try AdapterFusion(personal: personal, shared: shared)
-            let file = try AdapterFile(trainingFile: shared + "/adapter_model.safetensors")
-            let (shares, result) = try fusion.search(
+            let file = try AdapterFile(path: shared + "/adapter_model.safetensors")
+            let (weights, result) = try fusion.search(
                 on: options.task(for: file), settings: options.settings, folder: candidates)
-            try fusion.write(shares, to: out + "/adapter_model.safetensors")
+            try fusion.write(weights, to: out + "/adapter_model.safetensors")
             try Data(fusion.configuration.json.utf8).write(
                 to: URL(filePath: out + "/adapter_config.json"), options: .atomic)
-            print(String(format: "personal=%.4f\tshared=%.4f\t", shares.personal, shares.shared) + result.line)
+            print(String(format: "personal=%.4f\tshared=%.4f\t", weights.personal, weights.shared) + result.line)
         } catch {
             throw ValidationError("\(error)".printable)
         }

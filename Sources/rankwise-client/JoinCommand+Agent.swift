@@ -4,6 +4,7 @@ import Foundation
 import HTTPFetching
 import RankwiseWire
 import Training
+import TrainingData
 
 /// Builds the agent and its parts.
 extension JoinCommand {
@@ -69,37 +70,33 @@ extension JoinCommand {
 
     /// Reads the data before the server learns of this client, so that a wrong path is found at once.
     private func nativeTrainerMaker() throws -> Agent.TrainerMaker {
-        if let base { return try textTrainerMaker(base) }
-        let examples: DataSet
-        do throws(DataSetError) {
-            examples = try DataSet(path: data)
-        } catch {
-            throw ValidationError("--data: \(error)")
-        }
         let limit = Duration.seconds(trainerTimeout)
-        return { settings throws(TrainingError) in
-            try NativeTrainer(
-                model: settings.baseModel.name, seed: settings.baseModel.seed ?? 0, data: examples, limit: limit)
+        guard let base else {
+            let examples = try read { try ModelRegistry.namedExamples(path: data) }
+            return { settings throws(TrainingError) in
+                let model = try ModelRegistry.model(
+                    named: settings.baseModel.name, seed: settings.baseModel.seed ?? 0)
+                return NativeTrainer(try model.task(examples), limit: limit)
+            }
         }
-    }
-
-    private func textTrainerMaker(_ folder: String) throws -> Agent.TrainerMaker {
-        let encoder: BertEncoder
+        let pretrained: any PretrainedModel
         do throws(TrainingError) {
-            encoder = try BertEncoder(folder: folder)
+            pretrained = try ModelRegistry.pretrained(folder: base)
         } catch {
             throw ValidationError("--base: \(error)")
         }
-        let texts: EncodedTexts
-        do throws(TextError) {
-            texts = try encoder.examples(path: data)
+        let examples = try read { try pretrained.examples(path: data) }
+        return { settings throws(TrainingError) in
+            let model = try pretrained.model(dense: settings.adapter.dense.mapValues(\.shape))
+            return NativeTrainer(try model.task(examples), limit: limit)
+        }
+    }
+
+    private func read(_ examples: () throws -> any ExampleSet) throws -> any ExampleSet {
+        do {
+            return try examples()
         } catch {
             throw ValidationError("--data: \(error)")
-        }
-        let limit = Duration.seconds(trainerTimeout)
-        return { settings throws(TrainingError) in
-            NativeTrainer(
-                try NativeModel(encoder, dense: settings.adapter.dense.mapValues(\.shape)).task(texts), limit: limit)
         }
     }
 

@@ -28,9 +28,10 @@ struct LocalModelOptions: ParsableArguments {
         TrainingSettings(featureScale: featureScale, maxLength: maxLength)
     }
 
-    /// - Parameter adapter: its tensors beside the factors determine the number of classes of a BERT's classifier.
+    var source: ModelSource { base.map(ModelSource.folder) ?? .name(model ?? "", seed: modelSeed) }
+
+    /// - Parameter adapter: whose tensors beside the factors say how many classes a pretrained model's head has.
     func task(for adapter: AdapterFile) throws -> NativeTask {
-        guard let base else { return try NativeModel(name: model ?? "", seed: modelSeed).task(data: data) }
-        return try NativeModel(BertEncoder(folder: base), for: adapter).task(data: data)
+        try ModelRegistry.model(source, for: adapter).task(data: data)
     }
 }

@@ -1,4 +1,5 @@
 import AdapterFormat
+import AdapterOperations
 import Foundation
 import Training
 
@@ -20,7 +21,7 @@ struct AdapterFiles {
     init(at paths: [String], configuration: String?) throws {
         var entries: [Entry] = []
         for path in try paths.flatMap(Self.expanded) {
-            let file = try AdapterFile(trainingFile: path)
+            let file = try AdapterFile(path: path)
             let scales = try AdapterConfig(of: path, at: configuration).nativeScales(
                 of: file, at: path, isItsOwn: configuration == nil)
             entries.append(Entry(name: Self.name(of: path), path: path, file: file, scales: scales))

@@ -19,7 +19,7 @@ struct BaseCommand: ParsableCommand {
 
     func run() throws {
         do {
-            try BaseModel(model: model, seed: seed).write(to: out)
+            try ModelRegistry.model(named: model, seed: seed).write(to: out)
         } catch {
             throw ValidationError("\(error)")
         }

@@ -5,6 +5,7 @@ import HTTPFetching
 import RankwiseWire
 import Simulation
 import Training
+import TrainingData
 
 /// `rankwise-lab follow`: scores every round of a federation on held-out data as it is published.
 struct FollowCommand: AsyncParsableCommand {
@@ -42,11 +43,10 @@ struct FollowCommand: AsyncParsableCommand {
                 fetcher: try HTTPFetcher(
                     tls: .init(authority: caFile ?? ProcessInfo.processInfo.environment["RANKWISE_CA_FILE"])))
             let settings = try await answer { () async throws(CallError) in try await endpoint.settings().settings }
-            let model =
-                try base.map { folder in
-                    try NativeModel(BertEncoder(folder: folder), dense: settings.adapter.dense.mapValues(\.shape))
-                }
-                ?? NativeModel(name: settings.baseModel.name, seed: settings.baseModel.seed ?? 0)
+            let model = try ModelRegistry.model(
+                base.map(ModelSource.folder)
+                    ?? .name(settings.baseModel.name, seed: settings.baseModel.seed ?? 0),
+                dense: settings.adapter.dense.mapValues(\.shape))
             let scorer = RoundScorer(settings: settings, examples: try model.task(data: data), folder: folder)
             try await follow(endpoint, scorer, strategy: settings.strategy.name)
         } catch let error

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Training
+import TrainingData
 
 /// `rankwise-lab partition`: deals a data set to clients.
 struct PartitionCommand: ParsableCommand {

@@ -10,25 +10,12 @@ struct ScoredCohort {
     let ranks: [Int]
     let seed: UInt64
 
-    /// Writes the adapters, on every layer of a named model, on query and value of a BERT.
+    /// Writes the adapters, on the layers that adapters of the model usually change.
     func prepare(_ count: Int, _ options: ScoringOptions) throws -> (NativeTask, [ScoredAdapter]) {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let model: NativeModel
-        let task: NativeTask
-        var dense: [AdapterShape.Dense] = []
-        if let base = options.base {
-            let encoder = try BertEncoder(folder: base)
-            let texts = try encoder.examples(path: options.data)
-            let classes = max(2, 1 + (texts.labels.max() ?? 0))
-            let shapes = ["classifier.weight": [classes, encoder.configuration.hidden], "classifier.bias": [classes]]
-            dense = shapes.map { .init(name: $0, shape: $1) }
-            model = try NativeModel(encoder, dense: shapes)
-            task = try model.task(texts)
-        } else {
-            model = try NativeModel(name: options.model ?? "", seed: options.modelSeed)
-            task = try model.task(data: options.data)
-        }
-        let layers = model.layers.filter { options.base == nil || !$0.name.hasSuffix(".key") }
+        let (model, task) = try ModelRegistry.model(options.source, data: options.data)
+        let layers = model.usualLayers
+        let dense = model.dense.map { AdapterShape.Dense(name: $0, shape: $1) }
         let scales = Dictionary(uniqueKeysWithValues: layers.map { ($0.name, 2.0) })
         let adapters = try (0..<count).map { client in
             let rank = ranks[client % ranks.count]

@@ -27,9 +27,10 @@ struct ScoringOptions: ParsableArguments {
         TrainingSettings(featureScale: featureScale, maxLength: maxLength)
     }
 
-    /// - Parameter adapter: whose tensors beside the factors say how many classes a BERT's classifier has.
+    var source: ModelSource { base.map(ModelSource.folder) ?? .name(model ?? "", seed: modelSeed) }
+
+    /// - Parameter adapter: whose tensors beside the factors say how many classes a pretrained model's head has.
     func task(for adapter: AdapterFile) throws -> NativeTask {
-        guard let base else { return try NativeModel(name: model ?? "", seed: modelSeed).task(data: data) }
-        return try NativeModel(BertEncoder(folder: base), for: adapter).task(data: data)
+        try ModelRegistry.model(source, for: adapter).task(data: data)
     }
 }

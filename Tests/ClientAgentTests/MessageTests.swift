@@ -1,4 +1,5 @@
 import AdapterFormat
+import AdapterOperations
 import ClientAgent
 import Foundation
 import Synchronization

@@ -5,6 +5,7 @@ import RankwiseWire
 import TestStage
 import Testing
 import Training
+import TrainingData
 
 /// Agents and the built server, with something between them that does as it likes.
 @Suite(.ownThread) struct ChaoticFrontTests {
@@ -55,7 +56,8 @@ import Training
                         state: StateFolder(folder + "/state-\(number)"), fetcher: HTTPFetcher(),
                         makeTrainer: { settings throws(TrainingError) in
                             let data = DataSet(width: 2, features: [1, 2, 3, 4], labels: [0, 1])
-                            return try NativeTrainer(model: settings.baseModel.name, seed: 5, data: data)
+                            return try NativeTrainer(
+                                ModelRegistry.model(named: settings.baseModel.name, seed: 5).task(data))
                         })
                     return try await agent.run()
                 }

@@ -32,8 +32,8 @@ import Training
 
         func model() throws -> NativeModel {
             self == .bert
-                ? try NativeModel(BertEncoder(folder: ScoreCommandTests.bert), dense: dense)
-                : try NativeModel(name: rawValue, seed: 0)
+                ? try ModelRegistry.model(.folder(ScoreCommandTests.bert), dense: dense)
+                : try ModelRegistry.model(named: rawValue, seed: 0)
         }
 
         /// Eleven examples.

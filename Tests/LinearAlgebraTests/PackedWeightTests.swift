@@ -34,11 +34,11 @@ import Testing
         let packed = PackedWeight(
             parts.map(part), biases: parts.map { UnsafeBufferPointer(rebasing: bias.floats[$0]) },
             layout: layout)
-        let room = PackedWeight.Room(inputs: inputs)
+        let scratch = PackedWeight.Scratch(inputs: inputs)
         let view = MatrixView(UnsafeBufferPointer(input.floats), rows: rows, columns: inputs, stride: inputs + 3)
         let target = MutableMatrixView(output.floats, rows: rows, columns: outputs, stride: outputs + 5)
         for isBiased in [true, false] {
-            packed.multiply(view, into: target, isBiased: isBiased, room: room)
+            packed.multiply(view, into: target, isBiased: isBiased, scratch: scratch)
             for row in 0..<rows {
                 for column in 0..<outputs {
                     var sum = isBiased ? Double(bias.floats[column]) : 0

@@ -8,7 +8,8 @@ import Testing
     func `both methods find the same eigenvectors`(size: Int, wanted: Int) throws {
         var generator = SeededGenerator(seed: 3, stream: "tridiagonal")
         let matrix = Tridiagonal(
-            diagonal: (0..<size).map { _ in generator.normal() }, side: (0..<size).map { _ in generator.normal() })
+            diagonal: (0..<size).map { _ in generator.normal() },
+            offDiagonal: (0..<size).map { _ in generator.normal() })
         let count = min(size, wanted)
         for pairs in [try matrix.largest(count), try matrix.largestByDivideAndConquer(count)] {
             #expect(pairs.values == pairs.values.sorted(by: >))
@@ -16,8 +17,8 @@ import Testing
                 let vector = Array(pairs.vectors.column(index))
                 #expect(abs(dot(vector, vector) - 1) <= 1e-14)
                 for row in 0..<size {
-                    let before = row > 0 ? matrix.side[row - 1] * vector[row - 1] : 0
-                    let after = row + 1 < size ? matrix.side[row] * vector[row + 1] : 0
+                    let before = row > 0 ? matrix.offDiagonal[row - 1] * vector[row - 1] : 0
+                    let after = row + 1 < size ? matrix.offDiagonal[row] * vector[row + 1] : 0
                     #expect(abs(before + matrix.diagonal[row] * vector[row] + after - value * vector[row]) <= 1e-13)
                 }
             }

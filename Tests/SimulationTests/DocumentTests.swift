@@ -134,7 +134,7 @@ import Training
             let settings = try FederationSettings(federation)
             try settings.validate()
             let shape = try AdapterPlan(settings).shape
-            let layers = try NativeModel(name: federation.baseModel.name, seed: 1).layers
+            let layers = try ModelRegistry.model(named: federation.baseModel.name, seed: 1).layers
             #expect(Set(shape.modules.map(\.name)) == Set(layers.map(\.name)))
             for layer in layers {
                 let module = try #require(shape[module: layer.name])

@@ -2,6 +2,7 @@ import Foundation
 import RankwiseWire
 import Testing
 import Training
+import TrainingData
 
 @testable import Simulation
 
@@ -35,7 +36,7 @@ import Training
         // 3 × 6 + 6 + 6 × 2 + 2 numbers of four bytes, four clients, and each file's header.
         #expect(records.allSatisfy { $0.clients == 4 && $0.bytesDown == $0.bytesUp && $0.bytesUp > 4 * 4 * 38 })
         let state = try FullWeights(path: small.folder + "/run/state-4/weights.safetensors")
-        let base = try NativeModel(name: "mlp-3-6-2", seed: 5).task(DataSet(path: small.test)).baseWeights()
+        let base = try ModelRegistry.model(named: "mlp-3-6-2", seed: 5).task(DataSet(path: small.test)).baseWeights()
         #expect(state != base)
     }
 

@@ -2,6 +2,7 @@ import Foundation
 import RankwiseWire
 import Testing
 import Training
+import TrainingData
 
 @testable import Simulation
 

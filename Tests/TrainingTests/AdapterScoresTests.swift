@@ -2,6 +2,7 @@ import AdapterFormat
 import Foundation
 import LinearAlgebra
 import Testing
+import TrainingData
 
 @testable import Training
 
@@ -36,7 +37,7 @@ import Testing
         let data = DataSet(
             width: 32, features: (0..<32 * count).map { _ in generator.uniform(within: 1) },
             labels: (0..<count).map { $0 % 3 })
-        let model = try NativeModel(name: name, seed: 4)
+        let model = try ModelRegistry.model(named: name, seed: 4)
         let task = try model.task(data)
         let adapters = try (0..<5).map { try adapter($0, on: model) }
         let settings = TrainingSettings(["feature_scale": .number(2)])

@@ -1,6 +1,8 @@
 import AdapterFormat
+import AdapterOperations
 import Foundation
 import Testing
+import TrainingData
 
 @testable import Training
 
@@ -50,7 +52,7 @@ import Testing
     /// An adapter of query and value of the first layer, with these tensors beside them.
     private func adapter(_ encoder: BertEncoder, dense: [String: [Int]] = [:]) throws -> String {
         let path = folder + "/adapter"
-        let layers = try NativeModel(encoder, dense: Self.dense).layers.prefix(3)
+        let layers = try encoder.model(dense: Self.dense).layers.prefix(3)
         let shape = try AdapterShape(
             modules: layers.map { ModuleShape(name: $0.name, inputs: $0.inputs, outputs: $0.outputs, maximumRank: 2) },
             dense: dense.map { .init(name: $0.key, shape: $0.value) })
@@ -64,17 +66,17 @@ import Testing
         dense: [String: [Int]]? = dense
     ) async throws -> [String: [Float]] {
         let output = folder + "/out"
-        let ranks = try AdapterFile(trainingFile: adapter).ranks
+        let ranks = try AdapterFile(path: adapter).ranks
         let plan = TrainingPlan(
-            round: 1, rank: 2, ranks: ranks, scales: ranks.mapValues { _ in 1 }, seed: clientSeed,
+            round: 1, ranks: ranks, scales: ranks.mapValues { _ in 1 }, seed: clientSeed,
             federationSeed: federationSeed, dense: dense,
             settings: TrainingSettings([
                 "epochs": .number(1), "learning_rate": .number(1e-12), "max_length": .number(8),
             ]))
-        _ = try await NativeTrainer(NativeModel(encoder, dense: Self.dense).task(Self.texts)).train(
+        _ = try await NativeTrainer(encoder.model(dense: Self.dense).task(Self.texts)).train(
             TrainingAssignment(adapter: adapter, configuration: "", plan: plan, output: output)
         ) { _ in }
-        let file = try AdapterFile(trainingFile: output)
+        let file = try AdapterFile(path: output)
         // The step moves zeros by less than this.
         func settled(_ value: Float) -> Float { abs(value) < 1e-10 ? 0 : value }
         return Dictionary(uniqueKeysWithValues: file.dense.map { ($0.name, $0.values.floats().map(settled)) })
@@ -107,7 +109,7 @@ import Testing
     @Test func `the adapter's own values come before the base's`() async throws {
         let encoder = try model(head: Self.ownHead)
         let adapter = try adapter(encoder, dense: Self.dense)
-        let file = try AdapterFile(trainingFile: adapter)
+        let file = try AdapterFile(path: adapter)
         let found = try await sent(encoder, adapter)
         #expect(found["classifier.weight"] == file[dense: "classifier.weight"]?.values.floats())
     }
@@ -143,17 +145,17 @@ import Testing
     @Test func `an adapter without a head is scored on the base's own, and refused where there is none`() throws {
         let encoder = try model(head: Self.ownHead)
         let path = try adapter(encoder)
-        let file = try AdapterFile(trainingFile: path)
+        let file = try AdapterFile(path: path)
         let scales = file.ranks.mapValues { _ in 1.0 }
         let alone = try Evaluation(
-            of: NativeModel(encoder, for: file).task(Self.texts), adapter: path, scales: scales, settings: Self.settings
+            of: encoder.model(for: file).task(Self.texts), adapter: path, scales: scales, settings: Self.settings
         )
         // All classes are the same to this head.
         #expect(alone.logits.count == 9 && Set(alone.logits[..<3]).count == 1)
-        let together = try NativeModel(encoder, for: file).task(Self.texts)
+        let together = try encoder.model(for: file).task(Self.texts)
             .score([ScoredAdapter(path: path, scales: scales)], settings: Self.settings)
         #expect(zip(alone.logits, together[0].logits).allSatisfy { abs($0 - $1) < 1e-5 })
         let bare = try model()
-        #expect(throws: TrainingError.self) { try NativeModel(bare, for: file) }
+        #expect(throws: TrainingError.self) { try bare.model(for: file) }
     }
 }

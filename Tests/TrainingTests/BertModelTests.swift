@@ -2,6 +2,7 @@ import AdapterFormat
 import Foundation
 import LinearAlgebra
 import Testing
+import TrainingData
 
 @testable import Training
 

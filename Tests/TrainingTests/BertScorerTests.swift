@@ -2,6 +2,7 @@ import AdapterFormat
 import Foundation
 import LinearAlgebra
 import Testing
+import TrainingData
 
 @testable import Training
 
@@ -55,7 +56,7 @@ import Testing
     // 3 adapters are scored on four texts at a time, 9 on one; 66 are five groups.
     @Test(arguments: [(3, 7), (1, 1), (9, 12), (66, 3)])
     func `adapters scored together come out as one at a time`(adapterCount: Int, textCount: Int) throws {
-        let model = try NativeModel(BertEncoder(folder: Self.base), dense: Self.dense)
+        let model = try BertEncoder(folder: Self.base).model(dense: Self.dense)
         let task = try model.task(texts(textCount))
         let adapters = try (0..<adapterCount).map { try adapter($0, on: model) }
         let merge = try adapter(100, on: model, dense: [:]).path
@@ -117,7 +118,7 @@ import Testing
 
     @Test func `what one adapter lets grow is nothing to the others`() throws {
         let dense = ["classifier.weight": [3, 256], "classifier.bias": [3]]
-        let model = try NativeModel(BertEncoder(folder: wideBase()), dense: dense)
+        let model = try BertEncoder(folder: wideBase()).model(dense: dense)
         let task = try model.task(texts(3))
         var adapters = try (0..<9).map { try adapter($0, on: model, dense: dense) }
         // Its values grow beyond what a float holds.
@@ -131,7 +132,7 @@ import Testing
     }
 
     @Test func `an adapter without its classifier is refused`() throws {
-        let model = try NativeModel(BertEncoder(folder: Self.base), dense: Self.dense)
+        let model = try BertEncoder(folder: Self.base).model(dense: Self.dense)
         let task = try model.task(texts(2))
         let adapters = [
             try adapter(1, on: model), try adapter(2, on: model, dense: ["classifier.weight": [3, 32]]),

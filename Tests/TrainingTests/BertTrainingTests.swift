@@ -38,7 +38,7 @@ import Testing
         return TrainingAssignment(
             adapter: adapter, configuration: try folder + "/adapter_config.json",
             plan: TrainingPlan(
-                round: 1, rank: 3, ranks: file.ranks, scales: file.ranks.mapValues { _ in 2 }, seed: 5,
+                round: 1, ranks: file.ranks, scales: file.ranks.mapValues { _ in 2 }, seed: 5,
                 settings: TrainingSettings([
                     "epochs": .number(Double(epochs)), "batch_size": .number(4), "learning_rate": .number(0.003),
                     "momentum": .number(0.9), "max_length": .number(12),
@@ -53,7 +53,7 @@ import Testing
         let scratch = try Scratch()
         defer { scratch.remove() }
         let data = try scratch.write(Self.texts, to: "texts.tsv")
-        let task = try NativeModel(BertEncoder(folder: Self.folder), dense: Self.dense).task(data: data)
+        let task = try BertEncoder(folder: Self.folder).model(dense: Self.dense).task(data: data)
         let output = scratch.path + "/out.safetensors"
         let assignment = try Self.assignment(output: output, epochs: 25)
         let outcome = try await NativeTrainer(task).train(assignment) { _ in }
@@ -73,7 +73,7 @@ import Testing
         let scratch = try Scratch()
         defer { scratch.remove() }
         let data = try scratch.write(Self.texts, to: "texts.tsv")
-        let task = try NativeModel(BertEncoder(folder: Self.folder), dense: Self.dense).task(data: data)
+        let task = try BertEncoder(folder: Self.folder).model(dense: Self.dense).task(data: data)
         var files: [Data] = []
         for name in ["one", "two"] {
             let output = scratch.path + "/" + name
@@ -87,7 +87,7 @@ import Testing
         let scratch = try Scratch()
         defer { scratch.remove() }
         let data = try scratch.write("0\tw1\n3\tw2", to: "texts.tsv")
-        let model = try NativeModel(BertEncoder(folder: Self.folder), dense: Self.dense)
+        let model = try BertEncoder(folder: Self.folder).model(dense: Self.dense)
         #expect(throws: TrainingError.data(reason: "an example is of class 3; the model has 3 classes")) {
             try model.task(data: data)
         }
@@ -101,7 +101,7 @@ import Testing
     ])
     func `a federation without a fitting classifier is refused`(dense: [String: [Int]], reason: String) throws {
         let encoder = try BertEncoder(folder: Self.folder)
-        let error = #expect(throws: TrainingError.self) { try NativeModel(encoder, dense: dense) }
+        let error = #expect(throws: TrainingError.self) { try encoder.model(dense: dense) }
         #expect(error?.description.contains(reason) == true)
     }
 

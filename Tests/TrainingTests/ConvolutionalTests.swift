@@ -2,6 +2,7 @@ import AdapterFormat
 import Foundation
 import LinearAlgebra
 import Testing
+import TrainingData
 
 @testable import Training
 
@@ -81,7 +82,7 @@ import Testing
         let features = labels.flatMap { label in
             (0..<36).map { ($0 / 6 % 2 == label ? 1 : 0) + generator.uniform(within: 0.3) }
         }
-        let task = try NativeModel(name: "cnn-6x6x1-4k3-2", seed: 3).task(
+        let task = try ModelRegistry.model(named: "cnn-6x6x1-4k3-2", seed: 3).task(
             DataSet(width: 36, features: features, labels: labels))
         let start = try task.baseWeights()
         let settings = TrainingSettings(["epochs": .number(20), "batch_size": .number(7)])
@@ -102,6 +103,6 @@ import Testing
         "cnn-28x28x1-16k5-ten", "cnn-0x28x1-16k5-10", "cnn-28x28x1-10",
     ])
     func `a name that is no convolutional net says what is expected`(name: String) {
-        #expect(throws: TrainingError.self) { try NativeModel(name: name, seed: 0) }
+        #expect(throws: TrainingError.self) { try ModelRegistry.model(named: name, seed: 0) }
     }
 }

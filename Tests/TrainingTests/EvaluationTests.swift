@@ -1,6 +1,7 @@
 import AdapterFormat
 import Foundation
 import Testing
+import TrainingData
 
 @testable import Training
 
@@ -33,13 +34,13 @@ import Testing
 
     private func evaluation(adapter: String, merge: String? = nil, scale: Double = 2) throws -> Evaluation {
         try Evaluation(
-            model: Self.model, seed: 7, adapter: adapter, merge: merge, scales: ["fc1": scale], data: Self.data,
-            featureScale: 1)
+            of: ModelRegistry.model(named: Self.model, seed: 7).task(Self.data), adapter: adapter, merge: merge,
+            scales: ["fc1": scale])
     }
 
     @Test func `logits are those of the base with its adapter`() throws {
         let base = folder + "/base.safetensors"
-        try BaseModel(model: Self.model, seed: 7).write(to: base)
+        try ModelRegistry.model(named: Self.model, seed: 7).write(to: base)
         let weights = try SafetensorsFile(path: base)
         let (weight, bias) = (weights["fc1.weight"]?.floats() ?? [], weights["fc1.bias"]?.floats() ?? [])
         #expect(weights["fc1.weight"]?.shape == [2, 3])

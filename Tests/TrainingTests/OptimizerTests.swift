@@ -1,6 +1,7 @@
 import Foundation
 import LinearAlgebra
 import Testing
+import TrainingData
 
 @testable import Training
 
@@ -99,7 +100,7 @@ import Testing
         let data = DataSet(
             width: 4, features: (0..<160).map { _ in generator.uniform(within: 1) },
             labels: (0..<40).map { _ in Int(generator.next() % 2) })
-        let task = try NativeModel(name: "mlp-4-16-2", seed: 1).task(data)
+        let task = try ModelRegistry.model(named: "mlp-4-16-2", seed: 1).task(data)
         func epochs(_ more: [String: TrainingSettings.Value]) throws -> Double {
             let settings = TrainingSettings(
                 ["epochs": .number(60), "batch_size": .number(4), "learning_rate": .number(0.1)]

@@ -1,7 +1,9 @@
 import AdapterFormat
+import AdapterOperations
 import Glibc
 import LinearAlgebra
 import Testing
+import TrainingData
 
 @testable import Training
 
@@ -117,8 +119,8 @@ import Testing
 
     @Test(
         arguments: [Float(0), 0.05],
-        [nil, TrainingPlan.Pruning(gamma: 0.7, penalty: 0.3, minRank: 1)] as [TrainingPlan.Pruning?])
-    func `gradients agree with finite differences`(penalty: Float, pruning: TrainingPlan.Pruning?) throws {
+        [nil, RankPruning(gamma: 0.7, penalty: 0.3, minRank: 1)] as [RankPruning?])
+    func `gradients agree with finite differences`(penalty: Float, pruning: RankPruning?) throws {
         let (model, base) = try Self.model()
         _ = model.forward(Self.examples, [0, 1, 2, 3])
         model.backward()
@@ -138,20 +140,8 @@ import Testing
         let factors = ModuleFactors(
             rank: 2, inputs: 2, outputs: 2, a: [1, 2, 3, 4], b: [5, 6, 0, 0])
         let layer = LoRALayer(factors, scale: 1)
-        layer.penaliseTail(TrainingPlan.Pruning(gamma: 0.5, penalty: 1, minRank: 1))
+        layer.penaliseTail(RankPruning(gamma: 0.5, penalty: 1, minRank: 1))
         #expect((Array(layer.a.gradient.floats) + Array(layer.b.gradient.floats)).allSatisfy { $0 == 0 })
-    }
-
-    @Test(
-        arguments: [(0.99, 1, nil), (0.99, 2, 1), (0.99, 100, 99), (0.4, 2, nil), (1, 8, nil), (.nan, 8, nil)]
-            as [(Double, Int, Int?)])
-    func `pruning keeps the floor of its share`(gamma: Double, rank: Int, kept: Int?) {
-        #expect(TrainingPlan.Pruning(gamma: gamma, penalty: 0, minRank: 1).kept(ofRank: rank) == kept)
-    }
-
-    @Test func `a rank that is given up stays above the least one`() {
-        let pruning = TrainingPlan.Pruning(gamma: 0.5, penalty: 0, minRank: 3)
-        #expect([8, 6, 4, 3, 2].map(pruning.reduced) == [4, 3, 3, 3, 2])
     }
 
     @Test func `gradients of sparse weights agree with finite differences`() throws {

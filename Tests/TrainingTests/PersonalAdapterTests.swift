@@ -1,8 +1,10 @@
 import AdapterFormat
+import AdapterOperations
 import Foundation
 import LinearAlgebra
 import Synchronization
 import Testing
+import TrainingData
 
 @testable import Training
 
@@ -19,7 +21,7 @@ import Testing
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
-    private static func model() throws -> NativeModel { try NativeModel(name: "mlp-6-5-3", seed: 4) }
+    private static func model() throws -> NativeModel { try ModelRegistry.model(named: "mlp-6-5-3", seed: 4) }
 
     private static let data: DataSet = {
         var generator = SeededGenerator(seed: 3, stream: "examples")
@@ -60,7 +62,7 @@ import Testing
         return TrainingAssignment(
             adapter: path + "/adapter_model.safetensors", configuration: path + "/adapter_config.json",
             plan: TrainingPlan(
-                round: round, rank: rank, ranks: ranks, scales: ranks.mapValues { _ in 2 }, seed: 5,
+                round: round, ranks: ranks, scales: ranks.mapValues { _ in 2 }, seed: 5,
                 settings: TrainingSettings([
                     "epochs": .number(4), "batch_size": .number(5), "learning_rate": .number(rate),
                 ])),
@@ -147,7 +149,7 @@ import Testing
         #expect(heard.withLock { $0 } == [.diverged(epoch: 1, step: 1)])
     }
 
-    @Test func `shares of one and zero are either adapter, and both add up`() throws {
+    @Test func `weights of one and zero are either adapter, and both add up`() throws {
         let own = try adapter("own", rank: 2, bound: 0.5)
         let common = try adapter("common", rank: 3, bound: 0.5, scale: 0.5)
         let fusion = try AdapterFusion(personal: own, shared: common)
@@ -172,7 +174,7 @@ import Testing
         #expect(try !agree(logits(1, 1), alone(common)) && !agree(logits(1, 1), alone(own)))
     }
 
-    @Test func `the search finds shares that do no worse than either adapter`() async throws {
+    @Test func `the search finds weights that do no worse than either adapter`() async throws {
         let trainer = NativeTrainer(try Self.model().task(Self.data))
         let common = try adapter("common", rank: 3, bound: 0.3)
         let own = try adapter("own", rank: 2, bound: 0)
@@ -180,19 +182,19 @@ import Testing
         try FileManager.default.removeItem(atPath: own + "/adapter_model.safetensors")
         try FileManager.default.moveItem(atPath: output, toPath: own + "/adapter_model.safetensors")
         let task = try Self.model().task(Self.data)
-        let (shares, found) = try AdapterFusion(personal: own, shared: common)
+        let (weights, found) = try AdapterFusion(personal: own, shared: common)
             .search(on: task, settings: TrainingSettings(), folder: folder)
         let trained = try Evaluation(
             adapter: own + "/adapter_model.safetensors", settings: TrainingSettings(), task: { _ in task })
-        #expect(found.loss + 0.05 * (shares.personal + shares.shared) <= trained.loss + 0.05 + 1e-9)
+        #expect(found.loss + 0.05 * (weights.personal + weights.shared) <= trained.loss + 0.05 + 1e-9)
         // The shared one is noise here.
-        #expect(shares.personal > shares.shared)
+        #expect(weights.personal > weights.shared)
     }
 
     @Test func `adapters that do not go together are refused`() throws {
         let own = try adapter("own", rank: 2, bound: 0.5)
         let common = try adapter("common", rank: 3, bound: 0.5)
-        #expect(throws: TrainingError.self) { try AdapterFusion(personal: own, shared: folder + "/nowhere") }
+        #expect(throws: AdapterFileError.self) { try AdapterFusion(personal: own, shared: folder + "/nowhere") }
         let shape = try AdapterShape(modules: [ModuleShape(name: "fc1", inputs: 6, outputs: 5, maximumRank: 1)])
         let path = common + "/adapter_model.safetensors"
         let descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC, 0o600)
@@ -202,12 +204,12 @@ import Testing
         try writer.finish()
         // The configuration is still the one of rank 3.
         #expect(
-            throws: TrainingError.adapter(file: path, reason: "fc1 has rank 1; its configuration says 3")
+            throws: AdapterFileError.adapter(file: path, reason: "fc1 has rank 1; its configuration says 3")
         ) { try AdapterFusion(personal: own, shared: common) }
         try AdapterConfig(shape: shape, scaling: .constant(2)).json
             .write(toFile: common + "/adapter_config.json", atomically: true, encoding: .utf8)
         #expect(
-            throws: TrainingError.adapter(file: own, reason: "it has fc2, which \(common) has not")
+            throws: AdapterFileError.adapter(file: own, reason: "it has fc2, which \(common) has not")
         ) { try AdapterFusion(personal: own, shared: common) }
     }
 }

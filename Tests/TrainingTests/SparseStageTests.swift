@@ -2,6 +2,7 @@ import AdapterFormat
 import Foundation
 import LinearAlgebra
 import Testing
+import TrainingData
 
 @testable import Training
 
@@ -38,14 +39,14 @@ import Testing
         for (name, values) in tensors { try writer.write(values, to: name) }
         try writer.finish()
         let plan = TrainingPlan(
-            round: 1, rank: 2, ranks: [:], scales: [:], seed: 11, stage: stage,
+            round: 1, ranks: [:], scales: [:], seed: 11, stage: stage,
             settings: TrainingSettings(["epochs": .number(3), "batch_size": .number(8), "learning_rate": .number(0.1)]))
         return TrainingAssignment(
             adapter: path, configuration: path, plan: plan, output: folder + "/trained.safetensors")
     }
 
     private func trainer() throws -> NativeTrainer {
-        try NativeTrainer(model: "mlp-4-8-2", seed: 2, data: Self.data)
+        try NativeTrainer(ModelRegistry.model(named: "mlp-4-8-2", seed: 2).task(Self.data))
     }
 
     @Test func `the kept weights are trained and sent in the form they came in`() async throws {

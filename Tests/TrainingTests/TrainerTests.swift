@@ -1,7 +1,9 @@
 import AdapterFormat
+import AdapterOperations
 import Foundation
 import LinearAlgebra
 import Testing
+import TrainingData
 
 @testable import Training
 
@@ -39,7 +41,7 @@ import Testing
         let configuration = folder + "/adapter_config.json"
         try "{}".write(toFile: configuration, atomically: true, encoding: .utf8)
         let plan = TrainingPlan(
-            round: 1, rank: 2, ranks: ["fc1": 2, "fc2": 3], scales: ["fc1": 1, "fc2": 1], seed: 11,
+            round: 1, ranks: ["fc1": 2, "fc2": 3], scales: ["fc1": 1, "fc2": 1], seed: 11,
             settings: TrainingSettings(settings), json: Array(#"{"round": 1}"#.utf8))
         return TrainingAssignment(
             adapter: path, configuration: configuration, plan: plan, output: folder + "/" + output)
@@ -48,7 +50,7 @@ import Testing
     private func bytes(_ path: String) throws -> Data { try #require(FileManager.default.contents(atPath: path)) }
 
     @Test func `training learns, keeps the shapes and is the same for the same seed`() async throws {
-        let trainer = try NativeTrainer(model: "mlp-4-8-2", seed: 2, data: Self.data)
+        let trainer = try NativeTrainer(ModelRegistry.model(named: "mlp-4-8-2", seed: 2).task(Self.data))
         let settings: [String: TrainingSettings.Value] = [
             "epochs": .number(20), "batch_size": .number(8), "learning_rate": .number(0.05),
         ]
@@ -60,8 +62,8 @@ import Testing
         #expect(try bytes(first.output) == bytes(again.output))
         #expect(try AdapterFile(try SafetensorsFile(path: first.output)).ranks == ["fc1": 2, "fc2": 3])
         let result = try Evaluation(
-            model: "mlp-4-8-2", seed: 2, adapter: first.output, scales: first.plan.scales, data: Self.data,
-            featureScale: 1)
+            of: ModelRegistry.model(named: "mlp-4-8-2", seed: 2).task(Self.data), adapter: first.output,
+            scales: first.plan.scales)
         #expect(result.accuracy > 0.95)
     }
 
@@ -77,7 +79,7 @@ import Testing
         var assignment = try assignment(
             settings: ["epochs": .number(1), "batch_size": .number(13), "optimizer": .text(optimizer)])
         assignment.adapter = path
-        let task = try NativeModel(name: "mlp-4-250-2", seed: 2).task(Self.data)
+        let task = try ModelRegistry.model(named: "mlp-4-250-2", seed: 2).task(Self.data)
         var outputs: [Data] = []
         for (name, task) in [("two", task), ("one", task.onOneThread)] {
             assignment.output = folder + "/" + name
@@ -89,7 +91,7 @@ import Testing
     }
 
     @Test func `only the factors that the plan names are trained`() async throws {
-        let trainer = try NativeTrainer(model: "mlp-4-8-2", seed: 2, data: Self.data)
+        let trainer = try NativeTrainer(ModelRegistry.model(named: "mlp-4-8-2", seed: 2).task(Self.data))
         var assignment = try assignment()
         assignment.plan.train = [.b]
         _ = try await trainer.train(assignment) { _ in }
@@ -104,7 +106,7 @@ import Testing
     @Test(arguments: TrainingPlan.Factor.allCases) func `only the factors that the plan names are sent`(
         factor: TrainingPlan.Factor
     ) async throws {
-        let trainer = try NativeTrainer(model: "mlp-4-8-2", seed: 2, data: Self.data)
+        let trainer = try NativeTrainer(ModelRegistry.model(named: "mlp-4-8-2", seed: 2).task(Self.data))
         var assignment = try assignment()
         let whole = try await trainer.train(assignment) { _ in }
         let both = try AdapterFile(try SafetensorsFile(path: assignment.output))
@@ -126,9 +128,9 @@ import Testing
     }
 
     @Test func `a pruning plan drives the tail towards zero`() async throws {
-        let trainer = try NativeTrainer(model: "mlp-4-8-2", seed: 2, data: Self.data)
+        let trainer = try NativeTrainer(ModelRegistry.model(named: "mlp-4-8-2", seed: 2).task(Self.data))
         var assignment = try assignment()
-        func tail(_ pruning: TrainingPlan.Pruning?) async throws -> Double {
+        func tail(_ pruning: RankPruning?) async throws -> Double {
             assignment.plan.pruning = pruning
             _ = try await trainer.train(assignment) { _ in }
             return try PrunedComponentNorms(of: assignment.output, pruning: Self.pruning).modules.values.reduce(0, +)
@@ -140,13 +142,13 @@ import Testing
             try PrunedComponentNorms(of: assignment.adapter, pruning: Self.pruning).modules.values.reduce(0, +) == 0)
     }
 
-    private static let pruning = TrainingPlan.Pruning(gamma: 0.5, penalty: 0.5, minRank: 1)
+    private static let pruning = RankPruning(gamma: 0.5, penalty: 0.5, minRank: 1)
 
     @Test func `data or settings that do not fit are named`() async throws {
         #expect(throws: TrainingError.data(reason: "an example has 4 features; the model takes 5")) {
-            try NativeTrainer(model: "mlp-5-2", seed: 0, data: Self.data)
+            try NativeTrainer(ModelRegistry.model(named: "mlp-5-2", seed: 0).task(Self.data))
         }
-        let trainer = try NativeTrainer(model: "mlp-4-8-2", seed: 2, data: Self.data)
+        let trainer = try NativeTrainer(ModelRegistry.model(named: "mlp-4-8-2", seed: 2).task(Self.data))
         let odd = try assignment(settings: ["optimizer": .text("adam")])
         await #expect(throws: TrainingError.setting("optimizer", expected: "\"sgd\" or \"adamw\"", found: "\"adam\"")) {
             try await trainer.train(odd) { _ in }
@@ -157,7 +159,7 @@ import Testing
     }
 
     @Test func `a cancelled training leaves nothing`() async throws {
-        let trainer = try NativeTrainer(model: "mlp-4-8-2", seed: 2, data: Self.data)
+        let trainer = try NativeTrainer(ModelRegistry.model(named: "mlp-4-8-2", seed: 2).task(Self.data))
         let endless = try assignment(settings: ["epochs": .number(1_000_000)])
         let training = Task { try await trainer.train(endless) { _ in } }
         training.cancel()
@@ -167,7 +169,7 @@ import Testing
 
     @Test func `training that takes too long is given up`() async throws {
         let limit = Duration.milliseconds(20)
-        let trainer = try NativeTrainer(model: "mlp-4-8-2", seed: 2, data: Self.data, limit: limit)
+        let trainer = try NativeTrainer(ModelRegistry.model(named: "mlp-4-8-2", seed: 2).task(Self.data), limit: limit)
         let endless = try assignment(settings: ["epochs": .number(1_000_000)])
         await #expect(throws: TrainingError.tooLong(limit)) { try await trainer.train(endless) { _ in } }
         #expect(!FileManager.default.fileExists(atPath: endless.output))

@@ -2,6 +2,7 @@ import AdapterFormat
 import Foundation
 import LinearAlgebra
 import Testing
+import TrainingData
 
 @testable import Training
 
@@ -35,11 +36,11 @@ import Testing
         return path
     }
 
-    private func task() throws -> NativeTask { try NativeModel(name: "mlp-4-8-2", seed: 1).task(Self.data) }
+    private func task() throws -> NativeTask { try ModelRegistry.model(named: "mlp-4-8-2", seed: 1).task(Self.data) }
 
     private func plan(dense: [String: [Int]]? = nil) -> TrainingPlan {
         TrainingPlan(
-            round: 1, rank: 2, ranks: ["fc1": 2, "fc2": 2], scales: ["fc1": 1, "fc2": 1], seed: 1, dense: dense,
+            round: 1, ranks: ["fc1": 2, "fc2": 2], scales: ["fc1": 1, "fc2": 1], seed: 1, dense: dense,
             settings: TrainingSettings(["epochs": .number(1)]))
     }
 
@@ -146,79 +147,5 @@ import Testing
         #expect(throws: TrainingError.adapter(file: path, reason: reason)) {
             try Evaluation(adapter: path, settings: TrainingSettings(), task: { _ in task })
         }
-        let sound = try write(Self.sound, to: "sound")
-        #expect(throws: TrainingError.adapter(file: path, reason: reason)) {
-            try AdapterFusion(personal: sound, shared: adapter)
-        }
-    }
-
-    @Test func `adapters with magnitudes are not fused, and those that differ are told by a tensor`() throws {
-        let sound = try write(Self.sound, to: "sound")
-        let dora = try write(
-            Self.sound.merging(["fc1.lora_magnitude_vector": [8]]) { $1 }, #"{"r":2,"use_dora":true}"#, to: "dora")
-        #expect(
-            throws: TrainingError.adapter(
-                file: dora + "/adapter_model.safetensors",
-                reason: "it holds fc1.lora_magnitude_vector: adapters with DoRA cannot be fused")
-        ) { try AdapterFusion(personal: dora, shared: sound) }
-        let more = try write(Self.sound.merging(["head.weight": [2, 8]]) { $1 }, to: "more")
-        #expect(throws: TrainingError.adapter(file: more, reason: "it has head.weight, which \(sound) has not")) {
-            try AdapterFusion(personal: sound, shared: more)
-        }
-        let other = try write(Self.sound, #"{"r":2,"fan_in_fan_out":true}"#, to: "other")
-        #expect(
-            throws: TrainingError.adapter(
-                file: sound, reason: "its configuration's fan_in_fan_out is false, and true in \(other)")
-        ) { try AdapterFusion(personal: sound, shared: other) }
-    }
-
-    @Test(arguments: [
-        ("fc1.lora_magnitude_vector", "came, and its configuration does not say use_dora"),
-        (
-            "fc1.token_adapter.trainable_tokens_delta",
-            "needs the positions of its rows, which trainable_token_indices does not give for fc1"
-        ),
-        (
-            "fc1.lora_diag",
-            "belongs to KaSA, whose base is another at every rank; it cannot be averaged"
-        ),
-    ])
-    func `merged weights take no tensor for one of the model's that is none`(name: String, reason: String) throws {
-        let base = folder + "/base.safetensors"
-        try BaseModel(model: "mlp-4-8-2", seed: 1).write(to: base)
-        let adapter = try write(Self.sound.merging([name: [8]]) { $1 }, to: "odd") + "/adapter_model.safetensors"
-        #expect(throws: TrainingError.adapter(file: adapter, reason: "\(name) \(reason)")) {
-            try MergedWeights.write(
-                base: base, adapter: adapter, configuration: AdapterConfig(), to: folder)
-        }
-    }
-
-    @Test func `an embedding's product is added to its table's rows, and GPT-2's to its turned weights`() throws {
-        // Two inputs, three outputs: A = (1 2), B = (3 4 5)ᵀ.
-        let layout = try SafetensorsLayout(tensors: [
-            .init(name: "wte.weight", type: .f32, shape: [2, 3]), .init(name: "c.weight", type: .f32, shape: [2, 3]),
-        ])
-        try Data(layout.head + [UInt8](repeating: 0, count: 48)).write(to: URL(fileURLWithPath: folder + "/base"))
-        // It has no head that the table could be tied to.
-        try Data(#"{"architectures":["GPT2Model"]}"#.utf8).write(to: URL(fileURLWithPath: folder + "/config.json"))
-        let shape = try AdapterShape(modules: [
-            ModuleShape(name: "wte", kind: .embedding, inputs: 2, outputs: 3, maximumRank: 1),
-            ModuleShape(name: "c", inputs: 2, outputs: 3, maximumRank: 1),
-        ])
-        let descriptor = open(folder + "/adapter", O_RDWR | O_CREAT | O_TRUNC, 0o600)
-        defer { close(descriptor) }
-        var writer = try AdapterWriter(shape: shape, descriptor: descriptor)
-        for module in shape.modules {
-            try writer.take(ModuleFactors(rank: 1, inputs: 2, outputs: 3, a: [1, 2], b: [3, 4, 5]), of: module)
-        }
-        try writer.finish()
-        try FileManager.default.createDirectory(atPath: folder + "/merged", withIntermediateDirectories: true)
-        let text = #"{"r":1,"lora_alpha":2,"fan_in_fan_out":true}"#
-        try MergedWeights.write(
-            base: folder + "/base", adapter: folder + "/adapter", configuration: AdapterConfig(json: Array(text.utf8)),
-            to: folder + "/merged")
-        let merged = try SafetensorsFile(path: folder + "/merged/model.safetensors")
-        #expect(merged["wte.weight"]?.floats() == [6, 8, 10, 12, 16, 20])
-        #expect(merged["c.weight"]?.floats() == [6, 8, 10, 12, 16, 20])
     }
 }

@@ -1,4 +1,5 @@
 import AdapterFormat
+import AdapterOperations
 import Dispatch
 import HTTPFetching
 import RankwiseWire
@@ -25,7 +26,7 @@ extension Agent {
         }
         if case .refused = adapter { return adapter }
         if bits != nil {
-            try await onFiles { () throws(TrainingError) in try AdapterMessage.rewrite(target, to: files.adapter) }
+            try await onFiles { () throws(AdapterFileError) in try AdapterMessage.rewrite(target, to: files.adapter) }
             try await state { state throws(StateError) in try state.remove(target) }
         }
         guard let merge = plan.merge else { return .value(()) }
@@ -72,12 +73,12 @@ extension Agent {
         }
     }
 
-    /// Replaces the stored sum by the sum of `paths` and deletes the last of them, which was downloaded. Answers the
-    /// reason if they cannot be added.
-    private func add(_ paths: [String], upTo round: Int) async throws(AgentError) -> TrainingError? {
+    /// Replaces the kept sum by that of `paths`, of which the last one was downloaded and goes; the reason where they
+    /// do not add up.
+    private func add(_ paths: [String], upTo round: Int) async throws(AgentError) -> AdapterFileError? {
         let target = state.merge
-        let error = try await onFiles { () throws(TrainingError) -> TrainingError? in
-            do throws(TrainingError) {
+        let error = try await onFiles { () throws(AdapterFileError) -> AdapterFileError? in
+            do throws(AdapterFileError) {
                 _ = try MergeSum(of: paths, round: round, to: target)
                 return nil
             } catch {
@@ -103,7 +104,7 @@ extension Agent {
 
     /// Runs long work on files off the cooperative pool; repeats it while the disk is full.
     func onFiles<Value: Sendable>(
-        _ work: @escaping @Sendable () throws(TrainingError) -> Value
+        _ work: @escaping @Sendable () throws(AdapterFileError) -> Value
     ) async throws(AgentError) -> Value {
         var wait = RoomWait(start: clock.now, backoff: configuration.backoff)
         while true {

@@ -1,4 +1,5 @@
 import AdapterFormat
+import AdapterOperations
 import Dispatch
 import HTTPFetching
 import RankwiseWire
@@ -34,7 +35,7 @@ extension Agent {
         failedInARow = 0
         try await prune(plan, files)
         if let bits = plan.messageBits.flatMap(MessageBits.init) {
-            try await onFiles { () throws(TrainingError) in
+            try await onFiles { () throws(AdapterFileError) in
                 try AdapterMessage.rewrite(files.trained, to: files.trained, bits: bits)
             }
         }
@@ -60,10 +61,10 @@ extension Agent {
 
     /// Stores a lower rank for later rounds, if training shrank the components that the plan's pruning would remove.
     private func prune(_ plan: PlanBody, _ files: RoundFiles) async throws(AgentError) {
-        guard let pruning = TrainingPlan(plan, json: []).pruning else { return }
+        guard let pruning = plan.pruning.map(RankPruning.init) else { return }
         let reduced = pruning.reduced(plan.rank)
         guard reduced < plan.rank else { return }
-        let hasShrunk = try await onFiles { () throws(TrainingError) in
+        let hasShrunk = try await onFiles { () throws(AdapterFileError) in
             try PrunedComponentNorms(of: files.trained, pruning: pruning)
                 .isBelow(PrunedComponentNorms(of: files.adapter, pruning: pruning))
         }

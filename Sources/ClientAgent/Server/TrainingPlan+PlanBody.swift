@@ -1,3 +1,4 @@
+import AdapterOperations
 package import RankwiseWire
 package import Training
 
@@ -5,14 +6,20 @@ extension TrainingPlan {
     /// Makes the trainer's part of a plan; `json` is the whole plan, for trainers that read more.
     init(_ plan: PlanBody, json: [UInt8]) {
         self.init(
-            round: plan.round, rank: plan.rank, ranks: plan.ranks, scales: plan.scales, seed: plan.seed,
+            round: plan.round, ranks: plan.ranks, scales: plan.scales, seed: plan.seed,
             train: Set(plan.train.compactMap(Factor.init)), send: Set(plan.send.compactMap(Factor.init)),
             penalty: plan.penalty,
-            pruning: plan.pruning.map { Pruning(gamma: $0.gamma, penalty: $0.penalty, minRank: $0.minRank) },
+            pruning: plan.pruning.map(RankPruning.init),
             stage: plan.stage.map { Stage(name: $0.name, density: $0.density, seed: $0.seed) },
             federationSeed: plan.federationSeed ?? 0, dense: plan.dense,
             settings: TrainingSettings(plan.training.mapValues(TrainingSettings.Value.init)),
             json: json)
+    }
+}
+
+extension RankPruning {
+    init(_ pruning: PlanBody.Pruning) {
+        self.init(gamma: pruning.gamma, penalty: pruning.penalty, minRank: pruning.minRank)
     }
 }
 

@@ -3,8 +3,7 @@ extension ComponentStack {
     /// thousand such components together stay below 1e-5 of the product.
     private static let negligible = 1e-7
 
-    /// The best approximation of rank `rank` in the Frobenius norm; O((outputs + inputs)·Q² + Q³) while Q is below both
-    /// sides.
+    /// The best approximation of rank `rank`; O((outputs + inputs)·Q² + Q³) while Q is below both dimensions.
     ///
     /// Float64 Gram matrices give a basis of the leading right singular vectors. They square the singular values and so
     /// lose those below 1e-7 of the largest. The result is computed from the stack itself: the basis is

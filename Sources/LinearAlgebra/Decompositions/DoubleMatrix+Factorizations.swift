@@ -23,11 +23,11 @@ extension DoubleMatrix {
     func orthonormalizeColumns() throws(DecompositionError) {
         var reflectors = [Double](repeating: 0, count: columns)
         let (m, n) = (Int32(rows), Int32(columns))
-        try LAPACK.withWorkspace("dgeqrf") { work, room in
-            LAPACKE_dgeqrf_work(LAPACK_COL_MAJOR, m, n, base, leading, &reflectors, work, room)
+        try LAPACK.withWorkspace("dgeqrf") { work, length in
+            LAPACKE_dgeqrf_work(LAPACK_COL_MAJOR, m, n, base, leading, &reflectors, work, length)
         }
-        try LAPACK.withWorkspace("dorgqr") { work, room in
-            LAPACKE_dorgqr_work(LAPACK_COL_MAJOR, m, n, n, base, leading, reflectors, work, room)
+        try LAPACK.withWorkspace("dorgqr") { work, length in
+            LAPACKE_dorgqr_work(LAPACK_COL_MAJOR, m, n, n, base, leading, reflectors, work, length)
         }
     }
 
@@ -37,10 +37,10 @@ extension DoubleMatrix {
         var values = [Double](repeating: 0, count: columns)
         let transposedRight = DoubleMatrix(rows: columns, columns: columns)
         var indices = [Int32](repeating: 0, count: 8 * columns)
-        try LAPACK.withWorkspace("dgesdd") { work, room in
+        try LAPACK.withWorkspace("dgesdd") { work, length in
             LAPACKE_dgesdd_work(
                 LAPACK_COL_MAJOR, LAPACK.letter("O"), Int32(rows), Int32(columns), base, leading, &values, nil, leading,
-                transposedRight.base, transposedRight.leading, work, room, &indices)
+                transposedRight.base, transposedRight.leading, work, length, &indices)
         }
         return (values, transposedRight)
     }

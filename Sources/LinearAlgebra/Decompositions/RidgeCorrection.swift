@@ -16,16 +16,16 @@ package func ridgeCorrection(
     guard try gram.largestOnDiagonal() > 0 else { return Array(repeating: 0, count: g.rows * stack.outputs) }
     let pairs = try SymmetricEigenvectors(consuming: gram, count: g.rows)
 
-    // Eᵀ in G's coordinates: right·Gᵀ (Q × R), rotated to the eigenvectors, divided, and rotated back.
+    // Eᵀ seen from G: right·Gᵀ (Q × R), rotated to the eigenvectors' basis, divided, and rotated back.
     let seen = FactorPanels(factor: stack.right).projected(onto: factor.whole())
-    let turned = seen.multiplied(by: pairs.vectors)
-    // An eigenvalue below this is rounding noise.
+    let rotated = seen.multiplied(by: pairs.vectors)
+    // An eigenvalue below this is rounding.
     let floor = pairs.values[0] * Double(g.rows) * .ulpOfOne
     for (index, value) in pairs.values.enumerated() {
         let divisor = max(value, 0) + ridge
-        for row in 0..<turned.rows { turned[row, index] = divisor > floor ? turned[row, index] / divisor : 0 }
+        for row in 0..<rotated.rows { rotated[row, index] = divisor > floor ? rotated[row, index] / divisor : 0 }
     }
-    let coefficients = turned.multiplied(by: pairs.vectors, .transposed)
+    let coefficients = rotated.multiplied(by: pairs.vectors, .transposed)
     let correction = FactorPanels(factor: stack.left).combined(by: coefficients)
     return try correction.floats()
 }

@@ -1,6 +1,6 @@
 /// Finds vectors that span the leading right singular vectors of a stack; they are not orthonormal yet.
 enum SingularBasis {
-    /// Uses the (Q × Q) core: for a stack whose rank is below both sides. Nil where the stack is zero.
+    /// Through the Q × Q core: for a stack whose rank is below both dimensions. Nil where the stack is zero.
     ///
     /// With right·rightᵀ = C·Cᵀ, the squares of the singular values are the eigenvalues of Cᵀ·(left·leftᵀ)·C. The
     /// Cholesky factor is pivoted, so dependent components of clients that agree only make it narrower.
@@ -25,7 +25,7 @@ enum SingularBasis {
         return panels.combined(by: coefficients)
     }
 
-    /// Uses the smaller side: for a stack whose rank reaches it. Nil where the stack is zero.
+    /// Through the smaller dimension: for a stack whose rank reaches it. Nil where the stack is zero.
     ///
     /// The squares of the singular values are the eigenvalues of P·Pᵀ or Pᵀ·P, whichever is smaller. P is formed one
     /// panel at a time.
@@ -38,12 +38,11 @@ enum SingularBasis {
         return inputsAreFewer ? top : right.combined(by: left.projected(onto: top))
     }
 
-    /// Scales each component so that its two vectors have about the same length; the product stays the same.
+    /// Scales each component so that its two vectors have about the same norm, which leaves the product as it is.
     ///
-    /// Without it, a long left vector and a short right one would make a component vanish on one side. Powers of two
-    /// are exact.
-    /// - Returns: the factor of each left vector and divisor of each right one, 0 for a component that is zero; nil
-    ///   where all are zero.
+    /// A component with a long left and a short right vector would otherwise be lost to rounding. Powers of two are exact.
+    /// - Returns: what each left was multiplied with and each right divided by, 0 for a component that is zero; nil
+    ///   where all are.
     private static func balance(_ ofLeft: DoubleMatrix, _ ofRight: DoubleMatrix) throws(DecompositionError) -> [Double]?
     {
         guard try ofLeft.largestOnDiagonal() > 0, try ofRight.largestOnDiagonal() > 0 else { return nil }

@@ -15,12 +15,12 @@ struct SymmetricEigenvectors {
     init(consuming matrix: DoubleMatrix, count: Int) throws(DecompositionError) {
         let size = matrix.rows
         var tridiagonal = Tridiagonal(
-            diagonal: Array(repeating: 0, count: size), side: Array(repeating: 0, count: size))
+            diagonal: Array(repeating: 0, count: size), offDiagonal: Array(repeating: 0, count: size))
         var reflectors = [Double](repeating: 0, count: size)
-        try LAPACK.withWorkspace("dsytrd") { work, room in
+        try LAPACK.withWorkspace("dsytrd") { work, length in
             LAPACKE_dsytrd_work(
                 LAPACK_COL_MAJOR, LAPACK.letter("L"), Int32(size), matrix.base, matrix.leading,
-                &tridiagonal.diagonal, &tridiagonal.side, &reflectors, work, room)
+                &tridiagonal.diagonal, &tridiagonal.offDiagonal, &reflectors, work, length)
         }
         var found: (values: [Double], vectors: DoubleMatrix)
         do throws(DecompositionError) {
@@ -28,11 +28,11 @@ struct SymmetricEigenvectors {
         } catch {
             found = try tridiagonal.largestByDivideAndConquer(count)
         }
-        try LAPACK.withWorkspace("dormtr") { work, room in
+        try LAPACK.withWorkspace("dormtr") { work, length in
             LAPACKE_dormtr_work(
                 LAPACK_COL_MAJOR, LAPACK.letter("L"), LAPACK.letter("L"), LAPACK.letter("N"),
                 Int32(size), Int32(count), matrix.base, matrix.leading, reflectors, found.vectors.base,
-                found.vectors.leading, work, room)
+                found.vectors.leading, work, length)
         }
         (values, vectors) = found
     }

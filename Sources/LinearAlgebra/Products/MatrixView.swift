@@ -9,13 +9,13 @@ package struct MatrixView {
     package let stride: Int
 
     /// Views the first rows × columns floats of `buffer`.
-    /// - Precondition: the buffer holds that many, and both sides are positive.
+    /// - Precondition: the buffer holds that many, and both dimensions are positive.
     package init(_ buffer: UnsafeBufferPointer<Float>, rows: Int, columns: Int) {
         self.init(buffer, rows: rows, columns: columns, stride: columns)
     }
 
     /// Views rows of `columns` floats each, `stride` apart.
-    /// - Precondition: the last row ends within the buffer, both sides are positive, and `stride >= columns`.
+    /// - Precondition: the last row ends within the buffer, both dimensions are positive, and `stride >= columns`.
     package init(_ buffer: UnsafeBufferPointer<Float>, rows: Int, columns: Int, stride: Int) {
         let base = MatrixExtent.check(buffer.baseAddress, count: buffer.count, rows, columns, stride)
         self.init(base: base, rows: rows, columns: columns, stride: stride)
@@ -50,13 +50,13 @@ package struct MutableMatrixView {
     package let stride: Int
 
     /// Views the first rows × columns floats of `buffer`.
-    /// - Precondition: the buffer holds that many, and both sides are positive.
+    /// - Precondition: the buffer holds that many, and both dimensions are positive.
     package init(_ buffer: UnsafeMutableBufferPointer<Float>, rows: Int, columns: Int) {
         self.init(buffer, rows: rows, columns: columns, stride: columns)
     }
 
     /// Views rows of `columns` floats each, `stride` apart.
-    /// - Precondition: the last row ends within the buffer, both sides are positive, and `stride >= columns`.
+    /// - Precondition: the last row ends within the buffer, both dimensions are positive, and `stride >= columns`.
     package init(_ buffer: UnsafeMutableBufferPointer<Float>, rows: Int, columns: Int, stride: Int) {
         let base = MatrixExtent.check(buffer.baseAddress, count: buffer.count, rows, columns, stride)
         self.init(base: base, rows: rows, columns: columns, stride: stride)
@@ -91,8 +91,8 @@ package struct MutableMatrixView {
 private enum MatrixExtent {
     static func check<Pointer>(_ base: Pointer?, count: Int, _ rows: Int, _ columns: Int, _ stride: Int) -> Pointer {
         precondition(rows > 0 && columns > 0 && stride >= columns, "a matrix of \(rows)×\(columns), stride \(stride)")
-        // OpenBLAS uses 32-bit integers.
-        precondition(max(rows, columns, stride) <= Int(Int32.max), "a side beyond OpenBLAS's 32-bit integers")
+        // OpenBLAS counts in 32 bits.
+        precondition(max(rows, columns, stride) <= Int(Int32.max), "a dimension beyond OpenBLAS's 32-bit integers")
         let (before, overflow) = (rows - 1).multipliedReportingOverflow(by: stride)
         guard let base, !overflow, before <= count - columns else {
             preconditionFailure("\(rows)×\(columns) floats, stride \(stride), in a buffer of \(count)")

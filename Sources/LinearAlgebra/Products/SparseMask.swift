@@ -10,7 +10,7 @@ package struct SparseMask: Sendable, Hashable {
 
     /// Draws the mask in time linear in `outputs · inputs`.
     ///
-    /// - Precondition: the sides are positive, their product fits in an `Int`, and 0 < density ≤ 1.
+    /// - Precondition: the dimensions are positive, their product is an `Int`, and 0 < density ≤ 1.
     package init(seed: UInt64, module: String, outputs: Int, inputs: Int, density: Double) {
         let total = outputs * inputs
         let count = Self.count(outputs: outputs, inputs: inputs, density: density)

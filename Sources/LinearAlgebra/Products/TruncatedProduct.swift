@@ -7,10 +7,10 @@ package struct TruncatedProduct: Sendable {
     package private(set) var left: [Float]
     /// Vᵀ, one component a row: (rank × inputs).
     package private(set) var right: [Float]
-    /// The largest singular values of the matrix, descending, as many as rank, Q and both sides allow.
+    /// The largest singular values of the matrix, descending: as many as rank, Q and both dimensions allow.
     package let singularValues: [Double]
-    /// The number of components with singular values above 1e-7 of the largest. The rows after them are zero in both
-    /// factors.
+    /// How many components the matrix has at this rank: singular values above 1e-7 of the largest. The rows after them
+    /// are zero in both factors.
     package private(set) var filled = 0
 
     /// A product of zeros.

@@ -7,7 +7,7 @@ func sumsInHand(_ terms: [WeightedMatrix]) -> Int {
 /// How many terms are read together: as many streams as the processor's prefetcher follows.
 let termsTogether = 8
 
-/// The terms of a sum laid out for a kernel, with memory for the fetched parts.
+/// The terms of a sum laid out for a kernel, with scratch memory for the parts that are fetched.
 struct TermTable {
     /// One term, or a part of it.
     struct Term {
@@ -27,7 +27,7 @@ struct TermTable {
     /// In the order of the sum; terms without a factor are left out.
     let list: UnsafeBufferPointer<Term>
     private let terms: [WeightedMatrix]
-    private let room: UnsafeMutableRawBufferPointer
+    private let scratch: UnsafeMutableRawBufferPointer
     private let partSize: Int
 
     /// Lends a table whose parts have at most `rows` × `columns` numbers.
@@ -39,10 +39,10 @@ struct TermTable {
         withUnsafeTemporaryAllocation(of: Float.self, capacity: factorCount) { factors in
             withUnsafeTemporaryAllocation(of: Term.self, capacity: terms.count) { list in
                 let count = layOut(terms, factors, in: list)
-                ScratchMemory.with(byteCount: partSize * termsTogether) { room in
+                ScratchMemory.with(byteCount: partSize * termsTogether) { scratch in
                     body(
                         TermTable(
-                            list: UnsafeBufferPointer(rebasing: list[..<count]), terms: terms, room: room,
+                            list: UnsafeBufferPointer(rebasing: list[..<count]), terms: terms, scratch: scratch,
                             partSize: partSize))
                 }
             }
@@ -58,10 +58,10 @@ struct TermTable {
         for (index, term) in terms.enumerated() where !term.coefficients.isEmpty {
             guard let start = term.bytes.baseAddress, let block = factors.baseAddress else { continue }
             let own = block + used
-            let room = paddedCount(term.coefficients.count)
-            own.initialize(repeating: 0, count: room)
+            let padded = paddedCount(term.coefficients.count)
+            own.initialize(repeating: 0, count: padded)
             for (place, factor) in term.coefficients.enumerated() { own[place] = factor }
-            used += room
+            used += padded
             list.initializeElement(
                 at: count,
                 to: Term(
@@ -77,7 +77,7 @@ struct TermTable {
     /// The address of `count` bytes of a term. Fetched bytes stay valid until their place is used again.
     func part(of term: Term, at offset: Int, count: Int, place: Int) -> UnsafeRawPointer {
         guard let fetch = terms[term.index].fetch else { return term.start + offset }
-        let target = UnsafeMutableRawBufferPointer(rebasing: room[(place * partSize)...].prefix(count))
+        let target = UnsafeMutableRawBufferPointer(rebasing: scratch[(place * partSize)...].prefix(count))
         fetch(offset, target)
         return target.baseAddress.map { UnsafeRawPointer($0) } ?? term.start
     }

@@ -12,7 +12,7 @@ extension Reproduction {
 }
 
 extension Reproduction.Model {
-    /// The name that `NativeModel` reads.
+    /// As `ModelRegistry` reads it.
     package var name: String {
         switch self {
         case .mlp: "mlp-784-200-200-10"

@@ -1,4 +1,5 @@
 package import LinearAlgebra
+package import TrainingData
 
 /// A base model with many adapters of their own ranks on it, which sees every example once for all of them.
 ///

@@ -1,6 +1,7 @@
 import Dispatch
 import LinearAlgebra
 import Synchronization
+import TrainingData
 
 /// An adapter file to score beside others.
 package struct ScoredAdapter: Sendable, Hashable {
@@ -74,12 +75,12 @@ extension ModelTask {
         let batches = (order.count + batch - 1) / batch
         let next = Atomic(0)
         return withExtendedLifetime(all) {
-            DispatchQueue.concurrentPerform(iterations: scorers.count) { lane in
+            DispatchQueue.concurrentPerform(iterations: scorers.count) { thread in
                 while true {
                     let turn = next.add(1, ordering: .relaxed).oldValue
                     let (group, first) = (turn / batches, turn % batches * batch)
                     guard group < groups.count else { break }
-                    let scores = scorers[lane].logits(
+                    let scores = scorers[thread].logits(
                         examples, order[first..<min(first + batch, order.count)], group: group)
                     for (adapter, score) in zip(groups[group], scores) {
                         for row in 0..<score.rows {

@@ -1,5 +1,5 @@
 package import AdapterFormat
-import Foundation
+import AdapterOperations
 
 extension Evaluation {
     /// Scores an adapter under the scales of its `adapter_config.json`; blocks.
@@ -14,69 +14,12 @@ extension Evaluation {
         adapter: String, configuration: String? = nil, merge: String? = nil, settings: TrainingSettings,
         task: (AdapterFile) throws -> NativeTask
     ) throws {
-        let file = try AdapterFile(trainingFile: adapter)
-        let scales = try AdapterConfig(of: adapter, at: configuration).nativeScales(
-            of: file, at: adapter, isItsOwn: configuration == nil)
+        let (file, scales) = try TrainingError.converting { () throws(AdapterFileError) in
+            let file = try AdapterFile(path: adapter)
+            let scales = try AdapterConfig(of: adapter, at: configuration).nativeScales(
+                of: file, at: adapter, isItsOwn: configuration == nil)
+            return (file, scales)
+        }
         try self.init(of: try task(file), adapter: adapter, merge: merge, scales: scales, settings: settings)
-    }
-}
-
-extension AdapterConfig {
-    /// Reads the configuration at `path`, or the one beside an adapter.
-    package init(of adapter: String, at path: String? = nil) throws(TrainingError) {
-        let path = path ?? URL(fileURLWithPath: adapter).deletingLastPathComponent().path + "/adapter_config.json"
-        guard let text = FileManager.default.contents(atPath: path) else {
-            throw .file(path, reason: "cannot be read; it gives the adapter's scales")
-        }
-        do throws(AdapterConfigError) {
-            self = try AdapterConfig(json: Array(text))
-        } catch {
-            throw .file(path, reason: "\(error)")
-        }
-    }
-
-    /// What the product of every module of a file is multiplied by, where native models compute what the configuration says.
-    ///
-    /// - Parameters:
-    ///   - path: of the file.
-    ///   - isItsOwn: whether it is the file's configuration; else it was named for adapters whose ranks may be others.
-    /// - Throws: where a file's own configuration names other ranks than the file has, or one asks for what is not computed
-    ///   here.
-    package func nativeScales(
-        of file: AdapterFile, at path: String, isItsOwn: Bool = true
-    ) throws(TrainingError) -> [String: Double] {
-        do throws(ConfigRefusal) {
-            try AdapterShape.checkMeaning(of: self)
-        } catch {
-            throw .adapter(file: path, reason: "its configuration: \(error)")
-        }
-        for (key, harmless) in Self.computedElsewhere {
-            guard let value = further[key], !harmless.contains(value) else { continue }
-            throw .adapter(
-                file: path,
-                reason: "its configuration's \(key) is \(value.prefix(200)), which native models do not compute")
-        }
-        if usesDoRA, !file.dense.contains(where: { $0.name.hasSuffix(TensorName.magnitude) }) {
-            throw .adapter(file: path, reason: "its configuration's use_dora is true: native models compute plain LoRA")
-        }
-        for module in file.modules where isItsOwn && module.rank != rank(of: module.owner) {
-            throw .adapter(
-                file: path,
-                reason: "\(module.owner) has rank \(module.rank); its configuration says \(rank(of: module.owner))")
-        }
-        return scales(of: file)
-    }
-
-    /// Keys under which PEFT's factors mean something else than a product added to a layer's weight.
-    private static let computedElsewhere: [(key: String, unless: Set<String>)] = [
-        ("alora_invocation_tokens", ["null", "[]"]), ("layer_replication", ["null", "[]"]),
-        ("target_parameters", ["null", "[]"]), ("trainable_token_indices", ["null", "[]", "{}"]),
-    ]
-
-    /// What the product of every module of a file is multiplied by.
-    package func scales(of file: AdapterFile) -> [String: Double] {
-        var scales: [String: Double] = [:]
-        for module in file.modules { scales[module.name] = scale(of: module.name) }
-        return scales
     }
 }

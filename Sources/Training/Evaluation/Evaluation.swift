@@ -1,5 +1,7 @@
 import AdapterFormat
+import AdapterOperations
 import LinearAlgebra
+import TrainingData
 
 /// How well an adapted model does on data that it was not trained on.
 package struct Evaluation: Sendable, Hashable {
@@ -23,20 +25,6 @@ package struct Evaluation: Sendable, Hashable {
         settings: TrainingSettings = TrainingSettings()
     ) throws(TrainingError) {
         self = try task.evaluate(adapter: adapter, merge: merge, scales: scales, settings: settings)
-    }
-
-    /// As above, of a model that takes features.
-    ///
-    /// - Parameters:
-    ///   - model: such as `mlp-64-200-200-10`; `seed` draws its base weights.
-    ///   - featureScale: what features are divided by, as in training.
-    package init(
-        model: String, seed: UInt64, adapter: String, merge: String? = nil, scales: [String: Double], data: DataSet,
-        featureScale: Double
-    ) throws(TrainingError) {
-        try self.init(
-            of: try NativeModel(name: model, seed: seed).task(data), adapter: adapter, merge: merge, scales: scales,
-            settings: TrainingSettings(["feature_scale": .number(featureScale)]))
     }
 
     /// Scores a model that has memory for `batchSize` examples, or for all.
@@ -80,12 +68,14 @@ package struct Evaluation: Sendable, Hashable {
 
     /// Writes the logits as a safetensors file of one tensor, `logits` (examples × classes).
     package func writeLogits(to path: String) throws(TrainingError) {
-        try WholeFile.replace(path) { descriptor in
-            let layout = try SafetensorsLayout(
-                tensors: [.init(name: "logits", type: .f32, shape: [logits.count / classes, classes])])
-            var writer = try SafetensorsWriter(layout: layout, descriptor: descriptor)
-            try writer.write(logits, to: "logits")
-            try writer.finish()
+        try TrainingError.converting { () throws(AdapterFileError) in
+            try WholeFile.replace(path) { descriptor in
+                let layout = try SafetensorsLayout(
+                    tensors: [.init(name: "logits", type: .f32, shape: [logits.count / classes, classes])])
+                var writer = try SafetensorsWriter(layout: layout, descriptor: descriptor)
+                try writer.write(logits, to: "logits")
+                try writer.finish()
+            }
         }
     }
 }

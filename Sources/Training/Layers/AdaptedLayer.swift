@@ -1,6 +1,6 @@
 import LinearAlgebra
 
-/// A frozen layer with what a round trains on it: LoRA factors, a few of its weights, all of them, or nothing.
+/// A frozen layer and what a round trains of it: LoRA factors, a few of its weights, all of them, or nothing.
 package struct AdaptedLayer {
     package internal(set) var frozen: FrozenLayer
     /// Nil where the adapter has none for this layer.
@@ -15,16 +15,16 @@ package struct AdaptedLayer {
         self.lora = lora
     }
 
-    /// Trains the weights that `mask` keeps, from W₀ + `delta` on, in a copy of the layer's weights.
+    /// Trains the weights that `mask` keeps, in a copy of the layer's weights. They begin at W₀ + `delta`.
     ///
-    /// - Precondition: as of `SparseLayer`.
+    /// - Precondition: that of `SparseLayer.init`.
     mutating func train(_ mask: SparseMask, delta: [Float]) {
         let weight = frozen.weight.copy()
         frozen.weight = FrozenTensor(shape: frozen.weight.shape, block: weight)
         sparse = SparseLayer(mask: mask, delta: delta, weight: weight, inputs: inputs)
     }
 
-    /// Trains the whole layer from these numbers on, in copies.
+    /// Trains the whole layer, in copies. It begins with these numbers.
     ///
     /// - Precondition: as many as the layer's weight and bias have.
     mutating func train(weight: [Float], bias: [Float]) {
@@ -34,12 +34,12 @@ package struct AdaptedLayer {
     }
 
     /// The same layer with gradients of its own, for another part of the batch.
-    var lane: AdaptedLayer {
-        var lane = self
-        lane.lora = lora?.lane
-        lane.sparse = sparse?.lane
-        lane.full = full.map { ($0.weight.lane, $0.bias.lane) }
-        return lane
+    var replica: AdaptedLayer {
+        var replica = self
+        replica.lora = lora?.replica
+        replica.sparse = sparse?.replica
+        replica.full = full.map { ($0.weight.replica, $0.bias.replica) }
+        return replica
     }
 
     /// What is trained on the layer, always in the same order.

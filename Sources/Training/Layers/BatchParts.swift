@@ -1,8 +1,8 @@
 import Dispatch
 
-/// The two parts in which a step is computed: at the same time, or one after the other.
+/// The two parts of a training step: computed at the same time, or one after the other.
 ///
-/// What is in which part depends on the batch and the model alone, so that the bytes do not depend on the threads.
+/// The parts depend on the batch and the model alone, so that the bytes do not depend on the number of threads.
 struct BatchParts: Sendable {
     static let count = 2
 
@@ -11,31 +11,31 @@ struct BatchParts: Sendable {
     /// - Parameter threads: how many a step may use.
     init(threads: Int) { areConcurrent = threads > 1 }
 
-    /// Has both parts done.
-    func perform(_ body: (_ lane: Int) -> Void) {
+    /// Computes both parts.
+    func perform(_ body: (_ part: Int) -> Void) {
         guard areConcurrent else {
-            for lane in 0..<Self.count { body(lane) }
+            for part in 0..<Self.count { body(part) }
             return
         }
         nonisolated(unsafe) let body = body
         DispatchQueue.concurrentPerform(iterations: Self.count) { body($0) }
     }
 
-    /// What the body makes of 0..<count, half of it in each part.
+    /// The body's values for 0..<count; each part computes half of them.
     func map<Value: Sendable>(_ count: Int, _ body: (Int) -> Value) -> [Value] {
         var values = [Value?](repeating: nil, count: count)
         values.withUnsafeMutableBufferPointer { values in
             nonisolated(unsafe) let (values, body) = (values, body)
-            perform { lane in
-                for index in Self.part(lane, of: count) { values[index] = body(index) }
+            perform { part in
+                for index in Self.part(part, of: count) { values[index] = body(index) }
             }
         }
         return values.compactMap(\.self)
     }
 
-    /// Which of `count` things a part has; the first has one more of an odd number.
-    static func part(_ lane: Int, of count: Int) -> Range<Int> {
+    /// The indices of `count` things that belong to a part. The first part has one more where the number is odd.
+    static func part(_ part: Int, of count: Int) -> Range<Int> {
         let middle = (count + 1) / 2
-        return lane == 0 ? 0..<middle : middle..<count
+        return part == 0 ? 0..<middle : middle..<count
     }
 }

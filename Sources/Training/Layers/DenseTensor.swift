@@ -7,15 +7,15 @@ package struct DenseTensor {
     package let shape: [Int]
     let tensor: TrainedTensor
 
-    /// - Precondition: there are as many values as the shape holds, and it has a side.
+    /// - Precondition: there are as many values as the shape holds, and it has a dimension.
     init(name: String, shape: [Int], values: [Float]) {
         self.name = name
         self.shape = shape
         tensor = TrainedTensor(values, rows: shape[0], columns: values.count / shape[0])
     }
 
-    /// What a model makes anew, such as a head, drawn as BERT's heads are: weights normal with a deviation of 0.02, biases
-    /// zero. The same seed and name give the same numbers, so all clients of a federation begin alike.
+    /// First values of a tensor that the base has not, such as a head's. As in BERT, weights are normal with a standard
+    /// deviation of 0.02, and biases are zero. All clients draw the same numbers from the same seed and name.
     static func drawn(_ name: String, _ shape: [Int], seed: UInt64) -> [Float] {
         var generator = SeededGenerator(seed: seed, stream: "head", name)
         return (0..<shape.reduce(1, *)).map { _ in shape.count < 2 ? 0 : Float(0.02 * generator.normal()) }
@@ -28,8 +28,8 @@ package struct DenseTensor {
     }
 
     /// The same numbers with a gradient of their own, for another part of the batch.
-    var lane: DenseTensor { DenseTensor(name: name, shape: shape, tensor: tensor.lane) }
+    var replica: DenseTensor { DenseTensor(name: name, shape: shape, tensor: tensor.replica) }
 
-    /// The numbers as they stand.
+    /// The present values.
     package var values: [Float] { Array(tensor.values.floats) }
 }

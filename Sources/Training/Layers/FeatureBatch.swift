@@ -1,6 +1,7 @@
 package import LinearAlgebra
+package import TrainingData
 
-/// The mini-batch in hand of a model that takes features: rows gathered from a data set, and their classes.
+/// The present mini-batch of a model that takes features: rows gathered from a data set, and their classes.
 package final class FeatureBatch {
     /// How many examples were gathered last.
     package private(set) var rows = 0
@@ -30,7 +31,7 @@ package final class FeatureBatch {
         gather(examples, indices, rows: 0..<rows)
     }
 
-    /// Makes room for a batch, whose rows may then be gathered at the same time.
+    /// Begins a batch of so many rows; different rows may then be gathered at the same time.
     ///
     /// - Precondition: there are no more than the limit.
     func begin(_ count: Int) {

@@ -1,6 +1,6 @@
 package import LinearAlgebra
 
-/// Numbers of a base model, shared by every model that is made from it.
+/// Numbers of a base model, shared by all models that are made from it.
 ///
 /// It is `@unchecked Sendable` because its block is written before anybody else sees it, and never again. The one
 /// exception is a `SparseLayer`, which writes to a copy of its own that no other thread is given.
@@ -21,17 +21,17 @@ package struct FrozenTensor: @unchecked Sendable {
         self.init(shape: shape, block: block)
     }
 
-    /// Lent while the tensor lives.
+    /// Valid while the tensor lives.
     package var floats: UnsafeBufferPointer<Float> { UnsafeBufferPointer(block.floats) }
 
     package var values: [Float] { withExtendedLifetime(block) { Array(block.floats) } }
 
-    /// As a matrix: the first side by all others.
+    /// As a matrix: the first dimension by all others.
     package var matrix: MatrixView {
         MatrixView(floats, rows: shape[0], columns: floats.count / shape[0])
     }
 
-    /// A block of its own with the same numbers.
+    /// A copy of the numbers.
     func copy() -> FloatBlock {
         let copy = FloatBlock(count: block.floats.count)
         _ = copy.floats.update(from: block.floats)

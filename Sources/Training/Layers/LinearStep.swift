@@ -1,9 +1,9 @@
 package import LinearAlgebra
 
-/// One linear layer at work on batches: y = x·Wᵀ + bias + s·(x·Aᵀ)·Bᵀ, and its gradients.
+/// The forward and backward pass of one linear layer: y = x·Wᵀ + bias + s·(x·Aᵀ)·Bᵀ, and its gradients.
 ///
-/// All memory is taken when it is made; a step allocates nothing. Different rows of a batch, and the gradients' parts, may
-/// be computed at the same time.
+/// All memory is taken when it is made; a step allocates nothing. Different rows of a batch may be computed at the same
+/// time, and so may the parts of the gradients.
 package final class LinearStep {
     package let layer: AdaptedLayer
     /// (outputs)
@@ -23,12 +23,12 @@ package final class LinearStep {
 
     /// - Parameters:
     ///   - input: (rows × inputs), `output` (rows × outputs).
-    ///   - row: which of the batch's rows the first of these is.
-    ///   - rectified: whether negative outputs become zero.
+    ///   - row: the index in the batch of the first of these rows.
+    ///   - appliesReLU: whether negative outputs become zero.
     package func forward(
-        _ input: MatrixView, into output: MutableMatrixView, from row: Int = 0, rectified: Bool = false
+        _ input: MatrixView, into output: MutableMatrixView, from row: Int = 0, appliesReLU: Bool = false
     ) {
-        if let bias { RowKernels.fill(output, with: bias.floats) }
+        if let bias { RowArithmetic.fill(output, with: bias.floats) }
         MatrixProduct.accumulate(
             into: output, keep: bias == nil ? 0 : 1, input, .asGiven, layer.frozen.weight.matrix, .transposed)
         if let lora = layer.lora {
@@ -37,24 +37,24 @@ package final class LinearStep {
             MatrixProduct.accumulate(
                 into: output, keep: 1, scale: lora.scale, hidden.readOnly, .asGiven, lora.b.matrix, .asGiven)
         }
-        if rectified { ReLU.apply(to: output) }
+        if appliesReLU { ReLU.apply(to: output) }
     }
 
     /// Fills the gradients of what is trained on the layer, for the input that `forward` had last.
     ///
     /// - Parameters:
     ///   - gradient: of the output (rows × outputs).
-    ///   - inputGradient: takes dY·W + s·(dY·B)·A where somebody needs it.
+    ///   - inputGradient: becomes dY·W + s·(dY·B)·A; nil where it is not needed.
     package func backward(
         _ input: MatrixView, gradient: MatrixView, into inputGradient: MutableMatrixView? = nil
     ) {
         propagate(gradient, into: inputGradient)
-        for lane in 0..<BatchParts.count { collect(input, gradient: gradient, lane: lane) }
+        for index in 0..<BatchParts.count { collect(input, gradient: gradient, part: index) }
     }
 
-    /// Takes the gradient of some rows of the output down to those of x·Aᵀ and, where somebody needs it, of the input.
+    /// Computes the gradient of x·Aᵀ, and that of the input where it is needed, for some rows of the output's gradient.
     ///
-    /// - Parameter row: which of the batch's rows the first of these is.
+    /// - Parameter row: the index in the batch of the first of these rows.
     func propagate(_ gradient: MatrixView, into inputGradient: MutableMatrixView?, from row: Int = 0) {
         if let target = inputGradient {
             MatrixProduct.accumulate(into: target, gradient, .asGiven, layer.frozen.weight.matrix, .asGiven)
@@ -71,11 +71,11 @@ package final class LinearStep {
     ///
     /// - Parameters:
     ///   - input: of the batch (rows × inputs), and `gradient` that of its output.
-    ///   - lane: which part: half of the components or of the layer's outputs.
-    func collect(_ input: MatrixView, gradient: MatrixView, lane: Int) {
+    ///   - index: which part: half of the components or of the layer's outputs.
+    func collect(_ input: MatrixView, gradient: MatrixView, part index: Int) {
         let rows = 0..<input.rows
         if let lora = layer.lora {
-            let part = BatchParts.part(lane, of: lora.rank)
+            let part = BatchParts.part(index, of: lora.rank)
             if !part.isEmpty {
                 let hidden = hidden.matrix(rows: input.rows, columns: lora.rank).readOnly
                 let target = hiddenGradient.matrix(rows: input.rows, columns: lora.rank).readOnly
@@ -88,14 +88,14 @@ package final class LinearStep {
             }
         }
         if let full = layer.full {
-            let part = BatchParts.part(lane, of: layer.outputs)
+            let part = BatchParts.part(index, of: layer.outputs)
             if !part.isEmpty {
                 MatrixProduct.accumulate(
                     into: full.weight.gradientMatrix.block(part, 0..<layer.inputs), gradient.block(rows, part),
                     .transposed, input, .asGiven)
             }
-            if lane == 0 { full.bias.fillGradient(withColumnSumsOf: gradient) }
+            if index == 0 { full.bias.fillGradient(withColumnSumsOf: gradient) }
         }
-        if lane == 0 { layer.sparse?.collect(gradient, input: input) }
+        if index == 0 { layer.sparse?.collect(gradient, input: input) }
     }
 }

@@ -1,4 +1,5 @@
 import AdapterFormat
+import AdapterOperations
 import LinearAlgebra
 
 /// The trainable factors of one linear layer, held by rank component, with their gradients.
@@ -25,9 +26,9 @@ struct LoRALayer {
     }
 
     /// The same factors with gradients of their own, for another part of the batch.
-    var lane: LoRALayer { LoRALayer(rank: rank, scale: scale, a: a.lane, b: b.lane) }
+    var replica: LoRALayer { LoRALayer(rank: rank, scale: scale, a: a.replica, b: b.replica) }
 
-    /// The factors as they stand.
+    /// The present values of the factors.
     var factors: ModuleFactors {
         ModuleFactors(
             rank: rank, inputs: a.columns, outputs: b.columns, a: Array(a.values.floats), b: Array(b.values.floats))
@@ -58,8 +59,8 @@ struct LoRALayer {
 
     /// Adds the gradient of λ·‖B[:, g:]‖·‖A[g:, :]‖ to the gradients, g being the components that the pruning keeps.
     ///
-    /// ∂/∂A[g:] = λ·(‖B[:, g:]‖/‖A[g:]‖)·A[g:], and so for B; zero at a tail of norm zero, where there is no gradient.
-    func penaliseTail(_ pruning: TrainingPlan.Pruning) {
+    /// ∂/∂A[g:] = λ·(‖B[:, g:]‖/‖A[g:]‖)·A[g:], and for B likewise. Nothing is added where a norm is zero.
+    func penaliseTail(_ pruning: RankPruning) {
         guard let kept = pruning.kept(ofRank: rank) else { return }
         let (tailOfA, tailOfB) = (kept * a.columns..<a.values.floats.count, kept * b.columns..<b.values.floats.count)
         let (normOfA, normOfB) = (Self.norm(a, tailOfA), Self.norm(b, tailOfB))

@@ -10,7 +10,7 @@ package enum SoftmaxLoss {
         _ scores: MatrixView, with labels: UnsafeBufferPointer<Int>, gradient: MutableMatrixView
     ) -> BatchResult {
         precondition(labels.count == scores.rows && gradient.rows == scores.rows, "\(labels.count) labels")
-        let share = 1 / Float(labels.count)
+        let exampleWeight = 1 / Float(labels.count)
         var result = BatchResult(loss: 0, correct: 0)
         for row in 0..<scores.rows {
             let score = scores.base + row * scores.stride
@@ -23,8 +23,8 @@ package enum SoftmaxLoss {
                 target[column] = expf(score[column] - highest)
                 sum += target[column]
             }
-            for column in 0..<scores.columns { target[column] *= share / sum }
-            target[labels[row]] -= share
+            for column in 0..<scores.columns { target[column] *= exampleWeight / sum }
+            target[labels[row]] -= exampleWeight
             result.loss += Double(logf(sum) + highest - score[labels[row]])
             if best == labels[row] { result.correct += 1 }
         }

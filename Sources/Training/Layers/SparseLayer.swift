@@ -1,19 +1,19 @@
 import LinearAlgebra
 
-/// The few weights of one linear layer that a sparse stage trains, as what they differ from the frozen ones.
+/// The few weights of one linear layer that a sparse stage trains, as differences from the frozen ones.
 struct SparseLayer {
     let mask: SparseMask
     /// (1 × kept): W − W₀ at the mask's indices.
     let delta: TrainedTensor
     /// W₀ at the mask's indices.
     private let frozen: [Float]
-    /// (outputs × inputs): the layer's weights, which the delta is a part of.
+    /// (outputs × inputs): the layer's weights, the delta included.
     private let weight: FloatBlock
     private let inputs: Int
 
-    /// Adds `delta` to the layer's weights, which then follow it.
+    /// Adds `delta` to the layer's weights; `apply` keeps them up to date.
     ///
-    /// - Precondition: the mask is of this layer's sides, and `delta` has a number for each of its indices.
+    /// - Precondition: the mask is of this layer's shape, and `delta` has a number for each of its indices.
     init(mask: SparseMask, delta: [Float], weight: FloatBlock, inputs: Int) {
         self.mask = mask
         self.delta = TrainedTensor(delta, rows: 1, columns: mask.indices.count)
@@ -54,9 +54,11 @@ struct SparseLayer {
     }
 
     /// The same weights with a gradient of their own, for another part of the batch.
-    var lane: SparseLayer { SparseLayer(mask: mask, delta: delta.lane, frozen: frozen, weight: weight, inputs: inputs) }
+    var replica: SparseLayer {
+        SparseLayer(mask: mask, delta: delta.replica, frozen: frozen, weight: weight, inputs: inputs)
+    }
 
-    /// Lets the layer's weights follow the delta.
+    /// Writes W₀ + delta to the layer's weights.
     func apply() {
         for (position, index) in mask.indices.enumerated() {
             weight.floats[index] = frozen[position] + delta.values.floats[position]

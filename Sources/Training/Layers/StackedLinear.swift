@@ -1,11 +1,11 @@
 package import LinearAlgebra
 
-/// One linear layer under many adapters at once: the rows of all of them stand above each other.
+/// One linear layer under many adapters at once: the rows of all adapters are in one matrix, adapter after adapter.
 package final class StackedLinear {
     /// The same layer under each adapter.
     private let layers: [AdaptedLayer]
     private let bias: FrozenTensor?
-    /// (all ranks × inputs): all adapters' A above each other, each multiplied by its scale.
+    /// (all ranks × inputs): all adapters' A, one after the other, each multiplied by its scale.
     private let factors: FloatBlock
     private let ranks: [Int]
     private let hidden: FloatBlock
@@ -35,7 +35,7 @@ package final class StackedLinear {
     /// - Parameters:
     ///   - shared: (rows × inputs).
     ///   - output: (adapters·rows × outputs).
-    package func forward(shared: MatrixView, into output: MutableMatrixView, rectified: Bool) {
+    package func forward(shared: MatrixView, into output: MutableMatrixView, appliesReLU: Bool) {
         let rows = shared.rows
         fill(output.prefix(rows: rows))
         MatrixProduct.accumulate(
@@ -60,7 +60,7 @@ package final class StackedLinear {
                 first += lora.rank
             }
         }
-        if rectified { ReLU.apply(to: output) }
+        if appliesReLU { ReLU.apply(to: output) }
     }
 
     /// An input for each adapter.
@@ -68,7 +68,7 @@ package final class StackedLinear {
     /// - Parameters:
     ///   - input: (adapters·rows × inputs).
     ///   - output: (adapters·rows × outputs).
-    package func forward(_ input: MatrixView, rows: Int, into output: MutableMatrixView, rectified: Bool) {
+    package func forward(_ input: MatrixView, rows: Int, into output: MutableMatrixView, appliesReLU: Bool) {
         fill(output)
         MatrixProduct.accumulate(
             into: output, keep: 1, input, .asGiven, layers[0].frozen.weight.matrix, .transposed)
@@ -87,7 +87,7 @@ package final class StackedLinear {
                 into: block(adapter, of: output, rows: rows), keep: 1, part.readOnly, .asGiven, lora.b.matrix, .asGiven)
             first += lora.rank * input.columns
         }
-        if rectified { ReLU.apply(to: output) }
+        if appliesReLU { ReLU.apply(to: output) }
     }
 
     private func fill(_ output: MutableMatrixView) {

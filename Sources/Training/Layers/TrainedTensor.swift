@@ -1,6 +1,6 @@
 package import LinearAlgebra
 
-/// Numbers that are trained: their values, and where their gradient goes.
+/// Numbers that are trained, and their gradient.
 package struct TrainedTensor {
     let values: FloatBlock
     let gradient: FloatBlock
@@ -26,16 +26,16 @@ package struct TrainedTensor {
     }
 
     /// The same values with a gradient of their own, for another part of the batch.
-    var lane: TrainedTensor { TrainedTensor(values: values, rows: rows, columns: columns) }
+    var replica: TrainedTensor { TrainedTensor(values: values, rows: rows, columns: columns) }
 
     package var matrix: MatrixView { values.matrix(rows: rows, columns: columns).readOnly }
     package var gradientMatrix: MutableMatrixView { gradient.matrix(rows: rows, columns: columns) }
     package var isFinite: Bool { values.floats.allSatisfy(\.isFinite) }
 
-    /// gradient ← share·gradient + (1 − share)·other's gradient.
-    func blend(_ share: Float, with other: TrainedTensor) {
+    /// gradient ← fraction·gradient + (1 − fraction)·other's gradient.
+    func blend(_ fraction: Float, with other: TrainedTensor) {
         guard let target = gradient.floats.baseAddress, let source = other.gradient.floats.baseAddress else { return }
-        for index in 0..<rows * columns { target[index] = share * target[index] + (1 - share) * source[index] }
+        for index in 0..<rows * columns { target[index] = fraction * target[index] + (1 - fraction) * source[index] }
     }
 
     /// The gradient of a bias: that of the output (rows × numbers), summed over its rows.

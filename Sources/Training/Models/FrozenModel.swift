@@ -1,23 +1,30 @@
-/// A base model that nothing changes, and from which models to train or to score are made.
+/// A base model, from which models for training and scoring are made. Nothing changes it.
 ///
-/// Cheap to copy: what is made from it shares its weights, but for those that a merge or a sparse stage changes.
+/// It is cheap to copy: the models share its weights, except those that a merge or a sparse stage changes.
 package protocol FrozenModel: Sendable {
     associatedtype Model: TrainableModel
 
     /// The layers that an adapter may change, in the model's order.
     var layers: [FrozenLayer] { get }
+    /// Those of them that adapters usually change.
+    var usualLayers: [FrozenLayer] { get }
     /// The tensors of an adapter file that are trained in full beside the factors, with their shapes.
     var dense: [(name: String, shape: [Int])] { get }
-    /// What the base's own file has of one of these; nil where it has none.
+    /// The values that the base's own file has for one of these; nil where it has none.
     func ownDense(_ name: String) -> (shape: [Int], values: [Float])?
-    /// Every weight by its name in a file of the whole model; those of `layers` are called NAME.weight, and their biases,
-    /// if any, NAME.bias.
+    /// Every weight by its name in a file of the whole model. A layer of `layers` has NAME.weight, and NAME.bias if it has a
+    /// bias.
     var tensors: [(name: String, tensor: FrozenTensor)] { get }
     var classes: Int { get }
+    /// How many features an example has; nil of a model that takes other examples.
+    var features: Int? { get }
     /// How many examples are scored at a time.
     var scoringBatch: Int { get }
-    /// Whether the halves of a batch are trained on apart and at the same time: right where a step is long.
+    /// Whether each half of a batch has its own forward and backward pass, at the same time. This pays where a step is long.
     var splitsBatches: Bool { get }
+
+    /// The floating-point operations in the matrix products of one training step, as `NativeModel` says it.
+    func stepOperations(ranks: [Int], batch: Int, length: Int) -> Double
 
     /// How many threads a step may use, one or two; the bytes are the same.
     var threads: Int { get set }
@@ -31,26 +38,28 @@ package protocol FrozenModel: Sendable {
     /// A model of these layers with memory for `batchLimit` examples at a time.
     ///
     /// - Parameters:
-    ///   - layers: one for each of this model's, in order, merged and adapted as the round asks.
-    ///   - dense: of the names of `dense`, those that the adapter has.
+    ///   - layers: one for each of this model's, in order, with the round's merge and adapter.
+    ///   - dense: those tensors of `dense` that the adapter has.
     ///   - settings: the federation's `training`, for keys that are the model's own.
     func model(
         _ layers: [AdaptedLayer], dense: [DenseTensor], settings: TrainingSettings, batchLimit: Int
     ) throws(TrainingError) -> Model
 
-    /// How many examples so many adapters are scored on at a time.
+    /// How many examples are scored at a time under so many adapters.
     func scoringBatch(adapters: Int) -> Int
 
-    /// What scores many adapters at once, for as many threads; nil where the model only does so one at a time.
+    /// Scorers of many adapters at once, one for each thread; nil where the model scores one adapter at a time.
     ///
     /// - Parameters:
-    ///   - adapted: the layers with each adapter on them, as of `model`; `dense` what else each has.
+    ///   - adapted: the layers under each adapter, as for `model`; `dense` the dense tensors of each.
     func scorers(
         _ count: Int, _ adapted: [[AdaptedLayer]], dense: [[DenseTensor]], settings: TrainingSettings, batchLimit: Int
     ) throws(TrainingError) -> [any AdapterScorer<Model.Examples>]?
 }
 
 extension FrozenModel {
+    package var usualLayers: [FrozenLayer] { layers }
+    package var features: Int? { nil }
     package var scoringBatch: Int { 256 }
     package func ownDense(_ name: String) -> (shape: [Int], values: [Float])? { nil }
     package var splitsBatches: Bool { false }

@@ -1,9 +1,10 @@
 import AdapterFormat
+import AdapterOperations
 
 extension FullWeights {
     private static let (weight, bias) = (".weight", ".bias")
 
-    /// Writes `fc1.weight` (outputs × inputs), `fc1.bias` and so on as a safetensors file of F32, as `BaseModel` does.
+    /// Writes `fc1.weight` (outputs × inputs), `fc1.bias` and so on as a safetensors file of F32, as `NativeModel` does.
     package func write(to path: String) throws(TrainingError) {
         let tensors = layers.sorted { $0.key < $1.key }.flatMap { name, layer in
             [
@@ -11,12 +12,14 @@ extension FullWeights {
                 (name: name + Self.bias, shape: [layer.bias.count], values: layer.bias),
             ]
         }
-        try WholeFile.replace(path) { descriptor in
-            let layout = try SafetensorsLayout(
-                tensors: tensors.map { .init(name: $0.name, type: .f32, shape: $0.shape) })
-            var writer = try SafetensorsWriter(layout: layout, descriptor: descriptor)
-            for tensor in tensors { try writer.write(tensor.values, to: tensor.name) }
-            try writer.finish()
+        try TrainingError.converting { () throws(AdapterFileError) in
+            try WholeFile.replace(path) { descriptor in
+                let layout = try SafetensorsLayout(
+                    tensors: tensors.map { .init(name: $0.name, type: .f32, shape: $0.shape) })
+                var writer = try SafetensorsWriter(layout: layout, descriptor: descriptor)
+                for tensor in tensors { try writer.write(tensor.values, to: tensor.name) }
+                try writer.finish()
+            }
         }
     }
 

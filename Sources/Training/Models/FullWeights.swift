@@ -1,6 +1,7 @@
 import LinearAlgebra
+import TrainingData
 
-/// Every weight of a model's layers, trained in full: what adapters are held against.
+/// Every weight of a model's layers, trained in full: the baseline for adapters.
 package struct FullWeights: Sendable, Equatable {
     /// One layer's numbers.
     struct Layer: Sendable, Equatable {
@@ -13,17 +14,17 @@ package struct FullWeights: Sendable, Equatable {
     /// By name.
     fileprivate(set) var layers: [String: Layer]
 
-    /// Federated averaging: the mean of the clients' weights by their shares, which need not add up to 1.
+    /// Federated averaging: the mean of the clients' weights with weighting factors that need not add up to 1.
     ///
-    /// - Precondition: there is at least one, all are of one model, and the shares add up to more than 0.
-    package init(meanOf parts: [(weights: FullWeights, share: Double)]) {
-        let total = parts.reduce(0) { $0 + $1.share }
-        precondition(!parts.isEmpty && total > 0, "a mean of \(parts.count) parts with shares of \(total)")
+    /// - Precondition: there is at least one, all are of one model, and the factors add up to more than 0.
+    package init(meanOf parts: [(weights: FullWeights, factor: Double)]) {
+        let total = parts.reduce(0) { $0 + $1.factor }
+        precondition(!parts.isEmpty && total > 0, "a mean of \(parts.count) parts with factors of \(total)")
         func mean(_ numbers: (FullWeights) -> [Float]) -> [Float] {
             var sum = [Double](repeating: 0, count: numbers(parts[0].weights).count)
             for part in parts {
                 for (index, number) in numbers(part.weights).enumerated() {
-                    sum[index] += part.share / total * Double(number)
+                    sum[index] += part.factor / total * Double(number)
                 }
             }
             return sum.map(Float.init)
@@ -39,9 +40,9 @@ package struct FullWeights: Sendable, Equatable {
 }
 
 extension NativeTask {
-    /// The base's own weights, to begin with; blocks.
+    /// The base's weights, with which training begins; blocks.
     ///
-    /// - Throws: where the model is none that is trained in full.
+    /// - Throws: where the model cannot be trained in full.
     package func baseWeights() throws(TrainingError) -> FullWeights { try task.baseWeights() }
 
     /// Trains all weights on the task's examples by a plan's `training` settings; blocks.

@@ -1,16 +1,17 @@
 import AdapterFormat
+import AdapterOperations
 
-/// An adapter file as what is trained on a model's layers, and back.
+/// Puts an adapter file on a model's layers, and writes the trained layers as a file.
 struct ModelAdapter {
     let file: AdapterFile
     private let path: String
 
     init(path: String) throws(TrainingError) {
         self.path = path
-        file = try AdapterFile(trainingFile: path)
+        file = try TrainingError.converting { () throws(AdapterFileError) in try AdapterFile(path: path) }
     }
 
-    /// The layers with the file's factors on them, checked against the model; a layer may go without.
+    /// The layers with the file's factors, checked against the model. A layer may have none.
     func adapt(_ layers: [FrozenLayer], scales: [String: Double]) throws(TrainingError) -> [AdaptedLayer] {
         try checkModules(of: layers)
         var adapted: [AdaptedLayer] = []
@@ -27,10 +28,10 @@ struct ModelAdapter {
         return adapted
     }
 
-    /// What the model trains in full, checked against its shapes: the file's values where it has them, else the base's own,
-    /// else those that the plan draws. What the model does not train is refused.
+    /// The tensors that the model trains in full, checked against its shapes. Values come from the file; else from the base;
+    /// else they are drawn by the plan's seed. A tensor that the model does not train is refused.
     ///
-    /// - Parameter plan: nil where the model is only scored: nothing is drawn then, and what neither has is left out.
+    /// - Parameter plan: nil where the model is only scored. Then nothing is drawn, and a tensor without values is left out.
     func dense(of base: some FrozenModel, plan: TrainingPlan? = nil) throws(TrainingError) -> [DenseTensor] {
         for tensor in file.dense where !base.dense.contains(where: { $0.name == tensor.name }) {
             throw .adapter(file: path, reason: "it holds \(tensor.name), which \(Self.reason(for: tensor.name))")
@@ -43,7 +44,7 @@ struct ModelAdapter {
         return found
     }
 
-    /// Refuses a federation that trains what the model does not.
+    /// Refuses a federation that trains tensors which the model does not.
     static func check(_ plan: TrainingPlan, of base: some FrozenModel) throws(TrainingError) {
         for (name, shape) in (plan.dense ?? [:]).sorted(by: { $0.key < $1.key }) {
             guard let own = base.dense.first(where: { $0.name == name }) else {
@@ -56,7 +57,7 @@ struct ModelAdapter {
         }
     }
 
-    /// Nil where the federation has no such tensor, or nobody gives it values.
+    /// Nil where the federation has no such tensor, or there are no values for it.
     private func values(
         of name: String, _ shape: [Int], _ base: some FrozenModel, _ plan: TrainingPlan?
     ) throws(TrainingError) -> [Float]? {
@@ -66,7 +67,7 @@ struct ModelAdapter {
             }
             return values.floats()
         }
-        // An older server's plan says nothing of what the adapter lacks: the federation has none of it then.
+        // An older server's plan does not name the tensors that the adapter lacks: the federation then has none of them.
         if let plan, plan.dense?[name] == nil { return nil }
         if let own = base.ownDense(name) {
             guard own.shape == shape else {
@@ -77,7 +78,7 @@ struct ModelAdapter {
         return plan.map { DenseTensor.drawn(name, shape, seed: $0.federationSeed) }
     }
 
-    /// Why a tensor beside the factors is none that a native model trains.
+    /// Why native models do not train a tensor beside the factors.
     private static func reason(for name: String) -> String {
         if name.hasSuffix(TensorName.magnitude) { return "is DoRA's magnitude: native models compute plain LoRA" }
         if name.hasSuffix(TensorName.trainedTokens) { return "are rows of an embedding: native models adapt none" }
@@ -117,11 +118,13 @@ struct ModelAdapter {
             }
         }
         for tensor in dense { put(.dense(tensor.name), tensor.shape) { tensor.values } }
-        try WholeFile.replace(output) { descriptor in
-            var writer = try SafetensorsWriter(
-                layout: try SafetensorsLayout(tensors: tensors), descriptor: descriptor)
-            for (name, values) in contents { try writer.write(values(), to: name) }
-            try writer.finish()
+        try TrainingError.converting { () throws(AdapterFileError) in
+            try WholeFile.replace(output) { descriptor in
+                var writer = try SafetensorsWriter(
+                    layout: try SafetensorsLayout(tensors: tensors), descriptor: descriptor)
+                for (name, values) in contents { try writer.write(values(), to: name) }
+                try writer.finish()
+            }
         }
     }
 

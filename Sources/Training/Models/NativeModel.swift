@@ -1,37 +1,30 @@
-package import AdapterFormat
+package import TrainingData
 
-/// A base model that is trained and scored in this process; which one a federation names is decided here alone.
+/// A base model that is trained and scored in this process, whatever its kind.
 package struct NativeModel: Sendable {
     let base: any FrozenModel
 
-    /// - Parameters:
-    ///   - name: such as `mlp-64-200-200-10` or `cnn-28x28x1-16k5-32k5-128-10`.
-    ///   - seed: draws the weights of a model that is known by name alone.
-    package init(name: String, seed: UInt64) throws(TrainingError) {
-        if name.hasPrefix("cnn") {
-            base = ConvolutionalBase(shape: try ConvolutionalShape(name: name), seed: seed)
-        } else {
-            base = PerceptronBase(shape: try PerceptronShape(name: name), seed: seed)
-        }
-    }
-
-    /// A classifier of texts on a pretrained encoder.
-    ///
-    /// - Parameter dense: the shapes of the tensors that the federation trains in full: the classifier's.
-    package init(_ encoder: BertEncoder, dense: [String: [Int]]) throws(TrainingError) {
-        base = try BertBase(encoder, dense: dense)
-    }
-
-    /// A classifier of texts on a pretrained encoder, with as many classes as an adapter's classifier has, or the encoder's
-    /// own where the adapter has none.
-    package init(_ encoder: BertEncoder, for adapter: AdapterFile) throws(TrainingError) {
-        let dense = adapter.dense.map { ($0.name, $0.values.shape) }
-        let own = encoder.head.map { ($0.key, $0.value.shape) }
-        try self.init(encoder, dense: Dictionary(dense + own) { first, _ in first })
-    }
+    package init(_ base: any FrozenModel) { self.base = base }
 
     /// The layers that an adapter may change, in the model's order.
     package var layers: [FrozenLayer] { base.layers }
+    /// Those of them that adapters usually change.
+    package var usualLayers: [FrozenLayer] { base.usualLayers }
+    /// The shapes of what is trained in full beside the factors, by name.
+    package var dense: [String: [Int]] { Dictionary(base.dense.map { ($0.name, $0.shape) }) { first, _ in first } }
+    package var classes: Int { base.classes }
+    /// How many features an example has; nil of a model that takes other examples.
+    package var features: Int? { base.features }
+
+    /// The floating-point operations in the matrix products of one training step: two for each multiplication and its
+    /// addition.
+    ///
+    /// - Parameters:
+    ///   - ranks: of the adapted layers, in the model's order.
+    ///   - length: of each example, where examples have lengths.
+    package func stepOperations(ranks: [Int], batch: Int, length: Int) -> Double {
+        base.stepOperations(ranks: ranks, batch: batch, length: length)
+    }
 
     /// The model with a client's data, read from `path` as the model takes them.
     ///

@@ -1,4 +1,6 @@
-/// A base model with examples that fit it, to train or score adapters on.
+import TrainingData
+
+/// A base model with examples that fit it: adapters are trained and scored on it.
 package struct NativeTask: Sendable {
     let task: any AnyModelTask
 
@@ -11,7 +13,7 @@ package struct NativeTask: Sendable {
     /// - Precondition: there is at least one, and each is of this task.
     package func subset(_ indices: [Int]) -> NativeTask { task.subset(indices) }
 
-    /// The same task where others train beside it: a step stays on the thread that it is on. The bytes are the same.
+    /// The same task with one thread for a step, where other tasks train at the same time. The bytes are the same.
     package var onOneThread: NativeTask { task.onOneThread }
 
     /// Trains one round; blocks.
@@ -29,7 +31,7 @@ package struct NativeTask: Sendable {
     }
 }
 
-/// What `NativeTask` asks of the task that it hides the model's type of.
+/// The operations of a task whose model's type `NativeTask` hides.
 protocol AnyModelTask: Sendable {
     var labels: [Int] { get }
     var onOneThread: NativeTask { get }

@@ -1,7 +1,8 @@
 import AdapterFormat
+import AdapterOperations
 import LinearAlgebra
 
-/// The file of a sparse stage as the trained weights of a model's layers, and back.
+/// Puts the file of a sparse stage on a model's layers, and writes the trained layers as a file.
 ///
 /// It holds one tensor a module, `base_model.model.MODULE.sparse_delta`: W − W₀ at the indices of the module's
 /// `SparseMask`, in their order.
@@ -33,7 +34,7 @@ struct SparseAdapter {
         }
     }
 
-    /// The layers with the trained weights that the file has, added to the frozen ones; a layer may go without.
+    /// The layers with the file's differences added to the frozen weights. A layer may have none.
     func adapt(_ layers: [FrozenLayer]) throws(TrainingError) -> [AdaptedLayer] {
         var deltas: [String: [Float]] = [:]
         for tensor in file.tensors {
@@ -66,12 +67,14 @@ struct SparseAdapter {
         let trained = layers.compactMap { layer in
             layer.sparse.map { (name: TensorName.dense(layer.name + Self.suffix).peft, delta: $0.delta) }
         }
-        try WholeFile.replace(output) { descriptor in
-            let layout = try SafetensorsLayout(
-                tensors: trained.map { .init(name: $0.name, type: .f32, shape: [$0.delta.columns]) })
-            var writer = try SafetensorsWriter(layout: layout, descriptor: descriptor)
-            for (name, delta) in trained { try writer.write(Array(delta.values.floats), to: name) }
-            try writer.finish()
+        try TrainingError.converting { () throws(AdapterFileError) in
+            try WholeFile.replace(output) { descriptor in
+                let layout = try SafetensorsLayout(
+                    tensors: trained.map { .init(name: $0.name, type: .f32, shape: [$0.delta.columns]) })
+                var writer = try SafetensorsWriter(layout: layout, descriptor: descriptor)
+                for (name, delta) in trained { try writer.write(Array(delta.values.floats), to: name) }
+                try writer.finish()
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
+import AdapterOperations
 package import LinearAlgebra
+package import TrainingData
 
-/// A frozen model with something on its layers that can be trained, and memory for one batch.
+/// A frozen model with trainable parts on its layers, and memory for one batch.
 package protocol TrainableModel: AnyObject {
     associatedtype Examples: ExampleSet
 
@@ -33,8 +35,8 @@ package struct BatchResult {
 }
 
 extension TrainableModel {
-    /// Adds the gradients of the penalties that a plan asks for.
-    func penalise(_ penalty: Float, pruning: TrainingPlan.Pruning?) {
+    /// Adds the gradients of the plan's penalties.
+    func penalise(_ penalty: Float, pruning: RankPruning?) {
         guard penalty > 0 || pruning != nil else { return }
         for case let lora? in layers.map(\.lora) {
             if penalty > 0 { lora.penalise(penalty) }

@@ -1,7 +1,7 @@
 import AdapterFormat
 import Foundation
 
-/// The command's two folders, beside the file that training is to leave.
+/// The command's input and output folders, beside the file that training writes.
 struct CommandFolders {
     let input: String
     let output: String
@@ -25,7 +25,7 @@ struct CommandFolders {
         }
     }
 
-    /// Takes over what the command left.
+    /// Moves the command's files to their places.
     func collect(into path: String) throws(TrainingError) -> TrainingOutcome {
         let adapter = output + "/adapter_model.safetensors"
         let metrics = output + "/metrics.json"
@@ -83,7 +83,7 @@ struct CommandFolders {
         }
     }
 
-    /// Whether another file like `adapter` would find room here; true where nobody can say.
+    /// Whether the disk has space for another file of `adapter`'s size; true where that is unknown.
     func hasRoom(for adapter: String) -> Bool {
         var (file, disk) = (stat(), statvfs())
         guard stat(adapter, &file) == 0, statvfs(output, &disk) == 0 else { return true }

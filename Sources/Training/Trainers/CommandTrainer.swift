@@ -4,8 +4,8 @@ import Dispatch
 ///
 /// IN holds `adapter_model.safetensors`, `adapter_config.json`, `plan.json` and, where there is one,
 /// `merge.safetensors`; the command leaves `adapter_model.safetensors` and `metrics.json` in OUT and exits 0. What it
-/// prints goes to standard error; `RANKWISE_DATA` tells it where the data are. SIGTERM means stop; it is killed if it
-/// does not within ten seconds, and whatever it has started goes with it.
+/// prints goes to standard error; `RANKWISE_DATA` is the path of the data. SIGTERM means stop. After ten seconds the command
+/// is killed with all processes that it has started.
 package final class CommandTrainer: LocalTrainer {
     /// EX_TEMPFAIL: not this round.
     private static let abstains: Int32 = 75

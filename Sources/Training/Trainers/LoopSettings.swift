@@ -1,8 +1,8 @@
-/// What the native trainer reads from a plan's settings, whichever the model is.
+/// The settings of a plan that the native trainer reads for every model.
 struct LoopSettings: Sendable, Hashable {
-    /// When to give up on a round that no longer gets better on examples held out of the client's own.
+    /// When to end a round whose loss on held-out examples no longer falls.
     struct EarlyStop: Sendable, Hashable {
-        /// Of the client's examples, how many are held out.
+        /// The fraction of the client's examples that is held out.
         var share: Double
         /// How many epochs may pass without a lower loss.
         var patience: Int

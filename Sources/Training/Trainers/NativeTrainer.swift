@@ -16,15 +16,6 @@ package final class NativeTrainer: LocalTrainer {
         self.limit = limit
     }
 
-    /// - Parameters:
-    ///   - model: such as `mlp-64-200-200-10`.
-    ///   - seed: draws the frozen base weights.
-    package convenience init(
-        model: String, seed: UInt64, data: DataSet, limit: Duration = .seconds(86_400)
-    ) throws(TrainingError) {
-        self.init(try NativeModel(name: model, seed: seed).task(data), limit: limit)
-    }
-
     package func train(
         _ assignment: TrainingAssignment, progress: @escaping @Sendable (TrainingProgress) -> Void
     ) async throws(TrainingError) -> TrainingOutcome {

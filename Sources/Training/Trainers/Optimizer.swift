@@ -3,7 +3,7 @@ import LinearAlgebra
 
 /// Stochastic gradient descent with momentum, or AdamW, both as PyTorch defines them.
 ///
-/// What it remembers begins at zero with every round.
+/// Its velocities and moments begin at zero in every round.
 final class Optimizer {
     private struct State {
         let tensor: TrainedTensor
@@ -15,17 +15,17 @@ final class Optimizer {
 
     private let settings: OptimizerSettings
     private let states: [State]
-    private let lanes: BatchParts
+    private let parts: BatchParts
     private var steps = 0
 
-    /// Below it, a second thread takes longer to wake than to do its half.
+    /// With fewer numbers, waking a second thread takes longer than its half of the work.
     private static let leastForTwoThreads = 1 << 15
 
-    /// - Parameter lanes: how halves of the numbers are moved.
-    init(_ settings: OptimizerSettings, for tensors: [TrainedTensor], lanes: BatchParts = BatchParts(threads: 2)) {
+    /// - Parameter parts: whether both halves of the numbers are moved at once.
+    init(_ settings: OptimizerSettings, for tensors: [TrainedTensor], parts: BatchParts = BatchParts(threads: 2)) {
         self.settings = settings
         let count = tensors.reduce(0) { $0 + $1.rows * $1.columns }
-        self.lanes = count < Self.leastForTwoThreads ? BatchParts(threads: 1) : lanes
+        self.parts = count < Self.leastForTwoThreads ? BatchParts(threads: 1) : parts
         states = tensors.map { tensor in
             let count = tensor.rows * tensor.columns
             return State(
@@ -41,14 +41,14 @@ final class Optimizer {
     ///   - clipNorm: gradients are scaled so that the norm of all of them is no larger.
     func step(factor: Double, clipNorm: Double?) {
         steps += 1
-        let share = clipNorm.map { min(1, $0 / (gradientNorm + 1e-6)) } ?? 1
+        let clipping = clipNorm.map { min(1, $0 / (gradientNorm + 1e-6)) } ?? 1
         let rate = settings.learningRate * factor
-        lanes.perform { lane in
+        parts.perform { index in
             for state in states {
-                let part = BatchParts.part(lane, of: state.tensor.rows * state.tensor.columns)
+                let part = BatchParts.part(index, of: state.tensor.rows * state.tensor.columns)
                 switch settings.kind {
-                case .sgd: descend(state, part, rate: Float(rate), share: Float(share))
-                case .adamw: adapt(state, part, rate: rate, share: Float(share))
+                case .sgd: descend(state, part, rate: Float(rate), clipping: Float(clipping))
+                case .adamw: adapt(state, part, rate: rate, clipping: Float(clipping))
                 }
             }
         }
@@ -58,32 +58,32 @@ final class Optimizer {
     var gradientNorm: Double {
         states.reduce(0.0) { sum, state in
             let gradient = state.tensor.gradient.floats
-            var lanes = SIMD8<Double>()
+            var sums = SIMD8<Double>()
             for first in stride(from: 0, to: gradient.count - gradient.count % 8, by: 8) {
                 var block = SIMD8<Double>()
-                for lane in 0..<8 { block[lane] = Double(gradient[first + lane]) }
-                lanes += block * block
+                for offset in 0..<8 { block[offset] = Double(gradient[first + offset]) }
+                sums += block * block
             }
             let rest = gradient[(gradient.count - gradient.count % 8)...].reduce(0.0) { $0 + Double($1) * Double($1) }
-            return sum + lanes.sum() + rest
+            return sum + sums.sum() + rest
         }.squareRoot()
     }
 
     /// velocity ← momentum·velocity + gradient + decay·value; value ← value − rate·velocity.
-    private func descend(_ state: State, _ part: Range<Int>, rate: Float, share: Float) {
+    private func descend(_ state: State, _ part: Range<Int>, rate: Float, clipping: Float) {
         guard let values = state.tensor.values.floats.baseAddress,
             let gradient = state.tensor.gradient.floats.baseAddress, let velocity = state.first.floats.baseAddress
         else { return }
         let (momentum, decay) = (settings.momentum, Float(settings.weightDecay))
         for index in part {
-            let moved = momentum * velocity[index] + (share * gradient[index] + decay * values[index])
+            let moved = momentum * velocity[index] + (clipping * gradient[index] + decay * values[index])
             velocity[index] = moved
             values[index] -= rate * moved
         }
     }
 
     /// Decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101), with bias-corrected moments.
-    private func adapt(_ state: State, _ part: Range<Int>, rate: Double, share: Float) {
+    private func adapt(_ state: State, _ part: Range<Int>, rate: Double, clipping: Float) {
         guard let values = state.tensor.values.floats.baseAddress,
             let gradient = state.tensor.gradient.floats.baseAddress, let first = state.first.floats.baseAddress,
             let second = state.second.floats.baseAddress
@@ -94,9 +94,9 @@ final class Optimizer {
         let root = Float((1 - pow(settings.beta2, Double(steps))).squareRoot())
         let epsilon = Float(settings.epsilon)
         for index in part {
-            let slope = share * gradient[index]
-            first[index] = beta1 * first[index] + (1 - beta1) * slope
-            second[index] = beta2 * second[index] + (1 - beta2) * slope * slope
+            let clipped = clipping * gradient[index]
+            first[index] = beta1 * first[index] + (1 - beta1) * clipped
+            second[index] = beta2 * second[index] + (1 - beta2) * clipped * clipped
             values[index] = kept * values[index] - size * first[index] / (second[index].squareRoot() / root + epsilon)
         }
     }

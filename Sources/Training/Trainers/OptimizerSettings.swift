@@ -1,4 +1,4 @@
-/// How gradients become steps.
+/// The settings of the optimizer.
 struct OptimizerSettings: Sendable, Hashable {
     enum Kind: String, CaseIterable {
         case sgd
@@ -9,7 +9,7 @@ struct OptimizerSettings: Sendable, Hashable {
     var learningRate: Double
     /// Of SGD.
     var momentum: Float
-    /// Of SGD, what of the values is added to the gradient; of AdamW, what of them a step of rate 1 takes away.
+    /// The fraction of the values that SGD adds to the gradient, or that AdamW subtracts in a step of rate 1.
     var weightDecay: Double
     /// Of AdamW.
     var beta1: Double

@@ -3,8 +3,8 @@ import Foundation
 
 /// Trains an adapter of the client's own beside the one that travels (`fdlora`, arXiv 2406.07925).
 ///
-/// The personal adapter begins as the first round's adapter, goes on from where it stood in every later one, on the same data
-/// under the same settings, and never leaves the machine. It is a folder as PEFT has it.
+/// The personal adapter begins as the first round's adapter. In later rounds its training continues, on the same data under
+/// the same settings. It never leaves the machine. It is a folder in PEFT's form.
 package struct PersonalTrainer: LocalTrainer {
     private let trainer: any LocalTrainer
     private let folder: String
@@ -13,7 +13,7 @@ package struct PersonalTrainer: LocalTrainer {
     /// - Parameters:
     ///   - trainer: trains either adapter.
     ///   - folder: where the personal adapter is kept; made where it is not there.
-    ///   - onFailure: hears why the personal adapter was not trained in a round.
+    ///   - onFailure: is called with the reason where the personal adapter was not trained in a round.
     package init(
         _ trainer: any LocalTrainer, folder: String, onFailure: @escaping @Sendable (TrainingError) -> Void = { _ in }
     ) {

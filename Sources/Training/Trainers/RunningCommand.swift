@@ -52,7 +52,7 @@ final class RunningCommand: Sendable {
         }
     }
 
-    /// Ends what the command left running, and then the command itself for good.
+    /// Kills what the command left running, then reaps the command.
     private func reap(_ group: pid_t) -> Int32 {
         kill(-group, SIGKILL)
         var status: Int32 = 0
@@ -64,8 +64,8 @@ final class RunningCommand: Sendable {
 
     func stop() { isStopped.withLock { $0 = true } }
 
-    /// Kills the group once the other end of descriptor 3 is closed, as it is when the agent has died, however it did.
-    /// Twice forked, it is no child that the command could wait for.
+    /// Kills the group when the other end of descriptor 3 is closed. It is closed when the agent has died for any reason.
+    /// It is forked twice, so that it is no child that the command could wait for.
     private static let watch = "( ( trap '' HUP INT TERM; read -r _ <&3; kill -KILL 0 ) & ); exec 3<&-\n"
 
     private func start(
@@ -104,7 +104,7 @@ final class RunningCommand: Sendable {
     }
 }
 
-/// A pipe that nobody writes to: who reads it learns that this process has ended.
+/// A pipe that nobody writes to: a reader sees its end when this process has ended.
 private struct Lifeline: ~Copyable {
     private let near: Int32
     let far: Int32

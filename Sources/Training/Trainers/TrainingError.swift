@@ -1,9 +1,6 @@
-import AdapterFormat
-import Foundation
-
 /// Why a round of training, or an evaluation, gave no result.
 package enum TrainingError: Error, Equatable, Sendable {
-    /// A model's name that means nothing here.
+    /// The model cannot be trained here.
     case model(String, reason: String)
     /// A setting of the plan that cannot be followed.
     case setting(String, expected: String, found: String)
@@ -11,16 +8,16 @@ package enum TrainingError: Error, Equatable, Sendable {
     case data(reason: String)
     /// The adapter or merge that came does not fit the model.
     case adapter(file: String, reason: String)
-    /// The loss left the finite numbers.
+    /// The loss is not finite.
     case diverged(epoch: Int, step: Int)
-    /// It was not done in the time that it may take.
+    /// Training took longer than it may.
     case tooLong(Duration)
     case file(String, reason: String)
     /// The disk is full.
     case noRoom(String)
-    /// The external command did not do its part.
+    /// The external command failed.
     case command(reason: String)
-    /// The external command will not train this round, and is well otherwise.
+    /// The external command does not train this round; it may train others.
     case abstained(reason: String)
     /// The external command asks not to be run again.
     case stopped(reason: String)
@@ -28,28 +25,12 @@ package enum TrainingError: Error, Equatable, Sendable {
 }
 
 extension TrainingError {
-    /// Whether the same assignment may well be trained when it is tried again.
+    /// Whether another attempt at the same assignment may succeed.
     package var isWorthRetrying: Bool {
         switch self {
         case .command, .file, .noRoom: true
         case .model, .setting, .data, .adapter, .diverged, .tooLong, .abstained, .stopped, .cancelled: false
         }
-    }
-}
-
-extension TrainingError {
-    /// What a failure to write at `path` means.
-    static func writing(_ path: String, _ error: any Error) -> TrainingError {
-        let hasRoom =
-            switch error {
-            case let error as SystemError: !SystemError.isNoRoom(error.code)
-            case SafetensorsWriteError.system(let error): !SystemError.isNoRoom(error.code)
-            case let error as CocoaError:
-                error.code != .fileWriteOutOfSpace
-                    && !((error.underlying as? POSIXError).map { SystemError.isNoRoom($0.code.rawValue) } ?? false)
-            default: true
-            }
-        return hasRoom ? .file(path, reason: "\(error)") : .noRoom(path)
     }
 }
 

@@ -1,29 +1,31 @@
+import AdapterOperations
 import LinearAlgebra
+import TrainingData
 
 /// Trains a model by mini-batches, in an order that a seed draws.
 ///
-/// A model that splits batches does so on one thread as on two, and what the halves give is added in one order: the
-/// bytes that come out do not depend on the machine's cores.
+/// A model that splits batches splits them on one thread and on two alike, and the gradients of the halves are added in one
+/// order. So the bytes do not depend on the number of cores.
 struct TrainingLoop<Base: FrozenModel> {
     let settings: LoopSettings
     /// One for each part of a batch; they share values and have gradients of their own.
-    private let lanes: [Base.Model]
+    private let replicas: [Base.Model]
     private let parts: BatchParts
     private let examples: Base.Model.Examples
     private let seed: UInt64
     private let penalty: Float
-    private let pruning: TrainingPlan.Pruning?
+    private let pruning: RankPruning?
     private let trained: [TrainedTensor]
-    /// Of the other lanes, tensor by tensor what `trained` is of the first.
+    /// The trained tensors of the other replicas, in the order of `trained`.
     private let others: [[TrainedTensor]]
 
     /// - Parameters:
-    ///   - layers: of the base, merged and adapted as the round asks.
+    ///   - layers: of the base, with the round's merge and adapter.
     ///   - factors: which LoRA factors are trained.
     init(
         base: Base, layers: [AdaptedLayer], dense: [DenseTensor], examples: Base.Model.Examples,
         settings: TrainingSettings, seed: UInt64, factors: Set<TrainingPlan.Factor> = [.a, .b], penalty: Double = 0,
-        pruning: TrainingPlan.Pruning? = nil
+        pruning: RankPruning? = nil
     ) throws(TrainingError) {
         self.settings = try LoopSettings(settings)
         self.examples = examples
@@ -34,21 +36,22 @@ struct TrainingLoop<Base: FrozenModel> {
         parts = BatchParts(threads: base.threads)
         let count = base.splitsBatches && batch > 1 ? BatchParts.count : 1
         let limit = (batch + count - 1) / count
-        var lanes = [try base.model(layers, dense: dense, settings: settings, batchLimit: limit)]
+        var replicas = [try base.model(layers, dense: dense, settings: settings, batchLimit: limit)]
         for _ in 1..<count {
-            lanes.append(
-                try base.model(layers.map(\.lane), dense: dense.map(\.lane), settings: settings, batchLimit: limit))
+            replicas.append(
+                try base.model(
+                    layers.map(\.replica), dense: dense.map(\.replica), settings: settings, batchLimit: limit))
         }
-        self.lanes = lanes
+        self.replicas = replicas
         func tensors(of model: Base.Model) -> [TrainedTensor] {
             model.layers.flatMap { $0.trained(factors) } + model.dense.map(\.tensor)
         }
-        trained = tensors(of: lanes[0])
-        others = lanes.dropFirst().map(tensors)
+        trained = tensors(of: replicas[0])
+        others = replicas.dropFirst().map(tensors)
     }
 
-    /// The model, as it stands.
-    var model: Base.Model { lanes[0] }
+    /// The model with its present values.
+    var model: Base.Model { replicas[0] }
 
     func run(
         isCancelled: () -> Bool, progress: (TrainingProgress) -> Void
@@ -56,7 +59,7 @@ struct TrainingLoop<Base: FrozenModel> {
         var generator = SeededGenerator(seed: seed, stream: "order of examples")
         var (order, heldOut) = split
         let steps = (order.count + settings.batchSize - 1) / settings.batchSize
-        let optimizer = Optimizer(settings.optimizer, for: trained, lanes: parts)
+        let optimizer = Optimizer(settings.optimizer, for: trained, parts: parts)
         var last = TrainingOutcome(samples: examples.count, loss: 0, accuracy: 0)
         var best: (loss: Double, epoch: Int, values: [[Float]], outcome: TrainingOutcome)?
         for epoch in 1...settings.epochs {
@@ -94,7 +97,7 @@ struct TrainingLoop<Base: FrozenModel> {
         return last
     }
 
-    /// The examples to train on and, where an early stop asks for them, those held out of them.
+    /// The examples to train on and, with an early stop, those that are held out.
     private var split: (trained: [Int], heldOut: [Int]) {
         let all = Array(0..<examples.count)
         guard let stop = settings.earlyStop else { return (all, []) }
@@ -119,27 +122,27 @@ struct TrainingLoop<Base: FrozenModel> {
     private func learn(_ indices: ArraySlice<Int>) -> BatchResult {
         let result = forward(indices) { $0.backward() }
         for other in others where indices.count > 1 {
-            let share = Float((indices.count + 1) / 2) / Float(indices.count)
-            for (tensor, part) in zip(trained, other) { tensor.blend(share, with: part) }
+            let firstFraction = Float((indices.count + 1) / 2) / Float(indices.count)
+            for (tensor, part) in zip(trained, other) { tensor.blend(firstFraction, with: part) }
         }
         model.penalise(penalty, pruning: pruning)
         return result
     }
 
-    /// Classifies the examples, each lane its part of them, at the same time where there are cores for it.
+    /// Classifies the examples, each replica its part of them; both parts at once where there are two threads.
     private func forward(_ indices: ArraySlice<Int>, then next: (Base.Model) -> Void) -> BatchResult {
-        guard lanes.count > 1, indices.count > 1 else {
-            let result = lanes[0].forward(examples, indices)
-            next(lanes[0])
+        guard replicas.count > 1, indices.count > 1 else {
+            let result = replicas[0].forward(examples, indices)
+            next(replicas[0])
             return result
         }
         var results = [BatchResult](repeating: BatchResult(loss: 0, correct: 0), count: BatchParts.count)
         results.withUnsafeMutableBufferPointer { results in
-            parts.perform { lane in
-                let part = BatchParts.part(lane, of: indices.count)
+            parts.perform { index in
+                let part = BatchParts.part(index, of: indices.count)
                 let rows = indices.startIndex + part.lowerBound..<indices.startIndex + part.upperBound
-                results[lane] = lanes[lane].forward(examples, indices[rows])
-                next(lanes[lane])
+                results[index] = replicas[index].forward(examples, indices[rows])
+                next(replicas[index])
             }
         }
         return BatchResult(

@@ -4,7 +4,7 @@ package struct TrainingOutcome: Sendable, Hashable {
     package var samples: Int
     /// The mean cross-entropy over the last epoch, in nats.
     package var loss: Double
-    /// The share of examples classified correctly over the last epoch, 0 to 1; nil where there is nothing to be right about.
+    /// The share of examples classified correctly over the last epoch, 0 to 1; nil where examples have no classes.
     package var accuracy: Double?
 
     package init(samples: Int, loss: Double, accuracy: Double?) {

@@ -1,7 +1,8 @@
-/// What the server asks of this client in a round.
+package import AdapterOperations
+
+/// What a trainer has to know of a client's plan for one round: made from the wire's `PlanBody`, or by a simulation.
 package struct TrainingPlan: Sendable, Hashable {
     package var round: Int
-    package var rank: Int
     /// The rank of every module.
     package var ranks: [String: Int]
     /// What every module's product is multiplied by.
@@ -13,7 +14,7 @@ package struct TrainingPlan: Sendable, Hashable {
     package var send: Set<Factor>
     /// The weight μ of the penalty μ·Σ‖B·A‖² that holds the adapter near the base; 0 for none.
     package var penalty: Double
-    package var pruning: Pruning?
+    package var pruning: RankPruning?
     /// Nil where an adapter is trained.
     package var stage: Stage?
     package var settings: TrainingSettings
@@ -26,14 +27,13 @@ package struct TrainingPlan: Sendable, Hashable {
     package var dense: [String: [Int]]?
 
     package init(
-        round: Int, rank: Int, ranks: [String: Int], scales: [String: Double], seed: UInt64,
-        train: Set<Factor> = [.a, .b], send: Set<Factor> = [.a, .b], penalty: Double = 0, pruning: Pruning? = nil,
+        round: Int, ranks: [String: Int], scales: [String: Double], seed: UInt64,
+        train: Set<Factor> = [.a, .b], send: Set<Factor> = [.a, .b], penalty: Double = 0, pruning: RankPruning? = nil,
         stage: Stage? = nil, federationSeed: UInt64 = 0, dense: [String: [Int]]? = nil,
         settings: TrainingSettings = TrainingSettings(),
         json: [UInt8] = []
     ) {
         self.round = round
-        self.rank = rank
         self.ranks = ranks
         self.scales = scales
         self.seed = seed

@@ -1,7 +1,6 @@
 /// One round of training in this process.
 ///
-/// A round begins from the downloaded file alone: nothing of an earlier one is left, whether the plan's adapter is fresh
-/// or not.
+/// A round begins from the downloaded file alone. No state of an earlier round is kept.
 struct TrainingRun<Base: FrozenModel> {
     /// What the round trains, and how it is written.
     private enum Subject {

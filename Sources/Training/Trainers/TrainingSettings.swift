@@ -1,4 +1,4 @@
-/// The `training` part of a federation's settings: names that the server passes on unread, typed where they are used.
+/// The `training` part of a federation's settings: the server passes the values on unread, and they get their types where they are used.
 package struct TrainingSettings: Sendable, Hashable {
     package enum Value: Sendable, Hashable {
         case number(Double)
@@ -14,7 +14,7 @@ package struct TrainingSettings: Sendable, Hashable {
         self.values = values
     }
 
-    /// What scoring needs to know.
+    /// The settings that scoring needs.
     ///
     /// - Parameters:
     ///   - featureScale: what features are divided by.

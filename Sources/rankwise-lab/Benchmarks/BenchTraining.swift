@@ -4,6 +4,7 @@ import Foundation
 import LinearAlgebra
 import Simulation
 import Training
+import TrainingData
 
 /// A model to time the training of, with its examples, its adapter and the plan by which it is trained.
 struct BenchTraining {
@@ -53,20 +54,18 @@ struct BenchTraining {
                 threads: 2,
                 optimizer: "adamw", learningRate: 0.002, momentum: nil)
             guard job.ranks.count == 1 else { throw BenchError("an encoder takes one rank; \(job.ranks.count) came") }
-            let encoder = try BertEncoder(folder: base)
-            let sides = encoder.configuration
-            let dense = ["classifier.weight": [Self.classes, sides.hidden], "classifier.bias": [Self.classes]]
-            let model = try NativeModel(encoder, dense: dense)
+            let opened = try ModelRegistry.pretrained(folder: base)
+            let dense = opened.head(classes: Self.classes)
+            let model = try opened.model(dense: dense)
             let texts = folder + "/texts.tsv"
             try Self.texts(job, seed: seed).write(toFile: texts, atomically: true, encoding: .utf8)
             trainer = NativeTrainer(try model.task(data: texts))
-            let rank = job.ranks[0]
-            let adapted = model.layers.filter { !$0.name.hasSuffix(".key") }
+            let ranks = Array(repeating: job.ranks[0], count: model.usualLayers.count)
             assignment = try Self.assignment(
-                job, adapted, ranks: adapted.map { _ in rank }, dense: dense, seed: seed, folder: folder)
-            flopsPerStep = BenchStep.flops(of: sides, rank: rank, texts: job.batch, length: length)
+                job, model.usualLayers, ranks: ranks, dense: dense, seed: seed, folder: folder)
+            flopsPerStep = model.stepOperations(ranks: ranks, batch: job.batch, length: length)
         } else {
-            let model = try NativeModel(name: name, seed: seed)
+            let model = try ModelRegistry.model(named: name, seed: seed)
             job = Job(
                 model: name, base: nil,
                 ranks: ranks
@@ -76,16 +75,9 @@ struct BenchTraining {
             guard job.ranks.count == model.layers.count else {
                 throw BenchError("\(name) has \(model.layers.count) layers; \(job.ranks.count) ranks came")
             }
-            if name.hasPrefix("cnn") {
-                let shape = try ConvolutionalShape(name: name)
-                trainer = NativeTrainer(try model.task(Self.images(job, shape.inputs, shape.classes, seed: seed)))
-                flopsPerStep = BenchStep.flops(of: shape, ranks: job.ranks, batch: job.batch)
-            } else {
-                let shape = try PerceptronShape(name: name)
-                trainer = NativeTrainer(try model.task(Self.images(job, shape.inputs, shape.classes, seed: seed)))
-                flopsPerStep = BenchStep.flops(
-                    of: shape.layers, ranks: job.ranks[...], batch: job.batch, isLowest: true)
-            }
+            guard let features = model.features else { throw BenchError("\(name) takes no features") }
+            trainer = NativeTrainer(try model.task(Self.images(job, features, model.classes, seed: seed)))
+            flopsPerStep = model.stepOperations(ranks: job.ranks, batch: job.batch, length: 1)
             assignment = try Self.assignment(
                 job, model.layers, ranks: job.ranks, dense: [:], seed: seed, folder: folder)
         }
@@ -142,7 +134,7 @@ struct BenchTraining {
         return TrainingAssignment(
             adapter: folder + "/adapter.safetensors", configuration: "",
             plan: TrainingPlan(
-                round: 1, rank: named.values.max() ?? 1, ranks: named, scales: named.mapValues { _ in 1 }, seed: seed,
+                round: 1, ranks: named, scales: named.mapValues { _ in 1 }, seed: seed,
                 settings: TrainingSettings(settings)),
             output: folder + "/trained.safetensors")
     }

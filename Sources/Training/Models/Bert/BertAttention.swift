@@ -4,7 +4,7 @@ import LinearAlgebra
 ///
 /// Texts of different lengths lie one behind the other, so no row is padding and nothing needs a mask.
 final class BertAttention {
-    /// Where one text lies: the rows that ask, and those that are asked.
+    /// Where one text lies: the rows of its queries, and those of its keys and values.
     struct Text {
         let queries: Range<Int>
         let keys: Range<Int>
@@ -12,18 +12,18 @@ final class BertAttention {
 
     private let heads: Int
     private let headWidth: Int
-    /// One text behind the other, for each head (queries × keys): how much a row makes of another.
+    /// One text behind the other, for each head (queries × keys): the softmax of the scaled scores.
     private let attentionWeights: FloatBlock
     /// (queries × keys): the gradient of one head's attention weights.
     private let gradient: FloatBlock
 
     /// - Parameters:
-    ///   - shareLimit: the most numbers that the attention weights of all texts of a batch take.
+    ///   - attentionLimit: the most numbers that the attention weights of all texts of a batch take.
     ///   - gradient: as many numbers as the longest text's attention weights of one head take; only while a gradient is computed.
-    init(heads: Int, headWidth: Int, shareLimit: Int, gradient: FloatBlock) {
+    init(heads: Int, headWidth: Int, attentionLimit: Int, gradient: FloatBlock) {
         self.heads = heads
         self.headWidth = headWidth
-        attentionWeights = FloatBlock(count: shareLimit)
+        attentionWeights = FloatBlock(count: attentionLimit)
         self.gradient = gradient
     }
 
@@ -36,14 +36,14 @@ final class BertAttention {
             MatrixProduct.accumulate(
                 into: attentionWeights, scale: scale, query.block(text.queries, columns), .asGiven,
                 key.block(text.keys, columns), .transposed)
-            RowKernels.softmax(attentionWeights)
+            Softmax.apply(to: attentionWeights)
             MatrixProduct.accumulate(
                 into: context.block(text.queries, columns), attentionWeights.readOnly, .asGiven,
                 value.block(text.keys, columns), .asGiven)
         }
     }
 
-    /// Fills the gradients of query, key and value from that of the context; of those that are asked for.
+    /// Fills the gradients of query, key and value from that of the context; of those that are needed.
     func backward(
         _ texts: [Text], context: MatrixView, query: MatrixView, key: MatrixView, value: MatrixView,
         into gradients: (query: MutableMatrixView?, key: MutableMatrixView?, value: MutableMatrixView?)
@@ -58,7 +58,7 @@ final class BertAttention {
             guard gradients.query != nil || gradients.key != nil else { return }
             let inner = gradient.matrix(rows: attentionWeights.rows, columns: attentionWeights.columns)
             MatrixProduct.accumulate(into: inner, outer, .asGiven, value.block(text.keys, columns), .transposed)
-            RowKernels.softmaxGradient(inner, of: attentionWeights.readOnly)
+            Softmax.propagate(inner, of: attentionWeights.readOnly)
             if let target = gradients.query {
                 MatrixProduct.accumulate(
                     into: target.block(text.queries, columns), scale: scale, inner.readOnly, .asGiven,

@@ -1,5 +1,6 @@
 import AdapterFormat
 import LinearAlgebra
+package import TrainingData
 
 /// A BERT encoder with a classifier on its pooled first piece: transformers' `BertForSequenceClassification`.
 ///
@@ -37,6 +38,8 @@ package struct BertBase: FrozenModel {
     /// Query, key and value of the first layer, of the second, and so on.
     package var layers: [FrozenLayer] { encoder.projections }
 
+    package var usualLayers: [FrozenLayer] { layers.filter { !$0.name.hasSuffix(".key") } }
+
     package var dense: [(name: String, shape: [Int])] {
         [(Self.weightName, [classes, encoder.configuration.hidden]), (Self.biasName, [classes])]
     }
@@ -68,7 +71,7 @@ package struct BertBase: FrozenModel {
         }
         return BertModel(
             encoder, classes: classes, layers: layers, dense: dense, lengthLimit: try lengthLimit(settings),
-            batchLimit: batchLimit, lanes: BatchParts(threads: threads))
+            batchLimit: batchLimit, parts: BatchParts(threads: threads))
     }
 
     /// Few texts: they go through each layer under all adapters before the next layer's turn.
@@ -78,7 +81,7 @@ package struct BertBase: FrozenModel {
         _ count: Int, _ adapted: [[AdaptedLayer]], dense: [[DenseTensor]], settings: TrainingSettings, batchLimit: Int
     ) throws(TrainingError) -> [any AdapterScorer<EncodedTexts>]? {
         for head in dense { try check(head) }
-        let weights = BertScoringWeights(encoder, adapted: adapted[0], lanes: BatchParts(threads: count))
+        let weights = BertScoringWeights(encoder, adapted: adapted[0], parts: BatchParts(threads: count))
         let factors = adapted.map { $0.map(BertScoringFactors.init) }
         let length = try lengthLimit(settings)
         return (0..<count).map { _ in

@@ -1,5 +1,6 @@
 import AdapterFormat
 import LinearAlgebra
+package import TrainingData
 
 /// The frozen weights of a BERT encoder with its pooler and its tokenizer, from a folder of `config.json`,
 /// `model.safetensors` and `vocab.txt`.

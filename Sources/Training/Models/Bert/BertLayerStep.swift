@@ -1,30 +1,30 @@
 import LinearAlgebra
 
-/// One encoder layer at work on a lane's texts: attention, then two dense layers with GELU between them, each followed by
-/// the normalised sum of what went in and what came out.
+/// The forward and backward pass of one encoder layer, for a workspace's texts: attention, then two dense layers with GELU
+/// between them. The normalised residual sum follows each of both.
 ///
-/// Of the last layer only each text's first row is pooled, so only that row asks there.
+/// Only each text's first row is pooled. The last layer therefore has a query for that row alone.
 final class BertLayerStep {
-    /// What all layers of a lane use in turn.
+    /// What all layers of a workspace use in turn.
     struct Scratch {
         /// (rows × hidden)
         let context: FloatBlock
-        let middle: FloatBlock
+        let attentionOutput: FloatBlock
         let query: FloatBlock
         let key: FloatBlock
         let value: FloatBlock
         /// (rows × intermediate)
-        let wide: FloatBlock
+        let intermediate: FloatBlock
         /// (longest × longest)
         let attentionWeights: FloatBlock
 
         init(rows: Int, longest: Int, _ configuration: BertConfiguration) {
             context = FloatBlock(count: rows * configuration.hidden)
-            middle = FloatBlock(count: rows * configuration.hidden)
+            attentionOutput = FloatBlock(count: rows * configuration.hidden)
             query = FloatBlock(count: rows * configuration.hidden)
             key = FloatBlock(count: rows * configuration.hidden)
             value = FloatBlock(count: rows * configuration.hidden)
-            wide = FloatBlock(count: rows * configuration.intermediate)
+            intermediate = FloatBlock(count: rows * configuration.intermediate)
             attentionWeights = FloatBlock(count: longest * longest)
         }
     }
@@ -42,39 +42,39 @@ final class BertLayerStep {
     private let attentionTrace: LayerNorm.Trace
     private let outputTrace: LayerNorm.Trace
     /// (rows × intermediate): GELU's derivative.
-    private let slope: FloatBlock
+    private let activationGradient: FloatBlock
 
     /// - Parameters:
     ///   - layers: query, key and value.
-    ///   - rowLimit: the most rows that a batch has, `queryLimit` the most that ask.
-    ///   - shareLimit: how many numbers the attention of one head takes at most.
+    ///   - rowLimit: the most rows that a batch has; `queryRowLimit` the most of them that have a query.
+    ///   - attentionLimit: how many numbers the attention of one head takes at most.
     init(
         _ weights: BertEncoder.Layer, _ layers: ArraySlice<AdaptedLayer>, configuration: BertConfiguration,
         scratch: Scratch,
-        rowLimit: Int, queryLimit: Int, shareLimit: Int
+        rowLimit: Int, queryRowLimit: Int, attentionLimit: Int
     ) {
         self.weights = weights
         self.configuration = configuration
         self.scratch = scratch
         projections = zip(layers, weights.biases).enumerated().map { part, layer in
-            BertProjection(layer.0, bias: layer.1, rowLimit: part == 0 ? queryLimit : rowLimit)
+            BertProjection(layer.0, bias: layer.1, rowLimit: part == 0 ? queryRowLimit : rowLimit)
         }
         attention = BertAttention(
             heads: configuration.heads, headWidth: configuration.headWidth,
-            shareLimit: shareLimit * configuration.heads,
+            attentionLimit: attentionLimit * configuration.heads,
             gradient: scratch.attentionWeights)
-        query = FloatBlock(count: queryLimit * configuration.hidden)
+        query = FloatBlock(count: queryRowLimit * configuration.hidden)
         key = FloatBlock(count: rowLimit * configuration.hidden)
         value = FloatBlock(count: rowLimit * configuration.hidden)
-        attentionTrace = LayerNorm.Trace(rows: queryLimit, width: configuration.hidden)
-        outputTrace = LayerNorm.Trace(rows: queryLimit, width: configuration.hidden)
-        slope = FloatBlock(count: queryLimit * configuration.intermediate)
+        attentionTrace = LayerNorm.Trace(rows: queryRowLimit, width: configuration.hidden)
+        outputTrace = LayerNorm.Trace(rows: queryRowLimit, width: configuration.hidden)
+        activationGradient = FloatBlock(count: queryRowLimit * configuration.intermediate)
     }
 
     var isAdapted: Bool { projections.contains(where: \.isAdapted) }
 
     /// - Parameters:
-    ///   - input: (rows × hidden); `queryRows`, the rows of it that ask (queries × hidden).
+    ///   - input: (rows × hidden); `queryRows`: the rows of it that have a query (queries × hidden).
     ///   - output: (queries × hidden)
     func forward(
         _ texts: [BertAttention.Text], _ input: MatrixView, queryRows: MatrixView, into output: MutableMatrixView
@@ -86,37 +86,42 @@ final class BertLayerStep {
         let context = rows(scratch.context, queryRows.rows)
         attention.forward(
             texts, query: query.readOnly, key: key.readOnly, value: value.readOnly, context: context)
-        let middle = rows(scratch.middle, queryRows.rows)
+        let attentionOutput = rows(scratch.attentionOutput, queryRows.rows)
         MatrixProduct.accumulate(into: output, context.readOnly, .asGiven, weights.attentionOutput.matrix, .transposed)
         weights.attentionNorm.forward(
-            output.readOnly, bias: weights.attentionOutputBias, residual: queryRows, into: middle, trace: attentionTrace
+            output.readOnly, bias: weights.attentionOutputBias, residual: queryRows, into: attentionOutput,
+            trace: attentionTrace
         )
-        let wide = scratch.wide.matrix(rows: queryRows.rows, columns: configuration.intermediate)
-        MatrixProduct.accumulate(into: wide, middle.readOnly, .asGiven, weights.intermediate.matrix, .transposed)
-        RowKernels.gelu(
-            wide, bias: weights.intermediateBias.floats,
-            slope: slope.matrix(rows: queryRows.rows, columns: configuration.intermediate))
-        MatrixProduct.accumulate(into: context, wide.readOnly, .asGiven, weights.output.matrix, .transposed)
+        let intermediate = scratch.intermediate.matrix(rows: queryRows.rows, columns: configuration.intermediate)
+        MatrixProduct.accumulate(
+            into: intermediate, attentionOutput.readOnly, .asGiven, weights.intermediate.matrix, .transposed)
+        GELU.apply(
+            to: intermediate, bias: weights.intermediateBias.floats,
+            derivative: activationGradient.matrix(rows: queryRows.rows, columns: configuration.intermediate))
+        MatrixProduct.accumulate(into: context, intermediate.readOnly, .asGiven, weights.output.matrix, .transposed)
         weights.outputNorm.forward(
-            context.readOnly, bias: weights.outputBias, residual: middle.readOnly, into: output, trace: outputTrace)
+            context.readOnly, bias: weights.outputBias, residual: attentionOutput.readOnly, into: output,
+            trace: outputTrace)
     }
 
     /// Fills the gradients of the adapted projections, for the input that `forward` had last.
     ///
     /// - Parameters:
-    ///   - gradient: of the output (queries × hidden); afterwards it is what the queries' rows receive past the attention.
-    ///   - inputGradients: where what comes through the projections is added: to the queries' rows, and to all; nil where
-    ///     nothing below is trained.
+    ///   - gradient: of the output (queries × hidden); afterwards it is the gradient that reaches the query rows through the residual sum.
+    ///   - inputGradients: the projections' gradients are added to them, of the query rows and of all rows; nil where no
+    ///     lower layer is trained.
     func backward(
         _ texts: [BertAttention.Text], _ input: MatrixView, queryRows: MatrixView, gradient: MutableMatrixView,
         addingTo inputGradients: (queryRows: MutableMatrixView, all: MutableMatrixView)?
     ) {
         weights.outputNorm.backward(gradient, trace: outputTrace)
-        let wide = scratch.wide.matrix(rows: queryRows.rows, columns: configuration.intermediate)
-        MatrixProduct.accumulate(into: wide, gradient.readOnly, .asGiven, weights.output.matrix, .asGiven)
-        RowKernels.multiply(wide, by: slope.matrix(rows: queryRows.rows, columns: configuration.intermediate).readOnly)
+        let intermediate = scratch.intermediate.matrix(rows: queryRows.rows, columns: configuration.intermediate)
+        MatrixProduct.accumulate(into: intermediate, gradient.readOnly, .asGiven, weights.output.matrix, .asGiven)
+        RowArithmetic.multiply(
+            intermediate,
+            by: activationGradient.matrix(rows: queryRows.rows, columns: configuration.intermediate).readOnly)
         MatrixProduct.accumulate(
-            into: gradient, keep: 1, wide.readOnly, .asGiven, weights.intermediate.matrix, .asGiven)
+            into: gradient, keep: 1, intermediate.readOnly, .asGiven, weights.intermediate.matrix, .asGiven)
         weights.attentionNorm.backward(gradient, trace: attentionTrace)
         let context = rows(scratch.context, queryRows.rows)
         MatrixProduct.accumulate(into: context, gradient.readOnly, .asGiven, weights.attentionOutput.matrix, .asGiven)

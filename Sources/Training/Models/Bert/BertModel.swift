@@ -1,16 +1,17 @@
 import Glibc
 package import LinearAlgebra
+package import TrainingData
 
 /// BERT for the classification of texts: an encoder, a pooler on each text's first piece, and a linear classifier.
 ///
-/// Dropout is off. A batch goes through the encoder in two lanes of about as many pieces each, on a thread each where
+/// Dropout is off. A batch goes through the encoder in two workspaces with about as many pieces each, on a thread each where
 /// there are two. All memory that grows with the batch is taken when the model is made.
 package final class BertModel: TrainableModel {
     package let layers: [AdaptedLayer]
     package let dense: [DenseTensor]
     private let encoder: BertEncoder
     private let classes: Int
-    private let lanes: [BertWorkspace]
+    private let workspaces: [BertWorkspace]
     private let parts: BatchParts
     private let lengthLimit: Int
     private let batchLimit: Int
@@ -29,10 +30,10 @@ package final class BertModel: TrainableModel {
     ///   - layers: query, key and value of every layer.
     ///   - dense: the classifier's weight and bias.
     ///   - lengthLimit: the most pieces of a text that count.
-    ///   - parts: how the lanes are worked on.
+    ///   - parts: whether the workspaces are computed at once or in turn.
     init(
         _ encoder: BertEncoder, classes: Int, layers: [AdaptedLayer], dense: [DenseTensor], lengthLimit: Int,
-        batchLimit: Int, lanes parts: BatchParts = BatchParts(threads: 2)
+        batchLimit: Int, parts: BatchParts = BatchParts(threads: 2)
     ) {
         self.encoder = encoder
         self.parts = parts
@@ -41,9 +42,10 @@ package final class BertModel: TrainableModel {
         self.dense = dense
         self.lengthLimit = lengthLimit
         self.batchLimit = batchLimit
-        // Each text goes to the shorter lane, from the longest text on: a lane has at most half of all and half a text.
+        // Each text goes to the workspace with fewer rows, the longest text first. So a workspace has at most half of all
+        // rows and half a text.
         let rowLimit = (batchLimit + 1) * lengthLimit / 2
-        lanes = (0..<BatchParts.count).map { _ in
+        workspaces = (0..<BatchParts.count).map { _ in
             BertWorkspace(encoder, layers: layers, rowLimit: rowLimit, textLimit: batchLimit, lengthLimit: lengthLimit)
         }
         let hidden = encoder.configuration.hidden
@@ -64,8 +66,8 @@ package final class BertModel: TrainableModel {
         rows = indices.count
         for (row, index) in indices.enumerated() { labels[row] = examples.labels[index] }
         assign(examples, indices)
-        onLanes { lane in lane.forward { examples[indices[indices.startIndex + $0]] } }
-        for lane in lanes { lane.scatterPooled(into: matrix(first)) }
+        forEachWorkspace { $0.forward { examples[indices[indices.startIndex + $0]] } }
+        for workspace in workspaces { workspace.scatterPooled(into: matrix(first)) }
         MatrixProduct.accumulate(
             into: matrix(pooled), matrix(first).readOnly, .asGiven, encoder.pooler.matrix, .transposed)
         for row in 0..<rows {
@@ -75,7 +77,7 @@ package final class BertModel: TrainableModel {
             }
         }
         let scores = scores.matrix(rows: rows, columns: classes)
-        RowKernels.fill(scores, with: UnsafeBufferPointer(bias.values.floats))
+        RowArithmetic.fill(scores, with: UnsafeBufferPointer(bias.values.floats))
         MatrixProduct.accumulate(
             into: scores, keep: 1, matrix(pooled).readOnly, .asGiven, weight.matrix, .transposed)
         return SoftmaxLoss.compare(
@@ -97,24 +99,26 @@ package final class BertModel: TrainableModel {
         }
         MatrixProduct.accumulate(
             into: matrix(firstGradient), matrix(pooledGradient).readOnly, .asGiven, encoder.pooler.matrix, .asGiven)
-        for lane in lanes { lane.gatherGradient(from: matrix(firstGradient).readOnly) }
-        onLanes { $0.backward() }
-        for (index, lane) in lanes.enumerated() where !lane.isEmpty { lane.collect(isFirst: index == 0) }
+        for workspace in workspaces { workspace.gatherGradient(from: matrix(firstGradient).readOnly) }
+        forEachWorkspace { $0.backward() }
+        for (index, workspace) in workspaces.enumerated() where !workspace.isEmpty {
+            workspace.collect(isFirst: index == 0)
+        }
     }
 
     package func logits(rows: Int) -> MatrixView { scores.matrix(rows: rows, columns: classes).readOnly }
 
-    /// Gives each text, from the longest on, to the lane that has fewer pieces.
+    /// Gives each text, from the longest on, to the workspace that has fewer pieces.
     private func assign(_ examples: EncodedTexts, _ indices: ArraySlice<Int>) {
-        for lane in lanes { lane.removeTexts() }
+        for workspace in workspaces { workspace.removeTexts() }
         let texts = indices.enumerated().map { (place: $0, length: min(examples.count(of: $1), lengthLimit)) }
         for text in texts.sorted(by: { ($1.length, $0.place) < ($0.length, $1.place) }) {
-            let lane = lanes[0].rowCount <= lanes[1].rowCount ? lanes[0] : lanes[1]
-            lane.append(place: text.place, length: text.length)
+            let workspace = workspaces[0].rowCount <= workspaces[1].rowCount ? workspaces[0] : workspaces[1]
+            workspace.append(place: text.place, length: text.length)
         }
     }
 
-    private func onLanes(_ body: (BertWorkspace) -> Void) { parts.perform { body(lanes[$0]) } }
+    private func forEachWorkspace(_ body: (BertWorkspace) -> Void) { parts.perform { body(workspaces[$0]) } }
 
     private var weight: TrainedTensor { dense[0].tensor }
     private var bias: TrainedTensor { dense[1].tensor }

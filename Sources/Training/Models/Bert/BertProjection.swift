@@ -1,8 +1,8 @@
 import LinearAlgebra
 
-/// Query, key or value of one layer at work on a lane's rows: y = x·Wᵀ + bias + s·(x·Aᵀ)·Bᵀ, and its gradients.
+/// The forward and backward pass of query, key or value of one layer, for a workspace's rows: y = x·Wᵀ + bias + s·(x·Aᵀ)·Bᵀ, and its gradients.
 ///
-/// The gradients of the factors are the lane's own part; `collect` adds the parts up.
+/// The gradients of the factors are those of the workspace's texts; `collect` adds them up.
 final class BertProjection {
     private let layer: AdaptedLayer
     private let bias: FrozenTensor
@@ -28,7 +28,7 @@ final class BertProjection {
     /// - Parameters:
     ///   - input: (rows × inputs), `output` (rows × outputs).
     func forward(_ input: MatrixView, into output: MutableMatrixView) {
-        RowKernels.fill(output, with: bias.floats)
+        RowArithmetic.fill(output, with: bias.floats)
         MatrixProduct.accumulate(into: output, keep: 1, input, .asGiven, layer.frozen.weight.matrix, .transposed)
         guard let lora = layer.lora else { return }
         let hidden = hidden.matrix(rows: input.rows, columns: lora.rank)
@@ -37,11 +37,11 @@ final class BertProjection {
             into: output, keep: 1, scale: lora.scale, hidden.readOnly, .asGiven, lora.b.matrix, .asGiven)
     }
 
-    /// Fills the lane's part of the factors' gradients, for the input that `forward` had last.
+    /// Fills the workspace's part of the factors' gradients, for the input that `forward` had last.
     ///
     /// - Parameters:
     ///   - gradient: of the output (rows × outputs).
-    ///   - inputGradient: dY·W + s·(dY·B)·A is added to it where somebody needs it.
+    ///   - inputGradient: dY·W + s·(dY·B)·A is added to it; nil where it is not needed.
     func backward(_ input: MatrixView, gradient: MatrixView, addingTo inputGradient: MutableMatrixView?) {
         if let inputGradient {
             MatrixProduct.accumulate(
@@ -63,7 +63,7 @@ final class BertProjection {
         }
     }
 
-    /// Hands the lane's part over to the layer's gradients: the first lane's begins the sum.
+    /// Adds the workspace's part to the layer's gradients; the first one begins the sum.
     func collect(isFirst: Bool) {
         guard let lora = layer.lora else { return }
         for (part, whole) in [(gradientOfA, lora.a.gradient), (gradientOfB, lora.b.gradient)] {

@@ -1,8 +1,9 @@
 import Glibc
 import LinearAlgebra
+import TrainingData
 
 /// BERT under many adapters at once: a few texts go through one encoder layer under every adapter of a group before the
-/// next layer's turn, so that a layer's weights stay in the cache.
+/// next layer, so that a layer's weights stay in the cache.
 ///
 /// Groups are small, so that threads have about the same to do. Embeddings and the first layer's frozen projections are the
 /// same for all adapters and taken once a group. Nothing is kept for a gradient. All memory is taken when it is made.
@@ -17,9 +18,9 @@ final class BertScorer: AdapterScorer {
     private let layer: BertScoringLayer
     /// (rows × hidden): the embeddings.
     private let embeddings: FloatBlock
-    /// (adapters·rows × hidden): what each layer takes, and then what it gave.
+    /// (adapters·rows × hidden): the input of each layer, and then its output.
     private let states: FloatBlock
-    /// (rows × 3·hidden): what the first layer's frozen projections make of the embeddings.
+    /// (rows × 3·hidden): the embeddings times the first layer's frozen projections.
     private let projections: FloatBlock
     /// (adapters·texts × hidden): each text's first row, and the pooler's output.
     private let first: FloatBlock
@@ -65,7 +66,8 @@ final class BertScorer: AdapterScorer {
             var frozen: MatrixView?
             if index == 0 {
                 let shared = projections.matrix(rows: rows, columns: 3 * hidden)
-                weights.projections.multiply(matrix(embeddings, rows).readOnly, into: shared, room: layer.room)
+                weights.projections.multiply(
+                    matrix(embeddings, rows).readOnly, into: shared, scratch: layer.productScratch)
                 frozen = shared.readOnly
             }
             for (adapter, state) in zip(adapters, inputs) {
@@ -112,11 +114,11 @@ final class BertScorer: AdapterScorer {
     /// Each adapter's own classifier on the pooled first rows.
     private func classify(_ heads: ArraySlice<[DenseTensor]>, texts: Int) -> [MatrixView] {
         let all = matrix(pooled, heads.count * texts)
-        weights.pooler.multiply(matrix(first, heads.count * texts).readOnly, into: all, room: layer.room)
+        weights.pooler.multiply(matrix(first, heads.count * texts).readOnly, into: all, scratch: layer.productScratch)
         for index in 0..<all.rows * hidden { all.base[index] = tanhf(all.base[index]) }
         return heads.enumerated().map { place, head in
             let target = scores.matrix(at: place * texts * classes, rows: texts, columns: classes)
-            RowKernels.fill(target, with: UnsafeBufferPointer(head[1].tensor.values.floats))
+            RowArithmetic.fill(target, with: UnsafeBufferPointer(head[1].tensor.values.floats))
             MatrixProduct.accumulate(
                 into: target, keep: 1,
                 pooled.matrix(at: place * texts * hidden, rows: texts, columns: hidden).readOnly, .asGiven,
@@ -133,6 +135,7 @@ final class BertScorer: AdapterScorer {
 extension LayerNorm {
     /// As `forward`, in place and without a trace.
     func normalise(_ values: MutableMatrixView, residual: MatrixView? = nil) {
-        RowFunctions.normalise(values, residual: residual, gain: gain.floats, shift: shift.floats, epsilon: epsilon)
+        RowNormalisation.applyWidest(
+            to: values, residual: residual, gain: gain.floats, shift: shift.floats, epsilon: epsilon)
     }
 }

@@ -1,6 +1,6 @@
 import LinearAlgebra
 
-/// The memory that one thread takes texts through an encoder layer with, for any layer and any adapter in turn.
+/// The forward pass of an encoder layer for scoring, with one thread's memory for any layer and any adapter in turn.
 final class BertScoringLayer {
     private let configuration: BertConfiguration
     /// (rows × 3·hidden): queries, keys and values, one beside the other; of the last layer queries (rows × hidden).
@@ -11,21 +11,21 @@ final class BertScoringLayer {
     private let inner: FloatBlock
     /// One text's keys with rows and columns exchanged (hidden × keys).
     private let transposed: FloatBlock
-    /// (queries × keys) of one text and head; (heads × keys) and (keys × heads) of one text where one row asks.
+    /// (queries × keys) of one text and head. In the last layer (heads × keys) of one text, and its transpose.
     private let attentionWeights: FloatBlock
-    private let turnedShares: FloatBlock
-    /// (heads × hidden): each head's query through the keys' weight; what it makes of the rows.
+    private let transposedWeights: FloatBlock
+    /// (heads × hidden): each head's query times the keys' weight; the rows' sum by its attention weights.
     private let queryRows: FloatBlock
-    private let answer: FloatBlock
+    private let weightedRows: FloatBlock
     /// (tile × hidden) and (tile × intermediate)
-    private let middle: FloatBlock
-    private let wide: FloatBlock
-    /// Rows nearly a power of two apart would take each other's place in the cache.
-    private let wideStride: Int
-    let room: PackedWeight.Room
+    private let attentionOutput: FloatBlock
+    private let intermediate: FloatBlock
+    /// Padded: rows that are nearly a power of two apart would evict each other from the cache.
+    private let intermediateStride: Int
+    let productScratch: PackedWeight.Scratch
 
     private var hidden: Int { configuration.hidden }
-    private var shareScale: Float { 1 / Float(configuration.headWidth).squareRoot() }
+    private var attentionScale: Float { 1 / Float(configuration.headWidth).squareRoot() }
 
     /// - Parameters:
     ///   - rowLimit: the most rows of an adapter, and the most that all of them have in the last layer.
@@ -36,22 +36,22 @@ final class BertScoringLayer {
         inner = FloatBlock(count: rowLimit * rankLimit)
         transposed = FloatBlock(count: max(lengthLimit, configuration.heads) * configuration.hidden)
         attentionWeights = FloatBlock(count: max(lengthLimit, configuration.heads) * lengthLimit)
-        turnedShares = FloatBlock(count: configuration.heads * lengthLimit)
+        transposedWeights = FloatBlock(count: configuration.heads * lengthLimit)
         queryRows = FloatBlock(count: configuration.heads * configuration.hidden)
-        answer = FloatBlock(count: configuration.heads * configuration.hidden)
-        middle = FloatBlock(count: PackedWeight.tile * configuration.hidden)
-        wideStride = configuration.intermediate + 32
-        wide = FloatBlock(count: PackedWeight.tile * wideStride)
-        room = PackedWeight.Room(inputs: max(configuration.hidden, configuration.intermediate))
+        weightedRows = FloatBlock(count: configuration.heads * configuration.hidden)
+        attentionOutput = FloatBlock(count: PackedWeight.tile * configuration.hidden)
+        intermediateStride = configuration.intermediate + 32
+        intermediate = FloatBlock(count: PackedWeight.tile * intermediateStride)
+        productScratch = PackedWeight.Scratch(inputs: max(configuration.hidden, configuration.intermediate))
     }
 
-    /// A layer in which every row asks.
+    /// A layer with a query for every row.
     ///
     /// - Parameters:
     ///   - texts: where each one's rows lie.
     ///   - input: (rows × hidden).
     ///   - adapted: query, key and value.
-    ///   - frozen: what the frozen projections make of the input (rows × 3·hidden), where that is known already.
+    ///   - frozen: the input times the frozen projections (rows × 3·hidden), where that is known already.
     ///   - output: (rows × hidden); it may be `input`.
     func forward(
         _ texts: [Range<Int>], _ input: MatrixView, weights: BertScoringWeights.Layer,
@@ -63,7 +63,7 @@ final class BertScoringLayer {
         if let frozen {
             projections.base.update(from: frozen.base, count: projections.rows * projections.columns)
         } else {
-            weights.projections.multiply(input, into: projections, room: room)
+            weights.projections.multiply(input, into: projections, scratch: productScratch)
         }
         for (part, factors) in adapted.enumerated() {
             add(factors, input, to: projections.block(0..<input.rows, part * hidden..<(part + 1) * hidden))
@@ -86,16 +86,16 @@ final class BertScoringLayer {
     ) {
         let query = projections.matrix(rows: first.rows, columns: hidden)
         let context = context.matrix(rows: first.rows, columns: hidden)
-        weights.query.multiply(first.readOnly, into: query, room: room)
-        RowKernels.fill(context, with: weights.valueBias.floats)
+        weights.query.multiply(first.readOnly, into: query, scratch: productScratch)
+        RowArithmetic.fill(context, with: weights.valueBias.floats)
         for (place, (input, adapted)) in zip(inputs, adapted).enumerated() {
             let factors = Array(adapted)
             let own = place * texts.count..<(place + 1) * texts.count
             add(factors[0], first.block(own, 0..<hidden).readOnly, to: query.block(own, 0..<hidden))
             for (row, text) in zip(own, texts) {
                 let (rows, row) = (input.block(text, 0..<hidden), row..<row + 1)
-                ask(query.block(row, 0..<hidden).readOnly, weights.key, factors[1], rows)
-                answer(rows, weights.value, factors[2], addingTo: context.block(row, 0..<hidden))
+                fillAttentionWeights(query.block(row, 0..<hidden).readOnly, weights.key, factors[1], rows)
+                addValues(rows, weights.value, factors[2], addingTo: context.block(row, 0..<hidden))
             }
         }
         dense(context, first.readOnly, weights.dense, into: first)
@@ -130,14 +130,16 @@ final class BertScoringLayer {
         forEachHead { _, columns in
             SmallMatrixProduct.multiply(
                 query.block(rows, columns), transposed.readOnly.block(columns, rows), into: attentionWeights)
-            RowFunctions.softmax(attentionWeights, scale: shareScale)
+            Softmax.applyWidest(to: attentionWeights, scale: attentionScale)
             SmallMatrixProduct.multiply(
                 attentionWeights.readOnly, value.block(rows, columns), into: context.block(rows, columns))
         }
     }
 
     /// attentionWeights ← softmax(q·kᵀ/√width) of one query (1 × hidden) over a text's rows, all heads, as (q·W)·xᵀ.
-    private func ask(_ query: MatrixView, _ key: FrozenTensor, _ factors: BertScoringFactors?, _ rows: MatrixView) {
+    private func fillAttentionWeights(
+        _ query: MatrixView, _ key: FrozenTensor, _ factors: BertScoringFactors?, _ rows: MatrixView
+    ) {
         let queryRows = queryRows.matrix(rows: configuration.heads, columns: hidden)
         forEachHead { head, columns in
             let (own, target) = (query.block(0..<1, columns), queryRows.block(head..<head + 1, 0..<hidden))
@@ -149,46 +151,50 @@ final class BertScoringLayer {
             MatrixProduct.accumulate(into: target, keep: 1, inner.readOnly, .asGiven, factors.down.matrix, .transposed)
         }
         let transposed = transposed.matrix(rows: hidden, columns: configuration.heads)
-        let turnedShares = turnedShares.matrix(rows: rows.rows, columns: configuration.heads)
+        let transposedWeights = transposedWeights.matrix(rows: rows.rows, columns: configuration.heads)
         let attentionWeights = attentionWeights.matrix(rows: configuration.heads, columns: rows.rows)
         SmallMatrixProduct.transpose(queryRows.readOnly, into: transposed)
-        SmallMatrixProduct.multiply(rows, transposed.readOnly, into: turnedShares)
-        SmallMatrixProduct.transpose(turnedShares.readOnly, into: attentionWeights)
-        RowFunctions.softmax(attentionWeights, scale: shareScale)
+        SmallMatrixProduct.multiply(rows, transposed.readOnly, into: transposedWeights)
+        SmallMatrixProduct.transpose(transposedWeights.readOnly, into: attentionWeights)
+        Softmax.applyWidest(to: attentionWeights, scale: attentionScale)
     }
 
     /// Adds attentionWeights·v of that query to its context (1 × hidden), all heads, as (attentionWeights·x)·Wᵀ: a query's attention weights add up to 1,
     /// so the bias stands in the context already.
-    private func answer(
+    private func addValues(
         _ rows: MatrixView, _ value: FrozenTensor, _ factors: BertScoringFactors?, addingTo context: MutableMatrixView
     ) {
-        let answer = answer.matrix(rows: configuration.heads, columns: hidden)
+        let weightedRows = weightedRows.matrix(rows: configuration.heads, columns: hidden)
         SmallMatrixProduct.multiply(
-            attentionWeights.matrix(rows: configuration.heads, columns: rows.rows).readOnly, rows, into: answer)
+            attentionWeights.matrix(rows: configuration.heads, columns: rows.rows).readOnly, rows, into: weightedRows)
         forEachHead { head, columns in
-            let (own, target) = (answer.readOnly.block(head..<head + 1, 0..<hidden), context.block(0..<1, columns))
+            let (own, target) = (
+                weightedRows.readOnly.block(head..<head + 1, 0..<hidden), context.block(0..<1, columns)
+            )
             SmallMatrixProduct.multiply(own, value.matrix.block(0..<hidden, columns), into: target, isAdded: true)
             add(factors, own, columns: columns, to: target)
         }
     }
 
-    /// What comes behind the attention, a few rows at a time; `output` may be `queryRows`.
+    /// The dense layers behind the attention, a few rows at a time; `output` may be `queryRows`.
     private func dense(
         _ context: MutableMatrixView, _ queryRows: MatrixView, _ weights: BertScoringWeights.Dense,
         into output: MutableMatrixView
     ) {
         for first in stride(from: 0, to: queryRows.rows, by: PackedWeight.tile) {
             let rows = first..<min(first + PackedWeight.tile, queryRows.rows)
-            let middle = middle.matrix(rows: rows.count, columns: hidden)
-            let wide = wide.matrix(rows: rows.count, columns: wideStride)
+            let attentionOutput = attentionOutput.matrix(rows: rows.count, columns: hidden)
+            let intermediate = intermediate.matrix(rows: rows.count, columns: intermediateStride)
                 .block(0..<rows.count, 0..<configuration.intermediate)
             let output = output.block(rows, 0..<hidden)
-            weights.attentionOutput.multiply(context.block(rows, 0..<hidden).readOnly, into: middle, room: room)
-            weights.attentionNorm.normalise(middle, residual: queryRows.block(rows, 0..<hidden))
-            weights.intermediate.multiply(middle.readOnly, into: wide, isBiased: false, room: room)
-            RowFunctions.gelu(wide, bias: weights.intermediateBias.floats)
-            weights.output.multiply(wide.readOnly, into: output, room: room)
-            weights.outputNorm.normalise(output, residual: middle.readOnly)
+            weights.attentionOutput.multiply(
+                context.block(rows, 0..<hidden).readOnly, into: attentionOutput, scratch: productScratch)
+            weights.attentionNorm.normalise(attentionOutput, residual: queryRows.block(rows, 0..<hidden))
+            weights.intermediate.multiply(
+                attentionOutput.readOnly, into: intermediate, isBiased: false, scratch: productScratch)
+            GELU.applyWidest(to: intermediate, bias: weights.intermediateBias.floats)
+            weights.output.multiply(intermediate.readOnly, into: output, scratch: productScratch)
+            weights.outputNorm.normalise(output, residual: attentionOutput.readOnly)
         }
     }
 }

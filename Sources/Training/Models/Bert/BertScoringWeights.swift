@@ -24,16 +24,16 @@ struct BertScoringWeights: Sendable {
         }
     }
 
-    /// An encoder layer in which every row asks.
+    /// An encoder layer with a query for every row.
     struct Layer: Sendable {
         /// Queries, keys and values.
         let projections: PackedWeight
         let dense: Dense
     }
 
-    /// The last layer, in which each text's first row asks, which is all that is pooled. It is cheaper to take the query,
-    /// and what it makes of the rows, through the weights than all rows. Rows of several adapters go through together here,
-    /// and are kept apart: what one adapter lets grow is nothing to the others.
+    /// The last layer, with a query for each text's first row alone, which is all that is pooled. It is cheaper to multiply
+    /// the query and the weighted sum of the rows by the weights than all rows. Rows of several adapters go through together here,
+    /// and are kept apart, so that large numbers of one adapter do not round those of another.
     struct LastLayer: Sendable {
         let query: PackedWeight
         /// (outputs × inputs). A bias of the keys shifts all attention weights of a query alike, and so changes nothing.
@@ -51,12 +51,12 @@ struct BertScoringWeights: Sendable {
 
     /// - Parameter adapted: query, key and value of every layer, of any adapter: what is frozen in them, merges included, is
     ///   the same for all.
-    init(_ encoder: BertEncoder, adapted: [AdaptedLayer], lanes: BatchParts) {
+    init(_ encoder: BertEncoder, adapted: [AdaptedLayer], parts: BatchParts) {
         func packed(_ weight: FrozenTensor, _ bias: FrozenTensor) -> PackedWeight {
             PackedWeight([weight.matrix], biases: [bias.floats], keepsRowsApart: true)
         }
         func projections(of index: Int) -> [FrozenTensor] { adapted[3 * index..<3 * index + 3].map(\.frozen.weight) }
-        layers = lanes.map(encoder.layers.count - 1) { index in
+        layers = parts.map(encoder.layers.count - 1) { index in
             let layer = encoder.layers[index]
             return Layer(
                 projections: PackedWeight(

@@ -3,24 +3,24 @@ import LinearAlgebra
 
 /// A part of a batch on its way through the encoder, with memory of its own: what one thread works on.
 ///
-/// All memory is taken when it is made. Which texts are in which lane depends on the batch alone, never on the machine,
-/// so that sums are in the same order everywhere.
+/// All memory is taken when it is made. Which texts are in which workspace depends on the batch alone, never on the
+/// machine, so that sums are in the same order everywhere.
 ///
-/// It is `@unchecked Sendable` because `BertModel` has one thread at a time work on a lane.
+/// It is `@unchecked Sendable` because `BertModel` lets one thread at a time use a workspace.
 final class BertWorkspace: @unchecked Sendable {
     private let encoder: BertEncoder
     private let steps: [BertLayerStep]
-    /// (rows × hidden): what goes into each layer; the rows of the last layer's that ask; what comes out of it.
+    /// (rows × hidden): the input of each layer; the last layer's query rows; its output.
     private let inputs: [FloatBlock]
     private let queryRows: FloatBlock
     private let output: FloatBlock
-    /// (rows × hidden): the gradient on its way down, and (texts × hidden) at the last layer.
+    /// (rows × hidden): the gradient of the present layer, and (texts × hidden) of the last one.
     private let gradient: FloatBlock
-    private let askingGradient: FloatBlock
+    private let queryGradient: FloatBlock
     private let embeddingTrace: LayerNorm.Trace
     private let rowLimit: Int
     private let lengthLimit: Int
-    /// The texts in hand: their places in the batch, and their rows here.
+    /// The present texts: their places in the batch, and their rows here.
     private var places: [Int] = []
     private var texts: [BertAttention.Text] = []
     private(set) var rowCount = 0
@@ -38,14 +38,14 @@ final class BertWorkspace: @unchecked Sendable {
             BertLayerStep(
                 weights, layers[3 * index..<3 * index + 3], configuration: configuration, scratch: scratch,
                 rowLimit: rowLimit,
-                queryLimit: index == last ? textLimit : rowLimit,
-                shareLimit: index == last ? rowLimit : rowLimit * lengthLimit)
+                queryRowLimit: index == last ? textLimit : rowLimit,
+                attentionLimit: index == last ? rowLimit : rowLimit * lengthLimit)
         }
         inputs = steps.map { _ in FloatBlock(count: rowLimit * configuration.hidden) }
         queryRows = FloatBlock(count: textLimit * configuration.hidden)
         output = FloatBlock(count: textLimit * configuration.hidden)
         gradient = FloatBlock(count: rowLimit * configuration.hidden)
-        askingGradient = FloatBlock(count: textLimit * configuration.hidden)
+        queryGradient = FloatBlock(count: textLimit * configuration.hidden)
         embeddingTrace = LayerNorm.Trace(rows: rowLimit, width: configuration.hidden)
     }
 
@@ -58,7 +58,7 @@ final class BertWorkspace: @unchecked Sendable {
     }
 
     func append(place: Int, length: Int) {
-        precondition(rowCount + length <= rowLimit && length <= lengthLimit, "a lane of \(rowCount + length) rows")
+        precondition(rowCount + length <= rowLimit && length <= lengthLimit, "a workspace of \(rowCount + length) rows")
         places.append(place)
         texts.append(.init(queries: rowCount..<rowCount + length, keys: rowCount..<rowCount + length))
         rowCount += length
@@ -99,32 +99,33 @@ final class BertWorkspace: @unchecked Sendable {
         }
     }
 
-    /// Fills this lane's part of all gradients, down to the lowest layer that is adapted.
+    /// Fills this workspace's part of all gradients, down to the lowest layer that is adapted.
     func backward() {
         guard !texts.isEmpty, let lowest = steps.firstIndex(where: \.isAdapted) else { return }
         let last = steps.count - 1
-        let flow = gradient.matrix(rows: rowCount, columns: configuration.hidden)
+        let inputGradient = gradient.matrix(rows: rowCount, columns: configuration.hidden)
         for (index, step) in steps.enumerated().reversed() where index >= lowest {
             let input = input(of: index).readOnly
             guard index == last else {
                 step.backward(
-                    texts, input, queryRows: input, gradient: flow, addingTo: index > lowest ? (flow, flow) : nil)
+                    texts, input, queryRows: input, gradient: inputGradient,
+                    addingTo: index > lowest ? (inputGradient, inputGradient) : nil)
                 continue
             }
             gradient.floats[..<(rowCount * configuration.hidden)].update(repeating: 0)
             step.backward(
                 firstRows, input,
                 queryRows: queryRows.matrix(rows: texts.count, columns: configuration.hidden).readOnly,
-                gradient: pooledGradient, addingTo: index > lowest ? (pooledGradient, flow) : nil)
+                gradient: pooledGradient, addingTo: index > lowest ? (pooledGradient, inputGradient) : nil)
             for (row, text) in texts.enumerated() {
                 let source = pooledGradient.base + row * configuration.hidden
-                let target = flow.base + text.keys.lowerBound * configuration.hidden
+                let target = inputGradient.base + text.keys.lowerBound * configuration.hidden
                 for column in 0..<configuration.hidden { target[column] += source[column] }
             }
         }
     }
 
-    /// Adds this lane's gradients to the model's; the first lane's begin the sum.
+    /// Adds this workspace's gradients to the model's; the first one begins the sum.
     func collect(isFirst: Bool) {
         for step in steps {
             for projection in step.projections { projection.collect(isFirst: isFirst) }
@@ -134,14 +135,14 @@ final class BertWorkspace: @unchecked Sendable {
     /// (texts × hidden), in the order of `places`.
     private var pooled: MutableMatrixView { output.matrix(rows: texts.count, columns: configuration.hidden) }
     private var pooledGradient: MutableMatrixView {
-        askingGradient.matrix(rows: texts.count, columns: configuration.hidden)
+        queryGradient.matrix(rows: texts.count, columns: configuration.hidden)
     }
 
     private func input(of layer: Int) -> MutableMatrixView {
         inputs[layer].matrix(rows: rowCount, columns: configuration.hidden)
     }
 
-    /// The texts of the last layer, where one row each asks.
+    /// The texts of the last layer, where each has a query for one row.
     private var firstRows: [BertAttention.Text] {
         texts.enumerated().map { row, text in .init(queries: row..<row + 1, keys: text.keys) }
     }

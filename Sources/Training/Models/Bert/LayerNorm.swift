@@ -38,9 +38,9 @@ struct LayerNorm: Sendable {
                 let source = residual.base + row * residual.stride
                 for column in 0..<width { normal[column] += source[column] }
             }
-            let mean = RowKernels.sum(normal, width) / Float(width)
+            let mean = RowArithmetic.sum(normal, width) / Float(width)
             for column in 0..<width { normal[column] -= mean }
-            let variance = RowKernels.dot(normal, normal, width) / Float(width)
+            let variance = RowArithmetic.dot(normal, normal, width) / Float(width)
             let scale = 1 / (variance + epsilon).squareRoot()
             trace.scale.floats[row] = scale
             let target = output.base + row * output.stride
@@ -62,8 +62,8 @@ struct LayerNorm: Sendable {
             let values = gradient.base + row * gradient.stride
             let normal = normals + row * width
             for column in 0..<width { values[column] *= gains[column] }
-            let mean = RowKernels.sum(values, width) / Float(width)
-            let slope = RowKernels.dot(values, normal, width) / Float(width)
+            let mean = RowArithmetic.sum(values, width) / Float(width)
+            let slope = RowArithmetic.dot(values, normal, width) / Float(width)
             let scale = trace.scale.floats[row]
             for column in 0..<width { values[column] = (values[column] - mean - normal[column] * slope) * scale }
         }

@@ -1,4 +1,5 @@
 import AdapterFormat
+package import TrainingData
 
 /// The frozen weights of a convolutional net, drawn from a seed alike on every machine.
 ///
@@ -39,6 +40,7 @@ package struct ConvolutionalBase: FrozenModel {
 
     package var dense: [(name: String, shape: [Int])] { [] }
     package var classes: Int { shape.classes }
+    package var features: Int? { shape.inputs }
     package var tensors: [(name: String, tensor: FrozenTensor)] {
         zip(layers, biases).flatMap { [($0.name + ".weight", $0.weight), ($0.name + ".bias", $1)] }
     }
@@ -57,5 +59,16 @@ package struct ConvolutionalBase: FrozenModel {
     ) throws(TrainingError) -> ConvolutionalNet {
         ConvolutionalNet(
             shape, layers, biases: biases, featureScale: try settings.featureScale, batchLimit: batchLimit)
+    }
+}
+
+extension ConvolutionalBase: NamedModel {
+    package static var kind: String { "cnn" }
+    package static var form: String {
+        "cnn-HEIGHTxWIDTHxCHANNELS-CHANNELSkSIDE-…-WIDTH-…-CLASSES with odd sides up to 15"
+    }
+
+    package init(name: String, seed: UInt64) throws(TrainingError) {
+        self.init(shape: try ConvolutionalShape(name: name), seed: seed)
     }
 }

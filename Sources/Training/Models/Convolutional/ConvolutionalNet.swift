@@ -1,4 +1,5 @@
 package import LinearAlgebra
+package import TrainingData
 
 /// A convolutional net on a frozen base: convolutions with ReLU and pool, then linear layers with a ReLU between two.
 ///
@@ -40,7 +41,7 @@ package final class ConvolutionalNet: TrainableModel {
         for (index, step) in convolutions.enumerated() { step.forward(input(of: index), into: output(of: index)) }
         for (offset, step) in linear.enumerated() {
             let index = convolutions.count + offset
-            step.forward(input(of: index), into: output(of: index), rectified: index < last)
+            step.forward(input(of: index), into: output(of: index), appliesReLU: index < last)
         }
         return SoftmaxLoss.compare(output(of: last).readOnly, with: input.labels, gradient: gradient(of: last))
     }
@@ -50,8 +51,8 @@ package final class ConvolutionalNet: TrainableModel {
             let index = convolutions.count + offset
             let below = gradient(of: index - 1)
             step.backward(input(of: index), gradient: gradient(of: index).readOnly, into: below)
-            // A pool knows for itself where its ReLU gave zero.
-            if offset > 0 { ReLU.close(below, where: input(of: index)) }
+            // A convolution's step has its own ReLU.
+            if offset > 0 { ReLU.propagate(below, where: input(of: index)) }
         }
         for (index, step) in convolutions.enumerated().reversed() {
             step.backward(

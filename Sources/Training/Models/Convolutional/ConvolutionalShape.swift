@@ -1,7 +1,7 @@
 /// The layers of a convolutional net, as its name spells them: `cnn-28x28x1-16k5-32k5-128-10`.
 ///
 /// The images come first, as height × width × channels; an example's features are channels × height × width. Then come
-/// the convolutions `conv1`, `conv2`, …, such as 16k5 for 16 channels of 5 × 5 kernels, each padded to keep its sides and
+/// the convolutions `conv1`, `conv2`, …, such as 16k5 for 16 channels of 5 × 5 kernels, each padded to keep height and width and
 /// followed by a ReLU and a 2 × 2 maximum pool. Linear layers `fc1`, `fc2`, … follow, with a ReLU between two of them.
 package struct ConvolutionalShape: Sendable, Hashable {
     package struct Convolution: Sendable, Hashable {
@@ -10,7 +10,7 @@ package struct ConvolutionalShape: Sendable, Hashable {
         package let height: Int
         package let width: Int
         package let outputs: Int
-        /// The side of the kernel, an odd number.
+        /// Height and width of the kernel, an odd number.
         package let kernel: Int
 
         /// The length of one row of the weight.
@@ -32,24 +32,25 @@ package struct ConvolutionalShape: Sendable, Hashable {
 
     package init(name: String) throws(TrainingError) {
         let parts = name.split(separator: "-", omittingEmptySubsequences: false)
-        let expected = "expected cnn-HEIGHTxWIDTHxCHANNELS-CHANNELSkSIDE-…-WIDTH-…-CLASSES with odd sides up to 15"
+        let expected = "expected \(ConvolutionalBase.form)"
         let convolved = parts.dropFirst(2).prefix { $0.contains("k") }
         let widths = parts.dropFirst(2 + convolved.count).map { Self.number($0, upTo: 1_000_000) }
-        guard parts.count > 2, parts[0] == "cnn", (1...8).contains(convolved.count), (1...32).contains(widths.count),
+        guard parts.count > 2, parts[0] == ConvolutionalBase.kind, (1...8).contains(convolved.count),
+            (1...32).contains(widths.count),
             let image = Self.numbers(parts[1], separator: "x", count: 3, upTo: 4096)
         else { throw .model(name, reason: expected) }
         var (height, width, channels) = (image[0], image[1], image[2])
         var convolutions: [Convolution] = []
         for part in convolved {
-            guard let sides = Self.numbers(part, separator: "k", count: 2, upTo: 4096), sides[1] % 2 == 1,
-                sides[1] <= 15
+            guard let numbers = Self.numbers(part, separator: "k", count: 2, upTo: 4096), numbers[1] % 2 == 1,
+                numbers[1] <= 15
             else { throw .model(name, reason: expected) }
             guard height >= 2, width >= 2 else { throw .model(name, reason: "the images are too small for \(part)") }
             convolutions.append(
                 Convolution(
                     name: "conv\(convolutions.count + 1)", channels: channels, height: height, width: width,
-                    outputs: sides[0], kernel: sides[1]))
-            (channels, height, width) = (sides[0], height / 2, width / 2)
+                    outputs: numbers[0], kernel: numbers[1]))
+            (channels, height, width) = (numbers[0], height / 2, width / 2)
         }
         var linear: [PerceptronShape.Layer] = []
         var inputs = channels * height * width

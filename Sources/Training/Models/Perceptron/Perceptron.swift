@@ -1,4 +1,5 @@
 package import LinearAlgebra
+package import TrainingData
 
 /// A multilayer perceptron on a frozen base: linear layers, and a ReLU between every two.
 ///
@@ -9,8 +10,8 @@ package final class Perceptron: TrainableModel {
     package var dense: [DenseTensor] { [] }
     private let steps: [LinearStep]
     private let widths: [Int]
-    private let lanes: BatchParts
-    /// The mini-batch in hand: (batch × inputs) and its classes.
+    private let parts: BatchParts
+    /// The present mini-batch: (batch × inputs) and its classes.
     private let input: FeatureBatch
     /// One a layer (batch × outputs): the output, after ReLU where one follows, and its gradient.
     private let outputs: [FloatBlock]
@@ -19,13 +20,13 @@ package final class Perceptron: TrainableModel {
     /// - Parameters:
     ///   - biases: one a layer.
     ///   - featureScale: what features are divided by.
-    ///   - lanes: how the parts of a step are computed.
+    ///   - parts: how the parts of a step are computed.
     init(
         _ layers: [AdaptedLayer], biases: [FrozenTensor], featureScale: Float, batchLimit: Int,
-        lanes: BatchParts = BatchParts(threads: 2)
+        parts: BatchParts = BatchParts(threads: 2)
     ) {
         self.layers = layers
-        self.lanes = lanes
+        self.parts = parts
         steps = zip(layers, biases).map { LinearStep($0, bias: $1, rowLimit: batchLimit) }
         widths = layers.map(\.outputs)
         input = FeatureBatch(limit: batchLimit, width: layers[0].inputs, scale: featureScale)
@@ -36,30 +37,30 @@ package final class Perceptron: TrainableModel {
     package func forward(_ examples: DataSet, _ indices: ArraySlice<Int>) -> BatchResult {
         input.begin(indices.count)
         let last = steps.count - 1
-        forEachLane { rows in
+        forEachPart { rows in
             input.gather(examples, indices, rows: rows)
             for (index, step) in steps.enumerated() {
                 step.forward(
                     part(rows, ofInput: index), into: part(rows, of: outputs, layer: index), from: rows.lowerBound,
-                    rectified: index < last)
+                    appliesReLU: index < last)
             }
         }
         return SoftmaxLoss.compare(logits(rows: input.rows), with: input.labels, gradient: gradient(of: last))
     }
 
     package func backward() {
-        forEachLane { rows in
+        forEachPart { rows in
             for (index, step) in steps.enumerated().reversed() {
                 let below = index > 0 ? part(rows, of: gradients, layer: index - 1) : nil
                 step.propagate(
                     part(rows, of: gradients, layer: index).readOnly, into: below, from: rows.lowerBound)
-                if let below { ReLU.close(below, where: part(rows, ofInput: index)) }
+                if let below { ReLU.propagate(below, where: part(rows, ofInput: index)) }
             }
         }
-        lanes.perform { lane in
+        parts.perform { part in
             for (index, step) in steps.enumerated() {
                 let input = index == 0 ? input.matrix : output(of: index - 1).readOnly
-                step.collect(input, gradient: gradient(of: index).readOnly, lane: lane)
+                step.collect(input, gradient: gradient(of: index).readOnly, part: part)
             }
         }
     }
@@ -68,9 +69,9 @@ package final class Perceptron: TrainableModel {
         outputs[steps.count - 1].matrix(rows: rows, columns: widths[steps.count - 1]).readOnly
     }
 
-    private func forEachLane(_ body: (_ rows: Range<Int>) -> Void) {
-        lanes.perform { lane in
-            let rows = BatchParts.part(lane, of: input.rows)
+    private func forEachPart(_ body: (_ rows: Range<Int>) -> Void) {
+        parts.perform { part in
+            let rows = BatchParts.part(part, of: input.rows)
             if !rows.isEmpty { body(rows) }
         }
     }

@@ -1,5 +1,6 @@
 import AdapterFormat
 import LinearAlgebra
+package import TrainingData
 
 /// The frozen weights of a multilayer perceptron, drawn from a seed alike on every machine.
 ///
@@ -25,6 +26,7 @@ package struct PerceptronBase: FrozenModel {
 
     package var dense: [(name: String, shape: [Int])] { [] }
     package var classes: Int { shape.classes }
+    package var features: Int? { shape.inputs }
 
     package var tensors: [(name: String, tensor: FrozenTensor)] {
         zip(layers, biases).flatMap { [($0.name + ".weight", $0.weight), ($0.name + ".bias", $1)] }
@@ -43,7 +45,16 @@ package struct PerceptronBase: FrozenModel {
     ) throws(TrainingError) -> Perceptron {
         Perceptron(
             layers, biases: biases, featureScale: try settings.featureScale, batchLimit: batchLimit,
-            lanes: BatchParts(threads: threads))
+            parts: BatchParts(threads: threads))
+    }
+}
+
+extension PerceptronBase: NamedModel {
+    package static var kind: String { "mlp" }
+    package static var form: String { "mlp-INPUTS-…-CLASSES with widths from 1 to 1000000" }
+
+    package init(name: String, seed: UInt64) throws(TrainingError) {
+        self.init(shape: try PerceptronShape(name: name), seed: seed)
     }
 }
 

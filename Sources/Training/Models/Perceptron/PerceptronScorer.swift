@@ -1,4 +1,5 @@
 import LinearAlgebra
+import TrainingData
 
 /// A multilayer perceptron under many adapters at once.
 final class PerceptronScorer: AdapterScorer {
@@ -6,7 +7,7 @@ final class PerceptronScorer: AdapterScorer {
     private let adapted: [[AdaptedLayer]]
     private let biases: [FrozenTensor]
     private let batchLimit: Int
-    /// Of the group in hand, one a layer.
+    /// Of the present group, one for each layer.
     private var steps: [StackedLinear] = []
     private var group: Int?
     private let widths: [Int]
@@ -39,12 +40,12 @@ final class PerceptronScorer: AdapterScorer {
         let (rows, adapters) = (indices.count, groups[group].count)
         for (index, step) in steps.enumerated() {
             let output = outputs[index].matrix(rows: adapters * rows, columns: widths[index])
-            let rectified = index < steps.count - 1
+            let appliesReLU = index < steps.count - 1
             if index == 0 {
-                step.forward(shared: input.matrix, into: output, rectified: rectified)
+                step.forward(shared: input.matrix, into: output, appliesReLU: appliesReLU)
             } else {
                 let below = outputs[index - 1].matrix(rows: adapters * rows, columns: widths[index - 1])
-                step.forward(below.readOnly, rows: rows, into: output, rectified: rectified)
+                step.forward(below.readOnly, rows: rows, into: output, appliesReLU: appliesReLU)
             }
         }
         let classes = widths[widths.count - 1]

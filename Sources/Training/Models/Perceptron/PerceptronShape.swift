@@ -13,7 +13,7 @@ package struct PerceptronShape: Sendable, Hashable {
     package var inputs: Int { layers[0].inputs }
     package var classes: Int { layers[layers.count - 1].outputs }
 
-    /// The most weights that a model may have, so that a name cannot ask for more memory than a small machine has.
+    /// The most weights that a model may have, so that a name cannot request more memory than a small machine has.
     static let weightLimit = 1 << 28
 
     package init(name: String) throws(TrainingError) {
@@ -21,11 +21,12 @@ package struct PerceptronShape: Sendable, Hashable {
         let widths = parts.dropFirst().compactMap { part in
             part.utf8.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 } ? Int(part) : nil
         }
-        guard parts.first == "mlp", widths.count == parts.count - 1, (2...33).contains(widths.count),
+        guard parts.first == Substring(PerceptronBase.kind), widths.count == parts.count - 1,
+            (2...33).contains(widths.count),
             widths.allSatisfy({ (1...1_000_000).contains($0) })
-        else { throw .model(name, reason: "expected mlp-INPUTS-…-CLASSES with widths from 1 to 1000000") }
-        layers = zip(widths, widths.dropFirst()).enumerated().map { index, sides in
-            Layer(name: "fc\(index + 1)", inputs: sides.0, outputs: sides.1)
+        else { throw .model(name, reason: "expected \(PerceptronBase.form)") }
+        layers = zip(widths, widths.dropFirst()).enumerated().map { index, widths in
+            Layer(name: "fc\(index + 1)", inputs: widths.0, outputs: widths.1)
         }
         let weights = layers.reduce(0) { $0 + $1.inputs * $1.outputs }
         guard weights <= Self.weightLimit else {

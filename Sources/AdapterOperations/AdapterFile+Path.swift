@@ -1,0 +1,16 @@
+package import AdapterFormat
+
+extension AdapterFile {
+    /// Opens the adapter at a path.
+    ///
+    /// - Parameter checked: whether every number is looked at as well.
+    /// - Throws: `adapter`, with the path and what is wrong with it.
+    package init(path: String, checked: Bool = false) throws(AdapterFileError) {
+        do {
+            try self.init(try SafetensorsFile(path: path))
+            if checked { try checkFinite() }
+        } catch {
+            throw .adapter(file: path, reason: "\(error)")
+        }
+    }
+}

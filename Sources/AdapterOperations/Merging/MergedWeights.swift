@@ -1,0 +1,143 @@
+package import AdapterFormat
+import Foundation
+
+/// A model's weights with an adapter merged into them, as PEFT's `merge_and_unload` does it.
+package enum MergedWeights {
+    /// Writes the model at `base` with the adapter merged to a folder; blocks. One tensor is in memory at a time.
+    ///
+    /// The files keep their names, their order and the types of their numbers; tensors that the adapter does not change are
+    /// the same byte for byte. Of a folder, all other files go along, but for weights of other formats. Merges are computed
+    /// in F32 and rounded once.
+    ///
+    /// - Parameters:
+    ///   - base: a safetensors file, an index of shards, or the folder of either.
+    ///   - adapter: a PEFT file.
+    ///   - folder: must be another than the base's; of a single file it gets `model.safetensors`.
+    /// - Throws: what cannot be merged, by name, before anything is written.
+    package static func write(
+        base: String, adapter: String, configuration: AdapterConfig, to folder: String
+    ) throws(AdapterFileError) {
+        let model = try Checkpoint(path: base)
+        let plan = try MergePlan(
+            of: try AdapterFile(merging: adapter, configuration), at: adapter, configuration: configuration, onto: model
+        )
+        try model.checkFree(folder)
+        var written: [String] = []
+        do throws(AdapterFileError) {
+            for (position, shard) in model.shards.enumerated() {
+                let name = model.isSingleFile ? "model.safetensors" : shard.name
+                written.append(name)
+                try write(position, of: model, plan, to: "\(folder)/\(name)")
+            }
+            for (name, contents) in try model.besides(plan) {
+                written.append(name)
+                try WholeFile.replace("\(folder)/\(name)", with: contents)
+            }
+        } catch {
+            for name in written { unlink("\(folder)/\(name)") }
+            throw error
+        }
+    }
+
+    private static func write(
+        _ position: Int, of model: Checkpoint, _ plan: MergePlan, to path: String
+    ) throws(AdapterFileError) {
+        let file = model.shards[position].file
+        // New tensors go to the last file, in the type of the model's own numbers.
+        let type = file.tensors.compactMap(\.type).first ?? .f32
+        let added = position == model.shards.count - 1 ? plan.additions : [:]
+        try WholeFile.replace(path) { descriptor in
+            var writer = try CheckpointWriter(
+                file, adding: added.map { .init(name: $0.key, type: type, shape: $0.value.shape) },
+                descriptor: descriptor)
+            for tensor in file.tensors {
+                guard let change = plan.changes[tensor.name], let own = file.view(of: tensor.name) else { continue }
+                var values = (change.replacement ?? own).floats()
+                change.apply(to: &values)
+                try writer.write(values, to: tensor.name)
+            }
+            for (name, view) in added { try writer.write(view.floats(), to: name) }
+            try writer.finish()
+        }
+    }
+}
+
+extension Checkpoint {
+    /// Makes sure that a folder has no other model, of which something would be left.
+    fileprivate func checkFree(_ target: String) throws(AdapterFileError) {
+        let resolved = [folder, target].map {
+            URL(fileURLWithPath: $0).resolvingSymlinksInPath().standardizedFileURL.path
+        }
+        guard resolved[0] != resolved[1] else {
+            throw .file(target, reason: "the base lies there; expected another folder")
+        }
+        let own = Set(shards.map(\.name) + [index?.name, "model.safetensors"].compactMap(\.self))
+        let there = (try? FileManager.default.contentsOfDirectory(atPath: target)) ?? []
+        let weights = there.filter { $0.hasSuffix(".safetensors") || $0.hasSuffix(".safetensors.index.json") }
+        if let other = weights.sorted().first(where: { !own.contains($0) && $0 != "adapter_model.safetensors" }) {
+            throw .file(target, reason: "it holds \(other) of another model; expected an empty folder")
+        }
+    }
+
+    /// The files beside the weights, as they are or as the merge changes them.
+    fileprivate func besides(_ plan: MergePlan) throws(AdapterFileError) -> [(name: String, contents: Data)] {
+        var files: [(name: String, contents: Data)] = []
+        for name in companions {
+            if name == "config.json", plan.untiesHead, let text = facts.untied {
+                files.append((name, Data(text.utf8)))
+            } else {
+                files.append((name, try Self.contents(of: "\(folder)/\(name)")))
+            }
+        }
+        if let index { files.append((index.name, try index.adding(plan.additions, to: shards))) }
+        return files
+    }
+}
+
+extension Checkpoint.Index {
+    /// The index with the added tensors in the last file.
+    fileprivate func adding(
+        _ additions: [String: TensorView], to shards: [Checkpoint.Shard]
+    ) throws(AdapterFileError) -> Data {
+        guard let last = shards.last, !additions.isEmpty else { return contents }
+        let width = (last.file.tensors.compactMap(\.type).first ?? .f32).byteCount
+        do {
+            var object = try JSONSerialization.jsonObject(with: contents) as? [String: Any] ?? [:]
+            var map = object["weight_map"] as? [String: String] ?? [:]
+            for name in additions.keys { map[name] = last.name }
+            object["weight_map"] = map
+            var metadata = object["metadata"] as? [String: Any] ?? [:]
+            let count = additions.values.reduce(0) { $0 + $1.elementCount }
+            for (key, more) in [("total_size", count * width), ("total_parameters", count)] {
+                if let total = (metadata[key] as? NSNumber)?.intValue { metadata[key] = total + more }
+            }
+            object["metadata"] = metadata
+            return try JSONSerialization.data(
+                withJSONObject: object, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
+        } catch {
+            throw .file(name, reason: "\(error)")
+        }
+    }
+}
+
+extension AdapterFile {
+    /// Opens an adapter with all its numbers checked, and its experts apart where the configuration has any.
+    fileprivate init(merging path: String, _ configuration: AdapterConfig) throws(AdapterFileError) {
+        do {
+            let file = try SafetensorsFile(path: path)
+            var experts: [String: Int] = [:]
+            let parameters = configuration.further["target_parameters"] ?? "null"
+            for tensor in file.tensors where !["null", "[]"].contains(parameters) {
+                guard case .factorA(let module, embedding: false) = TensorName(parsing: tensor.name),
+                    let rows = tensor.shape.first
+                else { continue }
+                let rank = configuration.rank(of: module)
+                if rows > rank, rows.isMultiple(of: rank) { experts[module] = rows / rank }
+            }
+            try self.init(file, experts: experts)
+            try checkFinite()
+        } catch {
+            throw .adapter(file: path, reason: "\(error)")
+        }
+    }
+}
