@@ -51,6 +51,8 @@ package final class SQLiteStore: Sendable {
             reportDamage(to: try pool.read { try HeldBlob.all(in: $0) })
         } catch let error as StoreOpeningError {
             throw error
+        } catch let error as SchemaMismatch {
+            throw .version(path: directory.databasePath, error)
         } catch {
             throw .database(path: directory.databasePath, reason: String(describing: error))
         }
@@ -67,14 +69,14 @@ package final class SQLiteStore: Sendable {
             var configuration = Self.configuration
             configuration.readonly = true
             pool = try DatabasePool(path: directory.databasePath, configuration: configuration)
-            if try pool.read(Schema.migrator.hasBeenSuperseded) {
-                throw StoreOpeningError.newerSchema(path: directory.databasePath)
-            }
+            try pool.read(Schema.requireKnownVersion)
             guard try pool.read(Schema.migrator.hasCompletedMigrations) else {
-                throw StoreOpeningError.olderSchema(path: directory.databasePath)
+                throw StoreOpeningError.notMigrated(path: directory.databasePath)
             }
         } catch let error as StoreOpeningError {
             throw error
+        } catch let error as SchemaMismatch {
+            throw .version(path: directory.databasePath, error)
         } catch {
             throw .database(path: directory.databasePath, reason: String(describing: error))
         }
@@ -111,7 +113,7 @@ package final class SQLiteStore: Sendable {
 
     private static func openDatabase(at path: String) throws -> DatabasePool {
         let pool = try DatabasePool(path: path, configuration: configuration)
-        if try pool.read(Schema.migrator.hasBeenSuperseded) { throw StoreOpeningError.newerSchema(path: path) }
+        try pool.read(Schema.requireKnownVersion)
         try pool.writeWithoutTransaction { database in
             // GRDB sets NORMAL whenever it opens WAL, under which a power cut may undo commits. Some distributions have
             // SQLite write zeros over all that is deleted, which takes as long as writing an adapter does.

@@ -104,10 +104,8 @@ final class UnpackedArchive {
             configuration.prepareDatabase { try $0.execute(sql: "PRAGMA trusted_schema = OFF") }
             let queue = try DatabaseQueue(path: database, configuration: configuration)
             defer { try? queue.close() }
-            if try queue.read(Schema.migrator.hasBeenSuperseded) {
-                throw Failure.unsound("it was written by a newer version of this program")
-            }
             try queue.read { database in
+                try Schema.requireKnownVersion(of: database)
                 // A view or a trigger would run with the server's own rights.
                 let foreign = try String.fetchOne(
                     database, sql: "SELECT name FROM sqlite_master WHERE type IN ('view', 'trigger')")
@@ -117,6 +115,8 @@ final class UnpackedArchive {
             try queue.read { try checkRows($0, in: directory) }
         } catch let error as DatabaseError {
             throw Failure.unsound("\(error.message ?? "SQLite refuses it")")
+        } catch let error as SchemaMismatch {
+            throw Failure.unsound("\(error)")
         } catch let error as StoreError {
             throw Failure.unsound("\(error)")
         }
