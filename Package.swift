@@ -15,6 +15,7 @@ extension Target.Dependency {
     static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
+    static let system = product(name: "SystemPackage", package: "swift-system")
     static let logging = product(name: "Logging", package: "swift-log")
     static let yams = product(name: "Yams", package: "Yams")
 }
@@ -43,6 +44,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
@@ -56,44 +58,46 @@ let package = Package(
 
         library("LinearAlgebra", ["COpenBLAS", "CVectors"]),
         library("StrictJSON"),
+        library("DurableFiles", [.system]),
         library("AdapterFormat", ["StrictJSON"]),
         library("Aggregation", ["AdapterFormat", "LinearAlgebra"]),
         library("Federation"),
-        library("Coordinator", ["Federation", "AdapterFormat", "Aggregation", .crypto, .logging]),
-        library("SQLiteStore", ["Federation", .crypto, .grdb, .logging]),
+        library("Coordinator", ["Federation", "AdapterFormat", "Aggregation", "DurableFiles", .crypto, .logging]),
+        library("SQLiteStore", ["DurableFiles", "Federation", .crypto, .grdb, .logging]),
         library("HTTPServing", [.httpTypes, .crypto, "CLinux", "COpenSSL", .logging]),
         library("RankwiseWire", ["StrictJSON"]),
         library("ProcessSignals"),
         library("CoordinatorAPI", ["HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes, .logging]),
-        library("HTTPFetching", ["CCurl"]),
-        library("Training", ["AdapterFormat", "LinearAlgebra", "CLinux", .logging]),
+        library("HTTPFetching", ["CCurl", "DurableFiles"]),
+        library("Training", ["AdapterFormat", "DurableFiles", "LinearAlgebra", "CLinux", .logging]),
         library(
             "Simulation",
             [
-                "AdapterFormat", "Aggregation", "ClientAgent", "Coordinator", "CoordinatorAPI", "Federation",
-                "HTTPFetching", "HTTPServing", "LinearAlgebra", "RankwiseWire", "SQLiteStore", "Training", .logging,
+                "AdapterFormat", "Aggregation", "ClientAgent", "Coordinator", "CoordinatorAPI", "DurableFiles",
+                "Federation", "HTTPFetching", "HTTPServing", "LinearAlgebra", "RankwiseWire", "SQLiteStore", "Training",
+                .logging,
             ]),
-        library("ClientAgent", ["HTTPFetching", "RankwiseWire", "AdapterFormat", "Training", .crypto]),
+        library("ClientAgent", ["DurableFiles", "HTTPFetching", "RankwiseWire", "AdapterFormat", "Training", .crypto]),
 
         program(
             "rankwise-server",
             [
-                "CoordinatorAPI", "Coordinator", "Federation", "HTTPServing", "ProcessSignals", "RankwiseWire",
-                "SQLiteStore", .argumentParser, .logging, .yams,
+                "CoordinatorAPI", "Coordinator", "DurableFiles", "Federation", "HTTPServing", "ProcessSignals",
+                "RankwiseWire", "SQLiteStore", .argumentParser, .logging, .yams,
             ]
         ),
         program(
             "rankwise-client",
             [
-                "AdapterFormat", "ClientAgent", "HTTPFetching", "ProcessSignals", "RankwiseWire", "Training",
-                .argumentParser, .logging,
+                "AdapterFormat", "ClientAgent", "DurableFiles", "HTTPFetching", "ProcessSignals", "RankwiseWire",
+                "Training", .argumentParser, .logging,
             ]
         ),
         program(
             "rankwise-lab",
             [
-                "AdapterFormat", "Aggregation", "ClientAgent", "HTTPFetching", "LinearAlgebra", "RankwiseWire",
-                "Simulation", "Training", .yams,
+                "AdapterFormat", "Aggregation", "ClientAgent", "DurableFiles", "HTTPFetching", "LinearAlgebra",
+                "RankwiseWire", "Simulation", "Training", .yams,
                 .argumentParser, .crypto, .logging,
             ]
         ),
@@ -108,8 +112,9 @@ let package = Package(
         tests("AggregationTests", ["Aggregation", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests("FederationTests", ["Federation"]),
         tests("CoordinatorTests", ["Coordinator", "Federation", "SQLiteStore", "AdapterFormat", .crypto, .logging]),
+        tests("DurableFilesTests", ["DurableFiles", "TestStage", .system]),
         tests(
-            "SQLiteStoreTests", ["SQLiteStore", "Federation", "TestStage", .crypto, .grdb, .logging],
+            "SQLiteStoreTests", ["SQLiteStore", "DurableFiles", "Federation", "TestStage", .crypto, .grdb, .logging],
             resources: [.copy("Fixtures")]),
         tests(
             "HTTPServingTests",

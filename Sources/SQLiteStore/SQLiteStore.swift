@@ -1,4 +1,5 @@
 import Dispatch
+import DurableFiles
 package import Federation
 import Foundation
 import GRDB
@@ -205,7 +206,7 @@ extension SQLiteStore {
     func storeError(_ error: any Error) -> StoreError {
         switch error {
         case let error as StoreError: return error
-        case let error as FileError: return error.isOutOfSpace ? .full : .failed(error.description)
+        case let error as FileError: return error.reason == .full ? .full : .failed(error.description)
         case let error as DatabaseError:
             if error.resultCode == .SQLITE_FULL { return .full }
             // A full disk shows as a plain I/O error where SQLite grows its shared memory or syncs.

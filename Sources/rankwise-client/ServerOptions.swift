@@ -1,4 +1,5 @@
 import ArgumentParser
+import DurableFiles
 import Foundation
 import HTTPFetching
 
@@ -74,10 +75,8 @@ struct ServerOptions: ParsableArguments {
         let text: String?
         if let tokenFile {
             // Also from a pipe, as a shell's <(…) is.
-            let descriptor = open(tokenFile, O_RDONLY | O_CLOEXEC)
-            guard descriptor >= 0,
-                let bytes = try? FileHandle(fileDescriptor: descriptor, closeOnDealloc: true).readToEnd() ?? Data(),
-                let contents = String(data: bytes, encoding: .utf8)
+            guard let bytes = try? OwnedFile(tokenFile, for: .reading).contents(),
+                let contents = String(validating: bytes, as: UTF8.self)
             else { throw ValidationError("the token file \(tokenFile) cannot be read") }
             text = contents
         } else {

@@ -1,3 +1,4 @@
+import DurableFiles
 import Foundation
 import RankwiseWire
 import Yams
@@ -32,11 +33,12 @@ enum ConfigFile {
 
     private static func text(of path: String) throws -> String {
         // Also from a pipe, as a shell's <(…) is: FileHandle would not wait for one that has no writer yet.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0,
-            let bytes = try? FileHandle(fileDescriptor: descriptor, closeOnDealloc: true).readToEnd() ?? Data()
-        else { throw WireError(path: "", reason: "cannot be read") }
-        guard let text = String(data: bytes, encoding: .utf8) else { throw WireError(path: "", reason: "is not UTF-8") }
+        guard let bytes = try? OwnedFile(path, for: .reading).contents() else {
+            throw WireError(path: "", reason: "cannot be read")
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw WireError(path: "", reason: "is not UTF-8")
+        }
         return text
     }
 

@@ -1,3 +1,4 @@
+import DurableFiles
 import Federation
 import Foundation
 import GRDB

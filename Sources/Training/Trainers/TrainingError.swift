@@ -1,4 +1,5 @@
 import AdapterFormat
+import DurableFiles
 import Foundation
 
 /// Why a round of training, or an evaluation, gave no result.
@@ -42,6 +43,7 @@ extension TrainingError {
     static func writing(_ path: String, _ error: any Error) -> TrainingError {
         let hasRoom =
             switch error {
+            case let error as FileError: error.reason != .full
             case let error as SystemError: !SystemError.isNoRoom(error.code)
             case SafetensorsWriteError.system(let error): !SystemError.isNoRoom(error.code)
             case let error as CocoaError:
@@ -49,7 +51,7 @@ extension TrainingError {
                     && !((error.underlying as? POSIXError).map { SystemError.isNoRoom($0.code.rawValue) } ?? false)
             default: true
             }
-        return hasRoom ? .file(path, reason: "\(error)") : .noRoom(path)
+        return hasRoom ? .file(path, reason: (error as? FileError)?.text ?? "\(error)") : .noRoom(path)
     }
 }
 
