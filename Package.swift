@@ -15,6 +15,7 @@ extension Target.Dependency {
     static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
+    static let system = product(name: "SystemPackage", package: "swift-system")
     static let logging = product(name: "Logging", package: "swift-log")
     static let yams = product(name: "Yams", package: "Yams")
 }
@@ -43,6 +44,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
@@ -56,50 +58,55 @@ let package = Package(
 
         library("LinearAlgebra", ["COpenBLAS", "CVectors"]),
         library("StrictJSON"),
+        library("DurableFiles", [.system]),
         library("AdapterFormat", ["StrictJSON"]),
         library("Aggregation", ["AdapterFormat", "LinearAlgebra"]),
         library("Federation"),
-        library("Coordinator", ["Federation", "AdapterFormat", "Aggregation", .crypto, .logging]),
-        library("SQLiteStore", ["Federation", .crypto, .grdb, .logging]),
+        library("Coordinator", ["Federation", "AdapterFormat", "Aggregation", "DurableFiles", .crypto, .logging]),
+        library("SQLiteStore", ["DurableFiles", "Federation", .crypto, .grdb, .logging]),
         library("HTTPServing", [.httpTypes, .crypto, "CLinux", "COpenSSL", .logging]),
         library("RankwiseWire", ["StrictJSON"]),
         library("ProcessSignals"),
         library("CoordinatorAPI", ["HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes, .logging]),
-        library("HTTPFetching", ["CCurl"]),
-        library("AdapterOperations", ["AdapterFormat", "LinearAlgebra"]),
-        library("TrainingData", ["LinearAlgebra"]),
+        library("HTTPFetching", ["CCurl", "DurableFiles"]),
+        library("AdapterOperations", ["AdapterFormat", "DurableFiles", "LinearAlgebra"]),
+        library("TrainingData", ["DurableFiles", "LinearAlgebra"]),
         library(
             "Training",
-            ["AdapterFormat", "AdapterOperations", "LinearAlgebra", "TrainingData", "CLinux", .logging]),
+            ["AdapterFormat", "AdapterOperations", "DurableFiles", "LinearAlgebra", "TrainingData", "CLinux", .logging]),
         library(
             "Simulation",
             [
                 "AdapterFormat", "AdapterOperations", "Aggregation", "ClientAgent", "Coordinator", "CoordinatorAPI",
-                "Federation", "HTTPFetching", "HTTPServing", "LinearAlgebra", "RankwiseWire", "SQLiteStore", "Training",
+                "DurableFiles", "Federation", "HTTPFetching", "HTTPServing", "LinearAlgebra", "RankwiseWire",
+                "SQLiteStore", "Training",
                 "TrainingData",
                 .logging,
             ]),
         library(
-            "ClientAgent", ["HTTPFetching", "RankwiseWire", "AdapterFormat", "AdapterOperations", "Training", .crypto]),
+            "ClientAgent",
+            ["DurableFiles", "HTTPFetching", "RankwiseWire", "AdapterFormat", "AdapterOperations", "Training", .crypto]),
 
         program(
             "rankwise-server",
             [
-                "CoordinatorAPI", "Coordinator", "Federation", "HTTPServing", "ProcessSignals", "RankwiseWire",
-                "SQLiteStore", .argumentParser, .logging, .yams,
+                "CoordinatorAPI", "Coordinator", "DurableFiles", "Federation", "HTTPServing", "ProcessSignals",
+                "RankwiseWire", "SQLiteStore", .argumentParser, .logging, .yams,
             ]
         ),
         program(
             "rankwise-client",
             [
-                "AdapterFormat", "AdapterOperations", "ClientAgent", "HTTPFetching", "ProcessSignals", "RankwiseWire",
+                "AdapterFormat", "AdapterOperations", "ClientAgent", "DurableFiles", "HTTPFetching", "ProcessSignals",
+                "RankwiseWire",
                 "Training", "TrainingData", .argumentParser, .logging,
             ]
         ),
         program(
             "rankwise-lab",
             [
-                "AdapterFormat", "AdapterOperations", "Aggregation", "ClientAgent", "HTTPFetching", "LinearAlgebra",
+                "AdapterFormat", "AdapterOperations", "Aggregation", "ClientAgent", "DurableFiles", "HTTPFetching",
+                "LinearAlgebra",
                 "RankwiseWire", "Simulation", "Training", "TrainingData", .yams,
                 .argumentParser, .crypto, .logging,
             ]
@@ -115,12 +122,14 @@ let package = Package(
         tests("AggregationTests", ["Aggregation", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests("FederationTests", ["Federation"]),
         tests("CoordinatorTests", ["Coordinator", "Federation", "SQLiteStore", "AdapterFormat", .crypto, .logging]),
+        tests("DurableFilesTests", ["DurableFiles", "TestStage", .system]),
         .target(
             name: "StoreConformance", dependencies: ["Federation", .crypto], path: "Tests/StoreConformance",
             swiftSettings: strict),
         tests(
             "SQLiteStoreTests",
-            ["SQLiteStore", "Federation", "StoreConformance", "TestStage", .crypto, .grdb, .logging]),
+            ["SQLiteStore", "DurableFiles", "Federation", "StoreConformance", "TestStage", .crypto, .grdb, .logging],
+            resources: [.copy("Fixtures")]),
         tests(
             "HTTPServingTests",
             ["HTTPServing", "COpenSSL", "TestCertificates", "TestStage", .httpTypes, .crypto, .logging]),

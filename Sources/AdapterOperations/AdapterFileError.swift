@@ -1,4 +1,5 @@
 import AdapterFormat
+import DurableFiles
 import Foundation
 
 /// Why a file of an adapter or of a model cannot be read, joined with others, or written.
@@ -15,6 +16,7 @@ extension AdapterFileError {
     package static func writing(_ path: String, _ error: any Error) -> AdapterFileError {
         let hasRoom =
             switch error {
+            case let error as FileError: error.reason != .full
             case let error as SystemError: !SystemError.isNoRoom(error.code)
             case SafetensorsWriteError.system(let error): !SystemError.isNoRoom(error.code)
             case let error as CocoaError:
@@ -22,7 +24,7 @@ extension AdapterFileError {
                     && !((error.underlying as? POSIXError).map { SystemError.isNoRoom($0.code.rawValue) } ?? false)
             default: true
             }
-        return hasRoom ? .file(path, reason: "\(error)") : .noRoom(path)
+        return hasRoom ? .file(path, reason: (error as? FileError)?.text ?? "\(error)") : .noRoom(path)
     }
 }
 

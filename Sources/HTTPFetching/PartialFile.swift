@@ -1,3 +1,4 @@
+import DurableFiles
 import Glibc
 
 /// An unfinished download of `target`: its bytes are in `target.part`, and their ETag in `target.part.etag`.
@@ -12,8 +13,8 @@ final class PartialFile {
 
     private let target: String
     private let limit: Int64
-    private let file: OwnedDescriptor
-    /// The number of bytes in the file.
+    private let file: OwnedFile
+    /// Bytes that stand in the file by now.
     private(set) var length: Int64
     private var isResumable: Bool
 
@@ -21,10 +22,13 @@ final class PartialFile {
     init(target: String, limit: Int64, continuing resume: ResumePoint) throws(FetchError) {
         self.target = target
         self.limit = limit
-        file = try OwnedDescriptor(opening: Self.part(of: target), O_WRONLY)
+        file = try FetchError.onFiles { () throws(FileError) in
+            let file = try OwnedFile(Self.part(of: target), for: .writing)
+            try file.truncate(to: Int(resume.offset))
+            return file
+        }
         length = resume.offset
         isResumable = true
-        try file.truncate(to: length)
     }
 
     init(target: String, limit: Int64, etag: String?) throws(FetchError) {
@@ -32,13 +36,14 @@ final class PartialFile {
         self.limit = limit
         // Removes the old ETag first: an ETag must never stand beside other bytes than its own.
         Self.removeETag(of: target)
-        file = try OwnedDescriptor(opening: Self.part(of: target), O_WRONLY | O_CREAT | O_TRUNC)
+        file = try FetchError.onFiles { () throws(FileError) in
+            try OwnedFile(Self.part(of: target), for: .replacing)
+        }
         length = 0
         isResumable = false
         if let etag, etag.hasPrefix("\""), etag.utf8.count <= Self.longestETag {
-            let note = try OwnedDescriptor(opening: Self.note(of: target), O_WRONLY | O_CREAT | O_TRUNC)
-            try Array(etag.utf8).span.bytes.withUnsafeBytes { bytes throws(FetchError) in
-                try note.write(bytes, at: 0)
+            try FetchError.onFiles { () throws(FileError) in
+                try OwnedFile(Self.note(of: target), for: .replacing).write(Array(etag.utf8))
             }
             isResumable = true
         }
@@ -46,14 +51,14 @@ final class PartialFile {
 
     /// The point where a download of `target` broke off, if it can be continued.
     static func resumePoint(of target: String) -> ResumePoint? {
-        guard let file = try? OwnedDescriptor(opening: part(of: target), O_RDONLY), let offset = try? file.length,
-            offset > 0, let note = try? OwnedDescriptor(opening: note(of: target), O_RDONLY)
+        guard let file = try? OwnedFile(part(of: target), for: .reading), let offset = try? file.length,
+            offset > 0, let note = try? OwnedFile(note(of: target), for: .reading)
         else { return nil }
         var bytes = [UInt8](repeating: 0, count: longestETag)
         let count = bytes.withUnsafeMutableBytes { (try? note.read(into: $0, at: 0)) ?? 0 }
         let etag = String(decoding: bytes[..<count], as: UTF8.self)
         guard etag.hasPrefix("\""), HTTPField("If-Range", etag).isSendable else { return nil }
-        return ResumePoint(offset: offset, etag: etag)
+        return ResumePoint(offset: Int64(offset), etag: etag)
     }
 
     static func discard(_ target: String) {
@@ -64,14 +69,16 @@ final class PartialFile {
     func append(_ bytes: UnsafeRawBufferPointer) throws(FetchError) {
         let (grown, overflow) = length.addingReportingOverflow(Int64(bytes.count))
         guard !overflow, grown <= limit else { throw .tooLarge(limit: limit) }
-        try file.write(bytes, at: length)
+        try FetchError.onFiles { () throws(FileError) in try file.write(bytes, at: Int(length)) }
         length = grown
     }
 
     /// Makes the download durable and renames it to its target.
     func finish() throws(FetchError) {
-        try file.synchronize()
-        guard rename(Self.part(of: target), target) == 0 else { throw .file(path: target, errno: errno) }
+        try FetchError.onFiles { () throws(FileError) in
+            try file.sync()
+            try DurableFile.rename(file.path, to: target)
+        }
         Self.removeETag(of: target)
     }
 

@@ -1,10 +1,10 @@
-import Glibc
+import DurableFiles
 
 /// The body of a request, read in pieces and from any offset, because curl may send it twice.
 struct UploadSource: ~Copyable {
     private enum Storage: ~Copyable {
         case bytes([UInt8])
-        case file(OwnedDescriptor)
+        case file(OwnedFile)
     }
 
     private let storage: Storage
@@ -23,8 +23,11 @@ struct UploadSource: ~Copyable {
     }
 
     private init(_ path: String, from offset: Int64) throws(FetchError) {
-        let file = try OwnedDescriptor(opening: path, O_RDONLY)
-        let whole = try file.length
+        let (file, length) = try FetchError.onFiles { () throws(FileError) in
+            let file = try OwnedFile(path, for: .reading)
+            return (file, try file.length)
+        }
+        let whole = Int64(length)
         guard (0...whole).contains(offset) else {
             throw .file(path: path, reason: "has \(whole) bytes and is to be sent from \(offset) on")
         }
@@ -48,7 +51,8 @@ struct UploadSource: ~Copyable {
             piece.copyBytes(from: bytes[Int(position)..<Int(position) + count])
             read = count
         case .file(let file):
-            read = try file.read(into: piece, at: start + position)
+            let place = Int(start + position)
+            read = try FetchError.onFiles { () throws(FileError) in try file.read(into: piece, at: place) }
             guard read > 0 else { throw .file(path: file.path, reason: "became shorter while it was sent") }
         }
         position += Int64(read)

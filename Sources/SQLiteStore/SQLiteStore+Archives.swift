@@ -56,7 +56,7 @@ private enum FederationTables {
     }
 
     static let small: [Table] = [
-        .init(name: "tokens"), .init(name: "clients"), .init(name: "rounds"), .init(name: "places"),
+        .init(name: "tokens"), .init(name: "clients"), .init(name: "rounds"), .init(name: "participations"),
         .init(name: "updates"), .init(name: "refusals", isNumbered: true), .init(name: "events", isNumbered: true),
         .init(name: "templates"), .init(name: "configurations"), .init(name: "client_lists"),
     ]

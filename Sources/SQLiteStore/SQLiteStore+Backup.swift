@@ -1,4 +1,5 @@
 import Crypto
+import DurableFiles
 package import Federation
 import Foundation
 import GRDB
@@ -28,9 +29,8 @@ extension SQLiteStore {
             try copyDatabase(to: copy)
             let archive = folder + "/archive.tar"
             let backup = try writeArchive(at: archive, database: copy)
-            guard rename(archive, path) == 0 else { throw FileError(doing: "rename to \(path)", path: archive) }
-            let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
-            try FileDescriptor(opening: parent, O_RDONLY | O_DIRECTORY).sync(parent)
+            try DurableFile.rename(archive, to: path)
+            try DurableFile.syncFolder(of: path)
             return backup
         } catch let error as FileError {
             // With its path: here it is the archive's disk that may be full, not the store's.
@@ -51,13 +51,12 @@ extension SQLiteStore {
     }
 
     func writeArchive(at path: String, database copy: String) throws -> StoreBackup {
-        let file = try FileDescriptor(opening: path, O_WRONLY | O_CREAT | O_EXCL)
-        let tar = TarWriter(to: file, at: path)
+        let tar = TarWriter(to: try OwnedFile(path, for: .creating))
         let now = time(nil)
         var backup = StoreBackup()
         backup.databaseBytes = try Self.length(of: copy)
         try tar.add(
-            try FileDescriptor(opening: copy, O_RDONLY), as: "rankwise.sqlite", byteCount: backup.databaseBytes,
+            try OwnedFile(copy, for: .reading), as: "rankwise.sqlite", byteCount: backup.databaseBytes,
             modified: now)
         try tar.addFolder("blobs", modified: now)
         var added: Set<ContentDigest> = []
@@ -68,7 +67,7 @@ extension SQLiteStore {
                 continue
             }
             try tar.add(
-                try FileDescriptor(opening: directory.blobPath(of: blob.digest), O_RDONLY),
+                try OwnedFile(directory.blobPath(of: blob.digest), for: .reading),
                 as: "blobs/\(blob.digest.hex)", byteCount: blob.byteCount, modified: now)
             backup.blobs += 1
         }

@@ -1,3 +1,4 @@
+import DurableFiles
 package import Federation
 import Foundation
 import GRDB

@@ -1,6 +1,5 @@
+import DurableFiles
 package import Federation
-import Foundation
-import Glibc
 
 /// Uploads that have not arrived whole, as files that say themselves whose they are.
 extension SQLiteStore: UploadStore {
@@ -13,7 +12,7 @@ extension SQLiteStore: UploadStore {
     ) async throws(StoreError) -> SpoolFile {
         try await onUploads { directory in
             let path = directory.uploadPath(of: key, length: length, sureLength: sureLength)
-            _ = try FileDescriptor(opening: path, O_WRONLY | O_CREAT | O_EXCL)
+            _ = try OwnedFile(path, for: .creating)
             try directory.syncUploads()
             return SpoolFile(path: path)
         }
@@ -24,12 +23,12 @@ extension SQLiteStore: UploadStore {
     ) async throws(StoreError) -> SpoolFile {
         try await onUploads { directory in
             let path = directory.uploadPath(of: key, length: length, sureLength: sureLength)
-            guard rename(file.path, path) == 0 else { throw FileError(doing: "rename to \(path)", path: file.path) }
+            try DurableFile.rename(file.path, to: path)
             do {
                 try directory.syncUploads()
             } catch {
                 // The caller goes on with the name that it knows.
-                rename(path, file.path)
+                try? DurableFile.rename(path, to: file.path)
                 throw error
             }
             return SpoolFile(path: path)
@@ -38,10 +37,9 @@ extension SQLiteStore: UploadStore {
 
     package func truncate(_ file: SpoolFile, to offset: Int) async throws(StoreError) {
         try await onUploads { _ in
-            let descriptor = try FileDescriptor(opening: file.path, O_WRONLY)
-            guard ftruncate(descriptor.number, off_t(offset)) == 0, fsync(descriptor.number) == 0 else {
-                throw FileError(doing: "cut", path: file.path)
-            }
+            let opened = try OwnedFile(file.path, for: .writing)
+            try opened.truncate(to: offset)
+            try opened.sync()
         }
     }
 

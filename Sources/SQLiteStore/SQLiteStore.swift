@@ -1,4 +1,5 @@
 import Dispatch
+import DurableFiles
 package import Federation
 import Foundation
 import GRDB
@@ -62,6 +63,8 @@ package final class SQLiteStore: Sendable {
             reportDamage(to: try pool.read { try HeldBlob.all(in: $0) })
         } catch let error as StoreOpeningError {
             throw error
+        } catch let error as SchemaMismatch {
+            throw .version(path: directory.databasePath, error)
         } catch {
             throw .database(path: directory.databasePath, reason: String(describing: error))
         }
@@ -81,14 +84,14 @@ package final class SQLiteStore: Sendable {
             var configuration = Self.configuration
             configuration.readonly = true
             pool = try DatabasePool(path: directory.databasePath, configuration: configuration)
-            if try pool.read(Schema.migrator.hasBeenSuperseded) {
-                throw StoreOpeningError.newerSchema(path: directory.databasePath)
-            }
+            try pool.read(Schema.requireKnownVersion)
             guard try pool.read(Schema.migrator.hasCompletedMigrations) else {
-                throw StoreOpeningError.olderSchema(path: directory.databasePath)
+                throw StoreOpeningError.notMigrated(path: directory.databasePath)
             }
         } catch let error as StoreOpeningError {
             throw error
+        } catch let error as SchemaMismatch {
+            throw .version(path: directory.databasePath, error)
         } catch {
             throw .database(path: directory.databasePath, reason: String(describing: error))
         }
@@ -127,7 +130,7 @@ package final class SQLiteStore: Sendable {
 
     private static func openDatabase(at path: String) throws -> DatabasePool {
         let pool = try DatabasePool(path: path, configuration: configuration)
-        if try pool.read(Schema.migrator.hasBeenSuperseded) { throw StoreOpeningError.newerSchema(path: path) }
+        try pool.read(Schema.requireKnownVersion)
         try pool.writeWithoutTransaction { database in
             // GRDB sets NORMAL whenever it opens WAL, under which a power cut may undo commits. Some distributions have
             // SQLite write zeros over all that is deleted, which takes as long as writing an adapter does.
@@ -239,7 +242,7 @@ extension SQLiteStore {
     func storeError(_ error: any Error) -> StoreError {
         switch error {
         case let error as StoreError: return error
-        case let error as FileError: return error.isOutOfSpace ? .full : .failed(error.description)
+        case let error as FileError: return error.reason == .full ? .full : .failed(error.description)
         case let error as DatabaseError:
             if error.resultCode == .SQLITE_FULL { return .full }
             // A full disk shows as a plain I/O error where SQLite grows its shared memory or syncs.

@@ -5,10 +5,10 @@ package enum StoreOpeningError: Error, Sendable, Hashable, CustomStringConvertib
     /// Another process has it open.
     case locked(path: String, by: String)
     case database(path: String, reason: String)
-    /// The database was written by a newer version of the program.
-    case newerSchema(path: String)
-    /// The database was written by an older version, and who only reads cannot move it on.
-    case olderSchema(path: String)
+    /// The database is of a version that this program does not open.
+    case version(path: String, SchemaMismatch)
+    /// The tables are not those of this version yet, and who only reads cannot change them.
+    case notMigrated(path: String)
     /// SQLite would not promise that commits survive a power cut.
     case notDurable(path: String, synchronous: Int?)
     /// The database has fewer commits than it has had.
@@ -20,9 +20,9 @@ package enum StoreOpeningError: Error, Sendable, Hashable, CustomStringConvertib
         case .locked(let path, let holder):
             "the data directory \(path) is in use by another server (process \(holder)); one server owns a data directory"
         case .database(let path, let reason): "the database \(path) cannot be opened: \(reason)"
-        case .newerSchema(let path):
-            "the database \(path) was written by a newer version of this program; use that version, or another directory"
-        case .olderSchema(let path):
+        case .version(let path, let mismatch):
+            "the database \(path) is not opened: \(mismatch); use the version that wrote it, or another directory"
+        case .notMigrated(let path):
             "the database \(path) was written by an older version of this program; start the server on it once"
         case .commitsLost(let path, let found, let expected):
             "the database \(path) has \(found) of at least \(expected) commits: it, or its -wal file, was deleted or replaced by "

@@ -2,6 +2,7 @@ import AdapterFormat
 import AdapterOperations
 import Aggregation
 import Coordinator
+import DurableFiles
 import Federation
 import Foundation
 import Training
@@ -37,7 +38,7 @@ struct Downloads: Sendable {
                 let length = try ScratchFolder.size(of: path)
                 if bits != nil {
                     try AdapterMessage.rewrite(path, to: path + ".plain")
-                    guard rename(path + ".plain", path) == 0 else { throw SystemError.last("rename") }
+                    try DurableFile.rename(path + ".plain", to: path)
                 }
                 files[rank] = File(plain: path, byteCount: length, ranks: granted)
             }
@@ -60,12 +61,10 @@ struct Downloads: Sendable {
         _ adapter: AdapterFile, as shape: AdapterShape, _ ranks: [String: Int], _ plan: AdapterPlan,
         _ bits: MessageBits?, to path: String
     ) throws {
-        let descriptor = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw SystemError.last("open \(path)") }
-        defer { close(descriptor) }
-        // B has the scale at the federation's maximum rank, whatever rank the round was published at.
+        let file = try OwnedFile(path, for: .replacing)
+        // B stands for the scale at the federation's maximum rank, whatever rank the round was published at.
         var writer = try AdapterWriter(
-            shape: plan.shape, ranks: ranks, scaling: plan.scaling, messageBits: bits, descriptor: descriptor)
+            shape: plan.shape, ranks: ranks, scaling: plan.scaling, messageBits: bits, descriptor: file.number)
         for module in plan.shape.modules {
             guard let factors = adapter.factors(of: module, rank: module.maximumRank) else {
                 throw SafetensorsWriteError.missing(module.name)
@@ -74,5 +73,6 @@ struct Downloads: Sendable {
         }
         for tensor in shape.dense { try writer.take(adapter.values(of: tensor) ?? [], of: tensor) }
         try writer.finish()
+        withExtendedLifetime(file) {}
     }
 }

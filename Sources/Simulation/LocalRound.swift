@@ -3,6 +3,7 @@ import AdapterOperations
 import Aggregation
 import ClientAgent
 import Coordinator
+import DurableFiles
 import Federation
 import Foundation
 import RankwiseWire
@@ -54,7 +55,7 @@ struct LocalRound: Sendable {
             ) { _ in }
             if let bits = downloads.bits {
                 try AdapterMessage.rewrite(output, to: output + ".message", bits: bits)
-                guard rename(output + ".message", output) == 0 else { throw SystemError.last("rename") }
+                try DurableFile.rename(output + ".message", to: output)
             }
             return Update(
                 client: client, path: output, scales: settings.adapter.scales(atRanks: download.ranks),

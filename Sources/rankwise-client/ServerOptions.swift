@@ -1,4 +1,5 @@
 import ArgumentParser
+import DurableFiles
 import Foundation
 import HTTPFetching
 
@@ -73,11 +74,9 @@ struct ServerOptions: ParsableArguments {
     func token() throws -> String? {
         let text: String?
         if let tokenFile {
-            // The file may be a pipe, like a shell's <(…).
-            let descriptor = open(tokenFile, O_RDONLY | O_CLOEXEC)
-            guard descriptor >= 0,
-                let bytes = try? FileHandle(fileDescriptor: descriptor, closeOnDealloc: true).readToEnd() ?? Data(),
-                let contents = String(data: bytes, encoding: .utf8)
+            // Also from a pipe, as a shell's <(…) is.
+            guard let bytes = try? OwnedFile(tokenFile, for: .reading).contents(),
+                let contents = String(validating: bytes, as: UTF8.self)
             else { throw ValidationError("the token file \(tokenFile) cannot be read") }
             text = contents
         } else {

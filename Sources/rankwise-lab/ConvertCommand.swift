@@ -1,5 +1,6 @@
 import AdapterFormat
 import ArgumentParser
+import DurableFiles
 import Foundation
 
 /// `rankwise-lab convert`: adapters under the names of other programs, as PEFT's files.
@@ -39,7 +40,10 @@ struct ConvertCommand: ParsableCommand {
             }
             let parts = conversion.adapters.map { summary(of: $0, isAlone: isAlone) }
             print("\(conversion.convention): \(parts.joined(separator: "; "))")
-        } catch let error where error is ConversionFailure || error is SystemError || error is SafetensorsWriteError {
+        } catch let error
+            where error is ConversionFailure || error is FileError || error is SystemError
+            || error is SafetensorsWriteError
+        {
             throw ValidationError("\(error)")
         }
     }
@@ -61,25 +65,15 @@ struct ConvertCommand: ParsableCommand {
         } catch {
             throw ConversionFailure("\(folder) cannot be made")
         }
-        let path = folder + "/adapter_model.safetensors"
-        let part = path + ".part"
-        let descriptor = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw SystemError.last("open \(part)") }
-        do {
-            defer { close(descriptor) }
-            try adapter.write(to: descriptor)
-        } catch {
-            unlink(part)
-            throw error
+        try DurableFile.replace(folder + "/adapter_model.safetensors", promising: .nothing, mode: 0o644) { file in
+            try adapter.write(to: file.number)
+            do {
+                try Data(adapter.config.json.utf8).write(
+                    to: URL(filePath: folder + "/adapter_config.json"), options: .atomic)
+            } catch {
+                throw ConversionFailure("\(folder)/adapter_config.json cannot be written")
+            }
         }
-        do {
-            try Data(adapter.config.json.utf8).write(
-                to: URL(filePath: folder + "/adapter_config.json"), options: .atomic)
-        } catch {
-            unlink(part)
-            throw ConversionFailure("\(folder)/adapter_config.json cannot be written")
-        }
-        guard rename(part, path) == 0 else { throw SystemError.last("rename \(part)") }
     }
 
     private func summary(of adapter: ConvertedAdapter, isAlone: Bool) -> String {

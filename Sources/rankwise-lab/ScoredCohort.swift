@@ -1,4 +1,5 @@
 import AdapterFormat
+import DurableFiles
 import Foundation
 import LinearAlgebra
 import Training
@@ -32,11 +33,9 @@ struct ScoredCohort {
     }
 
     private func write(_ shape: AdapterShape, client: Int, to path: String) throws {
-        let descriptor = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw SystemError.last("open \(path)") }
-        defer { close(descriptor) }
+        let file = try OwnedFile(path, for: .replacing, mode: 0o644)
         var generator = SeededGenerator(seed: seed, stream: "bench score", String(client))
-        var writer = try AdapterWriter(shape: shape, descriptor: descriptor)
+        var writer = try AdapterWriter(shape: shape, descriptor: file.number)
         for module in shape.modules {
             var factors = ModuleFactors(zeroOf: module, rank: module.maximumRank)
             let bound = 1 / Float(module.inputs).squareRoot()
@@ -48,5 +47,6 @@ struct ScoredCohort {
             try writer.take((0..<tensor.elementCount).map { _ in generator.uniform(within: 0.1) }, of: tensor)
         }
         try writer.finish()
+        withExtendedLifetime(file) {}
     }
 }

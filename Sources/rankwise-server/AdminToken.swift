@@ -1,4 +1,5 @@
 import Coordinator
+import DurableFiles
 import Federation
 import Foundation
 
@@ -26,19 +27,11 @@ enum AdminToken {
             return Access.hash(token)
         }
         let token = Access.makeToken()
-        // Renamed into place once complete, so that a crash leaves no empty token behind.
-        let part = path + ".part"
-        let descriptor = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else {
-            throw Failure(description: "\(path) cannot be made: \(String(cString: strerror(errno)))")
+        do throws(FileError) {
+            try DurableFile.replace(path, promising: .contentAndName, with: Array((token + "\n").utf8))
+        } catch {
+            throw Failure(description: "\(path) cannot be written: \(error.text)")
         }
-        defer { close(descriptor) }
-        let line = Array((token + "\n").utf8)
-        let folder = open(dataFolder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        defer { if folder >= 0 { close(folder) } }
-        guard write(descriptor, line, line.count) == line.count, fsync(descriptor) == 0, rename(part, path) == 0,
-            fsync(folder) == 0
-        else { throw Failure(description: "\(path) cannot be written: \(String(cString: strerror(errno)))") }
         return Access.hash(token)
     }
 }

@@ -1,3 +1,4 @@
+import DurableFiles
 import Foundation
 import RankwiseWire
 import Yams
@@ -31,12 +32,13 @@ enum ConfigFile {
     }
 
     private static func text(of path: String) throws -> String {
-        // The file may be a pipe, like a shell's <(…); FileHandle would not wait for a pipe without a writer.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0,
-            let bytes = try? FileHandle(fileDescriptor: descriptor, closeOnDealloc: true).readToEnd() ?? Data()
-        else { throw WireError(path: "", reason: "cannot be read") }
-        guard let text = String(data: bytes, encoding: .utf8) else { throw WireError(path: "", reason: "is not UTF-8") }
+        // Also from a pipe, as a shell's <(…) is: FileHandle would not wait for one that has no writer yet.
+        guard let bytes = try? OwnedFile(path, for: .reading).contents() else {
+            throw WireError(path: "", reason: "cannot be read")
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw WireError(path: "", reason: "is not UTF-8")
+        }
         return text
     }
 

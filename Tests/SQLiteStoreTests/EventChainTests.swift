@@ -1,8 +1,6 @@
 import Crypto
 import Federation
 import Foundation
-import GRDB
-import Logging
 import StoreConformance
 import Testing
 
@@ -44,36 +42,5 @@ import Testing
         #expect(Set(hashes).count == events.count)
         var other = try EventChain(of: try FederationID("g"))
         #expect(try other.append(event) != hashes[0])
-    }
-
-    @Test func `rows that an older version wrote are chained when it is first opened, and new ones follow`()
-        async throws
-    {
-        try await withDirectory { directory in
-            let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-            var store = try SQLiteStore(directory: directory, logger: logger)
-            let live = try await LiveFederation(creating: "digits", in: Stores(store))
-            try await live.register("edge-1", "edge-2")
-            let chained = try await store.events(after: 0, limit: 100, of: live.id)
-            // As the version before left it.
-            try await store.pool.write { database in
-                try database.execute(
-                    sql: """
-                        ALTER TABLE events DROP COLUMN hash;
-                        DELETE FROM grdb_migrations WHERE identifier = '0004'
-                        """)
-            }
-            try store.close()
-            store = try SQLiteStore(directory: directory, logger: logger)
-            #expect(try await store.events(after: 0, limit: 100, of: live.id) == chained)
-            let again = try await LiveFederation(loadedFrom: Stores(store))
-            try await again.register("edge-3")
-            var chain = try EventChain(of: live.id)
-            for row in try await store.events(after: 0, limit: 100, of: live.id) {
-                #expect(try chain.append(row.event) == row.hash)
-            }
-            #expect(chain.head != chained.last?.hash)
-            try store.close()
-        }
     }
 }

@@ -1,3 +1,4 @@
+import DurableFiles
 import Federation
 import Foundation
 import GRDB
@@ -7,19 +8,9 @@ import Testing
 
 @testable import SQLiteStore
 
-/// What is SQLite's own: the data directory, its lock, durability and migrations.
+/// What is SQLite's own: the data directory, its lock and durability.
 @Suite struct SQLiteStoreTests {
     private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-
-    /// Settings as the first version stored them.
-    private static let firstSettings = """
-        {"adapter":{"dense":{},"elementType":"F32","maximumRank":60,"modules":{"fc1":{"bias":false,"inputs":64,\
-        "kind":{"linear":{}},"outputs":200}},"scaling":{"constant":{"_0":1}}},"baseModel":{"name":"mlp","seed":7},\
-        "id":"digits","limits":{"clients":5,"samples":1000},"policy":{"deadlineSeconds":600,"minimumClients":1,\
-        "minimumUpdates":1,"onMissedQuorum":"extend","overSelection":0,"seenSeconds":120,\
-        "selection":{"fraction":{"_0":1}},"total":3},"seed":7,\
-        "strategy":{"name":"rbla","weighting":"samples"},"training":"{}"}
-        """
 
     @Test func `commits are synced in full`() async throws {
         try await withDirectory { directory in
@@ -135,66 +126,6 @@ import Testing
             }
             #expect(reason.contains("not a database"))
             #expect(FileManager.default.contents(atPath: file) == content)
-        }
-    }
-
-    @Test func `a database of a newer version is refused`() async throws {
-        try await withDirectory { directory in
-            let store = try SQLiteStore(directory: directory, logger: logger)
-            try await store.pool.write { try $0.execute(sql: "INSERT INTO grdb_migrations VALUES ('9999')") }
-            try store.close()
-            #expect(throws: StoreOpeningError.newerSchema(path: directory + "/rankwise.sqlite")) {
-                try SQLiteStore(directory: directory, logger: logger)
-            }
-        }
-    }
-
-    @Test func `what the first schema kept is read as adapters by the next`() async throws {
-        try await withDirectory { directory in
-            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-            let pool = try DatabasePool(path: directory + "/rankwise.sqlite")
-            try Schema.migrator.migrate(pool, upTo: "0001")
-            let factors = Sample.values(0..<4).withUnsafeBytes { Data($0) }
-            try await pool.write { database in
-                try database.execute(
-                    sql: """
-                        INSERT INTO federations
-                          (key, id, settings, state, round, published_round, revision, plan_revision, created_at)
-                        VALUES (1, 'digits', ?, 'running', 1, 0, 4, 4, 0);
-                        INSERT INTO tokens (federation, id, role, hash)
-                        VALUES (1, 'reader', 'reader', x'\(Sample.digest("r").hex)');
-                        UPDATE federations SET created_at = 5;
-                        INSERT INTO rounds
-                          (federation, number, phase, opened_at, deadline, minimum_updates, adapter_digest,
-                           adapter_bytes, adapter_ranks)
-                        VALUES (1, 1, 'published', 0, 600000, 1, ?, 9, '{"fc1":60}');
-                        INSERT INTO places (federation, round, client, state, revision)
-                        VALUES (1, 1, 'edge-1', 'awaited', 3);
-                        INSERT INTO adapter_parts (federation, round, name, kind, first_row, row_count, factors)
-                        VALUES (1, 0, 'fc1', 'A', 0, 4, ?);
-                        """,
-                    arguments: [Self.firstSettings, Sample.digest("1").data, factors])
-            }
-            try pool.close()
-            let store = try SQLiteStore(directory: directory, logger: logger)
-            let machine = try #require(try await store.federations().sound.first).machine
-            #expect(machine.settings.strategy == .init(name: "rbla", weighting: "samples"))
-            #expect(machine.settings.server == .init() && machine.settings.adapter.messageBits == nil)
-            #expect(
-                Array(machine.tokens.values) == [
-                    IssuedToken(
-                        id: "reader", role: .reader, hash: Sample.digest("r"), createdAt: Timestamp(milliseconds: 5))
-                ])
-            let digest = Sample.digest("1")
-            #expect(
-                machine.round?.phase == .published(.init(digest: digest, byteCount: 9, ranks: ["fc1": 60])))
-            #expect(machine.round?.participations.values.map(\.rank) == [nil])
-            let tensor = AdapterTensor(name: "fc1", kind: .a)
-            let id = machine.settings.id
-            #expect(try store.rows(9, of: tensor, federation: id, round: 0) == Sample.values(0..<4))
-            #expect(
-                try store.rowCount(of: tensor, at: AdapterAddress(federation: id, round: 0, slot: .merge)) == 0)
-            try store.close()
         }
     }
 

@@ -88,7 +88,7 @@ extension Agent {
         }
         try await state { state throws(StateError) in
             if let addition = paths.last { try state.remove(addition) }
-            if error == nil { try DurableFile.synchronize(target) }
+            if error == nil { try state.sync(target) }
         }
         return error
     }

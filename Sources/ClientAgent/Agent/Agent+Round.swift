@@ -39,7 +39,7 @@ extension Agent {
                 try AdapterMessage.rewrite(files.trained, to: files.trained, bits: bits)
             }
         }
-        try await state { _ throws(StateError) in try DurableFile.synchronize(files.trained) }
+        try await state { state throws(StateError) in try state.sync(files.trained) }
         let update = AgentProgress.Unacknowledged(
             round: round, samples: outcome.samples, loss: outcome.loss.finite, accuracy: outcome.accuracy?.finite)
         progress.unacknowledged = update

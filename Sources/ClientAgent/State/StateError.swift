@@ -1,3 +1,5 @@
+import DurableFiles
+
 /// Why a state folder cannot be used.
 package enum StateError: Error, Sendable, Hashable {
     /// Another agent uses it.
@@ -8,6 +10,17 @@ package enum StateError: Error, Sendable, Hashable {
     /// The disk is full.
     case noRoom(path: String)
     case failed(path: String, reason: String)
+}
+
+extension StateError {
+    init(_ error: FileError) {
+        self = error.reason == .full ? .noRoom(path: error.path) : .failed(path: error.path, reason: error.text)
+    }
+
+    /// Runs work on files, whose failure is the folder's.
+    static func onFiles<Value>(_ work: () throws(FileError) -> Value) throws(StateError) -> Value {
+        try FileError.mapping(StateError.init, work)
+    }
 }
 
 extension StateError: CustomStringConvertible {

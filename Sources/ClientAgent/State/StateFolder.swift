@@ -1,3 +1,4 @@
+import DurableFiles
 import Foundation
 import RankwiseWire
 
@@ -6,26 +7,19 @@ import RankwiseWire
 /// The folder is locked while this value lives, so that two agents never act as one client.
 package final class StateFolder {
     package let path: String
-    private let lock: Int32
+    private let lock: OwnedFile
 
     /// Opens or creates the folder, for its owner alone.
     package init(_ path: String) throws(StateError) {
         self.path = path
         try Self.makeFolder(path)
-        let descriptor = open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw .failed(path: path + "/lock", errno: errno) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            // The value does not own it yet: a throw after `lock` is set would close it a second time.
-            close(descriptor)
-            throw .inUse(folder: path)
-        }
-        lock = descriptor
+        lock = try StateError.onFiles { () throws(FileError) in try OwnedFile(path + "/lock", for: .locking) }
+        guard flock(lock.number, LOCK_EX | LOCK_NB) == 0 else { throw .inUse(folder: path) }
     }
 
     deinit {
-        // Unlocks explicitly, because a child process that is being forked holds a copy of the descriptor for a moment.
-        flock(lock, LOCK_UN)
-        close(lock)
+        // Given up by name: a child process that is being forked holds a copy of the descriptor for a moment.
+        flock(lock.number, LOCK_UN)
     }
 
     /// Creates a folder and its parents, for its owner alone.
@@ -93,7 +87,9 @@ package final class StateFolder {
         } catch {
             throw .failed(path: path, reason: "\(error)")
         }
-        try DurableFile.write(bytes, to: path)
+        try StateError.onFiles { () throws(FileError) in
+            try DurableFile.replace(path, promising: .contentAndName, ending: ".new", with: bytes)
+        }
     }
 
     // MARK: The sum of merges
@@ -103,7 +99,12 @@ package final class StateFolder {
 
     /// Deletes a file; a missing file is no error.
     func remove(_ path: String) throws(StateError) {
-        guard unlink(path) == 0 || errno == ENOENT else { throw .failed(path: path, errno: errno) }
+        try StateError.onFiles { () throws(FileError) in try DurableFile.remove(path) }
+    }
+
+    /// Makes a file that somebody else wrote durable, with its name.
+    func sync(_ path: String) throws(StateError) {
+        try StateError.onFiles { () throws(FileError) in try DurableFile.sync(path) }
     }
 
     // MARK: Files of rounds

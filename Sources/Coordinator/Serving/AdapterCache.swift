@@ -1,5 +1,6 @@
 import AdapterFormat
 import Crypto
+import DurableFiles
 package import Federation
 import Foundation
 import Synchronization
@@ -176,28 +177,28 @@ package final class AdapterCache: Sendable {
         }
         mkdir(folder, 0o700)
         let path = "\(folder)/\(key.fileName)~\(number).safetensors"
-        let descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else {
-            let error = SystemError.last("open \(path)")
-            throw SystemError.isNoRoom(error.code) ? .store(.full) : .internalFailure("\(error)")
+        do throws(FileError) {
+            return Draft(of: key, file: try OwnedFile(path, for: .replacingToRead), in: self)
+        } catch {
+            throw error.reason == .full ? .store(.full) : .internalFailure("\(error)")
         }
-        return Draft(of: key, path: path, descriptor: descriptor, in: self)
     }
 
     /// A file in the making, which is gone again unless it is finished.
     final class Draft: Sendable {
-        let path: String
-        let descriptor: Int32
+        private let file: OwnedFile
         private let key: Key
         private let cache: AdapterCache
         private let isFinished = Atomic(false)
 
-        fileprivate init(of key: Key, path: String, descriptor: Int32, in cache: AdapterCache) {
-            (self.key, self.path, self.descriptor, self.cache) = (key, path, descriptor, cache)
+        var path: String { file.path }
+        var descriptor: Int32 { file.number }
+
+        fileprivate init(of key: Key, file: OwnedFile, in cache: AdapterCache) {
+            (self.key, self.file, self.cache) = (key, file, cache)
         }
 
         deinit {
-            close(descriptor)
             if !isFinished.load(ordering: .relaxed) { unlink(path) }
         }
 
@@ -205,26 +206,25 @@ package final class AdapterCache: Sendable {
         ///
         /// - Parameter ranks: of every module in it.
         func finish(ranks: [String: Int]) throws(ServiceError) -> File {
-            let file: File
+            let rendered: File
             do {
-                let (digest, byteCount) = try AdapterCache.digest(of: descriptor)
-                file = File(path: path, digest: digest, byteCount: byteCount, ranks: ranks)
+                let (digest, byteCount) = try AdapterCache.digest(of: file)
+                rendered = File(path: path, digest: digest, byteCount: byteCount, ranks: ranks)
             } catch {
                 throw .internalFailure("\(path): \(error)")
             }
             isFinished.store(true, ordering: .relaxed)
-            cache.keep(file, as: key)
-            return file
+            cache.keep(rendered, as: key)
+            return rendered
         }
     }
 
-    private static func digest(of descriptor: Int32) throws -> (ContentDigest, byteCount: Int) {
+    private static func digest(of file: OwnedFile) throws -> (ContentDigest, byteCount: Int) {
         var hash = SHA256()
         var buffer = [UInt8](repeating: 0, count: 1 << 20)
         var offset = 0
         while true {
-            let count = pread(descriptor, &buffer, buffer.count, off_t(offset))
-            guard count >= 0 else { throw SystemError.last("pread") }
+            let count = try buffer.withUnsafeMutableBytes { try file.read(into: $0, at: offset) }
             if count == 0 { break }
             buffer.withUnsafeBytes { hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
             offset += count

@@ -1,5 +1,5 @@
+import DurableFiles
 import Foundation
-import Glibc
 import Synchronization
 
 /// A file beside the database that says how many commits it has had: a database with fewer has lost some.
@@ -39,8 +39,6 @@ final class CommitMark: Sendable {
             return state.latest
         }
         guard latest > 0 else { return }
-        let part = path + ".part"
-        guard (try? Data("\(latest)\n".utf8).write(to: URL(fileURLWithPath: part))) != nil else { return }
-        if rename(part, path) != 0 { unlink(part) }
+        try? DurableFile.replace(path, promising: .nothing, with: Array("\(latest)\n".utf8))
     }
 }

@@ -1,3 +1,4 @@
+import DurableFiles
 import Federation
 import Foundation
 import Glibc
@@ -20,8 +21,7 @@ extension DataDirectory {
 
     /// Makes the names of the uploads durable.
     func syncUploads() throws(FileError) {
-        let folder = try FileDescriptor(opening: uploadsPath, O_RDONLY | O_DIRECTORY)
-        guard fsync(folder.number) == 0 else { throw FileError(doing: "sync", path: uploadsPath) }
+        try DurableFile.syncFolder(uploadsPath)
     }
 
     /// Every upload, its bytes synced; files with other names are not the store's and stay.
@@ -29,11 +29,9 @@ extension DataDirectory {
         try FileManager.default.contentsOfDirectory(atPath: uploadsPath).compactMap { name in
             guard let (key, length, sureLength) = Self.upload(named: name) else { return nil }
             let path = uploadsPath + "/" + name
-            let file = try FileDescriptor(opening: path, O_RDONLY)
-            var status = stat()
-            guard fsync(file.number) == 0, fstat(file.number, &status) == 0 else {
-                throw FileError(doing: "sync", path: path)
-            }
+            let file = try OwnedFile(path, for: .reading)
+            try file.sync()
+            let status = try file.status()
             let milliseconds = Int64(status.st_mtim.tv_sec) * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
             let offset = min(Int(status.st_size), sureLength ?? .max)
             return PartialUpload(

@@ -1,3 +1,4 @@
+import DurableFiles
 import Federation
 import Foundation
 import Glibc
@@ -9,8 +10,8 @@ import Synchronization
 /// only under it alone.
 final class DataDirectory: Sendable {
     let path: String
-    private let lock: Mutex<FileDescriptor?>
-    private let blobs: FileDescriptor
+    private let lock: Mutex<OwnedFile?>
+    private let blobs: OwnedFile
     private let nextSpoolFile = Atomic<UInt64>(1)
     /// The database that was opened; nil before.
     private let opened = Mutex<(device: UInt, file: UInt)?>(nil)
@@ -26,7 +27,7 @@ final class DataDirectory: Sendable {
         do {
             for folder in [path, path + "/blobs", path + "/spool", path + "/uploads"] { try Self.makeFolder(folder) }
             lock = try Mutex(Self.takeLock(in: path))
-            blobs = try FileDescriptor(opening: path + "/blobs", O_RDONLY | O_DIRECTORY)
+            blobs = try OwnedFile(path + "/blobs", for: .folder)
         } catch let error as StoreOpeningError {
             throw error
         } catch let error as FileError {
@@ -42,7 +43,7 @@ final class DataDirectory: Sendable {
         mark = CommitMark(path: path + "/rankwise.mark")
         lock = Mutex(nil)
         do throws(FileError) {
-            blobs = try FileDescriptor(opening: path + "/blobs", O_RDONLY | O_DIRECTORY)
+            blobs = try OwnedFile(path + "/blobs", for: .folder)
             while flock(blobs.number, LOCK_SH) != 0 {
                 guard errno == EINTR else { throw FileError(doing: "lock", path: path + "/blobs") }
             }
@@ -70,12 +71,12 @@ final class DataDirectory: Sendable {
         if parent != path { try makeFolder(parent) }
         try FileManager.default.createDirectory(
             atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        try FileDescriptor(opening: parent, O_RDONLY | O_DIRECTORY).sync(parent)
+        try DurableFile.syncFolder(parent)
     }
 
     /// The lock belongs to the open file, so that it ends with the process however that ends.
-    private static func takeLock(in path: String) throws -> FileDescriptor {
-        let file = try FileDescriptor(opening: path + "/lock", O_RDWR | O_CREAT)
+    private static func takeLock(in path: String) throws -> OwnedFile {
+        let file = try OwnedFile(path + "/lock", for: .locking)
         guard flock(file.number, LOCK_EX | LOCK_NB) == 0 else {
             guard errno == EWOULDBLOCK else { throw FileError(doing: "lock", path: path + "/lock") }
             let holder = try? String(contentsOfFile: path + "/lock", encoding: .utf8)
@@ -99,8 +100,7 @@ extension DataDirectory {
 
     /// Gives a durable file its blob's name, replacing a file of the same bytes.
     func keep(_ spool: SpoolFile, as digest: ContentDigest) throws(FileError) {
-        let blob = blobPath(of: digest)
-        guard rename(spool.path, blob) == 0 else { throw FileError(doing: "rename to \(blob)", path: spool.path) }
+        try DurableFile.rename(spool.path, to: blobPath(of: digest))
     }
 
     /// Gives a blob's bytes a name in the spool again, beside the blob's own.
@@ -112,7 +112,7 @@ extension DataDirectory {
 
     /// Makes the names of the blobs durable.
     func syncBlobs() throws(FileError) {
-        try blobs.sync(blobsPath)
+        try blobs.sync()
     }
 
     /// Runs what deletes blobs unless somebody reads beside the server; `nil` if so.
@@ -144,12 +144,12 @@ extension DataDirectory {
 
     /// Makes the names of the database and the folders durable.
     func sync() throws(FileError) {
-        try FileDescriptor(opening: path, O_RDONLY | O_DIRECTORY).sync(path)
+        try DurableFile.syncFolder(path)
     }
 
     /// Deletes a file; one that is gone already is no error.
     func delete(_ path: String) throws(FileError) {
-        guard unlink(path) == 0 || errno == ENOENT else { throw FileError(doing: "delete", path: path) }
+        try DurableFile.remove(path)
     }
 
     /// Deletes all that a former run left in the spool, and tells how many files that was.

@@ -1,4 +1,5 @@
 import Crypto
+import DurableFiles
 import Federation
 import Foundation
 import GRDB
@@ -82,9 +83,8 @@ struct HeldBlob: Sendable, CustomStringConvertible {
     /// Checks the file's bytes too.
     func damage(in directory: DataDirectory) throws -> Damage? {
         if let damage = lengthDamage(in: directory) { return damage }
-        let file = try FileDescriptor(opening: directory.blobPath(of: digest), O_RDONLY)
         var hasher = SHA256()
-        try file.readAll(directory.blobPath(of: digest)) { hasher.update(bufferPointer: $0) }
+        try OwnedFile(directory.blobPath(of: digest), for: .reading).readAll { hasher.update(bufferPointer: $0) }
         guard let found = ContentDigest(bytes: Array(hasher.finalize())), found != digest else { return nil }
         return .content(found: found)
     }

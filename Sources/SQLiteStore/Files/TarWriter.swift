@@ -1,4 +1,4 @@
-import Foundation
+import DurableFiles
 
 /// Writes files one after the other as a POSIX tar archive (ustar), which `tar -x` unpacks.
 struct TarWriter {
@@ -18,13 +18,9 @@ struct TarWriter {
     }
 
     private static let blockSize = 512
-    private let file: FileDescriptor
-    private let path: String
+    private let file: OwnedFile
 
-    init(to file: FileDescriptor, at path: String) {
-        self.file = file
-        self.path = path
-    }
+    init(to file: OwnedFile) { self.file = file }
 
     /// Adds a folder, for its owner alone.
     func addFolder(_ name: String, modified: Int) throws {
@@ -32,15 +28,12 @@ struct TarWriter {
     }
 
     /// Adds the file that `source` is open at, for its owner alone.
-    func add(_ source: FileDescriptor, as name: String, byteCount: Int, modified: Int) throws {
+    func add(_ source: OwnedFile, as name: String, byteCount: Int, modified: Int) throws {
         try write(Self.header(of: name, byteCount: byteCount, modified: modified, isFolder: false))
         var written = 0
-        try source.readAll(name) { bytes in
+        try source.readAll { bytes throws(FileError) in
             written += bytes.count
-            guard written <= byteCount else {
-                throw Failure.lengthChanged(name, found: written, expected: byteCount)
-            }
-            try file.writeAll(bytes, path)
+            if written <= byteCount { try file.write(bytes) }
         }
         guard written == byteCount else { throw Failure.lengthChanged(name, found: written, expected: byteCount) }
         try write([UInt8](repeating: 0, count: (Self.blockSize - byteCount % Self.blockSize) % Self.blockSize))
@@ -49,11 +42,11 @@ struct TarWriter {
     /// Ends the archive and makes it durable.
     func finish() throws {
         try write([UInt8](repeating: 0, count: 2 * Self.blockSize))
-        try file.sync(path)
+        try file.sync()
     }
 
     private func write(_ bytes: [UInt8]) throws {
-        try bytes.withUnsafeBytes { try file.writeAll($0, path) }
+        try file.write(bytes)
     }
 
     /// One block: name, mode, owner, length, time, checksum, kind, all in octal digits.

@@ -1,4 +1,5 @@
 import Crypto
+import DurableFiles
 import Federation
 import Foundation
 import GRDB
@@ -56,22 +57,20 @@ final class UnpackedArchive {
     }
 
     private func unpack(_ path: String, spool: () -> SpoolFile) throws {
-        let file = try FileDescriptor(opening: path, O_RDONLY)
-        var status = stat()
-        guard fstat(file.number, &status) == 0 else { throw FileError(doing: "look at", path: path) }
-        var reader = TarReader(length: Int(status.st_size)) { try file.read($1, at: $0, path) }
+        let file = try OwnedFile(path, for: .reading)
+        var reader = TarReader(length: try file.length) { try file.bytes($1, at: $0) }
         var hasDatabase = false
         while let entry = try reader.next() {
             if entry.isFolder, ["blobs", "blobs/"].contains(entry.name) { continue }
             if entry.name == "rankwise.sqlite", !entry.isFolder, !hasDatabase {
-                _ = try copy(entry, of: file, path, to: database)
+                _ = try copy(entry, of: file, to: database)
                 hasDatabase = true
             } else if !entry.isFolder, entry.name.hasPrefix("blobs/"),
                 let digest = ContentDigest(hex: String(entry.name.dropFirst("blobs/".count)))
             {
                 let target = spool()
                 blobs.append((digest, target))
-                let found = try copy(entry, of: file, path, to: target.path)
+                let found = try copy(entry, of: file, to: target.path)
                 guard found == digest else { throw Failure.blob(digest, "is \(found)") }
             } else {
                 throw Failure.unknown(entry.name)
@@ -82,16 +81,16 @@ final class UnpackedArchive {
 
     /// Writes an entry to a durable file of its own; answers its digest.
     private func copy(
-        _ entry: TarReader.Entry, of file: FileDescriptor, _ path: String, to target: String
+        _ entry: TarReader.Entry, of file: OwnedFile, to target: String
     ) throws -> ContentDigest {
-        let output = try FileDescriptor(opening: target, O_WRONLY | O_CREAT | O_TRUNC)
+        let output = try OwnedFile(target, for: .replacing)
         var hash = SHA256()
         for start in stride(from: entry.range.lowerBound, to: entry.range.upperBound, by: 1 << 20) {
-            let bytes = try file.read(min(1 << 20, entry.range.upperBound - start), at: start, path)
+            let bytes = try file.bytes(min(1 << 20, entry.range.upperBound - start), at: start)
             hash.update(data: bytes)
-            try bytes.withUnsafeBytes { try output.writeAll($0, target) }
+            try output.write(bytes)
         }
-        try output.sync(target)
+        try output.sync()
         guard let digest = ContentDigest(bytes: Array(hash.finalize())) else {
             throw StoreError.failed("SHA-256 of another length")
         }
@@ -104,10 +103,8 @@ final class UnpackedArchive {
             configuration.prepareDatabase { try $0.execute(sql: "PRAGMA trusted_schema = OFF") }
             let queue = try DatabaseQueue(path: database, configuration: configuration)
             defer { try? queue.close() }
-            if try queue.read(Schema.migrator.hasBeenSuperseded) {
-                throw Failure.unsound("it was written by a newer version of this program")
-            }
             try queue.read { database in
+                try Schema.requireKnownVersion(of: database)
                 // A view or a trigger would run with the server's own rights.
                 let foreign = try String.fetchOne(
                     database, sql: "SELECT name FROM sqlite_master WHERE type IN ('view', 'trigger')")
@@ -117,6 +114,8 @@ final class UnpackedArchive {
             try queue.read { try checkRows($0, in: directory) }
         } catch let error as DatabaseError {
             throw Failure.unsound("\(error.message ?? "SQLite refuses it")")
+        } catch let error as SchemaMismatch {
+            throw Failure.unsound("\(error)")
         } catch let error as StoreError {
             throw Failure.unsound("\(error)")
         }
@@ -136,26 +135,5 @@ final class UnpackedArchive {
             throw Failure.blob(digest, "is missing")
         }
         for blob in blobs where !held.contains(blob.digest) { throw Failure.blob(blob.digest, "is nobody's") }
-    }
-}
-
-extension FileDescriptor {
-    /// Reads as many bytes from a place; the path is for the error.
-    fileprivate func read(_ count: Int, at offset: Int, _ path: String) throws(FileError) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: count)
-        var done = 0
-        while done < count {
-            let room = count - done
-            let got = bytes.withUnsafeMutableBytes {
-                pread(number, $0.baseAddress?.advanced(by: done), room, off_t(offset + done))
-            }
-            guard got >= 0 else {
-                if errno == EINTR { continue }
-                throw FileError(doing: "read", path: path)
-            }
-            guard got > 0 else { break }
-            done += got
-        }
-        return done == count ? bytes : Array(bytes[..<done])
     }
 }

@@ -194,7 +194,9 @@ extension FederationReader {
     /// What the rounds up to now say of each client.
     private func histories() throws -> [ClientName: Client.History] {
         var histories: [ClientName: Client.History] = [:]
-        _ = try rows("SELECT client, MAX(round) AS round FROM places WHERE federation = ? GROUP BY client") { row in
+        _ = try rows(
+            "SELECT client, MAX(round) AS round FROM participations WHERE federation = ? GROUP BY client"
+        ) { row in
             let client: ClientName = try row.text("client")
             histories[client, default: Client.History()].lastSelected = try row.value("round")
         }
@@ -249,7 +251,7 @@ extension FederationReader {
     }
 
     private func participations(of round: Int) throws -> [ClientName: RoundMachine.Participation] {
-        let participations = try rows("SELECT * FROM places WHERE federation = ? AND round = ?", round) { row in
+        let participations = try rows("SELECT * FROM participations WHERE federation = ? AND round = ?", round) { row in
             (
                 try row.text("client", as: ClientName.self),
                 RoundMachine.Participation(

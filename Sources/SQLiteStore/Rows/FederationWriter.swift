@@ -171,7 +171,7 @@ extension FederationWriter {
         for (client, place) in participations {
             try execute(
                 """
-                INSERT INTO places (federation, round, client, state, revision, rank) VALUES (?, ?, ?, ?, ?, ?)
+                INSERT INTO participations (federation, round, client, state, revision, rank) VALUES (?, ?, ?, ?, ?, ?)
                 ON CONFLICT DO UPDATE SET state = excluded.state, revision = excluded.revision, rank = excluded.rank
                 """,
                 [key, round, client.rawValue, place.state.rawValue, place.revision, place.rank])

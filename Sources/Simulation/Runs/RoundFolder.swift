@@ -1,5 +1,6 @@
 package import AdapterFormat
 package import Aggregation
+import DurableFiles
 package import Foundation
 
 /// A round's results as files: `adapter.safetensors`, `merge.safetensors` if there is a merge, and
@@ -54,17 +55,14 @@ package struct RoundFolder: RoundSink {
 /// An adapter file that is being written, with its descriptor.
 private final class OutputFile {
     private let shape: AdapterShape
-    private let descriptor: Int32
+    private let file: OwnedFile
     private var writer: AdapterWriter?
 
     init(_ url: URL, shape: AdapterShape, type: ScalarType) throws {
-        descriptor = open(url.path, O_CREAT | O_TRUNC | O_WRONLY, 0o644)
-        guard descriptor >= 0 else { throw SystemError.last("open \(url.path)") }
+        file = try OwnedFile(url.path, for: .replacing, mode: 0o644)
         self.shape = shape
-        writer = try AdapterWriter(shape: shape, type: type, descriptor: descriptor)
+        writer = try AdapterWriter(shape: shape, type: type, descriptor: file.number)
     }
-
-    deinit { close(descriptor) }
 
     func take(_ factors: ModuleFactors, of module: ModuleShape) throws {
         try writer?.take(factors, of: shape[module: module.name] ?? module)

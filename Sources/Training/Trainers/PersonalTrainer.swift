@@ -1,4 +1,5 @@
 import AdapterFormat
+import DurableFiles
 import Foundation
 
 /// Trains an adapter of the client's own beside the one that travels (`fdlora`, arXiv 2406.07925).
@@ -48,7 +49,9 @@ package struct PersonalTrainer: LocalTrainer {
         own.output = trained
         if Self.ranks(of: kept) == assignment.plan.ranks { own.adapter = kept }
         _ = try await trainer.train(own) { _ in }
-        guard rename(trained, kept) == 0 else { throw .file(kept, reason: String(cString: strerror(errno))) }
+        do throws(FileError) { try DurableFile.rename(trained, to: kept) } catch {
+            throw .file(kept, reason: error.text)
+        }
         do {
             let configuration = try Data(contentsOf: URL(filePath: assignment.configuration))
             try configuration.write(to: URL(filePath: folder + "/adapter_config.json"), options: .atomic)

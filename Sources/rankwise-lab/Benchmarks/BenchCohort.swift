@@ -1,4 +1,5 @@
 import AdapterFormat
+import DurableFiles
 import Foundation
 import LinearAlgebra
 
@@ -89,14 +90,11 @@ struct BenchCohort {
     /// Writes a file under another name first, so that a file that is there is whole.
     private func write(_ client: Int) throws {
         let adapter = try AdapterShape(modules: modules(rank: ranks[client % ranks.count]), type: type)
-        let part = path(of: client) + ".part"
-        let descriptor = open(part, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw SystemError.last("open \(part)") }
-        defer { close(descriptor) }
-        var writer = try AdapterWriter(shape: adapter, descriptor: descriptor)
-        for module in adapter.modules { try writer.take(factors(of: module, client: name(of: client)), of: module) }
-        try writer.finish()
-        guard rename(part, path(of: client)) == 0 else { throw SystemError.last("rename \(part)") }
+        try DurableFile.replace(path(of: client), promising: .nothing, mode: 0o644) { file in
+            var writer = try AdapterWriter(shape: adapter, descriptor: file.number)
+            for module in adapter.modules { try writer.take(factors(of: module, client: name(of: client)), of: module) }
+            try writer.finish()
+        }
     }
 
     /// Uniform numbers of the size that trained factors have.
