@@ -16,6 +16,8 @@ extension Target.Dependency {
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let logging = product(name: "Logging", package: "swift-log")
+    static let structuredFields = product(
+        name: "RawStructuredFieldValues", package: "swift-http-structured-headers")
     static let yams = product(name: "Yams", package: "Yams")
 }
 
@@ -41,6 +43,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-structured-headers", from: "1.7.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -64,14 +67,24 @@ let package = Package(
         library("HTTPServing", [.httpTypes, .crypto, "CLinux", "COpenSSL", .logging]),
         library("RankwiseWire", ["StrictJSON"]),
         library("ProcessSignals"),
-        library("CoordinatorAPI", ["HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes, .logging]),
+        library(
+            "CoordinatorAPI",
+            [
+                "HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes, .logging, .structuredFields,
+            ]),
         library("HTTPFetching", ["CCurl"]),
+        library("Charts"),
         library("Training", ["AdapterFormat", "LinearAlgebra", "CLinux", .logging]),
         library(
             "Simulation",
             [
-                "AdapterFormat", "Aggregation", "ClientAgent", "Coordinator", "CoordinatorAPI", "Federation",
+                "AdapterFormat", "Aggregation", "Charts", "ClientAgent", "Coordinator", "CoordinatorAPI", "Federation",
                 "HTTPFetching", "HTTPServing", "LinearAlgebra", "RankwiseWire", "SQLiteStore", "Training", .logging,
+            ]),
+        library(
+            "Benchmarks",
+            [
+                "AdapterFormat", "Aggregation", "LinearAlgebra", "Simulation", "Training", .argumentParser, .crypto,
             ]),
         library("ClientAgent", ["HTTPFetching", "RankwiseWire", "AdapterFormat", "Training", .crypto]),
 
@@ -92,9 +105,8 @@ let package = Package(
         program(
             "rankwise-lab",
             [
-                "AdapterFormat", "Aggregation", "ClientAgent", "HTTPFetching", "LinearAlgebra", "RankwiseWire",
-                "Simulation", "Training", .yams,
-                .argumentParser, .crypto, .logging,
+                "AdapterFormat", "Aggregation", "Benchmarks", "ClientAgent", "HTTPFetching", "LinearAlgebra",
+                "RankwiseWire", "Simulation", "Training", .yams, .argumentParser, .logging,
             ]
         ),
 
@@ -117,7 +129,7 @@ let package = Package(
             "CoordinatorAPITests",
             [
                 "AdapterFormat", "CoordinatorAPI", "Coordinator", "Federation", "HTTPFetching", "HTTPServing",
-                "SQLiteStore", "RankwiseWire", .crypto, .logging,
+                "SQLiteStore", "RankwiseWire", .crypto, .httpTypes, .logging,
             ], resources: [.copy("Fixtures")]),
         tests(
             "EndToEndTests",
@@ -126,11 +138,12 @@ let package = Package(
                 "RankwiseWire", "TestCertificates", "TestStage", "Training",
                 "rankwise-server", "rankwise-client", .logging,
             ]),
+        tests("ChartsTests", ["Charts"]),
         tests("HTTPFetchingTests", ["HTTPFetching", "TestStage"]),
         tests(
             "SimulationTests",
             [
-                "Simulation", "AdapterFormat", "Coordinator", "CoordinatorAPI", "Federation", "RankwiseWire",
+                "Simulation", "AdapterFormat", "Charts", "Coordinator", "CoordinatorAPI", "Federation", "RankwiseWire",
                 "Training",
             ]),
         tests("TrainingTests", ["Training", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
