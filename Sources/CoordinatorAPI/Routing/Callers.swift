@@ -4,7 +4,7 @@ import HTTPServing
 
 /// Who may call a route, and what its handler learns of the one who does.
 ///
-/// Tokens are looked at here alone: a handler has the caller that its route declares, and no other way to ask who calls.
+/// Tokens are looked at before handlers run, and here alone: a handler gets the caller that its route declares.
 struct Callers<Caller: Sendable>: Sendable {
     /// In a few words.
     let words: String

@@ -7,6 +7,8 @@ package struct RouteDeclaration: Sendable {
     package let method: HTTPRequest.Method
     /// A path such as `/v1/federations/{federation}`.
     package let pattern: String
+    /// Whether the path has a round, which is read before the body's type and the query.
+    let namesRound: Bool
     /// Who may call, in a few words.
     package let callers: String
     /// The roles that go on to the request itself.
@@ -45,7 +47,7 @@ package struct RouteDeclaration: Sendable {
         }
         let caller = try callers.admit(Visit(request: request, access: access, query: query))
         guard !query.isIgnored else { return caller }
-        if pattern.contains("{round}") { _ = try request.round() }
+        if namesRound { _ = try request.round() }
         if let mediaType {
             let found = request.headerFields[.contentType]?.prefix { $0 != ";" && $0 != " " }.lowercased()
             guard found == mediaType else { throw UnsupportedType(found: found ?? "absent", expected: mediaType) }

@@ -19,8 +19,8 @@ struct Routes {
         handler: @escaping @Sendable (Request, Caller) async throws -> Response
     ) {
         let declaration = RouteDeclaration(
-            method: method, pattern: pattern, callers: callers.words, admitted: callers.admitted, query: query,
-            mediaType: mediaType, summary: summary, early: early)
+            method: method, pattern: pattern, namesRound: pattern.contains("{round}"), callers: callers.words,
+            admitted: callers.admitted, query: query, mediaType: mediaType, summary: summary, early: early)
         declared.append(declaration)
         let (api, access) = (api, api.services.access)
         let admitted: Handler = { request in
