@@ -17,6 +17,8 @@ extension Target.Dependency {
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let system = product(name: "SystemPackage", package: "swift-system")
     static let logging = product(name: "Logging", package: "swift-log")
+    static let structuredFields = product(
+        name: "RawStructuredFieldValues", package: "swift-http-structured-headers")
     static let yams = product(name: "Yams", package: "Yams")
 }
 
@@ -42,6 +44,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-structured-headers", from: "1.7.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
@@ -67,7 +70,19 @@ let package = Package(
         library("HTTPServing", [.httpTypes, .crypto, "CLinux", "COpenSSL", .logging]),
         library("RankwiseWire", ["StrictJSON"]),
         library("ProcessSignals"),
-        library("CoordinatorAPI", ["HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes, .logging]),
+        library(
+            "CoordinatorAPI",
+            [
+                "HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes, .logging, .structuredFields,
+            ]),
+        library("Charts"),
+        library(
+            "Benchmarks",
+            [
+                "AdapterFormat", "Aggregation", "DurableFiles", "LinearAlgebra", "Simulation", "Training",
+                "TrainingData",
+                .argumentParser, .crypto,
+            ]),
         library("HTTPFetching", ["CCurl", "DurableFiles"]),
         library("AdapterOperations", ["AdapterFormat", "DurableFiles", "LinearAlgebra"]),
         library("TrainingData", ["DurableFiles", "LinearAlgebra"]),
@@ -77,11 +92,9 @@ let package = Package(
         library(
             "Simulation",
             [
-                "AdapterFormat", "AdapterOperations", "Aggregation", "ClientAgent", "Coordinator", "CoordinatorAPI",
-                "DurableFiles", "Federation", "HTTPFetching", "HTTPServing", "LinearAlgebra", "RankwiseWire",
-                "SQLiteStore", "Training",
-                "TrainingData",
-                .logging,
+                "AdapterFormat", "AdapterOperations", "Aggregation", "Charts", "ClientAgent", "Coordinator",
+                "CoordinatorAPI", "DurableFiles", "Federation", "HTTPFetching", "HTTPServing", "LinearAlgebra",
+                "RankwiseWire", "SQLiteStore", "Training", "TrainingData", .logging,
             ]),
         library(
             "ClientAgent",
@@ -105,10 +118,9 @@ let package = Package(
         program(
             "rankwise-lab",
             [
-                "AdapterFormat", "AdapterOperations", "Aggregation", "ClientAgent", "DurableFiles", "HTTPFetching",
-                "LinearAlgebra",
-                "RankwiseWire", "Simulation", "Training", "TrainingData", .yams,
-                .argumentParser, .crypto, .logging,
+                "AdapterFormat", "AdapterOperations", "Aggregation", "Benchmarks", "ClientAgent", "DurableFiles",
+                "HTTPFetching", "LinearAlgebra", "RankwiseWire", "Simulation", "Training", "TrainingData", .yams,
+                .argumentParser, .logging,
             ]
         ),
 
@@ -138,7 +150,7 @@ let package = Package(
             "CoordinatorAPITests",
             [
                 "AdapterFormat", "CoordinatorAPI", "Coordinator", "Federation", "HTTPFetching", "HTTPServing",
-                "SQLiteStore", "RankwiseWire", .crypto, .logging,
+                "SQLiteStore", "RankwiseWire", .crypto, .httpTypes, .logging,
             ], resources: [.copy("Fixtures")]),
         tests(
             "EndToEndTests",
@@ -147,11 +159,12 @@ let package = Package(
                 "RankwiseWire", "TestCertificates", "TestStage", "Training", "TrainingData",
                 "rankwise-server", "rankwise-client", .logging,
             ]),
+        tests("ChartsTests", ["Charts"]),
         tests("HTTPFetchingTests", ["HTTPFetching", "TestStage"]),
         tests(
             "SimulationTests",
             [
-                "Simulation", "AdapterFormat", "Coordinator", "CoordinatorAPI", "Federation", "RankwiseWire",
+                "Simulation", "AdapterFormat", "Charts", "Coordinator", "CoordinatorAPI", "Federation", "RankwiseWire",
                 "Training", "TrainingData",
             ]),
         tests(

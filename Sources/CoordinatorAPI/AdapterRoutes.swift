@@ -10,27 +10,40 @@ extension RankwiseAPI {
         let services = services
         let base = "/v1/federations/{federation}"
         for path in [base + "/adapter", base + "/rounds/{round}/adapter"] {
-            routes.on(.get, path) { request in
-                let (federation, round, caller) = try request.subject(services.access)
-                try request.expect(query: "rank", "for", "dtype", "bits")
+            routes.on(
+                .get, path, for: .reader,
+                query: [
+                    .init("rank", .integer, "cut to this rank"),
+                    .init("for", .integer, "the round that it will be trained in"),
+                    .init("dtype", .text, "element type, such as F32 or BF16"),
+                    .init("bits", .integer, "a message of so many bits a number"),
+                ],
+                "The adapter"
+            ) { request, reader in
+                let round = try request.namedRound()
                 let rank = try request.integer("rank", in: 1...Int.max)
                 let trainedIn = try request.integer("for", in: 1...Int.max)
                 let bits = try request.integer("bits", in: 1...64)
                 return try await Response.adapter(for: request) {
                     try await services.adapters.file(
                         round: round, rank: rank, trainedIn: trainedIn, elementType: request.query["dtype"],
-                        messageBits: bits, of: federation, for: caller)
+                        messageBits: bits, of: reader.federation, for: reader.rendering(request))
                 }
             }
         }
         for path in [base + "/adapter_config.json", base + "/rounds/{round}/adapter_config.json"] {
-            routes.on(.get, path) { request in
-                let (federation, round, _) = try request.subject(services.access)
-                try request.expect(query: "rank", "for")
-                return .configuration(
+            routes.on(
+                .get, path, for: .reader,
+                query: [
+                    .init("rank", .integer, "cut to this rank"),
+                    .init("for", .integer, "the round that it will be trained in"),
+                ],
+                "The configuration of the adapter"
+            ) { request, reader in
+                .configuration(
                     try await services.adapters.configuration(
-                        round: round, rank: try request.integer("rank", in: 1...Int.max),
-                        trainedIn: try request.integer("for", in: 1...Int.max), of: federation))
+                        round: try request.namedRound(), rank: try request.integer("rank", in: 1...Int.max),
+                        trainedIn: try request.integer("for", in: 1...Int.max), of: reader.federation))
             }
         }
     }

@@ -15,17 +15,10 @@ extension RankwiseAPI {
     func addClientRoutes(to routes: inout Routes) {
         let services = services
         let one = "/v1/federations/{federation}/clients/{client}"
-        routes.on(.put, one) { request in
-            let federation = try request.federation()
-            let principal = try request.principal(services.access)
-            let name = try request.client()
-            // A client that is registered may change its own rank and capabilities.
-            var enrolment: String?
-            if principal != .client(federation, name) {
-                enrolment = try principal.requireEnrolment(in: federation)
-                if principal != .admin { try request.requireCertificate(of: name) }
-            }
-            try request.expect()
+        routes.on(
+            .put, one, for: .registrant,
+            "Registers a client, or changes its rank and capabilities"
+        ) { request, registrant in
             let bytes = try await request.body.collect(upTo: Self.registrationLimit)
             let body = try WireJSON.decodeStrictly(RegistrationBody.self, from: Data(bytes))
             let capabilities = try WireJSON.encode(body.capabilities)
@@ -35,38 +28,21 @@ extension RankwiseAPI {
                     reason: "takes \(capabilities.count.counted("byte")); expected at most \(Self.capabilitiesLimit)")
             }
             let (enrolled, isNew) = try await services.enrolment.register(
-                name, rank: body.rank, token: body.token,
-                capabilities: String(decoding: capabilities, as: UTF8.self), enrolment: enrolment,
-                in: federation)
+                registrant.name, rank: body.rank, token: body.token,
+                capabilities: String(decoding: capabilities, as: UTF8.self), enrolment: registrant.enrolment,
+                in: registrant.federation)
             return try .json(ClientBody(enrolled), status: isNew ? .created : .ok)
         }
-        routes.on(.get, "/v1/federations/{federation}/clients") { request in
-            let federation = try request.federation()
-            try request.principal(services.access).requireAdmin()
-            try request.expect()
-            return try .json(["clients": try services.enrolment.list(in: federation).map { try ClientBody($0) }])
+        routes.on(.get, "/v1/federations/{federation}/clients", for: .federationAdmin, "All clients") { _, admin in
+            try .json(["clients": try services.enrolment.list(in: admin.federation).map { try ClientBody($0) }])
         }
-        routes.on(.get, one) { request in
-            let (federation, name, _) = try Self.own(request, services)
-            return try .json(ClientBody(try services.enrolment.client(name, in: federation)))
+        routes.on(.get, one, for: .namedClient, "One client") { _, client in
+            try .json(ClientBody(try services.enrolment.client(client.name, in: client.federation)))
         }
-        routes.on(.delete, one) { request in
-            let (federation, name, isAdmin) = try Self.own(request, services)
-            try await services.enrolment.revoke(name, byItself: !isAdmin, in: federation)
+        routes.on(.delete, one, for: .namedClient, "Revokes a client and its token") { _, client in
+            try await services.enrolment.revoke(client.name, byItself: !client.isAdmin, in: client.federation)
             return Response(status: .noContent)
         }
-    }
-
-    /// The client that the path names, for the admin and for the client itself.
-    private static func own(
-        _ request: Request, _ services: Services
-    ) throws -> (FederationID, ClientName, isAdmin: Bool) {
-        let federation = try request.federation()
-        let principal = try request.principal(services.access)
-        let name = try request.client()
-        try request.expect()
-        guard principal == .admin || principal == .client(federation, name) else { throw ServiceError.forbidden }
-        return (federation, name, principal == .admin)
     }
 }
 

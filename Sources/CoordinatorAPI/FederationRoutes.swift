@@ -12,66 +12,68 @@ extension RankwiseAPI {
     /// Federations and their audit log.
     func addFederationRoutes(to routes: inout Routes) {
         let services = services
-        routes.on(.post, "/v1/federations") { request in
-            try request.principal(services.access).requireAdmin()
-            try request.expect()
+        routes.on(
+            .post, "/v1/federations", for: .admin,
+            "Creates a federation from its settings; shows its tokens this once"
+        ) { request, _ in
             let bytes = try await request.body.collect(upTo: Self.documentLimit)
             let document = try WireJSON.decodeStrictly(FederationDocument.self, from: Data(bytes))
             let settings = try Self.settings(document)
             return try Self.created(try await services.federations.create(settings))
         }
-        routes.on(.get, "/v1/federations") { request in
-            let principal = try request.principal(services.access)
-            try principal.requireAnyReader()
-            try request.expect()
-            let visible = services.federations.list { (try? principal.requireReader(of: $0)) != nil }
+        routes.on(.get, "/v1/federations", for: .anyReader, "The federations that the caller may read") { _, reader in
+            let visible = services.federations.list { reader.mayRead($0) }
             return try .json(["federations": try visible.map { try FederationBody($0) }])
         }
-        routes.on(.get, "/v1/federations/{federation}") { request in
-            let federation = try request.federation()
-            try request.principal(services.access).requireReader(of: federation)
-            try request.expect()
-            return try .json(FederationBody(try services.federations.snapshot(of: federation)))
+        routes.on(
+            .get, "/v1/federations/{federation}", for: .reader,
+            "How a federation stands, with its settings"
+        ) { _, reader in
+            return try .json(FederationBody(try services.federations.snapshot(of: reader.federation)))
         }
-        routes.on(.patch, "/v1/federations/{federation}") { request in
-            let federation = try request.federation()
-            try request.principal(services.access).requireAdmin()
-            try request.expect()
+        routes.on(
+            .patch, "/v1/federations/{federation}", for: .federationAdmin,
+            "Changes round policy, retention or state"
+        ) { request, admin in
             let bytes = try await request.body.collect(upTo: Self.documentLimit)
             let patch = try WireJSON.decodeStrictly(FederationPatch.self, from: Data(bytes))
             let state = try patch.state.map { try Self.state($0) }
-            var snapshot = try services.federations.snapshot(of: federation)
+            var snapshot = try services.federations.snapshot(of: admin.federation)
             if let changes = patch.round {
                 let policy = try Self.policy(snapshot.machine.settings.policy, changedBy: changes)
-                snapshot = try await services.federations.setPolicy(policy, of: federation)
+                snapshot = try await services.federations.setPolicy(policy, of: admin.federation)
             }
             if let retention = patch.retention {
                 snapshot = try await services.federations.setRetention(
-                    try Self.retention(retention), of: federation)
+                    try Self.retention(retention), of: admin.federation)
             }
             if let state {
-                snapshot = try await services.federations.setState(state, of: federation)
+                snapshot = try await services.federations.setState(state, of: admin.federation)
             }
             return try .json(FederationBody(snapshot))
         }
-        routes.on(.get, "/v1/federations/{federation}/events") { request in
-            let federation = try request.federation()
-            try request.principal(services.access).requireAdmin()
-            try request.expect(query: "after", "limit")
+        routes.on(
+            .get, "/v1/federations/{federation}/events", for: .federationAdmin,
+            query: [
+                .init("after", .integer, "the id of the last event known; 0 where absent"),
+                .init("limit", .integer, "1 to 1000 events; 100 where absent"),
+            ],
+            "The audit log"
+        ) { request, admin in
             let after = try request.integer("after", in: 0...Int.max) ?? 0
             let limit = try request.integer("limit", in: 1...1000) ?? 100
-            let events = try await services.federations.events(after: Int64(after), limit: limit, of: federation)
+            let events = try await services.federations.events(after: Int64(after), limit: limit, of: admin.federation)
             return try .json(["events": events.map(EventBody.init)])
         }
-        routes.on(.get, "/v1/federations/{federation}/lists/{digest}") { request in
-            let federation = try request.federation()
-            try request.principal(services.access).requireAdmin()
-            try request.expect()
+        routes.on(
+            .get, "/v1/federations/{federation}/lists/{digest}", for: .federationAdmin,
+            "The names behind a digest in the audit log"
+        ) { request, admin in
             let text = request.parameters["digest"] ?? ""
             guard let digest = ContentDigest(hex: text) else {
                 throw ArgumentError.invalid(name: "digest", found: text, expected: "sha256: and 64 hexadecimal digits")
             }
-            let list = try await services.federations.list(digest, of: federation)
+            let list = try await services.federations.list(digest, of: admin.federation)
             return Response(
                 status: .ok, headerFields: [.contentType: "text/plain; charset=utf-8", .cacheControl: "private"],
                 body: .bytes(Array(list.text.utf8)))

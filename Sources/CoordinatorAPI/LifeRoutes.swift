@@ -9,21 +9,22 @@ extension RankwiseAPI {
     /// How federations come from others and how they end, which is the last of all routes: nothing is left for others then.
     func addLifeRoutes(to routes: inout Routes) {
         let services = services
-        routes.on(.post, "/v1/federations/{federation}/fork") { request in
-            let federation = try request.federation()
-            try request.principal(services.access).requireAdmin()
-            try request.expect()
+        routes.on(
+            .post, "/v1/federations/{federation}/fork", for: .federationAdmin,
+            "Creates a federation that begins with a round's adapter of this one"
+        ) { request, admin in
             let bytes = try await request.body.collect(upTo: Self.documentLimit)
             let fork = try WireJSON.decodeStrictly(ForkBody.self, from: Data(bytes))
-            let source = try services.federations.snapshot(of: federation).machine.settings
+            let source = try services.federations.snapshot(of: admin.federation).machine.settings
             let settings = try Self.settings(of: fork, from: source)
-            return try Self.created(try await services.federations.fork(federation, round: fork.round, as: settings))
+            return try Self.created(
+                try await services.federations.fork(admin.federation, round: fork.round, as: settings))
         }
-        routes.on(.get, "/v1/federations/{federation}/archive") { request in
-            let federation = try request.federation()
-            try request.principal(services.access).requireAdmin()
-            try request.expect()
-            let spool = try await services.archives.write(federation)
+        routes.on(
+            .get, "/v1/federations/{federation}/archive", for: .federationAdmin,
+            "The whole federation as a tar file"
+        ) { _, admin in
+            let spool = try await services.archives.write(admin.federation)
             let file: OpenFile
             do throws(OpenFileError) {
                 file = try OpenFile(path: spool.path)
@@ -36,12 +37,10 @@ extension RankwiseAPI {
                 status: .ok,
                 headerFields: [
                     .contentType: "application/x-tar", .cacheControl: "no-store",
-                    .contentDisposition: "attachment; filename=\"\(federation).tar\"",
+                    .contentDisposition: "attachment; filename=\"\(admin.federation).tar\"",
                 ], body: .file(file, 0..<file.byteCount))
         }
-        routes.on(.post, "/v1/archives") { request in
-            try request.principal(services.access).requireAdmin()
-            try request.expect()
+        routes.on(.post, "/v1/archives", for: .admin, "Takes a federation from such a file") { request, _ in
             let spool = services.archives.begin()
             do {
                 _ = try await request.body.save(to: spool.path, upTo: ArchiveService.byteLimit)
@@ -55,11 +54,13 @@ extension RankwiseAPI {
                 throw error
             }
         }
-        routes.on(.delete, "/v1/federations/{federation}") { request in
-            let federation = try request.federation()
-            try request.principal(services.access).requireAdmin()
-            try request.expect(query: "release")
-            let departed = try await services.federations.delete(federation, releasing: try request.flag("release"))
+        routes.on(
+            .delete, "/v1/federations/{federation}", for: .federationAdmin,
+            query: [.init("release", .flag, "whether the name may be used again")],
+            "Deletes a federation"
+        ) { request, admin in
+            let departed = try await services.federations.delete(
+                admin.federation, releasing: try request.flag("release"))
             return try .json(DepartedFederationBody(departed))
         }
     }

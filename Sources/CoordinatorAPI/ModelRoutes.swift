@@ -9,52 +9,52 @@ extension RankwiseAPI {
     func addModelRoutes(to routes: inout Routes) {
         let services = services
         let base = "/v1/federations/{federation}"
-        routes.on(.get, base + "/rounds/{round}/merge") { request in
-            let (federation, _, caller) = try request.subject(services.access)
-            try request.expect(query: "since", "dtype")
+        routes.on(
+            .get, base + "/rounds/{round}/merge", for: .reader,
+            query: [
+                .init("since", .integer, "the sum of the rounds after this one"),
+                .init("dtype", .text, "element type, such as F32 or BF16"),
+            ],
+            "What rounds add to the base"
+        ) { request, reader in
             let round = try request.round()
             let since = try request.integer("since", in: 0...Int.max)
             return try await Response.adapter(for: request) {
                 try await services.models.merge(
-                    round: round, since: since, elementType: request.query["dtype"], of: federation,
-                    for: caller)
+                    round: round, since: since, elementType: request.query["dtype"], of: reader.federation,
+                    for: reader.rendering(request))
             }
         }
         for path in [base + "/model", base + "/rounds/{round}/model"] {
-            routes.on(.get, path) { request in
-                let (federation, round, caller) = try request.subject(services.access)
-                try request.expect(query: "rank", "dtype")
+            routes.on(
+                .get, path, for: .reader,
+                query: [
+                    .init("rank", .integer, "cut to this rank"),
+                    .init("dtype", .text, "element type, such as F32 or BF16"),
+                ],
+                "Merges and adapter as one adapter"
+            ) { request, reader in
+                let round = try request.namedRound()
                 let rank = try request.integer("rank", in: 1...Int.max)
                 return try await Response.adapter(for: request) {
                     try await services.models.file(
-                        round: round, rank: rank, elementType: request.query["dtype"], of: federation,
-                        for: caller)
+                        round: round, rank: rank, elementType: request.query["dtype"], of: reader.federation,
+                        for: reader.rendering(request))
                 }
             }
-            routes.on(.get, path + "/adapter_config.json") { request in
-                let (federation, round, caller) = try request.subject(services.access)
-                try request.expect(query: "rank")
+            routes.on(
+                .get, path + "/adapter_config.json", for: .reader, query: [.init("rank", .integer, "cut to this rank")],
+                "The configuration of that adapter"
+            ) { request, reader in
+                let round = try request.namedRound()
                 let rank = try request.integer("rank", in: 1...Int.max)
                 return .configuration(
                     try await request.park {
                         try await services.models.configuration(
-                            round: round, rank: rank, of: federation, for: caller)
+                            round: round, rank: rank, of: reader.federation, for: reader.rendering(request))
                     })
             }
         }
-    }
-}
-
-extension Request {
-    /// The federation, for who may read it, the round where the path names one, and who asks.
-    func subject(_ access: Access) throws -> (FederationID, round: Int?, caller: RenderingCaller) {
-        let federation = try federation()
-        let principal = try principal(access)
-        try principal.requireReader(of: federation)
-        return (
-            federation, parameters["round"] == nil ? nil : try round(),
-            RenderingCaller(principal, bearer: bearer, from: address)
-        )
     }
 }
 

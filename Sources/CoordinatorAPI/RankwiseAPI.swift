@@ -1,6 +1,6 @@
 package import Coordinator
 package import HTTPServing
-package import HTTPTypes
+import HTTPTypes
 package import Logging
 import RankwiseWire
 
@@ -30,7 +30,7 @@ package struct RankwiseAPI: Sendable {
     package var router: Router { routes.router }
 
     /// Everything that is served, in the order of the route groups.
-    package var endpoints: [Endpoint] { routes.endpoints }
+    package var declaredRoutes: [RouteDeclaration] { routes.declared }
 
     private var routes: Routes {
         var routes = Routes(api: self)
@@ -109,26 +109,5 @@ package struct RankwiseAPI: Sendable {
         case let error as UnsupportedType: return .problem(Problem(error))
         default: throw error
         }
-    }
-}
-
-/// A method and a path such as `/v1/federations/{federation}`.
-package struct Endpoint: Sendable, Hashable {
-    package let method: HTTPRequest.Method
-    package let pattern: String
-}
-
-/// Collects routes, each wrapped so that its errors become problems.
-struct Routes {
-    let api: RankwiseAPI
-    private(set) var router = Router()
-    private(set) var endpoints: [Endpoint] = []
-
-    init(api: RankwiseAPI) { self.api = api }
-
-    mutating func on(_ method: HTTPRequest.Method, _ pattern: String, _ handler: @escaping Handler) {
-        let api = api
-        endpoints.append(Endpoint(method: method, pattern: pattern))
-        router.on(method, pattern) { request in try await api.answer(request, with: handler) }
     }
 }

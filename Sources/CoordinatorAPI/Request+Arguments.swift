@@ -3,20 +3,10 @@ import Federation
 import Foundation
 import HTTPServing
 import HTTPTypes
+import RawStructuredFieldValues
 
 /// Typed reads of what a request's target and headers say; each names what it expected.
 extension Request {
-    func federation() throws(ArgumentError) -> FederationID {
-        let text = parameters["federation"] ?? ""
-        do throws(NameError) {
-            return try FederationID(text)
-        } catch {
-            throw .invalid(name: "federation", found: text, expected: "1 to 64 of a-z, 0-9, '.', '_' and '-'")
-        }
-    }
-
-    func client() throws(ArgumentError) -> ClientName { try Self.client(named: parameters["client"] ?? "") }
-
     static func client(named text: String) throws(ArgumentError) -> ClientName {
         do throws(NameError) {
             return try ClientName(text)
@@ -36,10 +26,8 @@ extension Request {
         return round
     }
 
-    /// Refuses query names that the operation does not know.
-    func expect(query names: String...) throws(ArgumentError) {
-        for pair in query.pairs where !names.contains(pair.name) { throw .unknown(name: pair.name, known: names) }
-    }
+    /// The round of a path that may name one.
+    func namedRound() throws(ArgumentError) -> Int? { parameters["round"] == nil ? nil : try round() }
 
     func integer(_ name: String, in range: ClosedRange<Int>) throws(ArgumentError) -> Int? {
         guard let text = query[name] else { return nil }
@@ -78,13 +66,6 @@ extension Request {
         return (Int64(after), Double(wait ?? 0))
     }
 
-    /// Whom the request's token stands for; a client's call must come under its certificate, if under any.
-    func principal(_ access: Access) throws -> Principal {
-        let principal = try access.principal(bearer: bearer, from: address)
-        if case .client(_, let name) = principal { try requireCertificate(of: name) }
-        return principal
-    }
-
     /// The token that came with the request; nil also where another scheme did.
     var bearer: String? {
         guard let field = headerFields[.authorization] else { return nil }
@@ -105,16 +86,14 @@ extension Request {
     /// SHA-256 from `Content-Digest` or `Repr-Digest` (RFC 9530), where it was sent: other algorithms are the sender's own
     /// affair, and of a key that comes twice the last one counts (RFC 9651).
     func digest(_ name: String) throws(ArgumentError) -> ContentDigest? {
-        guard let field = HTTPField.Name(name).flatMap({ headerFields[$0] }) else { return nil }
-        let values = field.split(separator: ",").map { String($0).trimmingSpaces() }
-            .filter { $0 == "sha-256" || $0.hasPrefix("sha-256=") || $0.hasPrefix("sha-256;") }
-        guard let value = values.last?.dropFirst("sha-256=".count) else { return nil }
-        let item = value.prefix { $0 != ";" }
-        guard item.count > 2, item.first == ":", item.last == ":",
-            let digest = Data(base64Encoded: String(item.dropFirst().dropLast())).flatMap({
-                ContentDigest(bytes: Array($0))
-            })
-        else { throw .invalid(name: name, found: field, expected: "sha-256=:…: with 32 bytes in base64") }
+        let expected = "sha-256=:…: with 32 bytes in base64"
+        guard let member = try structuredMember("sha-256", of: name, expected: expected) else { return nil }
+        guard case .item(let item) = member, case .undecodedByteSequence(let text) = item.rfc9651BareItem,
+            let bytes = Data(base64Encoded: text), let digest = ContentDigest(bytes: Array(bytes))
+        else {
+            let found = HTTPField.Name(name).flatMap { headerFields[$0] }
+            throw .invalid(name: name, found: found ?? "", expected: expected)
+        }
         return digest
     }
 

@@ -10,74 +10,85 @@ extension RankwiseAPI {
     private static let declineLimit = 8 << 10
     private static let reasonLimit = 500
 
+    private static let poll: DeclaredQuery = [
+        .init("after", .integer, "the revision that the caller knows; answers when there is a later one"),
+        .init("wait", .integer, "0 to 60 seconds to wait for it; 0 where absent"),
+    ]
+
     /// How rounds stand, the client's plan, and its way out of a round.
     func addRoundRoutes(to routes: inout Routes) {
         let services = services
-        routes.on(.get, "/v1/federations/{federation}/rounds/current") { request in
-            let federation = try request.federation()
-            try request.principal(services.access).requireReader(of: federation)
-            try request.expect(query: "after", "wait")
+        routes.on(
+            .get, "/v1/federations/{federation}/rounds/current", for: .reader, query: Self.poll,
+            "The round that is under way"
+        ) { request, reader in
             guard let poll = try request.longPoll() else {
-                return try Self.current(try services.rounds.current(of: federation))
+                return try Self.current(try services.rounds.current(of: reader.federation))
             }
             let news = try await request.park {
-                try await services.rounds.current(of: federation, after: poll.revision, waiting: poll.seconds)
+                try await services.rounds.current(of: reader.federation, after: poll.revision, waiting: poll.seconds)
             }
             return try news.map { try Self.current($0) } ?? Response(status: .noContent)
         }
-        routes.on(.get, "/v1/federations/{federation}/rounds/{round}") { request in
-            let federation = try request.federation()
-            try request.principal(services.access).requireReader(of: federation)
-            try request.expect()
-            let seen = try await services.rounds.round(try request.round(), of: federation)
+        routes.on(.get, "/v1/federations/{federation}/rounds/{round}", for: .reader, "One round") { request, reader in
+            let seen = try await services.rounds.round(try request.round(), of: reader.federation)
             return try .json(RoundBody(seen.round, of: seen.machine))
         }
-        routes.on(.get, "/v1/federations/{federation}/rounds") { request in
-            let federation = try request.federation()
-            try request.principal(services.access).requireReader(of: federation)
-            try request.expect(query: "limit", "before")
+        routes.on(
+            .get, "/v1/federations/{federation}/rounds", for: .reader,
+            query: [
+                .init("limit", .integer, "1 to 100 rounds; 20 where absent"),
+                .init("before", .integer, "only rounds with lower numbers"),
+            ],
+            "Rounds, the newest first, without their updates"
+        ) { request, reader in
             let limit = try request.integer("limit", in: 1...100) ?? 20
             let before = try request.integer("before", in: 1...Int.max) ?? Int.max
-            let (machine, rounds) = try await services.rounds.rounds(before: before, limit: limit, of: federation)
+            let (machine, rounds) = try await services.rounds.rounds(
+                before: before, limit: limit, of: reader.federation)
             return try .json(["rounds": rounds.map { RoundBody($0, of: machine) }])
         }
-        routes.on(.get, "/v1/federations/{federation}/rounds/{round}/updates") { request in
-            let federation = try request.federation()
-            try request.principal(services.access).requireReader(of: federation)
-            try request.expect(query: "after", "limit")
+        routes.on(
+            .get, "/v1/federations/{federation}/rounds/{round}/updates", for: .reader,
+            query: [
+                .init("after", .name, "only clients whose names come later"),
+                .init("limit", .integer, "1 to 1000 updates; 1000 where absent"),
+            ],
+            "The updates of a round, in the order of their clients' names"
+        ) { request, reader in
             let limit = try request.integer("limit", in: 1...RoundBody.mostListed) ?? RoundBody.mostListed
-            let seen = try await services.rounds.round(try request.round(), of: federation)
+            let seen = try await services.rounds.round(try request.round(), of: reader.federation)
             return try .json(
                 UpdatesBody(seen.round, of: seen.machine, after: try request.name("after"), limit: limit))
         }
-        routes.on(.put, "/v1/federations/{federation}/rounds/{round}/decline") { request in
-            let federation = try request.federation()
-            let client = try request.principal(services.access).requireClient(of: federation)
-            try request.expect()
+        routes.on(
+            .put, "/v1/federations/{federation}/rounds/{round}/decline", for: .client,
+            "Says that the client sends nothing in this round"
+        ) { request, client in
             let number = try request.round()
             let reason = try await Self.reason(request)
-            try await services.rounds.decline(number, of: federation, by: client, reason: reason)
+            try await services.rounds.decline(number, of: client.federation, by: client.name, reason: reason)
             return Response(status: .noContent)
         }
-        routes.on(.put, "/v1/federations/{federation}/leave") { request in
-            let federation = try request.federation()
-            let client = try request.principal(services.access).requireClient(of: federation)
-            try request.expect()
-            try await services.rounds.leave(federation, by: client, reason: try await Self.reason(request))
+        routes.on(
+            .put, "/v1/federations/{federation}/leave", for: .client,
+            "Takes the client out of the rounds to come"
+        ) { request, client in
+            try await services.rounds.leave(client.federation, by: client.name, reason: try await Self.reason(request))
             return Response(status: .noContent)
         }
-        routes.on(.get, "/v1/federations/{federation}/plan") { request in
-            let federation = try request.federation()
-            let client = try request.principal(services.access).requireClient(of: federation)
-            try request.expect(query: "after", "wait")
+        routes.on(
+            .get, "/v1/federations/{federation}/plan", for: .client, query: Self.poll,
+            "What the client is to do"
+        ) { request, client in
             guard let poll = try request.longPoll() else {
-                return try Self.answer(try services.plans.plan(for: client, in: federation))
+                return try Self.answer(try services.plans.plan(for: client.name, in: client.federation))
             }
             let news = try await request.park {
                 try await services.plans.news(
-                    for: client, in: federation, after: poll.revision, waiting: poll.seconds)
+                    for: client.name, in: client.federation, after: poll.revision, waiting: poll.seconds)
             }
-            return try Self.plan(of: client, in: federation, at: news, from: services.plans)
+            return try Self.plan(of: client.name, in: client.federation, at: news, from: services.plans)
         }
     }
 

@@ -9,13 +9,13 @@ extension RankwiseAPI {
     func addTemplateRoutes(to routes: inout Routes) {
         let services = services
         let path = "/v1/federations/{federation}/template"
-        routes.on(.put, path) { request in
-            let federation = try request.federation()
-            try request.principal(services.access).requireAdmin()
-            try request.expect()
+        routes.on(
+            .put, path, for: .federationAdmin,
+            "Takes the adapter that a federation is made from"
+        ) { request, admin in
             let expected = try request.digestOfWhole()
             try Self.refuseOtherTypes(request)
-            let ticket = try services.templates.begin(federation, byteCount: request.body.declaredLength)
+            let ticket = try services.templates.begin(admin.federation, byteCount: request.body.declaredLength)
             let saved: SavedBody
             do throws(RequestBodyError) {
                 saved = try await request.body.save(
@@ -32,13 +32,13 @@ extension RankwiseAPI {
                 ticket, digest: digest, expected: expected, byteCount: saved.byteCount)
             return try .json(TemplateBody(receipt), status: .created)
         }
-        routes.on(.put, path + "/adapter_config.json") { request in
-            let federation = try request.federation()
-            try request.principal(services.access).requireAdmin()
-            try request.expect()
+        routes.on(
+            .put, path + "/adapter_config.json", for: .federationAdmin,
+            "Takes the configuration of that adapter"
+        ) { request, admin in
             let text = try await request.body.collect(upTo: Self.configurationLimit)
             return try .json(
-                TemplateBody(try await services.templates.configure(text, of: federation)), status: .created)
+                TemplateBody(try await services.templates.configure(text, of: admin.federation)), status: .created)
         }
     }
 }

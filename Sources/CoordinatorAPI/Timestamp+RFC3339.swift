@@ -1,33 +1,49 @@
 import Federation
+import Foundation
 
+/// Moments as the wire has them (RFC 3339), by Foundation's ISO 8601.
 extension Timestamp {
-    /// RFC 3339 in UTC with milliseconds, such as `2026-11-21T03:43:00.250Z`.
+    private static let wholeSeconds = Date.ISO8601FormatStyle()
+    private static let withMilliseconds = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+
+    /// UTC with milliseconds, such as `2026-11-21T03:43:00.250Z`.
     var timestamp: String {
-        let (days, milliseconds) = milliseconds.flooredDivision(by: 86_400_000)
-        // Howard Hinnant's civil_from_days: eras of 400 years that begin on 1 March.
-        let shifted = days + 719_468
-        let (era, dayOfEra) = shifted.flooredDivision(by: 146_097)
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let monthFromMarch = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
-        let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
-        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-        let date = "\(Self.pad(year, 4))-\(Self.pad(month, 2))-\(Self.pad(day, 2))"
-        let seconds = milliseconds / 1000
-        let clock = "\(Self.pad(seconds / 3600, 2)):\(Self.pad(seconds / 60 % 60, 2)):\(Self.pad(seconds % 60, 2))"
-        return "\(date)T\(clock).\(Self.pad(milliseconds % 1000, 3))Z"
+        // Foundation drops what is finer than a millisecond. Half of one more keeps a rounded `Date` from being the one before.
+        Date(timeIntervalSince1970: (Double(milliseconds) + 0.5) / 1000).formatted(Self.withMilliseconds)
     }
 
-    private static func pad(_ value: Int64, _ width: Int) -> String {
-        let digits = String(value)
-        return String(repeating: "0", count: max(0, width - digits.count)) + digits
+    /// Reads RFC 3339, such as `2026-11-21T03:43:00.25+01:00`; `nil` for anything else, and for years before 1970.
+    ///
+    /// Foundation's parser also takes 30 February, 24:00, `GMT+1`, single digits and text behind the end, so it gets the parts
+    /// in one fixed form and must write each as it was read.
+    init?(timestamp text: String) {
+        guard let separator = text.dropFirst(10).first, "Tt ".contains(separator) else { return nil }
+        // A leap second counts as the first of the next minute.
+        let isLeapSecond = text.dropFirst(17).hasPrefix("60")
+        let clock = text.dropFirst(11).prefix(6) + (isLeapSecond ? "59" : text.dropFirst(17).prefix(2))
+        guard let local = Self.secondsSince1970("\(text.prefix(10))T\(clock)Z"), local >= 0 else { return nil }
+        var rest = text.dropFirst(19)
+        var milliseconds: Int64 = 0
+        if rest.first == "." {
+            let digits = rest.dropFirst().prefix { $0.isASCII && $0.isNumber }
+            // Finer digits are dropped.
+            guard !digits.isEmpty, let value = Int64((digits + "00").prefix(3)) else { return nil }
+            milliseconds = value
+            rest = rest.dropFirst(1 + digits.count)
+        }
+        var offset: Int64 = 0
+        if rest != "Z", rest != "z" {
+            guard let sign = rest.first, "+-".contains(sign),
+                let ahead = Self.secondsSince1970("1970-01-01T\(rest.dropFirst()):00Z")
+            else { return nil }
+            offset = sign == "+" ? ahead : -ahead
+        }
+        self.init(milliseconds: 1000 * (local - offset + (isLeapSecond ? 1 : 0)) + milliseconds)
     }
-}
 
-extension Int64 {
-    fileprivate func flooredDivision(by divisor: Int64) -> (quotient: Int64, remainder: Int64) {
-        let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
-        return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
+    /// Takes exactly what it would write itself.
+    private static func secondsSince1970(_ text: String) -> Int64? {
+        guard let date = try? wholeSeconds.parse(text), date.formatted(wholeSeconds) == text else { return nil }
+        return Int64(date.timeIntervalSince1970)
     }
 }

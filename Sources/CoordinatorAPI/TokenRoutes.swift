@@ -13,30 +13,27 @@ extension RankwiseAPI {
     func addTokenRoutes(to routes: inout Routes) {
         let services = services
         let path = "/v1/federations/{federation}/tokens"
-        routes.on(.post, path) { request in
-            let federation = try request.federation()
-            try request.principal(services.access).requireAdmin()
-            try request.expect()
+        routes.on(
+            .post, path, for: .federationAdmin,
+            "Issues a reader or enrolment token; shows it this once"
+        ) { request, admin in
             let bytes = try await request.body.collect(upTo: Self.tokenRequestLimit)
             let body = try WireJSON.decodeStrictly(TokenRequestBody.self, from: Data(bytes))
             let issued = try await services.tokens.issue(
                 try Self.role(body.role), expiresAt: try body.expiresAt.map { try Self.instant($0) }, uses: body.uses,
-                in: federation)
+                in: admin.federation)
             var response = try Response.json(TokenBody(issued.record, token: issued.token), status: .created)
-            response.headerFields[.location] = "/v1/federations/\(federation)/tokens/\(issued.record.id)"
+            response.headerFields[.location] = "/v1/federations/\(admin.federation)/tokens/\(issued.record.id)"
             return response
         }
-        routes.on(.get, path) { request in
-            let federation = try request.federation()
-            try request.principal(services.access).requireAdmin()
-            try request.expect()
-            return try .json(["tokens": try services.tokens.list(in: federation).map { TokenBody($0) }])
+        routes.on(
+            .get, path, for: .federationAdmin,
+            "The reader and enrolment tokens, without their texts"
+        ) { _, admin in
+            return try .json(["tokens": try services.tokens.list(in: admin.federation).map { TokenBody($0) }])
         }
-        routes.on(.delete, path + "/{token}") { request in
-            let federation = try request.federation()
-            try request.principal(services.access).requireAdmin()
-            try request.expect()
-            try await services.tokens.withdraw(request.parameters["token"] ?? "", in: federation)
+        routes.on(.delete, path + "/{token}", for: .federationAdmin, "Withdraws a token") { request, admin in
+            try await services.tokens.withdraw(request.parameters["token"] ?? "", in: admin.federation)
             return Response(status: .noContent)
         }
     }

@@ -9,8 +9,10 @@ extension RankwiseAPI {
     func addUpdateRoutes(to routes: inout Routes) {
         let services = services
         let path = "/v1/federations/{federation}/rounds/{round}/update"
-        routes.on(.put, path) { request in
-            let claim = try Self.claim(request, services, digest: try request.digestOfWhole())
+        routes.on(
+            .put, path, for: .client, query: Self.claimed, early: .digests, "Takes the client's update"
+        ) { request, client in
+            let claim = try Self.claim(request, of: client, digest: try request.digestOfWhole())
             try Self.refuseOtherTypes(request)
             let ticket = try await services.updates.begin(claim, byteCount: request.body.declaredLength)
             let saved: SavedBody
@@ -35,32 +37,30 @@ extension RankwiseAPI {
             let receipt = try await services.updates.finish(ticket, digest: digest, byteCount: saved.byteCount)
             return try .json(ReceiptBody(receipt), status: receipt.isNew ? .created : .ok)
         }
-        routes.on(.put, path + "/adapter_config.json") { request in
-            let federation = try request.federation()
-            let client = try request.principal(services.access).requireClient(of: federation)
-            try request.expect()
+        routes.on(
+            .put, path + "/adapter_config.json", for: .client,
+            "Takes the configuration of the update's adapter"
+        ) { request, client in
             let round = try request.round()
             let text = try await request.body.collect(upTo: Self.configurationLimit)
-            try await services.configurations.take(text, of: client, round: round, in: federation)
+            try await services.configurations.take(text, of: client.name, round: round, in: client.federation)
             return Response(status: .noContent)
         }
-        routes.on(.delete, path) { request in
-            let federation = try request.federation()
-            try request.principal(services.access).requireAdmin()
-            try request.expect(query: "client")
+        routes.on(
+            .delete, path, for: .federationAdmin, query: [.init("client", .name, "whose update; required")],
+            "Takes an update back while its round collects"
+        ) { request, admin in
             guard let text = request.query["client"] else {
                 throw ArgumentError.missing(name: "client", expected: "?client=NAME, whose update is taken back")
             }
             try await services.updates.takeBack(
-                updateOf: try Request.client(named: text), round: try request.round(), in: federation)
+                updateOf: try Request.client(named: text), round: try request.round(), in: admin.federation)
             return Response(status: .noContent)
         }
-        routes.on(.get, path) { request in
-            let federation = try request.federation()
-            let client = try request.principal(services.access).requireClient(of: federation)
-            try request.expect()
+        routes.on(.get, path, for: .client, "The receipt of the client's update") { request, client in
             let round = try request.round()
-            return try .json(ReceiptBody(try await services.updates.receipt(for: client, round: round, in: federation)))
+            return try .json(
+                ReceiptBody(try await services.updates.receipt(for: client.name, round: round, in: client.federation)))
         }
     }
 
@@ -80,16 +80,19 @@ extension RankwiseAPI {
     /// No `adapter_config.json` is longer.
     static let configurationLimit = 16 << 20
 
+    static let claimed: DeclaredQuery = [
+        .init("samples", .integer, "how many were trained on; required, of parts with the last"),
+        .init("loss", .number, "of the training"),
+        .init("accuracy", .number, "of the training"),
+    ]
+
     /// What the caller says of its update.
-    static func claim(_ request: Request, _ services: Services, digest: ContentDigest?) throws -> UpdateService.Claim {
-        let federation = try request.federation()
-        let client = try request.principal(services.access).requireClient(of: federation)
-        try request.expect(query: "samples", "loss", "accuracy")
+    static func claim(_ request: Request, of client: Client, digest: ContentDigest?) throws -> UpdateService.Claim {
         guard let samples = try request.integer("samples", in: 0...Int.max) else {
             throw ArgumentError.missing(name: "samples", expected: "?samples=N, the number of samples trained on")
         }
         return UpdateService.Claim(
-            federation: federation, round: try request.round(), client: client, samples: samples,
+            federation: client.federation, round: try request.round(), client: client.name, samples: samples,
             metrics: Metrics(loss: try request.number("loss"), accuracy: try request.number("accuracy")),
             digest: digest)
     }

@@ -1,6 +1,7 @@
 import Coordinator
 import HTTPServing
 import HTTPTypes
+import RawStructuredFieldValues
 
 /// The header fields of the draft on resumable uploads, as structured fields (RFC 9651).
 enum UploadFields {
@@ -8,26 +9,13 @@ enum UploadFields {
 
     /// Of a request; a value that is none of the field's kind counts as absent.
     static func integer(_ name: String, of request: Request) -> Int? {
-        guard let item = item(name, of: request), (1...15).contains(item.utf8.count),
-            item.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
-        else { return nil }
-        return Int(item)
+        guard case .integer(let number) = request.structuredItem(name), number >= 0 else { return nil }
+        return Int(exactly: number)
     }
 
     static func boolean(_ name: String, of request: Request) -> Bool? {
-        switch item(name, of: request) {
-        case "?1": true
-        case "?0": false
-        default: nil
-        }
-    }
-
-    /// An item without its parameters, which mean nothing here.
-    private static func item(_ name: String, of request: Request) -> Substring? {
-        guard let field = HTTPField.Name(name).flatMap({ request.headerFields[$0] }) else { return nil }
-        let item = field[...].drop { $0 == " " }
-        if let parameters = item.firstIndex(of: ";") { return item[..<parameters] }
-        return item.lastIndex { $0 != " " }.map { item[...$0] }
+        guard case .bool(let flag) = request.structuredItem(name) else { return nil }
+        return flag
     }
 
     static func complete(_ isComplete: Bool) -> HTTPFields {

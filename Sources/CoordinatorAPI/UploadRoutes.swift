@@ -7,43 +7,54 @@ import RankwiseWire
 extension RankwiseAPI {
     /// Updates and templates in parts: draft-ietf-httpbis-resumable-upload, on paths that are known beforehand.
     func addUploadRoutes(to routes: inout Routes) {
-        addUploadRoutes(to: &routes, at: "/v1/federations/{federation}/rounds/{round}/update/upload") {
-            request, access in
-            let federation = try request.federation()
-            let client = try request.principal(access).requireClient(of: federation)
-            return UploadKey(federation: federation, round: try request.round(), client: client)
+        addUploadRoutes(
+            to: &routes, at: "/v1/federations/{federation}/rounds/{round}/update/upload", for: .client,
+            query: Self.claimed
+        ) { request, client in
+            UploadKey(federation: client.federation, round: try request.round(), client: client.name)
+        } completion: { request, client, digest in
+            .update(try Self.claim(request, of: client, digest: digest))
         }
-        addUploadRoutes(to: &routes, at: "/v1/federations/{federation}/template/upload") { request, access in
-            let federation = try request.federation()
-            try request.principal(access).requireAdmin()
-            return UploadKey(federation: federation, subject: .template)
+        addUploadRoutes(to: &routes, at: "/v1/federations/{federation}/template/upload", for: .federationAdmin) {
+            _, admin in
+            UploadKey(federation: admin.federation, subject: .template)
+        } completion: { _, _, digest in
+            .template(digest)
         }
     }
 
-    private func addUploadRoutes(
-        to routes: inout Routes, at path: String,
-        key: @escaping @Sendable (Request, Access) throws -> UploadKey
+    /// - Parameters:
+    ///   - query: what the parts' requests take.
+    ///   - completion: what the last part says of the whole.
+    private func addUploadRoutes<Caller>(
+        to routes: inout Routes, at path: String, for callers: Callers<Caller>, query: DeclaredQuery = [],
+        key: @escaping @Sendable (Request, Caller) throws -> UploadKey,
+        completion: @escaping @Sendable (Request, Caller, ContentDigest?) throws -> UploadService.Completion
     ) {
         let services = services
-        routes.on(.head, path) { request in
-            try request.expect()
-            let status = try await services.uploads.status(of: try key(request, services.access))
+        routes.on(
+            .head, path, for: callers, early: .query, "How much of an upload in parts has come"
+        ) { request, caller in
+            let status = try await services.uploads.status(of: try key(request, caller))
             return Response(status: .noContent, headerFields: UploadFields.status(status))
         }
-        routes.on(.patch, path) { request in
-            let part = try Self.part(request, of: key(request, services.access), services)
+        routes.on(
+            .patch, path, for: callers, query: query, takes: UploadFields.mediaType, "Takes a part of an upload"
+        ) { request, caller in
+            let part = try Self.part(request, of: key(request, caller)) { try completion(request, caller, $0) }
             do {
                 return try await Self.append(part, from: request, services)
             } catch ServiceError.upload(let error) {
                 return Self.refusal(error)
             }
         }
-        routes.on(.delete, path) { request in
-            try request.expect()
-            try await services.uploads.cancel(try key(request, services.access))
+        routes.on(
+            .delete, path, for: callers, early: .query, "Gives up an upload in parts"
+        ) { request, caller in
+            try await services.uploads.cancel(try key(request, caller))
             return Response(status: .noContent)
         }
-        routes.on(.options, path) { _ in
+        routes.on(.options, path, for: .anybody, query: .ignored, "Says that uploads come in parts here") { _, _ in
             Response(
                 status: .noContent,
                 headerFields: UploadFields.fields([
@@ -109,32 +120,18 @@ extension RankwiseAPI {
     }
 
     private static func part(
-        _ request: Request, of key: UploadKey, _ services: Services
+        _ request: Request, of key: UploadKey, completion: (ContentDigest?) throws -> UploadService.Completion
     ) throws -> UploadService.Part {
-        let type = request.headerFields[.contentType]?.prefix { $0 != ";" && $0 != " " }.lowercased()
-        guard type == UploadFields.mediaType else {
-            throw UnsupportedType(found: type ?? "absent", expected: UploadFields.mediaType)
-        }
         guard let offset = UploadFields.integer("Upload-Offset", of: request) else {
             throw ArgumentError.missing(name: "Upload-Offset", expected: "where these bytes begin, a whole number")
         }
         guard let isLast = UploadFields.boolean("Upload-Complete", of: request) else {
             throw ArgumentError.missing(name: "Upload-Complete", expected: "?1 with the last bytes, ?0 before")
         }
-        let digest = isLast ? try request.digest("Repr-Digest") : nil
-        let completion: UploadService.Completion?
-        switch key.subject {
-        case .update:
-            if !isLast { try request.expect(query: "samples", "loss", "accuracy") }
-            completion = isLast ? .update(try claim(request, services, digest: digest)) : nil
-        case .template:
-            try request.expect()
-            completion = isLast ? .template(digest) : nil
-        }
         return UploadService.Part(
             key: key, offset: offset, length: UploadFields.integer("Upload-Length", of: request),
             contentLength: request.body.declaredLength, contentDigest: try request.digest("Content-Digest"),
-            completion: completion)
+            completion: isLast ? try completion(try request.digest("Repr-Digest")) : nil)
     }
 }
 

@@ -13,7 +13,7 @@ final class LiveServer: Sendable {
     static let admin = "an-admin-token-of-more-than-32-bytes"
 
     let url: String
-    let endpoints: [Endpoint]
+    let routes: [RouteDeclaration]
     private let server: HTTPServer
     private let store: SQLiteStore
     private let work: Task<Void, Never>
@@ -36,7 +36,7 @@ final class LiveServer: Sendable {
             logger: logger)
         try await services.resume()
         let api = RankwiseAPI(services: services, about: .init(version: "test", limits: [:]), logger: logger)
-        endpoints = api.endpoints
+        routes = api.declaredRoutes
         var configuration = HTTPServer.Configuration()
         configuration.address = .tcp(host: "127.0.0.1", port: 0)
         configuration.trustedProxies = [AddressRange("127.0.0.0/8")].compactMap(\.self)

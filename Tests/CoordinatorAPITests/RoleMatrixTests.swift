@@ -5,21 +5,8 @@ import HTTPTypes
 import RankwiseWire
 import Testing
 
-/// Every endpoint called with every kind of token; what is found is the table in docs/security.md.
+/// Every declared route called with every kind of token: what is found is what its declaration says, and docs/security.md.
 @Suite struct RoleMatrixTests {
-    /// Who may be at the other end, as the table's columns.
-    private enum Caller: String, CaseIterable {
-        case nobody = "no token"
-        case reader
-        case enrolment
-        case client
-        case otherClient = "another client"
-        case admin
-        case foreign = "of another federation"
-        case void = "unknown, expired, withdrawn"
-        case revoked = "revoked client"
-    }
-
     private struct Answer: Hashable {
         let status: Int
         let body: String
@@ -37,110 +24,100 @@ import Testing
         }
     }
 
-    private static let marks = ("<!-- roles: generated -->\n", "<!-- /roles -->\n")
-    private static let regenerate =
-        "run RANKWISE_WRITE_DOCS=1 scripts/test --filter RoleMatrixTests and commit the file"
+    private static let table = GeneratedTable(
+        file: "docs/security.md", marks: ("<!-- roles: generated -->\n", "<!-- /roles -->\n"))
 
-    @Test func `every endpoint lets in whom docs security says, and hides what is another's`() async throws {
+    @Test func `every route lets in whom its declaration says, and hides what is another's`() async throws {
         let folder = NSTemporaryDirectory() + "rankwise-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let clock = HandMovedClock()
         let server = try await LiveServer(folder: folder, clock: clock)
         let population = try await Population(server, clock)
-        var table = "| method and path | \(Caller.allCases.map(\.rawValue).joined(separator: " | ")) |\n"
-        table += "|---|" + String(repeating: "---|", count: Caller.allCases.count) + "\n"
-        for endpoint in server.endpoints {
-            table += "| `\(endpoint.method) \(endpoint.pattern)` |"
-            for (caller, cell) in try await cells(of: endpoint, population, server) {
-                #expect(cell != nil, "\(caller.rawValue) at \(endpoint) is treated unequally")
-                table += " \(cell ?? "?") |"
+        for route in server.routes {
+            for (role, cell) in try await cells(of: route, population, server) {
+                #expect(cell == Self.cell(role, route), "\(role.rawValue) at \(route)")
             }
-            table += "\n"
         }
         try await server.stop()
-        try compare(table)
+        var table = "| method and path | \(CallerRole.allCases.map(\.rawValue).joined(separator: " | ")) |\n"
+        table += "|---|" + String(repeating: "---|", count: CallerRole.allCases.count) + "\n"
+        for route in server.routes {
+            let cells = CallerRole.allCases.map { Self.cell($0, route) }
+            table += "| `\(route)` | \(cells.joined(separator: " | ")) |\n"
+        }
+        try Self.table.compare(table)
+    }
+
+    /// As the declaration says.
+    private static func cell(_ role: CallerRole, _ route: RouteDeclaration) -> String {
+        // Nobody is of another federation where the path names none.
+        guard role != .foreign || route.pattern.contains("{federation}") else { return "–" }
+        return route.refusal(of: role).map(String.init) ?? "✓"
     }
 
     private func cells(
-        of endpoint: Endpoint, _ population: Population, _ server: LiveServer
-    ) async throws -> [(Caller, String?)] {
+        of route: RouteDeclaration, _ population: Population, _ server: LiveServer
+    ) async throws -> [(CallerRole, String?)] {
         let subject = try await population.newClient()
         // Those come first that may do nothing, and the admin last: what it deletes, others could not be refused.
-        let order: [Caller] = [.nobody, .void, .foreign, .revoked, .reader, .enrolment, .otherClient, .client, .admin]
-        var cells: [Caller: Set<String>] = [:]
+        let order: [CallerRole] = [
+            .nobody, .void, .foreign, .revoked, .reader, .enrolment, .otherClient, .client, .admin,
+        ]
+        var cells: [CallerRole: Set<String>] = [:]
         for caller in order {
             for token in population.tokens(of: caller, subject: subject) {
-                let answer = try await call(endpoint, server, token: token, client: subject.name)
+                let answer = try await call(route, server, token: token, client: subject.name)
                 cells[caller, default: []].insert(answer.cell)
-                expectPlain(answer, caller, endpoint)
-                guard caller != .client, caller != .admin, endpoint.pattern.contains("{") else { continue }
+                expectPlain(answer, caller, route)
+                guard caller != .client, caller != .admin, route.pattern.contains("{") else { continue }
                 if answer.cell != "✓" || caller == .foreign {
                     // Whether what the path names is there or not.
-                    let absent = try await call(endpoint, server, token: token, client: "nobody-has-this")
-                    #expect(absent == answer, "\(caller.rawValue) at \(endpoint)")
+                    let absent = try await call(route, server, token: token, client: "nobody-has-this")
+                    #expect(absent == answer, "\(caller.rawValue) at \(route)")
                 }
                 if [.nobody, .void, .foreign, .revoked].contains(caller) {
                     let elsewhere = try await call(
-                        endpoint, server, token: token, federation: "nowhere", client: subject.name)
-                    #expect(elsewhere == answer, "\(caller.rawValue) at \(endpoint)")
+                        route, server, token: token, federation: "nowhere", client: subject.name)
+                    #expect(elsewhere == answer, "\(caller.rawValue) at \(route)")
                 }
             }
         }
-        if !endpoint.pattern.contains("{federation}") {
+        if !route.pattern.contains("{federation}") {
             // Nobody is of another federation here.
-            let ofThis = [Caller.reader, .enrolment, .client].reduce(into: Set()) { $0.formUnion(cells[$1] ?? []) }
+            let ofThis = [CallerRole.reader, .enrolment, .client].reduce(into: Set()) { $0.formUnion(cells[$1] ?? []) }
             cells[.foreign] = cells[.foreign] == ofThis ? ["–"] : nil
         }
-        return Caller.allCases.map { ($0, cells[$0]?.count == 1 ? cells[$0]?.first : nil) }
+        return CallerRole.allCases.map { ($0, cells[$0]?.count == 1 ? cells[$0]?.first : nil) }
     }
 
     /// A refusal says what it is and no more, and nothing fails.
-    private func expectPlain(_ answer: Answer, _ caller: Caller, _ endpoint: Endpoint) {
+    private func expectPlain(_ answer: Answer, _ caller: CallerRole, _ route: RouteDeclaration) {
         let expected: [String]
         switch answer.status {
         case 401: expected = ["auth.token"]
         case 403: expected = caller == .revoked ? ["client.revoked"] : ["auth.role"]
         default:
-            #expect(answer.status < 500 && answer.status != 429, "\(caller.rawValue) at \(endpoint): \(answer)")
+            #expect(answer.status < 500 && answer.status != 429, "\(caller.rawValue) at \(route): \(answer)")
             return
         }
-        guard endpoint.method != .head else { return }
-        #expect(expected.contains(answer.code ?? ""), "\(caller.rawValue) at \(endpoint): \(answer)")
+        guard route.method != .head else { return }
+        #expect(expected.contains(answer.code ?? ""), "\(caller.rawValue) at \(route): \(answer)")
     }
 
     private func call(
-        _ endpoint: Endpoint, _ server: LiveServer, token: String?, federation: String = "f", client: String
+        _ route: RouteDeclaration, _ server: LiveServer, token: String?, federation: String = "f", client: String
     ) async throws -> Answer {
-        let path = endpoint.pattern.replacingOccurrences(of: "{federation}", with: federation)
+        let path = route.pattern.replacingOccurrences(of: "{federation}", with: federation)
             .replacingOccurrences(of: "{client}", with: client).replacingOccurrences(of: "{round}", with: "0")
             .replacingOccurrences(of: "{token}", with: "none-such")
             .replacingOccurrences(of: "{digest}", with: String(repeating: "0", count: 64))
-        #expect(!path.contains("{"), "\(endpoint) has a parameter that this test does not know")
-        var head = "\(endpoint.method) \(path) HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
+        #expect(!path.contains("{"), "\(route) has a parameter that this test does not know")
+        var head = "\(route.method) \(path) HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
         if let token { head += "Authorization: Bearer \(token)\r\n" }
         let text = try await RawExchange.answer(to: head + "\r\n", at: server.url)
         let status = try #require(text.split(separator: " ", maxSplits: 2).dropFirst().first.flatMap { Int($0) })
         let end = try #require(text.firstRange(of: "\r\n\r\n"))
         return Answer(status: status, body: String(text[end.upperBound...]))
-    }
-
-    private func compare(_ table: String) throws {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        let file = root.appendingPathComponent("docs/security.md")
-        let text = try String(contentsOf: file, encoding: .utf8)
-        let start = try #require(text.firstRange(of: Self.marks.0)).upperBound
-        let end = try #require(text.firstRange(of: Self.marks.1)).lowerBound
-        if ProcessInfo.processInfo.environment["RANKWISE_WRITE_DOCS"] == "1" {
-            try text.replacingCharacters(in: start..<end, with: table).write(
-                to: file, atomically: true, encoding: .utf8)
-        } else {
-            let committed = text[start..<end].split(separator: "\n")
-            for (found, row) in zip(table.split(separator: "\n"), committed) {
-                #expect(found == row, "docs/security.md is out of date; \(Self.regenerate)")
-            }
-            #expect(table.split(separator: "\n").count == committed.count, "\(Self.regenerate)")
-        }
     }
 
     @Test func `the list of federations has those alone that its caller may read`() async throws {
@@ -152,15 +129,15 @@ import Testing
         let population = try await Population(server, clock)
         let subject = try await population.newClient()
         for (caller, expected) in [
-            (Caller.reader, ["f"]), (.client, ["f"]), (.otherClient, ["f"]), (.admin, ["f", "g"]),
+            (CallerRole.reader, ["f"]), (.client, ["f"]), (.otherClient, ["f"]), (.admin, ["f", "g"]),
         ] {
             for token in population.tokens(of: caller, subject: subject) {
-                let list = try await CoordinatorAPITests.Caller(server, token: token).get(List.self, "/v1/federations")
+                let list = try await Caller(server, token: token).get(List.self, "/v1/federations")
                 #expect(list.federations.map(\.id) == expected)
             }
         }
         for token in population.tokens(of: .foreign, subject: subject) {
-            let answer = try await CoordinatorAPITests.Caller(server, token: token).call(.get, "/v1/federations")
+            let answer = try await Caller(server, token: token).call(.get, "/v1/federations")
             #expect(!String(decoding: answer.body, as: UTF8.self).contains(#""id":"f""#))
         }
         try await server.stop()
@@ -173,12 +150,12 @@ import Testing
             let token: String
         }
 
-        private let admin: CoordinatorAPITests.Caller
-        private var tokens: [Caller: [String?]]
+        private let admin: Caller
+        private var tokens: [CallerRole: [String?]]
         private var clients = 0
 
         init(_ server: LiveServer, _ clock: HandMovedClock) async throws {
-            admin = try CoordinatorAPITests.Caller(server, token: LiveServer.admin)
+            admin = try Caller(server, token: LiveServer.admin)
             tokens = [.nobody: [nil], .admin: [LiveServer.admin]]
             let own = try await Self.create("f", admin)
             let foreign = try await Self.create("g", admin)
@@ -201,7 +178,7 @@ import Testing
             tokens[.revoked] = [revoked.token]
         }
 
-        func tokens(of caller: Caller, subject: Client) -> [String?] {
+        func tokens(of caller: CallerRole, subject: Client) -> [String?] {
             caller == .client ? [subject.token] : tokens[caller] ?? []
         }
 
@@ -217,7 +194,7 @@ import Testing
         }
 
         private static func create(
-            _ id: String, _ admin: CoordinatorAPITests.Caller
+            _ id: String, _ admin: Caller
         ) async throws -> CreatedFederationBody {
             let settings = """
                 {"id": "\(id)", "base_model": {"name": "m"}, "round": {"total": 2, "min_updates": 1},

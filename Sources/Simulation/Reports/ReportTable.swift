@@ -1,15 +1,16 @@
+import Charts
 import Foundation
 
-/// The figures of a group's strategies, as Markdown and as HTML.
+/// The figures of a group's strategies.
 package struct ReportTable: Sendable {
     private static let columns = [
         "strategy", "seeds", "rounds", "final accuracy", "test loss", "rounds to 80%", "rounds to 90%", "MB a round",
         "s a round",
     ]
-    private let rows: [[String]]
+    let table: ChartTable
 
     package init(_ group: ReportGroup) {
-        rows = group.series.map { series in
+        let rows = group.series.map { series in
             let seeds = series.seeds.map(String.init).joined(separator: ", ")
             return [
                 series.label, series.unfinished == 0 ? seeds : "\(seeds) (\(series.unfinished) unfinished)",
@@ -18,22 +19,10 @@ package struct ReportTable: Sendable {
                 Self.number(series.bytesPerRound / 1e6, places: 2), Self.number(series.secondsPerRound, places: 1),
             ]
         }
+        table = ChartTable(columns: Self.columns, rows: rows)
     }
 
-    package var markdown: String {
-        ([Self.columns, Self.columns.map { _ in "---" }] + rows.map { ["`\($0[0])`"] + $0[1...] })
-            .map { "| " + $0.joined(separator: " | ") + " |" }.joined(separator: "\n") + "\n"
-    }
-
-    var html: String {
-        let head = Self.columns.map { "<th scope=\"col\">\($0)</th>" }.joined()
-        let body = rows.map { row in
-            "<tr><th scope=\"row\">\(row[0].htmlEscaped)</th>"
-                + row.dropFirst().map { "<td>\($0.htmlEscaped)</td>" }.joined() + "</tr>"
-        }
-        return "<div class=\"scroll\" tabindex=\"0\"><table><thead><tr>\(head)</tr></thead><tbody>"
-            + body.joined(separator: "\n") + "</tbody></table></div>"
-    }
+    package var markdown: String { table.markdown }
 
     private static func percent(_ spread: SeriesSummary.Spread) -> String {
         let mean = number(spread.mean * 100, places: 2) + "%"
@@ -45,21 +34,4 @@ package struct ReportTable: Sendable {
     }
 
     private static func number(_ value: Double, places: Int) -> String { String(format: "%.\(places)f", value) }
-}
-
-extension String {
-    /// The text with HTML's special characters escaped.
-    var htmlEscaped: String {
-        var escaped = ""
-        for character in self {
-            switch character {
-            case "&": escaped += "&amp;"
-            case "<": escaped += "&lt;"
-            case ">": escaped += "&gt;"
-            case "\"": escaped += "&quot;"
-            default: escaped.append(character)
-            }
-        }
-        return escaped
-    }
 }

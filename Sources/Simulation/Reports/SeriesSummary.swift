@@ -1,13 +1,8 @@
-/// A summary of one strategy's runs under different seeds.
-package struct SeriesSummary: Sendable, Hashable {
-    /// One number a round: its mean over the seeds, and its range.
-    package struct Curve: Sendable, Hashable, Codable {
-        package var mean: [Double]
-        package var low: [Double]
-        package var high: [Double]
-    }
+package import Charts
 
-    /// A mean with the sample's standard deviation, which is nil for a single seed.
+/// Runs of one strategy under different seeds, taken together.
+package struct SeriesSummary: Sendable, Hashable {
+    /// A mean with the sample's standard deviation; nil of one seed alone.
     package struct Spread: Sendable, Hashable {
         package let mean: Double
         package let deviation: Double?
@@ -36,12 +31,12 @@ package struct SeriesSummary: Sendable, Hashable {
     package var finalAccuracy: Spread { spread { $0.testAccuracy } }
     package var finalLoss: Spread { spread { $0.testLoss } }
 
-    package var accuracy: Curve { curve { $0.map(\.testAccuracy) } }
-    package var loss: Curve { curve { $0.map(\.testLoss) } }
-    /// Bytes downloaded and uploaded since the first round.
-    package var bytes: Curve { curve { Self.sums($0.map { Double($0.bytesDown + $0.bytesUp) }) } }
-    /// Seconds since the first round.
-    package var seconds: Curve { curve { Self.sums($0.map(\.seconds)) } }
+    package var accuracy: ChartCurve { curve { $0.map(\.testAccuracy) } }
+    package var loss: ChartCurve { curve { $0.map(\.testLoss) } }
+    /// Downloaded and uploaded since the first round.
+    package var bytes: ChartCurve { curve { Self.sums($0.map { Double($0.bytesDown + $0.bytesUp) }) } }
+    /// Passed since the first round.
+    package var seconds: ChartCurve { curve { Self.sums($0.map(\.seconds)) } }
 
     package var bytesPerRound: Double { (bytes.mean.last ?? 0) / Double(rounds) }
     package var secondsPerRound: Double { (seconds.mean.last ?? 0) / Double(rounds) }
@@ -59,16 +54,12 @@ package struct SeriesSummary: Sendable, Hashable {
         return Spread(mean: mean, deviation: (squares / Double(values.count - 1)).squareRoot())
     }
 
-    private func curve(_ values: ([RoundRecord]) -> [Double]) -> Curve {
+    private func curve(_ values: ([RoundRecord]) -> [Double]) -> ChartCurve {
         let columns = tables.map(values)
-        var curve = Curve(mean: [], low: [], high: [])
-        for round in 0..<rounds {
-            let found = columns.map { $0[round] }
-            curve.mean.append(found.reduce(0, +) / Double(found.count))
-            curve.low.append(found.min() ?? 0)
-            curve.high.append(found.max() ?? 0)
-        }
-        return curve
+        let found = (0..<rounds).map { round in columns.map { $0[round] } }
+        return ChartCurve(
+            mean: found.map { $0.reduce(0, +) / Double($0.count) }, low: found.map { $0.min() ?? 0 },
+            high: found.map { $0.max() ?? 0 })
     }
 
     private static func sums(_ values: [Double]) -> [Double] {

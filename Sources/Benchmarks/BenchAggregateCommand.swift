@@ -1,11 +1,11 @@
 import AdapterFormat
 import Aggregation
-import ArgumentParser
+package import ArgumentParser
 import Foundation
 
 /// `rankwise-lab bench aggregate`: times a round's aggregation over files in the page cache.
-struct BenchAggregateCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
+package struct BenchAggregateCommand: ParsableCommand {
+    package static let configuration = CommandConfiguration(
         commandName: "aggregate",
         abstract: "Time the aggregation of adapter files, beside a reference run by run.",
         discussion: """
@@ -35,7 +35,9 @@ struct BenchAggregateCommand: ParsableCommand {
     @Option(help: "How many shuffles of the contributions, in turn on 1 and 2 threads, must give the same digest.")
     var shuffle = 0
 
-    func validate() throws {
+    package init() {}
+
+    package func validate() throws {
         guard ScalarType(rawValue: dtype)?.isPublishable == true else {
             throw ValidationError("--dtype is F32, F16 or BF16.")
         }
@@ -44,7 +46,7 @@ struct BenchAggregateCommand: ParsableCommand {
         }
     }
 
-    func run() throws {
+    package func run() throws {
         let folder = files ?? NSTemporaryDirectory() + "rankwise-bench-\(UUID().uuidString)"
         defer { if files == nil { try? FileManager.default.removeItem(atPath: folder) } }
         let report = try measure(in: folder)
@@ -117,12 +119,12 @@ struct BenchAggregateCommand: ParsableCommand {
 }
 
 /// How long a call takes.
-struct BenchTimes {
+package struct BenchTimes {
     let seconds: Double
     /// Of all threads of this process: what a busy machine changes least.
     let processorSeconds: Double
 
-    init(_ body: () throws -> Void) rethrows {
+    package init(_ body: () throws -> Void) rethrows {
         let before = Self.processorSeconds()
         seconds = try ContinuousClock().measure(body) / .seconds(1)
         processorSeconds = Self.processorSeconds() - before

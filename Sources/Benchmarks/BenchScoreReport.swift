@@ -1,9 +1,9 @@
-import Foundation
-import Training
+package import Foundation
+package import Training
 
 /// What a benchmark of scoring found.
-struct BenchScoreReport: Encodable {
-    struct Settings: Encodable {
+package struct BenchScoreReport: Encodable {
+    package struct Settings: Encodable {
         let model: String
         let adapters: Int
         /// Of drawn adapters.
@@ -12,6 +12,18 @@ struct BenchScoreReport: Encodable {
         let maxLength: Int?
         let runs: Int
         let warmup: Int
+
+        package init(
+            model: String, adapters: Int, ranks: [Int]?, examples: Int, maxLength: Int?, runs: Int, warmup: Int
+        ) {
+            self.model = model
+            self.adapters = adapters
+            self.ranks = ranks
+            self.examples = examples
+            self.maxLength = maxLength
+            self.runs = runs
+            self.warmup = warmup
+        }
     }
 
     /// One way of scoring, in seconds.
@@ -37,14 +49,14 @@ struct BenchScoreReport: Encodable {
     /// The largest of all logits; of the logit, where that is above 1.
     private(set) var difference = 0.0
 
-    init(settings: Settings, machine: BenchMachine) {
+    package init(settings: Settings, machine: BenchMachine) {
         self.settings = settings
         self.machine = machine
     }
 
-    var isExact: Bool { difference <= 1e-5 }
+    package var isExact: Bool { difference <= 1e-5 }
 
-    mutating func add(together: BenchTimes, alone: BenchTimes, aloneByScorer: BenchTimes) {
+    package mutating func add(together: BenchTimes, alone: BenchTimes, aloneByScorer: BenchTimes) {
         self.together.add(together)
         self.alone.add(alone)
         self.aloneByScorer.add(aloneByScorer)
@@ -52,7 +64,7 @@ struct BenchScoreReport: Encodable {
         speedOverScorer.values.append(aloneByScorer.seconds / together.seconds)
     }
 
-    mutating func compare(_ expected: [Evaluation], with others: [[Evaluation]]) {
+    package mutating func compare(_ expected: [Evaluation], with others: [[Evaluation]]) {
         for found in others {
             for (one, other) in zip(expected, found) {
                 for (one, other) in zip(one.logits, other.logits) {
@@ -62,7 +74,7 @@ struct BenchScoreReport: Encodable {
         }
     }
 
-    func json() throws -> Data {
+    package func json() throws -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         encoder.keyEncodingStrategy = .convertToSnakeCase
@@ -70,7 +82,7 @@ struct BenchScoreReport: Encodable {
     }
 
     /// The same for people.
-    var table: String {
+    package var table: String {
         [
             "\(settings.model): \(settings.adapters) adapters on \(settings.examples) examples, medians of "
                 + "\(settings.runs) runs",

@@ -26,18 +26,18 @@ struct BenchShape: ExpressibleByArgument {
 }
 
 /// Ranks, separated by commas.
-struct BenchRanks: ExpressibleByArgument {
-    let values: [Int]
+package struct BenchRanks: ExpressibleByArgument {
+    package let values: [Int]
 
     init() { values = [4, 8, 16, 32, 64] }
 
-    init(_ values: [Int]) { self.values = values }
+    package init(_ values: [Int]) { self.values = values }
 
-    init?(argument: String) {
+    package init?(argument: String) {
         let values = argument.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
         guard values.allSatisfy({ (1...65_536).contains($0) }) else { return nil }
         self.values = values
     }
 
-    var defaultValueDescription: String { values.map(String.init).joined(separator: ",") }
+    package var defaultValueDescription: String { values.map(String.init).joined(separator: ",") }
 }

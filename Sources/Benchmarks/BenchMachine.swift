@@ -4,13 +4,13 @@ import LinearAlgebra
 import Synchronization
 
 /// What a benchmark ran on.
-struct BenchMachine: Encodable {
+package struct BenchMachine: Encodable {
     let processor: String
     let cores: Int
     let memoryBytes: UInt64
     let system: String
 
-    init() {
+    package init() {
         let lines = ((try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? "").split(separator: "\n")
         let model = lines.first { $0.hasPrefix("model name") }?.split(separator: ":").last
         processor = model.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"

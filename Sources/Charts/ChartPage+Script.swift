@@ -1,16 +1,10 @@
-extension ReportPage {
-    /// Draws the curves at the page's width, and again when it changes.
+extension ChartPage {
+    /// Draws the curves at the width that the page has, and again when it changes.
     static let script = #"""
         "use strict";
         const groups = JSON.parse(document.getElementById("data").textContent);
-        const labels = [...new Set(groups.flat().map(one => one.label))].sort();
+        const labels = [...new Set(groups.flatMap(group => group.series).map(one => one.label))].sort();
         const dashes = ["", "7 4", "2 4", "10 4 2 4", "14 5", "4 3 1 3", "1 3", "9 3 3 3"];
-        const kinds = [
-          { key: "accuracy", name: "Test accuracy", unit: "%", factor: 100, places: 2 },
-          { key: "loss", name: "Test loss", unit: "nats", factor: 1, places: 4 },
-          { key: "bytes", name: "Traffic so far", unit: "MB", factor: 1e-6, places: 1, zero: true },
-          { key: "seconds", name: "Time so far", unit: "min", factor: 1 / 60, places: 1, zero: true },
-        ];
         const svgNames = "http://www.w3.org/2000/svg";
         function make(name, attributes, parent) {
           const node = document.createElementNS(svgNames, name);
@@ -44,11 +38,11 @@ extension ReportPage {
           for (let at = Math.ceil(low / step - 1e-9) * step; at <= high + step * 1e-6; at += step) marks.push(at);
           return { marks, places: Math.max(0, -Math.floor(Math.log10(step) + 1e-9) + (step / power === 2.5 ? 1 : 0)) };
         }
-        function chart(holder, kind, series, hidden) {
+        function chart(holder, step, kind, which, series, hidden) {
           const figure = add("figure", "", holder);
           const caption = add("figcaption", kind.name + " ", figure);
           add("span", kind.unit, caption);
-          const svg = make("svg", { tabindex: 0, role: "img", "aria-label": kind.name + " by round" }, figure);
+          const svg = make("svg", { tabindex: 0, role: "img", "aria-label": `${kind.name} by ${step}` }, figure);
           const tip = add("div", "", figure, "tip");
           tip.hidden = true;
           let scale = null;
@@ -56,7 +50,7 @@ extension ReportPage {
           function shown() {
             return series.filter(one => !hidden.has(one.label)).map(one => ({ one, index: labels.indexOf(one.label) }));
           }
-          function values(one, part) { return one[kind.key][part].map(x => Number(x) * kind.factor); }
+          function values(one, part) { return one.curves[which][part].map(x => Number(x) * kind.factor); }
           function draw() {
             const width = Math.max(240, svg.clientWidth);
             const height = Math.round(Math.min(320, Math.max(220, width * 0.56)));
@@ -64,17 +58,17 @@ extension ReportPage {
             svg.setAttribute("height", height);
             svg.replaceChildren();
             const visible = shown();
-            const rounds = Math.max(1, ...visible.map(x => x.one.accuracy.mean.length));
+            const rounds = Math.max(1, ...visible.map(x => x.one.curves[which].mean.length));
             let low = Infinity, high = -Infinity;
             for (const { one } of visible) {
               for (const x of values(one, "low")) if (Number.isFinite(x)) low = Math.min(low, x);
               for (const x of values(one, "high")) if (Number.isFinite(x)) high = Math.max(high, x);
             }
             if (!(low <= high)) { low = 0; high = 1; }
-            if (kind.zero) low = 0;
+            if (kind.fromZero) low = 0;
             const room = (high - low || 1) * 0.05;
-            if (!kind.zero) low = Math.max(0, low - room);
-            high = kind.key === "accuracy" ? Math.min(100, high + room) : high + room;
+            if (!kind.fromZero) low = Math.max(0, low - room);
+            high = Math.min(kind.limit ?? Infinity, high + room);
             const vertical = steps(low, high, 5), horizontal = steps(1, rounds, width < 420 ? 4 : 8);
             const widest = Math.max(...vertical.marks.map(x => x.toFixed(vertical.places).length));
             const left = 12 + widest * 7, right = 18, top = 8, bottom = 34;
@@ -93,7 +87,7 @@ extension ReportPage {
               text.textContent = mark;
             }
             const name = make("text", { x: (left + width - right) / 2, y: height - 3, "text-anchor": "middle" }, svg);
-            name.textContent = "round";
+            name.textContent = step;
             for (const { one, index } of visible) {
               const low = values(one, "low"), high = values(one, "high"), mean = values(one, "mean");
               const points = list => list.map((v, i) => [x(i + 1), y(v)]).filter(p => Number.isFinite(p[1]));
@@ -116,12 +110,12 @@ extension ReportPage {
             const { x, y, top, bottom, height, width } = scale;
             make("line", { class: "cross mark", x1: x(at), x2: x(at), y1: top, y2: height - bottom }, svg);
             tip.replaceChildren();
-            add("b", "round " + at, tip);
+            add("b", `${step} ${at}`, tip);
             const rows = shown().map(({ one, index }) => {
               const part = name => values(one, name)[at - 1];
               return { index, label: one.label, mean: part("mean"), low: part("low"), high: part("high") };
             }).filter(row => row.mean !== undefined);
-            const down = kind.key === "accuracy" ? 1 : -1;
+            const down = kind.isHigherBetter ? 1 : -1;
             rows.sort((one, other) => down * (other.mean - one.mean));
             for (const row of rows) {
               if (Number.isFinite(row.mean)) {
@@ -162,10 +156,10 @@ extension ReportPage {
           return draw;
         }
         for (const holder of document.querySelectorAll(".charts")) {
-          const series = groups[Number(holder.dataset.group)];
+          const { step, kinds, series } = groups[Number(holder.dataset.group)];
           const hidden = new Set();
           const legend = add("div", "", holder, "legend");
-          const charts = kinds.map(kind => chart(holder, kind, series, hidden));
+          const charts = kinds.map((kind, which) => chart(holder, step, kind, which, series, hidden));
           for (const one of series) {
             const button = add("button", "", legend);
             button.type = "button";

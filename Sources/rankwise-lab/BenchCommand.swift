@@ -1,4 +1,5 @@
 import ArgumentParser
+import Benchmarks
 
 /// `rankwise-lab bench`: measures parts of Rankwise on this machine.
 struct BenchCommand: ParsableCommand {

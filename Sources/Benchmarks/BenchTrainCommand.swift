@@ -1,14 +1,14 @@
-import ArgumentParser
+package import ArgumentParser
 import Foundation
 
 /// `rankwise-lab bench train`: times whole training steps beside PyTorch's.
-struct BenchTrainCommand: AsyncParsableCommand {
+package struct BenchTrainCommand: AsyncParsableCommand {
     enum Reference: String, ExpressibleByArgument, CaseIterable {
         case none
         case torch
     }
 
-    static let configuration = CommandConfiguration(
+    package static let configuration = CommandConfiguration(
         commandName: "train",
         abstract: "Time training steps, beside PyTorch run by run.",
         discussion: """
@@ -41,7 +41,9 @@ struct BenchTrainCommand: AsyncParsableCommand {
     @Option(help: "The Python that has PyTorch, and transformers for an encoder.") var python = "python3"
     @Option(help: "The PyTorch reference.") var torchScript = "scripts/bench_torch_train.py"
 
-    func validate() throws {
+    package init() {}
+
+    package func validate() throws {
         guard runs > 0, warmup >= 0, steps > 0, (batch ?? 1) > 0, (batch ?? 1) <= 65_536, (2...512).contains(length)
         else {
             throw ValidationError("Runs, steps and batch are at least 1, warmup at least 0, length is 2 to 512.")
@@ -49,17 +51,13 @@ struct BenchTrainCommand: AsyncParsableCommand {
         guard steps <= 10_000_000 / (batch ?? 64) else { throw ValidationError("Those are too many examples.") }
     }
 
-    func run() async throws {
+    package func run() async throws {
         let folder = NSTemporaryDirectory() + "rankwise-bench-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        do {
-            let report = try await measure(in: folder)
-            try FileHandle.standardError.write(contentsOf: Data(report.table.utf8))
-            try FileHandle.standardOutput.write(contentsOf: report.json())
-        } catch {
-            throw LabFailure.shown(error)
-        }
+        let report = try await measure(in: folder)
+        try FileHandle.standardError.write(contentsOf: Data(report.table.utf8))
+        try FileHandle.standardOutput.write(contentsOf: report.json())
     }
 
     private func measure(in folder: String) async throws -> BenchTrainReport {

@@ -1,0 +1,12 @@
+/// One number a step: its mean over what is taken together, and its range.
+package struct ChartCurve: Sendable, Hashable, Codable {
+    package let mean: [Double]
+    package let low: [Double]
+    package let high: [Double]
+
+    package init(mean: [Double], low: [Double], high: [Double]) {
+        self.mean = mean
+        self.low = low
+        self.high = high
+    }
+}

@@ -1,0 +1,163 @@
+import Coordinator
+import Federation
+import HTTPServing
+
+/// Who may call a route, and what its handler learns of the one who does.
+///
+/// Tokens are looked at before handlers run, and here alone: a handler gets the caller that its route declares.
+struct Callers<Caller: Sendable>: Sendable {
+    /// In a few words.
+    let words: String
+    let admitted: Set<CallerRole>
+    /// Throws for all others.
+    let admit: @Sendable (Visit) throws -> Caller
+}
+
+/// A caller of whom nothing is known or asked.
+struct Anybody: Sendable {}
+
+/// The admin, at a path that names no federation.
+struct Admin: Sendable {}
+
+/// The admin, at a federation's path.
+struct FederationAdmin: Sendable {
+    let federation: FederationID
+}
+
+/// One who may read some federation.
+struct AnyReader: Sendable {
+    fileprivate let principal: Principal
+
+    func mayRead(_ federation: FederationID) -> Bool {
+        (try? principal.requireReader(of: federation)) != nil
+    }
+}
+
+/// One who may read the path's federation.
+struct Reader: Sendable {
+    let federation: FederationID
+    fileprivate let principal: Principal
+
+    /// For files that may have to be rendered.
+    func rendering(_ request: Request) -> RenderingCaller {
+        RenderingCaller(principal, bearer: request.bearer, from: request.address)
+    }
+}
+
+/// A client of the path's federation.
+struct Client: Sendable {
+    let federation: FederationID
+    let name: ClientName
+}
+
+/// The client that the path names, or the admin.
+struct NamedClient: Sendable {
+    let federation: FederationID
+    let name: ClientName
+    let isAdmin: Bool
+}
+
+/// One who may register the client that the path names.
+struct Registrant: Sendable {
+    let federation: FederationID
+    let name: ClientName
+    /// The id of the token that lets a new client in; none for the admin, and for a client that changes its own entry.
+    let enrolment: String?
+}
+
+extension Callers<Anybody> {
+    /// Counted by no rate.
+    static var anybody: Self {
+        Self(words: "anybody", admitted: Set(CallerRole.allCases)) { _ in Anybody() }
+    }
+
+    static var anybodyWithinRate: Self {
+        Self(words: "anybody, within the rate of an address", admitted: Set(CallerRole.allCases)) { visit in
+            try visit.access.admitAnonymous(from: visit.request.address)
+            return Anybody()
+        }
+    }
+}
+
+extension Callers<Admin> {
+    static var admin: Self {
+        Self(words: "the admin", admitted: [.admin]) { visit in
+            try visit.principal().requireAdmin()
+            return Admin()
+        }
+    }
+}
+
+extension Callers<FederationAdmin> {
+    static var federationAdmin: Self {
+        Self(words: "the admin", admitted: [.admin]) { visit in
+            let federation = try visit.federation()
+            try visit.principal().requireAdmin()
+            return FederationAdmin(federation: federation)
+        }
+    }
+}
+
+extension Callers<AnyReader> {
+    static var anyReader: Self {
+        Self(words: "a reader or client of any federation, the admin", admitted: [.reader, .client, .admin]) { visit in
+            let principal = try visit.principal()
+            try principal.requireAnyReader()
+            return AnyReader(principal: principal)
+        }
+    }
+}
+
+extension Callers<Reader> {
+    static var reader: Self {
+        Self(words: "a reader or client of the federation, the admin", admitted: [.reader, .client, .admin]) { visit in
+            let federation = try visit.federation()
+            let principal = try visit.principal()
+            try principal.requireReader(of: federation)
+            return Reader(federation: federation, principal: principal)
+        }
+    }
+}
+
+extension Callers<Client> {
+    static var client: Self {
+        Self(words: "a client of the federation", admitted: [.client]) { visit in
+            let federation = try visit.federation()
+            return Client(federation: federation, name: try visit.principal().requireClient(of: federation))
+        }
+    }
+}
+
+extension Callers<NamedClient> {
+    static var namedClient: Self {
+        Self(words: "the client itself, the admin", admitted: [.client, .admin]) { visit in
+            let federation = try visit.federation()
+            let principal = try visit.principal()
+            let name = try visit.client()
+            // Here an unknown query is answered ahead of the wrong role.
+            try visit.query.refuseUnknown(in: visit.request)
+            guard principal == .admin || principal == .client(federation, name) else { throw ServiceError.forbidden }
+            return NamedClient(federation: federation, name: name, isAdmin: principal == .admin)
+        }
+    }
+}
+
+extension Callers<Registrant> {
+    static var registrant: Self {
+        Self(
+            words: "an enrolment token of the federation, the client itself, the admin",
+            admitted: [.enrolment, .client, .admin]
+        ) { visit in
+            let federation = try visit.federation()
+            let principal = try visit.principal()
+            let name = try visit.client()
+            // A client that is registered may change its own rank and capabilities.
+            var enrolment: String?
+            if principal != .client(federation, name) {
+                enrolment = try principal.requireEnrolment(in: federation)
+                if principal != .admin { try visit.request.requireCertificate(of: name) }
+            }
+            return Registrant(federation: federation, name: name, enrolment: enrolment)
+        }
+    }
+}
