@@ -29,7 +29,7 @@ extension SQLiteStore: BlobStore {
         do throws(FileError) {
             try await publisher.publish(staged, as: digest)
         } catch {
-            publications.end(digest)
+            await withdraw(digest, backTo: staged)
             throw storeError(error)
         }
     }

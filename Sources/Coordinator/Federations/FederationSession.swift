@@ -185,19 +185,35 @@ extension FederationSession {
         }
         let error = await step([request] + followers.map(\.request))
         for follower in followers { follower.continuation.resume(returning: .taken(error)) }
-        while let revision = state.withLock({ $0.heardOf > $0.snapshot.machine.revision ? $0.heardOf : nil }) {
-            guard await step([CatchUpRequest()]) == nil else { break }
-            state.withLock { if $0.heardOf == revision { $0.heardOf = 0 } }
+        var next = takeNext()
+        while case .catchUp = next {
+            _ = await step([CatchUpRequest()])
+            next = takeNext()
         }
-        let next: Queued? = state.withLock { state in
+        if case .lead(let queued) = next { queued.continuation.resume(returning: .leads) }
+        if let error { throw error }
+    }
+
+    /// What is to be stored next, once a step has ended.
+    private enum Next {
+        case lead(Queued)
+        /// Somebody else has stored a step that the session does not have.
+        case catchUp
+        case nothing
+    }
+
+    private func takeNext() -> Next {
+        state.withLock { state in
+            let isBehind = state.heardOf > state.snapshot.machine.revision
+            // Once for all that was heard of: what could not be read now comes with the next step.
+            state.heardOf = 0
+            if isBehind { return .catchUp }
             guard !state.queued.isEmpty else {
                 state.isStoring = false
-                return nil
+                return .nothing
             }
-            return state.queued.removeFirst()
+            return .lead(state.queued.removeFirst())
         }
-        next?.continuation.resume(returning: .leads)
-        if let error { throw error }
     }
 
     /// A stored step, and what the federation was before it.

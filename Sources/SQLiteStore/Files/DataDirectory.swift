@@ -103,8 +103,9 @@ extension DataDirectory {
         try DurableFile.rename(spool.path, to: blobPath(of: digest))
     }
 
-    /// Gives a blob's bytes a name in the spool again, beside the blob's own.
+    /// Gives a blob's bytes a name in the spool again, beside the blob's own, unless the file is still there.
     func copy(_ digest: ContentDigest, backTo spool: SpoolFile) throws(FileError) {
+        guard access(spool.path, F_OK) != 0, holds(digest) else { return }
         guard link(blobPath(of: digest), spool.path) == 0 else { throw FileError(doing: "link", path: spool.path) }
     }
 
