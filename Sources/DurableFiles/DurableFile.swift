@@ -22,7 +22,6 @@ package enum DurableFile {
     /// - Parameters:
     ///   - ending: the suffix of the temporary file's name.
     ///   - mode: the permissions of the file.
-    ///   - mode: who may use the file.
     package static func replace(
         _ path: String, promising promise: Promise, ending: String = ".part", mode: UInt32 = 0o600,
         write: (OwnedFile) throws -> Void

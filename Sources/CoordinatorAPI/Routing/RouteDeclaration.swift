@@ -38,7 +38,6 @@ package struct RouteDeclaration: Sendable {
     /// Refuses requests that the declaration does not permit; returns the caller.
     ///
     /// Not inlined, because its stack space would otherwise be held while the handler waits.
-    /// Not inlined: what it needs would else be held for as long as the handler waits.
     @inline(never)
     func admit<Caller>(_ request: Request, as callers: Callers<Caller>, by access: Access) throws -> Caller {
         switch early {

@@ -33,7 +33,6 @@ struct ModelAdapter {
     ///
     /// - Parameter plan: nil where the model is only scored. Then nothing is drawn, and a tensor without values is left
     ///   out.
-    /// - Parameter plan: nil where the model is only scored. Then nothing is drawn, and a tensor without values is left out.
     func dense(of base: some FrozenModel, plan: TrainingPlan? = nil) throws(TrainingError) -> [DenseTensor] {
         for tensor in file.dense where !base.dense.contains(where: { $0.name == tensor.name }) {
             throw .adapter(file: path, reason: "it holds \(tensor.name), which \(Self.reason(for: tensor.name))")

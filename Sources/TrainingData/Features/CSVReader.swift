@@ -2,7 +2,6 @@
 ///
 /// The first line is a header if none of its fields is a number. Blank lines, spaces around numbers, carriage returns
 /// and a byte-order mark are ignored. Quotes are refused.
-/// numbers, carriage returns and a byte-order mark are passed over; quotes are not numbers and are refused.
 enum CSVReader {
     static func read(_ bytes: [UInt8], file: String) throws(DataSetError) -> DataSet {
         guard !bytes.starts(with: [0x1F, 0x8B]) else { throw .compressed(file: file) }
