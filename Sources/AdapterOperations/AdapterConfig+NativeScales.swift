@@ -15,13 +15,14 @@ extension AdapterConfig {
         }
     }
 
-    /// What the product of every module of a file is multiplied by, where native models compute what the configuration says.
+    /// The factor of every module's product in a file, where native models can compute what the configuration says.
     ///
     /// - Parameters:
-    ///   - path: of the file.
-    ///   - isItsOwn: whether it is the file's configuration; else it was named for adapters whose ranks may be others.
-    /// - Throws: where a file's own configuration names other ranks than the file has, or one asks for what is not computed
-    ///   here.
+    ///   - path: the path of the file.
+    ///   - isItsOwn: whether it is the file's own configuration. Otherwise it was given for several adapters, whose
+    ///     ranks may differ.
+    /// - Throws: where a file's own configuration has other ranks than the file, or where the configuration requires a
+    ///   computation that is not supported here.
     package func nativeScales(
         of file: AdapterFile, at path: String, isItsOwn: Bool = true
     ) throws(AdapterFileError) -> [String: Double] {
@@ -47,13 +48,13 @@ extension AdapterConfig {
         return scales(of: file)
     }
 
-    /// Keys under which PEFT's factors mean something else than a product added to a layer's weight.
+    /// Keys that give PEFT's factors another meaning than a product added to a layer's weight.
     private static let computedElsewhere: [(key: String, unless: Set<String>)] = [
         ("alora_invocation_tokens", ["null", "[]"]), ("layer_replication", ["null", "[]"]),
         ("target_parameters", ["null", "[]"]), ("trainable_token_indices", ["null", "[]", "{}"]),
     ]
 
-    /// What the product of every module of a file is multiplied by.
+    /// The factor of every module's product in a file.
     package func scales(of file: AdapterFile) -> [String: Double] {
         var scales: [String: Double] = [:]
         for module in file.modules { scales[module.name] = scale(of: module.name) }

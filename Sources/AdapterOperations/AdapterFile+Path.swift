@@ -3,8 +3,8 @@ package import AdapterFormat
 extension AdapterFile {
     /// Opens the adapter at a path.
     ///
-    /// - Parameter checked: whether every number is looked at as well.
-    /// - Throws: `adapter`, with the path and what is wrong with it.
+    /// - Parameter checked: whether every number is checked too.
+    /// - Throws: `adapter`, with the path and the fault.
     package init(path: String, checked: Bool = false) throws(AdapterFileError) {
         do {
             try self.init(try SafetensorsFile(path: path))

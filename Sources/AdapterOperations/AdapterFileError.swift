@@ -2,9 +2,9 @@ import AdapterFormat
 import DurableFiles
 import Foundation
 
-/// Why a file of an adapter or of a model cannot be read, joined with others, or written.
+/// Why a file of an adapter or a model cannot be read, combined with others, or written.
 package enum AdapterFileError: Error, Equatable, Sendable {
-    /// An adapter does not go with the model or with the other adapters.
+    /// An adapter does not fit the model or the other adapters.
     case adapter(file: String, reason: String)
     case file(String, reason: String)
     /// The disk is full.
@@ -12,7 +12,7 @@ package enum AdapterFileError: Error, Equatable, Sendable {
 }
 
 extension AdapterFileError {
-    /// What a failure to write at `path` means.
+    /// The error for a failure to write at `path`.
     package static func writing(_ path: String, _ error: any Error) -> AdapterFileError {
         let hasRoom =
             switch error {

@@ -1,10 +1,10 @@
 package import AdapterFormat
 
-/// Two adapters as one: p·(scale·B·A) of a personal one plus s·(scale·B·A) of a shared one (`fdlora`'s fusion).
+/// Fuses two adapters into one: p·(scale·B·A) of a personal one plus s·(scale·B·A) of a shared one (`fdlora`).
 ///
-/// The product is exact, of the sum of both ranks. Tensors beside the factors are mixed in the ratio of p to s.
+/// The result is exact; its rank is the sum of both ranks. Tensors beside the factors are mixed in the ratio of p to s.
 package struct AdapterFusion: Sendable {
-    /// How much of each adapter there is.
+    /// The weights p and s of the two adapters.
     package struct MixingWeights: Sendable, Hashable {
         package let personal: Double
         package let shared: Double
@@ -14,7 +14,7 @@ package struct AdapterFusion: Sendable {
             self.shared = shared
         }
 
-        /// Of the tensors that are not factors.
+        /// The personal weight for tensors that are not factors.
         fileprivate var personalPart: Float {
             personal + shared > 0 ? Float(personal / (personal + shared)) : 0
         }
@@ -24,13 +24,13 @@ package struct AdapterFusion: Sendable {
     private let personalScales: [String: Double]
     private let shared: AdapterFile
     private let sharedScales: [String: Double]
-    /// At the sum of both ranks.
+    /// Every rank is the sum of both adapters' ranks.
     package let shape: AdapterShape
-    /// What the shared adapter's configuration says beside ranks and scales.
+    /// The keys of the shared adapter's configuration besides ranks and scales.
     private let carried: [String: String]
 
     /// - Parameters:
-    ///   - personal: a folder as PEFT has it, and so `shared`.
+    ///   - personal: a folder in PEFT's form; the same holds for `shared`.
     package init(personal: String, shared: String) throws {
         let (ownConfig, config): (AdapterConfig, AdapterConfig)
         (self.personal, personalScales, ownConfig) = try Self.read(personal)
@@ -97,7 +97,7 @@ package struct AdapterFusion: Sendable {
         }
     }
 
-    /// What PEFT needs beside the fused file.
+    /// The configuration with which PEFT uses the fused file.
     package var configuration: AdapterConfig { AdapterConfig(shape: shape, scaling: .constant(1), carried: carried) }
 
     private func factors(_ file: AdapterFile, _ module: ModuleShape) -> ModuleFactors? {
@@ -112,7 +112,7 @@ package struct AdapterFusion: Sendable {
         let path = folder + "/adapter_model.safetensors"
         let file = try AdapterFile(path: path, checked: true)
         let config = try AdapterConfig(of: path)
-        // Of two directions with magnitudes, no mixture of factors is the mixture of the products.
+        // For two directions with magnitudes, no mixture of factors equals the mixture of the products.
         if let tensor = file.dense.first(where: { $0.name.hasSuffix(TensorName.magnitude) }) {
             throw AdapterFileError.adapter(
                 file: path, reason: "it holds \(tensor.name): adapters with DoRA cannot be fused")

@@ -1,8 +1,8 @@
 package import AdapterFormat
 
-/// Rewrites safetensors files between the quantised form in which they travel and the plain one that trainers read.
+/// Converts safetensors files between the quantised form for transfer and the plain form for trainers.
 package enum AdapterMessage {
-    /// Writes every tensor of `source` as F32, or quantised where `bits` says so, under the same names and shapes; blocks.
+    /// Writes every tensor of `source` as F32, or quantised to `bits`, under the same names and shapes; blocks.
     ///
     /// One tensor is in memory at a time. Tensors of one dimension stay F32.
     package static func rewrite(

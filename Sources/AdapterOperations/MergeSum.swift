@@ -2,17 +2,17 @@ import AdapterFormat
 
 /// The sum of a federation's merges up to a round, kept as one adapter file at scale 1.
 ///
-/// Adding up concatenates rank components, which is exact; a module whose stack outgrows the smaller dimension of
-/// its matrix is decomposed, and has that rank from then on. The file says in its metadata up to which round it goes, so
-/// that it and what is known of it change in one rename.
+/// Summing concatenates rank components, which is exact. Where a module's stack exceeds the smaller dimension of its
+/// matrix, the stack is decomposed and has that rank from then on. The file's metadata names its last round, so that
+/// one rename replaces the sum and its round together.
 package struct MergeSum: Sendable, Hashable {
     private static let roundKey = "rankwise_merge_round"
 
     package let path: String
-    /// The last round whose merge is in it.
+    /// The last round whose merge is included.
     package let round: Int
 
-    /// The sum at `path`; nil where there is none, or none that can be read.
+    /// The sum at `path`; nil where there is none that can be read.
     package init?(path: String) {
         guard let file = try? SafetensorsFile(path: path), let text = file.metadata[Self.roundKey],
             let round = Int(text), round > 0
@@ -21,7 +21,7 @@ package struct MergeSum: Sendable, Hashable {
         self.round = round
     }
 
-    /// Writes the sum of the adapters in `files`, all at scale 1, in place of what is at `path`; blocks.
+    /// Writes the sum of the adapters in `files`, all at scale 1, and replaces the file at `path`; blocks.
     ///
     /// One module is in memory at a time. `path` may be one of `files`.
     package init(of files: [String], round: Int, to path: String) throws(AdapterFileError) {

@@ -1,7 +1,7 @@
 import AdapterFormat
 import LinearAlgebra
 
-/// One module of several merges. They are added when the sum is written.
+/// One module of several merges. They are summed when the result is written.
 struct ModuleSum {
     enum Refusal: Error, Equatable {
         case missingFactor(module: String)
@@ -11,14 +11,14 @@ struct ModuleSum {
 
     let name: String
     private var parts: [AdapterFile.Module] = []
-    /// At the rank of the whole stack.
+    /// The shape, at the rank of the whole stack.
     private var shape: ModuleShape?
 
     init(name: String) { self.name = name }
 
     mutating func add(_ part: AdapterFile.Module) throws(Refusal) {
         guard let found = part.shape else { throw .missingFactor(module: name) }
-        // OpenBLAS counts in 32 bits.
+        // OpenBLAS uses 32-bit sizes.
         guard max(found.inputs, found.outputs) <= Int(Int32.max) else { throw .tooLarge(module: name) }
         if let shape, (shape.inputs, shape.outputs) != (found.inputs, found.outputs) || shape.kind != found.kind {
             throw .differs(module: name, expected: Self.summary(shape), found: Self.summary(found))
@@ -31,7 +31,7 @@ struct ModuleSum {
         parts.append(part)
     }
 
-    /// The tensors of the sum in a file.
+    /// The tensors of the sum in its file.
     var tensors: [SafetensorsLayout.Tensor] {
         guard let shape else { return [] }
         let rank = Self.rank(of: shape)
@@ -74,7 +74,7 @@ struct ModuleSum {
         return ModuleFactors(rank: rank, inputs: shape.inputs, outputs: shape.outputs, a: a, b: b, bias: bias)
     }
 
-    /// A product has no higher rank than its smaller dimension.
+    /// A product's rank does not exceed its smaller dimension.
     private static func rank(of shape: ModuleShape) -> Int {
         min(shape.maximumRank, shape.inputs, shape.outputs)
     }

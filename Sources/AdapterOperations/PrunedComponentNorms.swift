@@ -1,6 +1,6 @@
 import AdapterFormat
 
-/// The norms of the components that a pruning would remove from an adapter.
+/// The norms of the components that pruning would remove from an adapter.
 package struct PrunedComponentNorms: Sendable, Hashable {
     /// ‖B[:, g:]‖·‖A[g:, :]‖ with g = ⌊γ·r⌋, of each module that has both factors and a tail.
     package let modules: [String: Double]

@@ -1,9 +1,9 @@
 import DurableFiles
 package import Foundation
 
-/// Writes files that are complete and on disk, or absent.
+/// Writes files so that they are either complete and durable, or absent.
 package enum WholeFile {
-    /// Replaces the file at `path` with what `write` leaves in the descriptor that it is lent.
+    /// Replaces the file at `path` with what `write` writes to its descriptor.
     package static func replace(_ path: String, write: (Int32) throws -> Void) throws(AdapterFileError) {
         do {
             try DurableFile.replace(path, promising: .content) { try write($0.number) }
@@ -12,7 +12,7 @@ package enum WholeFile {
         }
     }
 
-    /// Replaces the file at `path` with bytes that are in memory.
+    /// Replaces the file at `path` with bytes in memory.
     package static func replace(_ path: String, with contents: Data) throws(AdapterFileError) {
         do throws(FileError) {
             try DurableFile.replace(path, promising: .content, with: Array(contents))

@@ -118,10 +118,10 @@ package struct BenchAggregateCommand: ParsableCommand {
     }
 }
 
-/// How long a call takes.
+/// The duration of a call.
 package struct BenchTimes {
     let seconds: Double
-    /// Of all threads of this process: what a busy machine changes least.
+    /// The processor time of all threads of this process. Other load on the machine affects it least.
     let processorSeconds: Double
 
     package init(_ body: () throws -> Void) rethrows {

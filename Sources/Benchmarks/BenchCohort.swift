@@ -3,7 +3,7 @@ import DurableFiles
 import Foundation
 import LinearAlgebra
 
-/// The files of a benchmark's clients: seeded, so that the same settings give the same bytes.
+/// The files of a benchmark's clients. They are drawn from a seed, so the same settings give the same bytes.
 struct BenchCohort {
     /// One client's file.
     struct Input: Sendable {
@@ -20,7 +20,7 @@ struct BenchCohort {
     let seed: UInt64
     let commonStart: Bool
 
-    /// What a folder holds, so that files of other settings are not taken for these.
+    /// The settings of a folder's files, so that files of other settings are not used.
     private struct Manifest: Codable, Equatable {
         let shape: [Int]
         let ranks: [Int]
@@ -29,10 +29,10 @@ struct BenchCohort {
         let commonStart: Bool
     }
 
-    /// The spread of a client's numbers around the common start, as a share of the start's.
+    /// The spread of a client's numbers around the common start, relative to the start's size.
     private static let drift: Float = 0.001
 
-    /// R.
+    /// R, the maximum rank.
     var rank: Int { ranks.max() ?? 1 }
 
     /// The adapter that a round publishes.
@@ -40,7 +40,7 @@ struct BenchCohort {
         try AdapterShape(modules: modules(rank: rank), type: type)
     }
 
-    /// The files of clients 0 to `clients` - 1, made where they are not there, and read once.
+    /// The files of clients 0 to `clients` - 1. Missing files are created, and all are read once.
     func prepare(clients: Int, threads: Int) throws -> [Input] {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try checkManifest()
@@ -87,7 +87,7 @@ struct BenchCohort {
         }
     }
 
-    /// Writes a file under another name first, so that a file that is there is whole.
+    /// Writes a file under another name first, so that an existing file is complete.
     private func write(_ client: Int) throws {
         let adapter = try AdapterShape(modules: modules(rank: ranks[client % ranks.count]), type: type)
         try DurableFile.replace(path(of: client), promising: .nothing, mode: 0o644) { file in
@@ -97,7 +97,7 @@ struct BenchCohort {
         }
     }
 
-    /// Uniform numbers of the size that trained factors have.
+    /// Uniform numbers of about the size of trained factors.
     private func factors(of module: ModuleShape, client: String) -> ModuleFactors {
         var own = SeededGenerator(seed: seed, stream: "bench", module.name, client)
         var start = SeededGenerator(seed: seed, stream: "bench start", module.name)
@@ -106,7 +106,7 @@ struct BenchCohort {
         func draw(_ bound: Float) -> Float {
             (commonStart ? start.uniform(within: bound) : 0) + scale * own.uniform(within: bound)
         }
-        // Component by component, so that the start of a lower rank is a prefix.
+        // Drawn component by component, so that a lower rank's numbers are a prefix.
         for component in 0..<module.maximumRank {
             for index in 0..<module.inputs { factors.a[component * module.inputs + index] = draw(0.02) }
             for index in 0..<module.outputs { factors.b[component * module.outputs + index] = draw(0.02) }
@@ -115,7 +115,7 @@ struct BenchCohort {
     }
 }
 
-/// What keeps a benchmark from running, in words.
+/// Why a benchmark cannot run, in words.
 struct BenchError: Error, CustomStringConvertible {
     let description: String
 

@@ -3,7 +3,7 @@ import Foundation
 import LinearAlgebra
 import Synchronization
 
-/// What a benchmark ran on.
+/// The machine that a benchmark ran on.
 package struct BenchMachine: Encodable {
     let processor: String
     let cores: Int
@@ -20,7 +20,7 @@ package struct BenchMachine: Encodable {
     }
 }
 
-/// Watches this process's anonymous memory (RssAnon) from a thread of its own, every five milliseconds.
+/// Measures this process's anonymous memory (RssAnon) every five milliseconds, on its own thread.
 final class MemorySampler: Sendable {
     /// In bytes.
     struct Peak: Sendable {
@@ -70,14 +70,14 @@ final class MemorySampler: Sendable {
     }
 }
 
-/// A plain read of the same mapped bytes in the same pieces: what the machine gives a program that does nothing else.
+/// A plain read of the same mapped bytes in the same pieces: the speed of a program that only reads.
 struct ReadPass {
-    /// Seconds of a pass that maps the pages into the process, as every aggregation has to.
+    /// The seconds of a pass that maps the pages into the process, as every aggregation must.
     let firstTouch: Double
-    /// Seconds of a pass over pages that are mapped already.
+    /// The seconds of a pass over pages that are already mapped.
     let mapped: Double
 
-    /// - Parameter files: mapped just now, and not touched.
+    /// - Parameter files: files that were just mapped and not read yet.
     init(_ files: [AdapterFile], threads: Int) throws {
         firstTouch = try BenchTimes { try Self.read(files, threads: threads) }.seconds
         mapped = try BenchTimes { try Self.read(files, threads: threads) }.seconds
@@ -95,7 +95,7 @@ struct ReadPass {
                 }
             },
             consume: { total &+= $1 })
-        // A sum that nobody looked at would not have to be formed.
+        // The sum must be used, or the compiler could remove its computation.
         if total == 0 { throw BenchError("the files hold nothing but zeros") }
     }
 

@@ -1,7 +1,7 @@
 import Dispatch
 import LinearAlgebra
 
-/// What OpenBLAS's float product comes to on this machine: a square product on each of two threads at a time.
+/// The speed of OpenBLAS's float product on this machine: one square product on each of two threads.
 enum BenchPeak {
     private static let side = 1024
     private static let products = 4
@@ -15,7 +15,7 @@ enum BenchPeak {
         return Double(lanes.count * products) * flops / times.seconds / 1e9
     }
 
-    /// It is `@unchecked Sendable` because one thread at a time works on a lane.
+    /// It is `@unchecked Sendable` because one thread at a time uses a lane.
     private final class Lane: @unchecked Sendable {
         private let blocks = (0..<3).map { _ in FloatBlock(count: side * side) }
 

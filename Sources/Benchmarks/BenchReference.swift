@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 
-/// What a benchmark runs in turn with Rankwise: PyTorch's streaming sum, or a copy of the same bytes.
+/// The reference that a benchmark runs in turn with Rankwise: PyTorch's streaming sum, or a copy of the same bytes.
 final class BenchReference {
     enum Kind: String, ExpressibleByArgument, CaseIterable {
         case none
@@ -13,13 +13,13 @@ final class BenchReference {
     /// One run's times, in seconds.
     struct Times: Codable {
         let total: Double
-        /// Without writing.
+        /// The time without writing.
         let sum: Double?
-        /// Of all threads, in all.
+        /// The total processor time of all threads.
         let processor: Double
     }
 
-    /// What the PyTorch script is told on its first line.
+    /// The job that the PyTorch script reads on its first line.
     private struct Job: Encodable {
         let files: [String]
         let samples: [Int]
@@ -29,7 +29,7 @@ final class BenchReference {
         let by: String
     }
 
-    /// With versions; nil for none.
+    /// The reference's name with versions; nil for none.
     let name: String?
     private let kind: Kind
     private let inputs: [BenchCohort.Input]
@@ -55,10 +55,10 @@ final class BenchReference {
         name = torch.versions
     }
 
-    /// Whether it publishes what Rankwise does.
+    /// Whether it publishes the same as Rankwise.
     var isComparable: Bool { kind == .torch || kind == .torchByClient }
 
-    /// Runs once into an empty folder; nil where there is nothing to run.
+    /// Runs once into an empty folder; nil where there is no reference.
     func run(publishedBytes: Int) throws -> Times? {
         switch kind {
         case .none: return nil
@@ -72,7 +72,7 @@ final class BenchReference {
 
     func stop() { torch?.stop() }
 
-    /// Reads every input once, and again where the output is longer; writes until it is as long as what was published.
+    /// Reads every input once, and again where the output is longer. Writes as many bytes as were published.
     private func copy(_ publishedBytes: Int) throws {
         let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 262_144, alignment: 4096)
         defer { block.deallocate() }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What a benchmark of an aggregation found.
+/// The results of a benchmark of aggregation.
 struct BenchReport: Encodable {
     struct Settings: Encodable {
         let strategy: String
@@ -39,13 +39,13 @@ struct BenchReport: Encodable {
     let reference: String?
     let inputBytes: Int
     var publishedBytes = 0
-    /// Files to published files.
+    /// The times from files to published files.
     private(set) var total = BenchSeries()
-    /// Files to sums, nothing written.
+    /// The times from files to sums, without writing.
     private(set) var sum = BenchSeries()
-    /// Numbers in memory to sums: of files that are open and mapped.
+    /// The times from numbers in memory to sums, with files that are open and mapped.
     private(set) var sumAlone = BenchSeries()
-    /// Of all threads, for what the three above are.
+    /// The processor time of all threads, for the three above.
     private(set) var totalProcessor = BenchSeries()
     private(set) var sumProcessor = BenchSeries()
     private(set) var sumAloneProcessor = BenchSeries()
@@ -54,12 +54,12 @@ struct BenchReport: Encodable {
     private(set) var referenceProcessor = BenchSeries()
     private(set) var readFirstTouch = BenchSeries()
     private(set) var readMapped = BenchSeries()
-    /// Of the process before a run, the highest over the runs.
+    /// The process's memory before a run, the maximum over all runs.
     private(set) var anonymousBytesBefore = 0
     private(set) var anonymousBytesPeak = 0
-    /// SHA-256 of what was published.
+    /// SHA-256 of the published files.
     var digest = ""
-    /// Largest difference from the reference's numbers, as a share of the largest number.
+    /// The largest difference from the reference's numbers, relative to the largest number.
     var difference: Double?
     var shuffles: Shuffles?
 
@@ -93,10 +93,10 @@ struct BenchReport: Encodable {
 
     private func gigabytesPerSecond(_ series: BenchSeries) -> Double { Double(inputBytes) / series.median / 1e9 }
 
-    /// Our median as a share of the reference's.
+    /// Our median relative to the reference's.
     private var ratio: Double? { referenceTotal.values.isEmpty ? nil : total.median / referenceTotal.median }
 
-    /// Of each run, ours as a share of the reference's.
+    /// For each run, our time relative to the reference's.
     private var ratios: BenchSeries { BenchSeries(values: zip(total.values, referenceTotal.values).map { $0 / $1 }) }
 
     enum CodingKeys: String, CodingKey {
@@ -152,7 +152,7 @@ struct BenchReport: Encodable {
 }
 
 extension BenchReport {
-    /// The same for people.
+    /// The same results for people.
     var table: String {
         var lines = [
             "\(settings.strategy), \(settings.clients) clients, \(settings.dtype), \(settings.threads) threads, "

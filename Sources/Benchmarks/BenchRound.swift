@@ -17,13 +17,13 @@ struct BenchRound {
         shape = try cohort.adapterShape()
     }
 
-    /// Puts the contributions into another order.
+    /// Shuffles the contributions.
     mutating func shuffle(seed: UInt64) {
         var generator = SeededGenerator(seed: seed, stream: "bench shuffle")
         inputs.shuffle(using: &generator)
     }
 
-    /// Opens, maps and checks the files, aggregates them and writes what is published.
+    /// Opens, maps and checks the files, aggregates them and writes the published files.
     func publish(into folder: String, threads: Int) throws {
         var sink = RoundFolder(URL(filePath: folder), type: shape.type)
         try aggregate(threads: threads, into: &sink)
@@ -36,7 +36,7 @@ struct BenchRound {
         try aggregate(threads: threads, into: &sink)
     }
 
-    /// The same of files that are open already: decoding and summing, and nothing else.
+    /// The same with files that are already open: only decoding and summing.
     func sum(of files: [AdapterFile], threads: Int) throws {
         var sink = DiscardingSink()
         try aggregate(zip(inputs, files).map { input, file in contribution(input) { file } }, threads, into: &sink)
@@ -62,7 +62,7 @@ struct BenchRound {
         Contribution(client: input.client, samples: input.samples, open: open)
     }
 
-    /// The largest difference between two folders' adapters, as a share of the largest number.
+    /// The largest difference between two folders' adapters, relative to the largest number.
     func difference(between ours: String, and theirs: String) throws -> Double {
         let one = try SafetensorsFile(path: ours + "/adapter.safetensors")
         let other = try SafetensorsFile(path: theirs + "/adapter.safetensors")
@@ -81,14 +81,14 @@ struct BenchRound {
     }
 }
 
-/// A sink that keeps nothing.
+/// A sink that discards everything.
 private struct DiscardingSink: RoundSink {
     mutating func begin(_ outline: RoundOutline) {}
     mutating func take(_ result: ModuleResult, of module: ModuleShape) {}
     mutating func take(_ values: [Float], of tensor: AdapterShape.Dense) {}
 }
 
-/// SHA-256 over the names and bytes of a folder's files, in the order of their names.
+/// SHA-256 over the names and bytes of a folder's files, in order of name.
 func digest(ofFolder folder: String) throws -> String {
     var hash = SHA256()
     let names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
@@ -100,7 +100,7 @@ func digest(ofFolder folder: String) throws -> String {
 }
 
 extension FileManager {
-    /// Leaves an empty folder.
+    /// Creates an empty folder, or empties an existing one.
     func remakeFolder(_ path: String) throws {
         if fileExists(atPath: path) { try removeItem(atPath: path) }
         try createDirectory(atPath: path, withIntermediateDirectories: true)

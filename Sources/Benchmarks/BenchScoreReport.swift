@@ -1,12 +1,12 @@
 package import Foundation
 package import Training
 
-/// What a benchmark of scoring found.
+/// The results of a benchmark of scoring.
 package struct BenchScoreReport: Encodable {
     package struct Settings: Encodable {
         let model: String
         let adapters: Int
-        /// Of drawn adapters.
+        /// The ranks of drawn adapters.
         let ranks: [Int]?
         let examples: Int
         let maxLength: Int?
@@ -29,7 +29,7 @@ package struct BenchScoreReport: Encodable {
     /// One way of scoring, in seconds.
     struct Times: Encodable {
         var seconds = BenchSeries()
-        /// Of all threads.
+        /// The processor time of all threads.
         var processorSeconds = BenchSeries()
 
         mutating func add(_ times: BenchTimes) {
@@ -43,10 +43,10 @@ package struct BenchScoreReport: Encodable {
     private(set) var together = Times()
     private(set) var alone = Times()
     private(set) var aloneByScorer = Times()
-    /// How many times as long the others take, by run.
+    /// The speed-up over the other ways of scoring, by run.
     private(set) var speed = BenchSeries()
     private(set) var speedOverScorer = BenchSeries()
-    /// The largest of all logits; of the logit, where that is above 1.
+    /// The largest difference over all logits, relative to the logit where that is above 1.
     private(set) var difference = 0.0
 
     package init(settings: Settings, machine: BenchMachine) {
@@ -81,7 +81,7 @@ package struct BenchScoreReport: Encodable {
         return try encoder.encode(self) + Data("\n".utf8)
     }
 
-    /// The same for people.
+    /// The same results for people.
     package var table: String {
         [
             "\(settings.model): \(settings.adapters) adapters on \(settings.examples) examples, medians of "

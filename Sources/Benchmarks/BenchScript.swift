@@ -1,19 +1,19 @@
 import Foundation
 
-/// A Python script beside a benchmark: it takes its job as one line of JSON, answers with its versions, and then every
-/// line with a run's times.
+/// A Python script beside a benchmark. It receives its job as one line of JSON and answers with its versions. Then it
+/// answers every line with the times of a run.
 final class BenchScript {
     private struct Greeting: Decodable {
         let versions: String
     }
 
-    /// What it runs on, in words.
+    /// The versions of its software, in words.
     let versions: String
     private let process = Process()
     private let questions = Pipe()
     private let answers = Pipe()
 
-    /// - Parameter python: a program's path or its name.
+    /// - Parameter python: a program's path or name.
     init(python: String, script: String, job: some Encodable) throws {
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = [python, script]
@@ -24,7 +24,7 @@ final class BenchScript {
         versions = try Self.answer(Greeting.self, from: answers).versions
     }
 
-    /// Runs once and waits for what it tells.
+    /// Runs once and waits for the result.
     func run<Answer: Decodable>(_: Answer.Type) throws -> Answer {
         try Self.send(Data("run".utf8), to: questions)
         return try Self.answer(Answer.self, from: answers)

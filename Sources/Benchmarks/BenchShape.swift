@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// The modules that a benchmark's adapters have: `64x4096x4096` is modules × inputs × outputs.
+/// The modules of a benchmark's adapters: `64x4096x4096` is modules × inputs × outputs.
 struct BenchShape: ExpressibleByArgument {
     let modules: Int
     let inputs: Int
@@ -19,7 +19,7 @@ struct BenchShape: ExpressibleByArgument {
 
     var defaultValueDescription: String { "\(modules)x\(inputs)x\(outputs)" }
 
-    /// Two modules a layer, as PEFT names them.
+    /// There are two modules per layer, with PEFT's names.
     func name(of module: Int) -> String {
         "model.layers.\(module / 2).self_attn.\(module.isMultiple(of: 2) ? "q" : "v")_proj"
     }

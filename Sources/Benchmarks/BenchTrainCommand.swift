@@ -1,7 +1,7 @@
 package import ArgumentParser
 import Foundation
 
-/// `rankwise-lab bench train`: times whole training steps beside PyTorch's.
+/// `rankwise-lab bench train`: times whole training steps and compares them with PyTorch's.
 package struct BenchTrainCommand: AsyncParsableCommand {
     enum Reference: String, ExpressibleByArgument, CaseIterable {
         case none

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What a benchmark of training steps found.
+/// The results of a benchmark of training steps.
 struct BenchTrainReport: Encodable {
     struct Settings: Encodable {
         let job: BenchTraining.Job
@@ -22,7 +22,7 @@ struct BenchTrainReport: Encodable {
     /// One run of the reference, in seconds.
     struct ReferenceTimes: Decodable {
         let total: Double
-        /// Of all threads.
+        /// The processor time of all threads.
         let processor: Double
     }
 
@@ -30,13 +30,13 @@ struct BenchTrainReport: Encodable {
     let machine: BenchMachine
     let reference: String?
     let flopsPerStep: Double
-    /// Milliseconds a step.
+    /// Milliseconds per step.
     private(set) var step = BenchSeries()
-    /// Of all threads.
+    /// The processor time of all threads.
     private(set) var stepProcessor = BenchSeries()
     private(set) var referenceStep = BenchSeries()
     private(set) var referenceStepProcessor = BenchSeries()
-    /// OpenBLAS's, in gigaflops a second.
+    /// OpenBLAS's speed, in gigaflops per second.
     private(set) var peak = BenchSeries()
 
     mutating func add(_ ours: BenchTimes, peak: Double, reference: ReferenceTimes?) {
@@ -49,10 +49,10 @@ struct BenchTrainReport: Encodable {
         referenceStepProcessor.values.append(reference.processor * scale)
     }
 
-    /// How many of our steps pass in one of the reference's.
+    /// The number of our steps in the time of one reference step.
     private var speed: Double? { reference == nil ? nil : referenceStep.median / step.median }
 
-    /// The same of the fastest run of either: what others on the machine change least.
+    /// The same for the fastest run of each; other load on the machine affects it least.
     private var speedOfFastest: Double? {
         guard let ours = step.values.min(), let theirs = referenceStep.values.min() else { return nil }
         return theirs / ours
@@ -97,7 +97,7 @@ struct BenchTrainReport: Encodable {
 }
 
 extension BenchTrainReport {
-    /// The same for people.
+    /// The same results for people.
     var table: String {
         let job = settings.job
         let what = job.model ?? job.base ?? ""

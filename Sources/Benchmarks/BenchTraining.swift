@@ -6,23 +6,23 @@ import Simulation
 import Training
 import TrainingData
 
-/// A model to time the training of, with its examples, its adapter and the plan by which it is trained.
+/// A model whose training is timed, with its examples, its adapter and its plan.
 struct BenchTraining {
-    /// What both sides train; the reference is told it on its first line.
+    /// The training job of both sides; the reference reads it on its first line.
     struct Job: Encodable {
-        /// Of a model that is known by name.
+        /// The name of a named model.
         let model: String?
         /// The folder of an encoder.
         let base: String?
         let ranks: [Int]
         let batch: Int
-        /// The pieces of a text.
+        /// The number of pieces of a text.
         let length: Int?
         let steps: Int
         let threads: Int
         let optimizer: String
         let learningRate: Double
-        /// Of SGD.
+        /// Used by SGD.
         let momentum: Double?
 
         enum CodingKeys: String, CodingKey {
@@ -34,16 +34,16 @@ struct BenchTraining {
     /// The RBLA paper's MLP.
     static let paper = "mlp-784-200-200-10"
     private static let paperRanks = [160, 160, 100]
-    /// Classes that an encoder's texts are told apart by.
+    /// The number of classes of an encoder's texts.
     private static let classes = 4
 
     let job: Job
-    /// Of the products of a step: two for each multiplication and its addition.
+    /// The operations of the products in a step: two for each multiplication and its addition.
     let flopsPerStep: Double
     private let trainer: NativeTrainer
     private let assignment: TrainingAssignment
 
-    /// - Parameter folder: where its files are kept.
+    /// - Parameter folder: the folder for its files.
     init(
         model name: String, base: String?, ranks: [Int]?, batch: Int?, length: Int, steps: Int, seed: UInt64,
         folder: String
@@ -83,12 +83,12 @@ struct BenchTraining {
         }
     }
 
-    /// Trains all steps once, from file to file.
+    /// Trains all steps once, from files to files.
     func run() async throws -> BenchTimes {
         try await BenchTimes { _ = try await trainer.train(assignment) { _ in } }
     }
 
-    /// As many as the steps take, of random numbers.
+    /// Random images, as many as the steps use.
     private static func images(_ job: Job, _ width: Int, _ classes: Int, seed: UInt64) -> DataSet {
         var generator = SeededGenerator(seed: seed, stream: "bench examples")
         let count = job.steps * job.batch
@@ -97,7 +97,7 @@ struct BenchTraining {
             width: width, features: (0..<count * width).map { _ in generator.uniform(within: 1) }, labels: labels)
     }
 
-    /// Lines of texts that are cut at the length: a digit is a piece of every vocabulary.
+    /// Lines of texts that exceed the length; a digit is a piece of every vocabulary.
     private static func texts(_ job: Job, seed: UInt64) -> String {
         var generator = SeededGenerator(seed: seed, stream: "bench examples")
         return (0..<job.steps * job.batch).map { _ in

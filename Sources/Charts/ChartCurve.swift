@@ -1,4 +1,4 @@
-/// One number a step: its mean over what is taken together, and its range.
+/// One number per step: the mean over grouped values, and their range.
 package struct ChartCurve: Sendable, Hashable, Codable {
     package let mean: [Double]
     package let low: [Double]

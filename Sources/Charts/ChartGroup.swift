@@ -1,16 +1,16 @@
-/// Charts side by side that show the same series, each another figure of them.
+/// Charts side by side. They show the same series, each chart with another figure.
 package struct ChartGroup: Sendable, Encodable {
-    /// A figure, and how its axis goes.
+    /// A figure and the settings of its axis.
     package struct Kind: Sendable, Encodable {
         package let name: String
         package let unit: String
-        /// From the curves' values to the unit.
+        /// The factor from the curves' values to the unit.
         package let factor: Double
-        /// Digits behind the point.
+        /// The number of decimal places.
         package let places: Int
         /// Whether the axis begins at 0.
         package let fromZero: Bool
-        /// The axis goes no higher, in the unit.
+        /// The upper limit of the axis, in the unit; nil for none.
         package let limit: Double?
         package let isHigherBetter: Bool
 
@@ -28,10 +28,10 @@ package struct ChartGroup: Sendable, Encodable {
         }
     }
 
-    /// What has one line in every chart.
+    /// A series, which has one line in every chart.
     package struct Series: Sendable, Encodable {
         package let label: String
-        /// One for each kind, in their order.
+        /// One curve for each kind, in order.
         package let curves: [ChartCurve]
 
         package init(label: String, curves: [ChartCurve]) {
@@ -40,7 +40,7 @@ package struct ChartGroup: Sendable, Encodable {
         }
     }
 
-    /// What is counted along the charts, from 1 on.
+    /// The name of the steps along the charts, which are numbered from 1.
     package let step: String
     package let kinds: [Kind]
     package let series: [Series]

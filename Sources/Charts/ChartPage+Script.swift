@@ -1,5 +1,5 @@
 extension ChartPage {
-    /// Draws the curves at the width that the page has, and again when it changes.
+    /// Draws the curves at the width of the page, and again when the width changes.
     static let script = #"""
         "use strict";
         const groups = JSON.parse(document.getElementById("data").textContent);

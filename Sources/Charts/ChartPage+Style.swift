@@ -1,5 +1,5 @@
 extension ChartPage {
-    /// The same on every page.
+    /// The style, which is the same on every page.
     static let style = #"""
         :root {
           --ground: #ffffff; --panel: #f6f7f9; --text: #1a1d21; --soft: #565d66; --line: #d5d9df;

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A page of curves and tables, in one file that asks nothing of a network.
+/// A page of curves and tables, in one file that loads nothing from a network.
 package struct ChartPage: Sendable {
     /// A heading, a picture for each chart, and a table.
     package struct Section: Sendable {
@@ -21,7 +21,7 @@ package struct ChartPage: Sendable {
     private let about: String
     private let sections: [Section]
 
-    /// - Parameter about: stands below the heading.
+    /// - Parameter about: the text below the heading.
     package init(title: String, about: String, sections: [Section]) {
         self.title = title
         self.about = about
@@ -68,7 +68,7 @@ package struct ChartPage: Sendable {
             """
     }
 
-    /// What the script draws; no text of it can end the element it stands in.
+    /// The data for the script. No text in it can close the element that contains it.
     private func data() throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys

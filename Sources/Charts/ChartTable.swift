@@ -1,4 +1,4 @@
-/// Figures in rows and columns, as Markdown and as HTML; the first of a row is its name.
+/// Figures in rows and columns, as Markdown and as HTML. The first cell of a row is its name.
 package struct ChartTable: Sendable {
     private let columns: [String]
     private let rows: [[String]]

@@ -1,5 +1,5 @@
 extension String {
-    /// The text with what HTML would read as markup written out.
+    /// The text with HTML's special characters escaped.
     package var htmlEscaped: String {
         var escaped = ""
         for character in self {

@@ -2,7 +2,7 @@ import AdapterFormat
 import Aggregation
 
 extension AdapterPlan {
-    /// Refuses configurations under which a merge into the base is not what the adapter does.
+    /// Refuses configurations under which adding the merge to the base does not equal the adapter's effect.
     ///
     /// - Parameter carried: the keys that travel with the adapter, as canonical JSON.
     func checkMerging(_ carried: [String: String]) throws(ConfigRefusal) {

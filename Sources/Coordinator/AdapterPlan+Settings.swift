@@ -32,7 +32,7 @@ extension FederationSettings.Parameter {
 }
 
 extension SettingsError {
-    /// Names the key of the settings that a strategy cannot be composed of.
+    /// Names the settings key that prevents the strategy from being composed.
     init(_ error: StrategyError) {
         let path =
             switch error {
@@ -48,7 +48,7 @@ extension SettingsError {
 }
 
 extension ModuleShape {
-    /// The shapes of a module: one, or that of each of its experts, of which there are at least 0.
+    /// The shape of a module, or the shapes of its experts. The number of experts is 0 or more.
     static func all(
         of module: FederationSettings.Module, named name: String, maximumRank: Int
     ) -> [ModuleShape] {
@@ -60,7 +60,7 @@ extension ModuleShape {
         case .embedding: kind = .embedding
         case .convolution(let height, let width):
             kind = .conv2d(height: height, width: width)
-            // What stored settings say may not fit an Int: the shape then refuses it.
+            // The product of stored sizes may not fit an Int; the shape then refuses it.
             for side in [height, width] {
                 let (product, overflow) = inputs.multipliedReportingOverflow(by: side)
                 inputs = overflow ? .max : product

@@ -2,24 +2,24 @@ package import AdapterFormat
 package import Aggregation
 package import Federation
 
-/// A federation's settings, put into the terms of files, scales and strategies.
+/// A federation's settings as shapes of files, scales and a strategy.
 package struct AdapterPlan: Sendable {
     /// The federation's adapter, at the maximum ranks.
     package let shape: AdapterShape
-    /// The same without the tensors beside the factors: what a merge has.
+    /// The same shape without the tensors beside the factors, which is the shape of a merge.
     let mergeShape: AdapterShape
     package let scaling: AdapterFormat.Scaling
     package let strategy: Strategy
-    /// The quantised messages that are taken beside plain ones: any, where the federation has such messages.
+    /// The quantised messages that are accepted beside plain ones: all widths, or none.
     let messageBits: Set<MessageBits>
     private let adapter: FederationSettings.Adapter
 
     var maximumRank: Int { adapter.maximumRank }
 
-    /// Throws where the modules are no adapter, or the strategy is unknown or cannot take them.
+    /// Throws where the modules form no adapter, where the strategy is unknown, or where it cannot use these modules.
     package init(_ settings: FederationSettings) throws(SettingsError) {
         let adapter = settings.adapter
-        // Of stored settings nobody knows who wrote them.
+        // Stored settings may come from any writer, so they are checked here too.
         guard AdapterShape.ranks.contains(adapter.maximumRank) else {
             throw SettingsError(path: "adapter.max_rank", reason: "is \(adapter.maximumRank); expected 1 to 65536")
         }
@@ -54,7 +54,7 @@ package struct AdapterPlan: Sendable {
         try check(settings.policy)
     }
 
-    /// Whether what rounds send and store under the strategy has a size that the server takes.
+    /// Checks that the data that rounds send and store under the strategy has a size that the server accepts.
     func checkSize() throws(SettingsError) {
         for shape in [
             strategy.updateShape(of: shape, round: 1, after: 0), strategy.publishedShape(of: shape, round: 0),
@@ -63,7 +63,7 @@ package struct AdapterPlan: Sendable {
         }
     }
 
-    /// Whether rounds can go by this policy under the strategy.
+    /// Checks that rounds under the strategy can follow this policy.
     func check(_ policy: RoundPolicy) throws(SettingsError) {
         if policy.buffer != nil, let objection = strategy.objectionToBuffer {
             throw SettingsError(path: "round.buffer", reason: "is refused: \(objection)")
@@ -75,7 +75,7 @@ package struct AdapterPlan: Sendable {
 }
 
 extension AdapterPlan {
-    /// The ranks that a client of rank `rank` holds in a round, module by module.
+    /// The ranks of a client of rank `rank` in a round, module by module.
     package func ranks(for rank: Int, round: Int) -> [String: Int] {
         var ranks = adapter.ranks(forClientRank: rank)
         for module in shape.modules {
@@ -84,14 +84,14 @@ extension AdapterPlan {
         return ranks
     }
 
-    /// What a B that a client trained at a rank is multiplied by to stand for the same product at the maximum one.
+    /// The factor for a B that a client trained at a rank. The scaled B gives the same product at the maximum rank.
     func ratio(ofModule path: String, fromRank rank: Int) -> Double {
         let module = adapter.modules[path]
         return scaling.with(alpha: module?.alpha).ratio(
             fromRank: rank, toRank: module?.maximumRank ?? adapter.maximumRank)
     }
 
-    /// The ranks that `rank` limits a whole model to; those above the federation's maximum rank grow alike.
+    /// The ranks to which `rank` limits a whole model, in proportion to the modules' maximum ranks.
     func modelRanks(for rank: Int) -> [String: Int] {
         let ranks = shape.modules.map { module in
             (module.owner, max(1, (2 * rank * module.maximumRank + maximumRank) / (2 * maximumRank)))
@@ -99,19 +99,20 @@ extension AdapterPlan {
         return Dictionary(ranks) { $1 }
     }
 
-    /// Whether a module could have more components than these ranks say.
+    /// Whether a module could have more components than these ranks allow.
     func limits(_ ranks: [String: Int]) -> Bool {
         shape.modules.contains { module in ranks[module.owner].map { $0 < min(module.inputs, module.outputs) } ?? false
         }
     }
 
-    /// What a round left in its adapter slot; the maximum ranks say which scale B stands for, not what is there.
+    /// The shape of a round's adapter slot. Its maximum ranks give the scale that B stands for, not the ranks that are
+    /// stored.
     func storedShape(ofRound round: Int) -> AdapterShape {
         let published = strategy.publishedShape(of: shape, round: round)
         return published.modules.isEmpty ? published : shape
     }
 
-    /// The type of a file's numbers, by its name; the federation's where there is none.
+    /// The type of a file's numbers with this name; without a name, the federation's type.
     func type(named name: String?) throws(ServiceError) -> ScalarType {
         guard let name else { return shape.type }
         guard let type = ScalarType(rawValue: name), type.isPublishable else { throw .unknownElementType(name) }
@@ -120,11 +121,11 @@ extension AdapterPlan {
 }
 
 extension AdapterPlan {
-    /// The longest sound update of a round: every tensor at its maximum rank in the widest type, and room for the header.
+    /// The longest valid update of a round: every tensor at its maximum rank in the widest type, with the header.
     ///
-    /// A quantised row brings its scale and minimum, which is more than a row of one number in the widest type.
+    /// A quantised row carries its scale and minimum, so a row of one number can be longer than in the widest type.
     ///
-    /// - Parameter last: the last round published before it, here as below.
+    /// - Parameter last: the last round published before it, here and below.
     func updateByteLimit(round: Int, after last: Int) -> Int {
         let shape = strategy.updateShape(of: shape, round: round, after: last)
         let (bytes, overflow) = shape.numberCount.multipliedReportingOverflow(by: messageBits.isEmpty ? 8 : 16)
@@ -144,7 +145,7 @@ extension AdapterPlan {
         }
     }
 
-    /// A client's file for a round, mapped.
+    /// Maps a client's file for a round.
     func open(_ path: String, round: Int, after last: Int) throws(UpdateRefusal) -> AdapterFile {
         let file: SafetensorsFile
         do throws(SafetensorsError) {

@@ -1,6 +1,6 @@
 import Dispatch
 
-/// A queue of its own for work that blocks (files, hashing, aggregation), so that it never holds up the cooperative pool.
+/// A queue for work that blocks (files, hashing, aggregation), so that it does not block the cooperative pool.
 struct BlockingQueue: Sendable {
     private let queue: DispatchQueue
 
@@ -9,12 +9,12 @@ struct BlockingQueue: Sendable {
         queue = DispatchQueue(label: "rankwise." + label, attributes: concurrent ? .concurrent : [])
     }
 
-    /// Runs work when the queue is idle, blocking the caller, which must be none of the queue's own work.
+    /// Runs work when the queue is idle, and blocks the caller, which must not run on this queue itself.
     func runBlocking<Success, Failure: Error>(_ work: () throws(Failure) -> Success) throws(Failure) -> Success {
         try queue.sync { Result(catching: work) }.get()
     }
 
-    /// Runs work when its turn comes, while the caller goes on.
+    /// Runs work later on the queue; returns at once.
     func begin(_ work: @escaping @Sendable () -> Void) { queue.async(execute: work) }
 
     func run<Success: Sendable, Failure: Error>(

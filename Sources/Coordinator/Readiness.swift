@@ -1,11 +1,11 @@
 import Federation
 import Synchronization
 
-/// Whether the server can serve: its store takes writes.
+/// Whether the server can serve, which means that its store accepts writes.
 final class Readiness: Sendable {
     private let metadata: any MetadataStore
     private let clock: any WallClock
-    /// When the store was last tried, and what was wrong with it.
+    /// The time of the last probe, and its error.
     private let last = Mutex<(at: Timestamp, error: ServiceError?)?>(nil)
 
     init(metadata: any MetadataStore, clock: any WallClock) {
@@ -13,7 +13,7 @@ final class Readiness: Sendable {
         self.clock = clock
     }
 
-    /// Asked often, it answers what it found within a second.
+    /// Probes the store at most once a second; calls in between get the last result.
     func probe() async throws(ServiceError) {
         let now = clock.now()
         if let known = last.withLock({ $0 }), (0..<1).contains(now.seconds(since: known.at)) {

@@ -2,7 +2,7 @@ import Aggregation
 package import Federation
 package import Logging
 
-/// The use cases of the server, one service each, over one store.
+/// The server's use cases, one service each, over shared stores.
 package struct Services: Sendable {
     package let access: Access
     package let federations: FederationService
@@ -84,7 +84,7 @@ package struct Services: Sendable {
             quotas: quotas, logger: logger)
     }
 
-    /// Takes up every stored federation where it stood. One that this version cannot run is set aside.
+    /// Resumes every stored federation. A federation that this version cannot run is set aside.
     package func resume() async throws(ServiceError) {
         do throws(StoreError) {
             let found = try await stores.metadata.federations()
@@ -118,7 +118,7 @@ package struct Services: Sendable {
         folding.request(session.id)
     }
 
-    /// Does what is due while nobody asks, until the task is cancelled: aggregates rounds that close, and ticks.
+    /// Runs all background work until the task is cancelled: aggregation of closed rounds, and ticks.
     package func run(tickEvery interval: Duration = .milliseconds(200)) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await aggregateRounds() }
@@ -129,7 +129,7 @@ package struct Services: Sendable {
         }
     }
 
-    /// Aggregates the rounds that close, folds old merges and follows other servers, until the task is cancelled.
+    /// Aggregates closed rounds, folds old merges and follows other servers, until the task is cancelled.
     package func aggregateRounds() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await aggregation.run() }
@@ -138,7 +138,7 @@ package struct Services: Sendable {
         }
     }
 
-    /// Ends long polls whose time is up, closes rounds at their deadlines and takes up aggregations that failed.
+    /// Ends expired long polls, closes rounds at their deadlines and retries failed aggregations.
     package func tick() async {
         await uploads.sweep()
         for session in runtime.all {
@@ -160,7 +160,7 @@ package struct Services: Sendable {
     /// Whether the server can serve.
     package func probe() async throws(ServiceError) { try await readiness.probe() }
 
-    /// Renders every published adapter again; nothing is written but files of the cache.
+    /// Renders every published adapter again and compares digests. Only files of the cache are written.
     package func audit() async throws(ServiceError) -> AdapterAudit {
         try await AdapterAudit(of: stores.metadata, stores.adapters, renderedBy: adapters)
     }

@@ -1,7 +1,7 @@
 import Dispatch
 import Synchronization
 
-/// Blocking work that goes on beside its caller, who waits for it at the latest when letting go of it.
+/// Blocking work that runs in parallel with its owner. Releasing it waits for the work to end.
 final class WorkBeside<Success: Sendable, Failure: Error>: Sendable {
     private final class End: Sendable {
         let group = DispatchGroup()

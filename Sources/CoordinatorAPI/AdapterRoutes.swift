@@ -5,7 +5,7 @@ import HTTPTypes
 import RankwiseWire
 
 extension RankwiseAPI {
-    /// Published adapters, cut to a rank.
+    /// Routes of published adapters, cut to a rank.
     func addAdapterRoutes(to routes: inout Routes) {
         let services = services
         let base = "/v1/federations/{federation}"

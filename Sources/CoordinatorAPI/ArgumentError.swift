@@ -1,4 +1,4 @@
-/// A part of a request's target or header that is not what the operation takes.
+/// A part of a request's target or header has a value that the operation does not accept.
 enum ArgumentError: Error, Hashable, CustomStringConvertible {
     case missing(name: String, expected: String)
     case invalid(name: String, found: String, expected: String)

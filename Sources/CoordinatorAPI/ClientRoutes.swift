@@ -6,12 +6,12 @@ import HTTPTypes
 import RankwiseWire
 
 extension RankwiseAPI {
-    /// No registration is longer.
+    /// The limit on a registration's body, in bytes.
     private static let registrationLimit = 64 << 10
-    /// The server keeps every client's capabilities in memory.
+    /// The limit on capabilities, in bytes. The server keeps those of every client in memory.
     private static let capabilitiesLimit = 2 << 10
 
-    /// Registration and the list of clients.
+    /// Routes of registration and the list of clients.
     func addClientRoutes(to routes: inout Routes) {
         let services = services
         let one = "/v1/federations/{federation}/clients/{client}"

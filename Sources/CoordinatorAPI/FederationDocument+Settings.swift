@@ -4,7 +4,7 @@ import Foundation
 package import RankwiseWire
 
 extension FederationSettings {
-    /// The settings that a document describes; bounds are checked by `validate()`.
+    /// The settings of a document; `validate()` checks their bounds.
     package init(_ document: FederationDocument) throws(SettingsError) {
         self.init(
             id: try Self.named(document.id),
@@ -48,7 +48,7 @@ extension FederationSettings {
         }
     }
 
-    /// The value among `cases` with this raw value.
+    /// The case with this raw value.
     fileprivate static func choice<T: RawRepresentable & CaseIterable>(
         _ text: String, of type: T.Type, path: String
     ) throws(SettingsError) -> T where T.RawValue == String {
@@ -80,7 +80,7 @@ extension FederationSettings.Adapter {
                 : nil)
     }
 
-    /// The keys of `adapter_config.json` that may be given with the settings, as canonical JSON.
+    /// The keys of `adapter_config.json` that settings may contain, as canonical JSON.
     private static func carried(_ config: [String: JSONValue]) throws(SettingsError) -> [String: String] {
         let text: Data
         do throws(WireError) { text = try WireJSON.encode(config) } catch {
@@ -312,7 +312,7 @@ extension FederationDocument.Round {
 }
 
 extension Retention? {
-    /// nil for all.
+    /// nil keeps all rounds.
     init(_ document: FederationDocument.Retention) throws(SettingsError) {
         switch document.adapters {
         case .named("all"): self = nil

@@ -6,10 +6,10 @@ import HTTPTypes
 import RankwiseWire
 
 extension RankwiseAPI {
-    /// No settings document is longer.
+    /// The limit on a settings document, in bytes.
     static let documentLimit = 4 << 20
 
-    /// Federations and their audit log.
+    /// Routes of federations and their audit log.
     func addFederationRoutes(to routes: inout Routes) {
         let services = services
         routes.on(
@@ -80,7 +80,7 @@ extension RankwiseAPI {
         }
     }
 
-    /// The new federation's tokens, shown this once.
+    /// The new federation's tokens, which are shown only in this response.
     static func created(_ created: FederationService.Created) throws -> Response {
         var response = try Response.json(
             CreatedFederationBody(
@@ -112,7 +112,7 @@ extension RankwiseAPI {
         }
     }
 
-    /// The policy with the patch's keys in place of its own.
+    /// The policy with the keys of the patch replaced.
     private static func policy(_ policy: RoundPolicy, changedBy changes: [String: JSONValue]) throws -> RoundPolicy {
         let now = try WireJSON.encode(FederationDocument.Round(policy))
         var object = try WireJSON.decode([String: JSONValue].self, from: now)

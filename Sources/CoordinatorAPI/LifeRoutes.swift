@@ -6,7 +6,7 @@ import HTTPTypes
 import RankwiseWire
 
 extension RankwiseAPI {
-    /// How federations come from others and how they end, which is the last of all routes: nothing is left for others then.
+    /// Routes that create federations from others and that end them. They come last.
     func addLifeRoutes(to routes: inout Routes) {
         let services = services
         routes.on(
@@ -31,7 +31,7 @@ extension RankwiseAPI {
             } catch {
                 throw ServiceError.internalFailure("the archive \(spool.path) cannot be read: \(error)")
             }
-            // The answer has it open; nobody else is to.
+            // The response has the file open; no other caller may open it.
             await services.archives.abandon(spool)
             return Response(
                 status: .ok,
@@ -67,7 +67,7 @@ extension RankwiseAPI {
 }
 
 extension RankwiseAPI {
-    /// The other federation's settings with the fork's in their place, key by key down to the second level.
+    /// The other federation's settings, replaced by the fork's key by key, down to the second level.
     private static func settings(of fork: ForkBody, from source: FederationSettings) throws -> FederationSettings {
         for key in ["id", "adapter"] where fork.settings[key] != nil {
             throw ServiceError.settings(

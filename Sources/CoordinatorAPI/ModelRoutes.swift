@@ -5,7 +5,7 @@ import HTTPTypes
 import RankwiseWire
 
 extension RankwiseAPI {
-    /// What rounds add to the base, and whole models.
+    /// Routes of merges and whole models.
     func addModelRoutes(to routes: inout Routes) {
         let services = services
         let base = "/v1/federations/{federation}"
@@ -59,7 +59,7 @@ extension RankwiseAPI {
 }
 
 extension Response {
-    /// A rendered file; where the cache gave it up in between, it is rendered once more.
+    /// A rendered file. If the cache evicts it before it is opened, it is rendered once more.
     static func adapter(
         for request: Request, _ render: () async throws -> AdapterCache.File
     ) async throws -> Response {
@@ -74,12 +74,12 @@ extension Response {
         var response = try Response.file(
             file, etag: EntityTag(digest: rendered.digest.bytes), contentType: "application/vnd.safetensors",
             for: request)
-        // A cache between must not give to everyone what one token was shown.
+        // A shared cache must not serve one token's response to other callers.
         response.headerFields[.cacheControl] = "private"
         return response
     }
 
-    /// An `adapter_config.json`.
+    /// A response with an `adapter_config.json`.
     static func configuration(_ text: String) -> Response {
         Response(
             status: .ok, headerFields: [.contentType: "application/json", .cacheControl: "private"],

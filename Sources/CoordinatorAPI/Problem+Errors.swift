@@ -165,7 +165,7 @@ extension Problem {
         case .tokenSpent:
             self.init(.forbidden, code: "auth.spent", "the enrolment token has registered as many clients as it may")
         case .tokenWithdrawn:
-            // As any later call with the token is answered.
+            // The same answer as later calls with this token get.
             self.init(ServiceError.unauthenticated)
         }
     }
@@ -220,7 +220,7 @@ extension Problem {
             .unsupportedMediaType, code: "request.type", "\(error.field) is \(error.found); expected \(error.expected)")
     }
 
-    /// What the transport refuses by itself.
+    /// The problem for a failure in the transport.
     init(_ failure: RequestFailure) {
         let code =
             switch failure {

@@ -3,7 +3,7 @@ import Federation
 import HTTPTypes
 import RankwiseWire
 
-/// The part of the table of errors that the draft on resumable uploads gives types of its own.
+/// Errors to which the draft on resumable uploads gives problem types of its own.
 extension Problem {
     private static let registry = "https://iana.org/assignments/http-problem-types#"
 

@@ -4,13 +4,13 @@ import HTTPTypes
 package import Logging
 import RankwiseWire
 
-/// HTTP v1: joins every route group to the services and turns what they throw into problems.
+/// HTTP v1: connects all route groups to the services and turns errors into problems.
 package struct RankwiseAPI: Sendable {
     let services: Services
     let about: About
     private let logger: Logger
 
-    /// What `GET /v1/server` says of this server.
+    /// The facts of this server that `GET /v1/server` returns.
     package struct About: Sendable {
         package let version: String
         package let limits: [String: Int]
@@ -29,7 +29,7 @@ package struct RankwiseAPI: Sendable {
 
     package var router: Router { routes.router }
 
-    /// Everything that is served, in the order of the route groups.
+    /// All routes, in the order of the route groups.
     package var declaredRoutes: [RouteDeclaration] { routes.declared }
 
     private var routes: Routes {
@@ -48,12 +48,12 @@ package struct RankwiseAPI: Sendable {
         return routes
     }
 
-    /// What the transport refuses by itself, as a problem like all others.
+    /// Renders a failure in the transport as a problem.
     package static func render(_ failure: RequestFailure) -> Response {
         .problem(Problem(failure))
     }
 
-    /// Bodies are taken as they are: a coding that nobody undoes would be stored as the content.
+    /// Bodies are stored as they come, so a content coding is refused: nobody would decode it.
     private static func refuseCodings(_ request: Request) throws {
         guard request.body.declaredLength != 0, let coding = request.headerFields[.contentEncoding],
             coding.lowercased() != "identity"
@@ -61,7 +61,7 @@ package struct RankwiseAPI: Sendable {
         throw UnsupportedType(field: "Content-Encoding", found: coding, expected: "none")
     }
 
-    /// Counts the request, and what its body brings, against what its sender may have under way and send.
+    /// Counts the request and its body against the limits of its sender.
     private func metered(_ request: Request, by handler: Handler) async throws -> Response {
         let visit = try services.access.begin(
             bearer: request.bearer, hasBody: request.body.declaredLength != 0, from: request.address
@@ -75,7 +75,7 @@ package struct RankwiseAPI: Sendable {
         return try await handler(request)
     }
 
-    /// Answers a problem for every error that a service throws; what the transport threw is the transport's.
+    /// Answers with a problem for every error that a service throws. Errors of the transport are rethrown.
     func answer(_ request: Request, with handler: Handler) async throws -> Response {
         do {
             try Self.refuseCodings(request)
@@ -85,7 +85,7 @@ package struct RankwiseAPI: Sendable {
         }
     }
 
-    /// Apart from `answer`, which would else have room for every problem for as long as a handler waits.
+    /// Separate from `answer`, which would otherwise hold stack space for every problem while a handler waits.
     @inline(never)
     private func response(to error: any Error, of request: Request) throws -> Response {
         switch error {

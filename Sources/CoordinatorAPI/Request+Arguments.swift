@@ -5,7 +5,7 @@ import HTTPServing
 import HTTPTypes
 import RawStructuredFieldValues
 
-/// Typed reads of what a request's target and headers say; each names what it expected.
+/// Typed access to a request's target and headers. Each error names the expected value.
 extension Request {
     static func client(named text: String) throws(ArgumentError) -> ClientName {
         do throws(NameError) {
@@ -15,7 +15,7 @@ extension Request {
         }
     }
 
-    /// A client's name in the query, where it is given.
+    /// A client's name in the query; nil where it is absent.
     func name(_ name: String) throws(ArgumentError) -> ClientName? { try query[name].map(Self.client(named:)) }
 
     func round() throws(ArgumentError) -> Int {
@@ -26,7 +26,7 @@ extension Request {
         return round
     }
 
-    /// The round of a path that may name one.
+    /// The round in the path; nil where the path has none.
     func namedRound() throws(ArgumentError) -> Int? { parameters["round"] == nil ? nil : try round() }
 
     func integer(_ name: String, in range: ClosedRange<Int>) throws(ArgumentError) -> Int? {
@@ -38,7 +38,7 @@ extension Request {
         return value
     }
 
-    /// Absent means no.
+    /// A flag in the query; false where it is absent.
     func flag(_ name: String) throws(ArgumentError) -> Bool {
         switch query[name] {
         case nil, "false": return false
@@ -55,7 +55,7 @@ extension Request {
         return value
     }
 
-    /// The revision to wait beyond and for how many seconds, where the request is a long poll.
+    /// The revision and the seconds of a long poll; nil where the request is none.
     func longPoll() throws(ArgumentError) -> (revision: Int64, seconds: Double)? {
         let after = try integer("after", in: 0...Int.max)
         let wait = try integer("wait", in: 0...60)
@@ -66,7 +66,7 @@ extension Request {
         return (Int64(after), Double(wait ?? 0))
     }
 
-    /// The token that came with the request; nil also where another scheme did.
+    /// The bearer token of the request; nil also where another scheme was used.
     var bearer: String? {
         guard let field = headerFields[.authorization] else { return nil }
         let scheme = "bearer "
@@ -74,7 +74,7 @@ extension Request {
         return String(field.dropFirst(scheme.count)).trimmingSpaces()
     }
 
-    /// Where the request comes from, as far as callers are told apart by it.
+    /// The address by which callers are told apart.
     var address: PeerAddress {
         switch origin.host {
         case .v4(let address): PeerAddress(ipv4: address, isLoopback: origin.isLoopback)
@@ -83,8 +83,8 @@ extension Request {
         }
     }
 
-    /// SHA-256 from `Content-Digest` or `Repr-Digest` (RFC 9530), where it was sent: other algorithms are the sender's own
-    /// affair, and of a key that comes twice the last one counts (RFC 9651).
+    /// SHA-256 from `Content-Digest` or `Repr-Digest` (RFC 9530); nil where it is absent. Other algorithms are ignored,
+    /// and the last value of a repeated key counts (RFC 9651).
     func digest(_ name: String) throws(ArgumentError) -> ContentDigest? {
         let expected = "sha-256=:…: with 32 bytes in base64"
         guard let member = try structuredMember("sha-256", of: name, expected: expected) else { return nil }
@@ -97,7 +97,7 @@ extension Request {
         return digest
     }
 
-    /// The digest of a body that is the whole of what it stands for, by either field's name.
+    /// The digest of a body that is a whole representation, from either field.
     func digestOfWhole() throws(ArgumentError) -> ContentDigest? {
         let (content, representation) = (try digest("Content-Digest"), try digest("Repr-Digest"))
         if let content, let representation, content != representation {

@@ -1,16 +1,16 @@
 import Federation
 import HTTPServing
 
-/// Binds clients to the certificates under which they call.
+/// Binds clients to their certificates.
 extension Request {
-    /// Where the peer has shown a certificate, it must name the client for whom it calls.
+    /// Throws where the peer has shown a certificate that does not name the client.
     func requireCertificate(of client: ClientName) throws(CertificateMismatch) {
         guard let certificate, !certificate.names.contains(client.rawValue) else { return }
         throw CertificateMismatch(client: client, names: certificate.names.sorted())
     }
 }
 
-/// A call for a client over a connection whose certificate names others.
+/// The connection's certificate does not name the client of the call.
 struct CertificateMismatch: Error {
     let client: ClientName
     let names: [String]

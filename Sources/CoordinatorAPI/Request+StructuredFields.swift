@@ -2,20 +2,20 @@ import HTTPServing
 import HTTPTypes
 import RawStructuredFieldValues
 
-/// Header fields as RFC 9651 has them.
+/// Header fields as structured fields (RFC 9651).
 extension Request {
-    /// No field is longer. The parser searches its maps from one end to the other, so that the time for a field grows with the
-    /// square of its keys.
+    /// The limit on a field, in bytes. The parser searches its maps linearly, so its time grows with the square of the
+    /// number of keys.
     private static let structuredFieldLimit = 1 << 10
 
-    /// An item without its parameters, which mean nothing here; `nil` for a field that is absent, or that is no item.
+    /// An item without its parameters, which have no meaning here; nil for a field that is absent or no item.
     func structuredItem(_ name: String) -> RFC9651BareItem? {
         guard let text = HTTPField.Name(name).flatMap({ headerFields[$0] }), var parser = Self.parser(of: text)
         else { return nil }
         return try? parser.parseItemFieldValue().rfc9651BareItem
     }
 
-    /// The value of a key of a field that is a dictionary; `nil` where either is absent.
+    /// The value of a key in a dictionary field; nil where either is absent.
     func structuredMember(
         _ key: String, of name: String, expected: String
     ) throws(ArgumentError) -> ItemOrInnerList? {

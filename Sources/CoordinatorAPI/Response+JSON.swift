@@ -4,7 +4,7 @@ import HTTPTypes
 import RankwiseWire
 
 extension Response {
-    /// A JSON answer.
+    /// A JSON response.
     static func json(_ body: some Encodable, status: HTTPResponse.Status = .ok) throws(WireError) -> Response {
         let data = try WireJSON.encode(body)
         return Response(
@@ -12,7 +12,7 @@ extension Response {
             body: .bytes(Array(data) + [UInt8(ascii: "\n")]))
     }
 
-    /// An error answer, as RFC 9457 has it.
+    /// An error response (RFC 9457).
     static func problem(_ problem: Problem) -> Response {
         var response: Response
         do throws(WireError) {

@@ -6,7 +6,7 @@ import HTTPTypes
 package import RankwiseWire
 
 extension RankwiseAPI {
-    /// No reason takes more, however its characters are written.
+    /// The limit on a reason's body, in bytes. It suffices for every valid reason, even with escaped characters.
     private static let declineLimit = 8 << 10
     private static let reasonLimit = 500
 
@@ -15,7 +15,7 @@ extension RankwiseAPI {
         .init("wait", .integer, "0 to 60 seconds to wait for it; 0 where absent"),
     ]
 
-    /// How rounds stand, the client's plan, and its way out of a round.
+    /// Routes of rounds, of the client's plan, and of leaving a round.
     func addRoundRoutes(to routes: inout Routes) {
         let services = services
         routes.on(
@@ -92,7 +92,7 @@ extension RankwiseAPI {
         }
     }
 
-    /// Why a client sends nothing.
+    /// The reason why a client sends nothing.
     private static func reason(_ request: Request) async throws -> String {
         let bytes = try await request.body.collect(upTo: declineLimit)
         let body = try WireJSON.decodeStrictly(DeclineBody.self, from: Data(bytes))
@@ -102,8 +102,8 @@ extension RankwiseAPI {
         return body.reason
     }
 
-    /// Apart from its route, as is all that needs much room: what a handler has room for is held for as long as it waits,
-    /// and thousands wait for their plans.
+    /// A function of its own, because a handler holds its stack space while it waits, and thousands wait for their
+    /// plans.
     @inline(never)
     private static func plan(
         of client: ClientName, in federation: FederationID, at news: FederationSnapshot?, from plans: PlanService
@@ -134,10 +134,10 @@ extension UpdatesBody {
 }
 
 extension RoundBody {
-    /// So many updates, and so many refusals, come with a round.
+    /// The highest number of updates, and of refusals, that a round is listed with.
     package static let mostListed = 1000
 
-    /// Some of a round's updates in ascending name, and the last one's name where there are more.
+    /// Some of a round's updates in ascending order of client name, and the last one's name where more follow.
     fileprivate static func updates(
         of round: RoundMachine, in machine: FederationMachine, after: ClientName? = nil, limit: Int
     ) -> ([Update], next: String?) {
@@ -149,7 +149,7 @@ extension RoundBody {
         return (updates, rest.count > limit ? updates.last?.client : nil)
     }
 
-    /// A round among others, without its updates and refusals.
+    /// A round in a list, without its updates and refusals.
     init(_ outline: ListedRound, of machine: FederationMachine) {
         self.init(outline.round, of: machine)
         (updates, refusals, updatesNext, isOutline) = ([], [], nil, true)
@@ -198,7 +198,7 @@ extension RoundBody {
             metrics: Metrics(round.metrics), adapter: adapter)
     }
 
-    /// Before round 1 opens.
+    /// The document before round 1 opens.
     init(waiting machine: FederationMachine) {
         self.init(
             federation: machine.settings.id.rawValue, round: 0, phase: "waiting", reason: nil,

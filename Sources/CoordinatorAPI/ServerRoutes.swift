@@ -4,11 +4,11 @@ import HTTPTypes
 import RankwiseWire
 
 extension RankwiseAPI {
-    /// Health and what the server is.
+    /// Routes of health and of the server's properties.
     func addServerRoutes(to routes: inout Routes) {
         let services = services
         let about = about
-        // Both are cheap and counted by no rate: a stranger must not take a service down by having its checks refused.
+        // Both are cheap and have no rate limit. Otherwise a stranger could make health checks fail.
         routes.on(.get, "/healthz", for: .anybody, query: .ignored, "Says that the server lives") { _, _ in
             try .json(["status": "alive"])
         }

@@ -5,7 +5,7 @@ import HTTPTypes
 import RankwiseWire
 
 extension RankwiseAPI {
-    /// The adapter that a federation is made from, in its two parts.
+    /// Routes of a template's two parts: the adapter and its configuration.
     func addTemplateRoutes(to routes: inout Routes) {
         let services = services
         let path = "/v1/federations/{federation}/template"

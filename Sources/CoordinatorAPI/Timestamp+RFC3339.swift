@@ -1,21 +1,21 @@
 import Federation
 import Foundation
 
-/// Moments as the wire has them (RFC 3339), by Foundation's ISO 8601.
+/// Timestamps in RFC 3339, formatted and parsed by Foundation's ISO 8601.
 extension Timestamp {
     private static let wholeSeconds = Date.ISO8601FormatStyle()
     private static let withMilliseconds = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
 
     /// UTC with milliseconds, such as `2026-11-21T03:43:00.250Z`.
     var timestamp: String {
-        // Foundation drops what is finer than a millisecond. Half of one more keeps a rounded `Date` from being the one before.
+        // Foundation truncates below a millisecond. Adding half a millisecond keeps a rounded `Date` from losing one.
         Date(timeIntervalSince1970: (Double(milliseconds) + 0.5) / 1000).formatted(Self.withMilliseconds)
     }
 
-    /// Reads RFC 3339, such as `2026-11-21T03:43:00.25+01:00`; `nil` for anything else, and for years before 1970.
+    /// Reads RFC 3339, such as `2026-11-21T03:43:00.25+01:00`; nil for other texts and for years before 1970.
     ///
-    /// Foundation's parser also takes 30 February, 24:00, `GMT+1`, single digits and text behind the end, so it gets the parts
-    /// in one fixed form and must write each as it was read.
+    /// Foundation's parser also accepts 30 February, 24:00, `GMT+1`, single digits and trailing text. So it receives
+    /// the parts in one fixed form, and its result must format to the same text.
     init?(timestamp text: String) {
         guard let separator = text.dropFirst(10).first, "Tt ".contains(separator) else { return nil }
         // A leap second counts as the first of the next minute.
@@ -26,7 +26,7 @@ extension Timestamp {
         var milliseconds: Int64 = 0
         if rest.first == "." {
             let digits = rest.dropFirst().prefix { $0.isASCII && $0.isNumber }
-            // Finer digits are dropped.
+            // Finer digits are ignored.
             guard !digits.isEmpty, let value = Int64((digits + "00").prefix(3)) else { return nil }
             milliseconds = value
             rest = rest.dropFirst(1 + digits.count)
@@ -41,7 +41,7 @@ extension Timestamp {
         self.init(milliseconds: 1000 * (local - offset + (isLeapSecond ? 1 : 0)) + milliseconds)
     }
 
-    /// Takes exactly what it would write itself.
+    /// Accepts exactly the texts that the formatter writes.
     private static func secondsSince1970(_ text: String) -> Int64? {
         guard let date = try? wholeSeconds.parse(text), date.formatted(wholeSeconds) == text else { return nil }
         return Int64(date.timeIntervalSince1970)

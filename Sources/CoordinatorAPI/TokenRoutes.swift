@@ -6,10 +6,10 @@ import HTTPTypes
 import RankwiseWire
 
 extension RankwiseAPI {
-    /// No request for a token is longer.
+    /// The limit on a token request's body, in bytes.
     private static let tokenRequestLimit = 4 << 10
 
-    /// The reader and enrolment tokens of a federation.
+    /// Routes of a federation's reader and enrolment tokens.
     func addTokenRoutes(to routes: inout Routes) {
         let services = services
         let path = "/v1/federations/{federation}/tokens"

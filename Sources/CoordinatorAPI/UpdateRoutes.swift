@@ -5,7 +5,7 @@ import HTTPTypes
 import RankwiseWire
 
 extension RankwiseAPI {
-    /// A client's update of a round.
+    /// Routes of a client's update of a round.
     func addUpdateRoutes(to routes: inout Routes) {
         let services = services
         let path = "/v1/federations/{federation}/rounds/{round}/update"
@@ -64,8 +64,8 @@ extension RankwiseAPI {
         }
     }
 
-    /// The start of a body that is longer than it may be, as far as the header of a safetensors file goes; empty where none of
-    /// it comes.
+    /// The first bytes of a body that is too long, including the header of a safetensors file; empty where no byte
+    /// comes.
     private static func head(of body: RequestBody) async -> [UInt8] {
         var head: [UInt8] = []
         while head.count < 1 << 20, let piece = try? await body.next() {
@@ -77,7 +77,7 @@ extension RankwiseAPI {
         return head
     }
 
-    /// No `adapter_config.json` is longer.
+    /// The limit on an `adapter_config.json`, in bytes.
     static let configurationLimit = 16 << 20
 
     static let claimed: DeclaredQuery = [
@@ -86,7 +86,7 @@ extension RankwiseAPI {
         .init("accuracy", .number, "of the training"),
     ]
 
-    /// What the caller says of its update.
+    /// The caller's statements about its update.
     static func claim(_ request: Request, of client: Client, digest: ContentDigest?) throws -> UpdateService.Claim {
         guard let samples = try request.integer("samples", in: 0...Int.max) else {
             throw ArgumentError.missing(name: "samples", expected: "?samples=N, the number of samples trained on")
@@ -97,7 +97,7 @@ extension RankwiseAPI {
             digest: digest)
     }
 
-    /// curl sends files without a type, or as a form; what claims to be something else is refused.
+    /// curl sends files without a type or as a form, so these are accepted. Other types are refused.
     static func refuseOtherTypes(_ request: Request) throws {
         guard let field = request.headerFields[.contentType] else { return }
         let type = field.prefix { $0 != ";" && $0 != " " }.lowercased()
@@ -106,17 +106,17 @@ extension RankwiseAPI {
     }
 }
 
-/// A body that is longer than any sound update.
+/// A body is longer than any valid update.
 struct UpdateTooLong: Error {
     let limit: Int
     let found: Int?
-    /// A tensor of it that the federation does not have.
+    /// A tensor in the body that the federation does not have.
     let stranger: String?
 }
 
-/// A body of a type, or in a coding, that the operation does not take.
+/// The operation does not accept the body's type or coding.
 struct UnsupportedType: Error {
-    /// The header field that says it.
+    /// The header field at fault.
     var field = "Content-Type"
     let found: String
     let expected: String

@@ -7,7 +7,7 @@ import RawStructuredFieldValues
 enum UploadFields {
     static let mediaType = "application/partial-upload"
 
-    /// Of a request; a value that is none of the field's kind counts as absent.
+    /// An integer field of a request; a value of another kind counts as absent.
     static func integer(_ name: String, of request: Request) -> Int? {
         guard case .integer(let number) = request.structuredItem(name), number >= 0 else { return nil }
         return Int(exactly: number)

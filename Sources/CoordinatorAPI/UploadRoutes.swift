@@ -5,7 +5,8 @@ import HTTPTypes
 import RankwiseWire
 
 extension RankwiseAPI {
-    /// Updates and templates in parts: draft-ietf-httpbis-resumable-upload, on paths that are known beforehand.
+    /// Routes of updates and templates in parts (draft-ietf-httpbis-resumable-upload), on paths that are known in
+    /// advance.
     func addUploadRoutes(to routes: inout Routes) {
         addUploadRoutes(
             to: &routes, at: "/v1/federations/{federation}/rounds/{round}/update/upload", for: .client,
@@ -24,8 +25,8 @@ extension RankwiseAPI {
     }
 
     /// - Parameters:
-    ///   - query: what the parts' requests take.
-    ///   - completion: what the last part says of the whole.
+    ///   - query: the query parameters of requests with parts.
+    ///   - completion: reads from the last part what the whole upload becomes.
     private func addUploadRoutes<Caller>(
         to routes: inout Routes, at path: String, for callers: Callers<Caller>, query: DeclaredQuery = [],
         key: @escaping @Sendable (Request, Caller) throws -> UploadKey,
@@ -89,7 +90,7 @@ extension RankwiseAPI {
             case .complete(let receipt): return try complete(receipt)
             }
         } catch let error as ServiceError where part.completion != nil && error.isOfTheWhole {
-            // All bytes came: the client is not to send them again for this.
+            // All bytes have arrived, so the client must not send them again because of this error.
             var response = Response.problem(Problem(error))
             response.headerFields.append(contentsOf: UploadFields.complete(true))
             return response
@@ -136,7 +137,7 @@ extension RankwiseAPI {
 }
 
 extension ServiceError {
-    /// Whether it concerns an upload that came whole, rather than its way here or the store.
+    /// Whether the error concerns the completed upload, and not its transfer or the store.
     fileprivate var isOfTheWhole: Bool {
         switch self {
         case .update, .template, .round, .digestMismatch: true

@@ -1,26 +1,27 @@
 import Glibc
 import SystemPackage
 
-/// Files that are whole under their names after any crash: the old content or the new, never a part.
+/// Files that are complete under their names after any crash. They have the old content or the new content, never a
+/// part.
 package enum DurableFile {
-    /// What is on disk when a file was replaced.
+    /// The data that is durable when a file was replaced.
     package enum Promise: Sendable {
         /// Nothing yet: after a power cut, the file may be empty.
         case nothing
-        /// The content, so that the name never stands for less than all of it.
+        /// The content, so that the name never refers to a part of it.
         case content
-        /// The content and then the name.
+        /// The content, then the name.
         case contentAndName
     }
 
-    /// Replaces the file at `path` with what `write` leaves in the file that it is lent, which lies beside it until then.
+    /// Replaces the file at `path` with the content that `write` writes to a temporary file beside it.
     ///
-    /// The content is synced before it gets the name, and the folder after that. Where anything up to the new name
-    /// fails, the old file stays and the new one goes, so that what did not fit takes no room from what may.
+    /// As `promise` requires, the content is synced before it gets the name, and the folder after that. If a step up to
+    /// the rename fails, the old file stays. The new file is then deleted, so that it takes no space from others.
     ///
     /// - Parameters:
-    ///   - ending: what the name of the file beside it has more.
-    ///   - mode: who may use the file.
+    ///   - ending: the suffix of the temporary file's name.
+    ///   - mode: the permissions of the file.
     package static func replace(
         _ path: String, promising promise: Promise, ending: String = ".part", mode: UInt32 = 0o600,
         write: (OwnedFile) throws -> Void
@@ -37,7 +38,7 @@ package enum DurableFile {
         if promise == .contentAndName { try syncFolder(of: path) }
     }
 
-    /// Replaces the file at `path` with bytes that are in memory.
+    /// Replaces the file at `path` with bytes in memory.
     package static func replace(
         _ path: String, promising promise: Promise, ending: String = ".part", with bytes: [UInt8]
     ) throws(FileError) {
@@ -58,17 +59,17 @@ package enum DurableFile {
         try rename(file.path, to: path)
     }
 
-    /// Gives a file another name, in place of the file that has it.
+    /// Renames a file, and replaces a file that has the new name.
     package static func rename(_ path: String, to other: String) throws(FileError) {
         guard Glibc.rename(path, other) == 0 else { throw FileError(doing: "rename to \(other)", path: path) }
     }
 
-    /// Deletes a file; one that is gone already is no error.
+    /// Deletes a file; a missing file is no error.
     package static func remove(_ path: String) throws(FileError) {
         guard unlink(path) == 0 || errno == ENOENT else { throw FileError(doing: "delete", path: path) }
     }
 
-    /// Makes a file that somebody else wrote durable, and then its name.
+    /// Makes a file that somebody else wrote durable, then its name.
     package static func sync(_ path: String) throws(FileError) {
         try OwnedFile(path, for: .reading).sync()
         try syncFolder(of: path)

@@ -1,21 +1,21 @@
 import Glibc
 package import SystemPackage
 
-/// What the file system refused to do, with its reason.
+/// A file operation that failed, with its reason.
 package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Reason: Hashable, Sendable {
-        /// The disk is full, or what its owner may have of it.
+        /// The disk or the owner's quota is full.
         case full
-        /// There is nothing under this path.
+        /// Nothing exists at this path.
         case gone
         case other(Errno)
     }
 
-    /// What was to be done, as in "cannot open".
+    /// The failed action, as in "cannot open".
     package let action: String
     package let path: String
     package let code: Errno
-    /// The reason in the system's words, or in ours where it has none.
+    /// The reason in the system's words, or in our own where the system gives none.
     package let text: String
 
     package init(doing action: String, path: String, code: Errno, text: String? = nil) {
@@ -25,7 +25,7 @@ package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
         self.text = text ?? "\(code)"
     }
 
-    /// Takes the reason from `errno`, so it must be made before anything else is called.
+    /// Takes the reason from `errno`, so create it before any other call.
     package init(doing action: String, path: String) {
         self.init(doing: action, path: path, code: Errno(rawValue: errno))
     }
@@ -40,7 +40,7 @@ package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
 
     package var description: String { "cannot \(action): \(path): \(text)" }
 
-    /// Runs work on files, and gives its failure in the caller's words.
+    /// Runs work on files, and converts its error to the caller's.
     package static func mapping<Value, Failure: Error>(
         _ words: (FileError) -> Failure, _ work: () throws(FileError) -> Value
     ) throws(Failure) -> Value {
@@ -51,7 +51,7 @@ package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Names a call of swift-system that fails with an `Errno`.
+    /// Names the call of swift-system that failed with an `Errno`.
     static func naming<Value>(
         _ action: String, _ path: String, _ call: () throws -> Value
     ) throws(FileError) -> Value {

@@ -1,29 +1,29 @@
 package import Glibc
 import SystemPackage
 
-/// An open file or folder, closed with its last owner; child processes do not inherit it.
+/// An open file or folder that is closed with its last owner. Child processes do not inherit it.
 package final class OwnedFile: Sendable {
     package enum Purpose: Sendable {
-        /// To read what is there.
+        /// Reads an existing file.
         case reading
-        /// To sync or lock a folder.
+        /// Syncs or locks a folder.
         case folder
-        /// To write into a file that is there.
+        /// Writes to an existing file.
         case writing
-        /// To write a file anew, whether one is there or not.
+        /// Writes a file from the start; it may exist.
         case replacing
-        /// As `replacing`, and to read what was written.
+        /// Like `replacing`, and also reads the written data.
         case replacingToRead
-        /// To write a file that is not there yet.
+        /// Creates a file that must not exist yet.
         case creating
-        /// To lock a file, which is made where there is none.
+        /// Locks a file, which is created if missing.
         case locking
     }
 
     package let path: String
     private let descriptor: FileDescriptor
 
-    /// - Parameter mode: who may use a file that is made here; its owner alone unless it says more.
+    /// - Parameter mode: the permissions of a file that is created here. By default only its owner can use it.
     package init(_ path: String, for purpose: Purpose, mode: UInt32 = 0o600) throws(FileError) {
         let (access, options): (FileDescriptor.AccessMode, FileDescriptor.OpenOptions) =
             switch purpose {
@@ -44,7 +44,8 @@ package final class OwnedFile: Sendable {
 
     deinit { try? descriptor.close() }
 
-    /// For calls that take a number. It is good while this value lives, so the caller holds on to that.
+    /// The descriptor's number, for calls that need it. It is valid while this value lives, so the caller must keep the
+    /// value.
     package var number: CInt { descriptor.rawValue }
 
     package func status() throws(FileError) -> stat {
@@ -53,7 +54,7 @@ package final class OwnedFile: Sendable {
         return status
     }
 
-    /// How many bytes a regular file has.
+    /// The byte count of a regular file.
     package var length: Int {
         get throws(FileError) {
             let status = try status()
@@ -64,26 +65,26 @@ package final class OwnedFile: Sendable {
         }
     }
 
-    /// Makes what was written, or a folder's names, durable.
+    /// Makes written data, or a folder's names, durable.
     package func sync() throws(FileError) {
         guard fsync(number) == 0 else { throw FileError(doing: "sync", path: path) }
     }
 
-    /// Cuts the file, or fills it up with zeros.
+    /// Truncates the file, or extends it with zeros.
     package func truncate(to length: Int) throws(FileError) {
         try FileError.naming("cut", path) { try descriptor.resize(to: Int64(length)) }
     }
 }
 
 extension OwnedFile {
-    /// Up to `buffer.count` bytes from `offset`; 0 at the end.
+    /// Reads up to `buffer.count` bytes from `offset`; returns 0 at the end.
     package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileError) -> Int {
         try FileError.naming("read", path) {
             try descriptor.read(fromAbsoluteOffset: Int64(offset), into: buffer)
         }
     }
 
-    /// `count` bytes from `offset`, fewer where the file ends before.
+    /// Reads `count` bytes from `offset`; fewer where the file ends earlier.
     package func bytes(_ count: Int, at offset: Int) throws(FileError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         var filled = 0
@@ -100,7 +101,7 @@ extension OwnedFile {
         return bytes
     }
 
-    /// Hands all bytes from here to the end to `take`, up to 1 MiB at a time.
+    /// Passes all bytes from the present position to `take`, up to 1 MiB at a time.
     package func readAll(_ take: (UnsafeRawBufferPointer) throws(FileError) -> Void) throws(FileError) {
         var buffer = [UInt8](repeating: 0, count: 1 << 20)
         while true {
@@ -112,9 +113,10 @@ extension OwnedFile {
         }
     }
 
-    /// All bytes from here to the end, also of a pipe.
+    /// Reads all bytes from the present position to the end, also of a pipe.
     package func contents() throws(FileError) -> [UInt8] {
-        // One byte more than the file has shows its end without another read; a file that grows is read to its end.
+        // One byte more than the file's length shows its end without another read. A file that grows is read to its
+        // end.
         var bytes = [UInt8](repeating: 0, count: Int(try status().st_size) + 1)
         var filled = 0
         while true {
@@ -135,7 +137,7 @@ extension OwnedFile {
         }
     }
 
-    /// Writes all bytes where the last write ended.
+    /// Writes all bytes after the last write.
     package func write(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
         try writeAll(bytes) { try descriptor.write($1) }
     }

@@ -1,13 +1,13 @@
-/// What a client says that it can do.
+/// The capabilities that a client claims.
 package struct Capabilities: Sendable, Hashable {
     /// The JSON object as the client sent it, kept for the operator.
     package let text: String
-    /// The quantised messages that it understands, by their bits a number.
+    /// The widths of quantised messages that it can read, in bits per number.
     package let messageBits: [Int]
-    /// The base model that it trains, by its SHA-256 as the client wrote it.
+    /// The SHA-256 of the base model that it trains, as the client wrote it.
     package let base: String?
 
-    /// - Parameter decode: reads what the server needs of the text.
+    /// - Parameter decode: reads the claims from the text.
     package init(text: String, decode: (String) throws -> Claims) {
         self.text = text
         let claims = try? decode(text)
@@ -15,12 +15,12 @@ package struct Capabilities: Sendable, Hashable {
         base = claims?.base
     }
 
-    /// Of a client that says nothing.
+    /// The capabilities of a client that claims none.
     package static let none = Capabilities(text: "{}") { _ in throw NothingSaid() }
 
     private struct NothingSaid: Error {}
 
-    /// What of the JSON object the server reads.
+    /// The part of the JSON object that the server reads.
     package struct Claims: Decodable {
         let messageBits: [Int]
         let base: String?
@@ -30,7 +30,8 @@ package struct Capabilities: Sendable, Hashable {
             case base = "base_sha256"
         }
 
-        /// Reads leniently: capabilities are the client's to choose, and what is not understood is not claimed.
+        /// Reads leniently: the client chooses its capabilities, and a value that is not understood counts as not
+        /// claimed.
         package init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
             messageBits = (try? values.decode([Int].self, forKey: .messageBits)) ?? []

@@ -1,12 +1,13 @@
-/// Clients of a round for the audit log: who could be drawn, or who was. The log names a few; of many it has the digest,
-/// and the list is kept beside it.
+/// Clients of a round for the audit log: the candidates of a draw, or the drawn ones.
+///
+/// An event names a few clients itself. For more, it has the digest of the list, which is stored separately.
 package struct ClientList: Sendable, Hashable {
-    /// An event names so many clients at most.
+    /// The highest number of clients that an event names itself.
     package static let namesPerEvent = 50
 
-    /// In ascending name, each once.
+    /// In ascending order of name, each once.
     package let clients: [ClientName]
-    /// What a draw went by, one of each client; nil where it went by nothing.
+    /// The value of each client on which the draw depended; nil where it depended on none.
     package let values: [Int]?
     /// SHA-256 of `text`
     package let digest: ContentDigest
@@ -17,7 +18,7 @@ package struct ClientList: Sendable, Hashable {
         self.digest = digest
     }
 
-    /// A line for each client: its name, and the value behind a space where there is one.
+    /// One line for each client: its name, and its value after a space where there is one.
     package var text: String { Self.text(of: clients, values: values) }
 
     static func text(of clients: [ClientName], values: [Int]?) -> String {

@@ -1,4 +1,4 @@
-/// A SHA-256 digest: the name of a blob, and what the server keeps of a token.
+/// A SHA-256 digest. It names a blob, and stands for a token in the store.
 package struct ContentDigest: Hashable, Sendable, CustomStringConvertible {
     /// 32 bytes.
     package let bytes: [UInt8]

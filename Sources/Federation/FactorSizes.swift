@@ -1,10 +1,10 @@
-/// How large the entries of an update's factors are, module by module.
+/// The sizes of the entries of an update's factors, module by module.
 ///
-/// The product of two factors does not tell: A·c and B/c have the same one, yet the mean of such factors with those of
-/// others is dominated by the one or lost in the other.
+/// The product of two factors does not show them: A·c and B/c have the same product. Averaged with other clients'
+/// factors, A·c dominates the mean and B/c vanishes in it.
 package struct FactorSizes: Sendable, Hashable {
-    /// For each module path, ascending, the root mean square of A's entries and that of (s_k/s_R)·B's; 0 where the update
-    /// has no such factor.
+    /// For each module path, in ascending order: the root mean square of A's entries, then that of (s_k/s_R)·B's. A
+    /// missing factor has 0.
     package let values: [Float]
 
     package init(values: [Float]) { self.values = values }
@@ -18,11 +18,11 @@ extension FederationSettings.Adapter {
 }
 
 extension RoundMachine {
-    /// From so many factors on that are not zero there is a median to hold them against.
+    /// The lowest number of nonzero factors for which a median is computed.
     private static let leastFactors = 3
 
-    /// The received updates with a factor whose size is above `limit` times the median of those that are not zero, with
-    /// the reason.
+    /// The received updates with a factor whose size exceeds `limit` times the median of the nonzero sizes, with the
+    /// reason.
     func unbalanced(above limit: Double?, in adapter: FederationSettings.Adapter) -> [ClientName: String] {
         guard let limit else { return [:] }
         let paths = adapter.modulePaths
@@ -46,7 +46,7 @@ extension RoundMachine {
 }
 
 extension [Double] {
-    /// The middle of ascending numbers, or the mean of the middle two; nil where there is none.
+    /// The median of ascending numbers; nil where there are none.
     var median: Double? {
         guard !isEmpty else { return nil }
         return count.isMultiple(of: 2) ? self[count / 2 - 1] / 2 + self[count / 2] / 2 : self[count / 2]

@@ -1,4 +1,4 @@
-/// A bearer token that the server issued for a federation, by its hash.
+/// A bearer token that the server issued for a federation, known by its hash.
 package struct IssuedToken: Sendable, Hashable {
     package enum Role: String, Sendable, Codable, CaseIterable {
         case enrolment
@@ -10,7 +10,7 @@ package struct IssuedToken: Sendable, Hashable {
     package let hash: ContentDigest
     package let createdAt: Timestamp
     package let expiresAt: Timestamp?
-    /// How many clients it may still register; nil for any number.
+    /// The number of clients that it may still register; nil for any number.
     package internal(set) var usesLeft: Int?
 
     package init(
@@ -31,6 +31,6 @@ package struct IssuedToken: Sendable, Hashable {
 /// Why a token cannot be issued or withdrawn.
 package enum TokenError: Error, Sendable, Hashable {
     case unknown(id: String)
-    /// The federation has as many tokens as it may.
+    /// The federation has reached its limit of tokens.
     case full(limit: Int)
 }

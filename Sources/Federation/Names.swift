@@ -1,13 +1,13 @@
 /// A name that is safe in paths, file names and logs: `[a-z0-9][a-z0-9._-]{0,63}`.
 package protocol CheckedName: RawRepresentable, Hashable, Comparable, Codable, Sendable, CustomStringConvertible
 where RawValue == String {
-    /// What the name names, for errors: "federation", "client".
+    /// The kind of thing that has the name, for errors: "federation", "client".
     static var noun: String { get }
     init(unchecked: String)
 }
 
 extension CheckedName {
-    /// - Throws: `NameError` where the text is not such a name.
+    /// - Throws: `NameError` where the text is no valid name.
     package init(_ text: String) throws(NameError) {
         guard Self.accepts(text) else { throw NameError(noun: Self.noun, found: String(text.prefix(80))) }
         self.init(unchecked: text)
@@ -51,6 +51,7 @@ package struct ClientName: CheckedName {
     package init(unchecked: String) { rawValue = unchecked }
 }
 
+/// The error of a text that is no valid name.
 package struct NameError: Error, Hashable, CustomStringConvertible {
     package let noun: String
     package let found: String

@@ -1,30 +1,30 @@
-/// A registered agent with the rank that it advertised.
+/// A registered client with the rank that it advertised.
 package struct Client: Sendable, Hashable {
     package let name: ClientName
-    /// As advertised, at most the federation's maximum.
+    /// The advertised rank, at most the federation's maximum.
     package var rank: Int
     /// The hash of the token that the client made itself.
     package let token: ContentDigest
     package var capabilities: Capabilities
     package let registeredAt: Timestamp
-    /// When the store last heard of it; the session knows better while it runs.
+    /// The last call in the store's record. A running session has the newer value.
     package var lastSeenAt: Timestamp
     package var revokedAt: Timestamp?
-    /// Whether it was the client that ended its registration: its place stays taken until the admin revokes it too, or
-    /// one holder of an enrolment token could register for ever.
+    /// Whether the client ended its registration itself. Its place then stays taken until the admin revokes it too.
+    /// Otherwise the holder of an enrolment token could register clients without end.
     package var leftByItself: Bool
     package var history: History
 
-    /// Whether it counts against the federation's limit.
+    /// Whether it counts towards the federation's limit of clients.
     package var holdsPlace: Bool { revokedAt == nil || leftByItself }
 
-    /// What of the rounds before bears on the next; it follows from them, and no record of its own is kept.
+    /// What later rounds need of earlier ones. It is derived from them and not stored by itself.
     package struct History: Sendable, Hashable {
         /// The last round that selected the client; 0 for none.
         package var lastSelected: Int
-        /// The samples of its last update.
+        /// The number of samples of its last update.
         package var samples: Int?
-        /// The last round whose plan an update of it followed; 0 for none.
+        /// The last round whose plan one of its updates followed; 0 for none.
         package var lastUpdated: Int
 
         package init(lastSelected: Int = 0, samples: Int? = nil, lastUpdated: Int = 0) {
@@ -50,12 +50,12 @@ package struct Client: Sendable, Hashable {
     }
 }
 
-/// What a client measured while it trained.
+/// The values that a client measured during training.
 package struct Metrics: Sendable, Hashable {
     package var loss: Double?
     package var accuracy: Double?
 
-    /// The size that no metric may exceed: far beyond any that still says something, and no sum of such overflows.
+    /// The largest size of a metric. It is far above any meaningful value, and no sum of such metrics overflows.
     package static let largest = 1e12
 
     package init(loss: Double? = nil, accuracy: Double? = nil) {
@@ -63,7 +63,7 @@ package struct Metrics: Sendable, Hashable {
         self.accuracy = accuracy
     }
 
-    /// The first metric that is no number or too large to be taken, in words.
+    /// What is wrong with the first metric that is no number or too large; nil where none is.
     package var objection: String? {
         for (name, value) in [("loss", loss), ("accuracy", accuracy)] {
             guard let value, !(abs(value) <= Self.largest) else { continue }
@@ -73,19 +73,20 @@ package struct Metrics: Sendable, Hashable {
     }
 }
 
-/// A client's adapter for a round; its bytes are the blob of its digest.
+/// A client's adapter for a round; its digest names the blob with its bytes.
 package struct Update: Sendable, Hashable {
+    /// Whether the update counts and whether its bytes are held.
     package enum Status: Sendable, Hashable {
         /// Counts, or has counted, in its round.
         case accepted
-        /// On record, but not in the sum, for this reason.
+        /// Recorded but left out of the aggregate, for this reason.
         case leftOut(reason: String)
-        /// Its bytes can be read no more, for this reason; its client is asked again while the round collects.
+        /// Its bytes can no longer be read, for this reason. Its client is asked again while the round collects.
         case lost(reason: String)
-        /// The admin took it back while its round collected; its bytes are gone.
+        /// The admin took it back while its round collected; its bytes are deleted.
         case takenBack(reason: String)
 
-        /// Whether the server still has the bytes, or had them until the round ended.
+        /// Whether the server holds the bytes, or held them until the round ended.
         package var isHeld: Bool {
             switch self {
             case .accepted, .leftOut: true
@@ -101,13 +102,13 @@ package struct Update: Sendable, Hashable {
     package let samples: Int
     package let metrics: Metrics
     package let receivedAt: Timestamp
-    /// The ranks of its modules where they are not those of `rank`.
+    /// The ranks of its modules, where they do not follow from `rank`.
     package let ranks: [String: Int]?
-    /// ‖·‖_F of all that it would put into the model, where the federation's limits ask for it.
+    /// ‖·‖_F of its whole change to the model; measured where the federation's limits need it.
     package let norm: Double?
-    /// Where the federation's limits ask for it, until its round has ended.
+    /// Measured where the federation's limits need it; kept until its round ends.
     package var factorSizes: FactorSizes?
-    /// The round whose plan it followed, where that is an earlier one than the round it counts in.
+    /// The round whose plan it followed, where that is an earlier round than the one it counts in.
     package var began: Int?
     package var status: Status
 
@@ -131,13 +132,13 @@ package struct Update: Sendable, Hashable {
     }
 }
 
-/// Why an update was not taken, as its round shows it; a client has one per code.
+/// Why an update was refused, as its round reports it. A client has one refusal per code.
 package struct Refusal: Sendable, Hashable {
     package let client: ClientName
     package let at: Timestamp
     package let code: String
     package let detail: String
-    /// How often the round has seen it.
+    /// How often the round has had this refusal.
     package var count: Int
 
     package init(client: ClientName, at: Timestamp, code: String, detail: String, count: Int = 1) {
@@ -154,7 +155,7 @@ package struct PublishedAdapter: Sendable, Hashable {
     package let digest: ContentDigest
     package let byteCount: Int
     package let ranks: [String: Int]
-    /// Whether the round also published something to add to the base.
+    /// Whether the round also published a merge.
     package let hasMerge: Bool
 
     package init(digest: ContentDigest, byteCount: Int, ranks: [String: Int], hasMerge: Bool = false) {
@@ -167,16 +168,16 @@ package struct PublishedAdapter: Sendable, Hashable {
 
 /// One row of the audit log.
 package struct AuditEvent: Sendable, Hashable {
-    /// The kinds that a round shows as its decisions; what befalls each of many clients stands in its other lists.
+    /// The kinds of events that a round shows as its decisions. Events of single clients appear in its other lists.
     package static let decisions: Set<String> = [
         "round.opened", "round.invited", "round.extended", "round.closed", "round.reopened", "round.published",
         "round.failed", "client.declined", "client.left", "update.left_out", "update.lost", "update.taken_back",
     ]
-    /// A round shows this many decisions, the newest.
+    /// The number of newest decisions that a round shows.
     package static let decisionLimit = 100
 
     package let at: Timestamp
-    /// Such as `client.registered`, `round.opened`, `update.accepted`.
+    /// For example `client.registered`, `round.opened`, `update.accepted`.
     package let kind: String
     package let round: Int?
     package let client: ClientName?

@@ -13,14 +13,15 @@ package struct Timestamp: Hashable, Comparable, Sendable, Codable {
         return Timestamp(milliseconds: overflow ? .max : sum)
     }
 
-    /// The seconds from `earlier` to here.
+    /// The seconds from `earlier` to this moment.
     package func seconds(since earlier: Timestamp) -> Double {
         let (difference, overflow) = milliseconds.subtractingReportingOverflow(earlier.milliseconds)
         return (overflow ? Double(milliseconds) - Double(earlier.milliseconds) : Double(difference)) / 1000
     }
 }
 
-/// Tells the time; a port, so that tests move it by hand.
+/// The current time; a port, so that tests can control it.
 package protocol WallClock: Sendable {
+    /// The present moment.
     func now() -> Timestamp
 }

@@ -3,12 +3,12 @@ import GRDB
 import Logging
 import Synchronization
 
-/// Moves what commits have left in the database's log into the database itself, beside the commits: left to SQLite, every
-/// commit that brings the log beyond 4 MiB would wait for that.
+/// Runs SQLite's checkpoints in parallel with commits: it moves pages from the log (WAL) into the database. Without it,
+/// every commit that brings the log above 4 MiB would wait for a checkpoint.
 final class Checkpointer: Sendable {
-    /// So many bytes of the log are worth a checkpoint.
+    /// The size of the log, in bytes, from which a checkpoint is worthwhile.
     private static let threshold = 4 << 20
-    /// What a commit takes there at least: some pages.
+    /// The least size of a commit in the log: a few pages.
     private static let commitSize = 20 << 10
 
     private let connection: DatabaseQueue
@@ -21,7 +21,7 @@ final class Checkpointer: Sendable {
         self.logger = logger
     }
 
-    /// Notes a commit, of so many bytes besides a few rows.
+    /// Notes a commit of this many bytes besides a few rows.
     func note(byteCount: Int) {
         let size = byteCount + Self.commitSize
         let before = pending.add(size, ordering: .relaxed).oldValue
@@ -34,12 +34,12 @@ final class Checkpointer: Sendable {
         do {
             _ = try connection.writeWithoutTransaction { try $0.checkpoint(.passive) }
         } catch {
-            // The next one, or a commit when the log has become long, makes up for it.
+            // The next checkpoint makes up for it, or a commit does when the log has become long.
             logger.warning("the database's log could not be moved into it", metadata: ["reason": "\(error)"])
         }
     }
 
-    /// Ends the checkpoint under way.
+    /// Waits for the checkpoint under way.
     func close() throws {
         queue.sync {}
         try connection.close()

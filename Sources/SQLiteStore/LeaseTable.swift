@@ -1,14 +1,14 @@
 import Federation
 import Synchronization
 
-/// Who holds which job, in the memory of the only server that has the data directory.
+/// The leases of jobs, in the memory of the only server that has the data directory.
 ///
-/// Leases end with the process, and no other can have the directory before.
+/// Leases end with the process, and no other process can have the directory earlier.
 final class LeaseTable: Sendable {
     private struct Holding {
         let fence: Int64
         var expiresAt: Timestamp
-        /// While the step that spends the lease is being stored.
+        /// true while the step that spends the lease is being stored.
         var isSpent = false
     }
 
@@ -41,7 +41,7 @@ final class LeaseTable: Sendable {
         }
     }
 
-    /// The job is done, or may be taken by others.
+    /// Ends a lease: the job is done, or others may take it.
     func end(_ lease: Lease) {
         state.withLock { state in
             if state.holdings[lease.job]?.fence == lease.fence { state.holdings[lease.job] = nil }
@@ -50,7 +50,8 @@ final class LeaseTable: Sendable {
 
     func isInForce(_ lease: Lease) -> Bool { state.withLock { $0.holdings[lease.job]?.fence == lease.fence } }
 
-    /// Throws unless the lease is the job's newest and was not spent. Nobody can take the job until `end` or `unspend`.
+    /// Throws unless the lease is the job's newest and is not spent yet. Nobody can take the job until `end` or
+    /// `unspend`.
     func spend(_ lease: Lease) throws(StoreError) {
         let isInForce = state.withLock { state in
             guard let held = state.holdings[lease.job], held.fence == lease.fence, !held.isSpent else { return false }
@@ -60,7 +61,7 @@ final class LeaseTable: Sendable {
         guard isInForce else { throw .fenced }
     }
 
-    /// What the lease was spent on was not stored.
+    /// Makes a lease valid again whose step was not stored.
     func unspend(_ lease: Lease) {
         state.withLock { state in
             if state.holdings[lease.job]?.fence == lease.fence { state.holdings[lease.job]?.isSpent = false }

@@ -1,6 +1,6 @@
 package import Federation
 
-/// Time since the process began: it goes on whatever the machine's clock is set to.
+/// The time since the process began. Changes of the machine's clock do not affect it.
 package struct ProcessClock: WallClock {
     private static let start = ContinuousClock.now
 

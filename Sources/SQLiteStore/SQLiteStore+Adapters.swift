@@ -25,13 +25,13 @@ extension SQLiteStore: AdapterStore {
 
     package func append(_ parts: [AdapterPart], to address: AdapterAddress) throws(StoreError) {
         for part in parts { try part.checkShape() }
-        // Before the transaction, so that no other commit waits for it.
+        // Computed before the transaction, so that no other commit waits for it.
         let digests = AdapterPart.digests(of: parts)
         try write(byteCount: parts.reduce(0) { $0 + 4 * $1.values.count }) { database in
             let key = try Int64.fetchOne(
                 database, sql: "SELECT key FROM federations WHERE id = ?", arguments: [address.federation.rawValue])
             guard let key else { throw StoreError.failed("there is no federation \(address.federation)") }
-            // Not the cached statement: it would keep its last arguments, and with them memory that is not its own.
+            // A cached statement would keep its last arguments, and with them memory that it does not own.
             let statement = try database.makeStatement(
                 sql: """
                     INSERT INTO adapter_parts
@@ -95,7 +95,7 @@ extension SQLiteStore: AdapterStore {
                     WHERE federation = (SELECT key FROM federations WHERE id = ?) AND slot = ? AND round = ? ORDER BY id
                     """, arguments: [source.federation.rawValue, source.slot.column, source.round])
         }
-        // Some of them at a time, so that no other commit waits for all.
+        // Copied in batches, so that no other commit waits for all of them.
         for start in stride(from: 0, to: ids.count, by: 16) {
             let some = ids[start..<min(start + 16, ids.count)].map(String.init).joined(separator: ", ")
             try write { database in
@@ -162,7 +162,7 @@ extension SQLiteStore: AdapterStore {
 }
 
 extension AdapterSlot {
-    /// As it is stored.
+    /// The stored form.
     fileprivate var column: String {
         switch self {
         case .adapter: "adapter"
@@ -173,7 +173,7 @@ extension AdapterSlot {
     }
 }
 
-/// How many values the first rows of a tensor have, known before any of them is read.
+/// The number of values in the first rows of a tensor, known before any of them is read.
 private struct PrefixShape {
     private(set) var valueCount = 0
     private(set) var rowCount = 0
@@ -217,7 +217,7 @@ private struct PrefixShape {
 }
 
 extension AdapterPart {
-    /// SHA-256 of each part's bytes, on as many threads as there are.
+    /// SHA-256 of each part's bytes, on all processors.
     fileprivate static func digests(of parts: [AdapterPart]) -> [Data] {
         let digests = Mutex([Data](repeating: Data(), count: parts.count))
         DispatchQueue.concurrentPerform(iterations: parts.count) { index in
@@ -227,7 +227,7 @@ extension AdapterPart {
         return digests.withLock { $0 }
     }
 
-    /// SQLite takes no blob of more than 10⁹ bytes.
+    /// SQLite refuses a blob of more than 10⁹ bytes.
     fileprivate func checkShape() throws(StoreError) {
         guard firstRow >= 0, rowCount > 0, !values.isEmpty, values.count % rowCount == 0,
             values.count <= 1_000_000_000 / 4
@@ -240,7 +240,7 @@ extension AdapterPart {
 }
 
 extension Data {
-    /// The same memory as `bytes`, valid as long as they are.
+    /// Shares the memory of `bytes`, and is valid only as long as they are.
     fileprivate init(lending bytes: UnsafeRawBufferPointer) {
         self =
             bytes.baseAddress.map {

@@ -3,17 +3,18 @@ package import Federation
 import Foundation
 import GRDB
 
-/// One federation as an archive: a database that holds it alone, and the blobs that it needs, as a backup has them. Unpacked,
-/// it is a data folder of its own.
+/// Archives of one federation: a database with this federation alone, and the blobs that it needs, as in a backup.
+/// Unpacked, an archive is a data folder.
 extension SQLiteStore: ArchiveStore {
-    /// Writes a federation to a file of the spool; it stays as it is, and what it does meanwhile is not in the archive.
+    /// Writes a federation to a file of the spool. The federation stays unchanged, and later changes of it are not in
+    /// the archive.
     package func archive(_ federation: FederationID) async throws(StoreError) -> SpoolFile {
         let spool = stage()
         return try await run(on: archiving) { () throws(StoreError) in
             let copy = spool.path + ".sqlite"
             defer { for suffix in ["", "-wal", "-shm", "-journal"] { unlink(copy + suffix) } }
             do {
-                // No blob is deleted while it is copied.
+                // While this is open, no blob is deleted.
                 let blobs = try DataDirectory(reading: self.directory.path)
                 defer { blobs.unlock() }
                 try self.copyRows(of: federation, to: copy)
@@ -27,9 +28,9 @@ extension SQLiteStore: ArchiveStore {
         }
     }
 
-    /// Takes in a federation that an archive holds.
+    /// Takes in the federation of an archive.
     ///
-    /// - Throws: `.exists` where its name is taken; `.unsound` where the archive is none, or its content cannot be right.
+    /// - Throws: `.exists` where its name is taken; `.unsound` where the archive is invalid.
     package func takeArchive(_ spool: SpoolFile) async throws(StoreError) -> StoredFederation {
         try await run(on: archiving) { () throws(StoreError) in
             do {
@@ -47,11 +48,11 @@ extension SQLiteStore: ArchiveStore {
     }
 }
 
-/// What belongs to one federation, table by table; a table's rows refer only to those before it.
+/// The tables with rows of a federation. The rows of a table refer only to tables before it.
 private enum FederationTables {
     struct Table {
         let name: String
-        /// Whether its `id` is the database's own.
+        /// Whether the database assigns its `id`.
         var isNumbered = false
     }
 
@@ -62,7 +63,7 @@ private enum FederationTables {
     ]
     static let parts = Table(name: "adapter_parts", isNumbered: true)
 
-    /// The columns of a table but for the federation's key and the database's own number.
+    /// The columns of a table, except the federation's key and the database's own number.
     static func columns(of table: Table, in database: Database) throws -> String {
         try Row.fetchAll(database, sql: "SELECT name FROM pragma_table_info(?)", arguments: [table.name])
             .map { $0["name"] as String }
@@ -118,8 +119,8 @@ extension SQLiteStore {
         }
     }
 
-    /// Copies an archive's federation into this database: parts of adapters some at a time under a name that nobody sees,
-    /// then the rest and the name at once.
+    /// Copies an archive's federation into this database. Parts of adapters are copied in batches under a name that
+    /// nobody sees. Then the other rows and the real name follow in one transaction.
     private func insert(_ archive: UnpackedArchive) throws -> StoredFederation {
         let id = archive.federation
         try pool.read { try FederationWriter.requireFree(id, in: $0) }
@@ -164,7 +165,7 @@ extension SQLiteStore {
         }
     }
 
-    /// Copies some parts behind one; answers the last of them, nil where there are none.
+    /// Copies some parts that come after one; returns the last of them, nil where there are none.
     private static func copySomeParts(
         after last: Int64, _ source: Int64, to target: Int64, in database: Database
     ) throws -> Int64? {

@@ -4,20 +4,20 @@ package import Federation
 import Foundation
 import GRDB
 
-/// What a backup holds.
+/// The content of a backup.
 package struct StoreBackup: Sendable {
     package internal(set) var databaseBytes = 0
     package internal(set) var blobs = 0
     package internal(set) var byteCount = 0
-    /// Updates whose bytes could not be taken along, one sentence each; the backup is without them.
+    /// Updates whose bytes could not be included, one sentence each. The backup does not contain them.
     package internal(set) var findings: [String] = []
 }
 
 extension SQLiteStore {
-    /// Writes what the directory holds into one tar archive at `path`, blocking the caller, beside a server if need be.
+    /// Writes the directory into one tar archive at `path`. Blocks the caller; a server may run meanwhile.
     ///
-    /// The database is copied first, as one snapshot, then the blobs that the copy names; none of them is deleted while
-    /// this store is open. The archive appears under its name once it is whole and durable, in place of an older one.
+    /// The database is copied first, as one snapshot, then the blobs that the copy names. No blob is deleted while this
+    /// store is open. The archive gets its name, in place of an older one, when it is complete and durable.
     package func backUp(to path: String) throws(StoreError) -> StoreBackup {
         do {
             let folder = path + ".partial"
@@ -33,7 +33,7 @@ extension SQLiteStore {
             try DurableFile.syncFolder(of: path)
             return backup
         } catch let error as FileError {
-            // With its path: here it is the archive's disk that may be full, not the store's.
+            // Names the path: the archive's disk may be full, not the store's.
             throw .failed(error.description)
         } catch let error as TarWriter.Failure {
             throw .failed(error.description)
@@ -61,7 +61,7 @@ extension SQLiteStore {
         try tar.addFolder("blobs", modified: now)
         var added: Set<ContentDigest> = []
         for blob in try Self.heldBlobs(ofCopy: copy) where added.insert(blob.digest).inserted {
-            // Before it is written: an archive cannot take back what turns out altered.
+            // Checked before it is written, because data cannot be removed from the archive.
             if let damage = try blob.damage(in: directory) {
                 backup.findings.append("\(blob) \(damage)")
                 continue

@@ -5,7 +5,7 @@ import GRDB
 import Logging
 import Synchronization
 
-/// The files that updates travel in: first in the spool, then as blobs named by digest.
+/// The files of updates and templates: first in the spool, then as blobs named by digest.
 extension SQLiteStore: BlobStore {
     package func stage() -> SpoolFile { SpoolFile(path: directory.makeSpoolPath()) }
 
@@ -68,7 +68,7 @@ extension SQLiteStore: BlobStore {
         }
     }
 
-    /// Sweeps again in a while, for somebody reads beside the server now; on the queue for deleting.
+    /// Sweeps again later, because another process reads beside the server now. Runs on the queue for deleting.
     func sweepLater() {
         deleting.asyncAfter(deadline: .now() + .seconds(1)) { [weak self] in
             guard let self, !self.isClosed.load(ordering: .acquiring) else { return }
@@ -81,16 +81,16 @@ extension SQLiteStore: BlobStore {
         }
     }
 
-    /// How far a sweep came.
+    /// The result of a sweep.
     struct Sweep {
         var deleted = 0
-        /// Whether it stopped because somebody reads beside the server.
+        /// Whether it stopped because another process reads beside the server.
         var isCutShort = false
     }
 
-    /// Deletes the blobs that no row claims and whose publishers have had their time.
+    /// Deletes the blobs that no row claims and whose grace period is over.
     ///
-    /// Batches let commits through in between.
+    /// It works in batches, so that commits can run in between.
     func deleteUnclaimedBlobs() throws -> Sweep {
         let digests = try directory.blobDigests()
         var sweep = Sweep()
@@ -105,10 +105,10 @@ extension SQLiteStore: BlobStore {
         return sweep
     }
 
-    /// Deletes those of some blobs that nobody claims; under the lock on the blobs' folder.
+    /// Deletes those of the blobs that no row claims; needs the lock on the blobs' folder.
     ///
-    /// A blob goes in a write transaction that sees no claim, so no commit can claim it meanwhile: another client may
-    /// send the same bytes at any time.
+    /// A blob is deleted in a write transaction that sees no claim, so no commit can claim it meanwhile. This is
+    /// necessary because another client may send the same bytes at any time.
     private func deleteUnclaimed(_ digests: some Sequence<ContentDigest>) throws -> Int {
         try pool.write { database in
             var deleted = 0
@@ -122,9 +122,9 @@ extension SQLiteStore: BlobStore {
         }
     }
 
-    /// Reports blobs that are not what was acknowledged: at once where the length tells, later where only the bytes do.
+    /// Reports blobs that differ from their records: wrong lengths at once, wrong bytes later.
     ///
-    /// A round that needs such an update finds out by itself; this tells the operator as early as can be.
+    /// A round that needs such an update detects the damage itself; this report informs the operator earlier.
     func reportDamage(to blobs: [HeldBlob]) {
         let (directory, logger) = (directory, logger)
         var whole: [HeldBlob] = []

@@ -4,7 +4,7 @@ import GRDB
 import Logging
 import Synchronization
 
-/// Federations that go: their rows in parts, so that no commit waits for gigabytes, and then the room that they took.
+/// Deletes federations: first their rows in batches, so that no commit waits for gigabytes, then the free space.
 extension SQLiteStore {
     package func delete(
         _ federation: FederationID, releasing: Bool, at now: Timestamp
@@ -23,7 +23,7 @@ extension SQLiteStore {
             try database.execute(
                 sql: "INSERT INTO departed (id, head, events, at, is_released) VALUES (?, ?, ?, ?, ?)",
                 arguments: [federation.rawValue, head.data, count ?? 0, now.milliseconds, releasing])
-            // From here on it is there no more, whenever the rest of it goes.
+            // From here on the federation no longer exists, although its rows are deleted later.
             try database.execute(
                 sql: "UPDATE federations SET id = ? WHERE key = ?", arguments: ["\(Self.goingMark)\(key)", key])
             return (key, DepartedFederation(id: federation, head: head, events: count ?? 0, isReleased: releasing))
@@ -35,10 +35,10 @@ extension SQLiteStore {
         return departed
     }
 
-    /// What the name of a federation begins with that is being deleted; no name of a federation does.
+    /// The prefix of the name of a federation that is being deleted. No other federation's name begins with it.
     static let goingMark = "~"
 
-    /// Ends the deletions that a former run did not.
+    /// Ends the deletions that an earlier run did not finish.
     func resumeDeletions() {
         deleting.async { [weak self] in
             guard let self, !self.isClosed.load(ordering: .acquiring) else { return }
@@ -59,7 +59,7 @@ extension SQLiteStore {
         while try await commit({ try Self.removeSomeRows(ofFederation: key, in: $0) }) {}
     }
 
-    /// Deletes as many rows as a commit may; answers whether any are left.
+    /// Deletes as many rows as fit a commit; returns whether any are left.
     static func removeSomeRows(ofFederation key: Int64, in database: Database) throws -> Bool {
         for (table, count) in [("adapter_parts", 64), ("events", 10_000)] {
             try database.execute(
@@ -77,7 +77,7 @@ extension SQLiteStore {
         return false
     }
 
-    /// Gives the pages that nothing uses back to the file system, some at a time.
+    /// Returns unused pages to the file system, in batches.
     func reclaim() async throws(StoreError) {
         while try await run(on: writing, { () throws(StoreError) in try self.reclaimSome() }) {}
         try await run(on: writing) { () throws(StoreError) in
@@ -94,7 +94,7 @@ extension SQLiteStore {
             return try pool.writeWithoutTransaction { database in
                 let free = try Int.fetchOne(database, sql: "PRAGMA freelist_count") ?? 0
                 guard free > 0, try Int.fetchOne(database, sql: "PRAGMA auto_vacuum") == 2 else { return false }
-                // Each row is a page that went.
+                // Each row stands for a freed page.
                 _ = try Row.fetchAll(database, sql: "PRAGMA incremental_vacuum(4096)")
                 return try Int.fetchOne(database, sql: "PRAGMA freelist_count") ?? 0 < free
             }
@@ -103,7 +103,8 @@ extension SQLiteStore {
         }
     }
 
-    /// Has a database that was made before give its pages back, too; a large one is left as it is, since it would be copied.
+    /// Lets a database from before this feature return its pages too. A large database stays as it is, because the
+    /// change copies it.
     static func allowReclaiming(in pool: DatabasePool) throws {
         try pool.writeWithoutTransaction { database in
             guard try Int.fetchOne(database, sql: "PRAGMA auto_vacuum") == 0,

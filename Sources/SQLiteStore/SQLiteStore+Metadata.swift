@@ -83,7 +83,7 @@ extension SQLiteStore: MetadataStore {
 }
 
 extension [Change] {
-    /// The blobs that become some record's.
+    /// The blobs that these changes begin to refer to.
     fileprivate var recordedBlobs: [ContentDigest] {
         compactMap { if case .update(let update, _) = $0 { update.digest } else { nil } }
     }

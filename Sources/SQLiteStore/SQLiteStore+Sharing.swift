@@ -1,7 +1,7 @@
 package import Federation
 import GRDB
 
-/// What several servers would share is in this process's memory: one server alone has the data directory.
+/// Presence, leases and the feed are in this process's memory, because one server alone has the data directory.
 extension SQLiteStore: PresenceStore, JobStore, StepFeed {
     package func presence(of federation: FederationID) -> any Presence { memory.presence(of: federation) }
     package func forgetPresence(of federation: FederationID) { memory.forgetPresence(of: federation) }

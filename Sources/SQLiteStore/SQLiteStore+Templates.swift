@@ -1,7 +1,7 @@
 package import Federation
 import GRDB
 
-/// The parts of templates as they come: the adapter is a blob, its configuration a column.
+/// The parts of incomplete templates: the adapter is a blob, its configuration a column.
 extension SQLiteStore: TemplateStore {
     package func template(of federation: FederationID) async throws(StoreError) -> StoredTemplate {
         try await fetch { database in
@@ -58,7 +58,8 @@ extension SQLiteStore: TemplateStore {
     }
 }
 
-/// The configurations that clients send ahead of their updates; a round's go when it needs its updates no more.
+/// The configurations that clients send before their updates. They are deleted when their round no longer needs its
+/// updates.
 extension SQLiteStore: ConfigurationStore {
     package func keepConfiguration(
         _ text: String, of client: ClientName, round: Int, in federation: FederationID

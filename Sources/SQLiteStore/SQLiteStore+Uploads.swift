@@ -1,7 +1,7 @@
 import DurableFiles
 package import Federation
 
-/// Uploads that have not arrived whole, as files that say themselves whose they are.
+/// Uploads that have not arrived completely, as files whose names are their records.
 extension SQLiteStore: UploadStore {
     package func partialUploads() async throws(StoreError) -> [PartialUpload] {
         try await onUploads { directory in try directory.partialUploads() }
@@ -27,7 +27,7 @@ extension SQLiteStore: UploadStore {
             do {
                 try directory.syncUploads()
             } catch {
-                // The caller goes on with the name that it knows.
+                // The caller continues with the name that it knows.
                 try? DurableFile.rename(path, to: file.path)
                 throw error
             }

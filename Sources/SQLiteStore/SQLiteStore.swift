@@ -6,27 +6,28 @@ import GRDB
 package import Logging
 import Synchronization
 
-/// Keeps everything a server knows in one SQLite file, with the bytes of updates in flight in files beside it.
+/// Keeps all data of a server: metadata and adapters in one SQLite file, the bytes of uploads and updates in files
+/// beside it.
 ///
-/// What a call stored is on disk when it returns: SQLite runs with `synchronous=FULL`, and a blob's name is synced before
-/// the row that refers to it is committed. The async calls run on queues of the store's own, never on Swift's cooperative
-/// pool, and a commit that was begun ends whether or not its caller is cancelled.
+/// A write is durable when its call returns. SQLite runs with `synchronous=FULL`, and a blob's name is synced before
+/// the row that refers to it is committed. The async calls run on the store's own queues, never on Swift's cooperative
+/// pool. A commit that has begun ends even if its caller is cancelled.
 package final class SQLiteStore: Sendable {
     let directory: DataDirectory
     let pool: DatabasePool
     let logger: Logger
     let writing = DispatchQueue(label: "rankwise.store.writing")
     let reading = DispatchQueue(label: "rankwise.store.reading")
-    /// Deletes files, so that commits do not wait for it.
+    /// Deletes files, so that commits do not wait for deletions.
     let deleting = DispatchQueue(label: "rankwise.store.deleting")
-    /// Makes and names the files of uploads.
+    /// Creates and renames the files of uploads.
     let uploading = DispatchQueue(label: "rankwise.store.uploading")
-    /// Reads blobs that a former run left, which takes as long as they are.
+    /// Reads blobs of an earlier run, which takes long for large ones.
     let checking = DispatchQueue(label: "rankwise.store.checking", qos: .utility)
     /// Writes and takes in archives, one at a time.
     let archiving = DispatchQueue(label: "rankwise.store.archiving", qos: .utility)
     let isClosed = Atomic(false)
-    /// nil beside another process that owns the directory.
+    /// nil where another process owns the directory.
     private let checkpointer: Checkpointer?
     let publications: BlobPublications
     let publisher: BlobPublisher
@@ -34,9 +35,9 @@ package final class SQLiteStore: Sendable {
     let feed = StepBroadcast()
     let memory = MemoryPresence()
 
-    /// Opens the data directory, creating what is missing, and deletes what no record refers to.
+    /// Opens the data directory, creates what is missing, and deletes files without a record.
     ///
-    /// - Parameter clock: by which leases and the grace of blobs expire.
+    /// - Parameter clock: the clock by which leases and the grace period of blobs expire.
     /// - Throws: `StoreOpeningError`, also where another process has the directory open.
     package init(
         directory path: String, logger: Logger, clock: any WallClock = ProcessClock()
@@ -70,9 +71,9 @@ package final class SQLiteStore: Sendable {
         }
     }
 
-    /// Opens the data directory beside the server that may own it, to read what is there; whatever writes fails.
+    /// Opens the data directory for reading only, beside the server that may own it. Writes fail.
     ///
-    /// No blob is deleted until the store is closed, so that what a snapshot of the database names can be read.
+    /// No blob is deleted until the store is closed, so all blobs that a snapshot of the database names can be read.
     package init(beside path: String, logger: Logger) throws(StoreOpeningError) {
         directory = try DataDirectory(reading: path)
         self.logger = logger
@@ -97,7 +98,7 @@ package final class SQLiteStore: Sendable {
         }
     }
 
-    /// Ends the calls under way, closes the database and gives the data directory up; later calls fail.
+    /// Waits for the calls under way, closes the database and releases the data directory. Later calls fail.
     package func close() throws(StoreError) {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         publisher.close()
@@ -106,7 +107,7 @@ package final class SQLiteStore: Sendable {
         directory.mark.write()
         do {
             try checkpointer?.close()
-            // The database file has all by itself then, and whoever copies it alone loses nothing.
+            // Afterwards the database file is complete by itself, so that a copy of it alone loses nothing.
             if !pool.configuration.readonly { _ = try pool.writeWithoutTransaction { try $0.checkpoint(.truncate) } }
             try pool.close()
         } catch {
@@ -119,9 +120,9 @@ package final class SQLiteStore: Sendable {
         var configuration = Configuration()
         configuration.label = "rankwise.store"
         configuration.foreignKeysEnabled = true
-        // Only a backup can hold the file, and only for moments.
+        // Only a backup can lock the file, and only for a moment.
         configuration.busyMode = .timeout(10)
-        // Counts only before the first table is made.
+        // Has an effect only before the first table is created.
         configuration.prepareDatabase { database in
             if !database.configuration.readonly { try database.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL") }
         }
@@ -132,8 +133,8 @@ package final class SQLiteStore: Sendable {
         let pool = try DatabasePool(path: path, configuration: configuration)
         try pool.read(Schema.requireKnownVersion)
         try pool.writeWithoutTransaction { database in
-            // GRDB sets NORMAL whenever it opens WAL, under which a power cut may undo commits. Some distributions have
-            // SQLite write zeros over all that is deleted, which takes as long as writing an adapter does.
+            // GRDB sets NORMAL whenever it opens WAL, and then a power cut may undo commits. In some distributions
+            // SQLite overwrites deleted data with zeros, which takes as long as writing an adapter.
             try database.execute(
                 sql: """
                     PRAGMA synchronous = FULL;
@@ -148,14 +149,14 @@ package final class SQLiteStore: Sendable {
         return pool
     }
 
-    /// Makes sure that the database has every commit that its mark has counted, before anything is deleted.
+    /// Checks, before anything is deleted, that the database has every commit that its mark has counted.
     private static func requireAllCommits(of pool: DatabasePool, in directory: DataDirectory) throws {
         let found = try pool.read { try Int.fetchOne($0, sql: "SELECT commits FROM progress") } ?? 0
         guard let expected = directory.mark.read(), found < expected else { return }
         throw StoreOpeningError.commitsLost(path: directory.databasePath, found: found, expected: expected)
     }
 
-    /// Reads back how SQLite syncs; anything but FULL could lose a commit that was answered for.
+    /// Checks SQLite's sync mode. Any other mode than FULL could lose an acknowledged commit.
     static func requireFullSynchronous(of pool: DatabasePool) throws {
         let level = try pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") }
         guard level == 2 else { throw StoreOpeningError.notDurable(path: pool.path, synchronous: level) }
@@ -179,14 +180,14 @@ extension SQLiteStore {
 
     /// Runs a transaction, blocking the caller.
     ///
-    /// - Parameter byteCount: about how many it writes, where it is more than some rows.
+    /// - Parameter byteCount: roughly the bytes that it writes, where that is more than a few rows.
     func write<Value>(byteCount: Int = 0, _ transaction: (Database) throws -> Value) throws(StoreError) -> Value {
         try writeIfChanged(byteCount: byteCount) { (try transaction($0), true) }
     }
 
-    /// Runs a transaction, blocking the caller; rolls it back where it says that nothing has changed.
+    /// Runs a transaction, blocking the caller. It is rolled back where it reports no change.
     ///
-    /// - Parameter undo: called where the transaction ran and could not be committed.
+    /// - Parameter undo: called where the transaction ran but could not be committed.
     func writeIfChanged<Value>(
         byteCount: Int = 0, _ transaction: (Database) throws -> (Value, hasChanged: Bool),
         undo: (Value) -> Void = { _ in }
@@ -228,7 +229,7 @@ extension SQLiteStore {
         }
     }
 
-    /// Runs blocking work on a queue of the store's.
+    /// Runs blocking work on one of the store's queues.
     func run<Value: Sendable>(
         on queue: DispatchQueue, _ work: @escaping @Sendable () throws(StoreError) -> Value
     ) async throws(StoreError) -> Value {
@@ -238,14 +239,14 @@ extension SQLiteStore {
         return try result.get()
     }
 
-    /// The port's word for what SQLite or the file system reported.
+    /// The port's error for an error of SQLite or the file system.
     func storeError(_ error: any Error) -> StoreError {
         switch error {
         case let error as StoreError: return error
         case let error as FileError: return error.reason == .full ? .full : .failed(error.description)
         case let error as DatabaseError:
             if error.resultCode == .SQLITE_FULL { return .full }
-            // A full disk shows as a plain I/O error where SQLite grows its shared memory or syncs.
+            // A full disk appears as a plain I/O error where SQLite grows its shared memory or syncs.
             if error.resultCode == .SQLITE_IOERR, directory.isFull { return .full }
             return .failed(error.description)
         default: return .failed(String(describing: error))

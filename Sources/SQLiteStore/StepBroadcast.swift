@@ -1,7 +1,7 @@
 import Federation
 import Synchronization
 
-/// Tells everybody in the process of stored steps.
+/// Announces stored steps to all followers in the process.
 final class StepBroadcast: Sendable {
     private struct State {
         var listeners: [Int: AsyncStream<StoredStep>.Continuation] = [:]

@@ -2,24 +2,24 @@ package import Federation
 import Foundation
 import GRDB
 
-/// What is in a data directory, and what of it cannot be right.
+/// The content of a data directory, and the faults in it.
 package struct StoreAudit: Sendable {
     /// A federation's audit log.
     package struct Log: Sendable {
         package let federation: FederationID
         package internal(set) var rowCount = 0
-        /// The hash of the last row: who keeps it can tell later whether rows up to it were changed or dropped.
+        /// The hash of the last row. With a kept copy of it, an operator can detect later changes of earlier rows.
         package internal(set) var head: ContentDigest
     }
 
     package internal(set) var logs: [Log] = []
-    /// Updates whose bytes their rounds may still need.
+    /// The number of updates whose bytes their rounds may still need.
     package internal(set) var heldBlobs = 0
-    /// Blobs that no record needs; the server deletes them by itself.
+    /// The number of blobs that no record needs. The server deletes them itself.
     package internal(set) var unclaimedBlobs = 0
-    /// Parts of adapters, merges and moments.
+    /// The number of parts of adapters, merges and moments.
     package internal(set) var parts = 0
-    /// One sentence each.
+    /// One sentence for each fault.
     package internal(set) var findings: [String] = []
 
     /// - Parameter pins: hashes that were read earlier and must still be in the logs.
@@ -38,7 +38,7 @@ package struct StoreAudit: Sendable {
         try checkParts(in: database)
     }
 
-    /// Of one federation's database, whose blobs are checked elsewhere.
+    /// Audits one federation's database, whose blobs are checked elsewhere.
     init(ofArchive database: Database, in directory: DataDirectory) throws {
         try checkDatabase(database)
         for row in try Row.fetchAll(database, sql: "SELECT key, id FROM federations") {
@@ -78,7 +78,7 @@ extension StoreAudit {
                         "the audit log of \(federation) was changed at or before event \(id) (\(event.kind)): its hash "
                             + "is \(stored); the rows up to it give \(chain.head)")
                 }
-                // From here on, so that one change is one finding.
+                // Continues from the stored hash, so that one change gives one finding.
                 chain = EventChain(after: stored)
             } catch {
                 findings.append("event \(id) of \(federation) cannot be read: \(error)")
@@ -92,7 +92,7 @@ extension StoreAudit {
         logs.append(log)
     }
 
-    /// The lists of clients that the log has by their digests.
+    /// Checks the lists of clients that the log names by their digests.
     private mutating func checkLists(of federation: FederationID, in database: Database) throws {
         guard let reader = try FederationReader(federation, in: database) else { return }
         for digest in try reader.lists() {
@@ -114,7 +114,7 @@ extension StoreAudit {
         unclaimedBlobs = Set(try directory.blobDigests()).subtracting(blobs.map(\.digest)).count
     }
 
-    /// Every tensor's parts must follow one another from row 0, all of one width.
+    /// Checks that every tensor's parts follow one another from row 0 and have the same width.
     private mutating func checkParts(in database: Database) throws {
         struct Tensor: Equatable, CustomStringConvertible {
             let federation: FederationID
@@ -153,7 +153,7 @@ extension StoreAudit {
             if let width, width != foundWidth {
                 findings.append("\(found): the rows at \(firstRow) are \(foundWidth) wide; expected \(width)")
             }
-            // A row number near the greatest integer must not end the program.
+            // A row number near the largest integer must not end the program.
             let (next, overflow) = firstRow.addingReportingOverflow(count)
             (rows, width) = (overflow ? 0 : next, foundWidth)
         }

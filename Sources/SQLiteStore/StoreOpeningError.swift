@@ -1,17 +1,17 @@
-/// Why a data directory cannot be served from.
+/// Why a data directory cannot be opened.
 package enum StoreOpeningError: Error, Sendable, Hashable, CustomStringConvertible {
     /// A folder or file in it cannot be created or opened.
     case directory(path: String, reason: String)
     /// Another process has it open.
     case locked(path: String, by: String)
     case database(path: String, reason: String)
-    /// The database is of a version that this program does not open.
+    /// The database has a version that this program does not open.
     case version(path: String, SchemaMismatch)
-    /// The tables are not those of this version yet, and who only reads cannot change them.
+    /// The tables are of an earlier version, and a read-only process cannot migrate them.
     case notMigrated(path: String)
-    /// SQLite would not promise that commits survive a power cut.
+    /// SQLite does not guarantee that commits survive a power cut.
     case notDurable(path: String, synchronous: Int?)
-    /// The database has fewer commits than it has had.
+    /// The database has fewer commits than were counted.
     case commitsLost(path: String, found: Int, expected: Int)
 
     package var description: String {

@@ -1,4 +1,4 @@
-/// Labelled examples in memory, of the kind that one family of models takes.
+/// Labelled examples in memory, of the type that one family of models uses.
 package protocol ExampleSet: Sendable {
     /// The class of each example, from 0.
     var labels: [Int] { get }

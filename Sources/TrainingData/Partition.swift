@@ -1,19 +1,20 @@
 import LinearAlgebra
 
-/// How a data set is dealt to clients, every example to exactly one; the same seed deals the same way.
+/// How the examples of a data set are divided among clients, each example to exactly one. The same seed gives the same
+/// partition.
 package enum Partition: Sendable, Hashable {
-    /// Shuffled and dealt in turn.
+    /// Shuffled, then dealt in turn.
     case iid
-    /// Every label's examples in proportions drawn from a symmetric Dirichlet distribution: the smaller alpha, the
-    /// more uneven. No client stays empty. (Hsu et al., arXiv 1909.06335)
+    /// Each label's examples in proportions from a symmetric Dirichlet distribution: a smaller alpha gives less even
+    /// parts. No client stays empty (Hsu et al., arXiv 1909.06335).
     case dirichlet(alpha: Double)
-    /// Of as many clients as labels, client i holds labels 0…i, and a label's examples are dealt evenly among the
-    /// clients that hold it; of N clients and C labels, client i holds the first ⌈(i + 1)·C/N⌉. (arXiv 2408.08699)
+    /// With as many clients as labels, client i has labels 0…i, and a label's examples are dealt evenly to the clients
+    /// that have it. With N clients and C labels, client i has the first ⌈(i + 1)·C/N⌉ labels (arXiv 2408.08699).
     case staircase
 
     /// The indices of each client's examples, ascending.
     ///
-    /// - Throws: where a parameter makes no partition, or a client would have no example.
+    /// - Throws: where a parameter is invalid, or where a client would have no example.
     package func deal(
         _ labels: [Int], to clients: Int, seed: UInt64
     ) throws(PartitionError) -> [[Int]] {
@@ -47,7 +48,7 @@ package enum Partition: Sendable, Hashable {
         return hands.map { $0.sorted() }
     }
 
-    /// Holds out a fraction of every label's examples, drawn by the seed; both parts ascending.
+    /// Holds out a fraction of each label's examples, drawn by the seed. Both parts are ascending.
     ///
     /// - Throws: where a part would be empty.
     package static func holdOut(
@@ -69,12 +70,12 @@ package enum Partition: Sendable, Hashable {
 }
 
 extension Partition {
-    /// The indices of each label that occurs, labels ascending.
+    /// The indices of each label that occurs, in ascending order of labels.
     private static func byLabel(_ labels: [Int]) -> [[Int]] {
         Dictionary(grouping: labels.indices, by: { labels[$0] }).sorted { $0.key < $1.key }.map(\.value)
     }
 
-    /// Cuts the indices where the cumulated shares fall.
+    /// Cuts the indices at the cumulative shares.
     private static func deal(_ indices: [Int], in shares: [Double], to hands: inout [[Int]]) {
         var cumulated = 0.0
         var start = 0
@@ -88,7 +89,7 @@ extension Partition {
         }
     }
 
-    /// Gives each client without an example one of the client that has the most.
+    /// Gives each empty client one example of the client that has the most.
     private static func fillEmpty(_ hands: inout [[Int]]) {
         for client in hands.indices where hands[client].isEmpty {
             guard let richest = hands.indices.max(by: { hands[$0].count < hands[$1].count }),
@@ -103,7 +104,7 @@ extension Partition {
     ) -> [Double] {
         let draws = (0..<count).map { _ in generator.gamma(shape: alpha) }
         let sum = draws.reduce(0, +)
-        // Every draw rounds to zero where alpha is tiny; the limit is then all for one.
+        // With a tiny alpha every draw rounds to zero. The limit is that one client gets all.
         guard sum > 0 else {
             let winner = Int.random(in: 0..<count, using: &generator)
             return (0..<count).map { $0 == winner ? 1 : 0 }

@@ -1,4 +1,4 @@
-/// Why a data set cannot be dealt as asked.
+/// Why a data set cannot be divided as requested.
 package enum PartitionError: Error, Equatable, Sendable {
     case clients(Int)
     case alpha(Double)

@@ -2,7 +2,7 @@ import Glibc
 import LinearAlgebra
 
 extension SeededGenerator {
-    /// A number of the gamma distribution of this shape and scale 1. (Marsaglia and Tsang, 2000)
+    /// A sample of the gamma distribution with this shape and scale 1 (Marsaglia and Tsang, 2000).
     /// - Precondition: `shape` is positive and finite.
     mutating func gamma(shape: Double) -> Double {
         guard shape >= 1 else {

@@ -3,7 +3,7 @@ import AdapterOperations
 import Foundation
 import Training
 
-/// Adapters to score together, with the names they are shown under; never empty.
+/// Adapters that are scored together, with the names for display; never empty.
 struct AdapterFiles {
     struct Entry {
         let name: String
@@ -16,8 +16,8 @@ struct AdapterFiles {
     let entries: [Entry]
 
     /// - Parameters:
-    ///   - paths: files, or folders of them.
-    ///   - configuration: path of the `adapter_config.json` of all; nil for the one beside each.
+    ///   - paths: files or folders of adapters.
+    ///   - configuration: path of one `adapter_config.json` for all; nil for the one beside each.
     init(at paths: [String], configuration: String?) throws {
         var entries: [Entry] = []
         for path in try paths.flatMap(Self.expanded) {
@@ -33,7 +33,7 @@ struct AdapterFiles {
 
     var scored: [ScoredAdapter] { entries.map { ScoredAdapter(path: $0.path, scales: $0.scales) } }
 
-    /// Scores all of them; blocks.
+    /// Scores all adapters; blocks.
     func score(_ task: NativeTask, _ options: ScoringOptions, oneAtATime: Bool) throws -> [Evaluation] {
         guard oneAtATime else { return try task.score(scored, merge: options.merge, settings: options.settings) }
         return try scored.map {
@@ -44,7 +44,7 @@ struct AdapterFiles {
 
     private static let fileName = "adapter_model.safetensors"
 
-    /// A folder's adapters by name: PEFT's own, or else its files and those in the folders in it.
+    /// A folder's adapters by name: PEFT's own file, or else the files in it and in its subfolders.
     private static func expanded(_ path: String) throws -> [String] {
         let manager = FileManager.default
         var isFolder: ObjCBool = false

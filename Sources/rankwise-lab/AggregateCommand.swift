@@ -87,7 +87,7 @@ struct AggregateCommand: ParsableCommand {
         try round.aggregate(threads: threads, type: dtype, into: URL(filePath: out))
     }
 
-    /// What a case says itself, and whether the command line says it too.
+    /// The options that a case gives itself, and whether the command line gives them too.
     private var optionsOfCase: [(name: String, isGiven: Bool)] {
         [
             ("strategy", strategy != nil), ("rank", rank != nil), ("update", !updates.isEmpty),

@@ -4,19 +4,19 @@ import Foundation
 import RankwiseWire
 import Simulation
 
-/// One round's aggregation as a file describes it: `case.json`.
+/// One round's aggregation as described by a file, `case.json`.
 struct AggregationCase: Decodable, Sendable {
     struct Update: Decodable, Sendable {
         let file: String
         let samples: Int
         let scale: Double?
         let accuracy: Double?
-        /// How many versions ago the update began.
+        /// The number of versions since the update began.
         let staleness: Int?
-        /// The highest rank in the file, which must have it.
+        /// The highest rank in the file; the file must match it.
         let rank: Int?
 
-        /// What a round's record has beside; no strategy weighs by the loss.
+        /// A round's record also has the loss, but no strategy weighs by it.
         enum CodingKeys: String, CodingKey, CaseIterable { case file, samples, scale, accuracy, staleness, rank, loss }
 
         init(
@@ -82,30 +82,30 @@ struct AggregationCase: Decodable, Sendable {
     }
 
     let strategy: String
-    /// R, for every module.
+    /// R, the same for every module.
     let rank: Int
     let scaling: Scale
-    /// s_R, which must be what the scaling gives at R.
+    /// s_R; it must match the scaling at R.
     let scale: Double?
     let weighting: String?
-    /// In ascending client name.
+    /// In ascending order of client name.
     let updates: [Update]
     let previous: String?
     let round: Int
     let seed: UInt64
     let server: Server?
-    /// The strategy's own.
+    /// The parameters of the strategy.
     let parameters: [String: ParameterValue]
-    /// What the paths are relative to.
+    /// The folder to which the paths are relative.
     private var folder = FileManager.default.currentDirectoryPath
 
     enum CodingKeys: String, CodingKey, CaseIterable {
         case strategy, rank, scaling, scale, weighting, updates, previous, round, seed, server
-        /// What the result is compared with, and how: for those who compare, not for the aggregation.
+        /// The expected result and how to compare with it. The aggregation ignores these keys.
         case adapter, merge, compare
     }
 
-    /// Keys of a case that are a strategy's parameters.
+    /// Keys of a case that are parameters of a strategy.
     static let parameterNames = [
         "allow_inexact", "cooling", "density", "gamma", "min_rank", "norm_share", "penalty", "residual_rank", "ridge",
         "sparse_rounds", "warmup_rounds",
@@ -216,7 +216,7 @@ struct AggregationCase: Decodable, Sendable {
         try folder.finish()
     }
 
-    /// A case is computed as it is given, so what a federation would refuse as inexact is not refused here.
+    /// A case is computed as given. Strategies that a federation would refuse as inexact are accepted here.
     private func composedStrategy() throws -> Strategy {
         var parameters = parameters
         if strategy == "fedex", parameters["allow_inexact"] == nil { parameters["allow_inexact"] = .flag(true) }
@@ -242,7 +242,7 @@ struct AggregationCase: Decodable, Sendable {
         }
     }
 
-    /// Every module and tensor that any of the files holds, modules at the round's rank.
+    /// Every module and tensor of any file, with modules at the round's rank.
     private func shape(with previous: AdapterFile?, _ type: ScalarType) throws -> AdapterShape {
         var modules: [String: ModuleShape] = [:]
         var dense: [String: AdapterShape.Dense] = [:]
@@ -261,7 +261,7 @@ struct AggregationCase: Decodable, Sendable {
     }
 }
 
-/// What is wrong with a case, in words.
+/// Why a case is invalid, in words.
 struct CaseError: Error, CustomStringConvertible {
     let description: String
 

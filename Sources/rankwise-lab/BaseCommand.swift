@@ -1,7 +1,7 @@
 import ArgumentParser
 import Training
 
-/// `rankwise-lab base`: writes the frozen weights of a model that is known by name and seed.
+/// `rankwise-lab base`: writes the frozen weights of a model with a name and a seed.
 struct BaseCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "base",

@@ -3,7 +3,7 @@ import Benchmarks
 import Foundation
 import Training
 
-/// `rankwise-lab bench score`: times the scoring of many adapters at once beside one at a time.
+/// `rankwise-lab bench score`: times the scoring of many adapters at once, compared with one at a time.
 struct BenchScoreCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "score",

@@ -3,7 +3,7 @@ import ArgumentParser
 import DurableFiles
 import Foundation
 
-/// `rankwise-lab convert`: adapters under the names of other programs, as PEFT's files.
+/// `rankwise-lab convert`: converts adapters with the tensor names of other programs to PEFT's files.
 struct ConvertCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "convert",
@@ -88,7 +88,7 @@ struct ConvertCommand: ParsableCommand {
     }
 }
 
-/// What a conversion reads: the file, and the configuration that goes with it.
+/// The input of a conversion: the file and its configuration.
 private struct ConversionInput {
     let path: String
     let file: SafetensorsFile
@@ -112,7 +112,8 @@ private struct ConversionInput {
         file = opened
         let slash = path.lastIndex(of: "/")
         let folder = isFolder.boolValue ? input : slash.map { String(path[..<$0]) } ?? "."
-        // Files that carry their alphas need no configuration: what lies beside one that was named alone is not of it.
+        // Files that contain their alphas need no configuration. A configuration beside a file that was named alone
+        // does not belong to it.
         let needsConfiguration = !opened.tensors.contains { tensor in
             ForeignName(parsing: tensor.name)?.convention.carriesAlphas ?? false
         }
@@ -134,7 +135,7 @@ private struct ConversionInput {
         return "\(folder)/\(files[0])"
     }
 
-    /// What `body` gives; its refusals get the file's path.
+    /// Returns the result of `body`, and adds the file's path to its errors.
     func named<Value>(_ body: () throws -> Value) throws -> Value {
         do {
             return try body()
@@ -146,7 +147,7 @@ private struct ConversionInput {
     }
 }
 
-/// What is wrong with a conversion, in words.
+/// Why a conversion failed, in words.
 private struct ConversionFailure: Error, CustomStringConvertible {
     let description: String
 

@@ -32,6 +32,6 @@ struct EvaluateCommand: ParsableCommand {
 }
 
 extension Double {
-    /// With a point and this many digits behind it, in every locale.
+    /// With a decimal point and this many decimal places, in every locale.
     func formatted(places: Int) -> String { String(format: "%.\(places)f", self) }
 }

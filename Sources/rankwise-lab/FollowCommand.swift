@@ -7,7 +7,7 @@ import Simulation
 import Training
 import TrainingData
 
-/// `rankwise-lab follow`: scores every round of a federation on held-out data as it is published.
+/// `rankwise-lab follow`: scores every round of a federation on held-out data when it is published.
 struct FollowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "follow",
@@ -29,7 +29,7 @@ struct FollowCommand: AsyncParsableCommand {
         help: "The certificates (PEM) that the server's is signed by, instead of the system's; or RANKWISE_CA_FILE.")
     var caFile: String?
 
-    /// How long a server that is away is waited for.
+    /// How long the command waits for a server that does not answer.
     private static let patience = Duration.seconds(300)
 
     func run() async throws {
@@ -86,7 +86,7 @@ struct FollowCommand: AsyncParsableCommand {
             ].joined(separator: "\t"))
     }
 
-    /// The answer to `call`, repeated while the server is away.
+    /// The answer to `call`, which is repeated while the server does not answer.
     private func answer<Value>(_ call: () async throws(CallError) -> Value) async throws(CallError) -> Value {
         var generator = SystemRandomNumberGenerator()
         return try await Persistence(limit: Self.patience).answer(using: &generator) {
@@ -94,7 +94,7 @@ struct FollowCommand: AsyncParsableCommand {
         }
     }
 
-    /// Prints a line at once, also into a pipe.
+    /// Prints a line and flushes it, also into a pipe.
     private func show(_ line: String) throws {
         try FileHandle.standardOutput.write(contentsOf: Data((line + "\n").utf8))
     }

@@ -3,7 +3,7 @@ import Foundation
 import Training
 import TrainingData
 
-/// `rankwise-lab partition`: deals a data set to clients.
+/// `rankwise-lab partition`: divides a data set among clients.
 struct PartitionCommand: ParsableCommand {
     enum Scheme: String, ExpressibleByArgument, CaseIterable {
         case iid

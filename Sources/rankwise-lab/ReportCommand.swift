@@ -1,7 +1,7 @@
 import ArgumentParser
 import Simulation
 
-/// `rankwise-lab report`: shows kept runs as a page.
+/// `rankwise-lab report`: shows stored runs as a page.
 struct ReportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "report",
@@ -29,6 +29,6 @@ struct ReportCommand: ParsableCommand {
 }
 
 extension ReportGroup {
-    /// A heading, what the runs are, and their table.
+    /// A heading, a description of the runs, and their table.
     var markdown: String { "## \(name)\n\n\(about)\n\n\(ReportTable(self).markdown)" }
 }

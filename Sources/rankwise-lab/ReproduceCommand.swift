@@ -3,7 +3,7 @@ import Foundation
 import RankwiseWire
 import Simulation
 
-/// `rankwise-lab reproduce`: runs a published comparison again.
+/// `rankwise-lab reproduce`: repeats a published comparison.
 struct ReproduceCommand: AsyncParsableCommand {
     enum Paper: String, ExpressibleByArgument, CaseIterable {
         case rbla
@@ -69,7 +69,7 @@ struct ReproduceCommand: AsyncParsableCommand {
         }
     }
 
-    /// False where the training came to an end of its own, as when it diverges.
+    /// Returns false where the training ended early by itself, for example because it diverged.
     private func play(_ run: Reproduction.Run) async throws(SimulationError) -> Bool {
         let total = run.document.federation.round.total
         let cohort = try SimulatedCohort(run.document)

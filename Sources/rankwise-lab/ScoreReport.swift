@@ -30,7 +30,7 @@ struct ScoreReport: Encodable {
         }
     }
 
-    /// Columns with tabs between them.
+    /// Columns separated by tabs.
     var table: String {
         let lines = adapters.map { row in
             let ranks =
@@ -59,7 +59,7 @@ struct ScoreReport: Encodable {
         return try encoder.encode(self) + Data("\n".utf8)
     }
 
-    /// As RFC 4180 has it.
+    /// A field in the form of RFC 4180.
     private static func field(_ text: String) -> String {
         guard text.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return text }
         return "\"" + text.replacingOccurrences(of: "\"", with: "\"\"") + "\""

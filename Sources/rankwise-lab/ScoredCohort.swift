@@ -4,14 +4,15 @@ import Foundation
 import LinearAlgebra
 import Training
 
-/// Adapters of a benchmark's clients, drawn for a model: seeded, so that the same settings give the same bytes.
+/// Adapters of a benchmark's clients, drawn for a model. They are drawn from a seed, so the same settings give the same
+/// bytes.
 struct ScoredCohort {
     let folder: String
-    /// Taken in turn.
+    /// The ranks, used in turn.
     let ranks: [Int]
     let seed: UInt64
 
-    /// Writes the adapters, on the layers that adapters of the model usually change.
+    /// Writes the adapters, for the layers that adapters of the model usually change.
     func prepare(_ count: Int, _ options: ScoringOptions) throws -> (NativeTask, [ScoredAdapter]) {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let (model, task) = try ModelRegistry.model(options.source, data: options.data)

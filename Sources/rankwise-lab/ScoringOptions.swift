@@ -2,7 +2,7 @@ import AdapterFormat
 import ArgumentParser
 import Training
 
-/// The model and the examples that adapters are scored on, as the command line names them.
+/// The model and the examples for scoring adapters, from the command line.
 struct ScoringOptions: ParsableArguments {
     @Option(help: "The base model, such as mlp-64-200-200-10.") var model: String?
     @Option(help: "A folder with a BERT's config.json, model.safetensors and vocab.txt.") var base: String?
@@ -29,7 +29,7 @@ struct ScoringOptions: ParsableArguments {
 
     var source: ModelSource { base.map(ModelSource.folder) ?? .name(model ?? "", seed: modelSeed) }
 
-    /// - Parameter adapter: whose tensors beside the factors say how many classes a pretrained model's head has.
+    /// - Parameter adapter: its tensors beside the factors give the number of classes of a pretrained model's head.
     func task(for adapter: AdapterFile) throws -> NativeTask {
         try ModelRegistry.model(source, for: adapter).task(data: data)
     }

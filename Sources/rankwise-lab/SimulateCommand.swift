@@ -4,7 +4,7 @@ import RankwiseWire
 import Simulation
 import Yams
 
-/// `rankwise-lab simulate`: plays a federation of many clients on this machine.
+/// `rankwise-lab simulate`: simulates a federation of many clients on this machine.
 struct SimulateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "simulate",
@@ -61,7 +61,7 @@ struct SimulateCommand: AsyncParsableCommand {
         }
     }
 
-    /// The most memory that this process has had resident, as the kernel says: a number of KiB.
+    /// The peak resident memory of this process, from the kernel, in KiB.
     private static var peakMemory: String {
         let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
         let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }

@@ -2,7 +2,8 @@ import Foundation
 import Simulation
 import Synchronization
 
-/// Shows how far a simulation is, on standard error: a bar with the time left on a terminal, a line a round elsewhere.
+/// Shows the progress of a simulation on standard error: on a terminal a bar with the time left, elsewhere one line per
+/// round.
 final class SimulationDisplay: Sendable {
     private static let width = 30
 
@@ -12,7 +13,7 @@ final class SimulationDisplay: Sendable {
     private let start = ContinuousClock.now
     private let last = Mutex<RoundRecord?>(nil)
 
-    /// - Parameter played: rounds of an earlier start, which took none of this one's time.
+    /// - Parameter played: the rounds of an earlier run, which took no time of this run.
     init(rounds: Int, played: Int) {
         self.rounds = rounds
         self.played = played
@@ -50,7 +51,7 @@ final class SimulationDisplay: Sendable {
         return "[" + String(repeating: "#", count: filled) + String(repeating: ".", count: Self.width - filled) + "]"
     }
 
-    /// By the pace so far.
+    /// The time left at the pace so far.
     private func timeLeft(_ share: Double) -> String {
         let done = share - Double(played)
         guard done > 0 else { return "" }

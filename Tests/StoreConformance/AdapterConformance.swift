@@ -2,7 +2,7 @@ import Federation
 import Foundation
 import Testing
 
-/// What every adapter store promises.
+/// The promises of every adapter store.
 package enum AdapterConformance {
     package static let checks = [
         ConformanceCheck(

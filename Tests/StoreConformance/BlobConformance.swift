@@ -2,7 +2,7 @@ import Federation
 import Foundation
 import Testing
 
-/// What every federation store promises of the files of updates.
+/// The promises of every blob store.
 package enum BlobConformance {
     package static let checks = [
         ConformanceCheck(

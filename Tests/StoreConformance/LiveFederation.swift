@@ -2,7 +2,7 @@ package import Federation
 import Foundation
 import Testing
 
-/// A federation whose machine is driven through a store as the coordinator does it.
+/// A federation whose machine makes its steps through a store, as in the coordinator.
 package final class LiveFederation {
     package typealias Machine = FederationMachine
 
@@ -40,7 +40,7 @@ package final class LiveFederation {
 
     package var id: FederationID { machine.settings.id }
 
-    /// Applies an event as one step and keeps the new value once it is stored; throws where the machine refuses it.
+    /// Applies an event as one step and keeps the new value when it is stored. Throws where the machine refuses it.
     @discardableResult
     package func step<Success, Failure>(
         _ event: Machine.Event<Success, Failure>, spending lease: Lease? = nil
@@ -48,7 +48,7 @@ package final class LiveFederation {
         try await reply(to: event, spending: lease).get()
     }
 
-    /// The same, with the machine's reply.
+    /// The same, but returns the machine's reply.
     func reply<Success, Failure>(
         to event: Machine.Event<Success, Failure>, spending lease: Lease? = nil
     ) async throws -> Result<Success, Failure> {
@@ -101,12 +101,12 @@ package final class LiveFederation {
         return try await step(.update(Sample.update(try ClientName(name), bytes), round: round))
     }
 
-    /// Makes `bytes` a blob.
+    /// Publishes `bytes` as a blob.
     package func publish(_ bytes: String) async throws {
         try await stores.blobs.publish(try spool(bytes), as: Sample.contentDigest(bytes))
     }
 
-    /// A staged file of `bytes`.
+    /// A staged file with `bytes`.
     package func spool(_ bytes: String) throws -> SpoolFile {
         let spool = stores.blobs.stage()
         try Data(bytes.utf8).write(to: URL(fileURLWithPath: spool.path))
@@ -132,7 +132,7 @@ struct FirstClients: ClientSampler {
     func digest(of text: String) -> ContentDigest { Sample.contentDigest(text) }
 }
 
-/// All that a machine holds, for comparison.
+/// Compares all data of two machines.
 package func expectEqual(_ found: FederationMachine, _ expected: FederationMachine) {
     #expect(found.settings == expected.settings)
     #expect(found.state == expected.state)

@@ -2,7 +2,7 @@ import Federation
 import Foundation
 import Testing
 
-/// What every federation store promises.
+/// The promises of every metadata store.
 package enum MetadataConformance {
     package static let checks = [
         ConformanceCheck("a created federation is read back whole", `a created federation is read back whole`),
@@ -244,7 +244,7 @@ package enum MetadataConformance {
     static func `a list of clients is read back by the digest that its event has`(_ subject: StoreUnderTest)
         async throws
     {
-        // In another order than that of the names.
+        // The order of registration differs from the order of names.
         let names = (0..<60).map { "edge-\(($0 * 7) % 60)" }
         var expected: [ContentDigest: String] = [:]
         try await subject.withRestart { store in

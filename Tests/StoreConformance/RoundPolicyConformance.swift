@@ -1,7 +1,7 @@
 import Federation
 import Testing
 
-/// What a store must keep of round policies.
+/// The parts of round policies that a store must keep.
 package enum RoundPolicyConformance {
     package static let checks = [
         ConformanceCheck(

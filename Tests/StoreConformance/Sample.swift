@@ -46,7 +46,7 @@ package enum Sample {
         try JSONDecoder().decode(Capabilities.Claims.self, from: Data($0.utf8))
     }
 
-    /// Stands for the digest of `text`: distinct texts of up to 32 bytes have distinct ones.
+    /// A stand-in for the digest of `text`. Distinct texts of up to 32 bytes have distinct ones.
     package static func digest(_ text: String) -> ContentDigest {
         let padded = Array(text.utf8.prefix(32)) + [UInt8](repeating: 0, count: max(0, 32 - text.utf8.count))
         guard let digest = ContentDigest(bytes: padded) else { preconditionFailure("a digest has 32 bytes") }
@@ -80,7 +80,7 @@ extension Sample {
             digest: digest(text), byteCount: 163_840, ranks: ["fc1": 60, "conv/ß": 7], hasMerge: hasMerge)
     }
 
-    /// Rows whose values tell where they belong: row + column / 8.
+    /// Rows whose values show their position: row + column / 8.
     package static func part(
         _ name: String, _ kind: AdapterTensor.Kind, rows: Range<Int>, width: Int = 3
     ) -> AdapterPart {

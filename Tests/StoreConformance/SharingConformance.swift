@@ -1,7 +1,7 @@
 import Federation
 import Testing
 
-/// What every store promises of jobs, presence, credentials and what clients send ahead.
+/// The promises of every store about jobs, presence, credentials and data that clients send in advance.
 package enum SharingConformance {
     package static let checks = [
         ConformanceCheck("a job has one holder at a time", jobs),

@@ -1,7 +1,7 @@
 import Federation
 import Testing
 
-/// What every metadata store promises of steps that several servers take.
+/// The promises of every metadata store about steps of several servers.
 package enum StepConformance {
     package static let checks = [
         ConformanceCheck("a step is decided on what is stored by then", stepsOnWhatIsStored),
@@ -28,7 +28,7 @@ package enum StepConformance {
             #expect(behind.machine.revision == live.machine.revision + 1)
             #expect(behind.machine.clients.count == 2)
             expectEqual(try await LiveFederation(loadedFrom: store).machine, behind.machine)
-            // Asked for by itself, the newest is what is read.
+            // A read of its own returns the newest state.
             let read = try #require(try await store.metadata.federation(live.id))
             expectEqual(read.machine, behind.machine)
         }
@@ -144,7 +144,7 @@ package enum StepConformance {
         }
     }
 
-    /// A feed that ends after ten seconds, so that a step that never comes is an issue and no hang.
+    /// A feed that ends after ten seconds, so that a missing step is reported as an issue and does not block the test.
     private static func timed(_ steps: AsyncStream<StoredStep>) -> AsyncThrowingStream<StoredStep, any Error> {
         AsyncThrowingStream { continuation in
             let task = Task {

@@ -2,7 +2,7 @@ package import Federation
 import Foundation
 import Testing
 
-/// An implementation of the store ports that the checks run against.
+/// An implementation of the store ports to be checked.
 package struct StoreUnderTest: Sendable, CustomTestStringConvertible {
     package let testDescription: String
     /// Opens the store of a folder, which may not exist yet.
@@ -13,19 +13,19 @@ package struct StoreUnderTest: Sendable, CustomTestStringConvertible {
         self.open = open
     }
 
-    /// Runs a test on a store in a fresh folder, which is deleted afterwards.
+    /// Runs a test on a store in a new folder, which is deleted afterwards.
     func withStore(_ test: @escaping (OpenStore) async throws -> Void) async throws {
         try await withRuns([test])
     }
 
-    /// Runs a test across a restart: `second` gets the store opened again on what `first` left.
+    /// Runs a test across a restart: `second` receives the store, opened again with the data of `first`.
     func withRestart(
         _ first: @escaping (OpenStore) async throws -> Void, then second: @escaping (OpenStore) async throws -> Void
     ) async throws {
         try await withRuns([first, second])
     }
 
-    /// Runs tests one after another, each on the store opened again.
+    /// Runs tests one after another, and opens the store again for each.
     func withRuns(_ tests: [(OpenStore) async throws -> Void]) async throws {
         try await withDirectory { folder in
             for test in tests {
@@ -37,10 +37,10 @@ package struct StoreUnderTest: Sendable, CustomTestStringConvertible {
     }
 }
 
-/// A store between its opening and its closing.
+/// A store that is open.
 package struct OpenStore: Sendable {
     package var stores: Stores
-    /// Has the clock go on by which leases and the grace of blobs expire.
+    /// Advances the clock by which leases and the grace period of blobs expire.
     package let advance: @Sendable (_ seconds: Double) -> Void
     package let close: @Sendable () throws -> Void
 
@@ -58,7 +58,7 @@ package struct OpenStore: Sendable {
     var adapters: any AdapterStore { stores.adapters }
 }
 
-/// One promise of the ports, and how it is looked at. It reports what it finds as issues of the test that runs it.
+/// One promise of the ports with its check. The check reports faults as issues of the test that runs it.
 package struct ConformanceCheck: Sendable, CustomTestStringConvertible {
     package let testDescription: String
     package let run: @Sendable (StoreUnderTest) async throws -> Void
@@ -68,14 +68,14 @@ package struct ConformanceCheck: Sendable, CustomTestStringConvertible {
         self.run = run
     }
 
-    /// All that the ports promise.
+    /// The checks of all promises.
     package static let all =
         MetadataConformance.checks + StepConformance.checks + RoundPolicyConformance.checks + BlobConformance.checks
         + AdapterConformance.checks + SharingConformance.checks
 }
 
 extension AdapterStore {
-    /// The adapter slot of a round, which most tests are about.
+    /// Appends to a round's adapter slot, which most tests use.
     package func append(_ parts: [AdapterPart], of federation: FederationID, round: Int) throws(StoreError) {
         try append(parts, to: AdapterAddress(federation: federation, round: round, slot: .adapter))
     }
@@ -91,7 +91,7 @@ extension AdapterStore {
     }
 }
 
-/// Runs a test with a path that nothing exists at yet, and deletes what it leaves there.
+/// Runs a test with a path where nothing exists yet, and deletes what the test leaves there.
 package func withDirectory(_ test: (String) async throws -> Void) async throws {
     let directory = NSTemporaryDirectory() + "rankwise-store-" + UUID().uuidString
     defer { try? FileManager.default.removeItem(atPath: directory) }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Sockets on 127.0.0.1, for what stands between clients and a server in tests.
+/// Sockets on 127.0.0.1, for tests with something between clients and a server.
 package enum Loopback {
     package struct Failure: Error {
         var call: String
@@ -15,7 +15,7 @@ package enum Loopback {
         return (listener, port)
     }
 
-    /// Binds a socket to a port, or to a free one for 0; answers which it is.
+    /// Binds a socket to a port, or to a free one for 0, and returns the port.
     static func bind(_ descriptor: Int32, to port: UInt16) throws -> UInt16 {
         try withAddress(port: port) { address, length in
             guard Glibc.bind(descriptor, address, length) == 0 else { throw Failure(call: "bind") }
@@ -24,7 +24,7 @@ package enum Loopback {
         }
     }
 
-    /// A socket that is connected to a port; nil where nobody listens.
+    /// A socket that is connected to a port; nil where no socket listens.
     package static func connection(to port: UInt16) -> Int32? {
         let end = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
         let isConnected = try? withAddress(port: port) { address, length in
@@ -35,14 +35,14 @@ package enum Loopback {
         return nil
     }
 
-    /// What has come, of at most `most` bytes; nil at the end.
+    /// The received bytes, at most `most`; nil at the end.
     package static func receive(_ end: Int32, upTo most: Int = 64 << 10) -> [UInt8]? {
         var piece = [UInt8](repeating: 0, count: most)
         let count = recv(end, &piece, most, 0)
         return count > 0 ? Array(piece[..<count]) : nil
     }
 
-    /// Whether all could be sent.
+    /// Returns whether all bytes were sent.
     @discardableResult
     package static func send(_ end: Int32, _ bytes: [UInt8]) -> Bool {
         var done = 0
@@ -56,13 +56,13 @@ package enum Loopback {
         return true
     }
 
-    /// Closing it resets the connection.
+    /// Makes closing the socket reset the connection.
     package static func resetWhenClosed(_ end: Int32) {
         var option = linger(l_onoff: 1, l_linger: 0)
         setsockopt(end, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
     }
 
-    /// Lends the address of a port, and returns the port that stands in it afterwards.
+    /// Passes a port's address to the body, and returns the port in the address afterwards.
     private static func withAddress(
         port: UInt16, _ body: (UnsafeMutablePointer<sockaddr>, socklen_t) throws -> Void
     ) throws -> UInt16 {

@@ -2,15 +2,15 @@ import Dispatch
 import Glibc
 import Synchronization
 
-/// A server on 127.0.0.1 whose every byte a test decides: each connection runs `serve` on a thread of its own.
+/// A server on 127.0.0.1 whose every byte a test decides. Each connection runs `serve` on its own thread.
 package final class LoopbackPeer: Sendable {
-    /// What the threads share; none of them keeps the peer alive, whose end is theirs.
+    /// The state that the threads share. No thread keeps the peer alive, because the peer's end stops the threads.
     private final class Connections: Sendable {
         private let open = Mutex<(all: [PeerConnection], isStopped: Bool)>(([], false))
 
         var count: Int { open.withLock { $0.all.count } }
 
-        /// Whether the connection is welcome.
+        /// Returns whether the connection is accepted.
         func add(_ connection: PeerConnection) -> Bool {
             open.withLock { open in
                 guard !open.isStopped else { return false }
@@ -19,7 +19,7 @@ package final class LoopbackPeer: Sendable {
             }
         }
 
-        /// Lets nobody in any more and ends those who are; false where that was done before.
+        /// Refuses new connections and ends the open ones; false where it was called before.
         func end() -> Bool {
             let (connections, isFirst) = open.withLock { open in
                 defer { open.isStopped = true }
@@ -32,7 +32,8 @@ package final class LoopbackPeer: Sendable {
 
     package let port: UInt16
     private let listener: Int32
-    /// Bound to the port and never listening: after `stop` it refuses connections, and nobody else is given the port.
+    /// A socket that is bound to the port but never listens. After `stop` it refuses connections, and nobody else gets
+    /// the port.
     private let reservation: Int32
     private let connections = Connections()
 
@@ -61,7 +62,8 @@ package final class LoopbackPeer: Sendable {
         close(reservation)
     }
 
-    /// A socket of its own on the port, or on a free one for 0, and its port; several may share one while at most one listens.
+    /// A new socket on the port, or on a free one for 0, with its port. Several sockets may share a port while at most
+    /// one listens.
     private static func bound(to port: UInt16) throws -> (socket: Int32, port: UInt16) {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
         var one: Int32 = 1
@@ -72,17 +74,17 @@ package final class LoopbackPeer: Sendable {
     package var url: String { "http://127.0.0.1:\(port)" }
     package var accepted: Int { connections.count }
 
-    /// Closes the listener and every connection, like a server that was killed; the port stays this peer's while it
+    /// Closes the listener and every connection, like a server that was killed. The port stays reserved while this peer
     /// lives, and `init(port:)` can serve it again.
     package func stop() {
-        // The second time, its number may be another's.
+        // At a second call, another socket may have the listener's number.
         if connections.end() { shutdown(listener, Int32(SHUT_RDWR)) }
     }
 }
 
 package struct PeerRequest: Sendable {
     package var method: String
-    /// Path and query as they came.
+    /// Path and query as received.
     package var target: String
     package var fields: [String: String]
     package var body: [UInt8]
@@ -98,7 +100,7 @@ package struct PeerRequest: Sendable {
     }
 }
 
-/// One connection, used on its own thread; `end` alone comes from others too, and only shuts the socket down.
+/// One connection, used on its own thread. Only `end` is called from other threads, and it only shuts the socket down.
 package final class PeerConnection: @unchecked Sendable {
     private let descriptor: Int32
     private var buffer: [UInt8] = []
@@ -108,7 +110,7 @@ package final class PeerConnection: @unchecked Sendable {
 
     package func end() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 
-    /// The next request with its body, or nil once the peer is gone.
+    /// The next request with its body; nil once the peer has closed.
     package func request() -> PeerRequest? {
         guard var request = head() else { return nil }
         if request.fields["expect"] == "100-continue" { send("HTTP/1.1 100 Continue\r\n\r\n") }
@@ -141,14 +143,14 @@ package final class PeerConnection: @unchecked Sendable {
         }
     }
 
-    /// Returns whether the peer takes it.
+    /// Returns whether the peer accepts it.
     @discardableResult
     package func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
     @discardableResult
     package func send(_ bytes: [UInt8]) -> Bool { Loopback.send(descriptor, bytes) }
 
-    /// A whole answer with its length.
+    /// A complete response with its length.
     package func answer(_ status: String, _ fields: [String] = [], body: [UInt8] = []) {
         let head = (["HTTP/1.1 \(status)", "Content-Length: \(body.count)"] + fields).joined(separator: "\r\n")
         send(Array((head + "\r\n\r\n").utf8) + body)

@@ -1,10 +1,10 @@
 import Dispatch
 package import Testing
 
-/// Runs jobs on a thread that no other test occupies.
+/// Runs jobs on a thread that no other test uses.
 ///
-/// Swift's own threads are as few as the machine has cores. A test that waits in a system call for a peer or a process
-/// holds one of them, and two such tests hold up everybody else for as long: time-outs strike that nobody meant.
+/// Swift has only as many threads as the machine has cores. A test that waits in a system call blocks one of them. A
+/// few such tests delay all others, whose time-outs then fire by mistake.
 package final class OwnThread: TaskExecutor {
     private let queue = DispatchQueue(label: "test.own-thread")
 
@@ -16,7 +16,7 @@ package final class OwnThread: TaskExecutor {
     }
 }
 
-/// Gives every test of a suite a thread of its own: for those that wait in system calls.
+/// Runs every test of a suite on its own thread, for tests that wait in system calls.
 package struct OwnThreadTrait: SuiteTrait, TestTrait, TestScoping {
     package var isRecursive: Bool { true }
 

@@ -4,17 +4,17 @@ import Synchronization
 
 /// A program that runs beside a test and ends with it.
 ///
-/// Nothing is inherited but the three standard streams. Foundation's `Process` hands a child that is started at the
-/// same moment the pipes of another, whose end is then seen only when both have ended.
+/// It inherits only the three standard streams. Foundation's `Process` can pass a pipe to another child that starts at
+/// the same moment. A reader then sees the pipe's end only when both children have ended.
 package final class Program: Sendable {
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
     }
 
-    /// What becomes of the lines that it writes to standard error.
+    /// The handling of the lines that it writes to standard error.
     package enum Errors: Sendable {
         case dropped
-        /// They are among its output.
+        /// They are merged into its output.
         case merged
     }
 
@@ -22,7 +22,7 @@ package final class Program: Sendable {
     private let output: Int32
     private let status = Mutex<Int32?>(nil)
 
-    /// - Parameter command: a path, or a name that is looked for where `PATH` says, and its arguments.
+    /// - Parameter command: a path, or a name that is searched in `PATH`, and its arguments.
     package init(_ command: [String], environment: [String: String] = [:], errors: Errors = .dropped) throws {
         var ends: [Int32] = [-1, -1]
         guard pipe2(&ends, O_CLOEXEC) == 0 else {
@@ -39,7 +39,7 @@ package final class Program: Sendable {
         case .merged: posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO)
         }
         posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1)
-        // Threads of Dispatch, from which tests start programs, have signals blocked.
+        // Tests start programs from threads of Dispatch, which have signals blocked.
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -70,7 +70,7 @@ package final class Program: Sendable {
         close(output)
     }
 
-    /// This process's variables, each as `NAME=value`, with others in their place.
+    /// This process's variables, each as `NAME=value`, with some replaced by others.
     private static func environment(with others: [String: String]) -> [String] {
         var lines = others.map { "\($0.key)=\($0.value)" }
         var next = environ
@@ -111,7 +111,7 @@ package final class Program: Sendable {
         }
     }
 
-    /// SIGKILL, as by a crash or by the kernel.
+    /// Sends SIGKILL, as in a crash or from the kernel.
     package func crash() {
         kill(id, SIGKILL)
         _ = exitStatus()
@@ -122,7 +122,7 @@ package final class Program: Sendable {
         return exitStatus()
     }
 
-    /// Waits for its end; 128 and its number where a signal ended it.
+    /// Waits for its end and returns its status; 128 plus the number where a signal ended it.
     package func exitStatus() -> Int32 {
         status.withLock { known in
             if let known { return known }

@@ -1,8 +1,8 @@
 import Glibc
 
-/// A port of 127.0.0.1 that nobody else is given while this value lives, though servers come and go on it.
+/// Reserves a port of 127.0.0.1 while this value lives, also between the servers that use it.
 ///
-/// It is bound and never listens, so that a server that allows it (`SO_REUSEADDR`) can.
+/// Its socket is bound but never listens, so a server with `SO_REUSEADDR` can use the port.
 package final class ReservedPort: Sendable {
     package struct Failure: Error {
         let call: String

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A folder that is gone with the test.
+/// A folder that is deleted after the test.
 package final class TemporaryFolder: Sendable {
     package let path: String
 

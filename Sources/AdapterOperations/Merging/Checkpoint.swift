@@ -1,36 +1,38 @@
 import AdapterFormat
 import Foundation
 
-/// A pretrained model as it lies on a disk: one safetensors file, or a folder with one or with shards and their index.
+/// A pretrained model on disk: one safetensors file, or a folder with one file or with shards and their index.
 struct Checkpoint {
     /// One of its safetensors files.
     struct Shard {
-        /// Without its folder.
+        /// The file name without its folder.
         let name: String
         let file: CheckpointFile
     }
 
-    /// The file that says which shard each tensor is in.
+    /// The file that gives each tensor's shard.
     struct Index {
         let name: String
         let contents: Data
     }
 
-    /// As it was given.
+    /// The path as the caller gave it.
     let path: String
-    /// Whether one file was given, and no model of a name of its own.
+    /// Whether the path is a single file, so that the model has no name of its own.
     let isSingleFile: Bool
     let shards: [Shard]
     let index: Index?
     let facts: CheckpointFacts
-    /// Files beside the weights, such as `config.json` and the tokenizer's; none where one file was given.
+    /// Files beside the weights, such as `config.json` and the tokenizer's. There are none where a single file was
+    /// given.
     let companions: [String]
-    /// The folder that it lies in.
+    /// The folder of the files.
     let folder: String
     private let positions: [String: Int]
 
     /// - Parameter path: a safetensors file, an index of shards, or the folder of either.
-    /// - Throws: where there is no such file or more than one model, a file is unsound, or the index and the files differ.
+    /// - Throws: where there is no such file or more than one model, where a file is invalid, or where the index
+    ///   contradicts the files.
     init(path: String) throws(AdapterFileError) {
         self.path = path
         let isFolder = FileManager.default.isFolder(path)
@@ -83,11 +85,11 @@ struct Checkpoint {
 
     subscript(name: String) -> CheckpointFile.Tensor? { positions[name].flatMap { shards[$0].file[name] } }
 
-    /// Where a tensor's shard stands.
+    /// The position of a tensor's shard.
     func shard(of name: String) -> Int? { positions[name] }
 }
 
-/// Finding the files.
+/// Finds the files.
 extension Checkpoint {
     private static let indexSuffix = ".safetensors.index.json"
 
@@ -101,7 +103,7 @@ extension Checkpoint {
         }
     }
 
-    /// The index, or the one file of weights.
+    /// The index, or the only file of weights.
     private static func main(among names: [String], in folder: String) throws(AdapterFileError) -> String {
         let candidates = names.filter {
             ($0.hasSuffix(indexSuffix) || $0.hasSuffix(".safetensors")) && $0 != "adapter_model.safetensors"
@@ -118,7 +120,7 @@ extension Checkpoint {
         return found[0]
     }
 
-    /// Whether a file holds weights, of whatever format, or says where they are.
+    /// Whether a file contains weights, in any format, or an index of them.
     private static func isWeights(_ name: String) -> Bool {
         let endings = [
             ".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".msgpack", ".onnx", ".ot", ".index.json",

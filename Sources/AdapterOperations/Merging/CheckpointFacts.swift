@@ -1,6 +1,6 @@
 import Foundation
 
-/// What a model's `config.json` says that its tensors do not.
+/// Facts from a model's `config.json` that its tensors do not show.
 struct CheckpointFacts {
     /// The text of the file; nil where there is none.
     let text: String?
@@ -8,7 +8,7 @@ struct CheckpointFacts {
     private let architecture: String?
     private let vocabularySize: Int?
     private let tiesEmbeddings: Bool?
-    /// Whether it has an encoder and a decoder, which share their embeddings.
+    /// Whether it has an encoder and a decoder with shared embeddings.
     let isEncoderDecoder: Bool
 
     init(folder: String) throws(AdapterFileError) {
@@ -45,7 +45,7 @@ struct CheckpointFacts {
         isEncoderDecoder = fields.is_encoder_decoder ?? false
     }
 
-    /// Whether the rows of an embedding serve as the output head as well; nil where nothing tells.
+    /// Whether an embedding's rows are also the output head; nil where this is unknown.
     ///
     /// - Parameter hasHead: whether the model's files have a tensor for the head.
     func ties(embedding name: String, rows: Int, hasHead: Bool) -> Bool? {
@@ -59,7 +59,7 @@ struct CheckpointFacts {
         return !hasHead || tiesEmbeddings == true
     }
 
-    /// The file's text for a model whose head has become a tensor of its own.
+    /// The file's text for a model whose head now has a tensor of its own.
     var untied: String? {
         guard let text else { return nil }
         let key = "\"tie_word_embeddings\""

@@ -11,24 +11,25 @@ struct ExpertsPath {
         self.path = String(path)
     }
 
-    /// The layer of the model in which the experts lie, `model.layers.3` for `model.layers.3.mlp.experts`.
+    /// The layer of the model that contains the experts: `model.layers.3` for `model.layers.3.mlp.experts`.
     var layer: String {
         path.split(separator: ".").dropLast(2).joined(separator: ".")
     }
 }
 
-/// Where a model keeps the parameter of experts that a pair of packed factors is for.
+/// Where a model stores the parameter of experts to which a pair of packed factors belongs.
 ///
-/// transformers holds a parameter as (experts × outputs × inputs), or with the last two dimensions exchanged, and many models' files
-/// have a matrix for each expert instead, of which gate and up lie on each other in the parameter.
+/// transformers holds a parameter as (experts × outputs × inputs), or with the last two dimensions exchanged. The files
+/// of many models instead have one matrix for each expert. There, gate and up are separate matrices; in the parameter
+/// they are stacked.
 struct ExpertsLayout {
     struct Part {
         let module: AdapterFile.Module
-        /// In the model's files.
+        /// The tensor's name in the model's files.
         let tensor: String
-        /// The outputs of the module that lie there.
+        /// The module's outputs that are in this tensor.
         let outputs: Range<Int>
-        /// Where the matrix begins in the tensor.
+        /// The offset of the matrix in the tensor.
         let offset: Int
         let orientation: LayerOrientation
     }
@@ -36,7 +37,7 @@ struct ExpertsLayout {
     let parts: [Part]
 
     /// - Parameters:
-    ///   - modules: the experts of one owner, in their order.
+    ///   - modules: the experts of one owner, in order.
     ///   - parameters: PEFT's `target_parameters`.
     /// - Throws: where the model has no parameter of this shape, or more than one.
     init(
@@ -79,7 +80,7 @@ struct ExpertsLayout {
         parts = only.parts
     }
 
-    /// The last part of a parameter's name where it is one of this module.
+    /// The last part of a parameter's name; nil where the parameter does not belong to this module.
     private static func parameter(_ name: String, of path: String) -> String? {
         guard let dot = name.lastIndex(of: ".") else { return nil }
         let module = name[..<dot]
@@ -100,7 +101,7 @@ struct ExpertsLayout {
         return [modelsOfInputsFirst.contains(model) ? .inputsFirst : .outputsFirst]
     }
 
-    /// A matrix for each expert.
+    /// The layout with one matrix for each expert.
     private static func single(
         _ parameter: String, of path: String, _ modules: [AdapterFile.Module], _ shape: ModuleShape, _ base: Checkpoint
     ) -> [Part]? {
@@ -128,7 +129,7 @@ struct ExpertsLayout {
         return nil
     }
 
-    /// What a parameter's rows are called where each expert has matrices of its own.
+    /// The names of a parameter's rows in models with matrices for each expert.
     private static let matrices = [
         "gate_up_proj": [["gate_proj", "up_proj"], ["w1", "w3"]],
         "down_proj": [["down_proj"], ["w2"]],

@@ -1,18 +1,18 @@
 import AdapterFormat
 
-/// How a model keeps the matrix of a linear layer.
+/// The orientation in which a model stores the matrix of a linear layer.
 enum LayerOrientation {
-    /// (outputs × inputs), as PyTorch's Linear does.
+    /// (outputs × inputs), as in PyTorch's Linear.
     case outputsFirst
-    /// (inputs × outputs), as the Conv1D of GPT-2 does (PEFT's `fan_in_fan_out`), and every embedding.
+    /// (inputs × outputs), as in GPT-2's Conv1D (PEFT's `fan_in_fan_out`) and in every embedding.
     case inputsFirst
 }
 
 extension Checkpoint {
-    /// How a linear layer's weight lies; nil where its dimensions are not those of the adapter.
+    /// The orientation of a linear layer's weight; nil where its dimensions are not those of the adapter.
     ///
-    /// Where both dimensions are equal, the biases of other layers decide: a bias is as long as the outputs. Else the
-    /// adapter's `fan_in_fan_out` decides, else the kind of model.
+    /// Where both dimensions are equal, the biases of other layers decide, because a bias is as long as the outputs. If
+    /// they do not decide, the adapter's `fan_in_fan_out` does, and then the model's kind.
     ///
     /// - Throws: where these contradict each other.
     func orientation(
@@ -34,10 +34,10 @@ extension Checkpoint {
         return seen
     }
 
-    /// The models of transformers that are made of Conv1D.
+    /// The transformers models that consist of Conv1D layers.
     private static let modelsOfConv1D: Set<String> = ["gpt2", "openai-gpt", "ctrl", "imagegpt", "decision_transformer"]
 
-    /// What the biases beside other weights say: those of layers of the same name where these agree, else all of them.
+    /// The orientation that biases of other layers show: layers of the same name where these agree, else all layers.
     private func orientation(besides weight: String) -> LayerOrientation? {
         let layer = weight.split(separator: ".").dropLast().last
         var alike: Set<LayerOrientation> = []

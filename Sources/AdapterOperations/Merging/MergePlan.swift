@@ -1,15 +1,16 @@
 import AdapterFormat
 import Foundation
 
-/// Which tensors of a model an adapter changes and which it adds, with every tensor of the adapter used exactly once.
+/// The tensors of a model that an adapter changes and those that it adds. Every tensor of the adapter is used exactly
+/// once.
 ///
-/// Nothing is written while it is made: what cannot be merged is refused by name first.
+/// The plan is made before anything is written, so a tensor that cannot be merged is refused by name first.
 struct MergePlan {
-    /// By the names in the model's files.
+    /// The changes, by the names in the model's files.
     private(set) var changes: [String: WeightChange] = [:]
     /// Tensors that the model's files do not have, such as a classifier's new head.
     private(set) var additions: [String: TensorView] = [:]
-    /// Whether an output head that shared the embedding's rows gets a tensor of its own.
+    /// Whether an output head that shared the embedding's rows now gets a tensor of its own.
     private(set) var untiesHead = false
 
     private let base: Checkpoint
@@ -37,7 +38,7 @@ struct MergePlan {
         try checkTies()
     }
 
-    /// Keys of a configuration under which no weights of the base's shape stand for the adapted model.
+    /// Configuration keys for which no weights of the base's shape can represent the adapted model.
     private static let unmergeable = [
         ("layer_replication", "repeats layers, which the base has once: the adapted model has no weights of its shape"),
         ("alora_invocation_tokens", "lets the adapter act behind some tokens alone, which merged weights cannot"),
@@ -45,7 +46,7 @@ struct MergePlan {
 
     func refusal(_ reason: String) -> AdapterFileError { .adapter(file: path, reason: reason) }
 
-    /// The tensor of the model, which must hold numbers that can be added to.
+    /// The model's tensor with this name; its numbers must be of a type that can be added to.
     func target(_ name: String, for module: String) throws(AdapterFileError) -> CheckpointFile.Tensor {
         guard let tensor = base[name] else {
             let reason =
@@ -61,7 +62,7 @@ struct MergePlan {
     }
 }
 
-/// A module that the adapter changes otherwise than by a product.
+/// A module that the adapter changes other than by a product.
 private struct TrainedModule {
     let path: String
 
@@ -75,7 +76,7 @@ private struct TrainedModule {
     }
 }
 
-/// Linear layers, embeddings and convolutions.
+/// Merges linear layers, embeddings and convolutions.
 extension MergePlan {
     private mutating func add(_ module: AdapterFile.Module) throws(AdapterFileError) {
         guard let shape = module.shape else { throw refusal("\(module.name) lacks one of its factors") }
@@ -122,7 +123,7 @@ extension MergePlan {
     }
 }
 
-/// Experts, whose parameters a model keeps together or one by one.
+/// Merges experts, whose parameters a model stores together or one by one.
 extension MergePlan {
     private mutating func addExperts(of adapter: AdapterFile) throws(AdapterFileError) {
         let experts = adapter.modules.filter { $0.expert != nil }
@@ -142,14 +143,14 @@ extension MergePlan {
     }
 }
 
-/// Tensors beside the factors.
+/// Merges tensors beside the factors.
 extension MergePlan {
-    /// Whether PEFT saved a tensor beside the one that counts, as it does with the biases of saved modules.
+    /// Whether PEFT saved this tensor as a copy, as it does with the biases of saved modules.
     private func isCopy(_ tensor: AdapterFile.Dense, in adapter: AdapterFile) throws(AdapterFileError) -> Bool {
         for part in [".modules_to_save.", ".original_module."] where tensor.name.contains(part) {
             let name = tensor.name.replacingOccurrences(of: part, with: ".")
             guard let own = adapter[dense: name] else { throw refusal("\(tensor.name) comes without \(name)") }
-            // The module before it was trained may well differ.
+            // The original module may differ from the trained one.
             guard part == ".original_module." || own.values.floats() == tensor.values.floats() else {
                 throw refusal("\(tensor.name) and \(name) are one tensor of the model, and differ")
             }
@@ -166,7 +167,7 @@ extension MergePlan {
         } else if name.hasSuffix(TensorName.trainedTokens) {
             try addRows(tensor, of: String(name.dropLast(TensorName.trainedTokens.count)))
         } else if name.hasSuffix(TensorName.wrappedWeight) || name.hasSuffix(TensorName.wrappedBias) {
-            // PEFT names what it has wrapped so; in the model it is the module's own.
+            // PEFT's name for a wrapped module; in the model the tensor is the module's own.
             let target = try target(
                 names.inModel(name.replacingOccurrences(of: ".base_layer.", with: ".")), for: name)
             try replace(target, by: tensor)
@@ -226,7 +227,7 @@ extension MergePlan {
         changes[target.name, default: .init()].rows = .init(positions: positions, values: tensor.values)
     }
 
-    /// Adds a tensor of a module that is saved as a whole and that the model lacks.
+    /// Adds a tensor of a completely saved module that the model lacks.
     private mutating func addWhole(_ tensor: AdapterFile.Dense) throws(AdapterFileError) {
         let saved = ConfigNames(json: configuration.further["modules_to_save"] ?? "[]")
         let path = tensor.name.split(separator: ".").dropLast().joined(separator: ".")
@@ -244,7 +245,7 @@ extension MergePlan {
     }
 }
 
-/// Embeddings whose rows are the output head's as well.
+/// Merges embeddings whose rows are also the output head.
 extension MergePlan {
     private func checkTies() throws(AdapterFileError) {
         let heads = ["lm_head.weight", "proj_out.weight", "embed_out.weight", "lm_head.decoder.weight"]
@@ -271,7 +272,7 @@ extension MergePlan {
 }
 
 extension WeightChange {
-    /// Whether it changes a whole embedding and not some rows, which PEFT changes in a tied head as well.
+    /// Whether it changes a whole embedding. PEFT applies changes of single rows to a tied head too.
     fileprivate var isOfEmbedding: Bool {
         if let replacement, replacement.shape.count == 2, rows == nil, products.isEmpty {
             return replacement.name.contains("embed") || replacement.name.contains("wte")
@@ -282,7 +283,7 @@ extension WeightChange {
 }
 
 extension String {
-    /// Whether a module's path is one of this name, or lies in one.
+    /// Whether a module's path has this name or is inside such a module.
     fileprivate func isModule(_ name: String) -> Bool {
         self == name || hasPrefix(name + ".") || hasSuffix("." + name) || contains("." + name + ".")
     }

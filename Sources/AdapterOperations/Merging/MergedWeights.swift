@@ -1,19 +1,19 @@
 package import AdapterFormat
 import Foundation
 
-/// A model's weights with an adapter merged into them, as PEFT's `merge_and_unload` does it.
+/// Merges an adapter into a model's weights, as PEFT's `merge_and_unload` does.
 package enum MergedWeights {
     /// Writes the model at `base` with the adapter merged to a folder; blocks. One tensor is in memory at a time.
     ///
-    /// The files keep their names, their order and the types of their numbers; tensors that the adapter does not change are
-    /// the same byte for byte. Of a folder, all other files go along, but for weights of other formats. Merges are computed
-    /// in F32 and rounded once.
+    /// The files keep their names, their order and the types of their numbers. Tensors that the adapter does not change
+    /// stay the same byte for byte. All other files of the base's folder are copied, except weights of other formats.
+    /// Merges are computed in F32 and rounded once.
     ///
     /// - Parameters:
     ///   - base: a safetensors file, an index of shards, or the folder of either.
     ///   - adapter: a PEFT file.
-    ///   - folder: must be another than the base's; of a single file it gets `model.safetensors`.
-    /// - Throws: what cannot be merged, by name, before anything is written.
+    ///   - folder: must differ from the base's. For a single file, it gets `model.safetensors`.
+    /// - Throws: before anything is written, where something cannot be merged; the error names it.
     package static func write(
         base: String, adapter: String, configuration: AdapterConfig, to folder: String
     ) throws(AdapterFileError) {
@@ -43,7 +43,7 @@ package enum MergedWeights {
         _ position: Int, of model: Checkpoint, _ plan: MergePlan, to path: String
     ) throws(AdapterFileError) {
         let file = model.shards[position].file
-        // New tensors go to the last file, in the type of the model's own numbers.
+        // New tensors are added to the last file, in the type of the model's own numbers.
         let type = file.tensors.compactMap(\.type).first ?? .f32
         let added = position == model.shards.count - 1 ? plan.additions : [:]
         try WholeFile.replace(path) { descriptor in
@@ -63,7 +63,7 @@ package enum MergedWeights {
 }
 
 extension Checkpoint {
-    /// Makes sure that a folder has no other model, of which something would be left.
+    /// Throws where the folder has another model, because files of it would remain.
     fileprivate func checkFree(_ target: String) throws(AdapterFileError) {
         let resolved = [folder, target].map {
             URL(fileURLWithPath: $0).resolvingSymlinksInPath().standardizedFileURL.path
@@ -79,7 +79,7 @@ extension Checkpoint {
         }
     }
 
-    /// The files beside the weights, as they are or as the merge changes them.
+    /// The files beside the weights, unchanged or changed by the merge.
     fileprivate func besides(_ plan: MergePlan) throws(AdapterFileError) -> [(name: String, contents: Data)] {
         var files: [(name: String, contents: Data)] = []
         for name in companions {
@@ -95,7 +95,7 @@ extension Checkpoint {
 }
 
 extension Checkpoint.Index {
-    /// The index with the added tensors in the last file.
+    /// The index, with the added tensors in the last file.
     fileprivate func adding(
         _ additions: [String: TensorView], to shards: [Checkpoint.Shard]
     ) throws(AdapterFileError) -> Data {
@@ -121,7 +121,7 @@ extension Checkpoint.Index {
 }
 
 extension AdapterFile {
-    /// Opens an adapter with all its numbers checked, and its experts apart where the configuration has any.
+    /// Opens an adapter, checks all its numbers, and separates its experts where the configuration has any.
     fileprivate init(merging path: String, _ configuration: AdapterConfig) throws(AdapterFileError) {
         do {
             let file = try SafetensorsFile(path: path)

@@ -1,6 +1,7 @@
-/// What a model's files call the modules of an adapter: the same, or with a prefix more or less.
+/// Maps an adapter's module names to those in a model's files: the same, or with a prefix added or removed.
 ///
-/// A checkpoint often lacks, or has, the name under which a classifier or a language model keeps its encoder.
+/// A classifier or a language model keeps its encoder under a name. Checkpoints often lack this prefix or have it in
+/// addition.
 struct ModuleNames {
     private let removed: String
     private let added: String
@@ -8,7 +9,7 @@ struct ModuleNames {
     /// - Parameters:
     ///   - modules: paths of modules that the files must have.
     ///   - tensors: the names in the files.
-    /// - Throws: where the files lack a module, or more than one prefix fits.
+    /// - Throws: where the files lack a module, or where several prefixes fit.
     init(
         _ modules: [String], in tensors: some Sequence<String>, of base: String, adapter: String
     ) throws(AdapterFileError) {
@@ -29,7 +30,7 @@ struct ModuleNames {
             return
         }
         let absent = AdapterFileError.adapter(file: adapter, reason: "\(base) has no weight of \(missing)")
-        // Where the model has some of the modules by their own names, the others are missing.
+        // If the model has some of the modules under their own names, the other modules are missing.
         guard modules.allSatisfy({ !paths.contains($0[...]) }) else { throw absent }
         var found: [Prefix] = []
         for path in paths where found.count < 2 {
@@ -51,7 +52,7 @@ struct ModuleNames {
         (removed, added) = (prefix.removed, prefix.added)
     }
 
-    /// A module's or tensor's name in the model's files.
+    /// The name of a module or tensor in the model's files.
     func inModel(_ name: String) -> String {
         Prefix(removed: removed, added: added).apply(to: name) ?? name
     }
@@ -60,7 +61,7 @@ struct ModuleNames {
         let removed: String
         let added: String
 
-        /// No model keeps its parts deeper than this under another's names.
+        /// No model nests its parts deeper than this under another name.
         var isShort: Bool { (removed + added).split(separator: ".").count <= 2 }
 
         func apply(to name: String) -> String? {

@@ -1,6 +1,6 @@
 import Foundation
 
-/// PEFT's `trainable_token_indices`: which rows of which embedding are trained.
+/// PEFT's `trainable_token_indices`: the trained rows of embeddings.
 struct TokenIndices {
     private enum Content: Decodable {
         case ofEmbedding([Int])
@@ -18,13 +18,13 @@ struct TokenIndices {
 
     private let content: Content
 
-    /// - Parameter json: a list, which is the input embedding's, or one for each module's name; nil for anything else.
+    /// - Parameter json: a list for the input embedding, or one list for each module name. Other values give nil.
     init?(json: String) {
         guard let content = try? JSONDecoder().decode(Content.self, from: Data(json.utf8)) else { return nil }
         self.content = content
     }
 
-    /// The rows of a module, in the order in which they are saved; of names that fit, the longest counts.
+    /// The rows of a module, in the order in which they are saved. If several names fit, the longest one counts.
     subscript(module: String) -> [Int]? {
         switch content {
         case .ofEmbedding(let list): return list

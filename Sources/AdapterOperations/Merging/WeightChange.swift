@@ -1,33 +1,33 @@
 import AdapterFormat
 import LinearAlgebra
 
-/// What an adapter does to one tensor of a model, in the order in which PEFT does it.
+/// The changes of an adapter to one tensor of a model, in the order in which PEFT applies them.
 struct WeightChange {
     /// A product of factors that is added to a part of the tensor.
     struct Product {
         let module: AdapterFile.Module
-        /// Which outputs of the module lie in this tensor.
+        /// The module's outputs that are in this tensor.
         let outputs: Range<Int>
-        /// Where the matrix begins in the tensor.
+        /// The offset of the matrix in the tensor.
         let offset: Int
         let orientation: LayerOrientation
         let scale: Double
     }
 
-    /// Rows that stand in place of the model's.
+    /// Rows that replace the model's.
     struct Rows {
         let positions: [Int]
         /// (positions × columns)
         let values: TensorView
     }
 
-    /// Stands in place of the whole tensor, before anything is added.
+    /// Replaces the whole tensor, before anything is added.
     var replacement: TensorView?
     var rows: Rows?
     var products: [Product] = []
-    /// DoRA's length of each output's weights, after the product is added.
+    /// DoRA's length of each output's weights, applied after the product is added.
     var magnitude: TensorView?
-    /// Added with a scale: the bias of `lora_B`.
+    /// A bias of `lora_B`, added with a scale.
     var addition: (values: TensorView, scale: Double)?
 
     /// Changes the tensor's numbers, row-major.
@@ -83,7 +83,7 @@ extension WeightChange.Product {
         }
     }
 
-    /// Gives every output's weights the length that its magnitude says.
+    /// Scales every output's weights to the length given by its magnitude.
     fileprivate func normalise(_ tensor: UnsafeMutableBufferPointer<Float>, to magnitude: [Float]) {
         let count = outputs.count
         let inputs = tensor.count / count

@@ -1,7 +1,7 @@
 import Crypto
 package import Federation
 
-/// Tokens as text: made, hashed and recognised.
+/// Makes, hashes and recognises the texts of tokens.
 extension Access {
     /// SHA-256 of a token's text.
     package static func hash(_ token: String) -> ContentDigest {

@@ -1,12 +1,13 @@
 package import Federation
 import Synchronization
 
-/// Who calls, and how often they may: knows the hash of every token in force, and no token itself.
+/// Authenticates calls and limits their rate. It keeps only the hashes of valid tokens.
 package final class Access: Sendable {
+    /// How callers are identified.
     package enum Mode: Sendable, Hashable {
-        /// Everybody proves who they are; the admin's token hashes to this.
+        /// Every caller needs a token. The admin's token has this hash.
         case tokens(admin: ContentDigest)
-        /// Everybody is admin, but a client's own calls still carry its token.
+        /// Every caller is admin. A client's own calls still carry its token.
         case none
     }
 
@@ -34,7 +35,9 @@ package final class Access: Sendable {
         addresses = Mutex(AddressThrottle(limits: limits))
     }
 
-    /// Whom the token stands for; throws for nobody's, for a client that was revoked, and for who calls too often.
+    /// The principal that the token stands for.
+    ///
+    /// Throws where nobody has the token, where its client was revoked, or where the caller calls too often.
     package func principal(bearer token: String?, from address: PeerAddress) throws(ServiceError) -> Principal {
         guard let token else {
             guard mode == .none else {
@@ -60,13 +63,13 @@ package final class Access: Sendable {
         return principal
     }
 
-    /// Lets a call be answered that needs no token, unless its address calls too often.
+    /// Admits a call that needs no token; throws where its address calls too often.
     package func admitAnonymous(from address: PeerAddress) throws(ServiceError) {
         try refuse(addresses.withLock { $0.admit(address, at: clock.now()) })
     }
 
-    /// Found by its hash, which no caller can steer towards one that is stored: how long the search takes tells nothing
-    /// of any token.
+    /// Looks a token up by its hash. A caller cannot choose a hash that is close to a stored one, so the time of the
+    /// search reveals nothing about any token.
     private func holder(
         of hash: ContentDigest, from address: PeerAddress
     ) throws(ServiceError) -> (Principal, isRevoked: Bool)? {
@@ -88,19 +91,19 @@ package final class Access: Sendable {
     }
 }
 
-/// How much clients send.
+/// Limits how many bytes clients send.
 extension Access {
-    /// What a body was reckoned at before it came.
+    /// The byte count that a body was charged before it arrived.
     package struct Upload: Sendable {
         fileprivate let hash: ContentDigest
         fileprivate let pace: TokenBucket.Pace
         fileprivate let byteCount: Double
     }
 
-    /// Admits a body before a byte of it was read; nil where nothing limits its sender.
+    /// Admits a body before any byte of it is read; nil where its sender has no limit.
     ///
-    /// - Parameter byteCount: nil for a body that does not tell its length, which counts as a minute's worth until it
-    ///   has come.
+    /// - Parameter byteCount: nil for a body of unknown length. It is charged a minute's allowance until it has
+    ///   arrived.
     package func beginUpload(
         _ byteCount: Int?, bearer token: String?, from address: PeerAddress
     ) throws(ServiceError) -> Upload? {
@@ -119,28 +122,28 @@ extension Access {
         return upload
     }
 
-    /// Counts what really came.
+    /// Replaces the charge by the number of bytes that arrived.
     package func endUpload(_ upload: Upload, byteCount: Int) {
         holders.withLock { $0[upload.hash]?.uploads?.giveBack(upload.byteCount - Double(byteCount), pace: upload.pace) }
     }
 }
 
-/// What the services tell it.
+/// Called by the services when tokens change.
 extension Access {
-    /// Whether no other than `principal` holds the token with this hash.
+    /// Whether nobody except `principal` holds the token with this hash.
     func isFree(_ hash: ContentDigest, for principal: Principal) -> Bool {
         if case .tokens(let admin) = mode, hash.matches(admin) { return false }
         return holders.withLock { $0[hash].map { $0.principal == principal } ?? true }
     }
 
-    /// A token that is known stays what it is: revoked, and as near to its limits.
+    /// Makes a token valid. A known token keeps its state: revoked, and as close to its limits.
     func grant(_ principal: Principal, toTokenWithHash hash: ContentDigest, until expiresAt: Timestamp? = nil) {
         holders.withLock { holders in
             if holders[hash] == nil { holders[hash] = Holder(principal: principal, expiresAt: expiresAt) }
         }
     }
 
-    /// Lets in whoever holds a token that the server issued.
+    /// Makes a token valid that the server issued.
     func grant(_ token: IssuedToken, of federation: FederationID) {
         let principal: Principal =
             switch token.role {
@@ -150,7 +153,7 @@ extension Access {
         grant(principal, toTokenWithHash: token.hash, until: token.expiresAt)
     }
 
-    /// From now on nobody issued any token of a federation, and what is under way with them ends.
+    /// Makes all issued tokens of a federation unknown, and ends the requests under way with them.
     func forget(tokensOf federation: FederationID) {
         let ends = holders.withLock { holders in
             let gone = holders.filter { $0.value.principal.federation == federation }
@@ -160,14 +163,14 @@ extension Access {
         for end in ends { end() }
     }
 
-    /// From now on nobody issued the token, and what is under way with it ends.
+    /// Makes an issued token unknown, and ends the requests under way with it.
     func forget(tokenWithHash hash: ContentDigest) {
         let holder = holders.withLock { $0.removeValue(forKey: hash) }
         for end in holder?.underWay.ends ?? [] { end() }
     }
 
-    /// From now on the token is known as one that is good no more, even to a registration that is just ending. What is
-    /// under way with it ends.
+    /// Marks a client's token as revoked, even for a registration that is about to end. Ends the requests under way
+    /// with it.
     func revoke(_ principal: Principal, tokenWithHash hash: ContentDigest) {
         let ends = holders.withLock { holders in
             holders[hash, default: Holder(principal: principal)].isRevoked = true

@@ -1,7 +1,7 @@
 import Federation
 
-/// Slows down addresses that call without a token that is good: each at a pace, and after too many wrong tokens with
-/// waits that double.
+/// Slows down addresses that call without a valid token. Each address has a rate limit; after too many wrong tokens it
+/// must also wait, each time twice as long.
 struct AddressThrottle: Sendable {
     private struct Record: Sendable {
         var requests: TokenBucket?
@@ -13,8 +13,8 @@ struct AddressThrottle: Sendable {
     private let limits: RateLimits
     private var records: RecentTable<PeerAddress, Record>
 
-    /// - Parameter capacity: the addresses that are remembered. Whoever has more than that can have itself forgotten,
-    ///   but gains less by it than by calling from that many.
+    /// - Parameter capacity: how many addresses are remembered. A caller with more addresses can make the table forget
+    ///   it, but gains less by that than by calling from so many addresses.
     init(limits: RateLimits, capacity: Int = 32_768) {
         self.limits = limits
         records = RecentTable(limit: capacity)
@@ -22,13 +22,13 @@ struct AddressThrottle: Sendable {
 
     var count: Int { records.count }
 
-    /// Admits a request without a token, or answers how many seconds to wait.
+    /// Admits a request without a token, or returns how many seconds it must wait.
     mutating func admit(_ address: PeerAddress, at now: Timestamp) -> Double? {
         guard limits.holds(for: address), let pace = limits.anonymousRequests else { return nil }
         return records.update(address, initially: Record()) { Self.take(from: &$0, at: now, pace: pace) }
     }
 
-    /// Admits a request with a token that nobody issued, to be told so, or answers how many seconds to wait.
+    /// Admits a request with an unknown token, which is then refused as such, or returns how many seconds it must wait.
     mutating func admitFailure(_ address: PeerAddress, at now: Timestamp) -> Double? {
         guard limits.holds(for: address) else { return nil }
         let (limits, longest) = (limits, limits.authBackoffSeconds)

@@ -7,17 +7,17 @@ package struct EnrolmentService: Sendable {
     let access: Access
     let credentials: any CredentialStore
 
-    /// A client with what it was granted and when it last called.
+    /// A client with its granted ranks and the time of its last call.
     package struct Enrolled: Sendable {
         package let client: Client
         package let ranks: [String: Int]
         package let lastSeen: Timestamp
     }
 
-    /// Registers a client under the token that it made, or confirms that it is registered.
+    /// Registers a client under the token that the client made, or confirms its registration.
     ///
-    /// - Parameter enrolment: the id of the enrolment token that lets it in; a use of it is stored as taken together with
-    ///   the new client, and none is taken by one that is registered already.
+    /// - Parameter enrolment: the id of the enrolment token that admits the client. The use of it is stored in the same
+    ///   step as the new client. A client that is already registered takes no use.
     package func register(
         _ name: ClientName, rank: Int, token: String, capabilities: String, enrolment: String? = nil,
         in federation: FederationID
@@ -45,7 +45,7 @@ package struct EnrolmentService: Sendable {
         return (enrolled(registration.client, in: session), registration.isNew)
     }
 
-    /// Whether nobody has registered with a token, on whichever server, but this client.
+    /// Whether no other client has registered with this token, on any server.
     private func isFree(
         _ hash: ContentDigest, for name: ClientName, of federation: FederationID
     ) async throws(ServiceError) -> Bool {
@@ -60,19 +60,21 @@ package struct EnrolmentService: Sendable {
         }
     }
 
-    /// In ascending name.
+    /// The federation's clients, in ascending order of name.
     package func list(in federation: FederationID) throws(ServiceError) -> [Enrolled] {
         let session = try runtime.session(federation)
         return session.snapshot.machine.clients.values.sorted { $0.name < $1.name }.map { enrolled($0, in: session) }
     }
 
+    /// One client; throws where the federation has none of this name.
     package func client(_ name: ClientName, in federation: FederationID) throws(ServiceError) -> Enrolled {
         let session = try runtime.session(federation)
         guard let client = session.snapshot.machine.clients[name] else { throw .unknownClient(name) }
         return enrolled(client, in: session)
     }
 
-    /// - Parameter byItself: whether the client asks for it: its place then stays taken until the admin does too.
+    /// - Parameter byItself: whether the client asks for it. Its place in the federation then stays taken until the
+    ///   admin revokes it too.
     package func revoke(
         _ name: ClientName, byItself: Bool = false, in federation: FederationID
     ) async throws(ServiceError) {

@@ -1,4 +1,4 @@
-/// Where a call comes from, as far as one subscriber is told from another: an IPv4 address or an IPv6 /64.
+/// The address of a caller, cut to what tells subscribers apart: an IPv4 address or an IPv6 /64.
 package struct PeerAddress: Sendable, Hashable {
     private let bits: UInt64
     private let isIPv4: Bool

@@ -1,16 +1,16 @@
 package import Federation
 
-/// Whom a bearer token stands for.
+/// The identity that a bearer token stands for.
 package enum Principal: Sendable, Hashable {
     case admin
     case reader(FederationID)
-    /// With the id of its token.
+    /// The holder of an enrolment token, with the token's id.
     case enrolment(FederationID, token: String)
     case client(FederationID, ClientName)
 }
 
 extension Principal {
-    /// The one federation that it has to do with; nil for the admin.
+    /// The only federation that the principal may use; nil for the admin.
     var federation: FederationID? {
         switch self {
         case .admin: nil
@@ -18,7 +18,7 @@ extension Principal {
         }
     }
 
-    /// May read the federation: its reader, its clients and the admin.
+    /// Requires that the caller may read the federation: its reader, its clients or the admin.
     package func requireReader(of federation: FederationID) throws(ServiceError) {
         switch self {
         case .admin, .reader(federation), .client(federation, _): return
@@ -30,12 +30,12 @@ extension Principal {
         guard self == .admin else { throw .forbidden }
     }
 
-    /// May read some federation.
+    /// Requires that the caller may read at least one federation.
     package func requireAnyReader() throws(ServiceError) {
         if case .enrolment = self { throw .forbidden }
     }
 
-    /// May register clients: answers the id of the token that lets them in, none for the admin.
+    /// Requires that the caller may register clients. Returns the id of its enrolment token; nil for the admin.
     package func requireEnrolment(in federation: FederationID) throws(ServiceError) -> String? {
         switch self {
         case .admin: return nil
@@ -44,7 +44,7 @@ extension Principal {
         }
     }
 
-    /// The client of this federation that calls.
+    /// Requires a client of this federation, and returns its name.
     package func requireClient(of federation: FederationID) throws(ServiceError) -> ClientName {
         guard case .client(federation, let name) = self else { throw .forbidden }
         return name

@@ -1,15 +1,15 @@
-/// A table of bounded size that forgets, half of it at once, what was not used for longest.
+/// A table of bounded size. When it is full, it forgets the half that was least recently used.
 struct RecentTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private let limit: Int
     private var recent: [Key: Value] = [:]
     private var older: [Key: Value] = [:]
 
-    /// - Parameter limit: so many entries at most.
+    /// - Parameter limit: the highest number of entries.
     init(limit: Int) { self.limit = limit }
 
     var count: Int { recent.count + older.count }
 
-    /// Changes the entry of `key`, which begins as `initial`.
+    /// Changes the entry of `key`; a missing entry begins as `initial`.
     mutating func update<Result>(
         _ key: Key, initially initial: @autoclosure () -> Value, _ change: (inout Value) -> Result
     ) -> Result {

@@ -1,7 +1,7 @@
 import Federation
 import Synchronization
 
-/// The requests that a token's holders have under way.
+/// The requests under way of all callers that hold one token.
 struct RequestsUnderWay: Sendable {
     private struct Entry: Sendable {
         let hasBody: Bool
@@ -12,7 +12,7 @@ struct RequestsUnderWay: Sendable {
     private var bodies = 0
     private var next: UInt64 = 0
 
-    /// Counts a request; nil where there are as many as may be, 0 being no limit.
+    /// Counts a request; nil where the limit is reached. 0 means no limit.
     mutating func begin(
         hasBody: Bool, upTo limits: (requests: Int, bodies: Int), end: @escaping @Sendable () -> Void
     ) -> UInt64? {
@@ -29,20 +29,20 @@ struct RequestsUnderWay: Sendable {
         bodies -= 1
     }
 
-    /// What ends those that are under way.
+    /// The functions that end the requests under way.
     var ends: [@Sendable () -> Void] { entries.values.map(\.end) }
 }
 
 extension Access {
-    /// A request that counts as under way until it is finished.
+    /// A request that counts as under way until `finish` is called for it.
     package struct Visit: Sendable {
         fileprivate let hash: ContentDigest
         fileprivate let number: UInt64
     }
 
-    /// Counts a request against what its token may have under way; nil for a token that nobody issued, and for the admin's.
+    /// Counts a request against the limit of its token; nil for an unknown token and for the admin's.
     ///
-    /// - Parameter end: ends the request; called once its token is good no more.
+    /// - Parameter end: ends the request; called when its token stops being valid.
     package func begin(
         bearer token: String?, hasBody: Bool, from address: PeerAddress, end: @escaping @Sendable () -> Void
     ) throws(ServiceError) -> Visit? {
@@ -59,6 +59,7 @@ extension Access {
         return visit
     }
 
+    /// Stops counting a request.
     package func finish(_ visit: Visit) {
         holders.withLock { $0[visit.hash]?.underWay.finish(visit.number) }
     }

@@ -1,15 +1,15 @@
 import Federation
 
-/// How much of something one caller may take: it refills evenly up to a bound, and a single taking may overdraw it.
+/// A token bucket for one caller. It refills evenly up to a capacity, and a single `take` may overdraw it.
 ///
-/// Whatever is left admits a taking of any size, so a body longer than the bound is not shut out for ever; what it
-/// overdraws is waited for by the next one.
+/// Any positive level admits an amount of any size, so a body larger than the capacity is not refused for ever. The
+/// next caller of `take` waits until the overdraft is refilled.
 struct TokenBucket: Sendable, Hashable {
     struct Pace: Sendable, Hashable {
         let perSecond: Double
         let capacity: Double
 
-        /// - Parameter seconds: how long it takes to refill.
+        /// - Parameter seconds: the time in which an empty bucket refills.
         init(perSecond: Double, seconds: Double) {
             self.perSecond = perSecond
             capacity = perSecond * seconds
@@ -24,9 +24,9 @@ struct TokenBucket: Sendable, Hashable {
         filledAt = now
     }
 
-    /// Takes `amount`, or answers how many seconds to wait before anything can be taken.
+    /// Takes `amount`, or returns how many seconds to wait before anything can be taken.
     mutating func take(_ amount: Double, at now: Timestamp, pace: Pace) -> Double? {
-        // A clock that was set back refills nothing, and costs nothing either.
+        // A clock that was set back neither refills nor drains the bucket.
         level = min(pace.capacity, level + max(0, now.seconds(since: filledAt)) * pace.perSecond)
         filledAt = now
         guard level > 0 else { return max(0.001, -level / pace.perSecond) }
@@ -34,12 +34,12 @@ struct TokenBucket: Sendable, Hashable {
         return nil
     }
 
-    /// Corrects an earlier taking by what was not used of it; what was used beyond it is less than nothing.
+    /// Returns the unused part of an earlier amount; negative where more was used than taken.
     mutating func giveBack(_ amount: Double, pace: Pace) { level = min(pace.capacity, level + amount) }
 }
 
 extension TokenBucket? {
-    /// Takes from the bucket, which begins full.
+    /// Takes from the bucket, which is full at first.
     mutating func take(_ amount: Double, at now: Timestamp, pace: TokenBucket.Pace) -> Double? {
         var bucket = self ?? TokenBucket(of: pace, at: now)
         defer { self = bucket }

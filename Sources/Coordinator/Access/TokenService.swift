@@ -6,14 +6,14 @@ package struct TokenService: Sendable {
     let access: Access
     let clock: any WallClock
 
-    /// A new token, shown this once: the server keeps only its hash.
+    /// A new token. Its text is shown only now, because the server keeps only the hash.
     package struct Issued: Sendable {
         package let record: IssuedToken
         package let token: String
     }
 
     /// - Parameters:
-    ///   - expiresAt: from when on it is good no more; nil for never.
+    ///   - expiresAt: the time from which the token is no longer valid; nil for never.
     ///   - uses: how many clients an enrolment token may register; nil for any number.
     package func issue(
         _ role: IssuedToken.Role, expiresAt: Timestamp?, uses: Int?, in federation: FederationID
@@ -33,11 +33,12 @@ package struct TokenService: Sendable {
         }
         let token = Access.makeToken()
         let hash = Access.hash(token)
-        // Of the hash, so that whoever finds a token can tell which one it is.
+        // The id is made from the hash, so that the finder of a token can tell which one it is.
         let record = IssuedToken(
             id: String(hash.hex.prefix(16)), role: role, hash: hash, createdAt: now, expiresAt: expiresAt,
             usesLeft: uses)
-        // Let in before it is listed, or it could be withdrawn in between and then let in.
+        // The token becomes valid before it is listed. Otherwise it could be withdrawn first and become valid
+        // afterwards.
         access.grant(record, of: federation)
         do throws(ServiceError) {
             try await session.reply(to: .issue(record))
@@ -48,13 +49,14 @@ package struct TokenService: Sendable {
         return Issued(record: record, token: token)
     }
 
-    /// All that were not withdrawn, the oldest first.
+    /// All tokens that were not withdrawn, oldest first.
     package func list(in federation: FederationID) throws(ServiceError) -> [IssuedToken] {
         try runtime.session(federation).snapshot.machine.tokens.values.sorted {
             ($0.createdAt, $0.id) < ($1.createdAt, $1.id)
         }
     }
 
+    /// Makes the token with this id invalid.
     package func withdraw(_ id: String, in federation: FederationID) async throws(ServiceError) {
         let session = try runtime.session(federation)
         let hash = session.snapshot.machine.tokens[id]?.hash

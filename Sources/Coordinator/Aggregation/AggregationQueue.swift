@@ -1,10 +1,10 @@
 import Federation
 import Synchronization
 
-/// The federations whose current round waits to be aggregated; each stands in line at most once.
+/// The federations whose current round waits to be aggregated. Each is in the queue at most once.
 ///
-/// A round whose aggregation failed for a passing reason comes back after a while: 1 s, then twice as long each time, at
-/// most a minute.
+/// A round whose aggregation failed for a transient reason returns after a delay. The delay is 1 s, then doubles, up to
+/// a minute.
 final class AggregationQueue: Sendable {
     private struct State {
         var waiting: Set<FederationID> = []
@@ -27,7 +27,7 @@ final class AggregationQueue: Sendable {
         if isNew { continuation.yield(federation) }
     }
 
-    /// Lets the federation stand in line again.
+    /// Lets the federation enter the queue again.
     func finished(_ federation: FederationID) {
         state.withLock { state in
             state.waiting.remove(federation)
@@ -35,7 +35,7 @@ final class AggregationQueue: Sendable {
         }
     }
 
-    /// Lets the federation stand in line again, later.
+    /// Lets the federation enter the queue again after a delay.
     func failed(_ federation: FederationID, at now: Timestamp) {
         state.withLock { state in
             state.waiting.remove(federation)

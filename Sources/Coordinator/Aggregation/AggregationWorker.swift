@@ -5,9 +5,9 @@ import Federation
 import Logging
 import Synchronization
 
-/// Turns a closed round's updates into the next global adapter and publishes it.
+/// Aggregates a closed round's updates into the next global adapter and publishes it.
 ///
-/// Running it again from the start gives the same bytes, so a run that was cut off leaves nothing to repair.
+/// A second run from the start gives the same bytes, so an interrupted run needs no repair.
 struct AggregationWorker: Sendable {
     let runtime: FederationRuntime
     let due: AggregationQueue
@@ -23,14 +23,14 @@ struct AggregationWorker: Sendable {
     /// How many threads work on the modules of an adapter.
     let threads: Int
     let logger: Logger
-    /// One round at a time is added up on each, so that a large one holds up no other federation's.
+    /// Each queue aggregates one round at a time, so a large round does not delay all other federations.
     private let queues = [BlockingQueue(label: "aggregation.0"), BlockingQueue(label: "aggregation.1")]
 
-    /// Why a round cannot be aggregated, now or ever.
+    /// Why a round cannot be aggregated.
     private enum Failure: Error {
         /// The round can never be published.
         case hopeless(String)
-        /// It may work another time.
+        /// A later attempt may succeed.
         case passing(String)
         /// These clients have to send their updates again.
         case lost([ClientName: String])
@@ -74,7 +74,7 @@ struct AggregationWorker: Sendable {
         await tidy(after: round, in: session, on: queue)
     }
 
-    /// Adds a round up and stores what came of that.
+    /// Aggregates a round and stores the outcome.
     private func aggregate(
         _ round: RoundMachine, of session: FederationSession, under lease: Lease, on queue: BlockingQueue
     ) async throws(StoreError) {
@@ -91,7 +91,7 @@ struct AggregationWorker: Sendable {
         _ = try await session.perform(outcome, spending: lease)
     }
 
-    /// Deletes what the round's end leaves without use.
+    /// Deletes what nobody needs after the round's end.
     private func tidy(after round: RoundMachine, in session: FederationSession, on queue: BlockingQueue) async {
         freshBlobs.forget(round.updates.values.map(\.digest))
         let round = round.number
@@ -122,7 +122,7 @@ struct AggregationWorker: Sendable {
         do {
             let plan = try session.plan()
             let machine = session.snapshot.machine
-            // What a former run has left may be of other updates.
+            // A rendering from an earlier run may be of other updates.
             serving.cache.forget(session.id, rounds: [round.number])
             let file = try await serving.lanes.publishing {
                 let rendered = try await queue.run { () throws(Failure) in
@@ -142,7 +142,7 @@ struct AggregationWorker: Sendable {
         }
     }
 
-    /// Reads every update that has not just come, several at a time: what is not what the client sent must not be added up.
+    /// Reads every update that is not fresh, several at a time, so that no damaged update is aggregated.
     private func checkBlobs(of round: RoundMachine) throws(Failure) {
         let updates = round.accepted
         let found = Mutex<[(client: ClientName, error: BlobError)]>([])
@@ -164,7 +164,7 @@ struct AggregationWorker: Sendable {
         guard lost.isEmpty else { throw .lost(lost) }
     }
 
-    /// Whether an update's blob still is what its client sent.
+    /// Checks that an update's blob still has the bytes that its client sent.
     private func check(_ update: Update) throws(BlobError) {
         let lent: LentFile?
         do throws(StoreError) { lent = try blobs.lend(update.digest) } catch { throw .unreadable("\(error)") }
@@ -179,11 +179,11 @@ struct AggregationWorker: Sendable {
         return Contribution.stalenessDiscount(age: round.number - began, exponent: buffer.stalenessExponent)
     }
 
-    /// - Returns: the adapter's file, where it was written beside the sum.
+    /// - Returns: the adapter's file, where it was written during the aggregation.
     private func add(
         up round: RoundMachine, as plan: AdapterPlan, after machine: FederationMachine
     ) throws(Failure) -> AdapterCache.File? {
-        // Beside the sum, whose result counts only if nothing is found.
+        // The check runs in parallel with the aggregation, whose result counts only if the check finds nothing.
         let checking = WorkBeside { () throws(Failure) in try checkBlobs(of: round) }
         let file: AdapterCache.File?
         do throws(Failure) {

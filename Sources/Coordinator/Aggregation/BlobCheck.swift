@@ -2,12 +2,12 @@ import Crypto
 import Federation
 import Foundation
 
-/// Whether a blob still is what its client sent.
+/// Checks that a blob still has the bytes that its client sent.
 struct BlobCheck {
     let digest: ContentDigest
     let byteCount: Int
 
-    /// Reads the file through; blocks.
+    /// Reads the whole file; blocks.
     func check(fileAt path: String) throws(BlobError) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
@@ -41,10 +41,10 @@ struct BlobCheck {
     private static func message(_ call: String) -> String { "\(call): \(String(cString: strerror(errno)))" }
 }
 
-/// Why a blob cannot be added up.
+/// Why a blob cannot be aggregated.
 enum BlobError: Error {
     /// The bytes are gone for good.
     case lost(String)
-    /// They may be there another time.
+    /// A later attempt may succeed.
     case unreadable(String)
 }

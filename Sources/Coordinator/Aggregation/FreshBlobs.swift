@@ -2,10 +2,10 @@ import Federation
 import Foundation
 import Synchronization
 
-/// Blobs whose bytes this process has just hashed and written, so that their sum need not hash them again.
+/// Blobs whose bytes this process has just hashed and written. The aggregation need not hash them again.
 ///
-/// A blob counts as fresh for ten minutes and as long as its file is the one that was noted, by inode, length and both times.
-/// What lies longer on a disk, or was there before this process, is read against its digest (see `BlobCheck`).
+/// A blob is fresh for ten minutes, as long as its file still has the noted inode, length and both times. Any other
+/// blob is read and compared with its digest (see `BlobCheck`).
 final class FreshBlobs: Sendable {
     private struct File: Equatable {
         let inode: UInt64
@@ -28,17 +28,17 @@ final class FreshBlobs: Sendable {
         }
     }
 
-    /// In seconds.
+    /// The time for which a blob is fresh, in seconds.
     private static let lifetime = 600.0
 
     private let files = Mutex<[ContentDigest: (file: File, at: Timestamp)]>([:])
 
-    /// Notes a blob whose bytes were hashed on their way into its file.
+    /// Notes a blob whose bytes were hashed while they were written to its file.
     func note(_ digest: ContentDigest, at path: String, now: Timestamp) {
         guard let file = File(at: path) else { return }
         files.withLock { files in
             files[digest] = (file, now)
-            // So many that most must be old.
+            // With so many entries, most are too old.
             guard files.count > 1024, files.count.nonzeroBitCount == 1 else { return }
             files = files.filter { now.seconds(since: $0.value.at) <= Self.lifetime }
         }
@@ -51,7 +51,7 @@ final class FreshBlobs: Sendable {
         return file == known.file && file.byteCount == byteCount
     }
 
-    /// Forgets blobs that nobody sums any more.
+    /// Forgets blobs that no aggregation needs any more.
     func forget(_ digests: some Sequence<ContentDigest>) {
         files.withLock { files in for digest in digests { files[digest] = nil } }
     }

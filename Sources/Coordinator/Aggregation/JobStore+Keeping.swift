@@ -1,15 +1,15 @@
 import Federation
 
 extension JobStore {
-    /// How long a lease is good without being renewed, in seconds.
+    /// How long a lease is valid without renewal, in seconds.
     private static var leaseSeconds: Double { 30 }
 
-    /// nil while somebody else holds the job.
+    /// Takes the lease of a job; nil while somebody else holds it.
     func take(_ job: Job) async throws(StoreError) -> Lease? { try await take(job, seconds: Self.leaseSeconds) }
 
-    /// Renews a lease while the work goes on, and gives the job up at its end.
+    /// Renews a lease while the work runs, and gives the job up at its end.
     ///
-    /// Where the lease cannot be renewed the work still ends: what it stores is refused then.
+    /// Where a renewal fails, the work still runs to its end, and the store refuses its result.
     func keeping(
         _ lease: Lease, _ work: @escaping @Sendable () async throws(StoreError) -> Void
     ) async throws(StoreError) {

@@ -4,13 +4,13 @@ import Federation
 import Logging
 import Synchronization
 
-/// Folds the merges of old rounds into one running total, so that what is kept of them stays bounded.
+/// Adds the merges of old rounds to one running total, so that the stored size stays bounded.
 ///
-/// Round after round is added by itself, so the total has the same bytes however many rounds one run folds. It is written
-/// beside the one in force, which it replaces in one transaction: a run that was cut off leaves nothing to repair. What it
-/// replaced goes once nobody reads it.
+/// Each round is added by itself, so the total has the same bytes however many rounds one run folds. The new total is
+/// written beside the current one and replaces it in one transaction, so an interrupted run needs no repair. The old
+/// total is deleted once nobody reads it.
 struct MergeFolding: Sendable {
-    /// The merges of so many rounds are kept single.
+    /// The merges of this many newest rounds are kept singly.
     static let singleRounds = 16
 
     private let runtime: FederationRuntime
@@ -32,17 +32,17 @@ struct MergeFolding: Sendable {
         self.logger = logger
     }
 
-    /// Has a federation's merges looked at.
+    /// Asks for a look at a federation's merges.
     func request(_ federation: FederationID) { requests.continuation.yield(federation) }
 
-    /// Folds where there is something to fold, until the task is cancelled.
+    /// Folds merges on request, until the task is cancelled.
     func run() async {
         for await federation in requests.stream {
             do {
                 let session = try runtime.session(federation)
                 let plan = try session.plan()
                 guard plan.strategy.publishesMerge else { continue }
-                // Whoever else has the job folds what there is.
+                // The holder of the job folds all that is due.
                 guard let lease = try await jobs.take(Job(.folding, of: federation)) else { continue }
                 try await jobs.keeping(lease) { () async throws(StoreError) in
                     let folded = try await queue.run { () throws(StoreError) in
@@ -61,7 +61,7 @@ struct MergeFolding: Sendable {
         }
     }
 
-    /// Answers the round up to which merges are folded from now on.
+    /// Returns the round up to which merges are folded from now on.
     private func fold(
         _ federation: FederationID, _ shape: AdapterShape, under lease: Lease
     ) throws(StoreError) -> Int {

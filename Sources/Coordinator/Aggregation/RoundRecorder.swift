@@ -2,9 +2,9 @@ import AdapterFormat
 import Aggregation
 import Federation
 
-/// Writes what a round publishes into the slots of the store where it belongs, and its adapter's file beside that.
+/// Writes what a round publishes into its slots of the store, and the adapter's file at the same time.
 struct RoundRecorder: RoundSink {
-    /// Begins the adapter's file once it is known what the round publishes.
+    /// Begins the adapter's file once the outline of the published round is known.
     typealias BeginRendering = (RoundOutline) throws -> PublishedRendering?
 
     private let beginRendering: BeginRendering
@@ -25,7 +25,7 @@ struct RoundRecorder: RoundSink {
         }
     }
 
-    /// Forgets what a run that was cut off has written.
+    /// Deletes what an interrupted run has written.
     mutating func begin(_ outline: RoundOutline) throws {
         try clear()
         rendering = try beginRendering(outline)
@@ -43,7 +43,7 @@ struct RoundRecorder: RoundSink {
         try adapter.take(values, of: tensor)
     }
 
-    /// Stores what was taken last and answers the adapter's file, where one was begun.
+    /// Stores the last batch and returns the adapter's file, where one was begun.
     mutating func finish() throws -> AdapterCache.File? {
         let file = try rendering?.finish()
         try adapter.flush()
@@ -52,7 +52,7 @@ struct RoundRecorder: RoundSink {
         return try file?.outcome()
     }
 
-    /// Forgets all that the round has left.
+    /// Deletes all that the round has written.
     mutating func clear() throws(StoreError) {
         try adapter.clear()
         try merge.clear()

@@ -1,18 +1,20 @@
 import AdapterFormat
 import Federation
 
-/// Writes what a round leaves into one slot of the store, module by module and many of them in one transaction: an adapter
-/// of thousands of small modules would else wait for the disk as many times. A batch is stored while the next one is taken.
+/// Writes a round's result into one slot of the store, module by module.
 ///
-/// Its calls block: use it on a queue of its own. What was taken is durable once `flush` returns.
+/// One transaction holds many modules; with one each, an adapter of thousands of small modules would wait for the disk
+/// thousands of times. A batch is stored while the next one is collected.
+///
+/// Its calls block: use it on a queue of its own. Its input is durable once `flush` returns.
 struct StoredAdapterWriter: AdapterSink {
-    /// One part holds at most about this many numbers (4 MiB), so that reading stays bounded.
+    /// The highest count of numbers in one part, roughly (4 MiB), so that reading stays bounded.
     private static let partSize = 1 << 20
-    /// As much is stored in one transaction (8 MiB).
+    /// The count of numbers that are stored in one transaction (8 MiB).
     private static let batchSize = 1 << 21
 
     private let target: StoredAdapter
-    /// The batch that is on its way into the store.
+    /// The batch that is being stored.
     private var storing: WorkBeside<Void, StoreError>?
     private var parts: [AdapterPart] = []
     private var size = 0
@@ -29,7 +31,7 @@ struct StoredAdapterWriter: AdapterSink {
         try put(values, rows: 1, as: .dense, tensor.name)
     }
 
-    /// Stores what was taken since the last time.
+    /// Stores all that was taken since the last call.
     mutating func flush() throws(StoreError) {
         try passOn()
         try endStoring()
@@ -47,7 +49,7 @@ struct StoredAdapterWriter: AdapterSink {
 
     private mutating func endStoring() throws(StoreError) { try storing.take()?.outcome() }
 
-    /// Forgets all that is in the slot, and what was taken.
+    /// Deletes the content of the slot and what was taken.
     mutating func clear() throws(StoreError) {
         parts = []
         size = 0

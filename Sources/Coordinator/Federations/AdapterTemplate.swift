@@ -4,13 +4,13 @@ import Federation
 /// An adapter with its configuration, read as a federation's shape and first values.
 struct AdapterTemplate: Sendable {
     let file: AdapterFile
-    /// Complete: those of the draft with what the template says.
+    /// The complete settings: the draft's, completed by the template.
     let settings: FederationSettings
     let plan: AdapterPlan
 
-    /// A file that may be a template: sound, with factors, and with numbers that updates may have too.
+    /// Opens a file that may be a template: valid, with factors, and with numbers that updates may have too.
     ///
-    /// - Parameter numbersAreSound: whether every number was looked at before.
+    /// - Parameter numbersAreSound: whether every number was checked before.
     static func open(_ path: String, numbersAreSound: Bool) throws(UpdateRefusal) -> SafetensorsFile {
         let file: SafetensorsFile
         do throws(SafetensorsError) { file = try SafetensorsFile(path: path) } catch { throw UpdateRefusal(error) }
@@ -24,7 +24,7 @@ struct AdapterTemplate: Sendable {
         return file
     }
 
-    /// - Parameter draft: the federation's settings before.
+    /// - Parameter draft: the federation's settings before the template.
     init(
         _ file: SafetensorsFile, _ config: AdapterConfig, for draft: FederationSettings
     ) throws(UpdateRefusal) {
@@ -71,7 +71,7 @@ struct AdapterTemplate: Sendable {
         }
     }
 
-    /// How many experts each parameter has: its factor A holds the rank so many times.
+    /// The number of experts of each parameter. Its factor A has as many rows as the rank times this number.
     private static func experts(
         of file: SafetensorsFile, _ config: AdapterConfig
     ) throws(UpdateRefusal) -> [String: Int] {
@@ -108,7 +108,7 @@ struct AdapterTemplate: Sendable {
         return experts
     }
 
-    /// A template has both factors of every module.
+    /// Requires both factors of every module.
     private static func requireFactors(of file: AdapterFile) throws(UpdateRefusal) {
         for module in file.modules where module.shape == nil {
             let embedding = module.isEmbedding
@@ -120,7 +120,7 @@ struct AdapterTemplate: Sendable {
         }
     }
 
-    /// The type that all factors have, or F32.
+    /// The type that all factors share, or F32.
     private static func type(of file: AdapterFile) -> ScalarType {
         let types = Set(file.modules.compactMap { $0.a?.type })
         guard types.count == 1, let type = types.first, type.isPublishable else { return .f32 }
@@ -129,7 +129,7 @@ struct AdapterTemplate: Sendable {
 }
 
 extension FederationSettings.Adapter {
-    /// What a template says, in the terms of settings.
+    /// Expresses the template as settings.
     fileprivate init(_ shape: AdapterShape, _ config: AdapterConfig, of draft: FederationSettings.Adapter) {
         var modules: [String: FederationSettings.Module] = [:]
         for module in shape.modules {
@@ -159,7 +159,7 @@ extension FederationSettings.Adapter {
             template: template)
     }
 
-    /// Throws where the settings say something else than the template, with both values.
+    /// Throws where the settings contradict the template, and names both values.
     fileprivate func requireAgreement(of template: FederationSettings.Adapter) throws(SettingsError) {
         func require(_ path: String, _ mine: String, _ other: String) throws(SettingsError) {
             guard mine != other else { return }

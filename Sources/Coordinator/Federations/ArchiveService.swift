@@ -1,7 +1,7 @@
 package import Federation
 import Logging
 
-/// One federation as a file, for another server or for the shelf.
+/// Writes one federation to a file and takes it in from one, to move or keep it.
 package struct ArchiveService: Sendable {
     let runtime: FederationRuntime
     let archives: any ArchiveStore
@@ -11,21 +11,22 @@ package struct ArchiveService: Sendable {
     let quotas: Quotas
     let logger: Logger
 
-    /// No archive is longer: 1 TiB.
+    /// The longest archive: 1 TiB.
     package static let byteLimit = 1 << 40
 
-    /// Writes a federation to a file, which is the caller's to delete.
+    /// Writes a federation to a file, which the caller must delete.
     package func write(_ federation: FederationID) async throws(ServiceError) -> SpoolFile {
         _ = try runtime.session(federation)
         do throws(StoreError) { return try await archives.archive(federation) } catch { throw .store(error) }
     }
 
-    /// Where an archive's body is streamed to.
+    /// The file to which the body of an archive is streamed.
     package func begin() -> SpoolFile { blobs.stage() }
 
+    /// Discards an archive that did not arrive completely.
     package func abandon(_ spool: SpoolFile) async { await blobs.discard(spool) }
 
-    /// Takes in the federation of an archive: it goes on where it stood, under its name and with its tokens.
+    /// Takes in the federation of an archive. It continues where it stood, under its name and with its tokens.
     package func take(_ spool: SpoolFile) async throws(ServiceError) -> FederationSnapshot {
         try runtime.reserve(upTo: quotas.federations)
         defer { runtime.release() }

@@ -1,7 +1,7 @@
 import Federation
 import Synchronization
 
-/// Lets one call at a time do something with a federation; a second one is told to come back.
+/// Lets one call at a time work on a federation. A second call is refused as busy.
 final class FederationLocks: Sendable {
     private let held = Mutex<Set<FederationID>>([])
 

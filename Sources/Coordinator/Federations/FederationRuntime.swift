@@ -2,7 +2,7 @@ package import Federation
 import Logging
 import Synchronization
 
-/// The sessions of all federations that this server runs, and who may call them.
+/// The sessions of all federations that this server runs, and their tokens.
 package final class FederationRuntime: Sendable {
     private struct State {
         var sessions: [FederationID: FederationSession] = [:]
@@ -36,6 +36,7 @@ package final class FederationRuntime: Sendable {
         self.logger = logger
     }
 
+    /// The session of a federation; throws where there is none or it is set aside.
     package func session(_ id: FederationID) throws(ServiceError) -> FederationSession {
         let (session, isSetAside) = state.withLock { ($0.sessions[id], $0.setAside.contains(id)) }
         guard let session else { throw isSetAside ? .setAside(id) : .unknownFederation(id) }
@@ -50,10 +51,10 @@ package final class FederationRuntime: Sendable {
         return session
     }
 
-    /// In ascending name.
+    /// All sessions, in ascending order of name.
     package var all: [FederationSession] { state.withLock { $0.sessions.values.sorted { $0.id < $1.id } } }
 
-    /// Begins a session for a stored federation and lets its tokens in.
+    /// Begins a session for a stored federation and makes its tokens valid.
     @discardableResult
     func open(_ stored: StoredFederation) -> FederationSession {
         let id = stored.machine.settings.id
@@ -68,10 +69,10 @@ package final class FederationRuntime: Sendable {
         return session
     }
 
-    /// Lets calls find a session that `remove` took away.
+    /// Makes a session that `remove` took away available again.
     func putBack(_ session: FederationSession) { state.withLock { $0.sessions[session.id] = session } }
 
-    /// Lets no call find the federation any more.
+    /// Makes the federation unavailable to calls.
     func remove(_ id: FederationID) {
         state.withLock { state in
             state.sessions[id] = nil
@@ -79,7 +80,7 @@ package final class FederationRuntime: Sendable {
         }
     }
 
-    /// From now on calls of this federation hear that it cannot be run.
+    /// From now on calls of this federation are refused, because it cannot be run.
     func setAside(_ id: FederationID) {
         state.withLock { state in
             state.sessions[id] = nil
@@ -87,8 +88,8 @@ package final class FederationRuntime: Sendable {
         }
     }
 
-    /// Leaves a stored federation alone that this version cannot run. Those who hold its tokens are let in, to be told so:
-    /// to be refused for their tokens would end clients that had better wait.
+    /// Registers a stored federation that this version cannot run. Its tokens are valid, so that callers learn the
+    /// reason. A refused token would end clients that should wait.
     func setAside(
         _ id: FederationID, for reason: String, tokens: some Sequence<IssuedToken>, clients: some Sequence<Client>
     ) {
@@ -99,8 +100,8 @@ package final class FederationRuntime: Sendable {
         setAside(id)
     }
 
-    /// Takes a place for one more beside those that are not finished, to be released once it is there or is not to be;
-    /// throws where there are `limit`.
+    /// Reserves a place for one more federation, besides those that are being created. Throws where there are `limit`.
+    /// The caller releases the place when the federation exists or has failed.
     func reserve(upTo limit: Int) throws(ServiceError) {
         let isReserved = state.withLock { state in
             let running = state.sessions.values.count { $0.snapshot.machine.state != .finished }
@@ -113,7 +114,7 @@ package final class FederationRuntime: Sendable {
 
     func release() { state.withLock { $0.reserved -= 1 } }
 
-    /// Takes over what other servers store, until the task is cancelled or the store closes.
+    /// Applies what other servers store, until the task is cancelled or the store closes.
     func follow() async {
         for await step in steps.steps() {
             guard let session = state.withLock({ $0.sessions[step.federation] }) else { continue }
@@ -129,7 +130,7 @@ package final class FederationRuntime: Sendable {
 }
 
 extension Access {
-    /// Lets in those who hold a federation's tokens.
+    /// Makes a federation's tokens valid.
     func admit(_ tokens: some Sequence<IssuedToken>, _ clients: some Sequence<Client>, of id: FederationID) {
         for token in tokens { grant(token, of: id) }
         for client in clients {
@@ -144,7 +145,7 @@ extension Access {
 }
 
 extension Logger {
-    /// What happened to a federation, as the audit log has it; what single clients do is for debugging.
+    /// Logs what happened to a federation, as in its audit log. Events of single clients have the debug level.
     fileprivate func record(_ event: AuditEvent, of federation: FederationID) {
         let level: Level = event.kind.hasPrefix("round.") || event.kind.hasPrefix("federation.") ? .info : .debug
         var metadata: Metadata = ["federation": "\(federation)"]

@@ -2,16 +2,16 @@ package import Federation
 import Logging
 
 extension FederationService {
-    /// Deletes a federation, one that is set aside as well.
+    /// Deletes a federation, also one that is set aside.
     ///
-    /// Its rows, updates and adapters go, its tokens are nobody's any more, and who waits is let go.
+    /// Its rows, updates and adapters are deleted, its tokens become unknown, and all waits for it end.
     ///
     /// - Parameter releasing: whether another federation may take its name.
-    /// - Returns: what stays of it.
+    /// - Returns: the record that stays of it.
     package func delete(_ id: FederationID, releasing: Bool) async throws(ServiceError) -> DepartedFederation {
         let session: FederationSession?
         do throws(ServiceError) { session = try runtime.session(id) } catch .setAside { session = nil }
-        // From here on nobody finds it; a step that is being stored ends before it, or is refused.
+        // From here on no call finds it. A step that is being stored either ends before the deletion or is refused.
         runtime.remove(id)
         do throws(StoreError) {
             let departed = try await metadata.delete(id, releasing: releasing, at: clock.now())

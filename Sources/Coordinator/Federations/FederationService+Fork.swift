@@ -3,13 +3,13 @@ import Aggregation
 package import Federation
 
 extension FederationService {
-    /// Makes a federation that begins with a round's adapter of another one, and has its shape.
+    /// Creates a federation with the shape of another one, whose version 0 is a round's adapter of that one.
     ///
-    /// The new one is a draft until the adapter is copied; where that fails, nothing of it stays.
+    /// The new one is a draft until the adapter is copied. If the copy fails, it is deleted.
     ///
     /// - Parameters:
     ///   - round: nil for the newest.
-    ///   - settings: all but the adapter counts.
+    ///   - settings: used except for the adapter.
     package func fork(
         _ source: FederationID, round: Int?, as settings: FederationSettings
     ) async throws(ServiceError) -> Created {

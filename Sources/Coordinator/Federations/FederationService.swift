@@ -3,7 +3,7 @@ import Aggregation
 package import Federation
 import Logging
 
-/// Creates federations and changes their course.
+/// Creates federations and changes their state and settings.
 package struct FederationService: Sendable {
     let runtime: FederationRuntime
     let metadata: any MetadataStore
@@ -16,17 +16,17 @@ package struct FederationService: Sendable {
     let clock: any WallClock
     let logger: Logger
 
-    /// A new federation's tokens, shown this once: the server keeps only their hashes.
+    /// A new federation with its tokens. They are shown only now, because the server keeps only their hashes.
     package struct Created: Sendable {
         package let id: FederationID
         package let enrolmentToken: String
         package let readerToken: String
     }
 
-    /// Whether a federation could be created so: its bounds, its adapter and its strategy.
+    /// Checks that a federation could be created with these settings: bounds, adapter and strategy.
     package static func check(_ settings: FederationSettings) throws(SettingsError) { _ = try checked(settings) }
 
-    /// The settings with everything that counts written out, and what they come to; nil while a template is to come.
+    /// The settings with all defaults written out, and their plan; nil while a template is missing.
     static func checked(
         _ settings: FederationSettings
     ) throws(SettingsError) -> (settings: FederationSettings, plan: AdapterPlan?) {
@@ -51,6 +51,7 @@ package struct FederationService: Sendable {
         return (settings, plan)
     }
 
+    /// Creates a federation with version 0 and two new tokens; a draft has no version 0 yet.
     package func create(_ wanted: FederationSettings) async throws(ServiceError) -> Created {
         let (settings, plan): (FederationSettings, AdapterPlan?)
         do throws(SettingsError) {
@@ -84,7 +85,7 @@ package struct FederationService: Sendable {
         return Created(id: settings.id, enrolmentToken: enrolment, readerToken: reader)
     }
 
-    /// In ascending name, as far as `isVisible` lets them be seen.
+    /// The federations that `isVisible` accepts, in ascending order of name.
     package func list(where isVisible: (FederationID) -> Bool) -> [FederationSnapshot] {
         runtime.all.filter { isVisible($0.id) }.map(\.snapshot)
     }
@@ -93,13 +94,14 @@ package struct FederationService: Sendable {
         try runtime.session(id).snapshot
     }
 
+    /// Changes the state; throws where the present state does not permit it.
     package func setState(_ state: FederationState, of id: FederationID) async throws(ServiceError)
         -> FederationSnapshot
     {
         try await change(id, by: .setState(state))
     }
 
-    /// Takes effect with the next round; a deadline already set stays.
+    /// Takes effect with the next round; a deadline that is already set stays.
     package func setPolicy(_ policy: RoundPolicy, of id: FederationID) async throws(ServiceError) -> FederationSnapshot
     {
         if let plan = try runtime.session(id).planIfAny() {
@@ -125,7 +127,7 @@ package struct FederationService: Sendable {
         return session.snapshot
     }
 
-    /// The audit log after event `id`, oldest first.
+    /// The events of the audit log after event `id`, oldest first.
     package func events(
         after id: Int64, limit: Int, of federation: FederationID
     ) async throws(ServiceError) -> [StoredEvent] {
@@ -137,7 +139,7 @@ package struct FederationService: Sendable {
         }
     }
 
-    /// The clients that an event has by their list's digest.
+    /// The list of clients with the digest that an event names.
     package func list(_ digest: ContentDigest, of federation: FederationID) async throws(ServiceError) -> ClientList {
         _ = try runtime.session(federation)
         do throws(StoreError) {

@@ -1,6 +1,6 @@
 import Federation
 
-/// Why the machine refuses an event, as a service says it.
+/// A refusal of the machine, translated into a service's error.
 protocol MachineError: Error {
     var serviceError: ServiceError { get }
 }
@@ -28,14 +28,14 @@ extension UnknownClient: MachineError {
 }
 
 extension FederationSession {
-    /// `perform` with the store's errors as a service's.
+    /// `perform` with the store's errors translated into a service's.
     func result<Success, Failure>(
         of event: FederationMachine.Event<Success, Failure>
     ) async throws(ServiceError) -> Result<Success, Failure> {
         do throws(StoreError) { return try await perform(event) } catch { throw .store(error) }
     }
 
-    /// What the event brings; throws where the machine refuses it.
+    /// The event's result; throws where the machine refuses it.
     @discardableResult
     func reply<Success, Failure: MachineError>(
         to event: FederationMachine.Event<Success, Failure>
@@ -46,7 +46,7 @@ extension FederationSession {
         }
     }
 
-    /// Puts a refusal on the round's record and throws it.
+    /// Records a refusal with the round and throws it.
     func refuse(
         _ refusal: UpdateRefusal, of client: ClientName, round: Int, at now: Timestamp
     ) async throws(ServiceError) -> Never {

@@ -4,17 +4,17 @@ import Synchronization
 /// One federation while the server runs: applies events in stored steps and wakes those who wait for them.
 ///
 /// Events that arrive while a step is being stored form the next step together, so a burst of updates shares one
-/// transaction. Readers take the snapshot of the last stored step and never wait for the store. What somebody else has
-/// stored meanwhile, the session takes over with its own next step, or when it hears of it.
+/// transaction. Readers use the snapshot of the last stored step and never wait for the store. Steps of other writers
+/// reach the session with its own next step, or by notification.
 package final class FederationSession: Sendable {
     package typealias Machine = FederationMachine
 
-    /// What the session tells those who run it.
+    /// Functions that the session calls to tell its owner of changes.
     struct Observers: Sendable {
-        /// A round waits to be added up.
+        /// A round waits to be aggregated.
         var aggregationDue: @Sendable (FederationID) -> Void
         var event: @Sendable (FederationID, AuditEvent) -> Void
-        /// The federation is now as somebody else has stored it.
+        /// The session has applied what another writer stored.
         var reloaded: @Sendable (FederationMachine) -> Void = { _ in }
     }
 
@@ -25,17 +25,17 @@ package final class FederationSession: Sendable {
     private let sampler: any ClientSampler
     private let observers: Observers
     private let state: Mutex<State>
-    /// Up to which round merges are known to be kept as their sum alone.
+    /// The last round whose merge is known to be kept only in the running total.
     let mergesFoldedThrough = Atomic<Int>(0)
     let watchers = Watchers()
 
     private struct State {
         var snapshot: FederationSnapshot
-        /// Who called since the last tick and could be let into a round.
+        /// Clients that called since the last tick and may be admitted to a round.
         var arrivals: Set<ClientName> = []
         var isStoring = false
         var queued: [Queued] = []
-        /// The newest revision that somebody is said to have stored.
+        /// The newest revision of another writer that the session was told of.
         var heardOf: Int64 = 0
     }
 
@@ -44,13 +44,13 @@ package final class FederationSession: Sendable {
         let continuation: CheckedContinuation<Turn, Never>
     }
 
-    /// What a queued event hears: that another caller's step took it along, or that it is its turn to store one.
+    /// The signal to a queued event: another caller stored it, or it must store the next step itself.
     private enum Turn: Sendable {
         case taken(StoreError?)
         case leads
     }
 
-    /// A server that was away cannot know who was: everybody counts as seen when a session begins.
+    /// While a server was down it saw no calls, so all clients count as seen when a session begins.
     init(
         _ stored: StoredFederation, metadata: any MetadataStore, presence: any Presence, clock: any WallClock,
         sampler: any ClientSampler, observers: Observers
@@ -68,12 +68,12 @@ package final class FederationSession: Sendable {
     /// The adapter's shape and the strategy.
     func plan() throws(ServiceError) -> AdapterPlan { try snapshot.plan() }
 
-    /// The same; nil while a template is to come.
+    /// The same; nil while the template is missing.
     func planIfAny() throws(ServiceError) -> AdapterPlan? {
         do throws(ServiceError) { return try plan() } catch .draft { return nil }
     }
 
-    /// The longest sound update of a round that goes on from the last published one.
+    /// The longest valid update of a round that continues from the last published one.
     func updateByteLimit(round: Int) throws(ServiceError) -> Int {
         try plan().updateByteLimit(round: round, after: snapshot.machine.publishedRound)
     }
@@ -83,9 +83,9 @@ package final class FederationSession: Sendable {
     /// When a client last called.
     package func lastSeen(_ client: ClientName) -> Timestamp? { presence.lastSeen(client) }
 
-    /// Applies an event and answers once the step that holds it is durable.
+    /// Applies an event and returns once its step is durable.
     ///
-    /// - Parameter lease: the lease that the step is paid with; it then holds this event alone.
+    /// - Parameter lease: the lease that the step spends; the step then holds this event alone.
     package func perform<Success, Failure>(
         _ event: Machine.Event<Success, Failure>, spending lease: Lease? = nil
     ) async throws(StoreError) -> Result<Success, Failure> {
@@ -94,7 +94,7 @@ package final class FederationSession: Sendable {
         return request.reply
     }
 
-    /// Notes that a client called; the next tick lets it in where that may change something.
+    /// Notes that a client called. The next tick admits it to the round where that may change something.
     package func touch(_ client: ClientName) {
         presence.touch(client, at: clock.now())
         state.withLock { state in
@@ -102,13 +102,13 @@ package final class FederationSession: Sendable {
         }
     }
 
-    /// Notes that a client has ended: until it calls again no round selects it.
+    /// Notes that a client has ended. No round selects it until it calls again.
     func leave(_ client: ClientName) {
         presence.leave(client)
         state.withLock { _ = $0.arrivals.remove(client) }
     }
 
-    /// Ends waits whose time is up, lets in those who called, and moves the federation on where its time has come.
+    /// Ends expired waits, admits clients that called, and advances the federation where time requires it.
     package func tick() async throws(StoreError) {
         let now = clock.now()
         watchers.expire(at: now)
@@ -125,12 +125,12 @@ package final class FederationSession: Sendable {
         }
     }
 
-    /// Takes over what somebody else has stored, where the session does not have it yet.
+    /// Applies steps of other writers that the session does not have yet.
     func catchUp(to revision: Int64) async throws(StoreError) {
         let isBehind = state.withLock { state in
             guard state.snapshot.machine.revision < revision else { return false }
             state.heardOf = max(state.heardOf, revision)
-            // A step under way may be the one that was heard of; whoever stores it looks again at its end.
+            // A step under way may be the announced one. Its caller checks again at the end.
             return !state.isStoring
         }
         if isBehind { try await store(CatchUpRequest()) }
@@ -155,7 +155,7 @@ package final class FederationSession: Sendable {
 }
 
 extension FederationSession {
-    /// Has the request's event stored: in a step of this caller's, or in another caller's.
+    /// Has the request's event stored, by this caller's step or another caller's.
     private func store(_ request: some StepRequest) async throws(StoreError) {
         let turn: Turn = await withCheckedContinuation { continuation in
             let leads = state.withLock { state in
@@ -174,9 +174,9 @@ extension FederationSession {
         }
     }
 
-    /// Stores one step of this request and all that are queued, then hands the lead to the next in the queue.
+    /// Stores one step with this request and all queued ones, then passes the lead to the next queued request.
     private func lead(with request: some StepRequest) async throws(StoreError) {
-        // A step that spends a lease must fail alone where the lease is no good any more.
+        // A step that spends a lease holds one event, so that an invalid lease fails no other.
         let followers: [Queued] = state.withLock { state in
             guard request.lease == nil else { return [] }
             let taken = state.queued.prefix { $0.request.lease == nil }
@@ -216,16 +216,16 @@ extension FederationSession {
         }
     }
 
-    /// A stored step, and what the federation was before it.
+    /// A stored step, and the federation before it.
     private struct Stored: Sendable {
         let basis: FederationMachine
         let machine: FederationMachine
         let changes: [Change]
     }
 
-    /// Applies the requests to what is stored by then, stores what changed, and only then lets everybody see it.
+    /// Applies the requests to the stored state, stores the changes, and then publishes the new snapshot.
     ///
-    /// - Returns: why nothing was stored.
+    /// - Returns: the error where nothing was stored.
     private func step(_ requests: [any StepRequest]) async -> StoreError? {
         let current = snapshot
         let lease = requests.lazy.compactMap(\.lease).first

@@ -1,19 +1,19 @@
 package import Federation
 import Synchronization
 
-/// A federation as it stood after one stored step: what status and plan are answered from.
+/// A federation after one stored step; status and plan are answered from it.
 package final class FederationSnapshot: Sendable {
     package let machine: FederationMachine
     package let createdAt: Timestamp
     private let planning: Planning
     private let rendering = Mutex<(any Sendable)?>(nil)
 
-    /// The settings in the terms of files and strategies, as far as they allow it.
+    /// The settings as files and strategies need them, as far as they allow it.
     private enum Planning {
         case plan(AdapterPlan)
-        /// The template is still to come.
+        /// The template is missing.
         case draft
-        /// A stored federation has what this version does not know.
+        /// The stored settings have a value that this version does not know.
         case failed(SettingsError)
 
         init(_ settings: FederationSettings) {
@@ -31,14 +31,14 @@ package final class FederationSnapshot: Sendable {
         planning = Planning(machine.settings)
     }
 
-    /// The federation after the next step. Adapter and strategy stay what they are but for a template that came.
+    /// The federation after the next step. Adapter and strategy stay the same, unless a template has completed them.
     init(machine: FederationMachine, after last: FederationSnapshot) {
         self.machine = machine
         createdAt = last.createdAt
         planning = if case .draft = last.planning { Planning(machine.settings) } else { last.planning }
     }
 
-    /// The adapter's shape and the strategy; throws where there is none yet, or none that this version knows.
+    /// The adapter's shape and the strategy. Throws where there is none yet, or this version does not know it.
     func plan() throws(ServiceError) -> AdapterPlan {
         switch planning {
         case .plan(let plan): return plan
@@ -47,7 +47,7 @@ package final class FederationSnapshot: Sendable {
         }
     }
 
-    /// What `render` makes of this snapshot, made once and then shared.
+    /// The result of `render` for this snapshot, computed once and then shared.
     package func rendered<Rendering: Sendable>(_ render: (FederationSnapshot) throws -> Rendering) rethrows -> Rendering
     {
         if let known = rendering.withLock({ $0 }) as? Rendering { return known }

@@ -2,9 +2,9 @@ import Crypto
 package import Federation
 import Foundation
 
-/// Draws clients by hashing seed, round and name: whoever has the smallest hashes is selected.
+/// Samples clients by a hash of seed, round and name: those with the smallest hashes are selected.
 ///
-/// The draw depends on nothing else than its arguments, so it can be replayed from the audit log.
+/// The result depends only on the arguments, so it can be replayed from the audit log.
 package struct HashedSampler: ClientSampler {
     package init() {}
 
@@ -21,9 +21,9 @@ package struct HashedSampler: ClientSampler {
 
     package func digest(of text: String) -> ContentDigest { Access.hash(text) }
 
-    /// What a candidate is sorted by before its hash.
+    /// The sort key of a candidate that precedes its hash.
     ///
-    /// With u from the hash, uniform in (0, 1), the smallest -ln(u)/w are a draw without replacement whose chances are
+    /// With u from the hash, uniform in (0, 1), the smallest -ln(u)/w are a sample without replacement with chances
     /// proportional to w (Efraimidis and Spirakis, 2006).
     private static func key(of candidate: Candidate, hash: UInt64, by preference: RoundPolicy.Preference) -> Double {
         switch preference {
@@ -33,7 +33,7 @@ package struct HashedSampler: ClientSampler {
         }
     }
 
-    /// What draws a client's randomness in a round; JSON carries it exactly.
+    /// The seed of a client's randomness in a round; small enough that JSON carries it exactly.
     package static func clientSeed(seed: UInt64, round: Int, client: ClientName) -> UInt64 {
         hash(seed: seed, round: round, client: client) >> 11
     }

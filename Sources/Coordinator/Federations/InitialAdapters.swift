@@ -2,10 +2,10 @@ import AdapterFormat
 import Aggregation
 import Federation
 
-/// Writes version 0 of federations: drawn from the seed, or as a template has it.
+/// Writes version 0 of federations, drawn from the seed or copied from a template.
 struct InitialAdapters: Sendable {
     let adapters: any AdapterStore
-    /// How many threads draw.
+    /// How many threads draw values.
     let threads: Int
 
     /// Writes version 0, drawn from the federation's seed.
@@ -16,7 +16,7 @@ struct InitialAdapters: Sendable {
         }
     }
 
-    /// Writes version 0 as a template has it.
+    /// Writes version 0 from a template.
     func take(_ file: AdapterFile, of settings: FederationSettings, as plan: AdapterPlan) async throws(ServiceError) {
         try await store(of: settings.id) { target in
             for module in plan.shape.modules {
@@ -30,7 +30,7 @@ struct InitialAdapters: Sendable {
         }
     }
 
-    /// Copies what a round of one federation published to version 0 of another.
+    /// Copies the published adapter of a round of one federation to version 0 of another.
     func copy(_ round: Int, of source: FederationID, to target: FederationID) async throws(ServiceError) {
         do throws(StoreError) {
             try await BlockingQueue(label: "copying").run { () throws(StoreError) in
@@ -43,7 +43,7 @@ struct InitialAdapters: Sendable {
         }
     }
 
-    /// Writes version 0 anew on a queue of its own, so that a large one holds up no other federation's.
+    /// Replaces version 0 on its own queue, so that a large adapter delays no other federation.
     private func store(
         of federation: FederationID, by fill: @escaping @Sendable (inout StoredAdapterWriter) throws -> Void
     ) async throws(ServiceError) {

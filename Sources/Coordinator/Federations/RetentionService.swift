@@ -1,14 +1,14 @@
 import Federation
 import Logging
 
-/// Drops the adapters of rounds that a federation does not keep.
+/// Deletes the adapters of rounds that a federation does not keep.
 struct RetentionService: Sendable {
     let adapters: any AdapterStore
     let cache: AdapterCache
     let lanes: RenderingLanes
     let logger: Logger
 
-    /// Deletes what the federation's settings let go; while it does, nothing is rendered.
+    /// Deletes what the federation's settings do not keep. Nothing is rendered meanwhile.
     func apply(to session: FederationSession) async {
         let machine = session.snapshot.machine
         guard let retention = machine.settings.retention, machine.publishedRound > 0 else { return }

@@ -3,13 +3,13 @@ import Synchronization
 
 /// What a session applies within a step.
 protocol StepRequest: Sendable {
-    /// What the step is paid with.
+    /// The lease that the step spends.
     var lease: Lease? { get }
-    /// May be called again where the step had to be repeated: the last time counts.
+    /// May be called again where the step is repeated; the last call counts.
     func apply(to machine: inout FederationMachine, in step: inout FederationMachine.Step)
 }
 
-/// An event that waits for its reply.
+/// A request that applies one event and keeps its reply.
 final class EventRequest<Success: Sendable, Failure: Error>: StepRequest {
     let lease: Lease?
     private let event: FederationMachine.Event<Success, Failure>
@@ -25,14 +25,14 @@ final class EventRequest<Success: Sendable, Failure: Error>: StepRequest {
         result.withLock { $0 = reply }
     }
 
-    /// Once the event's step is stored.
+    /// Valid once the event's step is stored.
     var reply: Result<Success, Failure> {
         guard let reply = result.withLock({ $0 }) else { preconditionFailure("a stored step has applied its events") }
         return reply
     }
 }
 
-/// Nothing but a look at what is stored.
+/// A request that only reads what is stored.
 struct CatchUpRequest: StepRequest {
     var lease: Lease? { nil }
     func apply(to machine: inout FederationMachine, in step: inout FederationMachine.Step) {}

@@ -1,10 +1,10 @@
 package import Federation
 import Foundation
 
-/// The machine's clock as it stood when the process began, and from there on by the time that has passed.
+/// The machine's clock at the start of the process, plus the time that has passed since then.
 ///
-/// Deadlines, waits and tokens' ends so stay as far off as they were when somebody sets the clock; what is recorded carries the
-/// same time. A clock that was set counts from the next start.
+/// When somebody sets the machine's clock, deadlines, waits and the expiry of tokens keep their distance. Recorded
+/// times come from the same clock. A change of the machine's clock takes effect at the next start.
 package struct SystemClock: WallClock {
     private static let start = (wall: milliseconds(CLOCK_REALTIME), running: milliseconds(CLOCK_BOOTTIME))
 

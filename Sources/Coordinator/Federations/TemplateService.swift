@@ -4,15 +4,15 @@ package import Federation
 import Foundation
 import Logging
 
-/// Makes a federation from an adapter: takes its file and its configuration, in either order, and leaves the draft once
-/// both are sound.
+/// Makes a federation from an adapter. It takes the adapter's file and its configuration in either order. The
+/// federation stops being a draft once both are valid.
 package struct TemplateService: Sendable {
     private let runtime: FederationRuntime
     private let blobs: any BlobStore
     private let templates: any TemplateStore
     private let initial: InitialAdapters
     private let logger: Logger
-    /// Whose templates are being taken.
+    /// The federations whose templates are being taken.
     private let locks = FederationLocks()
     private let validation = BlockingQueue(label: "templates", concurrent: true)
 
@@ -27,19 +27,19 @@ package struct TemplateService: Sendable {
         self.logger = logger
     }
 
-    /// No template is longer: 64 GiB, the factors of a thousand adapters of a 7B model.
+    /// The longest template: 64 GiB, the factors of a thousand adapters of a 7B model.
     package static let byteLimit = 64 << 30
 
-    /// Leave to stream the body to a file.
+    /// Permission to stream the body to a file.
     package struct Ticket: Sendable {
         let federation: FederationID
         package let spool: SpoolFile
         package let byteLimit = TemplateService.byteLimit
-        /// Is to see the body's bytes; nil where the length of the body is not known.
+        /// Receives the body's bytes; nil where the body's length is not known.
         package let arrival: ArrivingUpdate?
     }
 
-    /// What has come of a template.
+    /// What the server has of a template.
     package struct Receipt: Sendable, Hashable {
         package let digest: ContentDigest?
         package let byteCount: Int
@@ -47,7 +47,7 @@ package struct TemplateService: Sendable {
         package let state: FederationState
     }
 
-    /// - Parameter byteCount: of the body, where the caller says it.
+    /// - Parameter byteCount: the body's length, where the caller states it.
     package func begin(_ federation: FederationID, byteCount: Int?) throws(ServiceError) -> Ticket {
         try requireDraft(federation)
         return Ticket(
@@ -55,9 +55,10 @@ package struct TemplateService: Sendable {
             arrival: byteCount.map { ArrivingUpdate(byteCount: $0) })
     }
 
+    /// Discards a body that did not arrive completely.
     package func abandon(_ ticket: Ticket) async { await blobs.discard(ticket.spool) }
 
-    /// Takes the adapter of a durable file: the file becomes a blob, or goes.
+    /// Takes the adapter of a durable file. The file becomes a blob or is deleted.
     package func finish(
         _ ticket: Ticket, digest: ContentDigest, expected: ContentDigest?, byteCount: Int
     ) async throws(ServiceError) -> Receipt {
@@ -72,7 +73,7 @@ package struct TemplateService: Sendable {
         }
     }
 
-    /// Takes the adapter that a durable file holds; what becomes of the file otherwise is the caller's.
+    /// Takes the adapter that a durable file holds. The caller deletes the file where it is not taken.
     func take(
         _ spool: SpoolFile, digest: ContentDigest, byteCount: Int, in federation: FederationID,
         numbersAreSound: Bool = false
@@ -116,7 +117,7 @@ package struct TemplateService: Sendable {
         }
     }
 
-    /// Takes a federation up where a former run left it: both parts may be there, or what is left of them.
+    /// Resumes a federation after a restart: both parts of its template may be there, or only one.
     func resume(_ session: FederationSession) async throws(ServiceError) {
         let known = try await template(of: session.id)
         guard session.snapshot.machine.state == .draft else {
@@ -136,7 +137,7 @@ package struct TemplateService: Sendable {
         }
     }
 
-    /// The session of a federation whose template is still to come.
+    /// The session of a federation that waits for its template.
     @discardableResult
     func requireDraft(_ federation: FederationID) throws(ServiceError) -> FederationSession {
         let session = try runtime.session(federation)
@@ -145,7 +146,7 @@ package struct TemplateService: Sendable {
         return session
     }
 
-    /// What the server holds of a template, or held when it was complete.
+    /// What the server has of a template, or had when it was complete.
     func held(_ federation: FederationID) async throws(ServiceError) -> Receipt {
         let machine = try runtime.session(federation).snapshot.machine
         let known = try await template(of: federation)
@@ -157,7 +158,7 @@ package struct TemplateService: Sendable {
 }
 
 extension TemplateService {
-    /// What the parts that are there come to; nil while one is missing.
+    /// Reads both parts into a template; nil while one is missing.
     private func read(
         _ path: String?, _ configuration: String?, _ settings: FederationSettings, numbersAreSound: Bool = true
     ) async throws(ServiceError) -> AdapterTemplate? {
@@ -175,7 +176,7 @@ extension TemplateService {
         }
     }
 
-    /// Stores version 0 and leaves the draft, where both parts are there.
+    /// Stores version 0 and leaves the draft state, once both parts are there.
     private func complete(
         _ session: FederationSession, _ known: StoredTemplate, _ reading: AdapterTemplate?
     ) async throws(ServiceError) -> Receipt {
@@ -203,7 +204,7 @@ extension TemplateService {
         try await store { () async throws(StoreError) in try await blobs.sweepBlobs() }
     }
 
-    /// The template's file, once it has come.
+    /// The template's file; nil until it has arrived.
     private func lend(_ digest: ContentDigest?) async throws(ServiceError) -> LentFile? {
         guard let digest else { return nil }
         let lent: LentFile?
@@ -222,7 +223,7 @@ extension TemplateService {
 }
 
 extension AdapterConfig {
-    /// The configuration that somebody sent, or the key that is at fault.
+    /// Parses a configuration that a caller sent; throws with the key at fault.
     init(sent text: String) throws(UpdateRefusal) {
         do throws(AdapterConfigError) {
             self = try AdapterConfig(json: Array(text.utf8))

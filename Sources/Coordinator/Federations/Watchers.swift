@@ -1,10 +1,10 @@
 import Federation
 import Synchronization
 
-/// Those who wait for a federation to change, until it does or their time is up.
+/// Callers that wait for a federation to change, until it does or their deadline passes.
 ///
-/// A change may concern thousands at once. Few of them are awake at a time, and each that wakes lets the next one wake, so
-/// that all other requests find their turn between them.
+/// One change may end thousands of waits. Only a few waiters run at a time, and each one wakes the next, so that other
+/// requests get processor time in between.
 final class Watchers: Sendable {
     private static let mostAwake = 32
 
@@ -14,15 +14,15 @@ final class Watchers: Sendable {
         let continuation: CheckedContinuation<Outcome, Never>
     }
 
-    /// What a waiter hears.
+    /// The result of a wait.
     fileprivate enum Outcome: Sendable {
-        /// It never waited, or gave up.
+        /// The waiter was never queued, or gave up.
         case atOnce(FederationSnapshot?)
-        /// It was woken, and lets the next one wake.
+        /// The waiter was woken, and must wake the next one.
         case woken(FederationSnapshot?)
     }
 
-    /// A waiter that has its answer: nil where its time is up.
+    /// A waiter with its answer, which is nil after its deadline.
     fileprivate struct Due {
         let waiter: Waiter
         let answer: FederationSnapshot?
@@ -33,18 +33,18 @@ final class Watchers: Sendable {
         var next: UInt64 = 0
         /// Waits that were cancelled before they began.
         var cancelled: Set<UInt64> = []
-        /// From `firstDue` on, those who are to be woken, in their order.
+        /// The waiters to be woken, from `firstDue` on, in order.
         var due: [Due] = []
         var firstDue = 0
-        /// How many are woken and have not run yet.
+        /// The number of woken waiters that have not run yet.
         var awake = 0
-        /// The snapshot that woke the last ones.
+        /// The snapshot that woke the most recent waiters.
         var latest: FederationSnapshot?
     }
 
     private let state = Mutex(State())
 
-    /// How many wait.
+    /// The number of waiters.
     var count: Int { state.withLock { $0.waiters.count } }
     var isEmpty: Bool { count == 0 }
 
@@ -86,7 +86,7 @@ final class Watchers: Sendable {
         }
     }
 
-    /// Answers everyone whom the new snapshot satisfies.
+    /// Answers every waiter that the new snapshot satisfies.
     func wake(with snapshot: FederationSnapshot) {
         state.withLock { state in
             state.latest = snapshot
@@ -107,7 +107,7 @@ final class Watchers: Sendable {
         wakeNext()
     }
 
-    /// Wakes as many as may be awake.
+    /// Wakes as many waiters as may run at once.
     private func wakeNext() {
         for due in state.withLock({ $0.takeDue(upTo: Self.mostAwake) }) {
             due.waiter.continuation.resume(returning: .woken(due.answer))
@@ -121,8 +121,8 @@ extension Watchers.State {
         due += ids.compactMap { waiters.removeValue(forKey: $0) }.map { Watchers.Due(waiter: $0, answer: answer) }
     }
 
-    /// Takes the waiters that may wake now. A waiter that stood in line gets the newest snapshot that satisfies it, not the one
-    /// that made it due.
+    /// Takes the waiters that may wake now. A waiter gets the newest snapshot that satisfies it, even if an earlier one
+    /// queued it.
     mutating func takeDue(upTo mostAwake: Int) -> [Watchers.Due] {
         let count = min(mostAwake - awake, due.count - firstDue)
         guard count > 0 else { return [] }

@@ -1,10 +1,10 @@
 package import Federation
 
-/// Which published adapters are still what their rounds recorded: each is rendered again and compared by its digest.
+/// The comparison of published adapters with what their rounds recorded: each is rendered again and compared by digest.
 package struct AdapterAudit: Sendable {
-    /// How many rounds' adapters were compared, by federation.
+    /// The number of compared adapters, by federation.
     package private(set) var rounds: [FederationID: Int] = [:]
-    /// One sentence for each that is not as recorded.
+    /// One sentence for each adapter that differs from its record.
     package private(set) var findings: [String] = []
     private let metadata: any MetadataStore
     private let adapters: any AdapterStore
@@ -38,7 +38,7 @@ extension AdapterAudit {
             findings.append("\(federation) has settings that this version does not know: \(error)")
             return
         }
-        // What retention has dropped cannot be looked at.
+        // Adapters that retention has deleted cannot be compared.
         let kept =
             settings.retention == nil ? nil : Set(try adapters.rounds(of: .adapter, in: federation))
         var before = Int.max

@@ -5,9 +5,10 @@ package import Federation
 import Foundation
 import Synchronization
 
-/// Adapters, merges and models rendered for download: immutable files, all rebuildable from the store.
+/// Adapters, merges and models rendered for download. The files are immutable and can be rebuilt from the store.
 ///
-/// Bounded by bytes: what was used longest ago goes first. Whoever asks for a file that is being rendered waits for that.
+/// The cache is bounded by bytes and evicts the least recently used file. Callers that ask for a file while it is
+/// rendered wait for that rendering.
 package final class AdapterCache: Sendable {
     struct Key: Hashable, Sendable {
         let federation: FederationID
@@ -15,13 +16,13 @@ package final class AdapterCache: Sendable {
         let type: ScalarType
     }
 
-    /// What a file holds of its federation.
+    /// The content of a file.
     enum Content: Hashable, Sendable {
-        /// What a round published, cut to what a client of this rank trains in round `trainedIn`.
+        /// The adapter that a round published, cut to the ranks of a client of rank `rank` in round `trainedIn`.
         case adapter(round: Int, rank: Int, trainedIn: Int, bits: MessageBits?)
         /// The sum of the merges of the rounds (since, through].
         case merge(since: Int, through: Int)
-        /// All merges up to a round and its adapter in one, at most of this rank.
+        /// All merges up to a round plus its adapter, at most of this rank.
         case model(round: Int, rank: Int?)
     }
 
@@ -30,18 +31,18 @@ package final class AdapterCache: Sendable {
         package let path: String
         package let digest: ContentDigest
         package let byteCount: Int
-        /// The rank of every module in it.
+        /// The rank of every module in the file.
         let ranks: [String: Int]
     }
 
-    /// Writes a file's content to a descriptor and answers the rank of every module in it.
+    /// Writes a file's content to a descriptor and returns the rank of every module in it.
     typealias Rendering = @Sendable (_ descriptor: Int32, _ interruption: Interruption) throws -> [String: Int]
 
     private struct State {
         var files: [Key: (file: File, lastUse: UInt64)] = [:]
         var byteCount = 0
         var uses: UInt64 = 0
-        /// Renderings so far: each has a file of its own, as an abandoned one may still be writing.
+        /// A counter of renderings. Each has a file of its own, because an abandoned one may still be writing.
         var renderings = 0
     }
 
@@ -50,7 +51,7 @@ package final class AdapterCache: Sendable {
     private let state = Mutex(State())
     let flights = RenderingFlights()
 
-    /// Empties the folder: nothing in it is needed.
+    /// Empties the folder, since every file can be rendered again.
     package init(folder: String, byteLimit: Int) throws(ServiceError) {
         self.folder = folder
         self.byteLimit = byteLimit
@@ -63,12 +64,13 @@ package final class AdapterCache: Sendable {
         }
     }
 
-    /// The file of this key, rendered now if need be; `.abandoned` once the calling task is cancelled.
+    /// The file of this key, rendered first if it is missing; `.abandoned` once the calling task is cancelled.
     ///
     /// - Parameters:
-    ///   - caller: who takes a turn for it; nil for the server itself, which waits for nobody and never gives up.
-    ///   - lanes: where files of its kind are rendered for callers.
-    ///   - queue: where the server's own are; nil for the first of the lanes.
+    ///   - caller: the caller whose turn is used. The server itself passes nil; it waits for no turn and never gives
+    ///     up.
+    ///   - lanes: the lanes on which files of this kind are rendered for callers.
+    ///   - queue: the queue for the server's own renderings; nil for the first lane.
     func file(
         _ key: Key, for caller: RenderingCaller?, on lanes: RenderingLanes, own queue: BlockingQueue? = nil,
         rendering: @escaping Rendering
@@ -97,7 +99,7 @@ package final class AdapterCache: Sendable {
         }
     }
 
-    /// Deletes what was rendered of a federation.
+    /// Deletes the rendered files of a federation.
     ///
     /// - Parameter rounds: nil for all of them.
     func forget(_ federation: FederationID, rounds: Set<Int>? = nil) {
@@ -122,7 +124,7 @@ package final class AdapterCache: Sendable {
     private func known(_ key: Key) -> File? {
         state.withLock { state in
             guard let file = state.files[key]?.file else { return nil }
-            // Whoever empties the folder has it rendered again.
+            // If somebody has emptied the folder, the file is rendered again.
             guard access(file.path, R_OK) == 0 else {
                 state.files[key] = nil
                 state.byteCount -= file.byteCount
@@ -169,7 +171,7 @@ package final class AdapterCache: Sendable {
         }
     }
 
-    /// Begins a file that its caller writes.
+    /// Begins a file that the caller writes.
     func begin(_ key: Key) throws(ServiceError) -> Draft {
         let number = state.withLock { state in
             state.renderings += 1
@@ -184,7 +186,7 @@ package final class AdapterCache: Sendable {
         }
     }
 
-    /// A file in the making, which is gone again unless it is finished.
+    /// A file being written. It is deleted unless it is finished.
     final class Draft: Sendable {
         private let file: OwnedFile
         private let key: Key
@@ -202,7 +204,7 @@ package final class AdapterCache: Sendable {
             if !isFinished.load(ordering: .relaxed) { unlink(path) }
         }
 
-        /// Hashes what was written and keeps the file.
+        /// Hashes the written file and keeps it.
         ///
         /// - Parameter ranks: of every module in it.
         func finish(ranks: [String: Int]) throws(ServiceError) -> File {

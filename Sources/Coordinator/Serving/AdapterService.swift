@@ -1,7 +1,7 @@
 import AdapterFormat
 package import Federation
 
-/// Hands out published adapters, cut to a rank.
+/// Serves published adapters, cut to a rank.
 package struct AdapterService: Sendable {
     let runtime: FederationRuntime
     let rounds: RoundService
@@ -13,11 +13,12 @@ package struct AdapterService: Sendable {
     ///
     /// - Parameters:
     ///   - round: 0 is the initial adapter; nil the newest.
-    ///   - rank: 1 to the federation's maximum, which it defaults to; a round that has less gives what it has.
-    ///   - trainedIn: the round that it is for, where ranks fall from round to round.
+    ///   - rank: from 1 to the federation's maximum, which is the default. A round with a lower rank returns what it
+    ///     has.
+    ///   - trainedIn: the round in which the adapter will be trained, where ranks fall from round to round.
     ///   - elementType: F32, F16 or BF16; defaults to the federation's.
     ///   - messageBits: 8 or 4 for a quantised message.
-    ///   - caller: who waits for it; nil for the server itself.
+    ///   - caller: the caller that waits for the file; nil for the server itself.
     package func file(
         round: Int?, rank: Int?, trainedIn: Int? = nil, elementType: String?, messageBits: Int? = nil,
         of federation: FederationID, for caller: RenderingCaller? = nil
@@ -30,7 +31,7 @@ package struct AdapterService: Sendable {
         }
         let number = try await rounds.published(round, of: session.snapshot.machine)
         let rank = try checked(rank, plan)
-        // Rounds that take the same ranks share a file.
+        // Rounds that use the same ranks share a file.
         let later = trainedIn.flatMap { later in
             later > number && plan.ranks(for: rank, round: later) != plan.ranks(for: rank, round: number) ? later : nil
         }
@@ -39,9 +40,9 @@ package struct AdapterService: Sendable {
             type: try plan.type(named: elementType), bits: bits, of: federation, as: plan, for: caller)
     }
 
-    /// The adapter as it was published: whole, in the federation's type.
+    /// The adapter as it was published: complete, in the federation's type.
     ///
-    /// - Parameter queue: where it is rendered; nil where others are.
+    /// - Parameter queue: where it is rendered; nil for the default queue.
     func file(
         ofRound round: Int, in federation: FederationID, as plan: AdapterPlan, on queue: BlockingQueue? = nil
     ) async throws(ServiceError) -> AdapterCache.File {
@@ -50,7 +51,7 @@ package struct AdapterService: Sendable {
             as: plan, for: nil, on: queue)
     }
 
-    /// The key of the adapter as a round publishes it.
+    /// The key of the complete adapter that a round publishes.
     static func wholeKey(ofRound round: Int, in federation: FederationID, _ plan: AdapterPlan) -> AdapterCache.Key {
         key(
             round: round, rank: plan.maximumRank, trainedIn: round, type: plan.shape.type, bits: nil, of: federation)
@@ -64,7 +65,7 @@ package struct AdapterService: Sendable {
             type: type)
     }
 
-    /// The rank of every module that a file of this shape has.
+    /// The rank of every module in a file of this shape.
     static func ranks(
         in shape: AdapterShape, rank: Int, ofRound round: Int, trainedIn: Int, _ plan: AdapterPlan
     ) -> [String: Int] {
@@ -91,7 +92,7 @@ package struct AdapterService: Sendable {
         }
     }
 
-    /// The `adapter_config.json` beside it, under which PEFT computes with the federation's scales.
+    /// The adapter's `adapter_config.json`, with which PEFT uses the federation's scales.
     package func configuration(
         round: Int?, rank: Int?, trainedIn: Int? = nil, of federation: FederationID
     ) async throws(ServiceError) -> String {
@@ -107,7 +108,7 @@ package struct AdapterService: Sendable {
         ).json
     }
 
-    /// What the round has of a rank, and what the round that it is for takes.
+    /// The ranks that the round has for a client rank, and those that the round it will be trained in uses.
     private static func ranks(
         _ rank: Int, ofRound round: Int, trainedIn: Int, _ plan: AdapterPlan
     ) -> [String: Int] {

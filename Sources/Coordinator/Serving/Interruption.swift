@@ -1,7 +1,7 @@
 import AdapterFormat
 import Synchronization
 
-/// Whether anybody still wants what is being made.
+/// Tells a rendering whether anybody still wants its result.
 final class Interruption: Sendable {
     private let isWanted = Atomic(true)
 
@@ -12,7 +12,7 @@ final class Interruption: Sendable {
     }
 }
 
-/// A source that ends between two modules once nobody wants the whole any more.
+/// A source that stops between two modules once nobody wants the result.
 struct InterruptibleSource<Source: AdapterSource>: AdapterSource {
     let source: Source
     let interruption: Interruption

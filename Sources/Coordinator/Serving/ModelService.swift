@@ -3,7 +3,7 @@ import Aggregation
 package import Federation
 import Synchronization
 
-/// Hands out what strategies add to the base, and whole models: all merges and the adapter in one.
+/// Serves merges, and whole models, which are all merges plus the adapter.
 package struct ModelService: Sendable {
     let runtime: FederationRuntime
     let rounds: RoundService
@@ -11,12 +11,12 @@ package struct ModelService: Sendable {
     let cache: AdapterCache
     let lanes: ModelLanes
 
-    /// The highest rank that a model may be asked for, which is that of any adapter.
+    /// The highest rank that a caller may ask for, the same as any adapter's.
     private static let highestRank = 65_536
 
     /// The sum of the merges of the rounds (since, round] at scale 1, as a file.
     ///
-    /// - Parameter since: nil for the merge of that round alone; 0 for the sum from the start.
+    /// - Parameter since: nil for the merge of that round alone; 0 for the sum from the first round.
     package func merge(
         round: Int, since: Int?, elementType: String?, of federation: FederationID, for caller: RenderingCaller? = nil
     ) async throws(ServiceError) -> AdapterCache.File {
@@ -39,11 +39,11 @@ package struct ModelService: Sendable {
         }
     }
 
-    /// All merges up to a round and its adapter as one adapter in the federation's scaling, as a file.
+    /// All merges up to a round plus its adapter as one adapter in the federation's scaling, as a file.
     ///
     /// - Parameters:
     ///   - round: 0 is the initial adapter; nil the newest.
-    ///   - rank: the rank that it may have, of any size; nil for as many components as there are.
+    ///   - rank: the highest rank, which may be any; nil for all components.
     package func file(
         round: Int?, rank: Int?, elementType: String?, of federation: FederationID, for caller: RenderingCaller? = nil
     ) async throws(ServiceError) -> AdapterCache.File {
@@ -55,7 +55,7 @@ package struct ModelService: Sendable {
         let machine = session.snapshot.machine
         let type = try plan.type(named: elementType)
         let number = try await rounds.published(round, of: machine)
-        // A rank that limits no module is as good as none.
+        // A rank that limits no module has the same effect as no rank.
         let limits = rank.map { plan.modelRanks(for: $0) }.flatMap { plan.limits($0) ? $0 : nil }
         let needsMerges = plan.strategy.publishesMerge && number > 0
         if needsMerges {
@@ -77,7 +77,7 @@ package struct ModelService: Sendable {
         }
     }
 
-    /// The `adapter_config.json` beside a model.
+    /// The `adapter_config.json` of a model.
     package func configuration(
         round: Int?, rank: Int?, of federation: FederationID, for caller: RenderingCaller? = nil
     ) async throws(ServiceError) -> String {
@@ -91,7 +91,7 @@ package struct ModelService: Sendable {
         ).json
     }
 
-    /// The merges of the rounds (since, through] as they are kept; to be read on the queue that sums them.
+    /// The stored merges of the rounds (since, through]. Read them on the queue that sums them.
     private func merges(
         of federation: FederationID, since: Int, through round: Int
     ) throws -> [StoredSum.Term] {
@@ -104,7 +104,7 @@ package struct ModelService: Sendable {
         return (total + single).map { .merge($0) }
     }
 
-    /// Whether the merges of (since, through] can still be told from those before.
+    /// Throws where the merges of (since, through] are folded together with earlier ones.
     private static func check(since: Int, through: Int, folded: Int) throws(ServiceError) {
         guard through >= folded, since == 0 || since >= folded else { throw .mergeCompacted(through: folded) }
     }

@@ -8,7 +8,7 @@ package struct PlanService: Sendable {
     let runtime: FederationRuntime
     let clock: any WallClock
 
-    /// What `client` should do; the API gives the paths.
+    /// The instructions for `client`. The API adds the paths.
     package struct Plan: Sendable {
         package let federation: FederationID
         package let client: ClientName
@@ -17,65 +17,69 @@ package struct PlanService: Sendable {
         package let revision: Int64
         package let isSelected: Bool
         package let hasAnswered: Bool
-        /// Whether the server lost what the client sent in this round.
+        /// Whether the server lost the client's update in this round.
         package let isLost: Bool
         package let rank: Int
         package let ranks: [String: Int]
         package let scales: [String: Double]
         /// The round whose adapter training starts from.
         package let adapterRound: Int
-        /// Whether that adapter has to be cut further than its round did.
+        /// Whether the client must cut that adapter further than the adapter's own round did.
         package let isCutFurther: Bool
-        /// Whether what the rounds have added to the base must be added first.
+        /// Whether the client must first add the rounds' merges to its base.
         package let hasMerge: Bool
         package let demand: Demand
-        /// How many bits a number of a message may have, where the client can read such messages.
+        /// The bits of each number in a message, where the client can read quantised messages.
         package let messageBits: Int?
-        /// Draws this client's randomness in this round.
+        /// The seed of this client's randomness in this round.
         package let seed: UInt64
-        /// Draws what every client's model makes anew, alike.
+        /// The seed of values that every client's model draws anew, all alike.
         package let federationSeed: UInt64
         /// The shapes of the tensors beside the factors.
         package let dense: [String: [Int]]
-        /// A JSON object, as the settings have it.
+        /// A JSON object, as in the settings.
         package let training: String
     }
 
     /// What the federation's strategy asks of its clients in a round.
     package struct Demand: Sendable {
-        /// Of "A" and "B".
+        /// "A", "B" or both.
         package let factors: [String]
+        /// Whether the adapter to start from is new and contains nothing of the round before.
         package let isFresh: Bool
+        /// μ of the penalty μ·‖B·A‖² in the clients' loss.
         package let penalty: Double
         package let drawn: Drawn?
         package let pruning: Pruning?
         package let sparse: Sparse?
     }
 
-    /// A factor A that nobody trains.
+    /// A factor A that is drawn and not trained.
     package struct Drawn: Sendable {
         package let round: Int
         package let seed: UInt64
     }
 
+    /// The parameters of pruning rank components during training.
     package struct Pruning: Sendable {
         package let gamma: Double
         package let penalty: Double
         package let minimumRank: Int
     }
 
-    /// Full weights are trained under a mask.
+    /// Training of full weights under a mask.
     package struct Sparse: Sendable {
         package let density: Double
         package let seed: UInt64
     }
 
+    /// The present instructions for `client`.
     package func plan(for client: ClientName, in federation: FederationID) throws(ServiceError) -> Plan {
         let session = try called(by: client, in: federation)
         return try plan(for: client, from: session.snapshot.machine, as: session.plan())
     }
 
-    /// The first step in which the plan of `client` is above `revision`; `nil` after `seconds`.
+    /// The plan of the first step in which it is newer than `revision`; nil after `seconds`.
     package func news(
         for client: ClientName, in federation: FederationID, after revision: Int64, waiting seconds: Double
     ) async throws(ServiceError) -> FederationSnapshot? {
@@ -86,14 +90,14 @@ package struct PlanService: Sendable {
         return news
     }
 
-    /// What `client` should do as the federation stood in `snapshot`.
+    /// The instructions for `client` as of `snapshot`.
     package func plan(
         for client: ClientName, in federation: FederationID, at snapshot: FederationSnapshot
     ) throws(ServiceError) -> Plan {
         try plan(for: client, from: snapshot.machine, as: runtime.session(federation).plan())
     }
 
-    /// The session, once the client's call is noted.
+    /// The session, after the client's call is noted.
     private func called(by client: ClientName, in federation: FederationID) throws(ServiceError) -> FederationSession {
         let session = try runtime.activeSession(of: federation, for: client)
         session.touch(client)
@@ -113,7 +117,7 @@ package struct PlanService: Sendable {
         let settings = machine.settings
         let number = machine.round?.number ?? 0
         let published = machine.publishedRound
-        // Before round 1 opens, the plan already says what round 1 will ask for.
+        // Before round 1 opens, the plan already describes round 1.
         let trained = max(1, number)
         let ranks = plan.ranks(for: known.rank, round: trained)
         let place = machine.round?.participations[client]
@@ -138,12 +142,12 @@ package struct PlanService: Sendable {
 }
 
 extension PlanService.Demand {
-    /// - Parameter published: the round whose adapter training starts from; rounds between may have failed.
+    /// - Parameter published: the round whose adapter training starts from. Later rounds may have failed.
     init(_ demand: ClientDemand, after published: Int, seed: UInt64, isTemplated: Bool) {
         factors = [(FactorSet.a, "A"), (.b, "B")].filter { demand.factors.contains($0.0) }.map(\.1)
         isFresh = demand.isFresh
         penalty = demand.penalty
-        // A template's factors are not drawn; they come with the adapter.
+        // A template's factors are not drawn, because they come with the adapter.
         drawn = demand.drawnRound.map { PlanService.Drawn(round: min($0, published), seed: seed) }
             .flatMap { $0.round == 0 && isTemplated ? nil : $0 }
         pruning = demand.pruning.map {

@@ -1,7 +1,7 @@
 import Federation
 import Synchronization
 
-/// Renderings under way: those who ask for the same file wait for the same one, which ends early once all have left.
+/// Renderings under way. Callers that ask for the same file share one rendering, which ends early once all have left.
 final class RenderingFlights: Sendable {
     typealias Outcome = Result<AdapterCache.File, ServiceError>
 
@@ -13,18 +13,19 @@ final class RenderingFlights: Sendable {
     private struct State {
         var flights: [AdapterCache.Key: Flight] = [:]
         var nextWaiter: UInt64 = 0
-        /// Those who left before they waited.
+        /// Waiters that left before they waited.
         var left: Set<UInt64> = []
     }
 
     private let state = Mutex(State())
 
-    /// How many wait for the rendering of `key`.
+    /// The number of waiters for the rendering of `key`.
     func waiterCount(of key: AdapterCache.Key) -> Int { state.withLock { $0.flights[key]?.waiters.count ?? 0 } }
 
     /// The outcome of the rendering of `key`; `.abandoned` once the calling task is cancelled.
     ///
-    /// - Parameter launch: begins the rendering where none is under way, with what is to be told its outcome.
+    /// - Parameter launch: begins the rendering where none is under way. It must call its last argument with the
+    ///   outcome.
     func outcome(
         of key: AdapterCache.Key,
         launch: @escaping @Sendable (Interruption, @escaping @Sendable (Outcome) -> Void) throws(ServiceError) -> Void
@@ -70,7 +71,7 @@ final class RenderingFlights: Sendable {
         }
     }
 
-    /// A flight without waiters is taken off at once, so that whoever comes next begins a new one.
+    /// A flight without waiters is removed at once, so that the next caller begins a new one.
     private func leave(_ key: AdapterCache.Key, _ waiter: UInt64) {
         let (continuation, abandoned) = state.withLock {
             state -> (CheckedContinuation<Outcome, Never>?, Interruption?) in

@@ -2,11 +2,11 @@ import Dispatch
 import Federation
 import Synchronization
 
-/// Who asks for a file that may have to be rendered.
+/// A caller whose file may have to be rendered.
 package struct RenderingCaller: Sendable, Hashable {
     private let principal: Principal
-    /// A shared token may serve many, who are told apart by where they call from, and by the token where everybody is
-    /// admin.
+    /// Many callers may share a token, so they are also told apart by their address. Where everybody is admin, the
+    /// token is part of the identity.
     private let address: PeerAddress?
     private let token: ContentDigest?
 
@@ -20,33 +20,35 @@ package struct RenderingCaller: Sendable, Hashable {
     }
 }
 
-/// Renders files for those who ask, a few at a time: callers take turns, none may have many waiting, and after a work each
-/// pauses for a multiple of the time that it took, so that no caller keeps a processor and the disk busy for long.
+/// Renders files for callers, a few at a time.
+///
+/// Callers take turns, and none may have much work waiting. After each work a caller pauses for a multiple of the time
+/// that it took, so that no caller occupies a processor and the disk for long.
 final class RenderingLanes: Sendable {
     typealias Work = @Sendable () -> Void
-    /// Runs a short work after so many seconds.
+    /// Runs a short work after this many seconds.
     typealias Alarm = @Sendable (_ seconds: Double, _ work: @escaping Work) -> Void
 
     private struct State {
         var waiting: [RenderingCaller: [Work]] = [:]
-        /// Those for whom work waits; who was served longest ago comes first.
+        /// Callers with waiting work, the least recently served first.
         var turns: [RenderingCaller] = []
-        /// Those whose works begin only after a pause.
+        /// Callers whose next work begins only after a pause.
         var pausing: Set<RenderingCaller> = []
-        /// The work of each that waits or runs.
+        /// The number of works of each caller that wait or run.
         var held: [RenderingCaller: Int] = [:]
         /// The queues on which nothing runs.
         var free: [Int]
-        /// How many rounds are being published, for which all lanes but one are kept free.
+        /// The number of rounds being published. Meanwhile all lanes but one stay free.
         var publications = 0
     }
 
-    /// Work of one caller that may wait or run at once.
+    /// The highest number of one caller's works that may wait or run at once.
     static let worksPerCaller = 4
     /// The longest pause of a caller, in seconds.
     private static let longestPause = 60.0
 
-    /// One work at a time runs on each; what is put there directly waits for no turn.
+    /// One work at a time runs on each. Work that is put on a queue directly waits for no turn.
     let queues: [BlockingQueue]
     private let state: Mutex<State>
     private let pauseFactor: Double
@@ -54,7 +56,7 @@ final class RenderingLanes: Sendable {
 
     /// - Parameters:
     ///   - queues: serial, at least one.
-    ///   - pauseFactor: how many times as long as its last work took a caller's next one waits.
+    ///   - pauseFactor: the pause before a caller's next work, as a multiple of the time of its last one.
     init(
         queues: [BlockingQueue], pauseFactor: Double = 4,
         alarm: @escaping Alarm = { DispatchQueue.global().asyncAfter(deadline: .now() + $0, execute: $1) }
@@ -65,10 +67,10 @@ final class RenderingLanes: Sendable {
         state = Mutex(State(free: Array(queues.indices)))
     }
 
-    /// How many works run now.
+    /// The number of works that run now.
     var busyCount: Int { state.withLock { queues.count - $0.free.count } }
 
-    /// Runs the work in its turn; throws where its caller has too much waiting.
+    /// Runs the work in the caller's turn; throws where the caller has too much waiting.
     func submit(for caller: RenderingCaller, _ work: @escaping Work) throws(ServiceError) {
         let isTaken = state.withLock { state in
             guard state.held[caller, default: 0] < Self.worksPerCaller else { return false }
@@ -81,7 +83,7 @@ final class RenderingLanes: Sendable {
         startNext()
     }
 
-    /// Leaves the processors to a publication while it lasts.
+    /// Keeps lanes free while a publication runs.
     func publishing<Value>(_ work: () async throws -> Value) async rethrows -> Value {
         state.withLock { $0.publications += 1 }
         defer {
@@ -91,8 +93,8 @@ final class RenderingLanes: Sendable {
         return try await work()
     }
 
-    /// Runs work while nothing is rendered for callers. Blocks the lanes in their order, so that two never wait for each
-    /// other.
+    /// Runs work while nothing is rendered for callers. It blocks the lanes in order, so that two such calls cannot
+    /// deadlock.
     func alone<Success: Sendable, Failure: Error>(
         _ work: @escaping @Sendable () throws(Failure) -> Success
     ) async throws(Failure) -> Success {

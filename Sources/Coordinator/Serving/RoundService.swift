@@ -1,6 +1,6 @@
 package import Federation
 
-/// Answers how rounds stand.
+/// Reports the state of rounds, and takes clients out of them.
 package struct RoundService: Sendable {
     private let runtime: FederationRuntime
     private let metadata: any MetadataStore
@@ -17,13 +17,13 @@ package struct RoundService: Sendable {
         self.clock = clock
     }
 
-    /// A round at a revision: the current one, or one of the past.
+    /// A current or past round with the federation at one revision.
     package struct Seen: Sendable {
         package let machine: FederationMachine
         package let round: RoundMachine
     }
 
-    /// The federation's last stored step, which holds its current round.
+    /// The snapshot of the last stored step, which holds the current round.
     package func current(of federation: FederationID) throws(ServiceError) -> FederationSnapshot {
         try runtime.session(federation).snapshot
     }
@@ -36,6 +36,7 @@ package struct RoundService: Sendable {
         return await session.snapshot(after: revision, until: clock.now().adding(seconds: seconds))
     }
 
+    /// A round of any time; throws where there is none with this number.
     package func round(_ number: Int, of federation: FederationID) async throws(ServiceError) -> Seen {
         let machine = try runtime.session(federation).snapshot.machine
         if let current = machine.round, current.number == number { return Seen(machine: machine, round: current) }
@@ -49,7 +50,7 @@ package struct RoundService: Sendable {
         throw .unknownRound(number, current: machine.round?.number ?? 0)
     }
 
-    /// Takes a client out of a round in which it will send nothing, so that nobody waits for it.
+    /// Takes a client out of a round to which it will send nothing, so that the round does not wait for it.
     package func decline(
         _ number: Int, of federation: FederationID, by client: ClientName, reason: String
     ) async throws(ServiceError) {
@@ -58,7 +59,7 @@ package struct RoundService: Sendable {
         try await session.reply(to: .decline(client, round: number, reason: reason))
     }
 
-    /// Takes a client that has ended out of the present round and of those to come, until it calls again.
+    /// Takes a client that has ended out of the present round and later ones, until it calls again.
     package func leave(
         _ federation: FederationID, by client: ClientName, reason: String
     ) async throws(ServiceError) {
@@ -79,7 +80,7 @@ package struct RoundService: Sendable {
         }
     }
 
-    /// The round whose adapter is meant, which must have published one; nil means the newest.
+    /// The round whose adapter is asked for; it must have published one. nil means the newest.
     func published(_ round: Int?, of machine: FederationMachine) async throws(ServiceError) -> Int {
         guard let round else { return machine.publishedRound }
         if round == 0 || round == machine.publishedRound { return round }

@@ -1,7 +1,7 @@
 import AdapterFormat
 import Federation
 
-/// What a round left in one slot of the store, as a source that is read module by module.
+/// A round's content of one slot of the store, as a source that is read module by module.
 ///
 /// Its calls block: use it on a queue of its own.
 struct StoredAdapter: AdapterSource {
@@ -13,7 +13,7 @@ struct StoredAdapter: AdapterSource {
         address = AdapterAddress(federation: federation, round: round, slot: slot)
     }
 
-    /// What is there is given with its own rank, which differs between modules and may be above a module's maximum.
+    /// Returns the stored factors at their own rank, which differs between modules and may exceed a module's maximum.
     func factors(of module: ModuleShape, rank: Int) throws(StoreError) -> ModuleFactors? {
         let a = try rows(rank, of: .a, module.name)
         let b = try rows(rank, of: .b, module.name)
@@ -32,17 +32,17 @@ struct StoredAdapter: AdapterSource {
         return values.count == tensor.elementCount ? values : nil
     }
 
-    /// The rank that is there of a module; 0 where it has none.
+    /// The stored rank of a module; 0 where it has none.
     func rank(of module: ModuleShape) throws(StoreError) -> Int {
         try store.rowCount(of: AdapterTensor(name: module.name, kind: .a), at: address)
     }
 
-    /// Forgets all that is there.
+    /// Deletes the content of the slot.
     func remove() throws(StoreError) {
         try store.remove(address.slot, ofRounds: address.round...address.round, in: address.federation)
     }
 
-    /// Whether a dense tensor is there.
+    /// Whether a dense tensor is stored.
     func holds(_ tensor: AdapterShape.Dense) throws(StoreError) -> Bool {
         try store.rowCount(of: AdapterTensor(name: tensor.name, kind: .dense), at: address) > 0
     }

@@ -2,11 +2,11 @@ import AdapterFormat
 import Aggregation
 import Federation
 
-/// A sum of what rounds left, module by module: of merges, or of merges and an adapter.
+/// A sum of stored results of rounds, module by module: of merges, or of merges and an adapter.
 ///
-/// Its calls block: use it on a queue of its own. In memory is one module's stack.
+/// Its calls block: use it on a queue of its own. Only one module's stack is in memory at a time.
 struct StoredSum: AdapterSource {
-    /// What is added, with the scale that its B stands for.
+    /// A summand, with the scale that its B stands for.
     enum Term: Sendable {
         case merge(StoredAdapter)
         /// An adapter at the scales of the federation's maximum ranks.
@@ -16,12 +16,12 @@ struct StoredSum: AdapterSource {
     }
 
     let terms: [Term]
-    /// The scaling that the sum is expressed in; nil for scale 1.
+    /// The scaling in which the sum is expressed; nil for scale 1.
     let scaling: Scaling?
-    /// Where the tensors beside the factors are.
+    /// The source of the tensors beside the factors.
     let dense: StoredAdapter?
 
-    /// The rank that the sum of a module has: all components, as far as the limit and the sides of the matrix allow.
+    /// The rank of a module's sum: all components, up to the limit and the sizes of the matrix.
     func rank(of module: ModuleShape, limit: Int?) throws -> Int {
         let held = try terms.reduce(0) { held, term in
             switch term {
@@ -32,8 +32,8 @@ struct StoredSum: AdapterSource {
         return max(1, min(held, limit ?? .max, module.inputs, module.outputs))
     }
 
-    /// The sum as factors of exactly `rank`: as they are where they are no more, else the best approximation; what is
-    /// left over is zero.
+    /// The sum as factors of exactly `rank`. Up to `rank` components are kept exactly, and more are approximated as
+    /// well as possible. Missing components are zero.
     func factors(of module: ModuleShape, rank: Int) throws -> ModuleFactors? {
         let unit = scaling.map { $0.of(module).scale(atRank: rank) } ?? 1
         var sum = LowRankSum(shape: module)
@@ -58,7 +58,7 @@ struct StoredSum: AdapterSource {
 }
 
 extension ModuleFactors? {
-    /// With components of zeros up to a rank, and a bias where the module has one.
+    /// Adds components of zeros up to a rank, and a bias where the module has one.
     fileprivate func padded(toRank rank: Int, of module: ModuleShape) -> ModuleFactors {
         guard let self else { return ModuleFactors(zeroOf: module, rank: rank) }
         func zeros(_ count: Int) -> [Float] { [Float](repeating: 0, count: max(0, count)) }

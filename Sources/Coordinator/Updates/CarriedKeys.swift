@@ -1,7 +1,7 @@
 import AdapterFormat
 package import Federation
 
-/// The keys of PEFT's `adapter_config.json` that settings give, beside what they say in their own terms.
+/// The keys of PEFT's `adapter_config.json` that settings carry unchanged, beside the settings' own terms.
 package enum CarriedKeys {
     /// Reads an object of these keys; the error's path is the key.
     package static func read(_ json: [UInt8], keys: some Sequence<String>) throws(SettingsError) -> [String: String] {

@@ -1,7 +1,7 @@
 import AdapterFormat
 package import Federation
 
-/// Takes the `adapter_config.json` of a client ahead of its update, and has what it says travel with the adapter.
+/// Takes a client's `adapter_config.json` before its update, so that its values travel with the adapter.
 package struct ConfigurationService: Sendable {
     let runtime: FederationRuntime
     let configurations: any ConfigurationStore
@@ -29,7 +29,7 @@ package struct ConfigurationService: Sendable {
     }
 }
 
-/// What a client's configuration says to its federation.
+/// Checks a client's configuration against its federation.
 struct ConfigurationCheck: Sendable {
     private let plan: AdapterPlan
     private let ranks: [String: Int]
@@ -45,7 +45,7 @@ struct ConfigurationCheck: Sendable {
 
     /// The keys that travel with the adapter from now on.
     ///
-    /// - Parameter file: the client's, where it is there.
+    /// - Parameter file: the client's file, where it exists.
     func adopted(from text: String, file: AdapterFile? = nil) throws(UpdateRefusal) -> [String: String] {
         let config = try AdapterConfig(sent: text)
         do throws(ConfigRefusal) {
@@ -59,7 +59,7 @@ struct ConfigurationCheck: Sendable {
         }
     }
 
-    /// Refuses tensors whose meaning a configuration alone tells, where nobody has sent one.
+    /// Refuses tensors that only a configuration explains, where no client has sent one.
     func requireMeaning(of file: AdapterFile) throws(UpdateRefusal) {
         let key = "trainable_token_indices"
         guard carried[key] ?? "null" == "null",

@@ -1,9 +1,9 @@
-/// How much of the server federations may take up.
+/// Limits on the resources that federations use.
 package struct Quotas: Sendable, Hashable {
-    /// Federations in all. Default 1,000.
+    /// The number of federations. Default 1,000.
     package var federations = 1000
-    /// Bytes of the updates that a federation's round may hold until it is published, those on their way among them;
-    /// one update always fits. Default 64 GiB.
+    /// Bytes of the updates that a federation's round may hold until it is published, including arriving ones. A single
+    /// update always fits. Default 64 GiB.
     package var updateBytes = 64 << 30
 
     package init() {}

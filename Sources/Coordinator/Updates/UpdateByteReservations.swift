@@ -1,11 +1,11 @@
 import Federation
 import Synchronization
 
-/// The room that bodies on their way may take up among the updates that federations hold.
+/// Reserves bytes for arriving bodies within a federation's limit on update bytes.
 ///
-/// What is held is only known once a body is stored, so whoever begins to read one sets its room aside before.
+/// A body counts as held only once it is stored, so its reader reserves bytes before it begins.
 final class UpdateByteReservations: Sendable {
-    /// Room set aside for one body. It is given back by `release`, however the body ends.
+    /// Bytes reserved for one body. `release` returns them, however the body ends.
     struct Reservation: Sendable {
         fileprivate let federation: FederationID
         fileprivate let number: Int
@@ -23,15 +23,15 @@ final class UpdateByteReservations: Sendable {
 
     private let state = Mutex(State())
 
-    /// Sets room aside for `byteCount` bytes of a client; nil where the limit leaves none. A lone body always fits.
+    /// Reserves `byteCount` bytes for a client; nil where the limit leaves too few. A single body always fits.
     func reserve(
         _ byteCount: Int, for client: ClientName, in session: FederationSession, upTo limit: Int
     ) -> Reservation? {
         state.withLock { state in
-            // Read under the lock: whoever has given back room has stored its update before.
+            // Read under the lock: whoever has released a reservation has stored its update before.
             let round = session.snapshot.machine.round
             var taken = round?.heldByteCount ?? 0
-            // A share whose update is stored counts as that.
+            // A reservation whose update is stored counts as that update.
             for share in state.shares[session.id, default: [:]].values where round?.held(of: share.client) == nil {
                 let (sum, overflow) = taken.addingReportingOverflow(share.byteCount)
                 taken = overflow ? .max : sum
@@ -44,7 +44,7 @@ final class UpdateByteReservations: Sendable {
         }
     }
 
-    /// Gives room back; again has no effect.
+    /// Returns a reservation; a second call has no effect.
     func release(_ reservation: Reservation?) {
         guard let reservation else { return }
         state.withLock { state in

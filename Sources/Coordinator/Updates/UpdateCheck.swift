@@ -2,7 +2,7 @@ import AdapterFormat
 import Aggregation
 import Federation
 
-/// Whether a client's file is sound, and what of it goes on record.
+/// Checks a client's file and extracts what the server records.
 struct UpdateCheck: Sendable {
     let plan: AdapterPlan
     let settings: FederationSettings
@@ -12,24 +12,24 @@ struct UpdateCheck: Sendable {
     let clientRank: Int
     /// The last published round.
     let last: Int
-    /// What the client's round went on from.
+    /// The adapter from which the client's round continued.
     let previous: StoredAdapter
     let initial: StoredAdapter
     private let configuration: ConfigurationCheck
-    /// The text of the client's `adapter_config.json`, where it sent one.
+    /// The text of the client's `adapter_config.json`, if it sent one.
     private let configurationText: String?
 
-    /// What the server writes down of a sound file.
+    /// The values that the server records of a valid file.
     struct Finding: Sendable {
-        /// The client rank that it stands for.
+        /// The client rank of the file.
         let rank: Int
-        /// The ranks of its modules where they do not follow from that.
+        /// The ranks of its modules, where they do not follow from `rank`.
         let ranks: [String: Int]?
-        /// Where the federation's limits need it.
+        /// Measured where the federation's limits need it.
         let norm: Double?
-        /// Alike.
+        /// Measured where the federation's limits need it.
         let factorSizes: FactorSizes?
-        /// The keys of the client's configuration that are to travel with the adapter.
+        /// The keys of the client's configuration that will travel with the adapter.
         let adopting: [String: String]
     }
 
@@ -51,7 +51,7 @@ struct UpdateCheck: Sendable {
 
     /// Reads the file; blocks.
     ///
-    /// - Parameter squares: of its factors, as far as they are known, where every number was looked at before.
+    /// - Parameter squares: the known sums of squares of its factors, where every number was checked before.
     func finding(fileAt path: String, squares: [String: Double]?) throws(ServiceError) -> Finding {
         do {
             let granted = plan.ranks(for: clientRank, round: round)
@@ -81,7 +81,7 @@ struct UpdateCheck: Sendable {
         }
     }
 
-    /// The sizes of the factors that the round asks for, B at the scale of its module's maximum rank.
+    /// The sizes of the factors that the round asks for, with B at the scale of its module's maximum rank.
     private func sizes(of file: AdapterFile, knowing squares: [String: Double]) -> FactorSizes? {
         guard settings.limits.factorOverMedian != nil else { return nil }
         let asked = plan.strategy.demand(in: round).factors
@@ -89,7 +89,7 @@ struct UpdateCheck: Sendable {
         let values = settings.adapter.modulePaths.flatMap { path -> [Float] in
             guard let found = sizes[path], let rank = ranks[path] else { return [0, 0] }
             let ratio = plan.ratio(ofModule: path, fromRank: rank)
-            // Beyond what a Float holds is far beyond any median.
+            // A size beyond the range of Float is far above any median.
             return [
                 asked.contains(.a) ? Float(found.a) : 0,
                 asked.contains(.b) ? min(Float(found.b * ratio), .greatestFiniteMagnitude) : 0,

@@ -1,15 +1,15 @@
 import AdapterFormat
 
-/// Why an update is not taken.
+/// Why an update is refused.
 package struct UpdateRefusal: Error, Sendable, Hashable {
-    /// Stable, such as `update.shape`.
+    /// A stable code, such as `update.shape`.
     package let code: String
-    /// What was expected and what came.
+    /// The expected and the actual value.
     package let detail: String
     package let tensor: String?
 
     package init(code: String, detail: String, tensor: String? = nil) {
-        // A client's names stand in these, and they are kept with the round.
+        // These texts contain names from a client, and the round keeps them.
         self.code = code
         self.detail = String(detail.prefix(600))
         self.tensor = tensor.map { String($0.prefix(300)) }
@@ -30,7 +30,7 @@ extension UpdateRefusal {
         self.init(code: code, detail: "\(error)", tensor: error.tensor)
     }
 
-    /// The stable code of what a file is refused for.
+    /// The stable code for the reason why a file is refused.
     init(_ error: AdapterError) {
         let code =
             switch error {

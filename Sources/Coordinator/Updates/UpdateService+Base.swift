@@ -1,7 +1,7 @@
 import Federation
 
 extension UpdateService.Claim {
-    /// Why the client's base model keeps its updates out; nil where nothing is against it.
+    /// Why the client's base model excludes its updates; nil where it does not.
     func baseRefusal(in machine: FederationMachine) -> UpdateRefusal? {
         guard let expected = machine.settings.baseModel.sha256, let known = machine.clients[client] else { return nil }
         let found = known.capabilities.base

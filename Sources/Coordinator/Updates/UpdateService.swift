@@ -2,7 +2,7 @@ import AdapterFormat
 import Aggregation
 package import Federation
 
-/// Takes a client's update: checks that it may come, that it is sound, and answers once it is durable.
+/// Takes a client's update: checks that it may come and is valid, and answers once it is durable.
 package struct UpdateService: Sendable {
     private let runtime: FederationRuntime
     private let rounds: RoundService
@@ -13,7 +13,7 @@ package struct UpdateService: Sendable {
     private let freshBlobs: FreshBlobs
     private let quotas: Quotas
     private let clock: any WallClock
-    /// Checks updates, several at once.
+    /// The queue that checks updates, several at once.
     private let validation = BlockingQueue(label: "validation", concurrent: true)
 
     init(
@@ -32,7 +32,7 @@ package struct UpdateService: Sendable {
         self.clock = clock
     }
 
-    /// What a client says of its update.
+    /// The client's statements about its update.
     package struct Claim: Sendable {
         package let federation: FederationID
         package let round: Int
@@ -55,38 +55,38 @@ package struct UpdateService: Sendable {
         }
     }
 
-    /// Leave to stream the body to a file.
+    /// Permission to stream the body to a file.
     package struct Ticket: Sendable {
         let claim: Claim
         package let spool: SpoolFile
-        /// No sound update of this federation is longer.
+        /// No valid update of this federation is longer.
         package let byteLimit: Int
         let admission: Admission
-        /// Is to see the body's bytes; nil where the length of the body is not known.
+        /// Receives the body's bytes; nil where the body's length is not known.
         package var arrival: ArrivingUpdate?
     }
 
-    /// That an update may come.
+    /// The ways in which an update may come.
     enum Admission: Sendable {
-        /// Room is set aside for it, which the caller must release.
+        /// Bytes are reserved for it, which the caller must release.
         case room(UpdateByteReservations.Reservation)
-        /// The server holds the client's update of the round already: what comes must be the same.
+        /// The server already holds the client's update of the round; the new bytes must be the same.
         case held(Receipt)
 
         var room: UpdateByteReservations.Reservation? { if case .room(let room) = self { room } else { nil } }
     }
 
-    /// What the server holds of a client's update.
+    /// A held update of a client, and the state of its round.
     package struct Receipt: Sendable {
         package let update: Update
-        /// Updates that the round holds.
+        /// The number of updates that the round holds.
         package let received: Int
         package let isNew: Bool
     }
 
-    /// Whether the body is worth reading: throws before a byte of it was taken.
+    /// Checks the claim before any byte of the body is read; throws where the update may not come.
     ///
-    /// - Parameter byteCount: of the body, where the client says it.
+    /// - Parameter byteCount: the body's length, where the caller states it.
     package func begin(_ claim: Claim, byteCount: Int?) async throws(ServiceError) -> Ticket {
         let session = try runtime.activeSession(of: claim.federation, for: claim.client)
         session.touch(claim.client)
@@ -101,7 +101,7 @@ package struct UpdateService: Sendable {
             })
     }
 
-    /// Takes the streamed body, whose file must be durable: the file becomes the update's blob, or goes.
+    /// Takes the streamed body, whose file must be durable. The file becomes the update's blob or is deleted.
     package func finish(
         _ ticket: Ticket, digest: ContentDigest, byteCount: Int
     ) async throws(ServiceError) -> Receipt {
@@ -116,11 +116,11 @@ package struct UpdateService: Sendable {
         }
     }
 
-    /// A tensor of a body that no update of the federation has.
+    /// Finds a tensor in the body that no update of the federation has.
     ///
     /// - Parameters:
-    ///   - head: the body's bytes, as far as its header goes.
-    ///   - byteCount: of the whole body; nil where the client does not say it, and nothing is known then.
+    ///   - head: the body's first bytes, including its header.
+    ///   - byteCount: the whole body's length; where it is nil, the result is nil.
     package func stranger(
         inHead head: [UInt8], byteCount: Int?, of federation: FederationID
     ) throws(ServiceError) -> String? {
@@ -128,13 +128,13 @@ package struct UpdateService: Sendable {
         return try runtime.session(federation).plan().shape.stranger(inHead: head, byteCount: byteCount)
     }
 
-    /// Forgets a body that did not arrive whole.
+    /// Discards a body that did not arrive completely.
     package func abandon(_ ticket: Ticket) async {
         await blobs.discard(ticket.spool)
         release(ticket.admission)
     }
 
-    /// Takes an update back that counts in the round that collects, at the admin's wish.
+    /// Takes an update out of the collecting round, at the admin's request.
     package func takeBack(
         updateOf client: ClientName, round: Int, in federation: FederationID
     ) async throws(ServiceError) {
@@ -143,6 +143,7 @@ package struct UpdateService: Sendable {
         do throws(StoreError) { try await blobs.sweepBlobs() } catch { throw .store(error) }
     }
 
+    /// The receipt for the update that a client sent for a round; throws `.noUpdate` where the server holds none.
     package func receipt(
         for client: ClientName, round: Int, in federation: FederationID
     ) async throws(ServiceError) -> Receipt {
@@ -151,7 +152,7 @@ package struct UpdateService: Sendable {
         if let buffer = machine.settings.policy.buffer, let current = machine.round?.number, round <= current,
             machine.clients[client].map({ $0.history.lastUpdated >= round }) ?? false
         {
-            // It counted in whichever round collected when it came.
+            // It counted in the round that was collecting when it came.
             candidates = round...min(current, round + buffer.maximumStaleness)
         }
         for number in candidates {
@@ -164,11 +165,11 @@ package struct UpdateService: Sendable {
 }
 
 extension UpdateService {
-    /// Whether an update may come: throws what is to be said against it.
+    /// Throws where an update may not come.
     ///
     /// - Parameters:
-    ///   - byteCount: of the update; one whose length is not known counts as long as any may be.
-    ///   - held: what the server holds of the client's update of the round.
+    ///   - byteCount: the update's length; an unknown length counts as the longest valid one.
+    ///   - held: the client's update of the round that the server holds.
     func admit(
         _ claim: Claim, byteCount: Int?, holding held: Receipt?, in session: FederationSession
     ) async throws(ServiceError) -> Admission {
@@ -187,8 +188,8 @@ extension UpdateService {
 
     func release(_ admission: Admission?) { reservations.release(admission?.room) }
 
-    /// Takes the update that a durable file holds. What becomes of the file is the caller's, where the update is not new
-    /// or not taken.
+    /// Takes the update that a durable file holds. Where the update is not new or not taken, the caller decides about
+    /// the file.
     func take(_ ticket: Ticket, digest: ContentDigest, byteCount: Int) async throws(ServiceError) -> Receipt {
         let claim = ticket.claim
         if let expected = claim.digest, expected != digest { throw .digestMismatch(expected: expected, found: digest) }
@@ -207,7 +208,7 @@ extension UpdateService {
         }
         switch objection {
         case .round(.updateExists(let round)):
-            // It came by another call meanwhile.
+            // Another call has stored it meanwhile.
             guard let receipt = try await held(by: claim) else { throw .round(.updateExists(round: round)) }
             return try receipt.confirming(claim, digest)
         case .round(let error): throw .round(error)
@@ -220,7 +221,7 @@ extension UpdateService {
         }
     }
 
-    /// Reads the update's file against what the federation takes.
+    /// Checks the update's file against the federation.
     private func check(
         _ ticket: Ticket, in session: FederationSession
     ) async throws(ServiceError) -> UpdateCheck.Finding {
@@ -248,7 +249,7 @@ extension UpdateService {
         }
     }
 
-    /// Makes the update's file a blob and has the round count it. Where it does not, the file is back.
+    /// Makes the update's file a blob and has the round count it. On failure the file is at its old path again.
     private func record(
         _ update: Update, of ticket: Ticket, adopting keys: [String: String], in session: FederationSession
     ) async throws(ServiceError) -> Result<Int, FederationMachine.UpdateObjection> {
@@ -271,7 +272,8 @@ extension UpdateService {
         return result
     }
 
-    /// The session's answer, once no buffer of an asynchronous federation is being added up, if that does not take long.
+    /// The session's reply. Where a buffer of an asynchronous federation is being aggregated, it waits a short time for
+    /// that.
     private func result(
         of event: FederationMachine.Event<Int, FederationMachine.UpdateObjection>, in session: FederationSession
     ) async throws(ServiceError) -> Result<Int, FederationMachine.UpdateObjection> {
@@ -283,7 +285,7 @@ extension UpdateService {
         return result
     }
 
-    /// The receipt for what this client already sent in the round, if anything.
+    /// The receipt for the update that this client already sent in the round, if any.
     private func held(by claim: Claim) async throws(ServiceError) -> Receipt? {
         do throws(ServiceError) {
             return try await receipt(for: claim.client, round: claim.round, in: claim.federation)
@@ -314,7 +316,7 @@ extension UpdateService {
         }
     }
 
-    /// Puts the refusal on the round's record and throws it.
+    /// Records the refusal with the round and throws it.
     private func refuse(
         _ claim: Claim, for refusal: UpdateRefusal, in session: FederationSession
     ) async throws(ServiceError) -> Never {
@@ -323,7 +325,7 @@ extension UpdateService {
 }
 
 extension UpdateService.Receipt {
-    /// The same receipt, where the client has sent the same once more.
+    /// The same receipt, where the client has sent the same bytes again.
     fileprivate func confirming(
         _ claim: UpdateService.Claim, _ digest: ContentDigest
     ) throws(ServiceError) -> UpdateService.Receipt {

@@ -1,14 +1,14 @@
 package import Federation
 
-/// Why bytes of an upload are not taken.
+/// Why bytes of an upload are refused.
 package enum UploadError: Error, Sendable, Hashable {
-    /// The bytes do not continue those that are here.
+    /// The bytes do not continue the stored ones.
     case mismatchingOffset(expected: Int, found: Int, isComplete: Bool)
-    /// `Content-Digest` names other bytes than came; the upload is as it was before.
+    /// `Content-Digest` does not match the bytes that arrived; the upload is unchanged.
     case damaged(expected: ContentDigest, found: ContentDigest, offset: Int)
-    /// The client said another length before, or sent more or less than it said.
+    /// The client stated another length before, or the bytes do not fit the stated length.
     case inconsistentLength(known: Int, found: Int)
     case tooLong(limit: Int)
-    /// The federation's unfinished uploads take up as much as they may.
+    /// The federation's unfinished uploads have reached their limit of bytes.
     case tooManyBytes(limit: Int)
 }

@@ -1,9 +1,9 @@
 import Federation
 
-/// The files of uploads: whatever fails, and whenever the server starts again, no offset is told beyond what is durable
-/// and right.
+/// The files of uploads. After any failure or restart, the reported offset covers only bytes that are durable and
+/// verified.
 extension UploadService {
-    /// The file to append to, made or renamed as need be.
+    /// The file to append to; created or renamed where necessary.
     func file(for part: Part, length: Int?, limit: Int) async throws(ServiceError) -> SpoolFile {
         let key = part.key
         let bound = limits.bytesInFlight
@@ -11,7 +11,8 @@ extension UploadService {
             throw .upload(.tooManyBytes(limit: bound))
         }
         defer { table.release(key) }
-        // Bytes with a digest are right only once they are all here: until then the name says how much is sure.
+        // Bytes with a digest are verified only when all have arrived. Until then the file's name states the verified
+        // length.
         let sureLength = part.contentDigest == nil ? nil : part.offset
         do throws(StoreError) {
             if var entry = table[key] {
@@ -34,9 +35,9 @@ extension UploadService {
         }
     }
 
-    /// Counts what came of a part, all of it durable, as sure.
+    /// Counts the durable bytes of a part as verified.
     ///
-    /// - Returns: the file, which may have another name now.
+    /// - Returns: the file, possibly under a new name.
     func vouch(for ticket: Ticket, upTo fileLength: Int) async throws(ServiceError) -> SpoolFile {
         guard var entry = table[ticket.part.key] else { return ticket.file }
         if entry.sureLength != nil {
@@ -54,8 +55,8 @@ extension UploadService {
         return entry.file
     }
 
-    /// Takes away what the file may hold of a part of which nothing counts: the disk may have failed to take it. Where
-    /// that cannot be done, the upload begins anew.
+    /// Removes bytes of a failed part from the file, since the disk may not have stored them. If that fails, the upload
+    /// begins anew.
     func takeBack(_ ticket: Ticket) async throws(ServiceError) {
         guard var entry = table[ticket.part.key], entry.sureLength == nil else { return }
         do throws(StoreError) {

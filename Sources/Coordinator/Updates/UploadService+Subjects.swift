@@ -1,9 +1,9 @@
 import Federation
 import Foundation
 
-/// What differs between the uploads of updates and of templates.
+/// The differences between uploads of updates and of templates.
 extension UploadService {
-    /// The session of a federation that may wait for the upload, once the client's call is noted.
+    /// The session of a federation that may wait for the upload, after the client's call is noted.
     func session(of key: UploadKey) throws(ServiceError) -> FederationSession {
         switch key.subject {
         case .update(_, let client):
@@ -14,7 +14,7 @@ extension UploadService {
         }
     }
 
-    /// The longest sound upload.
+    /// The length of the longest valid upload.
     func byteLimit(of key: UploadKey, in session: FederationSession) throws(ServiceError) -> Int {
         switch key.subject {
         case .update(let round, _): try session.updateByteLimit(round: round)
@@ -22,7 +22,7 @@ extension UploadService {
         }
     }
 
-    /// Why nobody needs the upload any more.
+    /// Why the upload is no longer needed; nil where it is.
     func objection(to key: UploadKey) -> ServiceError? {
         do throws(ServiceError) {
             switch key.subject {
@@ -31,7 +31,7 @@ extension UploadService {
             case .template: return objection(to: key, in: try runtime.session(key.federation))
             }
         } catch .setAside {
-            // Another version may run it.
+            // Another version may be able to run it.
             return nil
         } catch {
             return error
@@ -62,14 +62,14 @@ extension UploadService {
                 return nil
             }
         case .template:
-            // While an upload is under way, an earlier template is about to be replaced.
+            // An upload under way will replace an earlier template.
             guard table[key] == nil else { return nil }
             let held = try await templates.held(key.federation)
             return held.digest == nil ? nil : .template(held)
         }
     }
 
-    /// Hands the file on as an update. What the store did not take stays, to be completed again.
+    /// Passes the file on as an update. If the store fails, the file stays and can be completed again.
     func complete(
         _ ticket: Ticket, _ file: SpoolFile, _ completion: Completion, byteCount: Int, partDigest: ContentDigest
     ) async throws(ServiceError) -> Receipt {
@@ -94,7 +94,7 @@ extension UploadService {
         } catch {
             switch error {
             case .store, .internalFailure:
-                // The store may have taken the file away before it failed.
+                // The store may have moved the file before it failed.
                 if !FileManager.default.fileExists(atPath: file.path) { table[ticket.part.key] = nil }
             default: await forget(ticket.part.key)
             }
@@ -106,7 +106,7 @@ extension UploadService {
 extension UploadService.Receipt {
     var update: UpdateService.Receipt? { if case .update(let receipt) = self { receipt } else { nil } }
 
-    /// Of what is held.
+    /// The byte count of the held update or template.
     var byteCount: Int {
         switch self {
         case .update(let receipt): receipt.update.byteCount

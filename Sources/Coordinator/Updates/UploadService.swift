@@ -2,7 +2,8 @@ import Crypto
 package import Federation
 import Foundation
 
-/// Takes a client's update, or a template, in parts, each of which may break off, and hands it on once it is whole.
+/// Takes a client's update or a template in parts, each of which may be interrupted, and passes it on once it is
+/// complete.
 package struct UploadService: Sendable {
     let runtime: FederationRuntime
     let partials: any UploadStore
@@ -27,9 +28,9 @@ package struct UploadService: Sendable {
         self.clock = clock
     }
 
-    /// What uploads that have not arrived whole may take up.
+    /// Limits for uploads that have not arrived completely.
     package struct Limits: Sendable, Hashable {
-        /// Bytes that the unfinished uploads of a federation may come to together.
+        /// Bytes of all unfinished uploads of a federation together.
         package var bytesInFlight = 16 << 30
         /// How long an upload is kept after its last byte.
         package var lifetimeSeconds = 86_400.0
@@ -37,29 +38,29 @@ package struct UploadService: Sendable {
         package init() {}
     }
 
-    /// How far an upload is.
+    /// The progress of an upload.
     package struct Status: Sendable, Hashable {
         package let offset: Int
-        /// Of the whole upload, once the client has said it.
+        /// The length of the whole upload, once the client has stated it.
         package let length: Int?
-        /// The server holds what was uploaded.
+        /// Whether the server holds the complete upload.
         package let isComplete: Bool
-        /// No upload like it may be longer.
+        /// The limit on the length of such an upload.
         package let byteLimit: Int
         package let secondsLeft: Int
     }
 
-    /// What a client says of the bytes that it is about to send.
+    /// The client's statements about the bytes that it is about to send.
     package struct Part: Sendable {
         package let key: UploadKey
         package let offset: Int
-        /// Of the whole upload, where the client says it.
+        /// The length of the whole upload, where the client states it.
         package let length: Int?
-        /// Of these bytes, where the client says it.
+        /// The length of this part, where the client states it.
         package let contentLength: Int?
-        /// Of these bytes, where the client says it.
+        /// The digest of this part, where the client states it.
         package let contentDigest: ContentDigest?
-        /// What these bytes make whole, where they are the last.
+        /// What the upload becomes after this part; set only for the last part.
         package let completion: Completion?
 
         package init(
@@ -75,43 +76,45 @@ package struct UploadService: Sendable {
         }
     }
 
-    /// What an upload becomes once it is whole.
+    /// What a complete upload becomes.
     package enum Completion: Sendable {
-        /// What the client says of its update.
+        /// The client's statements about its update.
         case update(UpdateService.Claim)
-        /// With the digest of the whole, where it was sent.
+        /// The digest of the whole template, where the client sent it.
         case template(ContentDigest?)
     }
 
-    /// What an upload became.
+    /// The receipt for a complete upload.
     package enum Receipt: Sendable {
         case update(UpdateService.Receipt)
         case template(TemplateService.Receipt)
     }
 
-    /// Leave to append to the upload's file; whoever has it must `end` it or `breakOff`.
+    /// Permission to append to the upload's file. Its holder must call `end` or `breakOff`.
     package struct Ticket: Sendable {
         let part: Part
         package let file: SpoolFile
-        /// The length that the file may reach.
+        /// The longest length that the file may reach.
         package let byteLimit: Int
         let length: Int?
         let admission: UpdateService.Admission?
     }
 
+    /// The answer to `begin`.
     package enum Beginning: Sendable {
         case append(Ticket)
-        /// What was to come is here already, and nothing more was sent.
+        /// The server already holds the complete upload, and no bytes were sent.
         case held(Receipt)
     }
 
+    /// The answer to `end`.
     package enum Ending: Sendable {
-        /// More bytes are to come.
+        /// More bytes must come.
         case partial(Status)
         case complete(Receipt)
     }
 
-    /// How far the upload is; ends a part that is still arriving.
+    /// The progress of the upload; ends a part that is still arriving.
     package func status(of key: UploadKey) async throws(ServiceError) -> Status {
         let session = try session(of: key)
         let limit = try byteLimit(of: key, in: session)
@@ -125,9 +128,10 @@ package struct UploadService: Sendable {
         return status(of: key, byteLimit: limit)
     }
 
-    /// Whether the bytes are worth reading: throws before one of them was taken.
+    /// Checks the part before any of its bytes is read; throws where it may not come.
     ///
-    /// - Parameter stop: ends the arriving of these bytes; called when the client comes back with another call.
+    /// - Parameter stop: ends the arrival of these bytes. It is called when the client makes another call for the
+    ///   upload.
     package func begin(_ part: Part, stop: @escaping @Sendable () -> Void) async throws(ServiceError) -> Beginning {
         let session = try session(of: part.key)
         await table.hold(part.key, stop: stop)
@@ -141,18 +145,18 @@ package struct UploadService: Sendable {
         }
     }
 
-    /// Takes a part that arrived whole.
+    /// Takes a part that arrived completely.
     ///
     /// - Parameters:
-    ///   - fileLength: the file's, all of it durable.
-    ///   - digest: of the part.
+    ///   - fileLength: the file's length, all of it durable.
+    ///   - digest: the digest of the part.
     package func end(
         _ ticket: Ticket, fileLength: Int, digest: ContentDigest
     ) async throws(ServiceError) -> Ending {
         let part = ticket.part
         defer { letGo(ticket) }
         if let expected = part.contentDigest, expected != digest {
-            // Should it not work now, the next part begins with it; the file's name says how much is sure.
+            // If this fails now, the next part begins with it. The file's name states the verified length.
             try? await partials.truncate(ticket.file, to: part.offset)
             throw .upload(.damaged(expected: expected, found: digest, offset: part.offset))
         }
@@ -168,7 +172,7 @@ package struct UploadService: Sendable {
         return .complete(try await complete(ticket, file, completion, byteCount: fileLength, partDigest: digest))
     }
 
-    /// Keeps what arrived of a part that broke off; throws where the round needs it no more.
+    /// Keeps the arrived bytes of an interrupted part; throws where the round no longer needs them.
     package func breakOff(_ ticket: Ticket, fileLength: Int) async throws(ServiceError) {
         let key = ticket.part.key
         defer { letGo(ticket) }
@@ -180,7 +184,7 @@ package struct UploadService: Sendable {
         try await requireOpen(key, in: try session(of: key))
     }
 
-    /// Gives up an upload that grew longer than it may.
+    /// Gives up an upload that exceeds its limit.
     package func overflow(_ ticket: Ticket) async -> ServiceError {
         defer { letGo(ticket) }
         await forget(ticket.part.key)
@@ -188,7 +192,7 @@ package struct UploadService: Sendable {
         return .upload(.inconsistentLength(known: length, found: length + 1))
     }
 
-    /// Gives an upload up, at its client's wish.
+    /// Gives an upload up at its client's request.
     package func cancel(_ key: UploadKey) async throws(ServiceError) {
         _ = try session(of: key)
         await table.hold(key) {}
@@ -198,7 +202,7 @@ package struct UploadService: Sendable {
 }
 
 extension UploadService {
-    /// Takes up what a former run of the server left.
+    /// Resumes uploads of an earlier run of the server.
     func resume() async throws(StoreError) {
         for upload in try await partials.partialUploads() {
             table[upload.key] = UploadTable.Entry(
@@ -208,7 +212,7 @@ extension UploadService {
         await sweep()
     }
 
-    /// Drops the uploads whose time is up or that no round waits for.
+    /// Drops uploads that have expired or that no round waits for.
     func sweep() async {
         let now = clock.now()
         for key in table.keys {
@@ -216,7 +220,7 @@ extension UploadService {
             let isExpired = now.seconds(since: entry.changedAt) >= limits.lifetimeSeconds
             let objection = objection(to: key)
             guard isExpired || objection != nil else { continue }
-            // What arrives for an update that is here may be the same again, which shows at its end.
+            // A part for a stored update may be a repetition; its end shows whether it is the same.
             let isAnswered = if case .round(.updateExists) = objection { true } else { false }
             guard table.holdIfFree(key, elseStop: !isAnswered) else { continue }
             await forget(key)
@@ -259,7 +263,7 @@ extension UploadService {
                 }
                 return .held(held)
             }
-            // From the start it may be sent again, as by PUT: whether it is the same shows at its end.
+            // It may be sent again from the start, as by PUT. Its end shows whether it is the same.
             guard part.offset == 0 else {
                 throw .upload(
                     .mismatchingOffset(expected: held.byteCount, found: part.offset, isComplete: true))
@@ -290,7 +294,7 @@ extension UploadService {
         }
     }
 
-    /// The length of the whole upload, where it is known by now; refuses contradictions and what is too long.
+    /// The length of the whole upload, where it is known. Throws where lengths contradict each other or are too large.
     private func length(of part: Part, limit: Int) throws(ServiceError) -> Int? {
         var known = table[part.key]?.length
         let end = part.contentLength.map { part.offset + $0 }
@@ -308,7 +312,7 @@ extension UploadService {
 }
 
 extension UploadService {
-    /// The digest of a file in the store's care.
+    /// The digest of a file of the store.
     func digest(of file: SpoolFile) async throws(ServiceError) -> ContentDigest {
         try await hashing.run { () throws(ServiceError) in
             guard let handle = FileHandle(forReadingAtPath: file.path) else {

@@ -1,17 +1,17 @@
 import Federation
 import Synchronization
 
-/// The uploads that have not arrived whole, each in the hands of one call at a time.
+/// The uploads that have not arrived completely. One call at a time holds each.
 ///
-/// A later call for the same upload stops the earlier one and goes on once that has let go: the client has surely given
-/// it up, though its connection may not know yet.
+/// A later call for the same upload stops the earlier one and continues when the earlier one has released it. The
+/// client has surely given the earlier call up, even if its connection is still open.
 final class UploadTable: Sendable {
     struct Entry: Sendable {
         var file: SpoolFile
         var length: Int?
-        /// So many of its first bytes are there and sure.
+        /// The number of first bytes that are durable and verified.
         var offset: Int
-        /// What the file's name says to be sure, where that is not all of it.
+        /// The verified length in the file's name, where that is not the whole file.
         var sureLength: Int?
         var changedAt: Timestamp
     }
@@ -28,7 +28,7 @@ final class UploadTable: Sendable {
 
     private struct State {
         var entries: [UploadKey: Entry] = [:]
-        /// The lengths of uploads whose entries are being made or changed.
+        /// The byte counts of uploads whose entries are being made or changed.
         var reserved: [UploadKey: Int] = [:]
         var holders: [UploadKey: Holder] = [:]
     }
@@ -42,12 +42,12 @@ final class UploadTable: Sendable {
 
     var keys: [UploadKey] { state.withLock { Array($0.entries.keys) } }
 
-    /// Sets bytes aside for the upload until `release`, by which its entry counts; false where its federation's other
-    /// uploads leave no room. A lone upload always fits.
+    /// Reserves bytes for the upload until `release`; from then on its entry counts. Returns false where the
+    /// federation's other uploads leave too little. A single upload always fits.
     ///
     /// - Parameters:
-    ///   - limit: what the federation's uploads may come to.
-    ///   - longest: what an upload of unknown length counts as.
+    ///   - limit: the limit of bytes for all uploads of the federation.
+    ///   - longest: the byte count that an upload of unknown length is charged.
     func reserve(_ byteCount: Int, for key: UploadKey, upTo limit: Int, unknownAs longest: Int) -> Bool {
         state.withLock { state in
             var others = 0
@@ -66,9 +66,9 @@ final class UploadTable: Sendable {
 
     func release(_ key: UploadKey) { state.withLock { $0.reserved[key] = nil } }
 
-    /// Returns once the caller alone has the upload, which it must let go of.
+    /// Returns once the caller alone holds the upload; the caller must call `letGo`.
     ///
-    /// - Parameter stop: called when somebody else wants it; may come from anywhere.
+    /// - Parameter stop: called when another call wants the upload, on any thread.
     func hold(_ key: UploadKey, stop: @escaping @Sendable () -> Void) async {
         await withCheckedContinuation { continuation in
             let earlier: (@Sendable () -> Void)? = state.withLock { state in
@@ -83,7 +83,7 @@ final class UploadTable: Sendable {
         }
     }
 
-    /// Takes the upload if nobody has it; else asks whoever has to stop, where that is wanted.
+    /// Holds the upload if nobody else does. Otherwise asks the holder to stop, if `stops` is set.
     func holdIfFree(_ key: UploadKey, elseStop stops: Bool) -> Bool {
         let holder: Holder? = state.withLock { state in
             if let holder = state.holders[key] { return holder }

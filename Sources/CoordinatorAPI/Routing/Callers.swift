@@ -2,29 +2,29 @@ import Coordinator
 import Federation
 import HTTPServing
 
-/// Who may call a route, and what its handler learns of the one who does.
+/// Who may call a route, and the type of caller that its handler receives.
 ///
-/// Tokens are looked at before handlers run, and here alone: a handler gets the caller that its route declares.
+/// Tokens are checked only here, before handlers run. A handler receives the caller that its route declares.
 struct Callers<Caller: Sendable>: Sendable {
-    /// In a few words.
+    /// A description in a few words.
     let words: String
     let admitted: Set<CallerRole>
-    /// Throws for all others.
+    /// Returns the caller; throws where it may not call.
     let admit: @Sendable (Visit) throws -> Caller
 }
 
-/// A caller of whom nothing is known or asked.
+/// A caller that was not identified.
 struct Anybody: Sendable {}
 
-/// The admin, at a path that names no federation.
+/// The admin, on a path that names no federation.
 struct Admin: Sendable {}
 
-/// The admin, at a federation's path.
+/// The admin, on a federation's path.
 struct FederationAdmin: Sendable {
     let federation: FederationID
 }
 
-/// One who may read some federation.
+/// A caller that may read at least one federation.
 struct AnyReader: Sendable {
     fileprivate let principal: Principal
 
@@ -33,12 +33,12 @@ struct AnyReader: Sendable {
     }
 }
 
-/// One who may read the path's federation.
+/// A caller that may read the path's federation.
 struct Reader: Sendable {
     let federation: FederationID
     fileprivate let principal: Principal
 
-    /// For files that may have to be rendered.
+    /// The caller's identity for files that may have to be rendered.
     func rendering(_ request: Request) -> RenderingCaller {
         RenderingCaller(principal, bearer: request.bearer, from: request.address)
     }
@@ -57,16 +57,16 @@ struct NamedClient: Sendable {
     let isAdmin: Bool
 }
 
-/// One who may register the client that the path names.
+/// A caller that may register the client that the path names.
 struct Registrant: Sendable {
     let federation: FederationID
     let name: ClientName
-    /// The id of the token that lets a new client in; none for the admin, and for a client that changes its own entry.
+    /// The id of the token that admits a new client; nil for the admin, and for a client that changes its own entry.
     let enrolment: String?
 }
 
 extension Callers<Anybody> {
-    /// Counted by no rate.
+    /// Everybody may call, without a rate limit.
     static var anybody: Self {
         Self(words: "anybody", admitted: Set(CallerRole.allCases)) { _ in Anybody() }
     }
@@ -134,7 +134,7 @@ extension Callers<NamedClient> {
             let federation = try visit.federation()
             let principal = try visit.principal()
             let name = try visit.client()
-            // Here an unknown query is answered ahead of the wrong role.
+            // Here an unknown query is refused before the wrong role.
             try visit.query.refuseUnknown(in: visit.request)
             guard principal == .admin || principal == .client(federation, name) else { throw ServiceError.forbidden }
             return NamedClient(federation: federation, name: name, isAdmin: principal == .admin)
@@ -151,7 +151,7 @@ extension Callers<Registrant> {
             let federation = try visit.federation()
             let principal = try visit.principal()
             let name = try visit.client()
-            // A client that is registered may change its own rank and capabilities.
+            // A registered client may change its own rank and capabilities.
             var enrolment: String?
             if principal != .client(federation, name) {
                 enrolment = try principal.requireEnrolment(in: federation)

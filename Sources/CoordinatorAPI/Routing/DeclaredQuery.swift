@@ -1,9 +1,9 @@
 import HTTPServing
 
-/// The names that a route takes in its query; all others are refused.
+/// The query parameters of a route; all others are refused.
 package struct DeclaredQuery: Sendable, ExpressibleByArrayLiteral {
     package let parameters: [QueryParameter]
-    /// The route takes any query and reads nothing of it.
+    /// Whether the route accepts any query and ignores it.
     package let isIgnored: Bool
 
     package init(arrayLiteral parameters: QueryParameter...) {
@@ -25,7 +25,7 @@ package struct DeclaredQuery: Sendable, ExpressibleByArrayLiteral {
     }
 }
 
-/// A name in a query, and what its value means.
+/// A query parameter and the meaning of its value.
 package struct QueryParameter: Sendable {
     package enum Kind: String, Sendable {
         case integer = "whole number"
@@ -37,7 +37,7 @@ package struct QueryParameter: Sendable {
 
     package let name: String
     package let kind: Kind
-    /// In a few words.
+    /// A description in a few words.
     package let meaning: String
 
     init(_ name: String, _ kind: Kind, _ meaning: String) {

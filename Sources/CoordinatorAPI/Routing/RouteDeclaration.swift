@@ -2,42 +2,42 @@ import Coordinator
 import HTTPServing
 package import HTTPTypes
 
-/// What is said of a route before it has a handler: who may call it, what its query takes, and what it does.
+/// The declaration of a route: who may call it, its query parameters, and its effect.
 package struct RouteDeclaration: Sendable {
     package let method: HTTPRequest.Method
     /// A path such as `/v1/federations/{federation}`.
     package let pattern: String
-    /// Whether the path has a round, which is read before the body's type and the query.
+    /// Whether the path contains a round, which is parsed before the body's type and the query are checked.
     let namesRound: Bool
-    /// Who may call, in a few words.
+    /// The permitted callers, in a few words.
     package let callers: String
-    /// The roles that go on to the request itself.
+    /// The roles that may call.
     package let admitted: Set<CallerRole>
     package let query: DeclaredQuery
-    /// The one `Content-Type` that the body may have, where the route asks for one.
+    /// The only permitted `Content-Type` of the body; nil where the route requires none.
     package let mediaType: String?
-    /// One sentence, without its full stop.
+    /// One sentence without a full stop.
     package let summary: String
-    /// What a request is refused for before its caller is known.
+    /// The check that precedes the caller's identification.
     let early: EarlyCheck
 
-    /// A fault that some routes answer ahead of a missing token. The order is part of the contract.
+    /// A fault that some routes report before a missing token. This order is part of the contract.
     enum EarlyCheck: Sendable {
         case nothing
         case query
         case digests
     }
 
-    /// The status by which a caller of this role is refused; `nil` where the request goes on.
+    /// The status of the refusal for a caller of this role; nil where it may call.
     package func refusal(of role: CallerRole) -> Int? {
         let role = role == .otherClient && !pattern.contains("{client}") ? .client : role
         if admitted.contains(role) { return nil }
         return role == .nobody || role == .void ? 401 : 403
     }
 
-    /// Refuses what no handler of this route is to see; answers who calls.
+    /// Refuses requests that the declaration does not permit; returns the caller.
     ///
-    /// Not inlined: what it needs would else be held for as long as the handler waits.
+    /// Not inlined, because its stack space would otherwise be held while the handler waits.
     @inline(never)
     func admit<Caller>(_ request: Request, as callers: Callers<Caller>, by access: Access) throws -> Caller {
         switch early {

@@ -2,7 +2,7 @@ import Coordinator
 import HTTPServing
 import HTTPTypes
 
-/// Collects routes, each with its declaration, and wraps each so that its errors become problems.
+/// Collects routes with their declarations, and turns the errors of each into problems.
 struct Routes {
     let api: RankwiseAPI
     private(set) var router = Router()
@@ -10,9 +10,9 @@ struct Routes {
 
     init(api: RankwiseAPI) { self.api = api }
 
-    /// Adds a route: its handler sees only requests that the declaration lets through, and the caller that it asks for.
+    /// Adds a route. Its handler receives only permitted requests, with the declared type of caller.
     ///
-    /// The order of refusals: what is refused `early`, the path's names, the token, the role, the body's type, the query.
+    /// Refusals have this order: the `early` check, names in the path, the token, the role, the body's type, the query.
     mutating func on<Caller>(
         _ method: HTTPRequest.Method, _ pattern: String, for callers: Callers<Caller>, query: DeclaredQuery = [],
         takes mediaType: String? = nil, early: RouteDeclaration.EarlyCheck = .nothing, _ summary: String,

@@ -2,13 +2,13 @@ import Coordinator
 import Federation
 import HTTPServing
 
-/// A request whose caller is not known yet.
+/// A request whose caller is not identified yet.
 struct Visit {
     let request: Request
     let access: Access
     let query: DeclaredQuery
 
-    /// Whom the request's token stands for; a client's call must come under its certificate, if under any.
+    /// The principal of the request's token. Where the connection has a certificate, it must match a client's call.
     func principal() throws -> Principal {
         let principal = try access.principal(bearer: request.bearer, from: request.address)
         if case .client(_, let name) = principal { try request.requireCertificate(of: name) }

@@ -1,7 +1,8 @@
-/// A federation's clients by name, in parts, so that a changed copy shares all parts but one with the original.
+/// A federation's clients by name. The table has several parts; a changed copy shares all parts but one with the
+/// original.
 ///
-/// Every step of a machine is a copy, and copies are alive for as long as somebody reads them: whole dictionaries of many
-/// clients would cost far more than what changes in them.
+/// Every step copies the machine, and a copy lives as long as somebody reads it. Copies of one large dictionary would
+/// cost far more than the change itself.
 package struct ClientTable: Sendable, Hashable {
     private static let partCount = 256
     private var parts: [[ClientName: Client]]
@@ -24,17 +25,17 @@ package struct ClientTable: Sendable, Hashable {
 
     package var isEmpty: Bool { count == 0 }
 
-    /// In no order.
+    /// In no particular order.
     package var values: some Sequence<Client> { parts.lazy.flatMap(\.values) }
 
-    /// In no order.
+    /// In no particular order.
     package var names: some Sequence<ClientName> { parts.lazy.flatMap(\.keys) }
 
     package func mapValues<Value>(_ transform: (Client) -> Value) -> [ClientName: Value] {
         Dictionary(uniqueKeysWithValues: values.map { ($0.name, transform($0)) })
     }
 
-    /// FNV-1a.
+    /// The part of a name, by its FNV-1a hash.
     private static func part(of name: ClientName) -> Int {
         var hash: UInt32 = 2_166_136_261
         for byte in name.rawValue.utf8 { hash = (hash ^ UInt32(byte)) &* 16_777_619 }

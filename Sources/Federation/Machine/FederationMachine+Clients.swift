@@ -1,4 +1,4 @@
-/// Who takes part: registration, revocation, and clients that come back.
+/// Registration, revocation and return of clients.
 extension FederationMachine {
     mutating func register(
         _ name: ClientName, rank: Int, token: ContentDigest, capabilities: Capabilities, enrolment: String?,
@@ -40,8 +40,8 @@ extension FederationMachine {
         return Registration(client: client, isNew: true)
     }
 
-    /// Changes must not let a client fill the audit log: the first few of a round are events each, and its close counts
-    /// the others.
+    /// A client must not fill the audit log with changes. The first few in a round are events of their own, and the
+    /// round's close counts the rest.
     private mutating func noteChange(of client: Client, in step: inout Step) {
         let count = clientChanges[client.name, default: 0] + 1
         clientChanges[client.name] = count
@@ -49,7 +49,7 @@ extension FederationMachine {
         step.record("client.changed", client: client.name, "rank \(client.rank)")
     }
 
-    /// Puts the changes on record that were no events, and begins to count anew.
+    /// Records the changes that had no events of their own, and restarts the count.
     mutating func countChanges(in round: RoundMachine, in step: inout Step) {
         let many = clientChanges.filter { $0.value > Self.changeEventsPerRound }.sorted { $0.key < $1.key }
         let texts = many.map { "\($0.key) \($0.value) times, rank \(clients[$0.key]?.rank ?? 0)" }
@@ -84,7 +84,7 @@ extension FederationMachine {
         for name in arrivals where !step.context.absent.contains(name) { join(name, in: &step) }
     }
 
-    /// Selects a late-comer, where the policy selects everybody.
+    /// Selects a client that comes late, where the policy selects everybody.
     private mutating func join(_ name: ClientName, in step: inout Step) {
         guard let round, round.phase == .collecting, settings.policy.selectsEverybody else { return }
         guard round.participations[name] == nil, let client = clients[name], client.revokedAt == nil else { return }
@@ -93,7 +93,7 @@ extension FederationMachine {
         step.record("client.selected", round: round.number, client: name, "joined while the round collects")
     }
 
-    /// A plan of another rank: a poll that waits for it must wake, and what was trained by the earlier one still counts.
+    /// Notes a plan with a new rank, so that a waiting poll wakes. Updates of the earlier rank still count.
     private mutating func changePlan(of name: ClientName, earlierRank: Int, in step: inout Step) {
         guard var current = round, current.phase == .collecting, current.participations[name]?.state == .awaited else {
             return
@@ -103,11 +103,11 @@ extension FederationMachine {
         if let place = current.participations[name] { step.changes.append(.place(name, round: current.number, place)) }
     }
 
-    /// Takes a client at its word that it will send nothing this round. An update that it sends all the same is taken.
+    /// Notes that a client will send nothing in this round. An update that it sends anyway is taken.
     mutating func decline(_ name: ClientName, round number: Int, reason: String, in step: inout Step) throws(RoundError)
     {
         if let objection = objection(to: name, round: number) { throw objection }
-        // A buffer is filled by whoever comes; who trained by an older plan may go by the present one.
+        // A buffer needs no particular client. A client that trained by an older plan may continue by the present one.
         guard let current = round, current.number == number else { return }
         guard current.phase == .collecting else { throw .closed(round: number, current: current.number) }
         guard current.participations[name]?.state != .declined else { return }
@@ -124,7 +124,7 @@ extension FederationMachine {
         try decline(name, round: current.number, reason: reason, in: &step)
     }
 
-    /// Asks those again who declined and have not left: the round could not close without them.
+    /// Asks clients again that declined and have not left, because the round could not close without them.
     mutating func askDeclined(in step: inout Step) {
         guard let current = round, current.phase == .collecting else { return }
         for (name, place) in current.participations

@@ -1,6 +1,6 @@
-/// How rounds follow each other: opening, closing, publishing, failing, pausing.
+/// The sequence of rounds: opening, closing, publishing, failing, pausing.
 extension FederationMachine {
-    /// Does what has become due: closes the current round, opens the next.
+    /// Does what is due: closes the current round, opens the next one.
     mutating func advance(in step: inout Step) {
         closeRoundIfDue(in: &step)
         openRoundIfPossible(in: &step)
@@ -41,7 +41,7 @@ extension FederationMachine {
         }
     }
 
-    /// The audit log has only the first refusal of a client and code; here are the numbers of those that came again.
+    /// Records the number of repeated refusals. The audit log has only the first refusal of each client and code.
     private func countRefusals(of round: RoundMachine, in step: inout Step) {
         let repeated = round.refusals.filter { $0.count > 1 }.map { "\($0.client) \($0.code) \($0.count) times" }
         record("round.refusals", "refused", sentences: repeated, round: round.number, in: &step)
@@ -140,7 +140,7 @@ extension FederationMachine {
         step.record("federation.\(wanted.rawValue)", round: round?.number)
     }
 
-    /// Leaves the draft: from now on clients may register.
+    /// Leaves the draft state; from now on clients may register.
     mutating func take(template settings: FederationSettings, in step: inout Step) throws(LifecycleError) {
         guard state == .draft else { throw .cannotChange(from: state, to: .waiting) }
         self.settings = settings

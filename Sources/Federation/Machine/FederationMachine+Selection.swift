@@ -1,7 +1,7 @@
-/// Whom a round selects, and how that stands in the audit log.
+/// The selection of clients for a round, and its record in the audit log.
 extension FederationMachine {
-    /// The clients that may be drawn now, in ascending name: neither revoked nor in the current selection, and seen
-    /// lately.
+    /// The clients that may be drawn now, in ascending order of name. They are not revoked, not in the current
+    /// selection, and were seen recently.
     func eligible(in step: Step) -> [ClientName] {
         let oldest = step.now.adding(seconds: -settings.policy.seenSeconds)
         let selected = round?.phase == .collecting ? round?.participations : nil
@@ -11,7 +11,8 @@ extension FederationMachine {
         }.map(\.name).sorted()
     }
 
-    /// Draws `count` of the eligible clients; the candidates of a real draw go on record, so that it can be replayed.
+    /// Draws `count` of the eligible clients. Where not all are drawn, the candidates are recorded, so that the draw
+    /// can be replayed.
     func select(_ count: Int, of eligible: [ClientName], round number: Int, in step: inout Step) -> [ClientName] {
         guard count < eligible.count else { return eligible }
         let preference = settings.policy.preference
@@ -25,7 +26,7 @@ extension FederationMachine {
             count, of: candidates, by: preference, seed: settings.seed, round: number)
     }
 
-    /// Puts clients on record: "`what`: a, b" where they are few, else "`what`: sha256:…" and the list itself.
+    /// Records clients: "`what`: a, b" where they are few, else "`what`: sha256:…" and the list itself.
     func record(
         _ kind: String, _ what: String, _ names: [ClientName], values: [Int]? = nil, round number: Int,
         in step: inout Step
@@ -39,7 +40,7 @@ extension FederationMachine {
         step.record(kind, round: number, "\(what): \(digest)")
     }
 
-    /// Puts sentences on record, in as many events as they need: "`what`, part 1 of 2: …, …".
+    /// Records sentences in as many events as they need: "`what`, part 1 of 2: …, …".
     func record(_ kind: String, _ what: String, sentences: [String], round number: Int, in step: inout Step) {
         let parts = (sentences.count + Self.sentencesPerEvent - 1) / Self.sentencesPerEvent
         for part in 0..<parts {
@@ -51,12 +52,12 @@ extension FederationMachine {
 
     private static let sentencesPerEvent = 500
 
-    /// Notes in which round these clients were selected last.
+    /// Notes the round that selected these clients last.
     mutating func note(selected: [ClientName], in number: Int) {
         for name in selected { clients[name]?.history.lastSelected = number }
     }
 
-    /// A client that never sent anything counts as the mean of those who did.
+    /// The candidates of a draw. A client that has never sent an update counts as the mean of those that have.
     private func candidates(_ names: [ClientName], by preference: RoundPolicy.Preference) -> [Candidate] {
         switch preference {
         case .uniform: return names.map { Candidate(client: $0, value: 0) }
@@ -72,7 +73,8 @@ extension FederationMachine {
 }
 
 extension FederationMachine {
-    /// Asks as many clients more as the round still needs, where its deadline passed and only some were selected.
+    /// Invites as many further clients as the round still needs, where its deadline has passed and only some were
+    /// selected.
     mutating func inviteReplacements(in step: inout Step) {
         guard let current = round, current.phase == .collecting else { return }
         guard !settings.policy.selectsEverybody, settings.policy.buffer == nil else { return }
@@ -93,14 +95,14 @@ extension FederationMachine {
         if let round { step.changes.append(.round(round)) }
     }
 
-    /// Puts a decision about the current round on record and on the round.
+    /// Records a decision about the current round, in the audit log and with the round.
     mutating func decide(_ kind: String, client: ClientName? = nil, _ detail: String, in step: inout Step) {
         let event = AuditEvent(at: step.now, kind: kind, round: round?.number, client: client, detail: detail)
         step.changes.append(.event(event))
         round?.note(event)
     }
 
-    /// Names for a person to read: the first fifty, and how many more there are.
+    /// Names for a person to read: the first fifty, and the number of the others.
     static func list(_ names: [some CustomStringConvertible]) -> String {
         let shown = names.prefix(50).map(\.description).joined(separator: ", ")
         if names.isEmpty { return "nobody" }

@@ -1,6 +1,6 @@
-/// The tokens that the server issued: made, spent on registrations, and withdrawn.
+/// The tokens that the server issued: creation, use by registrations, withdrawal.
 extension FederationMachine {
-    /// Everybody's token is looked up in memory, and expired ones stay until they are withdrawn.
+    /// The limit on tokens. All of them are looked up in memory, and expired ones stay until they are withdrawn.
     package static let tokenLimit = 1000
 
     mutating func issue(_ token: IssuedToken, in step: inout Step) throws(TokenError) {
@@ -16,8 +16,8 @@ extension FederationMachine {
         step.record("token.withdrawn", "\(token.role.rawValue) \(id)")
     }
 
-    /// Why the token cannot register a new client now. It was good when the call came, but others may have spent or
-    /// withdrawn it since.
+    /// Why the token cannot register a new client now. It was valid when the call came, but others may have used it up
+    /// or withdrawn it since.
     func objection(toEnrolmentBy id: String, at now: Timestamp) -> RegistrationError? {
         guard let token = tokens[id], token.role == .enrolment, !token.isExpired(at: now) else {
             return .tokenWithdrawn
@@ -25,7 +25,7 @@ extension FederationMachine {
         return token.usesLeft == 0 ? .tokenSpent : nil
     }
 
-    /// Takes one use off the token, where they are counted.
+    /// Uses the token once, where its uses are counted.
     mutating func spend(_ id: String, on client: ClientName, in step: inout Step) {
         guard var token = tokens[id], let left = token.usesLeft, left > 0 else { return }
         token.usesLeft = left - 1

@@ -1,4 +1,4 @@
-/// What becomes of updates: taken, refused, lost.
+/// Takes, refuses and loses updates.
 extension FederationMachine {
     mutating func accept(
         _ update: Update, round number: Int, adopting keys: [String: String], in step: inout Step
@@ -22,9 +22,9 @@ extension FederationMachine {
         return round?.acceptedCount ?? 0
     }
 
-    /// Has keys of a client's configuration travel with the adapter, where nobody has said them yet.
+    /// Adopts keys of a client's configuration that no client has given yet; they travel with the adapter.
     ///
-    /// - Returns: a key of which another client has said otherwise; then nothing is adopted.
+    /// - Returns: a key to which another client gave a different value. Then nothing is adopted.
     private mutating func adopt(_ keys: [String: String], of client: ClientName, in step: inout Step) -> String? {
         let known = settings.adapter.config
         if let key = keys.keys.sorted().first(where: { known[$0] != nil && known[$0] != keys[$0] }) { return key }
@@ -36,7 +36,8 @@ extension FederationMachine {
         return nil
     }
 
-    /// Refusals must not let a client fill the audit log: the first of each code is an event, and the round counts them.
+    /// A client must not fill the audit log with refusals. The first of each code is an event, and the round counts the
+    /// others.
     mutating func refuse(_ refusal: Refusal, round number: Int, in step: inout Step) {
         guard let current = round, current.phase == .collecting else { return }
         guard number == current.number || settings.policy.buffer != nil else { return }
@@ -49,7 +50,7 @@ extension FederationMachine {
         step.changes.append(.refusal(shown, round: current.number))
     }
 
-    /// Why `client` may not send an update for round `number` now; `nil` when it may.
+    /// Why `client` may not send an update for round `number` now; nil when it may.
     package func objection(to client: ClientName, round number: Int) -> RoundError? {
         guard let round else { return .unknown(round: number, current: 0) }
         if number > round.number { return .unknown(round: number, current: round.number) }
@@ -72,7 +73,7 @@ extension FederationMachine {
         return nil
     }
 
-    /// Takes an update out of the round that collects, at the admin's wish.
+    /// Takes an update out of the collecting round, at the admin's request.
     mutating func takeBack(_ name: ClientName, round number: Int, in step: inout Step) throws(RoundError) {
         let latest = round?.number ?? 0
         guard let current = round, number <= latest else { throw .unknown(round: number, current: latest) }
@@ -88,7 +89,7 @@ extension FederationMachine {
         decide("update.taken_back", client: name, reason, in: &step)
     }
 
-    /// Takes updates back whose bytes are gone, and asks their clients again.
+    /// Gives up updates whose bytes are lost, and asks their clients again.
     mutating func lose(_ reasons: [ClientName: String], round number: Int, in step: inout Step) {
         guard var current = round, current.number == number, current.phase == .aggregating else { return }
         let lost = reasons.filter { current.updates[$0.key]?.status == .accepted }

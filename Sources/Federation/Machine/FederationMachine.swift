@@ -1,22 +1,22 @@
-/// A federation in motion: its clients, its current round and what may happen next, as a value without effects.
+/// The state of a federation, with its clients and its current round, as a value that performs no effects.
 ///
-/// Events go in and replies and changes come out. The caller stores the changes in one transaction and only then keeps
-/// the new value, so a failed write leaves the federation as it was.
+/// It takes events and returns replies and changes. The caller stores the changes in one transaction and only then
+/// keeps the new value, so a failed write leaves the federation as it was.
 package struct FederationMachine: Sendable {
     package internal(set) var settings: FederationSettings
     package internal(set) var state: FederationState
     package internal(set) var clients: ClientTable
-    /// By their ids, those that expired or are spent among them.
+    /// All tokens by id, including those that expired or have no uses left.
     package internal(set) var tokens: [String: IssuedToken]
-    /// The current round, or the last one; `nil` until round 1 opens.
+    /// The current round or the last one; nil until round 1 opens.
     package internal(set) var round: RoundMachine?
     /// The last round that published an adapter; 0 is the initial adapter.
     package internal(set) var publishedRound: Int
-    /// Grows by one with every stored change.
+    /// Increases by one with every stored step.
     package internal(set) var revision: Int64
-    /// The revision of the last change that concerns every client's plan.
+    /// The revision of the last change that affects every client's plan.
     package internal(set) var planRevision: Int64
-    /// How often clients have changed what they advertise since the round opened; forgotten at a restart.
+    /// The number of changes that each client made to its claims since the round opened; lost at a restart.
     var clientChanges: [ClientName: Int] = [:]
 
     package init(
@@ -34,12 +34,12 @@ package struct FederationMachine: Sendable {
         self.tokens = Dictionary(tokens.map { ($0.id, $0) }) { _, last in last }
     }
 
-    /// What the machine needs to know of the world to decide.
+    /// The outside facts on which the machine's decisions depend.
     package struct Context: Sendable {
         package let now: Timestamp
-        /// When each client was last heard of.
+        /// The time at which each client was last seen.
         package let lastSeen: [ClientName: Timestamp]
-        /// Who has said since then that it would call no more.
+        /// Clients that have said since then that they have ended.
         package let absent: Set<ClientName>
         package let sampler: any ClientSampler
 
@@ -53,10 +53,10 @@ package struct FederationMachine: Sendable {
         }
     }
 
-    /// Applies events in order as one step, at the next revision if anything changed.
+    /// Applies events in order as one step. If anything changed, the revision increases.
     ///
     /// - Parameter body: handles each event.
-    /// - Returns: what has to be stored before the new value counts; nothing where nothing changed.
+    /// - Returns: the changes that must be stored before the new value is valid; empty where nothing changed.
     package mutating func step(
         in context: Context, _ body: (inout FederationMachine, inout Step) -> Void
     ) -> [Change] {
@@ -68,7 +68,7 @@ package struct FederationMachine: Sendable {
         return step.changes
     }
 
-    /// Applies one event within a step, and what has become due by it.
+    /// Applies one event within a step, and then does what is due.
     package mutating func handle<Success, Failure>(
         _ event: Event<Success, Failure>, in step: inout Step
     ) -> Result<Success, Failure> {
@@ -88,7 +88,7 @@ package struct FederationMachine: Sendable {
         return (reply, changes)
     }
 
-    /// One step in the making.
+    /// A step being built.
     package struct Step {
         let context: Context
         let revision: Int64
@@ -104,20 +104,20 @@ package struct FederationMachine: Sendable {
 }
 
 extension FederationMachine {
-    /// The highest rank that an update of `client` for the current round may have: its own, or the one that an earlier
-    /// plan of the round named.
+    /// The highest rank that an update of `client` may have in the current round: its present rank, or a higher one
+    /// from an earlier plan of the round.
     package func grantedRank(of client: Client) -> Int {
         max(client.rank, round?.participations[client.name]?.rank ?? 0)
     }
 
-    /// The revision of the last change to what `client` should do.
+    /// The revision of the last change to the plan of `client`.
     package func planRevision(of client: ClientName) -> Int64 {
         max(planRevision, round?.participations[client]?.revision ?? 0)
     }
 }
 
 extension FederationMachine {
-    /// Whether a call of `client` could let it into the current round, or let the next round open.
+    /// Whether a call of `client` could add it to the current round or let the next round open.
     package func maySelect(_ client: ClientName) -> Bool {
         guard let known = clients[client], known.revokedAt == nil else { return false }
         guard let round, round.phase == .collecting else { return awaitsRound }

@@ -1,11 +1,11 @@
-/// The numbers of a round that has ended, which stand for its participations, updates and refusals where many rounds are listed.
+/// The numbers of an ended round. In lists of rounds they replace its participations, updates and refusals.
 package struct RoundSummary: Sendable, Codable, Hashable {
     package let selected: Int
     package let received: Int
     package let refused: Int
     package let loss: Double?
     package let accuracy: Double?
-    /// How many updates reach every rank component, where the round asks for some.
+    /// The number of updates that reach every rank component, where the round requires some.
     package let coverage: Int?
 
     package init(_ round: RoundMachine, of adapter: FederationSettings.Adapter) {
@@ -18,11 +18,11 @@ package struct RoundSummary: Sendable, Codable, Hashable {
     }
 }
 
-/// A round among others.
+/// A round in a list of rounds.
 package struct ListedRound: Sendable {
-    /// Without participations, updates and refusals where there is a summary.
+    /// Has no participations, updates and refusals where there is a summary.
     package let round: RoundMachine
-    /// nil while the round goes on.
+    /// nil while the round has not ended.
     package let summary: RoundSummary?
 
     package init(round: RoundMachine, summary: RoundSummary?) {

@@ -1,8 +1,8 @@
-/// Why a round does not take a client's update.
+/// Why a round refuses a client's call.
 package enum RoundError: Error, Sendable, Hashable {
-    /// The round collects no more; `current` is the one that clients should turn to.
+    /// The round no longer collects; clients should continue with round `current`.
     case closed(round: Int, current: Int)
-    /// There is no such round yet.
+    /// The round does not exist yet.
     case unknown(round: Int, current: Int)
     /// The client is not in the round's selection.
     case notSelected(round: Int)
@@ -10,27 +10,27 @@ package enum RoundError: Error, Sendable, Hashable {
     case updateExists(round: Int)
     /// The round holds no update of this client.
     case noUpdate(round: Int)
-    /// The buffer of an asynchronous federation is just being aggregated; the next one opens soon.
+    /// The buffer of an asynchronous federation is being aggregated; the next one opens soon.
     case busy(round: Int)
 }
 
 /// Why a client cannot be registered.
 package enum RegistrationError: Error, Sendable, Hashable {
-    /// The name is taken by a client with another token.
+    /// Another client, with another token, has this name.
     case nameTaken(ClientName)
     case revoked(ClientName)
-    /// The federation has as many clients as its limits allow.
+    /// The federation has reached its limit of clients.
     case full(limit: Int)
     case badRank(found: Int)
-    /// The client trains another base model than the federation adapts.
+    /// The client does not train the base model that the federation adapts.
     case otherBase(expected: ContentDigest, found: String)
-    /// The federation has run all its rounds.
+    /// The federation has completed all its rounds.
     case finished
-    /// The federation's template is still to come.
+    /// The federation waits for its template.
     case draft
     /// The enrolment token has no uses left.
     case tokenSpent
-    /// The enrolment token was withdrawn, or expired, while the call was under way.
+    /// The enrolment token expired or was withdrawn during the call.
     case tokenWithdrawn
 }
 
@@ -41,20 +41,21 @@ package struct UnknownClient: Error, Sendable, Hashable {
     package init(client: ClientName) { self.client = client }
 }
 
-/// Why a federation's state cannot change as asked.
+/// Why a federation's state or settings cannot change as requested.
 package enum LifecycleError: Error, Sendable, Hashable {
     case cannotChange(from: FederationState, to: FederationState)
     case settings(SettingsError)
 }
 
+/// The state of a federation.
 package enum FederationState: String, Sendable, Codable, CaseIterable {
-    /// Its template is still to come. Exits: `waiting`, `finished`.
+    /// It waits for its template. Exits: `waiting`, `finished`.
     case draft
     /// Too few clients to open a round. Exits: `running`, `paused`, `finished`.
     case waiting
     /// Exits: `paused`, `finished`.
     case running
-    /// No new round opens; the current one goes on. Exits: `running`, `finished`.
+    /// No new round opens; the current one continues. Exits: `running`, `finished`.
     case paused
     case finished
 }

@@ -1,14 +1,15 @@
-/// How a round ends its collecting, and how it takes that up again.
+/// How a round stops collecting, and how it resumes collecting.
 extension RoundMachine {
+    /// The result of `closeIfDue`.
     package enum Closing: Sendable, Hashable {
         case notYet
-        /// Of the received updates, these are left out.
+        /// These received updates are left out.
         case aggregate(leftOut: [ClientName])
         case extended(reason: String)
         case abandoned(reason: String)
     }
 
-    /// Closes, extends or abandons the round if its time has come.
+    /// Closes, extends or abandons the round if it is due.
     package mutating func closeIfDue(at now: Timestamp, settings: FederationSettings) -> Closing {
         guard phase == .collecting else { return .notYet }
         guard now >= deadline || isComplete(in: settings) else { return .notYet }
@@ -32,14 +33,14 @@ extension RoundMachine {
         }
     }
 
-    /// Whether nothing more is waited for.
+    /// Whether the round waits for no further update.
     private func isComplete(in settings: FederationSettings) -> Bool {
         if let targetUpdates, acceptedCount >= targetUpdates { return true }
         return settings.policy.buffer == nil && participations.values.allSatisfy { $0.state != .awaited }
     }
 
-    /// Why the round cannot close; nil where it can. The quorum is of all that was received: what the cohort's test
-    /// leaves out must not keep the round from closing.
+    /// Why the round cannot close; nil where it can. The quorum counts all received updates, so that updates left out
+    /// as outliers do not keep the round open.
     private func shortfall(without outliers: [ClientName: String], in adapter: FederationSettings.Adapter) -> String? {
         let received = acceptedCount
         guard received >= minimumUpdates else {
@@ -52,12 +53,12 @@ extension RoundMachine {
             "\(least.count) of at least \(minimumCoverage.counted("update")) reached every rank component of \(least.module)"
     }
 
-    /// The least number of updates that reach a rank component, over all modules, as the round stands.
+    /// The present coverage: the lowest number of updates that reach a rank component, over all modules.
     package func coverage(in adapter: FederationSettings.Adapter) -> Int? {
         Self.coverage(of: accepted, in: adapter)?.count
     }
 
-    /// The highest component of a module is the one that the fewest reach.
+    /// Only a module's highest component is counted, because the fewest updates reach it.
     private static func coverage(
         of updates: [Update], in adapter: FederationSettings.Adapter
     ) -> (module: String, count: Int)? {
@@ -70,8 +71,8 @@ extension RoundMachine {
         return counts.min { ($0.value, $0.key) < ($1.value, $1.key) }.map { ($0.key, $0.value) }
     }
 
-    /// The received updates whose norm is above `factor` times the median of those that are not zero, with the reason:
-    /// updates of zeros must not switch the test off.
+    /// The received updates whose norm exceeds `factor` times the median of the nonzero norms, with the reason. Updates
+    /// of zeros do not count for the median, so that they cannot disable the test.
     private func outliers(above factor: Double?) -> [ClientName: String] {
         guard let factor else { return [:] }
         let measured = accepted.compactMap { update in update.norm.map { (update.client, $0) } }
@@ -83,7 +84,8 @@ extension RoundMachine {
         return reasons
     }
 
-    /// Takes back updates whose bytes are lost, and collects again. The deadline moves on for it once in a round.
+    /// Gives up updates whose bytes are lost, and collects again. The deadline is extended for it at most once in a
+    /// round.
     ///
     /// - Parameter absent: those of the clients that cannot be asked again.
     mutating func lose(

@@ -2,25 +2,28 @@
 ///
 /// - Invariant: a client holds at most one update; only a collecting round takes updates.
 package struct RoundMachine: Sendable {
+    /// What the round does now.
     package enum Phase: Sendable, Hashable {
         /// Exits: `aggregating`, `failed`.
         case collecting
-        /// Exits: `published`, `failed`; `collecting` where an update's bytes turn out to be lost.
+        /// Exits: `published`, `failed`; `collecting` where an update's bytes are found to be lost.
         case aggregating
         case published(PublishedAdapter)
         case failed(reason: String)
     }
 
-    /// A selected client's part in the round.
+    /// The state of a selected client in the round.
     package struct Participation: Sendable, Hashable {
+        /// The client's answer so far.
         package enum State: String, Sendable, Codable {
             case awaited
             case answered
             /// Revoked before it answered.
             case left
-            /// Said that it will send nothing: it is not waited for, and asked again only if the round is extended.
+            /// It said that it will send nothing. The round does not wait for it, and asks it again only when extended.
             case declined
-            /// Had not answered when the round closed, which then opened again for others: it is not waited for.
+            /// It had not answered when the round closed. The round then opened again for others and does not wait for
+            /// it.
             case cut
         }
 
@@ -35,7 +38,7 @@ package struct RoundMachine: Sendable {
 
         /// The federation's revision when this last changed.
         package var revision: Int64
-        /// The highest rank that a plan of this round has named, where the client's rank is another one by now.
+        /// The highest rank that a plan of this round has given, where the client's rank has changed since.
         package var rank: Int?
 
         package init(state: State, revision: Int64, rank: Int? = nil) {
@@ -47,11 +50,11 @@ package struct RoundMachine: Sendable {
 
     package let number: Int
     package let openedAt: Timestamp
-    /// The quorum, as the policy stood when the round opened.
+    /// The quorum of the policy when the round opened.
     package let minimumUpdates: Int
-    /// How many updates must reach every rank component, as the policy stood when the round opened.
+    /// The coverage that the policy required when the round opened: how many updates must reach every rank component.
     package let minimumCoverage: Int?
-    /// How many updates close the round early, if any number does.
+    /// The number of updates that closes the round early; nil for none.
     package internal(set) var targetUpdates: Int?
     package internal(set) var phase: Phase
     package internal(set) var deadline: Timestamp
@@ -59,9 +62,9 @@ package struct RoundMachine: Sendable {
     package internal(set) var participations: [ClientName: Participation]
     package internal(set) var updates: [ClientName: Update]
     package internal(set) var refusals: [Refusal]
-    /// What was decided about the round, oldest first; the newest `AuditEvent.decisionLimit`.
+    /// The decisions about the round, oldest first; only the newest `AuditEvent.decisionLimit`.
     package internal(set) var decisions: [AuditEvent]
-    /// Whether the deadline has moved on once because updates were lost.
+    /// Whether the deadline was already extended because updates were lost.
     package internal(set) var hasReopened: Bool
 
     /// Opens a round for the selected clients.
@@ -83,7 +86,7 @@ package struct RoundMachine: Sendable {
         hasReopened = false
     }
 
-    /// Puts a stored round back together.
+    /// Restores a stored round.
     package init(
         number: Int, openedAt: Timestamp, minimumUpdates: Int, minimumCoverage: Int?, targetUpdates: Int?, phase: Phase,
         deadline: Timestamp, closedAt: Timestamp?, participations: [ClientName: Participation],
@@ -105,18 +108,18 @@ package struct RoundMachine: Sendable {
         self.hasReopened = hasReopened
     }
 
-    /// The updates that count, in ascending client name.
+    /// The updates that count, in ascending order of client name.
     package var accepted: [Update] {
         updates.values.filter { $0.status == .accepted }.sorted { $0.client < $1.client }
     }
 
-    /// How many updates count.
+    /// The number of updates that count.
     package var acceptedCount: Int { updates.values.count { $0.status == .accepted } }
 
-    /// How many updates the server holds, counting or left out.
+    /// The number of updates that the server holds, including those left out.
     package var receivedCount: Int { updates.values.count { $0.status.isHeld } }
 
-    /// How long the updates are together that the server holds.
+    /// The total length of the updates that the server holds.
     package var heldByteCount: Int {
         updates.values.reduce(0) { sum, update in
             guard update.status.isHeld else { return sum }
@@ -125,21 +128,21 @@ package struct RoundMachine: Sendable {
         }
     }
 
-    /// The update of a client that the server holds; nil where it was lost or taken back.
+    /// The update of a client that the server holds; nil where there is none, or it was lost or taken back.
     package func held(of client: ClientName) -> Update? {
         updates[client].flatMap { $0.status.isHeld ? $0 : nil }
     }
 
-    /// Whether the round lost the update of a client that followed round `began`'s plan.
+    /// Whether the round lost the client's update that followed the plan of round `began`.
     func isLost(_ client: ClientName, began: Int) -> Bool {
         guard let update = updates[client], case .lost = update.status else { return false }
         return (update.began ?? number) == began
     }
 
-    /// The sample-weighted means of what the clients of the accepted updates measured.
+    /// The means of the metrics of the accepted updates, weighted by samples.
     package var metrics: Metrics {
         func mean(_ value: (Metrics) -> Double?) -> Double? {
-            // What is stored from before metrics were bounded may still be too large to be added up.
+            // Metrics from before they were bounded may be too large to be summed.
             let measured = accepted.compactMap { update in value(update.metrics).map { (Double(update.samples), $0) } }
                 .filter { abs($0.1) <= Metrics.largest }
             let weight = measured.reduce(0) { $0 + $1.0 }
@@ -150,7 +153,7 @@ package struct RoundMachine: Sendable {
 }
 
 extension RoundMachine {
-    /// Whether a client may have an update taken; `nil` when it may.
+    /// Why an update of this client would not be taken; nil where it would.
     package func objection(to client: ClientName) -> RoundError? {
         guard phase == .collecting else { return .closed(round: number, current: number) }
         guard let place = participations[client], place.state != .left else { return .notSelected(round: number) }
@@ -164,14 +167,13 @@ extension RoundMachine {
         take(update, revision: revision)
     }
 
-    /// Takes a durable update, of whoever it is: nobody is selected in an asynchronous federation.
+    /// Takes a durable update of any client, since an asynchronous federation selects nobody.
     mutating func take(_ update: Update, revision: Int64) {
         updates[update.client] = update
         participations[update.client] = Participation(state: .answered, revision: revision)
     }
 
-    /// Puts a refused update on record; the client's place stays awaited. The result is what the round now shows of
-    /// this client and code.
+    /// Records a refused update; the client remains awaited. Returns the round's record for this client and code.
     @discardableResult
     package mutating func refuse(_ refusal: Refusal) -> Refusal {
         var shown = refusal
@@ -187,23 +189,23 @@ extension RoundMachine {
         participations[client] = Participation(state: .awaited, revision: revision)
     }
 
-    /// Selects more clients in place of the silent ones; the round then closes at as many updates as it wanted before.
+    /// Selects more clients to replace the silent ones. The number of updates that closes the round stays the same.
     mutating func invite(_ clients: [ClientName], revision: Int64) {
         targetUpdates = wanted
         for client in clients { join(client, revision: revision) }
     }
 
-    /// How many updates the round wants; never fewer than let it close, whoever has left it.
+    /// The number of updates that the round wants. It is never below the quorum, even when clients have left.
     private var wanted: Int { max(targetUpdates ?? participations.values.count(where: \.isSelected), minimumUpdates) }
 
-    /// How many updates are missing, at least, in a round that could not close: where none is to what it wanted, those
-    /// are that reach every rank component.
+    /// The lowest number of updates that could let the round close, and at least 1. It is the larger of two gaps: to
+    /// the wanted updates, and to the required coverage.
     func missing(in adapter: FederationSettings.Adapter) -> Int {
         let uncovered = minimumCoverage.map { $0 - (coverage(in: adapter) ?? $0) } ?? 0
         return max(1, wanted - acceptedCount, uncovered)
     }
 
-    /// Notes that a client's rank is another one from now on: an update of the rank that it was may be on its way.
+    /// Notes that a client's rank has changed. An update of the earlier rank may still arrive.
     package mutating func changeRank(of client: ClientName, from rank: Int, revision: Int64) {
         guard let place = participations[client], place.state == .awaited else { return }
         participations[client] = Participation(state: .awaited, revision: revision, rank: max(place.rank ?? rank, rank))
@@ -215,37 +217,37 @@ extension RoundMachine {
         participations[client] = Participation(state: .left, revision: revision)
     }
 
-    /// Notes that a client will send nothing; one that is not in the selection is kept out of it.
+    /// Notes that a client will send nothing. A client that is not selected is then kept out of the selection.
     mutating func decline(_ client: ClientName, revision: Int64) {
         participations[client] = Participation(state: .declined, revision: revision, rank: participations[client]?.rank)
     }
 
-    /// Gives an update up. Nobody waits for another one of its client, which may send one all the same unless it was
-    /// revoked.
+    /// Gives an update up. The round does not wait for another one, but its client may send one unless it was revoked.
     mutating func takeBack(_ client: ClientName, reason: String, isRevoked: Bool, revision: Int64) {
         updates[client]?.status = .takenBack(reason: reason)
         participations[client] = Participation(
             state: isRevoked ? .left : .declined, revision: revision, rank: participations[client]?.rank)
     }
 
-    /// Shows a decision about the round.
+    /// Adds a decision to the round's record.
     mutating func note(_ event: AuditEvent) {
         guard AuditEvent.decisions.contains(event.kind) else { return }
         decisions.append(event)
         if decisions.count > AuditEvent.decisionLimit { decisions.removeFirst() }
     }
 
+    /// Ends the round with its published adapter.
     package mutating func publish(_ adapter: PublishedAdapter) {
         phase = .published(adapter)
         dropSizes()
     }
 
-    /// Nothing is held against the others of a round that has ended.
+    /// Drops the factor sizes, which are compared only until the round ends.
     private mutating func dropSizes() {
         for client in updates.keys { updates[client]?.factorSizes = nil }
     }
 
-    /// Ends the round without an adapter; its updates are left out for the same reason.
+    /// Ends the round without an adapter. Its updates are left out with the same reason.
     package mutating func fail(reason: String, at now: Timestamp) {
         phase = .failed(reason: reason)
         closedAt = closedAt ?? now

@@ -1,42 +1,42 @@
-/// Keeps what rounds leave behind, factor by factor. Its calls block: make them on a queue of your own.
+/// Keeps the results of rounds, factor by factor. Its calls block: make them on a queue of your own.
 ///
-/// What returned is durable; what threw changed nothing.
+/// A write is durable on return; a call that throws changed nothing.
 package protocol AdapterStore: Sendable {
-    /// Forgets what there is in a slot of these rounds, so that it can be written again from the start.
+    /// Deletes the content of a slot for these rounds, so that it can be written again from the start.
     func remove(_ slot: AdapterSlot, ofRounds rounds: ClosedRange<Int>, in federation: FederationID) throws(StoreError)
     /// Appends rows in one transaction.
     func append(_ parts: [AdapterPart], to address: AdapterAddress) throws(StoreError)
-    /// The first `rows` rows of a tensor, or as many as there are.
+    /// The first `rows` rows of a tensor; fewer where fewer are stored.
     func rows(_ rows: Int, of tensor: AdapterTensor, at address: AdapterAddress) throws(StoreError) -> [Float]
-    /// How many rows of a tensor there are.
+    /// The number of stored rows of a tensor.
     func rowCount(of tensor: AdapterTensor, at address: AdapterAddress) throws(StoreError) -> Int
 
-    /// Copies what is in one slot to another, which must be empty.
+    /// Copies the content of one slot to another, which must be empty.
     func copy(from source: AdapterAddress, to target: AdapterAddress) throws(StoreError)
-    /// The rounds that have left something in a slot, ascending.
+    /// The rounds with content in a slot, ascending.
     func rounds(of slot: AdapterSlot, in federation: FederationID) throws(StoreError) -> [Int]
-    /// What clients reported of these rounds, as means over their samples.
+    /// The metrics that clients reported in these rounds, as means weighted by samples.
     func metrics(ofRounds rounds: [Int], in federation: FederationID) throws(StoreError) -> [Int: Metrics]
-    /// Which merges there are, in one snapshot.
+    /// Which merges are stored, read in one snapshot.
     func merges(of federation: FederationID) throws(StoreError) -> MergeRecord
-    /// From now on the merges of the rounds up to `round` count as folded into the total that is stored there. Throws
-    /// `.fenced` unless the lease is in force.
+    /// Declares the merges of the rounds up to `round` as folded into the total that is stored there. Throws `.fenced`
+    /// unless the lease is valid.
     func foldMerges(through round: Int, of federation: FederationID, under lease: Lease) throws(StoreError)
 }
 
-/// One of the things that a round leaves, each with ranks of its own.
+/// A kind of result that a round stores; each has ranks of its own.
 package enum AdapterSlot: Sendable, Hashable {
     /// The published adapter.
     case adapter
-    /// What the round adds to the base.
+    /// The merge: what the round adds to the base.
     case merge
-    /// The sum of all merges up to the round.
+    /// The running total of all merges up to the round.
     case mergeTotal
-    /// A running mean of the server's optimizer: 0 for the first, 1 for the second.
+    /// A running mean of the server's optimizer: 0 for the first moment, 1 for the second.
     case moment(Int)
 }
 
-/// Where something that a round left is kept.
+/// The place of one stored result of a round.
 package struct AdapterAddress: Sendable, Hashable {
     package let federation: FederationID
     package let round: Int
@@ -49,11 +49,11 @@ package struct AdapterAddress: Sendable, Hashable {
     }
 }
 
-/// Which merges of a federation there are.
+/// The stored merges of a federation.
 package struct MergeRecord: Sendable, Hashable {
-    /// Up to this round there is only the sum of all merges; 0 where nothing is folded.
+    /// Up to this round only the running total is stored; 0 where nothing is folded.
     package let foldedThrough: Int
-    /// The rounds after it that published, ascending.
+    /// The later rounds that published, ascending.
     package let published: [Int]
 
     package init(foldedThrough: Int, published: [Int]) {
@@ -62,7 +62,7 @@ package struct MergeRecord: Sendable, Hashable {
     }
 }
 
-/// A piece of an adapter that is stored by itself.
+/// A tensor of an adapter that is stored by itself.
 package struct AdapterTensor: Sendable, Hashable {
     package enum Kind: String, Sendable {
         /// (rank × inputs)

@@ -1,10 +1,10 @@
-/// A local file in the store's care that no record refers to yet.
+/// A local file that the store manages and to which no record refers yet.
 package struct SpoolFile: Sendable, Hashable {
     package let path: String
     package init(path: String) { self.path = path }
 }
 
-/// A local file with a blob's bytes. It stays, unchanged, while somebody holds this.
+/// A local file with a blob's bytes. It exists, unchanged, as long as this object.
 package final class LentFile: Sendable {
     package let path: String
     private let release: @Sendable () -> Void
@@ -19,23 +19,24 @@ package final class LentFile: Sendable {
 
 /// Keeps the bytes of updates and templates, each under its SHA-256.
 ///
-/// Bytes come before the record that refers to them: a file is staged, published, and recorded by a step or as a
-/// template. Two clients may publish the same bytes. What no record refers to is deleted, but not within the grace that
-/// a publisher has to record it.
+/// Bytes are stored before the record that refers to them. A file is staged, then published, then recorded by a step or
+/// as a template. Two clients may publish the same bytes. A blob without a record is deleted, but only after a grace
+/// period in which its publisher can record it.
 package protocol BlobStore: Sendable {
-    /// A fresh local path for a body to be streamed to.
+    /// A new local path to which a body can be streamed.
     func stage() -> SpoolFile
-    /// Forgets a staged file.
+    /// Deletes a staged file.
     func discard(_ staged: SpoolFile) async
-    /// Makes a staged file, whose bytes are durable, a blob under its digest; the name is durable on return. The file is
-    /// the store's from then on.
+    /// Publishes a staged file with durable bytes as a blob under its digest. The name is durable on return. The store
+    /// owns the file from then on.
     func publish(_ staged: SpoolFile, as digest: ContentDigest) async throws(StoreError)
-    /// Takes a publication back that nothing recorded: the blob goes unless somebody else publishes or has recorded it.
+    /// Withdraws a publication that was not recorded. The blob is deleted unless somebody else publishes it or has
+    /// recorded it.
     ///
-    /// - Parameter staged: where the bytes are to be again, for another try; nil for nowhere.
+    /// - Parameter staged: the path at which the bytes are then available again, for another attempt; nil for none.
     func withdraw(_ digest: ContentDigest, backTo staged: SpoolFile?) async
-    /// A local file with a blob's bytes; nil where they are gone for good. Blocks: call it on a queue of your own.
+    /// A local file with a blob's bytes; nil where they are lost for good. Blocks: call it on a queue of your own.
     func lend(_ digest: ContentDigest) throws(StoreError) -> LentFile?
-    /// Deletes the blobs that no record refers to and whose grace is over.
+    /// Deletes the blobs without a record whose grace period is over.
     func sweepBlobs() async throws(StoreError)
 }

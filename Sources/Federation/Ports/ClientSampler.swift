@@ -1,19 +1,19 @@
-/// Draws a round's clients and names lists of them; a port, since both need cryptographic hashing.
+/// Draws a round's clients and digests lists of them. It is a port because both need cryptographic hashes.
 package protocol ClientSampler: Sendable {
-    /// `count` of `candidates` in ascending order; the same arguments always give the same clients, in whatever order
-    /// the candidates come, so that a selection can be replayed.
+    /// Draws `count` of `candidates`, in ascending order. The result does not depend on the order of the candidates,
+    /// and the same arguments always give the same clients, so that a selection can be replayed.
     func sample(
         _ count: Int, of candidates: [Candidate], by preference: RoundPolicy.Preference, seed: UInt64, round: Int
     ) -> [ClientName]
-    /// SHA-256 of the UTF-8 of a text.
+    /// SHA-256 of a text in UTF-8.
     func digest(of text: String) -> ContentDigest
 }
 
-/// Someone who may be drawn.
+/// A client that may be drawn.
 package struct Candidate: Sendable, Hashable {
     package let client: ClientName
-    /// What the preference goes by: the samples that the client's chance is proportional to, the round in which it was
-    /// last selected, or nothing.
+    /// The value on which the preference depends: the samples that the client's chance is proportional to, or the round
+    /// that selected it last, or 0.
     package let value: Int
 
     package init(client: ClientName, value: Int) {

@@ -1,14 +1,14 @@
-/// Who holds a token.
+/// The holder of a token.
 package enum CredentialHolder: Sendable, Hashable {
     case client(FederationID, ClientName, isRevoked: Bool)
-    /// A reader, or who may register clients.
+    /// The holder of an issued token, which is a reader or may register clients.
     case issued(FederationID, IssuedToken)
 }
 
-/// Finds who holds a token, by the token's SHA-256.
+/// Finds the holder of a token by the token's SHA-256.
 ///
-/// A token that a step has granted, revoked or withdrawn is known so once the step's call has returned.
+/// When a step that grants, revokes or withdraws a token has returned, later calls see its effect.
 package protocol CredentialStore: Sendable {
-    /// nil for a token that nobody was given, or that was withdrawn.
+    /// nil for a token that is unknown or was withdrawn.
     func holder(ofTokenWithHash hash: ContentDigest) async throws(StoreError) -> CredentialHolder?
 }

@@ -1,7 +1,7 @@
-/// Work that one server at a time does for a federation.
+/// Work for a federation that one server at a time does.
 package struct Job: Sendable, Hashable {
     package enum Kind: Sendable, Hashable {
-        /// Adding up a round.
+        /// Aggregating a round.
         case aggregation(round: Int)
         /// Folding old merges into their running total.
         case folding
@@ -19,7 +19,8 @@ package struct Job: Sendable, Hashable {
 /// The right to do a job until it expires.
 package struct Lease: Sendable, Hashable {
     package let job: Job
-    /// Grows with every lease of the job: who was paused past the end of its lease has a lower one than its successor.
+    /// Increases with every lease of the job. A holder whose lease expired during a pause has a lower fence than its
+    /// successor.
     package let fence: Int64
 
     package init(job: Job, fence: Int64) {
@@ -28,15 +29,16 @@ package struct Lease: Sendable, Hashable {
     }
 }
 
-/// Gives out jobs, each to one holder at a time.
+/// Gives each job to one holder at a time.
 ///
-/// A lease that has expired can be taken by another; its holder may still run, so what it does must be paid with the
-/// lease: a step that spends one (see `FederationStep.spending`) is stored only while the fence is the newest.
+/// After a lease expires, another holder can take the job while the first one still runs. So its result must be stored
+/// by a step that spends the lease (see `FederationStep.spending`). Such a step is stored only while its fence is the
+/// newest.
 package protocol JobStore: Sendable {
-    /// nil while somebody else holds the job.
+    /// Takes the job's lease for `seconds`; nil while somebody else holds it.
     func take(_ job: Job, seconds: Double) async throws(StoreError) -> Lease?
-    /// Extends a lease to `seconds` from now; false where somebody else has the job, or it is done.
+    /// Extends a lease to `seconds` from now; false where somebody else has the job or it is done.
     func renew(_ lease: Lease, seconds: Double) async throws(StoreError) -> Bool
-    /// Lets another take the job at once.
+    /// Releases the lease, so that another holder can take the job at once.
     func giveUp(_ lease: Lease) async throws(StoreError)
 }

@@ -1,28 +1,31 @@
 import Synchronization
 
-/// Knows when each client was last heard of, and who has said that it would call no more.
+/// Knows when each client was last seen, and which clients said that they have ended.
 ///
-/// It may forget what it knows when the server stops: then everybody counts as seen.
+/// It may lose this knowledge when the server stops; then all clients count as seen.
 package protocol PresenceStore: Sendable {
-    /// The clients of one federation; all who ask share one view.
+    /// The presence of one federation's clients. All callers share one view.
     func presence(of federation: FederationID) -> any Presence
+    /// Forgets the clients of a deleted federation.
     func forgetPresence(of federation: FederationID)
 }
 
-/// When the clients of one federation called.
+/// When the clients of one federation were seen.
 package protocol Presence: Sendable {
     typealias Snapshot = (lastSeen: [ClientName: Timestamp], absent: Set<ClientName>)
 
-    /// Of clients of whom nothing is known, counts each as seen.
+    /// Counts clients as seen at `now`, where nothing is known of them.
     func presume(_ clients: some Sequence<ClientName>, seenAt now: Timestamp)
+    /// Notes that the client called: it counts as seen at `now` and is no longer absent.
     func touch(_ client: ClientName, at now: Timestamp)
-    /// The client has ended: it is absent until it calls again.
+    /// Notes that the client has ended: it is absent until it calls again.
     func leave(_ client: ClientName)
+    /// When the client was last seen; nil where nothing is known of it.
     func lastSeen(_ client: ClientName) -> Timestamp?
     var snapshot: Snapshot { get }
 }
 
-/// Presence in the memory of the only server.
+/// Presence in memory, for a single server.
 package final class MemoryPresence: PresenceStore {
     private let federations = Mutex<[FederationID: MemberTable]>([:])
 

@@ -1,7 +1,7 @@
-/// That a step of a federation was stored.
+/// The notice that a step of a federation was stored.
 package struct StoredStep: Sendable, Hashable {
     package let federation: FederationID
-    /// After the step.
+    /// The revision after the step.
     package let revision: Int64
 
     package init(federation: FederationID, revision: Int64) {
@@ -10,9 +10,10 @@ package struct StoredStep: Sendable, Hashable {
     }
 }
 
-/// Tells followers of steps, so that a server hears what another one has stored.
+/// Announces stored steps, so that a server learns what another one has stored.
 ///
-/// Steps come in the order of their revisions. Some may be left out where newer ones of the same federation came since.
+/// Steps of a federation arrive in the order of their revisions. A step may be skipped where a newer one of the same
+/// federation follows.
 package protocol StepFeed: Sendable {
     /// All steps that are stored from now on, until the store closes.
     func steps() -> AsyncStream<StoredStep>

@@ -1,13 +1,13 @@
-/// Why a store did not do what it was asked for.
+/// Why a store did not do what it was asked to do.
 package enum StoreError: Error, Sendable, Hashable {
-    /// No space is left; nothing was changed, and it may be tried again.
+    /// No space is left. Nothing was changed, and the caller may try again.
     case full
-    /// The lease of the step belongs to somebody else by now, or its job is done. Nothing was changed.
+    /// The step's lease is no longer valid: somebody else holds it, or its job is done. Nothing was changed.
     case fenced
     case exists
-    /// The place where everything is kept was moved or deleted under the server.
+    /// The store's folder or database was moved or deleted while the server ran.
     case gone
-    /// An archive is none, or its content cannot be right.
+    /// A file is no archive, or its content is invalid.
     case unsound(String)
     /// Anything else; the text is for the log, not for clients.
     case failed(String)

@@ -9,7 +9,7 @@ package struct StoredFederation: Sendable {
     }
 }
 
-/// What a store has of federations.
+/// The federations of a store, as far as they can be read.
 package struct StoredFederations: Sendable {
     package var sound: [StoredFederation] = []
     package var unreadable: [UnreadableFederation] = []
@@ -17,11 +17,11 @@ package struct StoredFederations: Sendable {
     package init() {}
 }
 
-/// A federation that is stored in a way that this version does not understand.
+/// A stored federation that this version cannot read.
 package struct UnreadableFederation: Sendable {
     package let id: FederationID
     package let reason: String
-    /// Who holds tokens of it, as far as that can be read.
+    /// The issued tokens, as far as they can be read.
     package let tokens: [IssuedToken]
     package let clients: [Client]
 
@@ -33,7 +33,7 @@ package struct UnreadableFederation: Sendable {
     }
 }
 
-/// One row of the audit log with its number and the hash that binds it to all rows before it.
+/// One row of the audit log with its number and the hash that chains it to all earlier rows.
 package struct StoredEvent: Sendable, Hashable {
     package let id: Int64
     package let event: AuditEvent
@@ -46,12 +46,12 @@ package struct StoredEvent: Sendable, Hashable {
     }
 }
 
-/// What is left of a federation that was deleted.
+/// The record that stays of a deleted federation.
 package struct DepartedFederation: Sendable, Hashable {
     package let id: FederationID
     /// The hash of the last row of its audit log.
     package let head: ContentDigest
-    /// How many rows the log had.
+    /// The number of rows of the log.
     package let events: Int
     /// Whether another federation may take its name.
     package let isReleased: Bool

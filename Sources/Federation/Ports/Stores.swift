@@ -1,4 +1,4 @@
-/// All that the coordinator needs to be kept, by port.
+/// All stores that the coordinator needs, by port.
 ///
 /// One object may implement several ports, or all of them.
 package struct Stores: Sendable {

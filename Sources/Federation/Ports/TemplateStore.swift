@@ -1,6 +1,6 @@
-/// What has come of a template, whose two parts come one after the other.
+/// The received parts of a template: its adapter and its configuration.
 package struct StoredTemplate: Sendable, Hashable {
-    /// The adapter: a blob, by its digest.
+    /// The digest of the adapter's blob.
     package var digest: ContentDigest?
     package var byteCount: Int
     /// The text of its `adapter_config.json`.
@@ -13,25 +13,27 @@ package struct StoredTemplate: Sendable, Hashable {
     }
 }
 
-/// Keeps the templates of federations in draft, over restarts. What returned is durable; what threw changed nothing.
+/// Keeps the templates of drafts over restarts. A write is durable on return; a call that throws changed nothing.
 package protocol TemplateStore: Sendable {
-    /// All that has come of a federation's template.
+    /// The received parts of a federation's template.
     func template(of federation: FederationID) async throws(StoreError) -> StoredTemplate
-    /// Records a published blob as the template's, in place of an earlier one.
+    /// Records a published blob as the template's adapter, in place of an earlier one.
     func keepTemplate(
         _ digest: ContentDigest, byteCount: Int, of federation: FederationID
     ) async throws(StoreError)
+    /// Records the template's configuration, in place of an earlier one.
     func keepTemplateConfiguration(_ text: String, of federation: FederationID) async throws(StoreError)
-    /// Forgets what has come; the blob goes with the next sweep.
+    /// Deletes the received parts; the next sweep deletes the blob.
     func dropTemplate(of federation: FederationID) async throws(StoreError)
 }
 
-/// Keeps the `adapter_config.json` that a client sent ahead of its update, until its round needs it no more.
+/// Keeps the `adapter_config.json` that a client sent before its update, as long as its round needs it.
 package protocol ConfigurationStore: Sendable {
+    /// Keeps a client's configuration for a round, in place of an earlier one.
     func keepConfiguration(
         _ text: String, of client: ClientName, round: Int, in federation: FederationID
     ) async throws(StoreError)
-    /// Nil where none was sent.
+    /// nil where none was sent.
     func configuration(
         of client: ClientName, round: Int, in federation: FederationID
     ) async throws(StoreError) -> String?

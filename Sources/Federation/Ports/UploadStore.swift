@@ -1,7 +1,7 @@
-/// Names an upload that has not arrived whole.
+/// Identifies an upload that has not arrived completely.
 package struct UploadKey: Hashable, Sendable {
     package enum Subject: Hashable, Sendable {
-        /// A client has at most one in a round.
+        /// A client's update; it has at most one upload in a round.
         case update(round: Int, ClientName)
         /// The adapter that gives a federation its shape.
         case template
@@ -20,17 +20,17 @@ package struct UploadKey: Hashable, Sendable {
     }
 }
 
-/// An upload that has not arrived whole, as a former run of the server left it.
+/// An upload that has not arrived completely, as an earlier run of the server left it.
 package struct PartialUpload: Sendable, Hashable {
     package let key: UploadKey
     package let file: SpoolFile
-    /// Of the whole upload, where the client has said it.
+    /// The length of the whole upload, once the client has stated it.
     package let length: Int?
-    /// So many of its first bytes are there and sure.
+    /// The number of first bytes that are durable and verified.
     package let offset: Int
-    /// What the file's name says to be sure: set while bytes come that are still to be checked.
+    /// The verified length in the file's name; set while unverified bytes arrive.
     package let sureLength: Int?
-    /// When the last of them came.
+    /// When its last byte arrived.
     package let changedAt: Timestamp
 
     package init(
@@ -45,18 +45,19 @@ package struct PartialUpload: Sendable, Hashable {
     }
 }
 
-/// Keeps uploads that have not arrived whole, over restarts. What returned is durable; what threw changed nothing.
+/// Keeps uploads that have not arrived completely over restarts. A write is durable on return; a call that throws
+/// changed nothing.
 package protocol UploadStore: Sendable {
-    /// All there are; their bytes are durable on return.
+    /// All unfinished uploads; their bytes are durable on return.
     func partialUploads() async throws(StoreError) -> [PartialUpload]
-    /// A new upload's file, empty and open to appending.
+    /// Creates a new upload's file, empty and ready for appending.
     ///
-    /// - Parameter sureLength: how many bytes are sure while others come that are to be checked; nil where all will be.
+    /// - Parameter sureLength: the verified length while unverified bytes arrive; nil where all bytes will be verified.
     func beginUpload(_ key: UploadKey, length: Int?, sureLength: Int?) async throws(StoreError) -> SpoolFile
-    /// Notes how long an upload will be and how much of it is sure; its file has another path then.
+    /// Notes the upload's length and verified length; the file then has another path.
     func note(
         length: Int?, sureLength: Int?, of key: UploadKey, in file: SpoolFile
     ) async throws(StoreError) -> SpoolFile
-    /// Takes away what was appended beyond `offset`.
+    /// Removes the bytes beyond `offset`.
     func truncate(_ file: SpoolFile, to offset: Int) async throws(StoreError)
 }

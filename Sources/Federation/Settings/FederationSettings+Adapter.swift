@@ -1,5 +1,5 @@
 extension FederationSettings.Adapter {
-    /// Settings that were stored before there were templates have neither template nor configuration.
+    /// Settings from before templates existed have neither template nor configuration.
     package init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         self.init(
@@ -15,7 +15,7 @@ extension FederationSettings.Adapter {
 }
 
 extension FederationSettings.Dense {
-    /// A shape alone was stored before there were initial values: such tensors began at zero.
+    /// Before initial values existed, only a shape was stored; such tensors began at zero.
     package init(from decoder: any Decoder) throws {
         if let shape = try? decoder.singleValueContainer().decode([Int].self) {
             self.init(shape: shape, initial: .zeros)
@@ -29,10 +29,10 @@ extension FederationSettings.Dense {
 }
 
 extension FederationSettings.Adapter {
-    /// Whether its template is still to come.
+    /// Whether the federation still waits for its template.
     package var isDraft: Bool { template?.isComplete == false }
 
-    /// The shape that was known before a template came: nothing.
+    /// The adapter settings of a draft, which has no shape yet.
     package static func draft(
         _ template: FederationSettings.Template, maximumRank: Int = 0, scaling: FederationSettings.Scaling,
         elementType: FederationSettings.ElementType, messageBits: Int?

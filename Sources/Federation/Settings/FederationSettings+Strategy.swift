@@ -1,8 +1,8 @@
 extension FederationSettings {
-    /// How updates become an adapter: a strategy's name and what it takes, which only the coordinator can check.
+    /// How updates become an adapter: a strategy's name and its parameters. Only the coordinator can check them.
     package struct Strategy: Sendable, Hashable {
         package var name: String
-        /// The strategy's own where it is nil.
+        /// nil for the strategy's own weighting.
         package var weighting: String?
         package var parameters: [String: Parameter]
 
@@ -20,7 +20,7 @@ extension FederationSettings {
         case null
     }
 
-    /// What the server does with a round's mean before it publishes it.
+    /// How the server changes a round's mean before it publishes it.
     package struct Server: Sendable, Codable, Hashable {
         package var optimizer: String
         package var learningRate: Double
@@ -35,7 +35,7 @@ extension FederationSettings {
 extension FederationSettings.Strategy: Codable {
     private enum CodingKeys: String, CodingKey { case name, weighting, parameters }
 
-    /// Settings that were stored before strategies took parameters have none.
+    /// Settings from before strategies had parameters have none.
     package init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         self.init(
@@ -69,7 +69,7 @@ extension FederationSettings.Parameter: Codable {
 }
 
 extension FederationSettings {
-    /// Settings that were stored before there were server optimizers have none.
+    /// Settings from before server optimizers existed have none.
     package init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         self.init(

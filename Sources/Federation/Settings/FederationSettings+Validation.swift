@@ -1,6 +1,6 @@
-/// A setting that cannot be: which one, what is expected and what came.
+/// An invalid setting: its path, and the expected and the actual value.
 package struct SettingsError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// Dotted path, such as `round.min_updates`.
+    /// A dotted path, such as `round.min_updates`.
     package let path: String
     package let reason: String
 
@@ -13,18 +13,18 @@ package struct SettingsError: Error, Hashable, Sendable, CustomStringConvertible
 }
 
 extension FederationSettings {
-    /// The most numbers that one tensor may have, a gigabyte: a row of them is still stored whole.
+    /// The highest count of numbers in one tensor, a gigabyte of them; one row is always stored whole.
     private static let largestTensor = 250_000_000
-    /// The most numbers that an adapter may have, 4 GiB of them: more than all layers of a 70B model take at rank 64.
+    /// The highest count of numbers in an adapter, 4 GiB of them. All layers of a 70B model need less at rank 64.
     package static let mostNumbers = 1 << 30
-    /// The most modules, an expert counting as one, and the most tensors beside them.
+    /// The highest count of modules, where each expert counts as one, and of tensors beside them.
     package static let mostModules = 65_536
 
-    /// The most samples that a client may claim: sums over a million clients, and means of them, stay exact integers.
+    /// The highest sample count that a client may claim. Sums over a million clients, and their means, stay exact.
     private static let mostSamples = 1_000_000_000
-    /// What steps and deviations may be at most, so that a Float holds what they make of a sound update.
+    /// The largest step or deviation, so that its effect on a valid update fits a Float.
     private static let largestRate = 1e6
-    /// What scales may be: neither a scale nor the ratio of two at different ranks leaves what a Float holds.
+    /// The range of scales, so that scales and their ratios at different ranks fit a Float.
     private static let scales = 1e-9...1e9
 
     /// Checks every bound that does not need the strategy.
@@ -142,7 +142,7 @@ extension FederationSettings {
                 throw SettingsError(
                     path: path, reason: "has a factor of more than \(Self.largestTensor.counted("number"))")
             }
-            // Neither overflows: it is refused before.
+            // Neither operation overflows, because larger values were refused before.
             moduleCount += experts
             numberCount += a + b
             try Self.expect(
@@ -172,7 +172,8 @@ extension FederationSettings {
         }
     }
 
-    /// PEFT gives all parameters of experts the adapter's own rank and alpha: its patterns name them by other names.
+    /// PEFT gives all parameters of experts the adapter's own rank and alpha, because its patterns do not match their
+    /// names.
     private func validateExperts() throws(SettingsError) {
         let parameters = adapter.modules.filter { if case .experts = $0.value.kind { true } else { false } }
             .sorted { $0.key < $1.key }
@@ -231,7 +232,7 @@ extension FederationSettings {
         try Self.expect(over >= 0 && over <= 10, "round.selection.over", "is \(over); expected 0 to 10")
     }
 
-    /// Whether an adapter, or what a strategy stores in its place, may have so many numbers.
+    /// Checks that an adapter, or what a strategy stores in its place, may have this count of numbers.
     package static func expectRoom(for numbers: Int) throws(SettingsError) {
         try expect(
             numbers <= mostNumbers, "adapter", "has more than \(mostNumbers.counted("number")) in all its tensors")
@@ -243,7 +244,7 @@ extension FederationSettings {
             "is \(value); expected a number from \(scales.lowerBound) to \(scales.upperBound)")
     }
 
-    /// Tensors' names become columns, file contents and lines of logs.
+    /// Tensor names are stored in columns, file contents and log lines.
     private static func expectName(_ name: String, _ path: String) throws(SettingsError) {
         try expect(
             !name.isEmpty && name.utf8.count <= 512, path,
@@ -264,7 +265,7 @@ extension FederationSettings {
         guard holds else { throw SettingsError(path: path, reason: reason()) }
     }
 
-    /// The product of the sides, `nil` above `largestTensor`.
+    /// The product of the sizes; nil above `largestTensor`.
     private static func elements(_ sides: [Int]) -> Int? {
         var product = 1
         for side in sides {

@@ -9,9 +9,9 @@ package struct FederationSettings: Sendable, Codable, Hashable {
     package var limits: Limits
     /// Which rounds' adapters are kept; nil for all.
     package var retention: Retention?
-    /// A JSON object that clients get as it is.
+    /// A JSON object that clients receive unchanged.
     package var training: String
-    /// Draws the initial adapter and the selection.
+    /// The seed of the initial adapter and of the selection.
     package var seed: UInt64
 
     enum CodingKeys: String, CodingKey {
@@ -55,19 +55,19 @@ extension FederationSettings {
             case maximumRank, scaling, elementType, modules, dense, messageBits, config, template
         }
 
-        /// 0 while it is to come from a template.
+        /// 0 while the template is missing.
         package var maximumRank: Int
         package var scaling: Scaling
         package var elementType: ElementType
-        /// Empty while they are to come from a template.
+        /// Empty while the template is missing.
         package var modules: [String: Module]
         /// Tensors that travel beside the factors, by name.
         package var dense: [String: Dense]
-        /// How many bits a number in a message may have; nil where messages are not quantised.
+        /// The bits of each number in a message; nil where messages are not quantised.
         package var messageBits: Int?
         /// Keys of PEFT's `adapter_config.json` that travel with the adapter, as canonical JSON.
         package var config: [String: String]
-        /// What the settings say of a template; nil where there is none.
+        /// The template; nil where the settings themselves give the shape.
         package var template: Template?
 
         package init(
@@ -87,13 +87,13 @@ extension FederationSettings {
 
     /// An adapter that gives a federation its shape and first values.
     package struct Template: Sendable, Codable, Hashable {
-        /// Whether the adapter has come.
+        /// Whether the adapter has arrived.
         package var isComplete: Bool
-        /// What the settings say beside it, which it must not contradict.
+        /// Whether the settings also give this value, which the template must then match; the same for the next two.
         package var givesMaximumRank: Bool
         package var givesScaling: Bool
         package var givesElementType: Bool
-        /// Of the adapter's file, once it is complete.
+        /// The digest of the adapter's file, once it is complete.
         package var digest: ContentDigest?
         package var byteCount: Int?
 
@@ -121,15 +121,15 @@ extension FederationSettings {
         }
     }
 
-    /// What version 0 has of a dense tensor.
+    /// The values of a dense tensor in version 0.
     package enum InitialValues: Sendable, Codable, Hashable {
-        /// Nothing: every client begins with its own model's.
+        /// None: every client begins with its own model's values.
         case base
         case zeros
         case ones
-        /// Of this standard deviation.
+        /// Normally distributed with this standard deviation.
         case normal(Double)
-        /// What the template has.
+        /// The template's values.
         case template
     }
 
@@ -143,6 +143,7 @@ extension FederationSettings {
         case rslora(alpha: Double)
     }
 
+    /// The type of the published adapter's numbers.
     package enum ElementType: String, Sendable, Codable, CaseIterable {
         case float32 = "F32"
         case float16 = "F16"
@@ -156,18 +157,18 @@ extension FederationSettings {
             /// A is (rank × inputs × height × width), B (outputs × rank × 1 × 1).
             case convolution(height: Int, width: Int)
             case embedding
-            /// A parameter of so many experts, each with factors of its own, packed as PEFT does it.
+            /// A parameter of this many experts, each with its own factors, packed as in PEFT.
             case experts(count: Int)
         }
 
         package var kind: Kind
         package var inputs: Int
         package var outputs: Int
-        /// R_m; the federation's maximum rank where it is nil.
+        /// R_m; nil for the federation's maximum rank.
         package var maximumRank: Int?
         /// Whether B has a bias.
         package var bias: Bool
-        /// The module's own alpha; the scaling's where it is nil.
+        /// The module's own alpha; nil for the scaling's.
         package var alpha: Double?
 
         package init(
@@ -182,7 +183,7 @@ extension FederationSettings {
         }
     }
 
-    /// Bounds on what clients may send.
+    /// Limits on what clients may send.
     package struct Limits: Sendable, Codable, Hashable {
         package var clients: Int
         package var samples: Int
@@ -190,7 +191,7 @@ extension FederationSettings {
         package var norm: Double?
         /// The largest norm of an update relative to the median of its round.
         package var normOverMedian: Double?
-        /// How large the entries of a factor may be relative to the median of its round (`FactorSizes`).
+        /// The largest size of a factor's entries relative to the median of its round (`FactorSizes`).
         package var factorOverMedian: Double?
 
         package static let standardFactorOverMedian = 30.0
@@ -206,13 +207,13 @@ extension FederationSettings {
             self.factorOverMedian = factorOverMedian
         }
 
-        /// Whether updates have to be measured.
+        /// Whether the norms of updates must be measured.
         package var needNorms: Bool { norm != nil || normOverMedian != nil }
     }
 }
 
 extension FederationSettings.Adapter {
-    /// The ranks that a client of rank `rank` holds: r_m = max(1, round(r·R_m / R)), halves up.
+    /// The ranks of a client of rank `rank`: r_m = max(1, round(r·R_m / R)), halves up.
     ///
     /// A rank above the federation's maximum counts as the maximum.
     package func ranks(forClientRank rank: Int) -> [String: Int] {

@@ -1,10 +1,11 @@
-/// Which rounds' adapters are kept beside the newest one and version 0; the others' records stay, without the adapter.
+/// Which rounds' adapters are kept, besides the newest one and version 0. The records of other rounds stay without
+/// adapters.
 package struct Retention: Sendable, Codable, Hashable {
-    /// The newest so many.
+    /// How many of the newest rounds are kept.
     package var last: Int
-    /// The one with the highest accuracy that clients reported, else with the lowest loss.
+    /// Whether the round with the highest reported accuracy is kept; without accuracies, the one with the lowest loss.
     package var keepsBest: Bool
-    /// Every so many; nil for none of them.
+    /// Keeps each round whose number is a multiple of this; nil for none.
     package var every: Int?
 
     package init(last: Int = 1, keepsBest: Bool = false, every: Int? = nil) {
@@ -13,11 +14,11 @@ package struct Retention: Sendable, Codable, Hashable {
         self.every = every
     }
 
-    /// The rounds whose adapters go.
+    /// The rounds whose adapters are deleted.
     ///
     /// - Parameters:
-    ///   - rounds: those whose adapters are there.
-    ///   - metrics: of these rounds, as far as clients reported any.
+    ///   - rounds: the rounds that have adapters.
+    ///   - metrics: the metrics of these rounds, as far as clients reported them.
     package func dropped(among rounds: [Int], newest: Int, metrics: [Int: Metrics]) -> [Int] {
         let ordered = rounds.filter { $0 > 0 && $0 <= newest }.sorted(by: >)
         var kept = Set(ordered.prefix(max(1, last)))
@@ -26,7 +27,7 @@ package struct Retention: Sendable, Codable, Hashable {
         return ordered.filter { !kept.contains($0) }
     }
 
-    /// Of equally good rounds the newest.
+    /// The best round; among equally good rounds, the newest.
     private static func best(of rounds: [Int], _ metrics: [Int: Metrics]) -> Int? {
         let accuracies = rounds.compactMap { round in metrics[round]?.accuracy.map { (round, $0) } }
         if let best = accuracies.max(by: { ($0.1, $0.0) < ($1.1, $1.0) }) { return best.0 }

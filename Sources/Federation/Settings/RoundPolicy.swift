@@ -1,37 +1,39 @@
-/// When a round opens, whom it selects and when it closes.
+/// When a round opens, which clients it selects and when it closes.
 package struct RoundPolicy: Sendable, Codable, Hashable {
+    /// What happens at the deadline of a round without its quorum.
     package enum MissedQuorum: String, Sendable, Codable, CaseIterable {
-        /// The deadline moves on by its own length.
+        /// The deadline is extended by its own length.
         case extend
         /// The round fails; its updates are left out.
         case abandon
     }
 
+    /// How many clients a round selects.
     package enum Selection: Sendable, Codable, Hashable {
-        /// This many of the clients seen lately.
+        /// This many of the recently seen clients.
         case count(Int)
-        /// This share of the clients seen lately; 1 selects everybody, late-comers included.
+        /// This share of the recently seen clients; 1 selects everybody, also clients that come late.
         case fraction(Double)
     }
 
-    /// Who is drawn first where not everybody is selected.
+    /// Which clients are preferred where not all are selected.
     package enum Preference: String, Sendable, Codable, CaseIterable {
-        /// Everybody has the same chance.
+        /// All clients have the same chance.
         case uniform
         /// The chance is proportional to the samples of the client's last update.
         case samples
-        /// Those whose last selection is longest ago, by lot among equals.
+        /// The clients whose last selection is the oldest come first; ties are drawn at random.
         case leastRecent = "least_recent"
     }
 
-    /// An asynchronous federation: nobody is selected, and every so many updates make a version (FedBuff,
-    /// arXiv 2106.06639).
+    /// Makes a federation asynchronous: it selects nobody, and `size` updates make a version (FedBuff, arXiv
+    /// 2106.06639).
     package struct Buffer: Sendable, Codable, Hashable {
-        /// K: the updates that make a version.
+        /// K, the number of updates that make a version.
         package var size: Int
         /// a in the discount 1/(1+τ)^a of an update that began τ versions ago.
         package var stalenessExponent: Double
-        /// The largest τ that is taken.
+        /// The largest accepted τ.
         package var maximumStaleness: Int
 
         package init(size: Int, stalenessExponent: Double, maximumStaleness: Int) {
@@ -46,25 +48,26 @@ package struct RoundPolicy: Sendable, Codable, Hashable {
         case preference, overSelection, seenSeconds, minimumCoverage, buffer
     }
 
-    /// Rounds that the federation runs.
+    /// The number of rounds that the federation runs.
     package var total: Int
-    /// Clients that must be registered before round 1 opens.
+    /// The number of clients that must be registered before round 1 opens.
     package var minimumClients: Int
-    /// A round never closes with fewer updates.
+    /// The quorum: a round never closes with fewer updates.
     package var minimumUpdates: Int
-    /// A round closes early once it holds this many.
+    /// The number of updates that closes a round early.
     package var targetUpdates: Int?
     package var deadlineSeconds: Double
     package var onMissedQuorum: MissedQuorum
     package var selection: Selection
     package var preference: Preference
-    /// The share selected beyond `selection`; the round then closes when as many as `selection` says have answered.
+    /// The share of clients selected beyond `selection`. The round then closes when as many have answered as
+    /// `selection` gives.
     package var overSelection: Double
-    /// How long ago a client may have called and still count as seen.
+    /// A client counts as seen for this many seconds after a call.
     package var seenSeconds: Double
-    /// How many updates must reach every rank component of every module before a round closes; nil for any number.
+    /// The number of updates that must reach every rank component of every module before a round closes; nil for none.
     package var minimumCoverage: Int?
-    /// Makes the federation asynchronous; the deadline and the quorum then say when fewer than K updates are enough.
+    /// Makes the federation asynchronous. The deadline and the quorum then decide when fewer than K updates suffice.
     package var buffer: Buffer?
 
     package init(
@@ -86,10 +89,10 @@ package struct RoundPolicy: Sendable, Codable, Hashable {
         self.buffer = buffer
     }
 
-    /// Whether everybody is selected, and so whoever joins while a round collects.
+    /// Whether a round selects all clients, including those that join while it collects.
     package var selectsEverybody: Bool { selection == .fraction(1) && buffer == nil }
 
-    /// How many of `eligible` clients answer a round, before over-selection; at least the quorum.
+    /// How many of `eligible` clients should answer a round, before over-selection; at least the quorum.
     package func cohort(of eligible: Int) -> Int {
         let wanted =
             switch selection {
@@ -99,17 +102,17 @@ package struct RoundPolicy: Sendable, Codable, Hashable {
         return min(eligible, max(wanted, minimumUpdates))
     }
 
-    /// How many of `eligible` clients are selected so that a cohort answers.
+    /// How many of `eligible` clients are selected, so that a cohort answers.
     package func invited(of eligible: Int) -> Int {
         min(eligible, Self.ceiling(Double(cohort(of: eligible)) * (1 + overSelection)))
     }
 
-    /// Rounds up a product of a decimal, which may stand a hair too high: 0.07 × 100 is 7.000000000000001.
+    /// Rounds a product of a decimal up, but tolerates a small excess: 0.07 × 100 is 7.000000000000001.
     private static func ceiling(_ product: Double) -> Int { Int(clamping: (product * (1 - 1e-12)).rounded(.up)) }
 }
 
 extension RoundPolicy {
-    /// Policies that were stored before there were preferences draw uniformly.
+    /// Policies from before preferences existed draw uniformly.
     package init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         self.init(

@@ -6,7 +6,7 @@ import CVectors
 ///
 /// - Parameters:
 ///   - terms: X_k (rows × columns_k) with its c_k (columns_k).
-///   - target: (rows × columns); no term has more columns.
+///   - target: (rows × columns); no term has more columns than it.
 ///   - vectors: a width that this processor has.
 package func accumulateColumns(
     _ terms: [WeightedMatrix], columns: Int, into target: UnsafeMutableBufferPointer<Float>,

@@ -2,9 +2,9 @@ import CVectors
 
 /// Adds Σ_k diag(c_k)·X_k to the first rows of `target`.
 ///
-/// Every element is added in the order of the terms, in float32, so the result does not depend on the blocking. Takes
-/// one pass over the terms. Allocates a copy of the coefficients and, for fetched terms, eight parts of 65,536 numbers,
-/// or of 131,072 narrow ones.
+/// Every element is added in the order of the terms, in float32, so the result does not depend on the blocking. The
+/// terms are read once. Allocates a copy of the coefficients. For fetched terms it also allocates eight parts of 65,536
+/// numbers, or of 131,072 narrow ones.
 ///
 /// - Parameters:
 ///   - terms: X_k (rows_k × columns) with its c_k (rows_k).

@@ -2,12 +2,12 @@ import COpenBLAS
 
 /// A float factor (components × length, row-major), read as doubles one panel of positions at a time.
 ///
-/// A panel is column-major (positions × components), so every product below is a plain float64 product. Only one of
-/// them holds a whole factor in doubles.
+/// A panel is column-major (positions × components), so every product below is a plain float64 product. Only `whole`
+/// holds all of a factor in doubles.
 struct FactorPanels {
     let factor: MatrixView
 
-    /// Positions of one panel: enough for the product's speed, and few enough for a core's share of the cache.
+    /// The positions of one panel: enough for a fast product, and few enough for one core's share of the cache.
     private static let height = 256
 
     var components: Int { factor.rows }
@@ -64,7 +64,7 @@ struct FactorPanels {
         return gram
     }
 
-    /// factorᵀ (length × components), all of it in doubles.
+    /// factorᵀ (length × components), completely in doubles.
     func whole() -> DoubleMatrix {
         let whole = DoubleMatrix(rows: length, columns: components)
         for component in 0..<components {

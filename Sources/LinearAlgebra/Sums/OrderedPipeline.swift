@@ -2,10 +2,10 @@ import Glibc
 
 /// Runs `count` pieces of work on its own threads. The calling thread feeds and drains them in ascending order.
 ///
-/// `prepare` and `consume` run only on the calling thread, so they may use what is bound to it, such as a database
-/// transaction. `work` runs on any thread. At most `threads + 1` pieces are between `prepare` and the end of `consume`.
-/// With one thread everything runs on the caller's thread. Blocks until all is done; do not call it on a cooperative
-/// pool.
+/// `prepare` and `consume` run only on the calling thread, so they may use resources that are bound to it, such as a
+/// database transaction. `work` runs on any thread. At most `threads + 1` pieces are between `prepare` and the end of
+/// `consume`. With one thread everything runs on the caller's thread. Blocks until all pieces are done; do not call it
+/// on a cooperative pool.
 ///
 /// - Throws: the calling thread's first error, after waiting for work that has begun.
 package func orderedPipeline<Input: Sendable, Output: Sendable>(

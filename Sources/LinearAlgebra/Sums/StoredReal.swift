@@ -4,9 +4,9 @@ package enum StoredReal: Sendable, Hashable {
     case float32
     case float16
     case bfloat16
-    /// One byte a number: x = minimum + scale·q with the row's channel.
+    /// One byte per number: x = minimum + scale·q with the row's channel.
     case quantised8
-    /// Four bits a number, low nibble first, decoded in the same way; every row starts on a byte.
+    /// Four bits per number, low nibble first, decoded in the same way. Every row starts on a byte.
     case quantised4
 
     /// Whether a row needs its channel.
@@ -17,10 +17,10 @@ package enum StoredReal: Sendable, Hashable {
         }
     }
 
-    /// Whether a number takes at most two bytes.
+    /// Whether a number needs at most two bytes.
     var isNarrow: Bool { byteCount(rows: 1, columns: 1) <= 2 }
 
-    /// The length of a row-major matrix.
+    /// The byte count of a row-major matrix.
     package func byteCount(rows: Int, columns: Int) -> Int {
         switch self {
         case .float64: rows * columns * 8

@@ -1,6 +1,6 @@
 /// Loads stored numbers from a row; the kernels are specialised for each storage.
 ///
-/// Loads four at a time, the width of every register that the compiler may assume.
+/// Each load returns four numbers, the width of the registers that every target processor has.
 protocol StoredRealLoad {
     /// The length of a row.
     static func byteCount(columns: Int) -> Int
@@ -46,8 +46,8 @@ enum Float32Load: StoredRealLoad {
     }
 }
 
-/// Half precision by integer steps and one multiplication, exact for subnormal numbers too. Without F16C, which the
-/// compiler cannot assume on x86-64, each conversion would call the runtime.
+/// Half precision by integer operations and one multiplication, exact for subnormal numbers too. The compiler cannot
+/// assume F16C on x86-64, so a plain conversion would call the runtime.
 enum Float16Load: StoredRealLoad {
     static func byteCount(columns: Int) -> Int { columns &* 2 }
 
@@ -65,8 +65,8 @@ enum Float16Load: StoredRealLoad {
         let stored = row.loadUnaligned(fromByteOffset: column &* 2, as: SIMD4<UInt16>.self)
         let half = SIMD4<UInt32>(truncatingIfNeeded: stored)
         let magnitude = (half & 0x7FFF) &<< 13
-        // All ones where the exponent is at its maximum. Uses integers, because a vector comparison does not stay a
-        // vector.
+        // All ones where the exponent is at its maximum. It uses integers, because a vector comparison is not compiled
+        // to vector code.
         let isInfinite = 0 &- (magnitude &+ 0x7080_0000) &>> 31
         let scaled = unsafeBitCast(magnitude, to: SIMD4<Float>.self) * 0x1p112
         let bits = unsafeBitCast(scaled, to: SIMD4<UInt32>.self) | (isInfinite & 0x7F80_0000) | (half & 0x8000) &<< 16
@@ -89,8 +89,8 @@ enum BFloat16Load: StoredRealLoad {
     }
 }
 
-/// An integer below 2²³ in the lowest bits of 2²³ is that number added to 2²³. So integers become floats without one
-/// conversion each.
+/// The bits of 2²³ with an integer below 2²³ in the lowest bits are the float 2²³ plus that integer. So integers become
+/// floats without a conversion each.
 private let twoTo23: Float = 0x1p23
 private let bitsOfTwoTo23: UInt32 = 0x4B00_0000
 
@@ -124,8 +124,8 @@ enum Quantised4Load: StoredRealLoad {
     @inline(__always)
     static func load4(_ row: UnsafeRawPointer, _ column: Int, _ channel: Channel) -> SIMD4<Float> {
         let stored = UInt16(littleEndian: row.loadUnaligned(fromByteOffset: column / 2, as: UInt16.self))
-        // Keeps each number in its place, multiplied by a power of 16, which a multiplication removes: there is no
-        // shift per lane.
+        // Keeps each number at its bit position, which multiplies it by a power of 16. A multiplication removes this
+        // factor, so that no lane needs a shift.
         let places = SIMD4<UInt32>(repeating: UInt32(stored)) & SIMD4(0x000F, 0x00F0, 0x0F00, 0xF000)
         let shifted = unsafeBitCast(places | bitsOfTwoTo23, to: SIMD4<Float>.self) - twoTo23
         let steps = shifted * SIMD4<Float>(1, 0x1p-4, 0x1p-8, 0x1p-12)

@@ -1,10 +1,10 @@
-/// How many sums are in progress at once: 256 KiB of them, which stay in the second-level cache while the terms are
-/// read. Twice as many where all terms are narrow, so that each fetch has as many bytes as for wider terms.
+/// The number of sums in progress at once: 256 KiB of them, which stay in the second-level cache while the terms are
+/// read. It is twice as high where all terms are narrow, so that a fetch has as many bytes as for wider terms.
 func sumsInHand(_ terms: [WeightedMatrix]) -> Int {
     terms.allSatisfy(\.storage.isNarrow) ? 131_072 : 65_536
 }
 
-/// How many terms are read together: as many streams as the processor's prefetcher follows.
+/// The number of terms that are read together: as many streams as the processor's prefetcher follows.
 let termsTogether = 8
 
 /// The terms of a sum laid out for a kernel, with scratch memory for the parts that are fetched.
@@ -21,7 +21,7 @@ struct TermTable {
         let count: Int
     }
 
-    /// A term's factors are padded with zeros to a multiple of this, the width of the widest vectors.
+    /// A term's factors are padded with zeros to a multiple of this number, the width of the widest vectors.
     private static let factorStep = 8
 
     /// In the order of the sum; terms without a factor are left out.

@@ -1,8 +1,8 @@
 import CVectors
 
-/// The vectors that kernels use for sums; the results are the same, byte for byte.
+/// The vectors that kernels use for sums. All widths give the same bytes.
 package enum VectorWidth: Sendable {
-    /// The vectors of every processor of the architecture, which are all that the compiler uses.
+    /// The vectors of every processor of the architecture; the compiler uses only these.
     case baseline
     /// AVX2's eight floats.
     case eight
@@ -14,7 +14,7 @@ package enum VectorWidth: Sendable {
 }
 
 extension StoredReal {
-    /// The storage's name in the kernels of eight floats; nil where they do not load it.
+    /// The storage's name in the kernels of eight floats; nil where they do not support it.
     func wide(_ width: VectorWidth) -> vectors_storage? {
         guard width == .eight else { return nil }
         switch self {

@@ -13,12 +13,12 @@ package struct WeightedMatrix {
         }
     }
 
-    /// Copies bytes from an offset into a buffer, which it fills.
+    /// Fills a buffer with bytes from an offset.
     package typealias Fetch = (_ offset: Int, _ target: UnsafeMutableRawBufferPointer) -> Void
 
     /// Row-major.
     package let bytes: UnsafeRawBufferPointer
-    /// Reads the bytes part by part in place of `bytes`. Reading a file costs less than using its mapping, whose pages
+    /// Reads parts of the bytes, in place of `bytes`. Reading a file is cheaper than mapping it, because mapped pages
     /// enter and leave the process's page table one by one.
     package let fetch: Fetch?
     package let storage: StoredReal
@@ -45,7 +45,7 @@ package struct WeightedMatrix {
 }
 
 extension WeightedMatrix {
-    /// The conditions that a kernel checks once, so that it need not check them for each number.
+    /// Checks a kernel's conditions once, so that the kernel need not check them for each number.
     func check(rows: Int, columns: Int) {
         precondition(
             bytes.count == storage.byteCount(rows: rows, columns: columns), "a term of another size than its shape")

@@ -1,15 +1,15 @@
 import Federation
 import Synchronization
 
-/// The blobs that somebody has published and nothing has recorded yet, each kept for a grace.
+/// Blobs that were published and are not recorded yet. Each is kept for a grace period.
 final class BlobPublications: Sendable {
     private struct Publication {
-        /// So many publish the same bytes.
+        /// The number of publishers of the same bytes.
         var count: Int
         var expiresAt: Timestamp
     }
 
-    /// So long a publisher has to record what it published.
+    /// The time in which a publisher must record its blob.
     static let graceSeconds = 600.0
 
     private let clock: any WallClock
@@ -17,7 +17,7 @@ final class BlobPublications: Sendable {
 
     init(clock: any WallClock) { self.clock = clock }
 
-    /// From now on the blob is kept; to be called before it is there.
+    /// Keeps the blob from now on. Call it before the blob exists.
     func begin(_ digest: ContentDigest) {
         let end = clock.now().adding(seconds: Self.graceSeconds)
         publications.withLock { publications in
@@ -25,7 +25,7 @@ final class BlobPublications: Sendable {
         }
     }
 
-    /// One who has published the blob has recorded it, or will not.
+    /// One publisher of the blob has recorded it or will not.
     func end(_ digest: ContentDigest) {
         publications.withLock { publications in
             guard let known = publications[digest] else { return }
@@ -34,9 +34,10 @@ final class BlobPublications: Sendable {
         }
     }
 
-    /// Does what deletes a blob, unless it is published and its grace is not over. Nobody publishes it meanwhile.
+    /// Runs `delete` for a blob, unless the blob is published and its grace period is not over. Nobody can publish it
+    /// meanwhile.
     ///
-    /// - Returns: whether it was done.
+    /// - Returns: whether `delete` ran.
     func unlessPublished(_ digest: ContentDigest, _ delete: () throws -> Void) rethrows -> Bool {
         let now = clock.now()
         return try publications.withLock { publications in
@@ -47,7 +48,7 @@ final class BlobPublications: Sendable {
         }
     }
 
-    /// Throws where a blob that is about to be recorded may be gone.
+    /// Throws where a blob that will be recorded may have been deleted.
     func require(_ digests: [ContentDigest], in directory: DataDirectory) throws(StoreError) {
         for digest in digests where publications.withLock({ $0[digest] == nil }) {
             guard directory.holds(digest) else {

@@ -3,7 +3,7 @@ import DurableFiles
 import Federation
 import Synchronization
 
-/// Gives files their blobs' names. Those that come at once share one sync of the folder.
+/// Renames files to their blobs' names. Renames that come at once share one sync of the folder.
 final class BlobPublisher: Sendable {
     private struct Request {
         let staged: SpoolFile
@@ -29,7 +29,7 @@ final class BlobPublisher: Sendable {
         if let error { throw error }
     }
 
-    /// Ends what is under way.
+    /// Waits for the renames under way.
     func close() { queue.sync {} }
 
     private func publishWaiting() {

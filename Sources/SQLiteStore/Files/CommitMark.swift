@@ -2,10 +2,10 @@ import DurableFiles
 import Foundation
 import Synchronization
 
-/// A file beside the database that says how many commits it has had: a database with fewer has lost some.
+/// A file beside the database with the number of its commits. A database with fewer commits has lost some.
 ///
-/// SQLite cannot tell: where its write-ahead log is deleted, or an older file put in its place, it opens what is there. The
-/// mark is written after the commits that it counts, within a second, and so is never ahead of them.
+/// SQLite cannot detect this loss: if its write-ahead log is deleted or replaced by an older file, it opens what is
+/// there. The mark is written within a second after the commits that it counts, so it is never ahead of them.
 final class CommitMark: Sendable {
     private struct State {
         var latest = 0
@@ -17,13 +17,13 @@ final class CommitMark: Sendable {
 
     init(path: String) { self.path = path }
 
-    /// What the file says; nil where there is none, or a power cut left it empty.
+    /// The count in the file; nil where there is none, or a power cut left the file empty.
     func read() -> Int? {
         guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return nil }
         return Int(text.trimmingCharacters(in: .whitespacesAndNewlines))
     }
 
-    /// Notes a commit; answers whether the caller is to have `write` called in a while.
+    /// Notes a commit. Returns whether the caller must arrange a later call of `write`.
     func note(_ commits: Int) -> Bool {
         state.withLock { state in
             state.latest = max(state.latest, commits)
@@ -32,7 +32,7 @@ final class CommitMark: Sendable {
         }
     }
 
-    /// Writes the latest count; without a sync, since an older one serves as well.
+    /// Writes the latest count, without a sync, because an older count is also safe.
     func write() {
         let latest = state.withLock { state in
             state.isDue = false

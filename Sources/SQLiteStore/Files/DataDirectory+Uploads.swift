@@ -3,9 +3,11 @@ import Federation
 import Foundation
 import Glibc
 
-/// The files of uploads that have not arrived whole. Their names are their records: `FEDERATION~ROUND~CLIENT~LENGTH`, or
-/// `FEDERATION~template~~LENGTH`, with nothing after the last `~` while the length is unknown, and `~SURE` behind it while bytes come of which only
-/// the end will tell whether they are right; none of the parts can hold a `~`.
+/// The files of uploads that have not arrived completely. Their names are their records.
+///
+/// A name is `FEDERATION~ROUND~CLIENT~LENGTH` or `FEDERATION~template~~LENGTH`. The last part is empty while the length
+/// is unknown. `~SURE`, the verified length, follows while bytes arrive that can only be verified at the end. No part
+/// can contain a `~`.
 extension DataDirectory {
     private var uploadsPath: String { path + "/uploads" }
 
@@ -24,7 +26,7 @@ extension DataDirectory {
         try DurableFile.syncFolder(uploadsPath)
     }
 
-    /// Every upload, its bytes synced; files with other names are not the store's and stay.
+    /// All uploads, with their bytes synced. Files with other names do not belong to the store and stay.
     func partialUploads() throws -> [PartialUpload] {
         try FileManager.default.contentsOfDirectory(atPath: uploadsPath).compactMap { name in
             guard let (key, length, sureLength) = Self.upload(named: name) else { return nil }

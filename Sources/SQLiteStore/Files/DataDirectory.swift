@@ -4,16 +4,16 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// The folder that a server owns: the database, the blobs, the spool and the lock that keeps other servers out.
+/// The folder that a server owns: the database, the blobs, the spool and a lock against other servers.
 ///
-/// Beside that lock there is one on the blobs' folder: who reads beside a server holds it shared, and blobs are deleted
-/// only under it alone.
+/// The blobs' folder has a second lock. A process that reads beside a server holds it shared, and blobs are deleted
+/// only under the exclusive lock.
 final class DataDirectory: Sendable {
     let path: String
     private let lock: Mutex<OwnedFile?>
     private let blobs: OwnedFile
     private let nextSpoolFile = Atomic<UInt64>(1)
-    /// The database that was opened; nil before.
+    /// The identity of the opened database file; nil before it is opened.
     private let opened = Mutex<(device: UInt, file: UInt)?>(nil)
     let mark: CommitMark
 
@@ -52,9 +52,9 @@ final class DataDirectory: Sendable {
         }
     }
 
-    /// Lets other processes have the directory.
+    /// Releases the directory for other processes.
     ///
-    /// Closing the file would not do: a child that was forked just now has it open too, until it runs its program.
+    /// Closing the file would not suffice: a newly forked child has it open too, until it executes its program.
     func unlock() {
         lock.withLock { file in
             if let file { flock(file.number, LOCK_UN) }
@@ -63,7 +63,7 @@ final class DataDirectory: Sendable {
         flock(blobs.number, LOCK_UN)
     }
 
-    /// Makes a folder and those above it, each durable once this returns.
+    /// Creates a folder and its missing parents; all are durable on return.
     private static func makeFolder(_ path: String) throws {
         var isFolder: ObjCBool = false
         if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue { return }
@@ -74,7 +74,7 @@ final class DataDirectory: Sendable {
         try DurableFile.syncFolder(parent)
     }
 
-    /// The lock belongs to the open file, so that it ends with the process however that ends.
+    /// The lock belongs to the open file, so it ends with the process in any case.
     private static func takeLock(in path: String) throws -> OwnedFile {
         let file = try OwnedFile(path + "/lock", for: .locking)
         guard flock(file.number, LOCK_EX | LOCK_NB) == 0 else {
@@ -83,7 +83,7 @@ final class DataDirectory: Sendable {
             throw StoreOpeningError.locked(
                 path: path, by: holder?.trimmingCharacters(in: .whitespacesAndNewlines) ?? "unknown")
         }
-        // Only for the message above; the lock holds without it.
+        // Used only for the message above; the lock works without it.
         let note = "\(getpid())\n"
         if ftruncate(file.number, 0) == 0 { _ = Glibc.write(file.number, note, note.utf8.count) }
         return file
@@ -98,12 +98,12 @@ extension DataDirectory {
         spoolPath + "/\(nextSpoolFile.wrappingAdd(1, ordering: .relaxed).oldValue)"
     }
 
-    /// Gives a durable file its blob's name, replacing a file of the same bytes.
+    /// Renames a durable file to its blob's name, replacing a file with the same bytes.
     func keep(_ spool: SpoolFile, as digest: ContentDigest) throws(FileError) {
         try DurableFile.rename(spool.path, to: blobPath(of: digest))
     }
 
-    /// Gives a blob's bytes a name in the spool again, beside the blob's own, unless the file is still there.
+    /// Links a blob's bytes into the spool again, unless the file is still there; the blob keeps its own name.
     func copy(_ digest: ContentDigest, backTo spool: SpoolFile) throws(FileError) {
         guard access(spool.path, F_OK) != 0, holds(digest) else { return }
         guard link(blobPath(of: digest), spool.path) == 0 else { throw FileError(doing: "link", path: spool.path) }
@@ -116,7 +116,7 @@ extension DataDirectory {
         try blobs.sync()
     }
 
-    /// Runs what deletes blobs unless somebody reads beside the server; `nil` if so.
+    /// Runs `work`, which deletes blobs, unless another process reads beside the server; nil where one does.
     func deletingBlobs<Value>(_ work: () throws -> Value) throws -> Value? {
         guard flock(blobs.number, LOCK_EX | LOCK_NB) == 0 else {
             guard errno == EWOULDBLOCK else { throw FileError(doing: "lock", path: blobsPath) }
@@ -126,13 +126,13 @@ extension DataDirectory {
         return try work()
     }
 
-    /// Remembers which file the database is.
+    /// Remembers the identity of the database file.
     func noteDatabase() {
         let file = Self.identity(of: databasePath)
         opened.withLock { $0 = file }
     }
 
-    /// Whether the database is still under its name: what a moved or deleted folder is written into is lost.
+    /// Whether the opened database still has its path. Data that is written into a moved or deleted folder is lost.
     var isInPlace: Bool {
         guard let file = opened.withLock({ $0 }) else { return true }
         return Self.identity(of: databasePath).map { $0 == file } ?? false
@@ -148,26 +148,26 @@ extension DataDirectory {
         try DurableFile.syncFolder(path)
     }
 
-    /// Deletes a file; one that is gone already is no error.
+    /// Deletes a file; a missing file is no error.
     func delete(_ path: String) throws(FileError) {
         try DurableFile.remove(path)
     }
 
-    /// Deletes all that a former run left in the spool, and tells how many files that was.
+    /// Deletes all files of an earlier run from the spool, and returns their number.
     func deleteSpoolFiles() throws -> Int {
         let names = try FileManager.default.contentsOfDirectory(atPath: spoolPath)
         for name in names { try delete(spoolPath + "/" + name) }
         return names.count
     }
 
-    /// The digests of all blob files; files with other names are not the store's and stay.
+    /// The digests of all blob files. Files with other names do not belong to the store and stay.
     func blobDigests() throws -> [ContentDigest] {
         try FileManager.default.contentsOfDirectory(atPath: blobsPath).compactMap { name in
             ContentDigest(hex: name).flatMap { $0.hex == name ? $0 : nil }
         }
     }
 
-    /// Bytes that this process may still write here, 0 where that cannot be told.
+    /// The bytes that this process can still write here; 0 where that is unknown.
     var freeBytes: UInt64 {
         var status = statvfs()
         guard statvfs(path, &status) == 0 else { return 0 }
@@ -175,6 +175,6 @@ extension DataDirectory {
         return overflow ? .max : bytes
     }
 
-    /// Whether there is too little room to go on: less than 8 MiB.
+    /// Whether too little space is left to continue: less than 8 MiB.
     var isFull: Bool { freeBytes < 8 << 20 }
 }

@@ -4,7 +4,7 @@ import Federation
 import Foundation
 import GRDB
 
-/// A file that a record may still need: an update, by its round, or a template, by its federation in draft.
+/// A blob that a record may still need: an update's, by its round, or a template's, by its draft.
 struct HeldBlob: Sendable, CustomStringConvertible {
     /// What is wrong with the file of a blob.
     enum Damage: Error, Equatable, CustomStringConvertible {
@@ -33,7 +33,7 @@ struct HeldBlob: Sendable, CustomStringConvertible {
         }
     }
 
-    /// Whether a record needs the blob of a digest.
+    /// Whether a record needs the blob with this digest.
     static func isHeld(_ digest: ContentDigest, in database: Database) throws -> Bool {
         let claim = try database.cachedStatement(
             sql: """
@@ -72,7 +72,7 @@ struct HeldBlob: Sendable, CustomStringConvertible {
         return updates + templates
     }
 
-    /// Checks that the file is there and as long as recorded.
+    /// Checks that the file exists and has the recorded length.
     func lengthDamage(in directory: DataDirectory) -> Damage? {
         var status = stat()
         guard stat(directory.blobPath(of: digest), &status) == 0 else { return .missing }
@@ -80,7 +80,7 @@ struct HeldBlob: Sendable, CustomStringConvertible {
         return nil
     }
 
-    /// Checks the file's bytes too.
+    /// Also checks the file's bytes.
     func damage(in directory: DataDirectory) throws -> Damage? {
         if let damage = lengthDamage(in: directory) { return damage }
         var hasher = SHA256()

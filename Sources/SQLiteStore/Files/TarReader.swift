@@ -1,11 +1,11 @@
 import Foundation
 
-/// Reads the files of a tar archive (ustar) one after the other, without unpacking what it does not know.
+/// Reads the files of a tar archive (ustar) one after the other. It refuses entries of unknown kinds.
 struct TarReader {
     enum Failure: Error, CustomStringConvertible {
-        /// A block that should be a header is none.
+        /// A block is no header where one is expected.
         case noHeader(at: Int)
-        /// What an entry is: a link, a device, a name in a longer form.
+        /// An entry has an unsupported kind, such as a link, a device or a name in a longer form.
         case kind(String, name: String)
         case cutOff(name: String)
 
@@ -21,7 +21,7 @@ struct TarReader {
     struct Entry {
         let name: String
         let isFolder: Bool
-        /// Where its bytes lie in the archive.
+        /// The range of its bytes in the archive.
         let range: Range<Int>
     }
 
@@ -31,8 +31,8 @@ struct TarReader {
     private var offset = 0
 
     /// - Parameters:
-    ///   - length: of the archive.
-    ///   - bytes: reads some of it.
+    ///   - length: the archive's length.
+    ///   - bytes: reads some bytes of the archive.
     init(length: Int, bytes: @escaping (_ offset: Int, _ count: Int) throws -> [UInt8]) {
         self.length = length
         self.bytes = bytes
@@ -59,7 +59,7 @@ struct TarReader {
         return Entry(name: name, isFolder: kind == UInt8(ascii: "5"), range: start..<start + size)
     }
 
-    /// Whether the checksum is the block's.
+    /// Whether the checksum is right.
     private static func isSound(_ header: [UInt8]) -> Bool {
         guard let expected = number(header[148..<156]) else { return false }
         let sum = header.indices.reduce(0) { $0 + ((148..<156).contains($1) ? 0x20 : Int(header[$1])) }
@@ -70,7 +70,7 @@ struct TarReader {
         String(decoding: field.prefix { $0 != 0 }, as: UTF8.self)
     }
 
-    /// Octal digits, or a binary number behind the byte 0x80.
+    /// A number in octal digits, or a binary number after the byte 0x80.
     private static func number(_ field: ArraySlice<UInt8>) -> Int? {
         if field.first == 0x80 {
             let bytes = field.suffix(8)

@@ -1,11 +1,11 @@
 import DurableFiles
 
-/// Writes files one after the other as a POSIX tar archive (ustar), which `tar -x` unpacks.
+/// Writes files one after the other to a POSIX tar archive (ustar), which `tar -x` unpacks.
 struct TarWriter {
-    /// The archive cannot hold what was to be written.
+    /// Why the archive cannot be written.
     enum Failure: Error, CustomStringConvertible {
         case nameTooLong(String)
-        /// A file grew or shrank while it was written.
+        /// A file's length changed while it was written.
         case lengthChanged(String, found: Int, expected: Int)
 
         var description: String {
@@ -22,12 +22,12 @@ struct TarWriter {
 
     init(to file: OwnedFile) { self.file = file }
 
-    /// Adds a folder, for its owner alone.
+    /// Adds a folder that only its owner can use.
     func addFolder(_ name: String, modified: Int) throws {
         try write(Self.header(of: name + "/", byteCount: 0, modified: modified, isFolder: true))
     }
 
-    /// Adds the file that `source` is open at, for its owner alone.
+    /// Adds the content of `source` as a file that only its owner can use.
     func add(_ source: OwnedFile, as name: String, byteCount: Int, modified: Int) throws {
         try write(Self.header(of: name, byteCount: byteCount, modified: modified, isFolder: false))
         var written = 0
@@ -39,7 +39,7 @@ struct TarWriter {
         try write([UInt8](repeating: 0, count: (Self.blockSize - byteCount % Self.blockSize) % Self.blockSize))
     }
 
-    /// Ends the archive and makes it durable.
+    /// Writes the archive's end and makes it durable.
     func finish() throws {
         try write([UInt8](repeating: 0, count: 2 * Self.blockSize))
         try file.sync()
@@ -71,7 +71,7 @@ struct TarWriter {
         return block
     }
 
-    /// Eleven octal digits reach 8 GiB; what is longer is written in binary, as GNU tar and its readers do.
+    /// Eleven octal digits reach 8 GiB. A longer length is written in binary, as in GNU tar.
     private static func length(_ byteCount: Int) -> [UInt8] {
         guard byteCount >= 1 << 33 else { return octal(byteCount, digits: 11) }
         let bytes = withUnsafeBytes(of: Int64(byteCount).bigEndian) { Array($0) }

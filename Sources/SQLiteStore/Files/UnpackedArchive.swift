@@ -4,13 +4,14 @@ import Federation
 import Foundation
 import GRDB
 
-/// The files of an archive in the spool, checked: a database with one federation, and blobs that are what their names say.
+/// The unpacked and checked files of an archive: a database with one federation, and blobs whose bytes match their
+/// names.
 final class UnpackedArchive {
     enum Failure: Error, CustomStringConvertible {
         case unknown(String)
         case noDatabase
         case federations(Int)
-        /// The database is none of this program's, or its content cannot be right.
+        /// The database is not this program's, or its content is invalid.
         case unsound(String)
         case blob(ContentDigest, String)
 
@@ -49,7 +50,7 @@ final class UnpackedArchive {
         for blob in blobs { unlink(blob.file.path) }
     }
 
-    /// Gives the blobs their names, as a transaction's last act.
+    /// Renames the blobs to their names in the data directory, as the last action of a transaction.
     func keepBlobs(in directory: DataDirectory) throws {
         for blob in blobs { try directory.keep(blob.file, as: blob.digest) }
         if !blobs.isEmpty { try directory.syncBlobs() }
@@ -79,7 +80,7 @@ final class UnpackedArchive {
         guard hasDatabase else { throw Failure.noDatabase }
     }
 
-    /// Writes an entry to a durable file of its own; answers its digest.
+    /// Writes an entry to a durable file and returns its digest.
     private func copy(
         _ entry: TarReader.Entry, of file: OwnedFile, to target: String
     ) throws -> ContentDigest {
@@ -105,7 +106,7 @@ final class UnpackedArchive {
             defer { try? queue.close() }
             try queue.read { database in
                 try Schema.requireKnownVersion(of: database)
-                // A view or a trigger would run with the server's own rights.
+                // A view or a trigger would run with the server's rights.
                 let foreign = try String.fetchOne(
                     database, sql: "SELECT name FROM sqlite_master WHERE type IN ('view', 'trigger')")
                 if let foreign { throw Failure.unsound("it has the view or trigger \(foreign)") }
@@ -128,7 +129,7 @@ final class UnpackedArchive {
         key = try rows[0].value("key")
         let audit = try StoreAudit(ofArchive: database, in: directory)
         if let finding = audit.findings.first { throw Failure.unsound(finding) }
-        // Everything can be read as what it is.
+        // Checks that all rows can be read as their types.
         guard try FederationReader.federation(federation, in: database) != nil else { throw Failure.federations(0) }
         let held = Set(try HeldBlob.all(in: database).map(\.digest))
         for digest in held where !blobs.contains(where: { $0.digest == digest }) {

@@ -2,18 +2,20 @@ import Crypto
 import Federation
 import Foundation
 
-/// The hashes that bind every row of a federation's audit log to all rows before it.
+/// A hash chain over a federation's audit log: every hash depends on all earlier rows.
 ///
-/// A row's hash is SHA-256 over the hash before it, the time (8 bytes) and the four other fields. A field is the byte 0
-/// where it is absent, else the byte 1, its length (8 bytes) and its bytes; the round is a field of 8 bytes. Numbers are
-/// big-endian. The first row follows the SHA-256 of `rankwise events` and the federation's name, so that a log cannot pass
-/// for another federation's. Whoever changes, drops or moves a row would have to make every later hash anew, and with them
-/// the last one, which an operator can keep elsewhere.
+/// A row's hash is SHA-256 over the previous hash, the time (8 bytes) and the four other fields. An absent field is the
+/// byte 0. Any other field is the byte 1, its length (8 bytes) and its bytes; the round is a field of 8 bytes. Numbers
+/// are big-endian. The first row follows the SHA-256 of `rankwise events` and the federation's name, so that one
+/// federation's log cannot replace another's.
+///
+/// To change, drop or move a row, an attacker must recompute every later hash. The last hash changes too, and an
+/// operator can keep it elsewhere.
 struct EventChain {
-    /// The hash of the last row, or what the first row will follow.
+    /// The hash of the last row; for an empty log, the hash that the first row follows.
     private(set) var head: ContentDigest
 
-    /// The chain of a federation whose log is empty.
+    /// The chain of a federation with an empty log.
     init(of federation: FederationID) throws(StoreError) {
         var hasher = SHA256()
         hasher.update(data: Data("rankwise events".utf8))
@@ -21,12 +23,12 @@ struct EventChain {
         head = try Self.digest(hasher)
     }
 
-    /// A chain that goes on after a row.
+    /// A chain that continues after a row.
     init(after head: ContentDigest) {
         self.head = head
     }
 
-    /// Appends a row and answers its hash.
+    /// Appends a row and returns its hash.
     @discardableResult
     mutating func append(_ event: AuditEvent) throws(StoreError) -> ContentDigest {
         var hasher = SHA256()

@@ -3,7 +3,7 @@ import Federation
 import Foundation
 import GRDB
 
-/// Reads what belongs to one federation, within the snapshot that it was made for.
+/// Reads the rows of one federation within the snapshot of one transaction.
 struct FederationReader {
     private let database: Database
     private let row: Row
@@ -16,14 +16,14 @@ struct FederationReader {
         key = try row.value("key")
     }
 
-    /// `nil` where there is no such federation.
+    /// nil where there is no such federation.
     init?(_ id: FederationID, in database: Database) throws {
         let row = try Row.fetchOne(database, sql: "SELECT key FROM federations WHERE id = ?", arguments: [id.rawValue])
         guard let row else { return nil }
         try self.init(database: database, row: row)
     }
 
-    /// Every federation, in the order in which they were created.
+    /// All federations, in order of creation.
     static func federations(in database: Database) throws -> StoredFederations {
         var found = StoredFederations()
         for row in try Row.fetchAll(database, sql: "SELECT * FROM federations WHERE id < '~' ORDER BY key") {
@@ -47,7 +47,7 @@ struct FederationReader {
         }
     }
 
-    /// A federation's machine as it is stored, which is `copy` where that is at the stored revision.
+    /// A federation's stored machine. It is `copy` where that has the stored revision.
     static func current(_ copy: FederationMachine, in database: Database) throws -> FederationMachine {
         let id = copy.settings.id
         let statement = try database.cachedStatement(sql: "SELECT revision FROM federations WHERE id = ?")
@@ -58,7 +58,7 @@ struct FederationReader {
         return try federation(id, in: database)?.machine ?? copy
     }
 
-    /// The token that the server issued with a hash, and its federation.
+    /// The issued token with this hash, and its federation.
     static func issuedToken(
         withHash hash: ContentDigest, in database: Database
     ) throws -> (FederationID, IssuedToken)? {
@@ -85,7 +85,7 @@ struct FederationReader {
         try rows("SELECT * FROM rounds WHERE federation = ? AND number = ?", number) { try round(from: $0) }.first
     }
 
-    /// Which merges there are.
+    /// The stored merges.
     func merges() throws -> MergeRecord {
         let folded =
             try rows("SELECT merges_folded_through FROM federations WHERE key = ?") { row in
@@ -119,7 +119,7 @@ struct FederationReader {
         }
     }
 
-    /// A list that an event has by its digest.
+    /// The list with the digest that an event names.
     func list(_ digest: ContentDigest) throws -> ClientList? {
         let stored = try rows(
             "SELECT runs, client_values FROM client_lists WHERE federation = ? AND digest = ?", digest.data
@@ -171,7 +171,7 @@ extension FederationReader {
 
     private func clients() throws -> ClientTable {
         let histories = try histories()
-        // Most clients of a federation have the same ones.
+        // Shared, because most clients of a federation have the same capabilities.
         var capabilities: [String: Capabilities] = [:]
         let clients = try rows("SELECT * FROM clients WHERE federation = ?") { row in
             let name: ClientName = try row.text("name")
@@ -191,7 +191,7 @@ extension FederationReader {
         return ClientTable(clients)
     }
 
-    /// What the rounds up to now say of each client.
+    /// The history of each client, from the rounds so far.
     private func histories() throws -> [ClientName: Client.History] {
         var histories: [ClientName: Client.History] = [:]
         _ = try rows(
@@ -200,7 +200,7 @@ extension FederationReader {
             let client: ClientName = try row.text("client")
             histories[client, default: Client.History()].lastSelected = try row.value("round")
         }
-        // With MAX, SQLite takes the other columns from the row that has the maximum.
+        // With MAX, SQLite takes the other columns from the row with the maximum.
         _ = try rows(
             """
             SELECT client, samples, MAX(coalesce(began, round)) AS began FROM updates WHERE federation = ? GROUP BY client
@@ -220,7 +220,7 @@ extension FederationReader {
             refusals: try refusals(of: number))
     }
 
-    /// Without what its summary stands for.
+    /// A round without the rows that its summary replaces.
     private func outline(from row: Row) throws -> RoundMachine {
         try round(from: row, participations: [:], updates: [:], refusals: [])
     }
@@ -241,7 +241,7 @@ extension FederationReader {
 
     private func decisions(of round: Int) throws -> [AuditEvent] {
         let kinds = AuditEvent.decisions.sorted().map { "'\($0)'" }.joined(separator: ", ")
-        // Left to itself, SQLite looks for the newest through the whole log.
+        // Without this hint, SQLite searches the whole log for the newest.
         return try rows(
             """
             SELECT * FROM events INDEXED BY events_of_round

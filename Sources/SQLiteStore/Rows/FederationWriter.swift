@@ -2,17 +2,17 @@ import Federation
 import Foundation
 import GRDB
 
-/// Writes what belongs to one federation, within the transaction that it was made for.
+/// Writes the rows of one federation within one transaction.
 struct FederationWriter {
     let database: Database
     let federation: FederationID
     /// `federations.key`
     let key: Int64
-    /// How many rounds old an update may be that counts in a round.
+    /// The largest age, in rounds, of an update that counts in a round.
     let staleness: Int
     let adapter: FederationSettings.Adapter
 
-    /// Throws `.exists` where a federation has this name, or one that was deleted keeps it.
+    /// Throws `.exists` where a federation has this name, or a deleted one keeps it.
     static func requireFree(_ id: FederationID, in database: Database) throws {
         let isTaken = try Bool.fetchOne(
             database,
@@ -23,7 +23,7 @@ struct FederationWriter {
         if isTaken == true { throw StoreError.exists }
     }
 
-    /// Inserts a federation with all its machine holds; throws `.exists` where the name is taken.
+    /// Inserts a federation with all the data of its machine; throws `.exists` where the name is taken.
     static func insert(_ federation: StoredFederation, into database: Database) throws {
         let machine = federation.machine
         try requireFree(machine.settings.id, in: database)
@@ -51,7 +51,7 @@ struct FederationWriter {
         }
     }
 
-    /// Moves a federation's own row to the state of `machine`, which must be one revision on.
+    /// Updates a federation's own row to `machine`, which must be one revision ahead.
     init(moving machine: FederationMachine, in database: Database) throws {
         let statement = try database.cachedStatement(
             sql: """
@@ -178,7 +178,7 @@ extension FederationWriter {
         }
     }
 
-    /// A client whose update was lost sends another in its place.
+    /// Replaces the row of a lost update where its client sends another one.
     private func insert(_ update: Update, round: Int, holdsBlob: Bool) throws {
         let status = StatusColumns(update.status)
         try execute(
@@ -252,7 +252,7 @@ extension FederationWriter {
             [key, list.digest.data, stored.runs, stored.valueBytes])
     }
 
-    /// Appends to the federation's chain, which ends with the last row.
+    /// Appends to the federation's hash chain, which ends with the last row.
     private func insert(_ event: AuditEvent) throws {
         let last = try database.cachedStatement(
             sql: "SELECT hash FROM events WHERE federation = ? ORDER BY id DESC LIMIT 1")
@@ -270,7 +270,7 @@ extension FederationWriter {
 }
 
 extension RoundMachine {
-    /// Whether nothing of it changes any more.
+    /// Whether no part of the round changes any more.
     fileprivate var hasEnded: Bool {
         switch phase {
         case .collecting, .aggregating: false

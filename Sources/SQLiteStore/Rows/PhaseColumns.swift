@@ -1,7 +1,7 @@
 import Federation
 import GRDB
 
-/// A round's phase as the columns of its row.
+/// The columns of a round's row that hold its phase.
 struct PhaseColumns {
     enum Name: String {
         case collecting

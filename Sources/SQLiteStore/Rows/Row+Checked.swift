@@ -2,7 +2,7 @@ import Federation
 import Foundation
 import GRDB
 
-/// Reads columns without trusting the file: GRDB's own subscripts end the process on a value of another type.
+/// Reads columns without trusting the file. GRDB's own subscripts end the process on a value of the wrong type.
 extension Row {
     func value<Value: DatabaseValueConvertible>(_ column: String) throws(StoreError) -> Value {
         guard let value: Value = try optional(column) else { throw .failed("column \(column) is null") }
@@ -75,7 +75,7 @@ extension Row {
 }
 
 extension FactorSizes {
-    /// As they are stored.
+    /// The stored form.
     var data: Data {
         values.reduce(into: Data()) { data, value in
             withUnsafeBytes(of: value.bitPattern.littleEndian) { data.append(contentsOf: $0) }
@@ -84,6 +84,6 @@ extension FactorSizes {
 }
 
 extension ContentDigest {
-    /// As it is stored.
+    /// The stored form.
     var data: Data { Data(bytes) }
 }

@@ -1,8 +1,8 @@
 import GRDB
 
-/// The tables, by the versions that made them; a version that was released never changes.
+/// The tables, by the version that introduced them. The migration of a released version never changes.
 ///
-/// A migration's name is the first version of the program that writes its tables: `0.1.0`.
+/// A migration is named after the first program version that writes its tables: `0.1.0`.
 enum Schema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
@@ -10,8 +10,8 @@ enum Schema {
         return migrator
     }
 
-    /// Times are milliseconds since 1970. A `federation` column elsewhere is `federations.key`: names of up to 64 bytes
-    /// would be most of a participation's row.
+    /// Times are milliseconds since 1970. A `federation` column of another table is `federations.key`, because names of
+    /// up to 64 bytes would make up most of a participation's row.
     private static let first = """
         -- The merges of the rounds up to merges_folded_through are kept as their sum alone.
         CREATE TABLE federations (

@@ -1,11 +1,11 @@
 import GRDB
 
-/// The version of the program that a database's tables are of: that of the newest migration in it.
+/// The program version of a database's tables, which is that of its newest migration.
 enum SchemaVersion: Hashable, Comparable, Sendable, CustomStringConvertible {
-    /// A migration of before 0.1.0, by its number.
+    /// The number of a migration from before 0.1.0.
     case unreleased(Int)
     case released(Int, Int, Int)
-    /// A name that this program cannot read, so that a newer one must have written it.
+    /// A name that this program cannot read; a newer program must have written it.
     case unknown(String)
 
     init(migration name: String) {
@@ -31,13 +31,13 @@ enum SchemaVersion: Hashable, Comparable, Sendable, CustomStringConvertible {
 }
 
 extension Schema {
-    /// The lowest version whose databases this program opens, and the newest.
+    /// The oldest and the newest version whose databases this program opens.
     static var versions: ClosedRange<SchemaVersion> {
         let known = migrator.migrations.map(SchemaVersion.init(migration:))
         return (known.min() ?? .unknown(""))...(known.max() ?? .unknown(""))
     }
 
-    /// Throws a `SchemaMismatch` unless the database is new or of a version that this program opens.
+    /// Throws a `SchemaMismatch` unless the database is new or has a version that this program opens.
     static func requireKnownVersion(of database: Database) throws {
         let applied = try migrator.appliedIdentifiers(database).map(SchemaVersion.init(migration:))
         guard let found = applied.max() else { return }
@@ -50,7 +50,7 @@ extension Schema {
     }
 }
 
-/// A version of a database that this program does not open.
+/// Why this program does not open a database: its version.
 package enum SchemaMismatch: Error, Sendable, Hashable, CustomStringConvertible {
     case tooOld(found: String, lowest: String)
     case tooNew(found: String, newest: String)

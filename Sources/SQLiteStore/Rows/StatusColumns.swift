@@ -1,7 +1,7 @@
 import Federation
 import GRDB
 
-/// What became of an update, as the columns of its row.
+/// The columns of an update's row that hold its status.
 struct StatusColumns {
     private(set) var leftOutFor: String?
     private(set) var isLost = false

@@ -1,14 +1,15 @@
 import Federation
 import Foundation
 
-/// A list of clients as it is stored: by their numbers in the federation, which grow in the order of registration.
+/// The stored form of a list of clients: their numbers in the federation, which follow the order of registration.
 ///
-/// Runs of numbers, each as its distance from the end of the one before and its length, both as LEB128; then, where the
-/// list has values, each client's, in the order of numbers. Of 20,000 clients that have all registered it takes four bytes.
+/// The numbers are stored as runs. A run is its distance from the end of the run before and its length, both as LEB128.
+/// The clients' values follow, if any, in the order of numbers. A list of all 20,000 registered clients takes four
+/// bytes.
 struct StoredClientList: Equatable {
-    /// Ascending, from 1.
+    /// Ascending, at least 1.
     var numbers: [Int]
-    /// As many as numbers, none below 0; nil where the list has none.
+    /// One value for each number, at least 0; nil where the list has none.
     var values: [Int]?
 
     var runs: Data {
@@ -37,7 +38,7 @@ struct StoredClientList: Equatable {
         self.values = values
     }
 
-    /// - Parameter limit: the federation's highest number.
+    /// - Parameter limit: the highest client number of the federation.
     init(runs: Data, values: Data?, limit: Int) throws(StoreError) {
         let lengths = try Self.integers(in: runs)
         guard lengths.count.isMultiple(of: 2) else { throw .failed("a list of clients ends within a run") }

@@ -2,17 +2,17 @@ import AdapterFormat
 package import AdapterOperations
 
 extension AdapterFusion {
-    /// The weight of the penalty p + s, which keeps both small where the loss does not change.
+    /// The weight of the penalty p + s, which keeps both small where they do not change the loss.
     private static let penalty = 0.05
     private static let limit = 1.5
     private static let smallestStep = 0.0625
 
-    /// Finds weights with a low loss on a task by a pattern search without gradients. It begins at the best of four points.
-    /// All neighbours of a point are scored in one pass, and the step is halved where none is better. Blocks.
+    /// Finds weights with a low loss on a task by a pattern search without gradients. It begins at the best of four
+    /// points. All neighbours of a point are scored in one pass, and the step is halved where none is better. Blocks.
     ///
-    /// The objective is the mean loss + 0.05·(p + s); weights are 0 to 1.5.
+    /// The objective is the mean loss + 0.05·(p + s). Weights are in 0 to 1.5.
     ///
-    /// - Parameter folder: for the candidates' files.
+    /// - Parameter folder: the folder for the candidates' files.
     package func search(
         on task: NativeTask, settings: TrainingSettings, folder: String
     ) throws -> (weights: MixingWeights, evaluation: Evaluation) {

@@ -3,11 +3,11 @@ import LinearAlgebra
 import Synchronization
 import TrainingData
 
-/// An adapter file to score beside others.
+/// An adapter file that is scored together with others.
 package struct ScoredAdapter: Sendable, Hashable {
-    /// Of an `adapter_model.safetensors`.
+    /// The path of an `adapter_model.safetensors`.
     package var path: String
-    /// What every module's product is multiplied by.
+    /// The factor of every module's product.
     package var scales: [String: Double]
 
     package init(path: String, scales: [String: Double]) {
@@ -17,9 +17,10 @@ package struct ScoredAdapter: Sendable, Hashable {
 }
 
 extension NativeTask {
-    /// Scores adapters of any ranks on every example, in one pass over the base model where it knows how; blocks.
+    /// Scores adapters of any ranks on every example; blocks. Where the base model supports it, one pass serves all of
+    /// them.
     ///
-    /// Within 1e-5 of what `Evaluation` gives each of them.
+    /// The results are within 1e-5 of those of `Evaluation`.
     ///
     /// - Parameter merge: path of an adapter whose product, at scale 1, is added to the base first.
     package func score(
@@ -61,8 +62,8 @@ extension ModelTask {
         return results
     }
 
-    /// Each scorer takes the next batch, group by group, as soon as it is done with one, at the same time where there are cores
-    /// for it.
+    /// Each scorer takes the next batch, group by group, when it has finished one. Scorers run in parallel where there
+    /// are cores for it.
     private func run(
         _ scorers: [any AdapterScorer<Base.Model.Examples>], adapters: Int, batch: Int
     ) -> [Evaluation] {

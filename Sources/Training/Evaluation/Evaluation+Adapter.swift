@@ -2,14 +2,14 @@ package import AdapterFormat
 import AdapterOperations
 
 extension Evaluation {
-    /// Scores an adapter under the scales of its `adapter_config.json`; blocks.
+    /// Scores an adapter with the scales of its `adapter_config.json`; blocks.
     ///
     /// - Parameters:
     ///   - adapter: path of an `adapter_model.safetensors`.
     ///   - configuration: path of its configuration; nil for the one beside it.
     ///   - merge: path of an adapter whose product, at scale 1, is added to the base first.
-    ///   - settings: the federation's `training`, of which the model's own keys are read, such as `feature_scale`.
-    ///   - task: the model with its data, for what the adapter holds.
+    ///   - settings: the federation's `training`, from which the model's own keys are read, such as `feature_scale`.
+    ///   - task: returns the model with its data for this adapter.
     package init(
         adapter: String, configuration: String? = nil, merge: String? = nil, settings: TrainingSettings,
         task: (AdapterFile) throws -> NativeTask

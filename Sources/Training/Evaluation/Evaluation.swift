@@ -3,7 +3,7 @@ import AdapterOperations
 import LinearAlgebra
 import TrainingData
 
-/// How well an adapted model does on data that it was not trained on.
+/// The quality of an adapted model on data that it was not trained on.
 package struct Evaluation: Sendable, Hashable {
     /// Mean cross-entropy, in nats.
     package let loss: Double
@@ -18,8 +18,8 @@ package struct Evaluation: Sendable, Hashable {
     /// - Parameters:
     ///   - adapter: path of an `adapter_model.safetensors`.
     ///   - merge: path of an adapter whose product, at scale 1, is added to the base first.
-    ///   - scales: what every module's product is multiplied by.
-    ///   - settings: the federation's `training`, of which the model's own keys are read, such as `feature_scale`.
+    ///   - scales: the factor of every module's product.
+    ///   - settings: the federation's `training`, from which the model's own keys are read, such as `feature_scale`.
     package init(
         of task: NativeTask, adapter: String, merge: String? = nil, scales: [String: Double],
         settings: TrainingSettings = TrainingSettings()

@@ -1,13 +1,14 @@
 import LinearAlgebra
 
-/// A frozen layer and what a round trains of it: LoRA factors, a few of its weights, all of them, or nothing.
+/// A frozen layer with its trained parts in a round: LoRA factors, a few weights, all weights, or nothing.
 package struct AdaptedLayer {
     package internal(set) var frozen: FrozenLayer
-    /// Nil where the adapter has none for this layer.
+    /// nil where the adapter has none for this layer.
     var lora: LoRALayer?
-    /// Nil where none of its weights is trained; they are a part of `frozen.weight`.
+    /// nil where none of its weights is trained; the trained weights are a part of `frozen.weight`.
     var sparse: SparseLayer?
-    /// (outputs × inputs) and (outputs), where the whole layer is trained; they are `frozen.weight` and the layer's bias.
+    /// (outputs × inputs) and (outputs), where the whole layer is trained. They are `frozen.weight` and the layer's
+    /// bias.
     private(set) var full: (weight: TrainedTensor, bias: TrainedTensor)?
 
     init(_ frozen: FrozenLayer, lora: LoRALayer? = nil) {
@@ -24,9 +25,9 @@ package struct AdaptedLayer {
         sparse = SparseLayer(mask: mask, delta: delta, weight: weight, inputs: inputs)
     }
 
-    /// Trains the whole layer, in copies. It begins with these numbers.
+    /// Trains the whole layer, in copies that begin with these numbers.
     ///
-    /// - Precondition: as many as the layer's weight and bias have.
+    /// - Precondition: there are as many numbers as the layer's weight and bias have.
     mutating func train(weight: [Float], bias: [Float]) {
         let tensor = TrainedTensor(weight, rows: outputs, columns: inputs)
         frozen.weight = FrozenTensor(shape: frozen.weight.shape, block: tensor.values)
@@ -42,7 +43,7 @@ package struct AdaptedLayer {
         return replica
     }
 
-    /// What is trained on the layer, always in the same order.
+    /// The trained tensors of the layer, always in the same order.
     func trained(_ factors: Set<TrainingPlan.Factor>) -> [TrainedTensor] {
         var tensors: [TrainedTensor] = []
         if let lora { tensors += TrainingPlan.Factor.allCases.filter(factors.contains).map { lora[$0] } }

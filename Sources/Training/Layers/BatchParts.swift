@@ -1,14 +1,14 @@
 import Dispatch
 
-/// The two parts of a training step: computed at the same time, or one after the other.
+/// The two parts of a training step, computed in parallel or one after the other.
 ///
-/// The parts depend on the batch and the model alone, so that the bytes do not depend on the number of threads.
+/// The parts depend only on the batch and the model, so that the bytes do not depend on the number of threads.
 struct BatchParts: Sendable {
     static let count = 2
 
     let areConcurrent: Bool
 
-    /// - Parameter threads: how many a step may use.
+    /// - Parameter threads: the number of threads that a step may use.
     init(threads: Int) { areConcurrent = threads > 1 }
 
     /// Computes both parts.
@@ -33,7 +33,7 @@ struct BatchParts: Sendable {
         return values.compactMap(\.self)
     }
 
-    /// The indices of `count` things that belong to a part. The first part has one more where the number is odd.
+    /// The indices of `count` items that belong to a part. The first part has one more where the number is odd.
     static func part(_ part: Int, of count: Int) -> Range<Int> {
         let middle = (count + 1) / 2
         return part == 0 ? 0..<middle : middle..<count

@@ -1,16 +1,16 @@
 package import LinearAlgebra
 package import TrainingData
 
-/// The present mini-batch of a model that takes features: rows gathered from a data set, and their classes.
+/// The current mini-batch of a model with features as input: rows gathered from a data set, and their classes.
 package final class FeatureBatch {
-    /// How many examples were gathered last.
+    /// The number of examples in the batch.
     package private(set) var rows = 0
     private let width: Int
     private let scale: Float
     private let features: FloatBlock
     private let classes: UnsafeMutableBufferPointer<Int>
 
-    /// - Parameter scale: what features are divided by.
+    /// - Parameter scale: the divisor of all features.
     package init(limit: Int, width: Int, scale: Float) {
         self.width = width
         self.scale = scale
@@ -25,15 +25,15 @@ package final class FeatureBatch {
     package var matrix: MatrixView { features.matrix(rows: rows, columns: width).readOnly }
     package var labels: UnsafeBufferPointer<Int> { UnsafeBufferPointer(rebasing: classes[..<rows]) }
 
-    /// - Precondition: the indices are of `examples` and no more than the limit.
+    /// - Precondition: the indices are valid in `examples`, and there are no more than the limit.
     package func gather(_ examples: DataSet, _ indices: ArraySlice<Int>) {
         begin(indices.count)
         gather(examples, indices, rows: 0..<rows)
     }
 
-    /// Begins a batch of so many rows; different rows may then be gathered at the same time.
+    /// Begins a batch of `count` rows. Different rows may then be gathered in parallel.
     ///
-    /// - Precondition: there are no more than the limit.
+    /// - Precondition: `count` is at most the limit.
     func begin(_ count: Int) {
         precondition(count <= classes.count, "a batch of \(count)")
         rows = count
@@ -41,7 +41,7 @@ package final class FeatureBatch {
 
     /// Gathers some rows of the batch.
     ///
-    /// - Precondition: the indices are of `examples`, and there is one for each row of the batch.
+    /// - Precondition: the indices are valid in `examples`, and there is one for each row of the batch.
     func gather(_ examples: DataSet, _ indices: ArraySlice<Int>, rows part: Range<Int>) {
         precondition(indices.count == rows && part.upperBound <= rows && examples.width == width, "rows of a batch")
         guard let target = features.floats.baseAddress else { return }

@@ -1,12 +1,12 @@
 package import AdapterFormat
 import LinearAlgebra
 
-/// A layer of a base model that an adapter may change, by the name that the adapter knows it by.
+/// A layer of a base model that an adapter may change, under its name in adapters.
 package struct FrozenLayer: Sendable {
     /// PEFT's module path.
     package let name: String
     package let kind: ModuleShape.Kind
-    /// (outputs × inputs), for a convolution (outputs × channels × height × width).
+    /// (outputs × inputs); for a convolution (outputs × channels × height × width).
     package internal(set) var weight: FrozenTensor
 
     package init(name: String, kind: ModuleShape.Kind = .linear, weight: FrozenTensor) {
@@ -15,7 +15,7 @@ package struct FrozenLayer: Sendable {
         self.weight = weight
     }
 
-    /// The length of a row of A; for a convolution channels × height × width.
+    /// The length of a row of A; for a convolution, channels × height × width.
     package var inputs: Int { weight.matrix.columns }
     package var outputs: Int { weight.shape[0] }
 

@@ -2,8 +2,8 @@ package import LinearAlgebra
 
 /// Numbers of a base model, shared by all models that are made from it.
 ///
-/// It is `@unchecked Sendable` because its block is written before anybody else sees it, and never again. The one
-/// exception is a `SparseLayer`, which writes to a copy of its own that no other thread is given.
+/// It is `@unchecked Sendable` because its block is written before any other thread sees it, and never again. The one
+/// exception is a `SparseLayer`, which writes to its own copy on one thread.
 package struct FrozenTensor: @unchecked Sendable {
     package let shape: [Int]
     let block: FloatBlock

@@ -2,8 +2,8 @@ package import LinearAlgebra
 
 /// The forward and backward pass of one linear layer: y = x·Wᵀ + bias + s·(x·Aᵀ)·Bᵀ, and its gradients.
 ///
-/// All memory is taken when it is made; a step allocates nothing. Different rows of a batch may be computed at the same
-/// time, and so may the parts of the gradients.
+/// All memory is allocated at initialisation, none in a step. Different rows of a batch may be computed in parallel,
+/// and so may the parts of the gradients.
 package final class LinearStep {
     package let layer: AdaptedLayer
     /// (outputs)
@@ -12,7 +12,7 @@ package final class LinearStep {
     private let hidden: FloatBlock
     private let hiddenGradient: FloatBlock
 
-    /// - Parameter rowLimit: how many rows a batch has at most.
+    /// - Parameter rowLimit: the highest number of rows in a batch.
     package init(_ layer: AdaptedLayer, bias: FrozenTensor?, rowLimit: Int) {
         self.layer = layer
         self.bias = layer.full.map { FrozenTensor(shape: [layer.outputs], block: $0.bias.values) } ?? bias
@@ -40,10 +40,10 @@ package final class LinearStep {
         if appliesReLU { ReLU.apply(to: output) }
     }
 
-    /// Fills the gradients of what is trained on the layer, for the input that `forward` had last.
+    /// Computes the gradients of the layer's trained tensors, for the input of the last `forward`.
     ///
     /// - Parameters:
-    ///   - gradient: of the output (rows × outputs).
+    ///   - gradient: the output's gradient (rows × outputs).
     ///   - inputGradient: becomes dY·W + s·(dY·B)·A; nil where it is not needed.
     package func backward(
         _ input: MatrixView, gradient: MatrixView, into inputGradient: MutableMatrixView? = nil
@@ -67,11 +67,11 @@ package final class LinearStep {
         }
     }
 
-    /// Fills one part of the gradients of what is trained on the layer, after `propagate` for the whole batch.
+    /// Computes one part of the gradients of the layer's trained tensors, after `propagate` for the whole batch.
     ///
     /// - Parameters:
-    ///   - input: of the batch (rows × inputs), and `gradient` that of its output.
-    ///   - index: which part: half of the components or of the layer's outputs.
+    ///   - input: the batch (rows × inputs); `gradient` is the gradient of its output.
+    ///   - index: the part: half of the components or of the layer's outputs.
     func collect(_ input: MatrixView, gradient: MatrixView, part index: Int) {
         let rows = 0..<input.rows
         if let lora = layer.lora {

@@ -2,7 +2,7 @@ import AdapterFormat
 import AdapterOperations
 import LinearAlgebra
 
-/// The trainable factors of one linear layer, held by rank component, with their gradients.
+/// The trainable factors of one linear layer, stored by rank component, with their gradients.
 struct LoRALayer {
     let rank: Int
     let scale: Float
@@ -57,7 +57,8 @@ struct LoRALayer {
         }
     }
 
-    /// Adds the gradient of λ·‖B[:, g:]‖·‖A[g:, :]‖ to the gradients, g being the components that the pruning keeps.
+    /// Adds the gradient of λ·‖B[:, g:]‖·‖A[g:, :]‖ to the gradients, where g is the number of components that the
+    /// pruning keeps.
     ///
     /// ∂/∂A[g:] = λ·(‖B[:, g:]‖/‖A[g:]‖)·A[g:], and for B likewise. Nothing is added where a norm is zero.
     func penaliseTail(_ pruning: RankPruning) {

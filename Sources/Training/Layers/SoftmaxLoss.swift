@@ -3,9 +3,9 @@ package import LinearAlgebra
 
 /// Softmax cross-entropy of a classifier's last layer.
 package enum SoftmaxLoss {
-    /// The loss of `scores` (rows × classes), leaving the gradient of its mean over the rows in `gradient`.
+    /// Returns the loss of `scores` (rows × classes) and writes the gradient of its mean over the rows to `gradient`.
     ///
-    /// - Precondition: one label a row, each from 0 to below the number of classes.
+    /// - Precondition: there is one label per row, from 0 to below the number of classes.
     package static func compare(
         _ scores: MatrixView, with labels: UnsafeBufferPointer<Int>, gradient: MutableMatrixView
     ) -> BatchResult {

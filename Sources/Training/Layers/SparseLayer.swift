@@ -1,6 +1,6 @@
 import LinearAlgebra
 
-/// The few weights of one linear layer that a sparse stage trains, as differences from the frozen ones.
+/// The few weights of one linear layer that a sparse stage trains, as differences from the frozen weights.
 struct SparseLayer {
     let mask: SparseMask
     /// (1 × kept): W − W₀ at the mask's indices.
@@ -13,7 +13,7 @@ struct SparseLayer {
 
     /// Adds `delta` to the layer's weights; `apply` keeps them up to date.
     ///
-    /// - Precondition: the mask is of this layer's shape, and `delta` has a number for each of its indices.
+    /// - Precondition: the mask has this layer's shape, and `delta` has a number for each of its indices.
     init(mask: SparseMask, delta: [Float], weight: FloatBlock, inputs: Int) {
         self.mask = mask
         self.delta = TrainedTensor(delta, rows: 1, columns: mask.indices.count)
@@ -31,10 +31,10 @@ struct SparseLayer {
         self.inputs = inputs
     }
 
-    /// Fills the delta's gradient: of the kept weights, Σ over the batch of ∂y·x.
+    /// Computes the delta's gradient: Σ over the batch of ∂y·x, for the kept weights.
     ///
     /// - Parameters:
-    ///   - gradient: of the layer's output (batch × outputs); `input` is (batch × inputs).
+    ///   - gradient: the gradient of the layer's output (batch × outputs); `input` is (batch × inputs).
     func collect(_ gradient: MatrixView, input: MatrixView) {
         for (position, index) in mask.indices.enumerated() {
             let (output, column) = index.quotientAndRemainder(dividingBy: inputs)
@@ -46,7 +46,7 @@ struct SparseLayer {
         }
     }
 
-    /// Fills the delta's gradient from that of all weights (outputs × inputs).
+    /// Computes the delta's gradient from that of all weights (outputs × inputs).
     func collect(weightGradient: MatrixView) {
         for (position, index) in mask.indices.enumerated() {
             delta.gradient.floats[position] = weightGradient.base[index]

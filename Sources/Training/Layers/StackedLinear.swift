@@ -1,18 +1,18 @@
 package import LinearAlgebra
 
-/// One linear layer under many adapters at once: the rows of all adapters are in one matrix, adapter after adapter.
+/// One linear layer under many adapters at once. One matrix holds the rows of all adapters, adapter after adapter.
 package final class StackedLinear {
     /// The same layer under each adapter.
     private let layers: [AdaptedLayer]
     private let bias: FrozenTensor?
-    /// (all ranks × inputs): all adapters' A, one after the other, each multiplied by its scale.
+    /// (all ranks × inputs): the A of all adapters, one after the other, each multiplied by its scale.
     private let factors: FloatBlock
     private let ranks: [Int]
     private let hidden: FloatBlock
 
     /// - Parameters:
     ///   - layers: one for each adapter; their frozen weights are the same.
-    ///   - rowLimit: of one adapter.
+    ///   - rowLimit: the highest number of rows of one adapter.
     /// - Precondition: there is at least one adapter.
     package init(_ layers: [AdaptedLayer], bias: FrozenTensor?, rowLimit: Int) {
         self.layers = layers
@@ -30,7 +30,7 @@ package final class StackedLinear {
         }
     }
 
-    /// One input for all adapters.
+    /// Applies the layer to one input for all adapters.
     ///
     /// - Parameters:
     ///   - shared: (rows × inputs).
@@ -63,7 +63,7 @@ package final class StackedLinear {
         if appliesReLU { ReLU.apply(to: output) }
     }
 
-    /// An input for each adapter.
+    /// Applies the layer to an input for each adapter.
     ///
     /// - Parameters:
     ///   - input: (adapters·rows × inputs).

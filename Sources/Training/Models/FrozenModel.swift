@@ -1,51 +1,52 @@
-/// A base model, from which models for training and scoring are made. Nothing changes it.
+/// A base model, from which models for training and scoring are made. It never changes.
 ///
-/// It is cheap to copy: the models share its weights, except those that a merge or a sparse stage changes.
+/// It is cheap to copy: models share its weights, except those that a merge or a sparse stage changes.
 package protocol FrozenModel: Sendable {
     associatedtype Model: TrainableModel
 
     /// The layers that an adapter may change, in the model's order.
     var layers: [FrozenLayer] { get }
-    /// Those of them that adapters usually change.
+    /// The layers that adapters usually change.
     var usualLayers: [FrozenLayer] { get }
     /// The tensors of an adapter file that are trained in full beside the factors, with their shapes.
     var dense: [(name: String, shape: [Int])] { get }
-    /// The values that the base's own file has for one of these; nil where it has none.
+    /// The values of one of these tensors in the base's own file; nil where it has none.
     func ownDense(_ name: String) -> (shape: [Int], values: [Float])?
-    /// Every weight by its name in a file of the whole model. A layer of `layers` has NAME.weight, and NAME.bias if it has a
-    /// bias.
+    /// Every weight by its name in a file of the whole model. A layer of `layers` has NAME.weight, and NAME.bias where
+    /// it has a bias.
     var tensors: [(name: String, tensor: FrozenTensor)] { get }
     var classes: Int { get }
-    /// How many features an example has; nil of a model that takes other examples.
+    /// The number of features of an example; nil for a model with other examples.
     var features: Int? { get }
-    /// How many examples are scored at a time.
+    /// The number of examples that are scored at a time.
     var scoringBatch: Int { get }
-    /// Whether each half of a batch has its own forward and backward pass, at the same time. This pays where a step is long.
+    /// Whether each half of a batch has its own forward and backward pass, in parallel. This pays where a step takes
+    /// long.
     var splitsBatches: Bool { get }
 
-    /// The floating-point operations in the matrix products of one training step, as `NativeModel` says it.
+    /// The floating-point operations in the matrix products of one training step (see `NativeModel`).
     func stepOperations(ranks: [Int], batch: Int, length: Int) -> Double
 
-    /// How many threads a step may use, one or two; the bytes are the same.
+    /// The number of threads that a step may use, one or two. The bytes are the same.
     var threads: Int { get set }
 
     /// Reads a client's data.
     func examples(path: String) throws -> Model.Examples
 
-    /// Whether the examples fit the model; labels are checked by the caller.
+    /// Throws where the examples do not fit the model. The caller checks labels.
     func check(_ examples: Model.Examples) throws(TrainingError)
 
     /// A model of these layers with memory for `batchLimit` examples at a time.
     ///
     /// - Parameters:
-    ///   - layers: one for each of this model's, in order, with the round's merge and adapter.
-    ///   - dense: those tensors of `dense` that the adapter has.
-    ///   - settings: the federation's `training`, for keys that are the model's own.
+    ///   - layers: one for each of this model's layers, in order, with the round's merge and adapter.
+    ///   - dense: the tensors of `dense` that the adapter has.
+    ///   - settings: the federation's `training`, for the model's own keys.
     func model(
         _ layers: [AdaptedLayer], dense: [DenseTensor], settings: TrainingSettings, batchLimit: Int
     ) throws(TrainingError) -> Model
 
-    /// How many examples are scored at a time under so many adapters.
+    /// The number of examples that are scored at a time under this many adapters.
     func scoringBatch(adapters: Int) -> Int
 
     /// Scorers of many adapters at once, one for each thread; nil where the model scores one adapter at a time.

@@ -23,7 +23,7 @@ extension FullWeights {
         }
     }
 
-    /// Reads what `write` wrote.
+    /// Reads a file that `write` wrote.
     package init(path: String) throws(TrainingError) {
         let file: SafetensorsFile
         do { file = try SafetensorsFile(path: path) } catch {

@@ -5,18 +5,18 @@ import TrainingData
 package struct FullWeights: Sendable, Equatable {
     /// One layer's numbers.
     struct Layer: Sendable, Equatable {
-        /// Of the weight: outputs by inputs, or by channels, height and width.
+        /// The shape of the weight: outputs by inputs, or by channels, height and width.
         let shape: [Int]
         var weight: [Float]
         var bias: [Float]
     }
 
-    /// By name.
+    /// The layers by name.
     fileprivate(set) var layers: [String: Layer]
 
-    /// Federated averaging: the mean of the clients' weights with weighting factors that need not add up to 1.
+    /// Federated averaging: the weighted mean of the clients' weights. The factors need not have the sum 1.
     ///
-    /// - Precondition: there is at least one, all are of one model, and the factors add up to more than 0.
+    /// - Precondition: there is at least one part, all parts are of one model, and the factors' sum is above 0.
     package init(meanOf parts: [(weights: FullWeights, factor: Double)]) {
         let total = parts.reduce(0) { $0 + $1.factor }
         precondition(!parts.isEmpty && total > 0, "a mean of \(parts.count) parts with factors of \(total)")
@@ -40,12 +40,12 @@ package struct FullWeights: Sendable, Equatable {
 }
 
 extension NativeTask {
-    /// The base's weights, with which training begins; blocks.
+    /// The base's weights, where training begins; blocks.
     ///
     /// - Throws: where the model cannot be trained in full.
     package func baseWeights() throws(TrainingError) -> FullWeights { try task.baseWeights() }
 
-    /// Trains all weights on the task's examples by a plan's `training` settings; blocks.
+    /// Trains all weights on the task's examples with a plan's `training` settings; blocks.
     package func trainFully(
         from weights: FullWeights, settings: TrainingSettings, seed: UInt64
     ) throws(TrainingError) -> (weights: FullWeights, outcome: TrainingOutcome) {

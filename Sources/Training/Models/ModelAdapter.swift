@@ -1,7 +1,7 @@
 import AdapterFormat
 import AdapterOperations
 
-/// Puts an adapter file on a model's layers, and writes the trained layers as a file.
+/// Applies an adapter file to a model's layers, and writes the trained layers as a file.
 struct ModelAdapter {
     let file: AdapterFile
     private let path: String
@@ -11,7 +11,7 @@ struct ModelAdapter {
         file = try TrainingError.converting { () throws(AdapterFileError) in try AdapterFile(path: path) }
     }
 
-    /// The layers with the file's factors, checked against the model. A layer may have none.
+    /// The layers with the file's factors, checked against the model. A layer may have no factors.
     func adapt(_ layers: [FrozenLayer], scales: [String: Double]) throws(TrainingError) -> [AdaptedLayer] {
         try checkModules(of: layers)
         var adapted: [AdaptedLayer] = []
@@ -28,10 +28,11 @@ struct ModelAdapter {
         return adapted
     }
 
-    /// The tensors that the model trains in full, checked against its shapes. Values come from the file; else from the base;
-    /// else they are drawn by the plan's seed. A tensor that the model does not train is refused.
+    /// The tensors that the model trains in full, checked against its shapes. Values come from the file, else from the
+    /// base, else they are drawn by the plan's seed. A tensor that the model does not train is refused.
     ///
-    /// - Parameter plan: nil where the model is only scored. Then nothing is drawn, and a tensor without values is left out.
+    /// - Parameter plan: nil where the model is only scored. Then nothing is drawn, and a tensor without values is left
+    ///   out.
     func dense(of base: some FrozenModel, plan: TrainingPlan? = nil) throws(TrainingError) -> [DenseTensor] {
         for tensor in file.dense where !base.dense.contains(where: { $0.name == tensor.name }) {
             throw .adapter(file: path, reason: "it holds \(tensor.name), which \(Self.reason(for: tensor.name))")
@@ -44,7 +45,7 @@ struct ModelAdapter {
         return found
     }
 
-    /// Refuses a federation that trains tensors which the model does not.
+    /// Throws where the federation trains tensors that the model does not train.
     static func check(_ plan: TrainingPlan, of base: some FrozenModel) throws(TrainingError) {
         for (name, shape) in (plan.dense ?? [:]).sorted(by: { $0.key < $1.key }) {
             guard let own = base.dense.first(where: { $0.name == name }) else {
@@ -57,7 +58,7 @@ struct ModelAdapter {
         }
     }
 
-    /// Nil where the federation has no such tensor, or there are no values for it.
+    /// nil where the federation has no such tensor, or no values exist for it.
     private func values(
         of name: String, _ shape: [Int], _ base: some FrozenModel, _ plan: TrainingPlan?
     ) throws(TrainingError) -> [Float]? {
@@ -67,7 +68,7 @@ struct ModelAdapter {
             }
             return values.floats()
         }
-        // An older server's plan does not name the tensors that the adapter lacks: the federation then has none of them.
+        // An older server's plan does not name tensors that the adapter lacks; then the federation has none of them.
         if let plan, plan.dense?[name] == nil { return nil }
         if let own = base.ownDense(name) {
             guard own.shape == shape else {
@@ -97,7 +98,7 @@ struct ModelAdapter {
         }
     }
 
-    /// Writes the trained factors that are to be sent, and what was trained in full.
+    /// Writes the trained factors that the client sends, and the tensors trained in full.
     func write(
         _ layers: [AdaptedLayer], dense: [DenseTensor], sending factors: Set<TrainingPlan.Factor>, to output: String
     ) throws(TrainingError) {

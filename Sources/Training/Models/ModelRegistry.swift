@@ -2,25 +2,25 @@ package import AdapterFormat
 import Foundation
 package import TrainingData
 
-/// All kinds of base model that are trained and scored in this process, by name or by folder.
+/// All kinds of base model that this process can train and score, by name or by folder.
 ///
-/// A new kind is a folder beside this file and one line below; nothing else names it.
+/// A new kind needs a folder beside this file and one line below. No other file names it.
 package enum ModelRegistry {
-    /// Models whose weights are drawn from a seed.
+    /// Models with weights drawn from a seed.
     private static let namedKinds: [any NamedModel.Type] = [
         PerceptronBase.self,
         ConvolutionalBase.self,
     ]
-    /// Models whose weights lie in a folder. The first one reads a folder that does not say what it holds.
+    /// Models with weights in a folder. The first one reads a folder that does not state its kind.
     private static let pretrainedKinds: [any PretrainedModel.Type] = [
         BertEncoder.self
     ]
 
-    /// A model that is known by its name and a seed.
+    /// A model with a name and a seed.
     ///
     /// - Parameters:
-    ///   - name: begins with its kind, such as `mlp-64-200-200-10`.
-    ///   - seed: draws the weights.
+    ///   - name: begins with the model's kind, such as `mlp-64-200-200-10`.
+    ///   - seed: the seed of the weights.
     package static func model(named name: String, seed: UInt64) throws(TrainingError) -> NativeModel {
         let kind = name.prefix { $0 != "-" }
         guard let type = namedKinds.first(where: { $0.kind == kind }) else {
@@ -29,7 +29,7 @@ package enum ModelRegistry {
         return NativeModel(try type.init(name: name, seed: seed))
     }
 
-    /// A model's folder, as `save_pretrained` of transformers leaves it.
+    /// The model in a folder in the form of transformers' `save_pretrained`.
     package static func pretrained(folder: String) throws(TrainingError) -> any PretrainedModel {
         let path = folder + "/config.json"
         guard let found = modelType(path) else { return try pretrainedKinds[0].init(folder: folder) }
@@ -40,10 +40,10 @@ package enum ModelRegistry {
         return try type.init(folder: folder)
     }
 
-    /// Examples for models that are known by name, read before anybody says which one it is: all take features.
+    /// Examples for named models. They can be read before the model is known, because all named models use features.
     package static func namedExamples(path: String) throws(DataSetError) -> any ExampleSet { try DataSet(path: path) }
 
-    /// Nil where the file does not say it, or is not sound: the reader of the whole file tells why.
+    /// nil where the file does not state it or is invalid; the reader of the whole file reports the fault.
     private static func modelType(_ path: String) -> String? {
         struct Fields: Decodable {
             let model_type: String?
@@ -53,7 +53,7 @@ package enum ModelRegistry {
     }
 }
 
-/// Opening a model where a command line or a federation says which one.
+/// Opens the model that a command line or a federation names.
 extension ModelRegistry {
     /// - Parameter dense: the shapes of the tensors that a federation trains in full.
     package static func model(
@@ -65,7 +65,7 @@ extension ModelRegistry {
         }
     }
 
-    /// - Parameter adapter: says how many classes a head has that is trained in full.
+    /// - Parameter adapter: gives the number of classes of a head that is trained in full.
     package static func model(_ source: ModelSource, for adapter: AdapterFile) throws(TrainingError) -> NativeModel {
         switch source {
         case .name(let name, let seed): try model(named: name, seed: seed)
@@ -73,7 +73,7 @@ extension ModelRegistry {
         }
     }
 
-    /// The model with the examples at `data`, and with as many classes as these have where its head is trained in full.
+    /// The model with the examples at `data`. A head that is trained in full has as many classes as these.
     package static func model(
         _ source: ModelSource, data: String
     ) throws -> (model: NativeModel, task: NativeTask) {

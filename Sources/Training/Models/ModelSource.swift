@@ -1,6 +1,6 @@
-/// Where a base model comes from.
+/// The source of a base model.
 package enum ModelSource: Sendable, Hashable {
-    /// By a name such as `mlp-64-200-200-10`; the seed draws its weights.
+    /// A name such as `mlp-64-200-200-10`; the weights are drawn from the seed.
     case name(String, seed: UInt64)
     /// The folder of a pretrained model.
     case folder(String)

@@ -1,6 +1,6 @@
 package import TrainingData
 
-/// A base model that is trained and scored in this process, whatever its kind.
+/// A base model of any kind that this process trains and scores.
 package struct NativeModel: Sendable {
     let base: any FrozenModel
 
@@ -8,30 +8,30 @@ package struct NativeModel: Sendable {
 
     /// The layers that an adapter may change, in the model's order.
     package var layers: [FrozenLayer] { base.layers }
-    /// Those of them that adapters usually change.
+    /// The layers that adapters usually change.
     package var usualLayers: [FrozenLayer] { base.usualLayers }
-    /// The shapes of what is trained in full beside the factors, by name.
+    /// The shapes of the tensors that are trained in full, by name.
     package var dense: [String: [Int]] { Dictionary(base.dense.map { ($0.name, $0.shape) }) { first, _ in first } }
     package var classes: Int { base.classes }
-    /// How many features an example has; nil of a model that takes other examples.
+    /// The number of features of an example; nil for a model with other examples.
     package var features: Int? { base.features }
 
     /// The floating-point operations in the matrix products of one training step: two for each multiplication and its
     /// addition.
     ///
     /// - Parameters:
-    ///   - ranks: of the adapted layers, in the model's order.
-    ///   - length: of each example, where examples have lengths.
+    ///   - ranks: the ranks of the adapted layers, in the model's order.
+    ///   - length: the length of each example, where examples have lengths.
     package func stepOperations(ranks: [Int], batch: Int, length: Int) -> Double {
         base.stepOperations(ranks: ranks, batch: batch, length: length)
     }
 
-    /// The model with a client's data, read from `path` as the model takes them.
+    /// The model with a client's data, read from `path`.
     ///
-    /// - Throws: `DataSetError` where the file is no such data, `TrainingError` where they do not fit the model.
+    /// - Throws: `DataSetError` where the file is no such data, `TrainingError` where the data do not fit the model.
     package func task(data path: String) throws -> NativeTask { try Self.task(base, data: path) }
 
-    /// The model with examples that are in memory.
+    /// The model with examples from memory.
     package func task(_ examples: any ExampleSet) throws(TrainingError) -> NativeTask { try Self.task(base, examples) }
 
     private static func task(_ base: some FrozenModel, data path: String) throws -> NativeTask {

@@ -1,6 +1,6 @@
 import TrainingData
 
-/// A base model with examples that fit it: adapters are trained and scored on it.
+/// A base model with examples that fit it. Adapters are trained and scored on it.
 package struct NativeTask: Sendable {
     let task: any AnyModelTask
 
@@ -10,10 +10,10 @@ package struct NativeTask: Sendable {
     package var count: Int { labels.count }
 
     /// The same model with the examples at `indices`, in their order.
-    /// - Precondition: there is at least one, and each is of this task.
+    /// - Precondition: there is at least one index, and each is valid in this task.
     package func subset(_ indices: [Int]) -> NativeTask { task.subset(indices) }
 
-    /// The same task with one thread for a step, where other tasks train at the same time. The bytes are the same.
+    /// The same task with one thread per step, for use while other tasks train. The bytes are the same.
     package var onOneThread: NativeTask { task.onOneThread }
 
     /// Trains one round; blocks.

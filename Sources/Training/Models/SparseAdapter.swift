@@ -2,9 +2,9 @@ import AdapterFormat
 import AdapterOperations
 import LinearAlgebra
 
-/// Puts the file of a sparse stage on a model's layers, and writes the trained layers as a file.
+/// Applies the file of a sparse stage to a model's layers, and writes the trained layers as a file.
 ///
-/// It holds one tensor a module, `base_model.model.MODULE.sparse_delta`: W − W₀ at the indices of the module's
+/// The file has one tensor per module, `base_model.model.MODULE.sparse_delta`: W − W₀ at the indices of the module's
 /// `SparseMask`, in their order.
 struct SparseAdapter {
     private static let suffix = ".sparse_delta"
@@ -34,7 +34,7 @@ struct SparseAdapter {
         }
     }
 
-    /// The layers with the file's differences added to the frozen weights. A layer may have none.
+    /// The layers with the file's differences added to the frozen weights. A layer may have no differences.
     func adapt(_ layers: [FrozenLayer]) throws(TrainingError) -> [AdaptedLayer] {
         var deltas: [String: [Float]] = [:]
         for tensor in file.tensors {

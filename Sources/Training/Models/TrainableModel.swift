@@ -2,27 +2,27 @@ import AdapterOperations
 package import LinearAlgebra
 package import TrainingData
 
-/// A frozen model with trainable parts on its layers, and memory for one batch.
+/// A frozen model with trainable parts on its layers and memory for one batch.
 package protocol TrainableModel: AnyObject {
     associatedtype Examples: ExampleSet
 
     /// One for each layer that an adapter may change, in the model's order.
     var layers: [AdaptedLayer] { get }
-    /// What is trained in full.
+    /// The tensors that are trained in full.
     var dense: [DenseTensor] { get }
 
-    /// Classifies the examples at `indices`, no more than the model has memory for, and compares with their labels;
-    /// afterwards the last layer's gradient stands ready for `backward`.
+    /// Classifies the examples at `indices` and compares with their labels; there may be as many as the model has
+    /// memory for. Afterwards the last layer's gradient is ready for `backward`.
     func forward(_ examples: Examples, _ indices: ArraySlice<Int>) -> BatchResult
 
-    /// Fills the gradients of everything trained for the batch that `forward` has seen, of its mean loss.
+    /// Computes the gradients of all trained tensors for the mean loss of the last `forward`'s batch.
     func backward()
 
-    /// The last layer's output for the batch that `forward` has seen (rows × classes).
+    /// The last layer's output for the batch of the last `forward` (rows × classes).
     func logits(rows: Int) -> MatrixView
 }
 
-/// The sums over one batch.
+/// Sums over one batch.
 package struct BatchResult {
     /// Cross-entropy in nats, summed over the examples.
     package var loss: Double
@@ -44,6 +44,6 @@ extension TrainableModel {
         }
     }
 
-    /// Whether everything trained is a finite number.
+    /// Whether all trained values are finite.
     var isFinite: Bool { layers.allSatisfy(\.isFinite) && dense.allSatisfy(\.tensor.isFinite) }
 }

@@ -1,7 +1,7 @@
 import AdapterFormat
 import Foundation
 
-/// The command's input and output folders, beside the file that training writes.
+/// The command's input and output folders, beside the output file of the training.
 struct CommandFolders {
     let input: String
     let output: String
@@ -55,7 +55,7 @@ struct CommandFolders {
         struct Metrics: Decodable {
             let samples: Int
             let loss: Double
-            /// A language model has none.
+            /// nil for a language model.
             let accuracy: Double?
         }
         let metrics: Metrics

@@ -1,15 +1,15 @@
 import Dispatch
 
-/// Trains by running a command of the owner's: `COMMAND IN OUT`.
+/// Trains by running a command of the client's owner: `COMMAND IN OUT`.
 ///
-/// IN holds `adapter_model.safetensors`, `adapter_config.json`, `plan.json` and, where there is one,
-/// `merge.safetensors`; the command leaves `adapter_model.safetensors` and `metrics.json` in OUT and exits 0. What it
-/// prints goes to standard error; `RANKWISE_DATA` is the path of the data. SIGTERM means stop. After ten seconds the command
-/// is killed with all processes that it has started.
+/// IN holds `adapter_model.safetensors`, `adapter_config.json`, `plan.json` and, if there is a merge,
+/// `merge.safetensors`. The command writes `adapter_model.safetensors` and `metrics.json` to OUT and exits with 0. Its
+/// output goes to standard error; `RANKWISE_DATA` is the path of the data. SIGTERM asks it to stop. Ten seconds later
+/// the command is killed with all processes that it has started.
 package final class CommandTrainer: LocalTrainer {
-    /// EX_TEMPFAIL: not this round.
+    /// EX_TEMPFAIL: the command skips this round.
     private static let abstains: Int32 = 75
-    /// EX_CONFIG: not before somebody has looked at it.
+    /// EX_CONFIG: the command must not run again before somebody has checked it.
     private static let stops: Int32 = 78
 
     private let command: String
@@ -19,9 +19,9 @@ package final class CommandTrainer: LocalTrainer {
     private let queue = DispatchQueue(label: "rankwise.trainer-command")
 
     /// - Parameters:
-    ///   - command: a line for the shell.
-    ///   - timeout: how long one round may take.
-    ///   - grace: how long the command has from SIGTERM on.
+    ///   - command: a shell command line.
+    ///   - timeout: the longest time for one round.
+    ///   - grace: the time between SIGTERM and the kill.
     package init(
         command: String, data: String, timeout: Duration = .seconds(86_400), grace: Duration = .seconds(10)
     ) {
@@ -58,7 +58,7 @@ package final class CommandTrainer: LocalTrainer {
             try Self.check(end.get(), timeout)
             return try folders.collect(into: assignment.output)
         } catch {
-            // Its words about a full disk are its own.
+            // The command itself may report a full disk in its own words.
             guard case .command = error, !folders.hasRoom(for: assignment.adapter) else { throw error }
             throw .noRoom(folders.output)
         }

@@ -1,7 +1,7 @@
 package import Dispatch
 
 extension DispatchQueue {
-    /// Runs long work on this queue, off Swift's cooperative pool, and waits for its result.
+    /// Runs long work on this queue, outside Swift's cooperative pool, and waits for its result.
     package func result<Value: Sendable, Failure: Error>(
         _ work: @escaping @Sendable () throws(Failure) -> Value
     ) async -> Result<Value, Failure> {

@@ -1,8 +1,8 @@
-/// What the client agent needs of a trainer, native or external.
+/// The client agent's port for training, with native and external implementations.
 ///
-/// Promises: one call at a time per trainer; on return the trained adapter is complete at the assignment's output path;
-/// on a throw nothing is there. Cancelling the task ends the training soon and throws `cancelled`. The work runs
-/// on threads of its own and never on Swift's cooperative pool.
+/// Promises: it handles one call at a time. On return the trained adapter is complete at the assignment's output path;
+/// after a throw no file is there. Cancelling the task soon ends the training and throws `cancelled`. The work runs on
+/// its own threads and never on Swift's cooperative pool.
 package protocol LocalTrainer: Sendable {
     /// Trains one round from the assignment's adapter on the client's own data.
     func train(

@@ -1,10 +1,10 @@
 /// The settings of a plan that the native trainer reads for every model.
 struct LoopSettings: Sendable, Hashable {
-    /// When to end a round whose loss on held-out examples no longer falls.
+    /// The rule that ends a round when the loss on held-out examples no longer falls.
     struct EarlyStop: Sendable, Hashable {
         /// The fraction of the client's examples that is held out.
         var share: Double
-        /// How many epochs may pass without a lower loss.
+        /// The number of epochs that may pass without a lower loss.
         var patience: Int
     }
 
@@ -12,7 +12,7 @@ struct LoopSettings: Sendable, Hashable {
     var batchSize: Int
     var optimizer: OptimizerSettings
     var schedule: RateSchedule
-    /// The largest norm of all gradients together.
+    /// The largest norm of all gradients together; larger ones are scaled down.
     var clipNorm: Double?
     var earlyStop: EarlyStop?
 

@@ -1,16 +1,16 @@
 import Dispatch
 import Synchronization
 
-/// Trains an adapter in this process: mini-batches on OpenBLAS.
+/// Trains an adapter in this process, with mini-batches on OpenBLAS.
 ///
 /// The same assignment and data give the same bytes: the order of examples is drawn from the plan's seed, and the sums
-/// do not depend on the number of threads. Velocities begin at zero every round.
+/// do not depend on the number of threads. Velocities begin at zero in every round.
 package final class NativeTrainer: LocalTrainer {
     private let task: NativeTask
     private let limit: Duration
     private let queue = DispatchQueue(label: "rankwise.training")
 
-    /// - Parameter limit: how long one round may take.
+    /// - Parameter limit: the longest time for one round.
     package init(_ task: NativeTask, limit: Duration = .seconds(86_400)) {
         self.task = task
         self.limit = limit

@@ -18,10 +18,10 @@ final class Optimizer {
     private let parts: BatchParts
     private var steps = 0
 
-    /// With fewer numbers, waking a second thread takes longer than its half of the work.
+    /// The count of numbers below which waking a second thread takes longer than its half of the work.
     private static let leastForTwoThreads = 1 << 15
 
-    /// - Parameter parts: whether both halves of the numbers are moved at once.
+    /// - Parameter parts: whether both halves of the numbers are updated in parallel.
     init(_ settings: OptimizerSettings, for tensors: [TrainedTensor], parts: BatchParts = BatchParts(threads: 2)) {
         self.settings = settings
         let count = tensors.reduce(0) { $0 + $1.rows * $1.columns }
@@ -34,11 +34,11 @@ final class Optimizer {
         }
     }
 
-    /// Moves every tensor by its gradient.
+    /// Updates every tensor by its gradient.
     ///
     /// - Parameters:
-    ///   - factor: what the learning rate is multiplied by.
-    ///   - clipNorm: gradients are scaled so that the norm of all of them is no larger.
+    ///   - factor: the factor of the learning rate.
+    ///   - clipNorm: the limit on the norm of all gradients together; larger ones are scaled down.
     func step(factor: Double, clipNorm: Double?) {
         steps += 1
         let clipping = clipNorm.map { min(1, $0 / (gradientNorm + 1e-6)) } ?? 1

@@ -7,11 +7,11 @@ struct OptimizerSettings: Sendable, Hashable {
 
     var kind: Kind
     var learningRate: Double
-    /// Of SGD.
+    /// Used by SGD.
     var momentum: Float
     /// The fraction of the values that SGD adds to the gradient, or that AdamW subtracts in a step of rate 1.
     var weightDecay: Double
-    /// Of AdamW.
+    /// Used by AdamW.
     var beta1: Double
     var beta2: Double
     var epsilon: Double

@@ -2,9 +2,9 @@ import AdapterFormat
 import DurableFiles
 import Foundation
 
-/// Trains an adapter of the client's own beside the one that travels (`fdlora`, arXiv 2406.07925).
+/// Trains a personal adapter of the client beside the shared one (`fdlora`, arXiv 2406.07925).
 ///
-/// The personal adapter begins as the first round's adapter. In later rounds its training continues, on the same data under
+/// The personal adapter begins as the first round's adapter. Later rounds continue its training on the same data with
 /// the same settings. It never leaves the machine. It is a folder in PEFT's form.
 package struct PersonalTrainer: LocalTrainer {
     private let trainer: any LocalTrainer
@@ -12,9 +12,9 @@ package struct PersonalTrainer: LocalTrainer {
     private let onFailure: @Sendable (TrainingError) -> Void
 
     /// - Parameters:
-    ///   - trainer: trains either adapter.
-    ///   - folder: where the personal adapter is kept; made where it is not there.
-    ///   - onFailure: is called with the reason where the personal adapter was not trained in a round.
+    ///   - trainer: trains both adapters.
+    ///   - folder: the folder of the personal adapter; created if missing.
+    ///   - onFailure: called with the reason where the personal adapter was not trained in a round.
     package init(
         _ trainer: any LocalTrainer, folder: String, onFailure: @escaping @Sendable (TrainingError) -> Void = { _ in }
     ) {
@@ -29,7 +29,7 @@ package struct PersonalTrainer: LocalTrainer {
         do throws(TrainingError) {
             try await trainOwn(assignment)
         } catch {
-            // The round is the federation's: it goes on, and the personal adapter stays as it was.
+            // The federation's round continues, and the personal adapter stays unchanged.
             guard error != .cancelled else { throw error }
             onFailure(error)
         }
@@ -60,7 +60,7 @@ package struct PersonalTrainer: LocalTrainer {
         }
     }
 
-    /// Nil where there is no adapter, or none that can be read.
+    /// nil where there is no readable adapter.
     private static func ranks(of path: String) -> [String: Int]? {
         (try? AdapterFile(try SafetensorsFile(path: path)))?.ranks
     }

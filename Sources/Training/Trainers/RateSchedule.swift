@@ -1,6 +1,6 @@
 import Glibc
 
-/// How the learning rate changes over the steps of a round, as the schedules of Hugging Face's transformers have it.
+/// How the learning rate changes over the steps of a round, as in the schedules of Hugging Face's transformers.
 struct RateSchedule: Sendable, Hashable {
     enum Kind: String, CaseIterable {
         case constant
@@ -10,7 +10,7 @@ struct RateSchedule: Sendable, Hashable {
 
     enum WarmUp: Sendable, Hashable {
         case steps(Int)
-        /// Of all steps of the round, rounded up.
+        /// The share of all steps of the round, rounded up.
         case share(Double)
     }
 
@@ -27,7 +27,7 @@ struct RateSchedule: Sendable, Hashable {
         warmUp = share > 0 ? .share(share) : .steps(steps)
     }
 
-    /// What the learning rate is multiplied by in a step, counted from 0: it grows from 0 over the warm-up, then stays, or
+    /// The factor of the learning rate in a step, counted from 0. It grows from 0 during the warm-up. Then it stays, or
     /// falls to 0 at `total` along a line or half a cosine.
     func factor(step: Int, of total: Int) -> Double {
         let warm =

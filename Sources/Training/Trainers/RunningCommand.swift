@@ -2,8 +2,7 @@ import CLinux
 import Foundation
 import Synchronization
 
-/// A shell command in a process group of its own, which can be stopped from another thread and does not outlive this
-/// process.
+/// A shell command in its own process group. Another thread can stop it, and it does not outlive this process.
 final class RunningCommand: Sendable {
     enum End: Sendable {
         case exited(Int32)
@@ -17,7 +16,7 @@ final class RunningCommand: Sendable {
 
     init(grace: Duration) { self.grace = grace }
 
-    /// Runs to the end. Blocks.
+    /// Runs the command to its end. Blocks.
     func run(
         _ command: String, arguments: [String], environment: [String: String], timeout: Duration
     ) throws(TrainingError) -> End {
@@ -28,7 +27,8 @@ final class RunningCommand: Sendable {
         let deadline = ContinuousClock.now + timeout
         while true {
             var info = siginfo_t()
-            // It stays a zombie until its children are killed, so that their group's number is nobody else's.
+            // The command stays a zombie until its children are killed, so that no other process gets its group's
+            // number.
             let answer = waitid(P_PID, id_t(group), &info, WEXITED | WNOHANG | WNOWAIT)
             if answer == 0, info.si_signo == SIGCHLD {
                 let status = reap(group)
@@ -52,20 +52,20 @@ final class RunningCommand: Sendable {
         }
     }
 
-    /// Kills what the command left running, then reaps the command.
+    /// Kills the processes that the command left running, then reaps the command.
     private func reap(_ group: pid_t) -> Int32 {
         kill(-group, SIGKILL)
         var status: Int32 = 0
         while waitpid(group, &status, 0) < 0, errno == EINTR {}
-        // Orphans of the group come to the first process of a container, which an agent may be.
+        // In a container, orphans of the group become children of its first process, which may be the agent.
         while waitpid(-group, nil, 0) > 0 || errno == EINTR {}
         return status
     }
 
     func stop() { isStopped.withLock { $0 = true } }
 
-    /// Kills the group when the other end of descriptor 3 is closed. It is closed when the agent has died for any reason.
-    /// It is forked twice, so that it is no child that the command could wait for.
+    /// Kills the group when the other end of descriptor 3 is closed, which happens when the agent dies for any reason.
+    /// It is forked twice, so that the command cannot wait for it as its child.
     private static let watch = "( ( trap '' HUP INT TERM; read -r _ <&3; kill -KILL 0 ) & ); exec 3<&-\n"
 
     private func start(
@@ -75,13 +75,13 @@ final class RunningCommand: Sendable {
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO)
-        // Whatever a library has opened without close-on-exec stays here.
+        // Descriptors that a library opened without close-on-exec are not passed on.
         posix_spawn_file_actions_adddup2(&actions, lifeline.far, STDERR_FILENO + 1)
         posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 2)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
-        // The agent ignores and blocks signals that it takes by other means; its child must not inherit that.
+        // The agent ignores and blocks signals that it handles by other means. Its child must not inherit that.
         var signals = sigset_t()
         sigemptyset(&signals)
         posix_spawnattr_setsigmask(&attributes, &signals)
@@ -104,7 +104,7 @@ final class RunningCommand: Sendable {
     }
 }
 
-/// A pipe that nobody writes to: a reader sees its end when this process has ended.
+/// A pipe to which nobody writes: a reader sees its end when this process has ended.
 private struct Lifeline: ~Copyable {
     private let near: Int32
     let far: Int32

@@ -1,7 +1,7 @@
 package import AdapterOperations
 
 extension TrainingError {
-    /// What a failure with a file means for training.
+    /// The training error for a failure with a file.
     package init(_ error: AdapterFileError) {
         switch error {
         case .adapter(let file, let reason): self = .adapter(file: file, reason: reason)
@@ -10,7 +10,7 @@ extension TrainingError {
         }
     }
 
-    /// What `work` returns; its failures are thrown as training's.
+    /// Returns the result of `work`, and throws its failures as training errors.
     static func converting<Value>(
         _ work: () throws(AdapterFileError) -> Value
     ) throws(TrainingError) -> Value {
@@ -21,7 +21,7 @@ extension TrainingError {
         }
     }
 
-    /// What a failure to write at `path` means.
+    /// The error for a failure to write at `path`.
     static func writing(_ path: String, _ error: any Error) -> TrainingError {
         TrainingError(AdapterFileError.writing(path, error))
     }

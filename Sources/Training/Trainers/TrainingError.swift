@@ -1,16 +1,16 @@
-/// Why a round of training, or an evaluation, gave no result.
+/// Why a round of training or an evaluation gave no result.
 package enum TrainingError: Error, Equatable, Sendable {
     /// The model cannot be trained here.
     case model(String, reason: String)
-    /// A setting of the plan that cannot be followed.
+    /// A setting of the plan has an unsupported value.
     case setting(String, expected: String, found: String)
     /// The data do not fit the model.
     case data(reason: String)
-    /// The adapter or merge that came does not fit the model.
+    /// The received adapter or merge does not fit the model.
     case adapter(file: String, reason: String)
     /// The loss is not finite.
     case diverged(epoch: Int, step: Int)
-    /// Training took longer than it may.
+    /// Training exceeded its time limit.
     case tooLong(Duration)
     case file(String, reason: String)
     /// The disk is full.

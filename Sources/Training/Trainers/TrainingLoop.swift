@@ -2,13 +2,13 @@ import AdapterOperations
 import LinearAlgebra
 import TrainingData
 
-/// Trains a model by mini-batches, in an order that a seed draws.
+/// Trains a model by mini-batches, in an order drawn from a seed.
 ///
-/// A model that splits batches splits them on one thread and on two alike, and the gradients of the halves are added in one
-/// order. So the bytes do not depend on the number of cores.
+/// A model that splits batches does so with one thread and with two, and the gradients of the halves are always added
+/// in the same order. So the bytes do not depend on the number of cores.
 struct TrainingLoop<Base: FrozenModel> {
     let settings: LoopSettings
-    /// One for each part of a batch; they share values and have gradients of their own.
+    /// One for each part of a batch. They share values and have their own gradients.
     private let replicas: [Base.Model]
     private let parts: BatchParts
     private let examples: Base.Model.Examples
@@ -20,8 +20,8 @@ struct TrainingLoop<Base: FrozenModel> {
     private let others: [[TrainedTensor]]
 
     /// - Parameters:
-    ///   - layers: of the base, with the round's merge and adapter.
-    ///   - factors: which LoRA factors are trained.
+    ///   - layers: the base's layers, with the round's merge and adapter.
+    ///   - factors: the LoRA factors that are trained.
     init(
         base: Base, layers: [AdaptedLayer], dense: [DenseTensor], examples: Base.Model.Examples,
         settings: TrainingSettings, seed: UInt64, factors: Set<TrainingPlan.Factor> = [.a, .b], penalty: Double = 0,
@@ -50,7 +50,7 @@ struct TrainingLoop<Base: FrozenModel> {
         others = replicas.dropFirst().map(tensors)
     }
 
-    /// The model with its present values.
+    /// The model with its current values.
     var model: Base.Model { replicas[0] }
 
     func run(
@@ -97,7 +97,7 @@ struct TrainingLoop<Base: FrozenModel> {
         return last
     }
 
-    /// The examples to train on and, with an early stop, those that are held out.
+    /// The examples to train on and, with an early stop, the held-out ones.
     private var split: (trained: [Int], heldOut: [Int]) {
         let all = Array(0..<examples.count)
         guard let stop = settings.earlyStop else { return (all, []) }
@@ -107,7 +107,7 @@ struct TrainingLoop<Base: FrozenModel> {
         return (shuffled[count...].sorted(), shuffled[..<count].sorted())
     }
 
-    /// The mean loss on examples that are not trained on.
+    /// The mean loss on held-out examples.
     private func score(_ indices: [Int]) -> Double {
         let size = settings.batchSize
         var loss = 0.0
@@ -118,7 +118,7 @@ struct TrainingLoop<Base: FrozenModel> {
         return loss / Double(indices.count)
     }
 
-    /// Fills the gradients for the examples at `indices`.
+    /// Computes the gradients for the examples at `indices`.
     private func learn(_ indices: ArraySlice<Int>) -> BatchResult {
         let result = forward(indices) { $0.backward() }
         for other in others where indices.count > 1 {
@@ -129,7 +129,7 @@ struct TrainingLoop<Base: FrozenModel> {
         return result
     }
 
-    /// Classifies the examples, each replica its part of them; both parts at once where there are two threads.
+    /// Classifies the examples, each replica its part of them. With two threads both parts run in parallel.
     private func forward(_ indices: ArraySlice<Int>, then next: (Base.Model) -> Void) -> BatchResult {
         guard replicas.count > 1, indices.count > 1 else {
             let result = replicas[0].forward(examples, indices)

@@ -1,6 +1,6 @@
-/// What a client reports of its training, beside the adapter.
+/// The numbers that a client reports of its training, beside the adapter.
 package struct TrainingOutcome: Sendable, Hashable {
-    /// The client's own examples.
+    /// The number of the client's own examples.
     package var samples: Int
     /// The mean cross-entropy over the last epoch, in nats.
     package var loss: Double

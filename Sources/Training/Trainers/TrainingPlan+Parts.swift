@@ -5,12 +5,12 @@ extension TrainingPlan {
         case b = "B"
     }
 
-    /// A part of a federation's life in which something other than an adapter is trained.
+    /// A stage of a federation in which something other than an adapter is trained.
     package struct Stage: Sendable, Hashable {
         package var name: String
         /// The share of a module's weights that a sparse stage trains.
         package var density: Double?
-        /// Draws which weights they are.
+        /// The seed that selects these weights.
         package var seed: UInt64?
 
         package init(name: String, density: Double? = nil, seed: UInt64? = nil) {

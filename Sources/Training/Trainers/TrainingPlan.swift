@@ -1,29 +1,30 @@
 package import AdapterOperations
 
-/// What a trainer has to know of a client's plan for one round: made from the wire's `PlanBody`, or by a simulation.
+/// The part of a client's plan for one round that a trainer needs. It is made from the wire's `PlanBody` or by a
+/// simulation.
 package struct TrainingPlan: Sendable, Hashable {
     package var round: Int
     /// The rank of every module.
     package var ranks: [String: Int]
-    /// What every module's product is multiplied by.
+    /// The factor of every module's product.
     package var scales: [String: Double]
-    /// Draws this client's randomness for the round.
+    /// The seed of this client's randomness in the round.
     package var seed: UInt64
     package var train: Set<Factor>
-    /// The factors that the trained file holds; a LoRA bias goes with B.
+    /// The factors that the trained file contains; a LoRA bias belongs to B.
     package var send: Set<Factor>
-    /// The weight μ of the penalty μ·Σ‖B·A‖² that holds the adapter near the base; 0 for none.
+    /// The weight μ of the penalty μ·Σ‖B·A‖², which keeps the adapter near the base; 0 for none.
     package var penalty: Double
     package var pruning: RankPruning?
-    /// Nil where an adapter is trained.
+    /// nil where an adapter is trained.
     package var stage: Stage?
     package var settings: TrainingSettings
-    /// The plan as it came, for an external trainer's `plan.json`.
+    /// The plan as it was received, for an external trainer's `plan.json`.
     package var json: [UInt8]
-    /// The same for all clients: draws a head that the model makes anew.
+    /// The seed of a head that the model draws anew, the same for all clients.
     package var federationSeed: UInt64
-    /// The tensors beside the factors that the federation trains, by name; nil where the server does not say: those that
-    /// the adapter has.
+    /// The tensors beside the factors that the federation trains, by name. Where the server does not name them, it is
+    /// nil, and the adapter's tensors are used.
     package var dense: [String: [Int]]?
 
     package init(

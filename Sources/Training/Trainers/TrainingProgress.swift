@@ -1,6 +1,6 @@
-/// How far a round of training is.
+/// The progress of a round of training.
 package struct TrainingProgress: Sendable, Hashable {
-    /// Counts from 1.
+    /// The epoch, from 1.
     package var epoch: Int
     package var epochs: Int
     /// The mini-batch within the epoch, from 1; nil at the end of the epoch.

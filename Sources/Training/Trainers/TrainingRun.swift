@@ -1,8 +1,8 @@
 /// One round of training in this process.
 ///
-/// A round begins from the downloaded file alone. No state of an earlier round is kept.
+/// A round begins from the downloaded file alone and uses no state of an earlier round.
 struct TrainingRun<Base: FrozenModel> {
-    /// What the round trains, and how it is written.
+    /// The subject of the round's training, which decides the form of its file.
     private enum Subject {
         case adapter(ModelAdapter)
         case sparse(SparseAdapter)

@@ -1,10 +1,11 @@
-/// The `training` part of a federation's settings: the server passes the values on unread, and they get their types where they are used.
+/// The `training` part of a federation's settings. The server passes the values on unread; their types are checked
+/// where they are used.
 package struct TrainingSettings: Sendable, Hashable {
     package enum Value: Sendable, Hashable {
         case number(Double)
         case text(String)
         case flag(Bool)
-        /// A list, an object or null, shown in errors.
+        /// A list, an object or null, kept for error texts.
         case other(String)
     }
 
@@ -17,8 +18,8 @@ package struct TrainingSettings: Sendable, Hashable {
     /// The settings that scoring needs.
     ///
     /// - Parameters:
-    ///   - featureScale: what features are divided by.
-    ///   - maxLength: the most pieces of a text that count; nil for the default.
+    ///   - featureScale: the divisor of all features.
+    ///   - maxLength: the highest number of pieces of a text that are used; nil for the default.
     package init(featureScale: Double, maxLength: Int?) {
         values = ["feature_scale": .number(featureScale)]
         if let maxLength { values["max_length"] = .number(Double(maxLength)) }

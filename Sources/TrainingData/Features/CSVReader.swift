@@ -1,7 +1,7 @@
 /// Reads examples from comma-separated numbers: the features, then the class.
 ///
-/// The first line may name the columns: it does where none of its fields is a number. Blank lines, spaces around
-/// numbers, carriage returns and a byte-order mark are passed over; quotes are not numbers and are refused.
+/// The first line is a header if none of its fields is a number. Blank lines, spaces around numbers, carriage returns
+/// and a byte-order mark are ignored. Quotes are refused.
 enum CSVReader {
     static func read(_ bytes: [UInt8], file: String) throws(DataSetError) -> DataSet {
         guard !bytes.starts(with: [0x1F, 0x8B]) else { throw .compressed(file: file) }
@@ -35,7 +35,7 @@ enum CSVReader {
         return DataSet(width: columns - 1, features: features, labels: labels)
     }
 
-    /// Takes one line and returns how many fields it had.
+    /// Reads one line and returns the number of its fields.
     private static func append(
         _ text: ArraySlice<UInt8>, to features: inout [Float], _ labels: inout [Int], file: String, line: Int
     ) throws(DataSetError) -> Int {
@@ -66,7 +66,7 @@ enum CSVReader {
             .allSatisfy { Float(String(decoding: trimmed($0), as: UTF8.self)) == nil }
     }
 
-    /// A finite number; short whole ones, which most files hold, are read without making a string.
+    /// A finite number. Short whole numbers, which most files contain, are read without creating a string.
     private static func number(_ field: ArraySlice<UInt8>) -> Float? {
         if (1...6).contains(field.count) {
             var value: Int32 = 0
@@ -92,7 +92,7 @@ enum CSVReader {
         return text
     }
 
-    /// The field for an error message, shortened and without what a terminal would obey.
+    /// The field for an error message, shortened and without control characters that a terminal would obey.
     private static func shown(_ field: ArraySlice<UInt8>) -> String {
         guard !field.isEmpty else { return "nothing" }
         let text = String(decoding: field.prefix(24), as: UTF8.self).unicodeScalars

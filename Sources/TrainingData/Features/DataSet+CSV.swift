@@ -1,5 +1,5 @@
 extension DataSet {
-    /// The examples as CSV: the features, and the label last.
+    /// The examples as CSV: the features, then the label.
     package var csv: String {
         var lines = ""
         for (example, label) in labels.enumerated() {

@@ -1,8 +1,8 @@
 /// Labelled examples in memory: one row of features and one class each.
 package struct DataSet: ExampleSet, Equatable {
-    /// Features of one example.
+    /// The number of features of one example.
     package let width: Int
-    /// (examples × width), row-major, as the file has them.
+    /// (examples × width), row-major, with the file's values.
     package let features: [Float]
     /// The class of each example, from 0.
     package let labels: [Int]
@@ -27,13 +27,13 @@ package struct DataSet: ExampleSet, Equatable {
 }
 
 extension DataSet {
-    /// The highest class that a file may name.
+    /// The highest class that a file may contain.
     package static let labelLimit = 65_535
 
-    /// Reads a CSV file, or an IDX file of images whose labels lie beside it.
+    /// Reads a CSV file, or an IDX file of images with its labels in a file beside it.
     ///
     /// The content decides, not the name: an IDX file starts with two zero bytes. For images at
-    /// `train-images-idx3-ubyte` the labels are taken from `train-labels-idx1-ubyte`.
+    /// `train-images-idx3-ubyte`, the labels are read from `train-labels-idx1-ubyte`.
     package init(path: String) throws(DataSetError) {
         let bytes = try FileContents.read(path)
         guard bytes.starts(with: [0, 0]) else {

@@ -1,4 +1,4 @@
-/// Why a file is not a data set; names the place, what was expected and what came.
+/// Why a file is not a data set: the place, and the expected and the actual value.
 package enum DataSetError: Error, Equatable, Sendable {
     case unreadable(file: String, reason: String)
     case empty(file: String)

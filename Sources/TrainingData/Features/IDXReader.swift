@@ -1,6 +1,6 @@
-/// Reads MNIST's format: a big-endian header with the sides, then one byte per number.
+/// Reads MNIST's format (IDX): a big-endian header with the dimensions, then one byte per number.
 ///
-/// Images are three-sided (count × height × width), labels one-sided; pixels keep their values 0 to 255.
+/// Images have three dimensions (count × height × width), labels one. Pixels keep their values 0 to 255.
 enum IDXReader {
     static func read(
         images: [UInt8], imagesFile: String, labels: [UInt8], labelsFile: String
@@ -15,7 +15,7 @@ enum IDXReader {
             labels: classes.numbers.map(Int.init))
     }
 
-    /// Where the labels of an images file are, by MNIST's naming.
+    /// The path of the labels for a file of images, by MNIST's naming.
     static func labelsPath(forImages path: String) throws(DataSetError) -> String {
         let cut = path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex
         let name = path[cut...]
@@ -24,7 +24,7 @@ enum IDXReader {
         return path[..<cut] + renamed
     }
 
-    /// Checks the header against the file's length before anything of its size is taken.
+    /// Checks the header against the file's length before memory of its size is allocated.
     private static func block(
         _ bytes: [UInt8], file: String, sides: Int
     ) throws(DataSetError) -> (sides: [Int], numbers: ArraySlice<UInt8>) {

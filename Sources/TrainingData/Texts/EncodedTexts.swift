@@ -1,11 +1,11 @@
-/// Labelled texts as the numbers of their pieces, one text behind the other.
+/// Labelled texts as token numbers, one text after the other.
 package struct EncodedTexts: ExampleSet, Equatable {
     package let labels: [Int]
-    /// A text's pieces are those from its bound up to the next one.
+    /// A text's pieces are those from its bound to the next one.
     private let bounds: [Int]
     private let pieces: [Int32]
 
-    /// - Parameter limit: the most pieces of a text that are kept, `[CLS]` and `[SEP]` among them.
+    /// - Parameter limit: the highest number of pieces kept of a text, including `[CLS]` and `[SEP]`.
     package init(_ texts: TextSet, tokenizer: WordPieceTokenizer, limit: Int) {
         var bounds = [0]
         var pieces: [Int32] = []

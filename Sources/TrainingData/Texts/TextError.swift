@@ -1,4 +1,4 @@
-/// Why a file is no set of labelled texts, or no vocabulary to read them with; names the place and what was expected.
+/// Why a file is no set of labelled texts or no vocabulary: the place and what was expected.
 package enum TextError: Error, Equatable, Sendable {
     case data(DataSetError)
     /// Lines count from 1.

@@ -8,7 +8,7 @@ package struct TextSet: Sendable, Equatable {
 
     package var count: Int { labels.count }
 
-    /// - Precondition: there are as many labels as texts, and one at least.
+    /// - Precondition: there are as many labels as texts, and at least one.
     package init(texts: [String], labels: [Int]) {
         precondition(texts.count == labels.count && !labels.isEmpty, "\(texts.count) texts, \(labels.count) labels")
         self.texts = texts
@@ -17,10 +17,10 @@ package struct TextSet: Sendable, Equatable {
 }
 
 extension TextSet {
-    /// Reads one example a line: the class, a tab and the text; or an object with `label` and `text`.
+    /// Reads one example per line: the class, a tab and the text; or an object with `label` and `text`.
     ///
-    /// The content decides, not the name: where the first character is a brace, every line is an object. Empty lines are
-    /// passed over.
+    /// The content decides, not the name: if the first character is a brace, every line is an object. Empty lines are
+    /// ignored.
     package init(path: String) throws(TextError) {
         let bytes: [UInt8]
         do throws(DataSetError) { bytes = try FileContents.read(path) } catch { throw .data(error) }
@@ -77,7 +77,7 @@ extension TextSet {
 
     private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0D }
 
-    /// The field for an error message, shortened and without what a terminal would obey.
+    /// The field for an error message, shortened and without control characters that a terminal would obey.
     private static func shown(_ field: ArraySlice<UInt8>) -> String {
         guard !field.isEmpty else { return "nothing" }
         let text = String(decoding: field.prefix(24), as: UTF8.self).unicodeScalars

@@ -1,12 +1,12 @@
 import Foundation
 
-/// Turns text into the numbers of WordPiece pieces as BERT's uncased models have it.
+/// Converts text to the numbers of WordPiece pieces, as BERT's uncased models do.
 ///
-/// Text is cleaned of control characters, decomposed, stripped of accents and lower-cased; words end at white space,
-/// punctuation and Chinese characters; each is covered by the longest pieces from its beginning on (Devlin et al., 2019).
-/// The name of a special piece in a text is text like any other.
+/// Text loses control characters and accents, is decomposed and lower-cased. Words end at white space, punctuation and
+/// Chinese characters. Each word is covered from its beginning by the longest pieces (Devlin et al., 2019). The name of
+/// a special piece inside a text is ordinary text.
 package struct WordPieceTokenizer: Sendable {
-    /// Whether letters are lower-cased and their accents dropped.
+    /// Whether letters are lower-cased and lose their accents.
     package let isUncased: Bool
     package let vocabulary: WordPieceVocabulary
 
@@ -18,7 +18,7 @@ package struct WordPieceTokenizer: Sendable {
         self.isUncased = isUncased
     }
 
-    /// The pieces of a text between `[CLS]` and `[SEP]`, cut behind so that there are `limit` at most.
+    /// The pieces of a text between `[CLS]` and `[SEP]`, truncated to `limit` in all.
     /// - Precondition: `limit` is at least 2.
     package func tokens(of text: String, limit: Int) -> [Int32] {
         precondition(limit >= 2, "a limit of \(limit) leaves no room for [CLS] and [SEP]")
@@ -65,7 +65,7 @@ package struct WordPieceTokenizer: Sendable {
         return lowered
     }
 
-    /// Covers one word, or takes `[UNK]` for the whole of it.
+    /// Covers one word with pieces, or uses `[UNK]` for the whole word.
     private func append(_ word: [Unicode.Scalar], to tokens: inout [Int32]) {
         guard word.count <= Self.wordLimit else {
             tokens.append(vocabulary.unknown)
@@ -96,8 +96,8 @@ package struct WordPieceTokenizer: Sendable {
 }
 
 extension Unicode.Scalar {
-    /// What the tokenizer reads as if it were not there: NUL, the replacement character, control and format characters
-    /// that are no white space, and those of private use.
+    /// Characters that the tokenizer ignores: NUL, the replacement character, private use, and control and format
+    /// characters other than white space.
     fileprivate var isDroppedByBert: Bool {
         if value >= 0x20, value < 0x7F { return false }
         if value == 0 || value == 0xFFFD { return true }
@@ -113,7 +113,7 @@ extension Unicode.Scalar {
             ? value == 0x20 || value == 0x09 || value == 0x0A || value == 0x0D : properties.isWhitespace
     }
 
-    /// Every ASCII character that is no letter, digit, space or control, and what Unicode calls punctuation.
+    /// ASCII characters other than letters, digits, space and controls, and Unicode's punctuation.
     fileprivate var isBertPunctuation: Bool {
         switch value {
         case 0x21...0x2F, 0x3A...0x40, 0x5B...0x60, 0x7B...0x7E: return true
@@ -128,7 +128,7 @@ extension Unicode.Scalar {
         }
     }
 
-    /// The CJK blocks whose characters are words of their own.
+    /// Characters of the CJK blocks, each of which is a word of its own.
     fileprivate var isChinese: Bool {
         switch value {
         case 0x4E00...0x9FFF, 0x3400...0x4DBF, 0x20000...0x2A6DF, 0x2A700...0x2B73F, 0x2B740...0x2B81F,

@@ -1,28 +1,28 @@
-/// The pieces that a WordPiece tokenizer knows: a piece's number is its line in `vocab.txt`, from 0.
+/// The pieces of a WordPiece tokenizer. A piece's number is its line in `vocab.txt`, from 0.
 ///
-/// A piece that goes on within a word begins with `##`.
+/// A piece that continues a word begins with `##`.
 package struct WordPieceVocabulary: Sendable {
-    /// A piece by its bytes: Swift takes strings for equal where their characters are, WordPiece does not.
+    /// A piece as bytes. Swift compares strings by characters; WordPiece compares bytes.
     struct Piece: Hashable {
         let bytes: ArraySlice<UInt8>
 
         func hash(into hasher: inout Hasher) { bytes.withUnsafeBytes { hasher.combine(bytes: $0) } }
     }
 
-    /// The pieces that stand at the beginning of a word, and those that go on.
+    /// The pieces that begin a word, and those that continue one.
     let starts: [Piece: Int32]
     let continuations: [Piece: Int32]
-    /// The most bytes that a piece has.
+    /// The byte count of the longest piece.
     let longest: Int
     package let count: Int
-    /// Stands for what no piece covers.
+    /// The number for text that no piece covers.
     let unknown: Int32
-    /// Stands before every text.
+    /// The number of the piece before every text.
     let classification: Int32
-    /// Stands behind every text.
+    /// The number of the piece after every text.
     package let separator: Int32
 
-    /// More than any published vocabulary has.
+    /// More pieces than any published vocabulary has.
     private static let limit = 1 << 22
 
     package init(path: String) throws(TextError) {

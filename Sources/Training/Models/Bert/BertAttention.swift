@@ -1,10 +1,10 @@
 import LinearAlgebra
 
-/// Attention of each text's rows over the same text's rows, head by head.
+/// Attention within each text, head by head.
 ///
-/// Texts of different lengths lie one behind the other, so no row is padding and nothing needs a mask.
+/// Texts of different lengths are stored one after the other, so no row is padding and no mask is needed.
 final class BertAttention {
-    /// Where one text lies: the rows of its queries, and those of its keys and values.
+    /// The rows of one text: those of its queries, and those of its keys and values.
     struct Text {
         let queries: Range<Int>
         let keys: Range<Int>
@@ -12,14 +12,15 @@ final class BertAttention {
 
     private let heads: Int
     private let headWidth: Int
-    /// One text behind the other, for each head (queries × keys): the softmax of the scaled scores.
+    /// For each head, one text after the other (queries × keys): the softmax of the scaled scores.
     private let attentionWeights: FloatBlock
     /// (queries × keys): the gradient of one head's attention weights.
     private let gradient: FloatBlock
 
     /// - Parameters:
-    ///   - attentionLimit: the most numbers that the attention weights of all texts of a batch take.
-    ///   - gradient: as many numbers as the longest text's attention weights of one head take; only while a gradient is computed.
+    ///   - attentionLimit: the highest count of numbers in the attention weights of all texts of a batch.
+    ///   - gradient: scratch memory for one head's attention weights of the longest text; used only while a gradient
+    ///     is computed.
     init(heads: Int, headWidth: Int, attentionLimit: Int, gradient: FloatBlock) {
         self.heads = heads
         self.headWidth = headWidth
@@ -27,7 +28,7 @@ final class BertAttention {
         self.gradient = gradient
     }
 
-    /// context ← softmax(q·kᵀ/√width)·v, where all are (rows × hidden) and each head has its columns.
+    /// context ← softmax(q·kᵀ/√width)·v, where all are (rows × hidden) and each head has its own columns.
     func forward(
         _ texts: [Text], query: MatrixView, key: MatrixView, value: MatrixView, context: MutableMatrixView
     ) {
@@ -43,7 +44,7 @@ final class BertAttention {
         }
     }
 
-    /// Fills the gradients of query, key and value from that of the context; of those that are needed.
+    /// Computes the gradients of query, key and value from the context's gradient, where they are needed.
     func backward(
         _ texts: [Text], context: MatrixView, query: MatrixView, key: MatrixView, value: MatrixView,
         into gradients: (query: MutableMatrixView?, key: MutableMatrixView?, value: MutableMatrixView?)

@@ -1,9 +1,10 @@
 import LinearAlgebra
 
 extension BertBase {
-    /// Of an encoder with LoRA of one rank on query and value; in the last layer one row of each text is a query.
+    /// The operations of an encoder with LoRA of one rank on query and value. In the last layer, one row of each text
+    /// is a query.
     ///
-    /// Pooler and classifier are left out; they see a row of each text.
+    /// Pooler and classifier are left out, because they process one row of each text.
     package func stepOperations(ranks: [Int], batch: Int, length: Int) -> Double {
         let configuration = encoder.configuration
         let (rows, hidden, rank) = (batch * length, configuration.hidden, ranks.first ?? 0)
@@ -19,7 +20,7 @@ extension BertBase {
             let factors =
                 MatrixProduct.operations(queryRows, hidden, rank) + MatrixProduct.operations(rows, hidden, rank)
             let forward = queries + 2 * others + 2 * factors + 2 * attention + dense
-            // Each factor's gradient and that of x·Aᵀ; where a layer is trained below, that of the input.
+            // The gradients of each factor and of x·Aᵀ; where a lower layer is trained, also that of the input.
             let below = isLowest ? 0 : queries + 2 * others + factors
             let backward = dense + (isLowest ? 3 : 4) * attention + 3 * factors + below
             return sum + forward + backward

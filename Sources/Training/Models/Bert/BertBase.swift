@@ -4,8 +4,7 @@ package import TrainingData
 
 /// A BERT encoder with a classifier on its pooled first piece: transformers' `BertForSequenceClassification`.
 ///
-/// LoRA goes on the query, key and value of every layer, under the names that PEFT has for them; the classifier is
-/// trained in full.
+/// LoRA is applied to query, key and value of every layer, under PEFT's names. The classifier is trained in full.
 package struct BertBase: FrozenModel {
     package let encoder: BertEncoder
     package let classes: Int
@@ -14,7 +13,7 @@ package struct BertBase: FrozenModel {
     static let weightName = "classifier.weight"
     static let biasName = "classifier.bias"
 
-    /// - Parameter classes: how many the classifier tells apart.
+    /// - Parameter classes: the number of the classifier's classes.
     package init(_ encoder: BertEncoder, classes: Int) throws(TrainingError) {
         guard (2...DataSet.labelLimit).contains(classes) else {
             throw .model(Self.weightName, reason: "it has \(classes) classes; expected 2 to \(DataSet.labelLimit)")
@@ -23,7 +22,7 @@ package struct BertBase: FrozenModel {
         self.classes = classes
     }
 
-    /// - Parameter dense: the shapes of the tensors that a federation trains in full: the classifier's.
+    /// - Parameter dense: the shapes of the tensors that a federation trains in full, which are the classifier's.
     package init(_ encoder: BertEncoder, dense: [String: [Int]]) throws(TrainingError) {
         guard let classes = dense[Self.weightName]?.first else {
             throw .model(Self.weightName, reason: "it is not among the dense tensors; it is the classifier")
@@ -48,7 +47,7 @@ package struct BertBase: FrozenModel {
         encoder.head[name].map { ($0.shape, $0.floats()) }
     }
 
-    /// What one step of training takes in memory is enough for scoring too.
+    /// Equal to the size for which one training step has memory.
     package var scoringBatch: Int { 16 }
 
     package var tensors: [(name: String, tensor: FrozenTensor)] { encoder.tensors }
@@ -74,7 +73,7 @@ package struct BertBase: FrozenModel {
             batchLimit: batchLimit, parts: BatchParts(threads: threads))
     }
 
-    /// Few texts: they go through each layer under all adapters before the next layer's turn.
+    /// Few texts, because they pass each layer under all adapters before the next layer begins.
     package func scoringBatch(adapters: Int) -> Int { adapters < 8 ? 4 : 1 }
 
     package func scorers(
@@ -97,7 +96,7 @@ package struct BertBase: FrozenModel {
         }
     }
 
-    /// The most pieces of a text that count.
+    /// The highest number of pieces of a text that are used.
     private func lengthLimit(_ settings: TrainingSettings) throws(TrainingError) -> Int {
         let positions = encoder.configuration.positions
         return try settings.count("max_length", in: 2...positions, default: min(128, positions))

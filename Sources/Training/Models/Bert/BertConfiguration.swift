@@ -1,6 +1,6 @@
 import Foundation
 
-/// The configuration of a BERT encoder, as `config.json` gives it, checked to be one of a model that is computed here.
+/// The configuration of a BERT encoder from `config.json`, checked for a supported model.
 package struct BertConfiguration: Sendable, Hashable {
     package let hidden: Int
     package let layers: Int
@@ -10,10 +10,10 @@ package struct BertConfiguration: Sendable, Hashable {
     package let positions: Int
     package let epsilon: Float
 
-    /// The length of a head's query.
+    /// The length of one head's query.
     package var headWidth: Int { hidden / heads }
 
-    /// - Parameter file: for errors.
+    /// - Parameter file: the file's name for errors.
     package init(json: [UInt8], file: String) throws(TrainingError) {
         struct Document: Decodable {
             let model_type: String?

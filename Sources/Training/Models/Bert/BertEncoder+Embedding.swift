@@ -2,13 +2,15 @@ import AdapterFormat
 import LinearAlgebra
 
 extension BertEncoder {
-    /// Sums the embeddings of a text's first `length` pieces and of their positions into `rows`, not normalised yet.
+    /// Writes the sums of the embeddings of a text's first `length` pieces and of their positions to `rows`, without
+    /// normalisation.
     ///
-    /// - Precondition: the text has that many pieces or more, the model that many positions, and `rows` that many rows.
+    /// - Precondition: the text has at least that many pieces, the model that many positions, and `rows` that many
+    ///   rows.
     func sumEmbeddings(_ pieces: ArraySlice<Int32>, length: Int, into rows: MutableMatrixView) {
         let hidden = configuration.hidden
         for position in 0..<length {
-            // A text that is cut still ends in [SEP].
+            // A truncated text still ends in [SEP].
             let piece = Int(position == length - 1 ? separator : pieces[pieces.startIndex + position])
             let values = UnsafeMutableBufferPointer(start: rows.base + position * rows.stride, count: hidden)
             words.decode(rows: piece..<piece + 1, into: values)

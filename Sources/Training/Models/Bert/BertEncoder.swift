@@ -5,9 +5,9 @@ package import TrainingData
 /// The frozen weights of a BERT encoder with its pooler and its tokenizer, from a folder of `config.json`,
 /// `model.safetensors` and `vocab.txt`.
 package struct BertEncoder: Sendable {
-    /// The weights of one encoder layer that nothing adapts.
+    /// The weights of one encoder layer that no adapter changes.
     struct Layer: Sendable {
-        /// Of query, key and value.
+        /// The biases of query, key and value.
         let biases: [FrozenTensor]
         /// (hidden × hidden)
         let attentionOutput: FrozenTensor
@@ -26,19 +26,19 @@ package struct BertEncoder: Sendable {
     /// Query, key and value of the first layer, of the second, and so on.
     let projections: [FrozenLayer]
     let layers: [Layer]
-    /// (vocabulary × hidden), left in its file: few of its rows are used at a time.
+    /// (vocabulary × hidden), not loaded from its file, because few of its rows are used at a time.
     let words: TensorView
-    /// (positions × hidden): each position's part of the embedding, the first segment's included.
+    /// (positions × hidden): each position's embedding plus the first segment's.
     let positions: FrozenTensor
     let embeddingNorm: LayerNorm
     /// (hidden × hidden)
     let pooler: FrozenTensor
     let poolerBias: FrozenTensor
-    /// The classifier that the file has beside the encoder, by name; empty where it has none.
+    /// The classifier in the encoder's file, by name; empty where it has none.
     let head: [String: TensorView]
     private let tokenizer: WordPieceTokenizer
 
-    /// - Parameter folder: as `save_pretrained` of transformers leaves it.
+    /// - Parameter folder: a folder in the form of transformers' `save_pretrained`.
     package init(folder: String) throws(TrainingError) {
         let configFile = folder + "/config.json"
         let json: [UInt8]
@@ -103,15 +103,15 @@ package struct BertEncoder: Sendable {
         return tensors + [("bert.pooler.dense.weight", pooler), ("bert.pooler.dense.bias", poolerBias)]
     }
 
-    /// What every text ends with.
+    /// The last piece of every text.
     var separator: Int32 { tokenizer.vocabulary.separator }
 
-    /// Reads texts; what is behind the last position that the model knows is cut off.
+    /// Reads texts. Pieces after the model's last position are cut off.
     package func examples(path: String) throws(TextError) -> EncodedTexts {
         EncodedTexts(try TextSet(path: path), tokenizer: tokenizer, limit: configuration.positions)
     }
 
-    /// Whether `tokenizer_config.json`, where there is one, says that letters are lower-cased.
+    /// Whether letters are lower-cased, according to `tokenizer_config.json` where it exists.
     private static func isUncased(_ folder: String) throws(TrainingError) -> Bool {
         let path = folder + "/tokenizer_config.json"
         guard let json = try? FileContents.read(path) else { return true }

@@ -1,11 +1,11 @@
 import LinearAlgebra
 
-/// The forward and backward pass of one encoder layer, for a workspace's texts: attention, then two dense layers with GELU
-/// between them. The normalised residual sum follows each of both.
+/// The forward and backward pass of one encoder layer for the texts of a workspace. It has attention, then two dense
+/// layers with GELU between them. A normalised residual sum follows each of the two.
 ///
-/// Only each text's first row is pooled. The last layer therefore has a query for that row alone.
+/// Only each text's first row is pooled, so the last layer has a query for that row alone.
 final class BertLayerStep {
-    /// What all layers of a workspace use in turn.
+    /// Memory that all layers of a workspace use in turn.
     struct Scratch {
         /// (rows × hidden)
         let context: FloatBlock
@@ -46,8 +46,9 @@ final class BertLayerStep {
 
     /// - Parameters:
     ///   - layers: query, key and value.
-    ///   - rowLimit: the most rows that a batch has; `queryRowLimit` the most of them that have a query.
-    ///   - attentionLimit: how many numbers the attention of one head takes at most.
+    ///   - rowLimit: the highest number of rows in a batch; `queryRowLimit` is the highest number of those with a
+    ///     query.
+    ///   - attentionLimit: the highest count of numbers in the attention of one head.
     init(
         _ weights: BertEncoder.Layer, _ layers: ArraySlice<AdaptedLayer>, configuration: BertConfiguration,
         scratch: Scratch,
@@ -104,12 +105,13 @@ final class BertLayerStep {
             trace: outputTrace)
     }
 
-    /// Fills the gradients of the adapted projections, for the input that `forward` had last.
+    /// Computes the gradients of the adapted projections, for the input of the last `forward`.
     ///
     /// - Parameters:
-    ///   - gradient: of the output (queries × hidden); afterwards it is the gradient that reaches the query rows through the residual sum.
-    ///   - inputGradients: the projections' gradients are added to them, of the query rows and of all rows; nil where no
-    ///     lower layer is trained.
+    ///   - gradient: the output's gradient (queries × hidden). Afterwards it holds the gradient that reaches the
+    ///     query rows through the residual sum.
+    ///   - inputGradients: the projections' gradients of the query rows and of all rows are added to them; nil where
+    ///     no lower layer is trained.
     func backward(
         _ texts: [BertAttention.Text], _ input: MatrixView, queryRows: MatrixView, gradient: MutableMatrixView,
         addingTo inputGradients: (queryRows: MutableMatrixView, all: MutableMatrixView)?

@@ -2,10 +2,10 @@ import Glibc
 package import LinearAlgebra
 package import TrainingData
 
-/// BERT for the classification of texts: an encoder, a pooler on each text's first piece, and a linear classifier.
+/// BERT for text classification: an encoder, a pooler on each text's first piece, and a linear classifier.
 ///
-/// Dropout is off. A batch goes through the encoder in two workspaces with about as many pieces each, on a thread each where
-/// there are two. All memory that grows with the batch is taken when the model is made.
+/// Dropout is off. A batch is divided into two workspaces with about the same number of pieces; with two threads they
+/// run in parallel. All memory that depends on the batch size is allocated when the model is made.
 package final class BertModel: TrainableModel {
     package let layers: [AdaptedLayer]
     package let dense: [DenseTensor]
@@ -15,7 +15,7 @@ package final class BertModel: TrainableModel {
     private let parts: BatchParts
     private let lengthLimit: Int
     private let batchLimit: Int
-    /// (batch × hidden): each text's first row, the pooler's output and the gradient of either.
+    /// (batch × hidden): each text's first row, the pooler's output and the gradients of both.
     private let first: FloatBlock
     private let pooled: FloatBlock
     private let pooledGradient: FloatBlock
@@ -29,8 +29,8 @@ package final class BertModel: TrainableModel {
     /// - Parameters:
     ///   - layers: query, key and value of every layer.
     ///   - dense: the classifier's weight and bias.
-    ///   - lengthLimit: the most pieces of a text that count.
-    ///   - parts: whether the workspaces are computed at once or in turn.
+    ///   - lengthLimit: the highest number of pieces of a text that are used.
+    ///   - parts: whether the workspaces are computed in parallel or in turn.
     init(
         _ encoder: BertEncoder, classes: Int, layers: [AdaptedLayer], dense: [DenseTensor], lengthLimit: Int,
         batchLimit: Int, parts: BatchParts = BatchParts(threads: 2)
@@ -42,8 +42,8 @@ package final class BertModel: TrainableModel {
         self.dense = dense
         self.lengthLimit = lengthLimit
         self.batchLimit = batchLimit
-        // Each text goes to the workspace with fewer rows, the longest text first. So a workspace has at most half of all
-        // rows and half a text.
+        // Each text is assigned to the workspace with fewer rows, the longest text first. So a workspace has at most
+        // half of all rows plus half a text.
         let rowLimit = (batchLimit + 1) * lengthLimit / 2
         workspaces = (0..<BatchParts.count).map { _ in
             BertWorkspace(encoder, layers: layers, rowLimit: rowLimit, textLimit: batchLimit, lengthLimit: lengthLimit)
@@ -108,7 +108,7 @@ package final class BertModel: TrainableModel {
 
     package func logits(rows: Int) -> MatrixView { scores.matrix(rows: rows, columns: classes).readOnly }
 
-    /// Gives each text, from the longest on, to the workspace that has fewer pieces.
+    /// Assigns each text to the workspace with fewer pieces, longest text first.
     private func assign(_ examples: EncodedTexts, _ indices: ArraySlice<Int>) {
         for workspace in workspaces { workspace.removeTexts() }
         let texts = indices.enumerated().map { (place: $0, length: min(examples.count(of: $1), lengthLimit)) }

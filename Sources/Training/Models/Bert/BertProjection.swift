@@ -1,8 +1,9 @@
 import LinearAlgebra
 
-/// The forward and backward pass of query, key or value of one layer, for a workspace's rows: y = x·Wᵀ + bias + s·(x·Aᵀ)·Bᵀ, and its gradients.
+/// The forward and backward pass of query, key or value of one layer, for the rows of a workspace: y = x·Wᵀ + bias +
+/// s·(x·Aᵀ)·Bᵀ, and its gradients.
 ///
-/// The gradients of the factors are those of the workspace's texts; `collect` adds them up.
+/// The factors' gradients are those of the workspace's texts; `collect` sums them.
 final class BertProjection {
     private let layer: AdaptedLayer
     private let bias: FrozenTensor
@@ -37,10 +38,10 @@ final class BertProjection {
             into: output, keep: 1, scale: lora.scale, hidden.readOnly, .asGiven, lora.b.matrix, .asGiven)
     }
 
-    /// Fills the workspace's part of the factors' gradients, for the input that `forward` had last.
+    /// Computes the workspace's part of the factors' gradients, for the input of the last `forward`.
     ///
     /// - Parameters:
-    ///   - gradient: of the output (rows × outputs).
+    ///   - gradient: the output's gradient (rows × outputs).
     ///   - inputGradient: dY·W + s·(dY·B)·A is added to it; nil where it is not needed.
     func backward(_ input: MatrixView, gradient: MatrixView, addingTo inputGradient: MutableMatrixView?) {
         if let inputGradient {
@@ -63,7 +64,7 @@ final class BertProjection {
         }
     }
 
-    /// Adds the workspace's part to the layer's gradients; the first one begins the sum.
+    /// Adds the workspace's part to the layer's gradients; the first part replaces them.
     func collect(isFirst: Bool) {
         guard let lora = layer.lora else { return }
         for (part, whole) in [(gradientOfA, lora.a.gradient), (gradientOfB, lora.b.gradient)] {

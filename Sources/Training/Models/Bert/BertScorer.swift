@@ -2,11 +2,12 @@ import Glibc
 import LinearAlgebra
 import TrainingData
 
-/// BERT under many adapters at once: a few texts go through one encoder layer under every adapter of a group before the
-/// next layer, so that a layer's weights stay in the cache.
+/// BERT under many adapters at once. A few texts pass one encoder layer under every adapter of a group before the next
+/// layer, so that a layer's weights stay in the cache.
 ///
-/// Groups are small, so that threads have about the same to do. Embeddings and the first layer's frozen projections are the
-/// same for all adapters and taken once a group. Nothing is kept for a gradient. All memory is taken when it is made.
+/// Groups are small, so that threads have about the same amount of work. Embeddings and the first layer's frozen
+/// projections are the same for all adapters and computed once per group. Nothing is stored for gradients. All memory
+/// is allocated at initialisation.
 final class BertScorer: AdapterScorer {
     let groups: [Range<Int>]
     private let encoder: BertEncoder
@@ -18,7 +19,7 @@ final class BertScorer: AdapterScorer {
     private let layer: BertScoringLayer
     /// (rows × hidden): the embeddings.
     private let embeddings: FloatBlock
-    /// (adapters·rows × hidden): the input of each layer, and then its output.
+    /// (adapters·rows × hidden): the input of each layer, then its output.
     private let states: FloatBlock
     /// (rows × 3·hidden): the embeddings times the first layer's frozen projections.
     private let projections: FloatBlock
@@ -32,7 +33,8 @@ final class BertScorer: AdapterScorer {
 
     /// - Parameters:
     ///   - adapters: query, key and value of every layer under each adapter; `heads` their classifiers.
-    ///   - lengthLimit: the most pieces of a text that count; `textLimit` the most texts at a time.
+    ///   - lengthLimit: the highest number of pieces of a text that are used; `textLimit` is the highest number of
+    ///     texts at a time.
     init(
         _ encoder: BertEncoder, weights: BertScoringWeights, adapters: [[BertScoringFactors?]],
         heads: [[DenseTensor]], classes: Int, lengthLimit: Int, textLimit: Int
@@ -84,7 +86,7 @@ final class BertScorer: AdapterScorer {
         return classify(heads[groups[group]], texts: texts.count)
     }
 
-    /// Fills the first layer's input, and tells where each text lies.
+    /// Computes the first layer's input, and returns the rows of each text.
     private func embed(_ examples: EncodedTexts, _ indices: ArraySlice<Int>) -> [Range<Int>] {
         var texts: [Range<Int>] = []
         var row = 0
@@ -100,7 +102,7 @@ final class BertScorer: AdapterScorer {
         return texts
     }
 
-    /// Copies each text's first row under each adapter to where the last layer takes it from.
+    /// Copies each text's first row under each adapter to the input of the last layer.
     private func gatherFirst(of inputs: [MutableMatrixView], _ texts: [Range<Int>]) {
         let target = matrix(first, inputs.count * texts.count)
         for (place, input) in inputs.enumerated() {
@@ -111,7 +113,7 @@ final class BertScorer: AdapterScorer {
         }
     }
 
-    /// Each adapter's own classifier on the pooled first rows.
+    /// Applies each adapter's own classifier to the pooled first rows.
     private func classify(_ heads: ArraySlice<[DenseTensor]>, texts: Int) -> [MatrixView] {
         let all = matrix(pooled, heads.count * texts)
         weights.pooler.multiply(matrix(first, heads.count * texts).readOnly, into: all, scratch: layer.productScratch)
@@ -133,7 +135,7 @@ final class BertScorer: AdapterScorer {
 }
 
 extension LayerNorm {
-    /// As `forward`, in place and without a trace.
+    /// Like `forward`, but in place and without storing values for gradients.
     func normalise(_ values: MutableMatrixView, residual: MatrixView? = nil) {
         RowNormalisation.applyWidest(
             to: values, residual: residual, gain: gain.floats, shift: shift.floats, epsilon: epsilon)

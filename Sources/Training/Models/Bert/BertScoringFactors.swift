@@ -1,6 +1,6 @@
 import LinearAlgebra
 
-/// What an adapter adds to a frozen projection, laid out for scoring: x·(s·Aᵀ)·Bᵀ.
+/// An adapter's addition to a frozen projection, in the layout for scoring: x·(s·Aᵀ)·Bᵀ.
 struct BertScoringFactors: Sendable {
     /// (inputs × rank): s·Aᵀ.
     let down: FrozenTensor
@@ -9,7 +9,7 @@ struct BertScoringFactors: Sendable {
 
     var rank: Int { up.shape[0] }
 
-    /// - Returns: nil where the adapter has none for this layer.
+    /// - Returns: nil where the adapter has no factors for this layer.
     init?(_ layer: AdaptedLayer) {
         guard let lora = layer.lora else { return nil }
         let (a, transposed) = (lora.a.matrix, FloatBlock(count: layer.inputs * lora.rank))

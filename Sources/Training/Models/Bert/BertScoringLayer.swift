@@ -1,26 +1,26 @@
 import LinearAlgebra
 
-/// The forward pass of an encoder layer for scoring, with one thread's memory for any layer and any adapter in turn.
+/// The forward pass of an encoder layer for scoring. One thread uses its memory for any layer and any adapter in turn.
 final class BertScoringLayer {
     private let configuration: BertConfiguration
-    /// (rows × 3·hidden): queries, keys and values, one beside the other; of the last layer queries (rows × hidden).
+    /// (rows × 3·hidden): queries, keys and values side by side; in the last layer, queries (rows × hidden).
     private let projections: FloatBlock
     /// (rows × hidden)
     private let context: FloatBlock
     /// (rows × rank): x·(s·Aᵀ).
     private let inner: FloatBlock
-    /// One text's keys with rows and columns exchanged (hidden × keys).
+    /// The transposed keys of one text (hidden × keys).
     private let transposed: FloatBlock
-    /// (queries × keys) of one text and head. In the last layer (heads × keys) of one text, and its transpose.
+    /// (queries × keys) of one text and head. In the last layer, (heads × keys) of one text, and its transpose.
     private let attentionWeights: FloatBlock
     private let transposedWeights: FloatBlock
-    /// (heads × hidden): each head's query times the keys' weight; the rows' sum by its attention weights.
+    /// (heads × hidden): each head's query times the keys' weight; then the sum of the rows, weighted by attention.
     private let queryRows: FloatBlock
     private let weightedRows: FloatBlock
     /// (tile × hidden) and (tile × intermediate)
     private let attentionOutput: FloatBlock
     private let intermediate: FloatBlock
-    /// Padded: rows that are nearly a power of two apart would evict each other from the cache.
+    /// Padded, because rows that are nearly a power of two apart would evict each other from the cache.
     private let intermediateStride: Int
     let productScratch: PackedWeight.Scratch
 
@@ -28,7 +28,7 @@ final class BertScoringLayer {
     private var attentionScale: Float { 1 / Float(configuration.headWidth).squareRoot() }
 
     /// - Parameters:
-    ///   - rowLimit: the most rows of an adapter, and the most that all of them have in the last layer.
+    ///   - rowLimit: the highest number of rows of one adapter, and of all adapters together in the last layer.
     init(_ configuration: BertConfiguration, rowLimit: Int, lengthLimit: Int, rankLimit: Int) {
         self.configuration = configuration
         projections = FloatBlock(count: rowLimit * 3 * configuration.hidden)
@@ -45,13 +45,13 @@ final class BertScoringLayer {
         productScratch = PackedWeight.Scratch(inputs: max(configuration.hidden, configuration.intermediate))
     }
 
-    /// A layer with a query for every row.
+    /// Computes a layer with a query for every row.
     ///
     /// - Parameters:
-    ///   - texts: where each one's rows lie.
+    ///   - texts: the rows of each text.
     ///   - input: (rows × hidden).
     ///   - adapted: query, key and value.
-    ///   - frozen: the input times the frozen projections (rows × 3·hidden), where that is known already.
+    ///   - frozen: the input times the frozen projections (rows × 3·hidden); nil where that is not computed yet.
     ///   - output: (rows × hidden); it may be `input`.
     func forward(
         _ texts: [Range<Int>], _ input: MatrixView, weights: BertScoringWeights.Layer,
@@ -74,11 +74,11 @@ final class BertScoringLayer {
         dense(context, input, weights.dense, into: output)
     }
 
-    /// The last layer, for all adapters.
+    /// Computes the last layer, for all adapters.
     ///
     /// - Parameters:
-    ///   - texts: where each one's rows lie in each adapter's input (rows × hidden).
-    ///   - first: each text's first row under each adapter (adapters·texts × hidden), and afterwards the layer's output.
+    ///   - texts: the rows of each text in each adapter's input (rows × hidden).
+    ///   - first: each text's first row under each adapter (adapters·texts × hidden); afterwards the layer's output.
     ///   - adapted: query, key and value of each adapter.
     func forward(
         _ texts: [Range<Int>], _ inputs: [MatrixView], first: MutableMatrixView, weights: BertScoringWeights.LastLayer,
@@ -101,7 +101,7 @@ final class BertScoringLayer {
         dense(context, first.readOnly, weights.dense, into: first)
     }
 
-    /// Adds s·(x·Aᵀ)·Bᵀ, of the columns given.
+    /// Adds s·(x·Aᵀ)·Bᵀ in the given columns.
     private func add(
         _ factors: BertScoringFactors?, _ input: MatrixView, columns: Range<Int>? = nil, to output: MutableMatrixView
     ) {
@@ -136,7 +136,8 @@ final class BertScoringLayer {
         }
     }
 
-    /// attentionWeights ← softmax(q·kᵀ/√width) of one query (1 × hidden) over a text's rows, all heads, as (q·W)·xᵀ.
+    /// attentionWeights ← softmax(q·kᵀ/√width) of one query (1 × hidden) over a text's rows, for all heads, computed as
+    /// (q·W)·xᵀ.
     private func fillAttentionWeights(
         _ query: MatrixView, _ key: FrozenTensor, _ factors: BertScoringFactors?, _ rows: MatrixView
     ) {
@@ -159,8 +160,9 @@ final class BertScoringLayer {
         Softmax.applyWidest(to: attentionWeights, scale: attentionScale)
     }
 
-    /// Adds attentionWeights·v of that query to its context (1 × hidden), all heads, as (attentionWeights·x)·Wᵀ: a query's attention weights add up to 1,
-    /// so the bias stands in the context already.
+    /// Adds attentionWeights·v of that query to its context (1 × hidden), for all heads, computed as
+    /// (attentionWeights·x)·Wᵀ. The attention weights of a query have the sum 1, so the context already includes the
+    /// bias.
     private func addValues(
         _ rows: MatrixView, _ value: FrozenTensor, _ factors: BertScoringFactors?, addingTo context: MutableMatrixView
     ) {
@@ -176,7 +178,7 @@ final class BertScoringLayer {
         }
     }
 
-    /// The dense layers behind the attention, a few rows at a time; `output` may be `queryRows`.
+    /// Applies the dense layers after the attention, a few rows at a time; `output` may be `queryRows`.
     private func dense(
         _ context: MutableMatrixView, _ queryRows: MatrixView, _ weights: BertScoringWeights.Dense,
         into output: MutableMatrixView

@@ -1,8 +1,8 @@
 import LinearAlgebra
 
-/// A BERT encoder's frozen weights as scoring takes them, shared by all adapters and threads.
+/// A BERT encoder's frozen weights in the layout for scoring, shared by all adapters and threads.
 struct BertScoringWeights: Sendable {
-    /// What comes behind the attention.
+    /// The layers after the attention.
     struct Dense: Sendable {
         let attentionOutput: PackedWeight
         let attentionNorm: LayerNorm
@@ -31,12 +31,13 @@ struct BertScoringWeights: Sendable {
         let dense: Dense
     }
 
-    /// The last layer, with a query for each text's first row alone, which is all that is pooled. It is cheaper to multiply
-    /// the query and the weighted sum of the rows by the weights than all rows. Rows of several adapters go through together here,
-    /// and are kept apart, so that large numbers of one adapter do not round those of another.
+    /// The last layer, with a query for each text's first row alone, because only this row is pooled. Multiplying the
+    /// query and the weighted sum of the rows by the weights is cheaper than multiplying all rows. Rows of several
+    /// adapters are processed together but kept separate, so that large numbers of one adapter do not affect the
+    /// rounding of another's.
     struct LastLayer: Sendable {
         let query: PackedWeight
-        /// (outputs × inputs). A bias of the keys shifts all attention weights of a query alike, and so changes nothing.
+        /// (outputs × inputs). The keys' bias shifts all attention weights of a query equally, so it has no effect.
         let key: FrozenTensor
         /// (inputs × outputs)
         let value: FrozenTensor
@@ -49,8 +50,8 @@ struct BertScoringWeights: Sendable {
     let last: LastLayer
     let pooler: PackedWeight
 
-    /// - Parameter adapted: query, key and value of every layer, of any adapter: what is frozen in them, merges included, is
-    ///   the same for all.
+    /// - Parameter adapted: query, key and value of every layer, of any adapter. Their frozen parts, including merges,
+    ///   are the same for all.
     init(_ encoder: BertEncoder, adapted: [AdaptedLayer], parts: BatchParts) {
         func packed(_ weight: FrozenTensor, _ bias: FrozenTensor) -> PackedWeight {
             PackedWeight([weight.matrix], biases: [bias.floats], keepsRowsApart: true)

@@ -1,10 +1,10 @@
 import Foundation
 
-/// What `tokenizer_config.json` says about a BERT model's tokenizer.
+/// The settings of a BERT model's tokenizer in `tokenizer_config.json`.
 struct BertTokenizerSettings {
     let isUncased: Bool
 
-    /// - Parameter file: for errors.
+    /// - Parameter file: the file's name for errors.
     init(json: [UInt8], file: String) throws(TrainingError) {
         struct Document: Decodable {
             let do_lower_case: Bool?

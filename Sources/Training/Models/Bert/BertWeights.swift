@@ -5,7 +5,7 @@ struct BertWeights {
     private let file: SafetensorsFile
     private let path: String
     private let configuration: BertConfiguration
-    /// Some files name the encoder's tensors as parts of a model with a head.
+    /// The prefix of the encoder's tensors in files of a model with a head.
     private let prefix: String
 
     init(path: String, _ configuration: BertConfiguration) throws(TrainingError) {
@@ -43,7 +43,7 @@ struct BertWeights {
             epsilon: configuration.epsilon)
     }
 
-    /// The classifier's weight and bias, where the file is of a model with a head.
+    /// The classifier's weight and bias, where the file has a head.
     func head() throws(TrainingError) -> [String: TensorView] {
         var head: [String: TensorView] = [:]
         for name in [BertBase.weightName, BertBase.biasName] {
@@ -56,7 +56,7 @@ struct BertWeights {
         return head
     }
 
-    /// The embeddings of positions, and on each the first segment's: there is no other here.
+    /// The embeddings of positions plus the first segment's, which is the only segment used.
     func positions() throws(TrainingError) -> FrozenTensor {
         let shape = [configuration.positions, configuration.hidden]
         var values = try view("embeddings.position_embeddings.weight", shape).floats()
@@ -99,7 +99,7 @@ struct BertWeights {
 
     private static let parts = ["query", "key", "value"]
 
-    /// As the first published BERT models name a normalisation's numbers.
+    /// The name of a normalisation's tensors in the first published BERT models.
     private static func oldName(_ name: String) -> String {
         if name.hasSuffix("LayerNorm.weight") { return name.dropLast("weight".count) + "gamma" }
         if name.hasSuffix("LayerNorm.bias") { return name.dropLast("bias".count) + "beta" }

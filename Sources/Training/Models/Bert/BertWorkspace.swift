@@ -1,26 +1,26 @@
 import AdapterFormat
 import LinearAlgebra
 
-/// A part of a batch on its way through the encoder, with memory of its own: what one thread works on.
+/// A part of a batch in the encoder, with its own memory. One thread works on it.
 ///
-/// All memory is taken when it is made. Which texts are in which workspace depends on the batch alone, never on the
-/// machine, so that sums are in the same order everywhere.
+/// All memory is allocated at initialisation. The assignment of texts to workspaces depends only on the batch, never on
+/// the machine, so that sums have the same order everywhere.
 ///
 /// It is `@unchecked Sendable` because `BertModel` lets one thread at a time use a workspace.
 final class BertWorkspace: @unchecked Sendable {
     private let encoder: BertEncoder
     private let steps: [BertLayerStep]
-    /// (rows × hidden): the input of each layer; the last layer's query rows; its output.
+    /// (rows × hidden): the input of each layer, the last layer's query rows, and its output.
     private let inputs: [FloatBlock]
     private let queryRows: FloatBlock
     private let output: FloatBlock
-    /// (rows × hidden): the gradient of the present layer, and (texts × hidden) of the last one.
+    /// (rows × hidden): the gradient of the current layer; (texts × hidden) for the last one.
     private let gradient: FloatBlock
     private let queryGradient: FloatBlock
     private let embeddingTrace: LayerNorm.Trace
     private let rowLimit: Int
     private let lengthLimit: Int
-    /// The present texts: their places in the batch, and their rows here.
+    /// The current texts: their places in the batch, and their rows here.
     private var places: [Int] = []
     private var texts: [BertAttention.Text] = []
     private(set) var rowCount = 0
@@ -64,7 +64,7 @@ final class BertWorkspace: @unchecked Sendable {
         rowCount += length
     }
 
-    /// Puts each text's first row, as it leaves the encoder, to its place in `batch` (texts of the batch × hidden).
+    /// Copies each text's first row of the encoder's output to its place in `batch` (texts of the batch × hidden).
     func scatterPooled(into batch: MutableMatrixView) {
         for (row, place) in places.enumerated() {
             (batch.base + place * batch.stride).update(
@@ -72,7 +72,7 @@ final class BertWorkspace: @unchecked Sendable {
         }
     }
 
-    /// Takes the gradient of each text's first row from its place in `batch`, for `backward`.
+    /// Copies the gradient of each text's first row from its place in `batch`, for `backward`.
     func gatherGradient(from batch: MatrixView) {
         for (row, place) in places.enumerated() {
             (pooledGradient.base + row * configuration.hidden).update(
@@ -80,7 +80,7 @@ final class BertWorkspace: @unchecked Sendable {
         }
     }
 
-    /// - Parameter text: the pieces of the text at a place of the batch, as many as it was added with or more.
+    /// - Parameter text: the pieces of the text at a place of the batch; at least as many as it was added with.
     func forward(_ text: (Int) -> ArraySlice<Int32>) {
         guard !texts.isEmpty else { return }
         embed(text)
@@ -99,7 +99,7 @@ final class BertWorkspace: @unchecked Sendable {
         }
     }
 
-    /// Fills this workspace's part of all gradients, down to the lowest layer that is adapted.
+    /// Computes this workspace's part of all gradients, down to the lowest adapted layer.
     func backward() {
         guard !texts.isEmpty, let lowest = steps.firstIndex(where: \.isAdapted) else { return }
         let last = steps.count - 1
@@ -125,7 +125,7 @@ final class BertWorkspace: @unchecked Sendable {
         }
     }
 
-    /// Adds this workspace's gradients to the model's; the first one begins the sum.
+    /// Adds this workspace's gradients to the model's; the first workspace replaces them.
     func collect(isFirst: Bool) {
         for step in steps {
             for projection in step.projections { projection.collect(isFirst: isFirst) }
@@ -142,12 +142,12 @@ final class BertWorkspace: @unchecked Sendable {
         inputs[layer].matrix(rows: rowCount, columns: configuration.hidden)
     }
 
-    /// The texts of the last layer, where each has a query for one row.
+    /// The texts in the last layer, where each has a query for one row.
     private var firstRows: [BertAttention.Text] {
         texts.enumerated().map { row, text in .init(queries: row..<row + 1, keys: text.keys) }
     }
 
-    /// Sums the embeddings of pieces and positions, normalised, into the first layer's input.
+    /// Writes the normalised sums of piece and position embeddings to the first layer's input.
     private func embed(_ text: (Int) -> ArraySlice<Int32>) {
         let target = input(of: 0)
         for (place, rows) in zip(places, texts) {

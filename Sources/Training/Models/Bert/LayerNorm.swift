@@ -6,7 +6,7 @@ struct LayerNorm: Sendable {
     let shift: FrozenTensor
     let epsilon: Float
 
-    /// What a batch leaves for its gradient.
+    /// The values of a batch that its gradient needs.
     struct Trace {
         /// (rows × width): the normalised rows.
         let normal: FloatBlock
@@ -21,7 +21,7 @@ struct LayerNorm: Sendable {
 
     /// output ← the normalised sum of `input`, `bias` and `residual`.
     ///
-    /// - Precondition: all are of one shape, with rows one behind the other; `output` may be `residual`.
+    /// - Precondition: all have the same shape, and their rows are contiguous; `output` may be `residual`.
     func forward(
         _ input: MatrixView, bias: FrozenTensor? = nil, residual: MatrixView? = nil, into output: MutableMatrixView,
         trace: Trace
@@ -52,7 +52,7 @@ struct LayerNorm: Sendable {
         }
     }
 
-    /// Turns the gradient of the output into that of the sum that went in, in place.
+    /// Replaces the output's gradient by the gradient of the input sum.
     ///
     /// With g = γ·∂y and n the normalised row: ∂x = (g − mean(g) − n·mean(g·n))/√(variance + ε).
     func backward(_ gradient: MutableMatrixView, trace: Trace) {

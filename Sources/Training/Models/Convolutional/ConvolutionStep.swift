@@ -2,9 +2,9 @@ import LinearAlgebra
 
 /// The forward and backward pass of one convolution, with its ReLU and its 2 × 2 maximum pool, and its gradients.
 ///
-/// A row of the weight is a kernel, and the columns of the patch matrix are the image's patches: their product is the
-/// convolution. There are many more patches than channels, so W + s·B·A is formed once for each batch. With G the gradient
-/// of that sum, ∂A = s·Bᵀ·G and ∂B = s·G·Aᵀ. All memory is taken when it is made.
+/// A row of the weight is a kernel, and the columns of the patch matrix are the image's patches. Their product is the
+/// convolution. There are many more patches than channels, so W + s·B·A is computed once for each batch. With G the
+/// gradient of that sum, ∂A = s·Bᵀ·G and ∂B = s·G·Aᵀ. All memory is allocated at initialisation.
 final class ConvolutionStep {
     private let shape: ConvolutionalShape.Convolution
     private let layer: AdaptedLayer
@@ -17,7 +17,7 @@ final class ConvolutionStep {
     private let patchesGradient: FloatBlock
     /// (outputs × height·width) of one example: the convolution, or its gradient.
     private let image: FloatBlock
-    /// (rows × outputs of the pool): which of the four was the largest, or 4 where none was above zero.
+    /// (rows × outputs of the pool): the index of the largest of the four numbers, or 4 where none was above zero.
     private let winners: UnsafeMutableBufferPointer<UInt8>
 
     private static let closed: UInt8 = 4
@@ -53,11 +53,11 @@ final class ConvolutionStep {
         }
     }
 
-    /// Fills the gradients of what is trained on the layer, for the input that `forward` had last.
+    /// Computes the gradients of the layer's trained tensors, for the input of the last `forward`.
     ///
     /// - Parameters:
-    ///   - gradient: of the pool's output.
-    ///   - inputGradient: takes the gradient of the input where somebody needs it.
+    ///   - gradient: the gradient of the pool's output.
+    ///   - inputGradient: receives the gradient of the input; nil where it is not needed.
     func backward(_ input: MatrixView, gradient: MatrixView, into inputGradient: MutableMatrixView?) {
         let isTrained = layer.lora != nil || layer.sparse != nil || layer.full != nil
         layer.full?.bias.gradient.floats.update(repeating: 0)
@@ -106,7 +106,7 @@ final class ConvolutionStep {
             into: weightMatrix, keep: 1, scale: lora.scale, lora.b.matrix, .transposed, lora.a.matrix, .asGiven)
     }
 
-    /// ReLU and pool of the present image.
+    /// Applies ReLU and pool to the current image.
     private func pool(_ row: Int, into output: UnsafeMutablePointer<Float>) {
         guard let image = image.floats.baseAddress, var winner = winners.baseAddress else { return }
         winner += row * shape.outputCount
@@ -131,7 +131,7 @@ final class ConvolutionStep {
         }
     }
 
-    /// The gradient of the image from that of the pool.
+    /// Computes the gradient of the image from that of the pool.
     private func unpool(_ row: Int, _ gradient: UnsafePointer<Float>) {
         image.floats.update(repeating: 0)
         guard let image = image.floats.baseAddress, var winner = UnsafePointer(winners.baseAddress) else { return }

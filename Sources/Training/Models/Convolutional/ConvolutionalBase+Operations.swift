@@ -1,7 +1,7 @@
 import LinearAlgebra
 
 extension ConvolutionalBase {
-    /// The factors of a convolution are multiplied out once a batch.
+    /// The factors of a convolution are multiplied once per batch.
     package func stepOperations(ranks: [Int], batch: Int, length: Int) -> Double {
         let convolutions = zip(shape.convolutions, ranks).enumerated().reduce(0.0) { sum, element in
             let (layer, rank) = element.element

@@ -1,7 +1,7 @@
 import AdapterFormat
 package import TrainingData
 
-/// The frozen weights of a convolutional net, drawn from a seed alike on every machine.
+/// The frozen weights of a convolutional net. The seed gives the same weights on every machine.
 ///
 /// Weights and biases of a layer are uniform in ±1/√inputs, as PyTorch draws them.
 package struct ConvolutionalBase: FrozenModel {
@@ -31,7 +31,7 @@ package struct ConvolutionalBase: FrozenModel {
         }
     }
 
-    /// - Precondition: layers and biases are of the shape.
+    /// - Precondition: layers and biases match the shape.
     init(shape: ConvolutionalShape, layers: [FrozenLayer], biases: [FrozenTensor]) {
         self.shape = shape
         self.layers = layers

@@ -1,24 +1,24 @@
 package import LinearAlgebra
 package import TrainingData
 
-/// A convolutional net on a frozen base: convolutions with ReLU and pool, then linear layers with a ReLU between two.
+/// A convolutional net on a frozen base: convolutions with ReLU and pool, then linear layers with a ReLU between them.
 ///
-/// All memory is taken for one batch size when it is made; a step allocates nothing.
+/// All memory is allocated for one batch size at initialisation, none in a step.
 package final class ConvolutionalNet: TrainableModel {
     package let layers: [AdaptedLayer]
     package var dense: [DenseTensor] { [] }
     private let convolutions: [ConvolutionStep]
     private let linear: [LinearStep]
-    /// Numbers of an example that leave each layer.
+    /// The count of numbers per example in each layer's output.
     private let widths: [Int]
     private let input: FeatureBatch
-    /// One a layer (batch × numbers): what leaves it, after ReLU and pool, and its gradient.
+    /// For each layer, its output after ReLU and pool (batch × numbers), and the gradient.
     private let outputs: [FloatBlock]
     private let gradients: [FloatBlock]
 
     /// - Parameters:
-    ///   - layers: one for each of the shape's, convolutions first; one of `biases` each.
-    ///   - featureScale: what features are divided by.
+    ///   - layers: one for each layer of the shape, convolutions first; `biases` has one for each.
+    ///   - featureScale: the divisor of all features.
     init(
         _ shape: ConvolutionalShape, _ layers: [AdaptedLayer], biases: [FrozenTensor], featureScale: Float,
         batchLimit: Int
@@ -51,7 +51,7 @@ package final class ConvolutionalNet: TrainableModel {
             let index = convolutions.count + offset
             let below = gradient(of: index - 1)
             step.backward(input(of: index), gradient: gradient(of: index).readOnly, into: below)
-            // A convolution's step has its own ReLU.
+            // A convolution's step includes its ReLU.
             if offset > 0 { ReLU.propagate(below, where: input(of: index)) }
         }
         for (index, step) in convolutions.enumerated().reversed() {

@@ -1,8 +1,9 @@
-/// The layers of a convolutional net, as its name spells them: `cnn-28x28x1-16k5-32k5-128-10`.
+/// The layers of a convolutional net, as in its name: `cnn-28x28x1-16k5-32k5-128-10`.
 ///
-/// The images come first, as height × width × channels; an example's features are channels × height × width. Then come
-/// the convolutions `conv1`, `conv2`, …, such as 16k5 for 16 channels of 5 × 5 kernels, each padded to keep height and width and
-/// followed by a ReLU and a 2 × 2 maximum pool. Linear layers `fc1`, `fc2`, … follow, with a ReLU between two of them.
+/// The name begins with the images as height × width × channels; an example's features are channels × height × width.
+/// The convolutions `conv1`, `conv2`, … follow, such as 16k5 for 16 channels of 5 × 5 kernels. Each is padded to keep
+/// height and width, and is followed by a ReLU and a 2 × 2 maximum pool. The linear layers `fc1`, `fc2`, … come last,
+/// with a ReLU between them.
 package struct ConvolutionalShape: Sendable, Hashable {
     package struct Convolution: Sendable, Hashable {
         package let name: String
@@ -10,15 +11,15 @@ package struct ConvolutionalShape: Sendable, Hashable {
         package let height: Int
         package let width: Int
         package let outputs: Int
-        /// Height and width of the kernel, an odd number.
+        /// The kernel's height and width, an odd number.
         package let kernel: Int
 
         /// The length of one row of the weight.
         var inputs: Int { channels * kernel * kernel }
-        /// After the pool.
+        /// The height after the pool.
         var pooledHeight: Int { height / 2 }
         var pooledWidth: Int { width / 2 }
-        /// Numbers of one example that come in, and that leave the pool.
+        /// The count of numbers of one example before the convolution and after the pool.
         var inputCount: Int { channels * height * width }
         var outputCount: Int { outputs * pooledHeight * pooledWidth }
     }
@@ -26,7 +27,7 @@ package struct ConvolutionalShape: Sendable, Hashable {
     package let convolutions: [Convolution]
     package let linear: [PerceptronShape.Layer]
 
-    /// Features of an example.
+    /// The number of features of an example.
     package var inputs: Int { convolutions[0].inputCount }
     package var classes: Int { linear[linear.count - 1].outputs }
 

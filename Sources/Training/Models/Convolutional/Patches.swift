@@ -39,20 +39,20 @@ enum Patches {
         }
     }
 
-    /// How far a row of the matrix is shifted against the image.
+    /// The shift of a matrix row against the image.
     private struct Shift {
         let right: Int
-        /// Down and right together, as an offset in the plane.
+        /// The shift down and right, as an offset in the plane.
         let distance: Int
 
-        /// The part of the row that lies in a plane of `area` numbers. A shift to the right or left wraps lines round; `clear`
-        /// makes zeros of these numbers.
+        /// The part of the row that is inside a plane of `area` numbers. A horizontal shift wraps lines around; `clear`
+        /// sets these numbers to zero.
         func inside(_ area: Int) -> Range<Int>? {
             abs(distance) < area ? max(0, -distance)..<min(area, area - distance) : nil
         }
     }
 
-    /// Writes zeros where a line lies left or right of the image.
+    /// Sets numbers to zero that are left or right of the image.
     @inline(__always)
     private static func clear(
         _ row: UnsafeMutablePointer<Float>, of shape: ConvolutionalShape.Convolution, _ shift: Shift
@@ -65,7 +65,7 @@ enum Patches {
         }
     }
 
-    /// Visits every row of the matrix.
+    /// Calls the body for every row of the matrix.
     @inline(__always)
     private static func visit(
         _ shape: ConvolutionalShape.Convolution, _ body: (_ row: Int, _ channel: Int, Shift) -> Void

@@ -1,25 +1,25 @@
 package import LinearAlgebra
 package import TrainingData
 
-/// A multilayer perceptron on a frozen base: linear layers, and a ReLU between every two.
+/// A multilayer perceptron on a frozen base: linear layers with a ReLU between them.
 ///
-/// A batch goes through the layers in two halves, and each layer's gradients come in two parts, on a thread each where there
-/// are two. All memory is taken for one batch size when it is made; a step allocates nothing.
+/// A batch passes the layers in two halves, and each layer's gradients are computed in two parts; with two threads
+/// these run in parallel. All memory is allocated for one batch size at initialisation, none in a step.
 package final class Perceptron: TrainableModel {
     package let layers: [AdaptedLayer]
     package var dense: [DenseTensor] { [] }
     private let steps: [LinearStep]
     private let widths: [Int]
     private let parts: BatchParts
-    /// The present mini-batch: (batch × inputs) and its classes.
+    /// The current mini-batch (batch × inputs) and its classes.
     private let input: FeatureBatch
-    /// One a layer (batch × outputs): the output, after ReLU where one follows, and its gradient.
+    /// For each layer, its output (batch × outputs), after ReLU where one follows, and the gradient.
     private let outputs: [FloatBlock]
     private let gradients: [FloatBlock]
 
     /// - Parameters:
-    ///   - biases: one a layer.
-    ///   - featureScale: what features are divided by.
+    ///   - biases: one for each layer.
+    ///   - featureScale: the divisor of all features.
     ///   - parts: how the parts of a step are computed.
     init(
         _ layers: [AdaptedLayer], biases: [FrozenTensor], featureScale: Float, batchLimit: Int,

@@ -7,9 +7,9 @@ extension PerceptronBase {
 }
 
 extension PerceptronShape {
-    /// Of linear layers with LoRA.
+    /// The operations of linear layers with LoRA.
     ///
-    /// - Parameter isLowest: whether nothing below the first of them is trained.
+    /// - Parameter isLowest: whether no layer below the first of them is trained.
     static func stepOperations(of layers: [Layer], ranks: ArraySlice<Int>, batch: Int, isLowest: Bool) -> Double {
         zip(layers, ranks).enumerated().reduce(0) { sum, layer in
             let (inputs, outputs, rank) = (layer.element.0.inputs, layer.element.0.outputs, layer.element.1)

@@ -2,7 +2,7 @@ import AdapterFormat
 import LinearAlgebra
 package import TrainingData
 
-/// The frozen weights of a multilayer perceptron, drawn from a seed alike on every machine.
+/// The frozen weights of a multilayer perceptron. The seed gives the same weights on every machine.
 ///
 /// Weights and biases of a layer are uniform in ±1/√inputs, as `torch.nn.Linear` draws them.
 package struct PerceptronBase: FrozenModel {
@@ -70,7 +70,7 @@ extension PerceptronBase {
 }
 
 extension FrozenTensor {
-    /// Uniform in ±1/√inputs, from a stream of the seed that the layer and the part name.
+    /// Uniform in ±1/√inputs, from the seed's stream for the layer and the part.
     static func drawn(seed: UInt64, layer: String, part: String, _ shape: [Int], _ inputs: Int) -> FrozenTensor {
         let block = FloatBlock(count: shape.reduce(1, *))
         let bound = 1 / Float(inputs).squareRoot()
@@ -81,7 +81,7 @@ extension FrozenTensor {
 }
 
 extension TrainingSettings {
-    /// What features are divided by, on every client alike.
+    /// The divisor of all features, the same on every client.
     var featureScale: Float {
         get throws(TrainingError) { Float(try number("feature_scale", in: 1e-6...1e12, default: 1)) }
     }

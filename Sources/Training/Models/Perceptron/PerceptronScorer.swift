@@ -7,12 +7,12 @@ final class PerceptronScorer: AdapterScorer {
     private let adapted: [[AdaptedLayer]]
     private let biases: [FrozenTensor]
     private let batchLimit: Int
-    /// Of the present group, one for each layer.
+    /// The current group's steps, one for each layer.
     private var steps: [StackedLinear] = []
     private var group: Int?
     private let widths: [Int]
     private let input: FeatureBatch
-    /// One a layer, for the largest group (adapters·batch × outputs).
+    /// One for each layer, sized for the largest group (adapters·batch × outputs).
     private let outputs: [FloatBlock]
 
     /// - Precondition: there is at least one adapter.

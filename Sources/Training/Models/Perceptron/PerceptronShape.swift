@@ -1,6 +1,6 @@
-/// The layers of a multilayer perceptron, as its name spells them: `mlp-64-200-200-10`.
+/// The layers of a multilayer perceptron, as in its name: `mlp-64-200-200-10`.
 ///
-/// The layers are called `fc1`, `fc2`, … and are linear; between two of them stands a ReLU.
+/// The layers `fc1`, `fc2`, … are linear, with a ReLU between them.
 package struct PerceptronShape: Sendable, Hashable {
     package struct Layer: Sendable, Hashable {
         package let name: String
@@ -13,7 +13,7 @@ package struct PerceptronShape: Sendable, Hashable {
     package var inputs: Int { layers[0].inputs }
     package var classes: Int { layers[layers.count - 1].outputs }
 
-    /// The most weights that a model may have, so that a name cannot request more memory than a small machine has.
+    /// The limit on a model's weights, so that a name cannot request more memory than a small machine has.
     static let weightLimit = 1 << 28
 
     package init(name: String) throws(TrainingError) {
