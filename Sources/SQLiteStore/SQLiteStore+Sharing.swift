@@ -3,8 +3,8 @@ import GRDB
 
 /// Presence, leases and the feed are in this process's memory, because one server alone has the data directory.
 extension SQLiteStore: PresenceStore, JobStore, StepFeed {
-    package func presence(of federation: FederationID) -> any Presence { memory.presence(of: federation) }
-    package func forgetPresence(of federation: FederationID) { memory.forgetPresence(of: federation) }
+    package func presence(of federation: FederationID) -> any Presence { presence.presence(of: federation) }
+    package func forgetPresence(of federation: FederationID) { presence.forgetPresence(of: federation) }
 
     package func take(_ job: Job, seconds: Double) async throws(StoreError) -> Lease? {
         leases.take(job, seconds: seconds)

@@ -33,7 +33,7 @@ package final class SQLiteStore: Sendable {
     let publisher: BlobPublisher
     let leases: LeaseTable
     let feed = StepBroadcast()
-    let memory = MemoryPresence()
+    let presence = MemoryPresence()
 
     /// Opens the data directory, creates what is missing, and deletes files without a record.
     ///
@@ -73,7 +73,7 @@ package final class SQLiteStore: Sendable {
 
     /// Opens the data directory for reading only, beside the server that may own it. Writes fail.
     ///
-    /// No blob is deleted until the store is closed, so all blobs that a snapshot of the database names can be read.
+    /// No blob is deleted until this reader is closed, so all blobs that a snapshot of the database names can be read.
     package init(beside path: String, logger: Logger) throws(StoreOpeningError) {
         directory = try DataDirectory(reading: path)
         self.logger = logger
@@ -149,7 +149,7 @@ package final class SQLiteStore: Sendable {
         return pool
     }
 
-    /// Checks, before anything is deleted, that the database has every commit that its mark has counted.
+    /// Checks, before anything is deleted, that the database has every commit that the `CommitMark` file counted.
     private static func requireAllCommits(of pool: DatabasePool, in directory: DataDirectory) throws {
         let found = try pool.read { try Int.fetchOne($0, sql: "SELECT commits FROM progress") } ?? 0
         guard let expected = directory.mark.read(), found < expected else { return }

@@ -44,13 +44,13 @@ package final class FederationSession: Sendable {
         let continuation: CheckedContinuation<Turn, Never>
     }
 
-    /// The signal to a queued event: another caller stored it, or it must store the next step itself.
+    /// What a queued caller is told: another caller stored its event, or it must store the next step itself.
     private enum Turn: Sendable {
         case taken(StoreError?)
         case leads
     }
 
-    /// While a server was down it saw no calls, so all clients count as seen when a session begins.
+    /// A new session cannot know who called while the server was down, so it counts every client as seen now.
     init(
         _ stored: StoredFederation, metadata: any MetadataStore, presence: any Presence, clock: any WallClock,
         sampler: any ClientSampler, observers: Observers
@@ -68,12 +68,12 @@ package final class FederationSession: Sendable {
     /// The adapter's shape and the strategy.
     func plan() throws(ServiceError) -> AdapterPlan { try snapshot.plan() }
 
-    /// The same; nil while the template is missing.
+    /// Like `plan()`, but nil while the template is missing.
     func planIfAny() throws(ServiceError) -> AdapterPlan? {
         do throws(ServiceError) { return try plan() } catch .draft { return nil }
     }
 
-    /// The longest valid update of a round that continues from the last published one.
+    /// The largest allowed length of an update, in bytes, in a round that continues from the last published one.
     func updateByteLimit(round: Int) throws(ServiceError) -> Int {
         try plan().updateByteLimit(round: round, after: snapshot.machine.publishedRound)
     }
@@ -141,7 +141,7 @@ package final class FederationSession: Sendable {
         await watchers.wait(for: { $0.machine.revision > revision }, until: deadline) { self.snapshot }
     }
 
-    /// Whether no round is being aggregated, now or by `deadline`.
+    /// Waits until no round is being aggregated; false if the deadline passes first.
     func collects(by deadline: Timestamp) async -> Bool {
         await watchers.wait(for: { $0.machine.round?.phase != .aggregating }, until: deadline) { self.snapshot } != nil
     }
@@ -205,7 +205,7 @@ extension FederationSession {
     private func takeNext() -> Next {
         state.withLock { state in
             let isBehind = state.heardOf > state.snapshot.machine.revision
-            // Once for all that was heard of: what could not be read now comes with the next step.
+            // One catch-up serves all announcements; what it cannot read comes with the next step.
             state.heardOf = 0
             if isBehind { return .catchUp }
             guard !state.queued.isEmpty else {

@@ -9,7 +9,7 @@ extension FederationMachine {
         if let key = adopt(keys, of: update.client, in: &step) { throw .configuration(key: key) }
         var taken = update
         if current.number > number { taken.began = number }
-        round?.take(taken, revision: step.revision)
+        round?.takeUnchecked(taken, revision: step.revision)
         clients[update.client]?.history = Client.History(
             lastSelected: current.number, samples: update.samples, lastUpdated: number)
         step.changes.append(.update(taken, round: current.number))

@@ -39,12 +39,11 @@ extension RoundMachine {
         return settings.policy.buffer == nil && participations.values.allSatisfy { $0.state != .awaited }
     }
 
-    /// Why the round cannot close; nil where it can. The quorum counts all received updates, so that updates left out
+    /// Why the round cannot close; nil where it can. The quorum counts all accepted updates, so that those left out
     /// as outliers do not keep the round open.
     private func shortfall(without outliers: [ClientName: String], in adapter: FederationSettings.Adapter) -> String? {
-        let received = acceptedCount
-        guard received >= minimumUpdates else {
-            return "\(received) of at least \(minimumUpdates.counted("update")) arrived by the deadline"
+        guard acceptedCount >= minimumUpdates else {
+            return "\(acceptedCount) of at least \(minimumUpdates.counted("update")) arrived by the deadline"
         }
         guard let minimumCoverage else { return nil }
         let counted = accepted.filter { outliers[$0.client] == nil }

@@ -22,8 +22,7 @@ package struct RoundMachine: Sendable {
             case left
             /// It said that it will send nothing. The round does not wait for it, and asks it again only when extended.
             case declined
-            /// It had not answered when the round closed. The round then opened again for others and does not wait for
-            /// it.
+            /// It had not answered when the round closed; the round reopened for others only.
             case cut
         }
 
@@ -142,7 +141,7 @@ package struct RoundMachine: Sendable {
     /// The means of the metrics of the accepted updates, weighted by samples.
     package var metrics: Metrics {
         func mean(_ value: (Metrics) -> Double?) -> Double? {
-            // Metrics from before they were bounded may be too large to be summed.
+            // Old metrics, stored before there were limits, may be too large to be summed.
             let measured = accepted.compactMap { update in value(update.metrics).map { (Double(update.samples), $0) } }
                 .filter { abs($0.1) <= Metrics.largest }
             let weight = measured.reduce(0) { $0 + $1.0 }
@@ -164,11 +163,11 @@ extension RoundMachine {
     /// Takes a durable update.
     package mutating func accept(_ update: Update, revision: Int64) throws(RoundError) {
         if let objection = objection(to: update.client) { throw objection }
-        take(update, revision: revision)
+        takeUnchecked(update, revision: revision)
     }
 
-    /// Takes a durable update of any client, since an asynchronous federation selects nobody.
-    mutating func take(_ update: Update, revision: Int64) {
+    /// Takes a durable update without asking for an objection, since an asynchronous federation selects nobody.
+    mutating func takeUnchecked(_ update: Update, revision: Int64) {
         updates[update.client] = update
         participations[update.client] = Participation(state: .answered, revision: revision)
     }
@@ -198,8 +197,8 @@ extension RoundMachine {
     /// The number of updates that the round wants. It is never below the quorum, even when clients have left.
     private var wanted: Int { max(targetUpdates ?? participations.values.count(where: \.isSelected), minimumUpdates) }
 
-    /// The lowest number of updates that could let the round close, and at least 1. It is the larger of two gaps: to
-    /// the wanted updates, and to the required coverage.
+    /// How many more updates the round needs, at least 1: the larger gap, to the wanted updates or to the required
+    /// coverage.
     func missing(in adapter: FederationSettings.Adapter) -> Int {
         let uncovered = minimumCoverage.map { $0 - (coverage(in: adapter) ?? $0) } ?? 0
         return max(1, wanted - acceptedCount, uncovered)
