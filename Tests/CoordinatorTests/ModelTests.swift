@@ -25,7 +25,7 @@ import Testing
             try await server.wait(forRound: 3, in: id)
             let plan = try server.services.plans.plan(for: client, in: id)
             #expect(plan.round == 3 && plan.adapterRound == 1)
-            #expect(plan.demand.drawn?.round == 1)
+            #expect(plan.demand.drawnRound == 1)
             try await train(3)
         }
         let models = server.services.models
