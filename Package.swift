@@ -73,7 +73,8 @@ let package = Package(
         library(
             "CoordinatorAPI",
             [
-                "HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes, .logging, .structuredFields,
+                "AdapterFormat", "Aggregation", "HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes,
+                .logging, .structuredFields,
             ]),
         library("Charts"),
         library(
@@ -110,7 +111,8 @@ let package = Package(
         program(
             "rankwise-client",
             [
-                "AdapterFormat", "AdapterOperations", "ClientAgent", "DurableFiles", "HTTPFetching", "ProcessSignals",
+                "AdapterFormat", "AdapterOperations", "Aggregation", "ClientAgent", "DurableFiles", "HTTPFetching",
+                "ProcessSignals",
                 "RankwiseWire",
                 "Training", "TrainingData", .argumentParser, .logging,
             ]
@@ -133,7 +135,9 @@ let package = Package(
             "AdapterFormatTests", ["AdapterFormat", "StrictJSON"], resources: [.copy("Fixtures"), .copy("Hostile")]),
         tests("AggregationTests", ["Aggregation", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests("FederationTests", ["Federation"]),
-        tests("CoordinatorTests", ["Coordinator", "Federation", "SQLiteStore", "AdapterFormat", .crypto, .logging]),
+        tests(
+            "CoordinatorTests",
+            ["Coordinator", "Aggregation", "Federation", "SQLiteStore", "AdapterFormat", .crypto, .logging]),
         tests("DurableFilesTests", ["DurableFiles", "TestStage", .system]),
         .target(
             name: "StoreConformance", dependencies: ["Federation", .crypto], path: "Tests/StoreConformance",
@@ -194,6 +198,6 @@ if Context.environment["RANKWISE_FUZZ"] == "1" {
             ["AdapterFormat", "ClientAgent", "HTTPFetching", "RankwiseWire", "Training", "TrainingData", .crypto]),
         program("fuzz-safetensors", ["AdapterFormat"]),
         program("fuzz-settings", ["FuzzInput", "Coordinator", "CoordinatorAPI", "Federation", "RankwiseWire"]),
-        library("FuzzInput", ["Federation"]),
+        library("FuzzInput", ["Aggregation", "Federation"]),
     ]
 }

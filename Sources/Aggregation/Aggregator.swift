@@ -69,7 +69,7 @@ package struct Aggregator: Sendable {
         of cohort: Cohort, as published: AdapterShape, _ demand: ClientDemand, round: Int, _ before: EarlierAdapter,
         moments: [any AdapterSource], threads: Int, into sink: inout Sink
     ) throws {
-        let projection = strategy.projection(round)
+        let projection = strategy.projection(in: round)
         let optimizer = strategy.optimizer
         let fresh = InitialAdapter(seed: seed, round: round)
         // A and B of every module in progress.

@@ -60,9 +60,9 @@ package struct BenchAggregateCommand: ParsableCommand {
         let cohort = BenchCohort(
             folder: folder, shape: shape, ranks: ranks.values, type: type, seed: seed, commonStart: commonStart)
         let inputs = try cohort.prepare(clients: clients, threads: threads)
-        let parameters: [String: ParameterValue] = strategy == "fedex" ? ["allow_inexact": .flag(true)] : [:]
         let round = try BenchRound(
-            strategy: Strategy(named: strategy, parameters: parameters), inputs: inputs, cohort: cohort)
+            strategy: Strategy(named: strategy, parameters: Strategy.parametersForAnyRank(named: strategy)),
+            inputs: inputs, cohort: cohort)
         let ours = folder + "/published"
         let theirs = folder + "/reference"
         let reference = try BenchReference(

@@ -113,7 +113,7 @@ extension RankwiseAPI {
     }
 
     @inline(never)
-    private static func answer(_ plan: PlanService.Plan) throws -> Response { try .json(PlanBody(plan)) }
+    private static func answer(_ plan: ClientPlan) throws -> Response { try .json(PlanBody(plan)) }
 
     /// The current round, rendered once for each stored step.
     @inline(never)
@@ -227,44 +227,4 @@ extension RoundBody.Update {
 
 extension RoundBody.Metrics {
     init(_ metrics: Metrics) { self.init(loss: metrics.loss, accuracy: metrics.accuracy) }
-}
-
-extension PlanBody {
-    init(_ plan: PlanService.Plan) throws(WireError) {
-        let base = "/v1/federations/\(plan.federation)"
-        let number = plan.round?.number ?? 0
-        let phase =
-            switch plan.round?.phase {
-            case nil: "waiting"
-            case .collecting: "collecting"
-            case .aggregating: "aggregating"
-            case .published: "published"
-            case .failed: "failed"
-            }
-        let cut = plan.isCutFurther ? "&for=\(max(1, number))" : ""
-        let demand = plan.demand
-        self.init(
-            federation: plan.federation.rawValue, round: number, phase: phase, state: plan.state.rawValue,
-            revision: plan.revision, client: plan.client.rawValue, selected: plan.isSelected,
-            answered: plan.hasAnswered, lost: plan.isLost, deadlineAt: plan.round?.deadline.timestamp, rank: plan.rank,
-            ranks: plan.ranks,
-            scales: plan.scales,
-            adapter: Source(
-                round: plan.adapterRound, href: "\(base)/rounds/\(plan.adapterRound)/adapter?rank=\(plan.rank)\(cut)"),
-            merge: plan.hasMerge
-                ? Merge(
-                    round: plan.adapterRound, since: 0, href: "\(base)/rounds/\(plan.adapterRound)/merge?since=0")
-                : nil,
-            reinitialise: demand.isFresh,
-            drawn: demand.drawn.map { Drawn(factor: "A", round: $0.round, seed: $0.seed) }, seed: plan.seed,
-            federationSeed: plan.federationSeed, dense: plan.dense,
-            train: demand.factors, send: demand.factors, penalty: demand.penalty,
-            pruning: demand.pruning.map {
-                Pruning(gamma: $0.gamma, penalty: $0.penalty, minRank: $0.minimumRank)
-            },
-            messageBits: plan.messageBits,
-            stage: demand.sparse.map { Stage(name: "sparse", density: $0.density, seed: $0.seed) },
-            training: try WireJSON.decode([String: JSONValue].self, from: Data(plan.training.utf8)),
-            update: "\(base)/rounds/\(number)/update")
-    }
 }

@@ -1,22 +1,16 @@
+import Aggregation
 package import Federation
 
 /// Settings out of bytes.
 extension ByteSource {
-    private static let strategies = [
-        "rbla", "fedavg", "zeropad", "hetlora", "flora", "flexlora", "raflora", "fedex", "lora-fair", "rolora", "ffa",
-        "rac-lora", "sa-fedlora", "slora", "fdlora",
-    ]
-    private static let parameters = [
-        "norm_share", "residual_rank", "allow_inexact", "ridge", "gamma", "penalty", "min_rank", "warmup_rounds",
-        "cooling", "sparse_rounds", "density",
-    ]
+    private static let parameters = Strategy.parameterNames
 
     /// Settings of which any may be unsound.
     package mutating func settings() throws -> FederationSettings {
         FederationSettings(
             id: try FederationID("f"), baseModel: .init(name: "m", seed: nil, sha256: nil), adapter: adapter(),
             strategy: .init(
-                name: pick(Self.strategies), weighting: pick([nil, nil, "samples", "uniform", "norm", "ranking"]),
+                name: pick(Strategy.names), weighting: pick([nil, nil, "samples", "uniform", "norm", "ranking"]),
                 parameters: strategyParameters()),
             server: .init(optimizer: pick(["none", "none", "momentum", "adam"]), learningRate: flag() ? 1 : number()),
             policy: policy(), limits: limits(), training: "{}", seed: UInt64(byte()))

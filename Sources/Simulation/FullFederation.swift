@@ -43,8 +43,7 @@ package final class FullFederation: SimulatedFederation {
     package init(
         _ document: SimulationDocument, cohort: SimulatedCohort, resuming folder: String? = nil
     ) throws(SimulationError) {
-        var federation = document.federation
-        federation.strategy = .init(name: "fedavg", weighting: federation.strategy.weighting)
+        let federation = document.federation
         do throws(SettingsError) {
             settings = try FederationSettings(federation)
             try settings.validate()

@@ -1,8 +1,8 @@
 import AdapterFormat
 import AdapterOperations
-import Aggregation
 import ClientAgent
 import Coordinator
+import CoordinatorAPI
 import DurableFiles
 import Federation
 import Foundation
@@ -35,8 +35,7 @@ struct LocalRound: Sendable {
 
     let number: Int
     let settings: FederationSettings
-    let training: [String: JSONValue]
-    let demand: ClientDemand
+    let plan: AdapterPlan
     let downloads: Downloads
     let mergeSum: String?
     let ledger: MergeLedger
@@ -50,7 +49,7 @@ struct LocalRound: Sendable {
             let output = folder + "/\(client).safetensors"
             let outcome = try await participant.trainer.train(
                 TrainingAssignment(
-                    adapter: download.plain, configuration: "", plan: plan(for: participant, ranks: download.ranks),
+                    adapter: download.plain, configuration: "", plan: plan(for: participant),
                     merge: mergeSum, output: output)
             ) { _ in }
             if let bits = downloads.bits {
@@ -67,16 +66,11 @@ struct LocalRound: Sendable {
         }
     }
 
-    /// The plan that the coordinator would send.
-    private func plan(for participant: Participant, ranks: [String: Int]) -> TrainingPlan {
-        var factors: Set<TrainingPlan.Factor> = []
-        if demand.factors.contains(.a) { factors.insert(.a) }
-        if demand.factors.contains(.b) { factors.insert(.b) }
-        return TrainingPlan(
-            round: number, ranks: ranks, scales: settings.adapter.scales(atRanks: ranks),
-            seed: HashedSampler.clientSeed(seed: settings.seed, round: number, client: participant.name),
-            train: factors, send: factors, penalty: demand.penalty,
-            federationSeed: settings.seed, dense: settings.adapter.dense.mapValues(\.shape),
-            settings: TrainingSettings(training.mapValues(TrainingSettings.Value.init)))
+    /// The plan that the coordinator would send, as a client reads it.
+    private func plan(for participant: Participant) throws(WireError) -> TrainingPlan {
+        TrainingPlan(
+            try PlanBody(
+                ClientPlan(
+                    for: participant.name, rank: participant.rank, round: number, after: number - 1, settings, plan)))
     }
 }

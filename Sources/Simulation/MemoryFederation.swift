@@ -15,9 +15,6 @@ import Training
 ///
 /// From the same document and data it makes the same adapters, byte for byte, as a server.
 package final class MemoryFederation: SimulatedFederation {
-    /// Strategies whose clients keep state between rounds, or train no adapter.
-    private static let networkOnly: Set<String> = ["fdlora", "hetlora", "slora"]
-
     private let document: FederationDocument
     private let settings: FederationSettings
     private let plan: AdapterPlan
@@ -48,7 +45,9 @@ package final class MemoryFederation: SimulatedFederation {
         } catch {
             throw .settings(path: error.path, reason: error.reason)
         }
-        guard !Self.networkOnly.contains(settings.strategy.name), settings.policy.buffer == nil else {
+        // Clients in memory keep nothing between rounds, and train nothing but an adapter.
+        let strategy = plan.strategy
+        guard !strategy.keepsClientState, !strategy.hasSparseStage, settings.policy.buffer == nil else {
             throw .settings(
                 path: "strategy.name", reason: "is \(settings.strategy.name), which is simulated over HTTP only")
         }
@@ -106,8 +105,8 @@ package final class MemoryFederation: SimulatedFederation {
         let downloads = try Downloads(
             of: state, for: selected.map(\.rank), round: round, plan: plan, settings: settings, folder: scratch.path)
         let local = LocalRound(
-            number: round, settings: settings, training: document.training, demand: plan.strategy.demand(in: round),
-            downloads: downloads, mergeSum: state.presentMergeSum, ledger: ledger, folder: scratch.path)
+            number: round, settings: settings, plan: plan, downloads: downloads, mergeSum: state.presentMergeSum,
+            ledger: ledger, folder: scratch.path)
         let updates = try await train(selected, in: local, progress: progress)
         let next = FederationState(folder: scratch.path + "/state-\(round)")
         try await aggregate(updates, round: round, into: next)

@@ -1,3 +1,4 @@
+import Aggregation
 import ArgumentParser
 import ClientAgent
 import Foundation
@@ -63,7 +64,7 @@ extension JoinCommand {
         let make = try nativeTrainerMaker()
         return { settings throws(TrainingError) in
             let trainer = try await make(settings)
-            return settings.strategy.name == "fdlora"
+            return Strategy.keepsPersonalAdapter(named: settings.strategy.name)
                 ? PersonalTrainer(trainer, folder: personal, onFailure: onFailure) : trainer
         }
     }

@@ -218,8 +218,7 @@ struct AggregationCase: Decodable, Sendable {
 
     /// A case is computed as given. Strategies that a federation would refuse as inexact are accepted here.
     private func composedStrategy() throws -> Strategy {
-        var parameters = parameters
-        if strategy == "fedex", parameters["allow_inexact"] == nil { parameters["allow_inexact"] = .flag(true) }
+        let parameters = Strategy.parametersForAnyRank(named: strategy).merging(parameters) { _, given in given }
         let optimizer = try server.map { try ServerOptimizer(named: $0.optimizer, learningRate: $0.learningRate ?? 1) }
         return try Strategy(
             named: strategy, weighting: weighting, parameters: parameters, optimizer: optimizer ?? .none)

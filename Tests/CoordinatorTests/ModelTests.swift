@@ -1,4 +1,5 @@
 import AdapterFormat
+import Aggregation
 import Federation
 import Foundation
 import SQLiteStore
@@ -23,8 +24,8 @@ import Testing
             await server.services.tick()
             try await server.wait(forRound: 3, in: id)
             let plan = try server.services.plans.plan(for: client, in: id)
-            #expect(plan.round?.number == 3 && plan.adapterRound == 1)
-            #expect(plan.demand.drawn?.round == 1)
+            #expect(plan.round == 3 && plan.adapterRound == 1)
+            #expect(plan.demand.drawnRound == 1)
             try await train(3)
         }
         let models = server.services.models
@@ -54,9 +55,9 @@ import Testing
         let id = try await server.federation(rounds: 4, minimum: 1, missed: .abandon, strategy: strategy)
         let client = try await server.register("only", rank: 4, in: id)
         let sparse = try sparseFile(values: ["fc1": 15, "fc2": 7])
-        @Sendable func demand(_ round: Int) throws -> PlanService.Demand {
+        @Sendable func demand(_ round: Int) throws -> ClientDemand {
             let plan = try server.services.plans.plan(for: client, in: id)
-            #expect(plan.round?.number == round)
+            #expect(plan.round == round)
             return plan.demand
         }
         try await server.aggregating {

@@ -117,7 +117,7 @@ import Testing
         async let last = server.register("edge-7", rank: 1, in: federation)
         await gated.commitArrives()
         #expect(try server.snapshot(federation).revision == before)
-        #expect(try server.services.plans.plan(for: clients[0], in: federation).round == nil)
+        #expect(try server.services.plans.plan(for: clients[0], in: federation).phase == nil)
         gated.set(.open)
         clients.append(try await last)
         #expect(try server.snapshot(federation).round?.number == 1)

@@ -4,7 +4,7 @@ package import Training
 
 extension TrainingPlan {
     /// Makes the trainer's part of a plan; `json` is the whole plan, for trainers that read more.
-    init(_ plan: PlanBody, json: [UInt8]) {
+    package init(_ plan: PlanBody, json: [UInt8] = []) {
         self.init(
             round: plan.round, ranks: plan.ranks, scales: plan.scales, seed: plan.seed,
             train: Set(plan.train.compactMap(Factor.init)), send: Set(plan.send.compactMap(Factor.init)),

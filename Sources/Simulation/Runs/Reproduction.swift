@@ -1,3 +1,4 @@
+import Aggregation
 import Foundation
 import RankwiseWire
 
@@ -83,10 +84,10 @@ extension Reproduction {
         return "\(dataset.rawValue)-\(model.rawValue)-\(share)percent\(rate)"
     }
 
-    /// 10% to 100% of the maximum. Plain averaging, which has one rank only, and whole models use all of it.
+    /// 10% to 100% of the maximum. Strategies that need full rank, and whole models, use all of it.
     private func ranks(_ strategy: String) -> [Int] {
         let highest = model.maximumRank
-        guard !["fedavg", FullFederation.strategy].contains(strategy) else { return [highest] }
+        guard (try? Strategy(named: strategy))?.admission == .anyRank else { return [highest] }
         return (1...Self.clients).map { (2 * $0 * highest + Self.clients) / (2 * Self.clients) }
     }
 

@@ -3,37 +3,36 @@ package import AdapterFormat
 /// Computes a round's results from its updates: a composition of weights, an admission rule, projections, and
 /// instructions for clients.
 package struct Strategy: Sendable {
-    package let name: String
     /// How clients are weighed.
     package let weighting: Weighting
     /// Its parameters, defaults included.
     package let parameters: [String: ParameterValue]
-    /// A condition that updates must satisfy.
-    package let admission: Admission
-    /// Whether rounds publish a merge.
-    package let publishesMerge: Bool
     package let optimizer: ServerOptimizer
-    /// Computes what is published of a module in a round from the clients' factors.
-    let projection: @Sendable (_ round: Int) -> any Projection
-    private let asked: @Sendable (_ round: Int) -> ClientDemand
-    private let schedule: RankSchedule?
-    private let sparse: SparseStart?
+    private let recipe: any StrategyRecipe
 
     init(
-        name: String, weighting: Weighting, parameters: [String: ParameterValue], optimizer: ServerOptimizer,
-        recipe: Recipe
+        _ recipe: any StrategyRecipe, weighting: Weighting, parameters: [String: ParameterValue],
+        optimizer: ServerOptimizer
     ) {
-        self.name = name
+        self.recipe = recipe
         self.weighting = weighting
         self.parameters = parameters
         self.optimizer = optimizer
-        admission = recipe.admission
-        publishesMerge = recipe.publishesMerge
-        projection = recipe.projection
-        asked = recipe.demand
-        schedule = recipe.schedule
-        sparse = recipe.sparse
     }
+
+    package var name: String { type(of: recipe).name }
+
+    /// A condition that updates must satisfy.
+    package var admission: Admission { recipe.admission }
+
+    /// Whether rounds publish a merge.
+    package var publishesMerge: Bool { recipe.publishesMerge }
+
+    /// Computes what is published of a module in a round from the clients' factors.
+    func projection(in round: Int) -> any Projection { recipe.projection(in: round) }
+
+    private var schedule: RankSchedule? { recipe.schedule }
+    private var sparse: SparseStart? { recipe.sparse }
 
     /// Whether a client must report its validation accuracy.
     package var needsAccuracy: Bool {
@@ -45,7 +44,7 @@ package struct Strategy: Sendable {
     /// - Parameter last: the last round published before it; nil for the one before, which may have failed. The same
     ///   holds below.
     package func demand(in round: Int, after last: Int? = nil) -> ClientDemand {
-        var demand = asked(round)
+        var demand = recipe.demand(in: round)
         if let sparse, sparse.covers(roundAfter: last ?? round - 1) { demand.sparse = .init(density: sparse.density) }
         return demand
     }
@@ -71,6 +70,14 @@ package struct Strategy: Sendable {
         guard let schedule else { return shape }
         return shape.withRanks { schedule.rank($0.maximumRank, in: round) }
     }
+
+    /// Whether a client keeps something from one round for the next: a lowered rank, or a personal adapter.
+    package var keepsClientState: Bool {
+        type(of: recipe).keepsPersonalAdapter || recipe.demand(in: 1).pruning != nil
+    }
+
+    /// Whether it begins with rounds that train full weights under a mask.
+    package var hasSparseStage: Bool { sparse != nil }
 
     /// Whether every round has the federation's shape.
     var keepsShape: Bool { schedule == nil && sparse == nil }

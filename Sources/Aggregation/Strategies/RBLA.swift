@@ -1,0 +1,10 @@
+/// Averages every component over the clients that have it: arXiv 2408.08699.
+struct RBLA: StrategyRecipe {
+    static let name = "rbla"
+
+    init(_ parameters: inout StrategyParameters) {}
+
+    var isContinuous: Bool { true }
+
+    func projection(in round: Int) -> any Projection { FactorMean(coverage: .reached) }
+}

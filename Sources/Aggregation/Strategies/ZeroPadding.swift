@@ -1,0 +1,10 @@
+/// The mean of the factors, in which missing components count as zeros.
+struct ZeroPadding: StrategyRecipe {
+    static let name = "zeropad"
+
+    init(_ parameters: inout StrategyParameters) {}
+
+    var isContinuous: Bool { true }
+
+    func projection(in round: Int) -> any Projection { FactorMean(coverage: .padded) }
+}
