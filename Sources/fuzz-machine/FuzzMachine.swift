@@ -56,9 +56,11 @@ private struct Run {
         let context = FederationMachine.Context(
             now: Timestamp(milliseconds: now), lastSeen: seen, absent: Set(names.prefix(Int(source.byte()) % 3)),
             sampler: HashedSampler())
-        _ = machine.step(in: context) { machine, step in
+        var next = machine
+        _ = next.step(in: context) { machine, step in
             for _ in 0..<count { handleEvent(of: &source, by: &machine, in: &step) }
         }
+        machine = next
         check()
     }
 
