@@ -71,7 +71,7 @@ package struct ConformanceCheck: Sendable, CustomTestStringConvertible {
     /// The checks of all promises.
     package static let all =
         MetadataConformance.checks + StepConformance.checks + RoundPolicyConformance.checks + BlobConformance.checks
-        + AdapterConformance.checks + SharingConformance.checks
+        + AdapterConformance.checks + SharingConformance.checks + TransferConformance.checks
 }
 
 extension AdapterStore {
