@@ -15,6 +15,6 @@ package struct StoredStep: Sendable, Hashable {
 /// Steps of a federation arrive in the order of their revisions. A step may be skipped where a newer one of the same
 /// federation follows.
 package protocol StepFeed: Sendable {
-    /// All steps that are stored from now on, until the store closes.
+    /// All steps that are stored from now on. Closing the store delivers those of its own, and ends the sequence.
     func steps() -> AsyncStream<StoredStep>
 }
