@@ -33,6 +33,23 @@ import Testing
         #expect(try spool(of: server).isEmpty)
     }
 
+    @Test func `bytes sent again count anew where the update is taken back while they come`() async throws {
+        let (server, federation, client) = try await start()
+        let file = try adapterFile(rank: 2, value: 1)
+        let first = try await server.send(file, of: client, round: 1, in: federation)
+        let claim = UpdateService.Claim(
+            federation: federation, round: 1, client: client, samples: 10,
+            metrics: Metrics(loss: 0.5, accuracy: 0.75), digest: nil)
+        let ticket = try await server.services.updates.begin(claim, byteCount: file.count)
+        try Data(file).write(to: URL(fileURLWithPath: ticket.spool.path))
+        try await server.services.updates.takeBack(updateOf: client, round: 1, in: federation)
+        #expect(try server.snapshot(federation).round?.acceptedCount == 0)
+        let again = try await server.services.updates.finish(
+            ticket, digest: first.update.digest, byteCount: file.count)
+        #expect(again.isNew)
+        #expect(try server.snapshot(federation).round?.acceptedCount == 1)
+    }
+
     @Test func `other bytes or other samples in the same round are a conflict`() async throws {
         let (server, federation, client) = try await start()
         let file = try adapterFile(rank: 2, value: 1)

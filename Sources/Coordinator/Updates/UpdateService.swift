@@ -70,8 +70,8 @@ package struct UpdateService: Sendable {
     enum Admission: Sendable {
         /// Bytes are reserved for it, which the caller must release.
         case room(UpdateByteReservations.Reservation)
-        /// The server already holds the client's update of the round; the new bytes must be the same.
-        case held(Receipt)
+        /// The server held an update of the client when this one began; the new bytes must be the same.
+        case held
 
         var room: UpdateByteReservations.Reservation? { if case .room(let room) = self { room } else { nil } }
     }
@@ -173,7 +173,7 @@ extension UpdateService {
     func admit(
         _ claim: Claim, byteCount: Int?, holding held: Receipt?, in session: FederationSession
     ) async throws(ServiceError) -> Admission {
-        if let held { return .held(held) }
+        if held != nil { return .held }
         if let objection = session.snapshot.machine.objection(to: claim.client, round: claim.round) {
             throw .round(objection)
         }
@@ -193,7 +193,10 @@ extension UpdateService {
     func take(_ ticket: Ticket, digest: ContentDigest, byteCount: Int) async throws(ServiceError) -> Receipt {
         let claim = ticket.claim
         if let expected = claim.digest, expected != digest { throw .digestMismatch(expected: expected, found: digest) }
-        if case .held(let receipt) = ticket.admission { return try receipt.confirming(claim, digest) }
+        // Asked again, since the admin may have taken the update back, or its bytes may be lost, while these came.
+        if case .held = ticket.admission, let receipt = try await held(by: claim) {
+            return try receipt.confirming(claim, digest)
+        }
         let session = try runtime.activeSession(of: claim.federation, for: claim.client)
         let finding = try await check(ticket, in: session)
         let update = Update(
