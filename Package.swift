@@ -56,6 +56,7 @@ let package = Package(
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CVectors"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
 
@@ -66,7 +67,8 @@ let package = Package(
         library("Aggregation", ["AdapterFormat", "LinearAlgebra"]),
         library("Federation"),
         library("Coordinator", ["Federation", "AdapterFormat", "Aggregation", "DurableFiles", .crypto, .logging]),
-        library("SQLiteStore", ["DurableFiles", "Federation", .crypto, .grdb, .logging]),
+        library("StoredRows", ["Federation", .crypto]),
+        library("SQLiteStore", ["DurableFiles", "Federation", "StoredRows", .crypto, .grdb, .logging]),
         library("HTTPServing", [.httpTypes, .crypto, "CLinux", "COpenSSL", .logging]),
         library("RankwiseWire", ["StrictJSON"]),
         library("ProcessSignals"),
@@ -144,7 +146,7 @@ let package = Package(
             swiftSettings: strict),
         tests(
             "SQLiteStoreTests",
-            ["SQLiteStore", "DurableFiles", "Federation", "StoreConformance", "TestStage", .crypto, .grdb, .logging],
+            ["SQLiteStore", "StoredRows", "DurableFiles", "Federation", "StoreConformance", "TestStage", .crypto, .grdb, .logging],
             resources: [.copy("Fixtures")]),
         tests(
             "HTTPServingTests",

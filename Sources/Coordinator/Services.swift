@@ -5,6 +5,7 @@ package import Logging
 /// The server's use cases, one service each, over shared stores.
 package struct Services: Sendable {
     package let access: Access
+    package let shared: SharedAccess
     package let federations: FederationService
     package let enrolment: EnrolmentService
     package let tokens: TokenService
@@ -44,8 +45,10 @@ package struct Services: Sendable {
         runtime = FederationRuntime(
             metadata: stores.metadata, steps: stores.steps, presence: stores.presence, access: access,
             aggregation: due, clock: clock, sampler: sampler, logger: logger)
+        shared = SharedAccess(
+            runtime: runtime, access: access, credentials: stores.credentials, steps: stores.steps, clock: clock)
         readiness = Readiness(metadata: stores.metadata, clock: clock)
-        initial = InitialAdapters(adapters: stores.adapters, threads: threads)
+        initial = InitialAdapters(adapters: stores.adapters, jobs: stores.jobs, threads: threads)
         rounds = RoundService(runtime: runtime, metadata: stores.metadata, adapters: stores.adapters, clock: clock)
         plans = PlanService(runtime: runtime, clock: clock)
         tokens = TokenService(runtime: runtime, access: access, clock: clock)
@@ -61,7 +64,7 @@ package struct Services: Sendable {
             runtime: runtime, blobs: stores.blobs, templates: stores.templates, initial: initial, logger: logger)
         uploads = UploadService(
             runtime: runtime, partials: stores.uploads, blobs: stores.blobs, updates: updates, templates: templates,
-            limits: uploadLimits, clock: clock)
+            limits: uploadLimits, clock: clock, logger: logger)
 
         adapters = AdapterService(
             runtime: runtime, rounds: rounds, adapters: stores.adapters, cache: cache, lanes: adapterLanes)

@@ -3,6 +3,7 @@ import Dispatch
 package import Federation
 import Foundation
 import GRDB
+import StoredRows
 import Synchronization
 
 #if _endian(big)
@@ -11,8 +12,9 @@ import Synchronization
 
 extension SQLiteStore: AdapterStore {
     package func remove(
-        _ slot: AdapterSlot, ofRounds rounds: ClosedRange<Int>, in federation: FederationID
+        _ slot: AdapterSlot, ofRounds rounds: ClosedRange<Int>, in federation: FederationID, under lease: Lease?
     ) throws(StoreError) {
+        if let lease, !leases.isInForce(lease) { throw .fenced }
         try write { database in
             try database.execute(
                 sql: """
@@ -23,7 +25,10 @@ extension SQLiteStore: AdapterStore {
         }
     }
 
-    package func append(_ parts: [AdapterPart], to address: AdapterAddress) throws(StoreError) {
+    package func append(
+        _ parts: [AdapterPart], to address: AdapterAddress, under lease: Lease?
+    ) throws(StoreError) {
+        if let lease, !leases.isInForce(lease) { throw .fenced }
         for part in parts { try part.checkShape() }
         // Computed before the transaction, so that no other commit waits for it.
         let digests = AdapterPart.digests(of: parts)

@@ -2,6 +2,7 @@ package import Federation
 import Foundation
 import GRDB
 import Logging
+import StoredRows
 import Synchronization
 
 /// Deletes federations: first their rows in batches, so that no commit waits for gigabytes, then the free space.

@@ -1,5 +1,6 @@
 package import Federation
 import GRDB
+import StoredRows
 
 /// Presence, leases and the feed are in this process's memory, because one server alone has the data directory.
 extension SQLiteStore: PresenceStore, JobStore, StepFeed {
@@ -15,6 +16,7 @@ extension SQLiteStore: PresenceStore, JobStore, StepFeed {
     }
 
     package func giveUp(_ lease: Lease) async throws(StoreError) { leases.end(lease) }
+    package func finish(_ lease: Lease) async throws(StoreError) { leases.end(lease) }
 
     package func steps() -> AsyncStream<StoredStep> { feed.steps() }
 }

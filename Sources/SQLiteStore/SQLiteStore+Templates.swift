@@ -1,5 +1,6 @@
 package import Federation
 import GRDB
+import StoredRows
 
 /// The parts of incomplete templates: the adapter is a blob, its configuration a column.
 extension SQLiteStore: TemplateStore {

@@ -43,6 +43,17 @@ extension SQLiteStore: UploadStore {
         }
     }
 
+    /// The file is the record, so its durable bytes are kept.
+    package func keep(_ range: Range<Int>, of key: UploadKey, in file: SpoolFile) async throws(StoreError) {}
+
+    /// No other server has the folder.
+    package func refreshed(
+        _ known: PartialUpload?, of key: UploadKey
+    ) async throws(StoreError) -> PartialUpload? { known }
+
+    package func gather(_ key: UploadKey, into file: SpoolFile) async throws(StoreError) {}
+    package func endUpload(_ key: UploadKey) async throws(StoreError) {}
+
     private func onUploads<Value: Sendable>(
         _ work: @escaping @Sendable (DataDirectory) throws -> Value
     ) async throws(StoreError) -> Value {

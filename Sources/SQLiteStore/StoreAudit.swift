@@ -1,6 +1,7 @@
 package import Federation
 import Foundation
 import GRDB
+import StoredRows
 
 /// The content of a data directory, and the faults in it.
 package struct StoreAudit: Sendable {

@@ -66,4 +66,15 @@ final class GatedPartials: UploadStore {
         if state.withLock({ $0.failsToCut }) { throw .failed("the disk does not answer") }
         try await store.truncate(file, to: offset)
     }
+
+    func keep(_ range: Range<Int>, of key: UploadKey, in file: SpoolFile) async throws(StoreError) {
+        try await store.keep(range, of: key, in: file)
+    }
+    func refreshed(_ known: PartialUpload?, of key: UploadKey) async throws(StoreError) -> PartialUpload? {
+        try await store.refreshed(known, of: key)
+    }
+    func gather(_ key: UploadKey, into file: SpoolFile) async throws(StoreError) {
+        try await store.gather(key, into: file)
+    }
+    func endUpload(_ key: UploadKey) async throws(StoreError) { try await store.endUpload(key) }
 }

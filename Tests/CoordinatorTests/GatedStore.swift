@@ -99,14 +99,14 @@ final class GatedStore: MetadataStore, AdapterStore {
     }
     func probe() async throws(StoreError) { try await store.probe() }
     func remove(
-        _ slot: AdapterSlot, ofRounds rounds: ClosedRange<Int>, in federation: FederationID
+        _ slot: AdapterSlot, ofRounds rounds: ClosedRange<Int>, in federation: FederationID, under lease: Lease?
     ) throws(StoreError) {
         try show(.remove(slot, rounds))
-        try store.remove(slot, ofRounds: rounds, in: federation)
+        try store.remove(slot, ofRounds: rounds, in: federation, under: lease)
     }
-    func append(_ parts: [AdapterPart], to address: AdapterAddress) throws(StoreError) {
+    func append(_ parts: [AdapterPart], to address: AdapterAddress, under lease: Lease?) throws(StoreError) {
         try show(.append(address.slot))
-        try store.append(parts, to: address)
+        try store.append(parts, to: address, under: lease)
     }
     func rows(_ rows: Int, of tensor: AdapterTensor, at address: AdapterAddress) throws(StoreError) -> [Float] {
         try store.rows(rows, of: tensor, at: address)

@@ -17,7 +17,7 @@ import Testing
             sampler: HashedSampler(),
             observers: .init(
                 aggregationDue: { _ in }, event: { _, _ in },
-                reloaded: { reloads.continuation.yield($0.clients.count) }))
+                reloaded: { reloads.continuation.yield($1.clients.count) }))
         func register(
             _ name: String
         ) throws -> FederationMachine.Event<FederationMachine.Registration, RegistrationError> {

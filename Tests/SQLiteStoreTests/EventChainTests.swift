@@ -2,6 +2,7 @@ import Crypto
 import Federation
 import Foundation
 import StoreConformance
+import StoredRows
 import Testing
 
 @testable import SQLiteStore

@@ -201,4 +201,5 @@ private struct SharedJobs: JobStore {
         try await store.renew(lease, seconds: seconds)
     }
     func giveUp(_ lease: Lease) async throws(StoreError) { try await store.giveUp(lease) }
+    func finish(_ lease: Lease) async throws(StoreError) { try await store.finish(lease) }
 }

@@ -3,6 +3,7 @@ import Foundation
 import GRDB
 import Logging
 import StoreConformance
+import StoredRows
 import Testing
 
 @testable import SQLiteStore

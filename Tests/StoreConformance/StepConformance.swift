@@ -129,6 +129,15 @@ package enum StepConformance {
             let successor = try #require(try await jobs.take(job, seconds: 30))
             #expect(successor.fence > paused.fence)
             #expect(try await jobs.renew(paused, seconds: 30) == false)
+            let address = AdapterAddress(federation: live.id, round: 1, slot: .adapter)
+            try store.adapters.append([Sample.part("fc1", .a, rows: 0..<2)], to: address, under: successor)
+            #expect(throws: StoreError.fenced) {
+                try store.adapters.append([Sample.part("fc1", .a, rows: 2..<3)], to: address, under: paused)
+            }
+            #expect(throws: StoreError.fenced) {
+                try store.adapters.remove(.adapter, ofRounds: 1...1, in: live.id, under: paused)
+            }
+            #expect(try store.adapters.rowCount(of: AdapterTensor(name: "fc1", kind: .a), at: address) == 2)
             let before = live.machine
             await #expect(throws: StoreError.fenced) {
                 try await live.step(.aggregated(Sample.adapter("the paused one's"), round: 1), spending: paused)

@@ -15,22 +15,43 @@ package enum TransferConformance {
         let other = UploadKey(federation: try FederationID("digits"), subject: .template)
         try await subject.withRestart { store in
             let uploads = store.stores.uploads
+            _ = try await LiveFederation(creating: "digits", in: store)
             let first = try await uploads.beginUpload(key, length: nil, sureLength: 0)
-            try Data("half an update".utf8).write(to: URL(fileURLWithPath: first.path))
-            _ = try await uploads.note(length: 99, sureLength: 4, of: key, in: first)
+            try Data("half".utf8).write(to: URL(fileURLWithPath: first.path))
+            try await uploads.keep(0..<4, of: key, in: first)
+            let noted = try await uploads.note(length: 99, sureLength: 4, of: key, in: first)
+            try Data("half an update".utf8).write(to: URL(fileURLWithPath: noted.path))
             let second = try await uploads.beginUpload(other, length: 9, sureLength: nil)
             try Data("template".utf8).write(to: URL(fileURLWithPath: second.path))
             try await uploads.truncate(second, to: 3)
+            try await uploads.keep(0..<3, of: other, in: second)
             await #expect(throws: StoreError.self) {
                 try await uploads.beginUpload(other, length: 9, sureLength: nil)
             }
         } then: { store in
-            let found = try await store.stores.uploads.partialUploads().sorted { $0.offset > $1.offset }
+            let uploads = store.stores.uploads
+            let known = Dictionary(
+                uniqueKeysWithValues: try await uploads.partialUploads().map { ($0.key, $0) })
+            var found: [PartialUpload] = []
+            for key in [key, other] {
+                found.append(try #require(try await uploads.refreshed(known[key], of: key)))
+            }
             #expect(found.map(\.key) == [key, other])
             #expect(found.map(\.offset) == [4, 3])
             #expect(found.map(\.length) == [99, 9])
-            for upload in found { await store.blobs.discard(upload.file) }
-            #expect(try await store.stores.uploads.partialUploads().isEmpty)
+            try await uploads.truncate(found[0].file, to: 4)
+            let file = try FileHandle(forWritingTo: URL(fileURLWithPath: found[0].file.path))
+            try file.seekToEnd()
+            try file.write(contentsOf: Data("-way".utf8))
+            try file.close()
+            try await uploads.gather(key, into: found[0].file)
+            #expect(FileManager.default.contents(atPath: found[0].file.path) == Data("half-way".utf8))
+            for upload in found {
+                await store.blobs.discard(upload.file)
+                try await uploads.endUpload(upload.key)
+                #expect(try await uploads.refreshed(nil, of: upload.key) == nil)
+            }
+            #expect(try await uploads.partialUploads().isEmpty)
         }
     }
 

@@ -80,7 +80,7 @@ struct AggregationWorker: Sendable {
     ) async throws(StoreError) {
         let outcome: FederationMachine.Event<Void, Never>
         do throws(Failure) {
-            outcome = .aggregated(try await publish(round, in: session, on: queue), round: round.number)
+            outcome = .aggregated(try await publish(round, in: session, under: lease, on: queue), round: round.number)
         } catch {
             switch error {
             case .hopeless(let reason): outcome = .aggregationFailed(reason: reason, round: round.number)
@@ -102,7 +102,7 @@ struct AggregationWorker: Sendable {
             try await queue.run { () throws(StoreError) in
                 if !isPublished {
                     var recorder = RoundRecorder(
-                        round: round, of: session.id, momentCount: momentCount, in: adapters)
+                        round: round, of: session.id, momentCount: momentCount, in: adapters, under: nil)
                     try recorder.clear()
                 } else if round > 1 {
                     for index in 0..<momentCount {
@@ -117,7 +117,7 @@ struct AggregationWorker: Sendable {
     }
 
     private func publish(
-        _ round: RoundMachine, in session: FederationSession, on queue: BlockingQueue
+        _ round: RoundMachine, in session: FederationSession, under lease: Lease, on queue: BlockingQueue
     ) async throws(Failure) -> PublishedAdapter {
         do {
             let plan = try session.plan()
@@ -126,7 +126,7 @@ struct AggregationWorker: Sendable {
             serving.cache.forget(session.id, rounds: [round.number])
             let file = try await serving.lanes.publishing {
                 let rendered = try await queue.run { () throws(Failure) in
-                    try add(up: round, as: plan, after: machine)
+                    try add(up: round, as: plan, after: machine, under: lease)
                 }
                 if let rendered { return rendered }
                 return try await serving.file(
@@ -181,13 +181,13 @@ struct AggregationWorker: Sendable {
 
     /// - Returns: the adapter's file, where it was written during the aggregation.
     private func add(
-        up round: RoundMachine, as plan: AdapterPlan, after machine: FederationMachine
+        up round: RoundMachine, as plan: AdapterPlan, after machine: FederationMachine, under lease: Lease
     ) throws(Failure) -> AdapterCache.File? {
         // The check runs in parallel with the aggregation, whose result counts only if the check finds nothing.
         let checking = WorkBeside { () throws(Failure) in try checkBlobs(of: round) }
         let file: AdapterCache.File?
         do throws(Failure) {
-            file = try sum(round, as: plan, after: machine)
+            file = try sum(round, as: plan, after: machine, under: lease)
         } catch {
             try checking.outcome()
             throw error
@@ -197,7 +197,7 @@ struct AggregationWorker: Sendable {
     }
 
     private func sum(
-        _ round: RoundMachine, as plan: AdapterPlan, after machine: FederationMachine
+        _ round: RoundMachine, as plan: AdapterPlan, after machine: FederationMachine, under lease: Lease
     ) throws(Failure) -> AdapterCache.File? {
         let settings = machine.settings
         let momentCount = plan.strategy.optimizer.momentCount
@@ -225,7 +225,7 @@ struct AggregationWorker: Sendable {
                     StoredAdapter(.moment($0), of: settings.id, round: last, in: adapters)
                 })
             var recorder = RoundRecorder(
-                round: round.number, of: settings.id, momentCount: momentCount, in: adapters
+                round: round.number, of: settings.id, momentCount: momentCount, in: adapters, under: lease
             ) { [cache = serving.cache] outline in
                 try PublishedRendering(
                     of: outline, round: round.number, as: plan,

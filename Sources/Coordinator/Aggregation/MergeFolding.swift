@@ -70,7 +70,7 @@ struct MergeFolding: Sendable {
         let due = record.published.filter { $0 <= newest - Self.singleRounds }
         guard let last = due.last else { return record.foldedThrough }
         do {
-            try writeTotal(through: last, adding: due, after: record.foldedThrough, of: federation, shape)
+            try writeTotal(through: last, adding: due, after: record.foldedThrough, of: federation, shape, under: lease)
         } catch {
             throw error as? StoreError ?? .failed("\(error)")
         }
@@ -85,9 +85,11 @@ struct MergeFolding: Sendable {
     }
 
     private func writeTotal(
-        through last: Int, adding rounds: [Int], after folded: Int, of federation: FederationID, _ shape: AdapterShape
+        through last: Int, adding rounds: [Int], after folded: Int, of federation: FederationID, _ shape: AdapterShape,
+        under lease: Lease
     ) throws {
-        var target = StoredAdapterWriter(to: StoredAdapter(.mergeTotal, of: federation, round: last, in: adapters))
+        var target = StoredAdapterWriter(
+            to: StoredAdapter(.mergeTotal, of: federation, round: last, in: adapters), under: lease)
         try target.clear()
         let earlier = StoredAdapter(.mergeTotal, of: federation, round: folded, in: adapters)
         for module in shape.modules {

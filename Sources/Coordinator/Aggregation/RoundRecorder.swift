@@ -14,15 +14,16 @@ struct RoundRecorder: RoundSink {
     private var moments: [StoredAdapterWriter]
 
     init(
-        round: Int, of federation: FederationID, momentCount: Int, in adapters: any AdapterStore,
+        round: Int, of federation: FederationID, momentCount: Int, in adapters: any AdapterStore, under lease: Lease?,
         rendering: @escaping BeginRendering = { _ in nil }
     ) {
         beginRendering = rendering
-        adapter = StoredAdapterWriter(to: StoredAdapter(.adapter, of: federation, round: round, in: adapters))
-        merge = StoredAdapterWriter(to: StoredAdapter(.merge, of: federation, round: round, in: adapters))
-        moments = (0..<momentCount).map { index in
-            StoredAdapterWriter(to: StoredAdapter(.moment(index), of: federation, round: round, in: adapters))
+        func writer(_ slot: AdapterSlot) -> StoredAdapterWriter {
+            StoredAdapterWriter(to: StoredAdapter(slot, of: federation, round: round, in: adapters), under: lease)
         }
+        adapter = writer(.adapter)
+        merge = writer(.merge)
+        moments = (0..<momentCount).map { writer(.moment($0)) }
     }
 
     /// Deletes what an interrupted run has written.

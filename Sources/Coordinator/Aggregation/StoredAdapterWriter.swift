@@ -14,12 +14,17 @@ struct StoredAdapterWriter: AdapterSink {
     private static let batchSize = 1 << 21
 
     private let target: StoredAdapter
+    /// The lease of the job that writes; nil where no job does.
+    private let lease: Lease?
     /// The batch that is being stored.
     private var storing: WorkBeside<Void, StoreError>?
     private var parts: [AdapterPart] = []
     private var size = 0
 
-    init(to target: StoredAdapter) { self.target = target }
+    init(to target: StoredAdapter, under lease: Lease? = nil) {
+        self.target = target
+        self.lease = lease
+    }
 
     mutating func take(_ factors: ModuleFactors, of module: ModuleShape) throws(StoreError) {
         try put(factors.a, rows: factors.rank, as: .a, module.name)
@@ -40,8 +45,8 @@ struct StoredAdapterWriter: AdapterSink {
     private mutating func passOn() throws(StoreError) {
         guard !parts.isEmpty else { return }
         try endStoring()
-        storing = WorkBeside { [parts, target] () throws(StoreError) in
-            try target.store.append(parts, to: target.address)
+        storing = WorkBeside { [parts, target, lease] () throws(StoreError) in
+            try target.store.append(parts, to: target.address, under: lease)
         }
         parts = []
         size = 0
@@ -54,7 +59,7 @@ struct StoredAdapterWriter: AdapterSink {
         parts = []
         size = 0
         try endStoring()
-        try target.remove()
+        try target.remove(under: lease)
     }
 
     private mutating func put(

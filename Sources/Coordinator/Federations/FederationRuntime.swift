@@ -8,8 +8,10 @@ package final class FederationRuntime: Sendable {
         var sessions: [FederationID: FederationSession] = [:]
         /// Stored federations that this version cannot run.
         var setAside: Set<FederationID> = []
-        /// Federations that are being created.
+        /// The number of federations that are being created.
         var reserved = 0
+        /// Those that this server is creating.
+        var created: Set<FederationID> = []
     }
 
     private let metadata: any MetadataStore
@@ -51,6 +53,11 @@ package final class FederationRuntime: Sendable {
         return session
     }
 
+    /// Whether calls of a federation have an answer of their own here.
+    func knows(_ id: FederationID) -> Bool {
+        state.withLock { $0.sessions[id] != nil || $0.setAside.contains(id) }
+    }
+
     /// All sessions, in ascending order of name.
     package var all: [FederationSession] { state.withLock { $0.sessions.values.sorted { $0.id < $1.id } } }
 
@@ -64,7 +71,7 @@ package final class FederationRuntime: Sendable {
             observers: .init(
                 aggregationDue: { [aggregation, clock] in aggregation.add($0, at: clock.now()) },
                 event: { [logger] in logger.record($1, of: $0) },
-                reloaded: { [access] in access.admit($0.tokens.values, $0.clients.values, of: id) }))
+                reloaded: { [access] in access.follow($0, $1) }))
         putBack(session)
         return session
     }
@@ -117,9 +124,8 @@ package final class FederationRuntime: Sendable {
     /// Applies what other servers store, until the task is cancelled or the store closes.
     func follow() async {
         for await step in steps.steps() {
-            guard let session = state.withLock({ $0.sessions[step.federation] }) else { continue }
             do throws(StoreError) {
-                try await session.catchUp(to: step.revision)
+                try await follow(step)
             } catch {
                 logger.error(
                     "a federation could not be read again",
@@ -127,6 +133,39 @@ package final class FederationRuntime: Sendable {
             }
         }
     }
+
+    private func follow(_ step: StoredStep) async throws(StoreError) {
+        let session = state.withLock { $0.sessions[step.federation] }
+        switch (step.kind, session) {
+        case (.gone, let session?):
+            remove(step.federation)
+            access.forget(tokensOf: step.federation)
+            session.watchers.endAll()
+        case (.gone, nil): remove(step.federation)
+        case (.stored, let session?): try await session.catchUp(to: step.revision)
+        case (.rewound, let session?): try await session.readAgain()
+        case (_, nil): try await find(step.federation)
+        }
+    }
+
+    /// Opens a federation that another server has created; nothing where there is none or it is open.
+    package func find(_ id: FederationID) async throws(StoreError) {
+        guard state.withLock({ $0.sessions[id] == nil && !$0.setAside.contains(id) && !$0.created.contains(id) }),
+            let stored = try await metadata.federation(id)
+        else { return }
+        do throws(SettingsError) {
+            _ = try FederationService.checked(stored.machine.settings)
+        } catch {
+            return setAside(
+                id, for: "\(error)", tokens: stored.machine.tokens.values, clients: stored.machine.clients.values)
+        }
+        open(stored)
+        logger.notice("a federation of another server was opened", metadata: ["federation": "\(id)"])
+    }
+
+    /// Notes that this server is creating a federation, which it opens itself.
+    func noteCreation(of id: FederationID) { state.withLock { _ = $0.created.insert(id) } }
+    func noteCreated(_ id: FederationID) { state.withLock { _ = $0.created.remove(id) } }
 }
 
 extension Access {
@@ -141,6 +180,15 @@ extension Access {
                 revoke(principal, tokenWithHash: client.token)
             }
         }
+    }
+}
+
+extension Access {
+    /// Applies what another server changed about a federation's tokens.
+    func follow(_ before: FederationMachine, _ after: FederationMachine) {
+        let id = after.settings.id
+        admit(after.tokens.values, after.clients.changes(since: before.clients), of: id)
+        for token in before.tokens.values where after.tokens[token.id] == nil { forget(tokenWithHash: token.hash) }
     }
 }
 

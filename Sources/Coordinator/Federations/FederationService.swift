@@ -70,6 +70,8 @@ package struct FederationService: Sendable {
         ]
         let stored = StoredFederation(
             machine: FederationMachine(settings: settings, tokens: tokens), createdAt: now)
+        runtime.noteCreation(of: settings.id)
+        defer { runtime.noteCreated(settings.id) }
         do throws(StoreError) {
             try await metadata.create(stored)
         } catch {

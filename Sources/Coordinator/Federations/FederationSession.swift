@@ -14,8 +14,8 @@ package final class FederationSession: Sendable {
         /// A round waits to be aggregated.
         var aggregationDue: @Sendable (FederationID) -> Void
         var event: @Sendable (FederationID, AuditEvent) -> Void
-        /// The session has applied what another writer stored.
-        var reloaded: @Sendable (FederationMachine) -> Void = { _ in }
+        /// The session has applied what another writer stored: the federation before and after.
+        var reloaded: @Sendable (_ before: FederationMachine, _ after: FederationMachine) -> Void = { _, _ in }
     }
 
     package let id: FederationID
@@ -135,6 +135,9 @@ package final class FederationSession: Sendable {
         }
         if isBehind { try await store(CatchUpRequest()) }
     }
+
+    /// Reads the federation again, whatever revision is stored: the store has an older one than the session.
+    func readAgain() async throws(StoreError) { try await store(CatchUpRequest()) }
 
     /// The first snapshot whose revision is above `revision`, or `nil` once `deadline` has passed.
     package func snapshot(after revision: Int64, until deadline: Timestamp) async -> FederationSnapshot? {
@@ -259,7 +262,7 @@ extension FederationSession {
         guard isReloaded || !stored.changes.isEmpty else { return }
         let snapshot = FederationSnapshot(machine: stored.machine, after: current)
         state.withLock { $0.snapshot = snapshot }
-        if isReloaded { observers.reloaded(stored.machine) }
+        if isReloaded { observers.reloaded(current.machine, stored.machine) }
         for case .event(let event) in stored.changes { observers.event(id, event) }
         watchers.wake(with: snapshot)
         let (before, after) = (current.machine.round?.phase, stored.machine.round?.phase)

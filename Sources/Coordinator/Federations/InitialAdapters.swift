@@ -5,14 +5,29 @@ import Federation
 /// Writes version 0 of federations, drawn from the seed or copied from a template.
 struct InitialAdapters: Sendable {
     let adapters: any AdapterStore
+    let jobs: any JobStore
     /// How many threads draw values.
     let threads: Int
 
-    /// Writes version 0, drawn from the federation's seed.
+    /// Writes version 0, drawn from the federation's seed. Does nothing where another server draws it or has drawn it.
     func draw(_ settings: FederationSettings, as plan: AdapterPlan) async throws(ServiceError) {
-        try await store(of: settings.id) { target in
-            try InitialAdapter(seed: settings.seed).draw(
-                plan.strategy.publishedShape(of: plan.shape, round: 0), threads: threads, into: &target)
+        do throws(StoreError) {
+            guard let lease = try await jobs.take(Job(.drawing, of: settings.id)) else { return }
+            try await jobs.keeping(lease) { () async throws(StoreError) in
+                do throws(ServiceError) {
+                    try await store(of: settings.id, under: lease) { target in
+                        try InitialAdapter(seed: settings.seed).draw(
+                            plan.strategy.publishedShape(of: plan.shape, round: 0), threads: threads, into: &target)
+                    }
+                } catch .store(let error) {
+                    throw error
+                } catch {
+                    throw .failed("\(error)")
+                }
+                try await jobs.finish(lease)
+            }
+        } catch {
+            throw .store(error)
         }
     }
 
@@ -45,12 +60,13 @@ struct InitialAdapters: Sendable {
 
     /// Replaces version 0 on its own queue, so that a large adapter delays no other federation.
     private func store(
-        of federation: FederationID, by fill: @escaping @Sendable (inout StoredAdapterWriter) throws -> Void
+        of federation: FederationID, under lease: Lease? = nil,
+        by fill: @escaping @Sendable (inout StoredAdapterWriter) throws -> Void
     ) async throws(ServiceError) {
         try await BlockingQueue(label: "drawing").run { () throws(ServiceError) in
             do {
                 var target = StoredAdapterWriter(
-                    to: StoredAdapter(.adapter, of: federation, round: 0, in: adapters))
+                    to: StoredAdapter(.adapter, of: federation, round: 0, in: adapters), under: lease)
                 try target.clear()
                 try fill(&target)
                 try target.flush()

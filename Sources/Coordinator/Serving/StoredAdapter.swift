@@ -38,8 +38,9 @@ struct StoredAdapter: AdapterSource {
     }
 
     /// Deletes the content of the slot.
-    func remove() throws(StoreError) {
-        try store.remove(address.slot, ofRounds: address.round...address.round, in: address.federation)
+    func remove(under lease: Lease?) throws(StoreError) {
+        try store.remove(
+            address.slot, ofRounds: address.round...address.round, in: address.federation, under: lease)
     }
 
     /// Whether a dense tensor is stored.

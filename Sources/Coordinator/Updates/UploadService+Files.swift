@@ -49,6 +49,14 @@ extension UploadService {
             }
             entry.sureLength = nil
         }
+        // The last part is stored as the whole.
+        if ticket.part.completion == nil || fileLength != ticket.length, fileLength > entry.offset {
+            do throws(StoreError) {
+                try await partials.keep(entry.offset..<fileLength, of: ticket.part.key, in: entry.file)
+            } catch {
+                throw .store(error)
+            }
+        }
         entry.offset = fileLength
         entry.changedAt = clock.now()
         table[ticket.part.key] = entry

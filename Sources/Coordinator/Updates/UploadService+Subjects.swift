@@ -69,12 +69,17 @@ extension UploadService {
         }
     }
 
+    private func gather(_ key: UploadKey, into file: SpoolFile) async throws(ServiceError) {
+        do throws(StoreError) { try await partials.gather(key, into: file) } catch { throw .store(error) }
+    }
+
     /// Passes the file on as an update. If the store fails, the file stays and can be completed again.
     func complete(
         _ ticket: Ticket, _ file: SpoolFile, _ completion: Completion, byteCount: Int, partDigest: ContentDigest
     ) async throws(ServiceError) -> Receipt {
         let key = ticket.part.key
         do throws(ServiceError) {
+            if ticket.part.offset > 0 { try await gather(key, into: file) }
             let digest = ticket.part.offset == 0 ? partDigest : try await digest(of: file)
             switch completion {
             case .update(let claim):
@@ -82,13 +87,13 @@ extension UploadService {
                 let receipt = try await updates.take(
                     .init(claim: claim, spool: file, byteLimit: ticket.byteLimit, admission: admission),
                     digest: digest, byteCount: byteCount)
-                if receipt.isNew { table[key] = nil } else { await forget(key) }
+                if receipt.isNew { await end(key) } else { await forget(key) }
                 return .update(receipt)
             case .template(let expected):
                 if let expected, expected != digest { throw .digestMismatch(expected: expected, found: digest) }
                 let receipt = try await templates.take(
                     file, digest: digest, byteCount: byteCount, in: key.federation)
-                table[key] = nil
+                await end(key)
                 return .template(receipt)
             }
         } catch {

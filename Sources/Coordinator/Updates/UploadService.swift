@@ -1,6 +1,7 @@
 import Crypto
 package import Federation
 import Foundation
+import Logging
 
 /// Takes a client's update or a template in parts, each of which may be interrupted, and passes it on once it is
 /// complete.
@@ -12,12 +13,13 @@ package struct UploadService: Sendable {
     let templates: TemplateService
     let limits: Limits
     let clock: any WallClock
+    private let logger: Logger
     let table = UploadTable()
     private let hashing = BlockingQueue(label: "uploads", concurrent: true)
 
     init(
         runtime: FederationRuntime, partials: any UploadStore, blobs: any BlobStore, updates: UpdateService,
-        templates: TemplateService, limits: Limits, clock: any WallClock
+        templates: TemplateService, limits: Limits, clock: any WallClock, logger: Logger
     ) {
         self.runtime = runtime
         self.partials = partials
@@ -26,6 +28,7 @@ package struct UploadService: Sendable {
         self.templates = templates
         self.limits = limits
         self.clock = clock
+        self.logger = logger
     }
 
     /// Limits for uploads that have not arrived completely.
@@ -120,6 +123,7 @@ package struct UploadService: Sendable {
         let limit = try byteLimit(of: key, in: session)
         await table.hold(key) {}
         defer { table.letGo(key) }
+        try await refresh(key)
         if let held = try await held(key) {
             return Status(
                 offset: held.byteCount, length: held.byteCount, isComplete: true, byteLimit: limit, secondsLeft: 0)
@@ -136,6 +140,7 @@ package struct UploadService: Sendable {
         let session = try session(of: part.key)
         await table.hold(part.key, stop: stop)
         do throws(ServiceError) {
+            try await refresh(part.key)
             let beginning = try await admit(part, in: session)
             if case .held = beginning { table.letGo(part.key) }
             return beginning
@@ -205,9 +210,7 @@ extension UploadService {
     /// Resumes uploads of an earlier run of the server.
     func resume() async throws(StoreError) {
         for upload in try await partials.partialUploads() {
-            table[upload.key] = UploadTable.Entry(
-                file: upload.file, length: upload.length, offset: upload.offset, sureLength: upload.sureLength,
-                changedAt: upload.changedAt)
+            table[upload.key] = UploadTable.Entry(upload)
         }
         await sweep()
     }
@@ -243,9 +246,33 @@ extension UploadService {
 
     /// Drops an upload that the caller holds.
     func forget(_ key: UploadKey) async {
-        guard let entry = table[key] else { return }
-        table[key] = nil
+        guard let entry = await end(key) else { return }
         await blobs.discard(entry.file)
+    }
+
+    /// Ends the record of an upload whose file has a new owner or is about to be deleted.
+    @discardableResult
+    func end(_ key: UploadKey) async -> UploadTable.Entry? {
+        guard let entry = table[key] else { return nil }
+        table[key] = nil
+        do throws(StoreError) { try await partials.endUpload(key) } catch {
+            logger.warning("an upload's record stays for a while", metadata: ["reason": "\(error)"])
+        }
+        return entry
+    }
+
+    /// Learns what other servers have taken of an upload that the caller holds.
+    private func refresh(_ key: UploadKey) async throws(ServiceError) {
+        let known = table[key].map { entry in
+            PartialUpload(
+                key: key, file: entry.file, length: entry.length, offset: entry.offset, sureLength: entry.sureLength,
+                changedAt: entry.changedAt)
+        }
+        let stored: PartialUpload?
+        do throws(StoreError) { stored = try await partials.refreshed(known, of: key) } catch { throw .store(error) }
+        guard stored != known else { return }
+        if let known, known.file != stored?.file { await blobs.discard(known.file) }
+        table[key] = stored.map { UploadTable.Entry($0) }
     }
 }
 

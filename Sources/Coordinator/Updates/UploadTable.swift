@@ -14,6 +14,20 @@ final class UploadTable: Sendable {
         /// The verified length in the file's name, where that is not the whole file.
         var sureLength: Int?
         var changedAt: Timestamp
+
+        init(file: SpoolFile, length: Int?, offset: Int, sureLength: Int?, changedAt: Timestamp) {
+            self.file = file
+            self.length = length
+            self.offset = offset
+            self.sureLength = sureLength
+            self.changedAt = changedAt
+        }
+
+        init(_ upload: PartialUpload) {
+            self.init(
+                file: upload.file, length: upload.length, offset: upload.offset, sureLength: upload.sureLength,
+                changedAt: upload.changedAt)
+        }
     }
 
     private struct Waiter {

@@ -1,4 +1,5 @@
 import Coordinator
+import Federation
 import HTTPServing
 import HTTPTypes
 
@@ -23,8 +24,13 @@ struct Routes {
             admitted: callers.admitted, query: query, mediaType: mediaType, summary: summary, early: early)
         declared.append(declaration)
         let (api, access) = (api, api.services.access)
+        let shared = api.services.shared
         let admitted: Handler = { request in
-            try await handler(request, try declaration.admit(request, as: callers, by: access))
+            if shared.isNeeded {
+                let name = request.parameters["federation"].flatMap { FederationID(rawValue: $0) }
+                try await shared.learn(bearer: request.bearer, federation: name)
+            }
+            return try await handler(request, try declaration.admit(request, as: callers, by: access))
         }
         router.on(method, pattern) { request in try await api.answer(request, with: admitted) }
     }

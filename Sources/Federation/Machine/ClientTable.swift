@@ -31,6 +31,13 @@ package struct ClientTable: Sendable, Hashable {
     /// In no particular order.
     package var names: some Sequence<ClientName> { parts.lazy.flatMap(\.keys) }
 
+    /// The clients that are new here or differ from those in an earlier table. Parts that both share are not read.
+    package func changes(since earlier: ClientTable) -> [Client] {
+        zip(parts, earlier.parts).flatMap { part, before in
+            part == before ? [] : part.values.filter { before[$0.name] != $0 }
+        }
+    }
+
     package func mapValues<Value>(_ transform: (Client) -> Value) -> [ClientName: Value] {
         Dictionary(uniqueKeysWithValues: values.map { ($0.name, transform($0)) })
     }

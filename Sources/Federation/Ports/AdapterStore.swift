@@ -2,10 +2,13 @@
 ///
 /// A write is durable on return; a call that throws changed nothing.
 package protocol AdapterStore: Sendable {
-    /// Deletes the content of a slot for these rounds, so that it can be written again from the start.
-    func remove(_ slot: AdapterSlot, ofRounds rounds: ClosedRange<Int>, in federation: FederationID) throws(StoreError)
-    /// Appends rows in one transaction.
-    func append(_ parts: [AdapterPart], to address: AdapterAddress) throws(StoreError)
+    /// Deletes the content of a slot for these rounds, so that it can be written again from the start. Throws `.fenced`
+    /// unless the lease, if there is one, is valid: a worker that was paused must not change what its successor wrote.
+    func remove(
+        _ slot: AdapterSlot, ofRounds rounds: ClosedRange<Int>, in federation: FederationID, under lease: Lease?
+    ) throws(StoreError)
+    /// Appends rows in one transaction. Throws `.fenced` unless the lease, if there is one, is valid.
+    func append(_ parts: [AdapterPart], to address: AdapterAddress, under lease: Lease?) throws(StoreError)
     /// The first `rows` rows of a tensor; fewer where fewer are stored.
     func rows(_ rows: Int, of tensor: AdapterTensor, at address: AdapterAddress) throws(StoreError) -> [Float]
     /// The number of stored rows of a tensor.
@@ -22,6 +25,20 @@ package protocol AdapterStore: Sendable {
     /// Declares the merges of the rounds up to `round` as folded into the total that is stored there. Throws `.fenced`
     /// unless the lease is valid.
     func foldMerges(through round: Int, of federation: FederationID, under lease: Lease) throws(StoreError)
+}
+
+extension AdapterStore {
+    /// Deletes rounds of a slot that nobody writes.
+    package func remove(
+        _ slot: AdapterSlot, ofRounds rounds: ClosedRange<Int>, in federation: FederationID
+    ) throws(StoreError) {
+        try remove(slot, ofRounds: rounds, in: federation, under: nil)
+    }
+
+    /// Appends to a slot that no job writes.
+    package func append(_ parts: [AdapterPart], to address: AdapterAddress) throws(StoreError) {
+        try append(parts, to: address, under: nil)
+    }
 }
 
 /// A kind of result that a round stores; each has ranks of its own.

@@ -5,6 +5,8 @@ package struct Job: Sendable, Hashable {
         case aggregation(round: Int)
         /// Folding old merges into their running total.
         case folding
+        /// Drawing version 0.
+        case drawing
     }
 
     package let federation: FederationID
@@ -41,4 +43,6 @@ package protocol JobStore: Sendable {
     func renew(_ lease: Lease, seconds: Double) async throws(StoreError) -> Bool
     /// Releases the lease, so that another holder can take the job at once.
     func giveUp(_ lease: Lease) async throws(StoreError)
+    /// Ends a job whose result is stored without a step. Where several servers share the store, nobody takes it again.
+    func finish(_ lease: Lease) async throws(StoreError)
 }

@@ -60,4 +60,15 @@ package protocol UploadStore: Sendable {
     ) async throws(StoreError) -> SpoolFile
     /// Removes the bytes beyond `offset`.
     func truncate(_ file: SpoolFile, to offset: Int) async throws(StoreError)
+    /// Makes the file's bytes in `range`, which are durable on this server's disk and end the file, durable for every
+    /// server. Throws `.fenced` where another server has continued the upload.
+    func keep(_ range: Range<Int>, of key: UploadKey, in file: SpoolFile) async throws(StoreError)
+    /// The upload as it is stored now; nil for none. Another server may have continued or ended it.
+    ///
+    /// - Parameter known: what this server knows of it.
+    func refreshed(_ known: PartialUpload?, of key: UploadKey) async throws(StoreError) -> PartialUpload?
+    /// Makes the file whole: writes the kept bytes into it that other servers have taken.
+    func gather(_ key: UploadKey, into file: SpoolFile) async throws(StoreError)
+    /// Deletes what is recorded of an upload that is complete or given up. Its file is discarded by `BlobStore`.
+    func endUpload(_ key: UploadKey) async throws(StoreError)
 }

@@ -3,6 +3,7 @@ import DurableFiles
 import Federation
 import Foundation
 import GRDB
+import StoredRows
 
 /// A blob that a record may still need: an update's, by its round, or a template's, by its draft.
 struct HeldBlob: Sendable, CustomStringConvertible {

@@ -3,6 +3,7 @@ import DurableFiles
 import Federation
 import Foundation
 import GRDB
+import StoredRows
 
 /// The unpacked and checked files of an archive: a database with one federation, and blobs whose bytes match their
 /// names.

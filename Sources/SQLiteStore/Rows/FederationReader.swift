@@ -2,6 +2,7 @@ import Crypto
 import Federation
 import Foundation
 import GRDB
+import StoredRows
 
 /// Reads the rows of one federation within the snapshot of one transaction.
 struct FederationReader {
@@ -132,19 +133,7 @@ struct FederationReader {
         }
         let list = try StoredClientList(
             runs: stored.runs, values: stored.values, limit: names.map(\.0).max() ?? 0)
-        let clients = Dictionary(uniqueKeysWithValues: names)
-        let order = try list.numbers.indices.map { index in
-            guard let name = clients[list.numbers[index]] else {
-                throw StoreError.failed("no client has the number \(list.numbers[index])")
-            }
-            return (name, index)
-        }.sorted { $0.0 < $1.0 }
-        let read = ClientList(
-            clients: order.map(\.0), values: list.values.map { values in order.map { values[$0.1] } }, digest: digest)
-        guard ContentDigest(bytes: Array(SHA256.hash(data: Data(read.text.utf8)))) == digest else {
-            throw StoreError.failed("the list of clients \(digest) is another one")
-        }
-        return read
+        return try list.clients(named: Dictionary(uniqueKeysWithValues: names), digest: digest)
     }
 
     /// The digests of all lists.
@@ -171,22 +160,9 @@ extension FederationReader {
 
     private func clients() throws -> ClientTable {
         let histories = try histories()
-        // Shared, because most clients of a federation have the same capabilities.
-        var capabilities: [String: Capabilities] = [:]
+        var read = ClientRows()
         let clients = try rows("SELECT * FROM clients WHERE federation = ?") { row in
-            let name: ClientName = try row.text("name")
-            let text: String = try row.value("capabilities")
-            let known =
-                capabilities[text]
-                ?? Capabilities(text: text) {
-                    try JSONDecoder().decode(Capabilities.Claims.self, from: Data($0.utf8))
-                }
-            capabilities[text] = known
-            return Client(
-                name: name, rank: try row.value("rank"), token: try row.digest("token"),
-                capabilities: known, registeredAt: try row.instant("registered_at"),
-                lastSeenAt: try row.instant("last_seen_at"), revokedAt: try row.optionalInstant("revoked_at"),
-                leftByItself: try row.value("left_by_itself"), history: histories[name] ?? Client.History())
+            try read.client(row, history: histories[try row.text("name")] ?? Client.History())
         }
         return ClientTable(clients)
     }
@@ -229,14 +205,9 @@ extension FederationReader {
         from row: Row, participations: [ClientName: RoundMachine.Participation], updates: [ClientName: Update],
         refusals: [Refusal]
     ) throws -> RoundMachine {
-        let number: Int = try row.value("number")
-        return RoundMachine(
-            number: number, openedAt: try row.instant("opened_at"), minimumUpdates: try row.value("minimum_updates"),
-            minimumCoverage: try row.optional("minimum_coverage"), targetUpdates: try row.optional("target_updates"),
-            phase: try PhaseColumns.phase(of: row),
-            deadline: try row.instant("deadline"), closedAt: try row.optionalInstant("closed_at"),
-            participations: participations, updates: updates, refusals: refusals,
-            decisions: try decisions(of: number), hasReopened: try row.value("has_reopened"))
+        try RoundMachine(
+            row, participations: participations, updates: updates, refusals: refusals,
+            decisions: try decisions(of: try row.value("number")))
     }
 
     private func decisions(of round: Int) throws -> [AuditEvent] {
@@ -252,53 +223,17 @@ extension FederationReader {
 
     private func participations(of round: Int) throws -> [ClientName: RoundMachine.Participation] {
         let participations = try rows("SELECT * FROM participations WHERE federation = ? AND round = ?", round) { row in
-            (
-                try row.text("client", as: ClientName.self),
-                RoundMachine.Participation(
-                    state: try row.text("state"), revision: try row.value("revision"), rank: try row.optional("rank"))
-            )
+            (try row.text("client", as: ClientName.self), try RoundMachine.Participation(row))
         }
         return Dictionary(uniqueKeysWithValues: participations)
     }
 
     private func updates(of round: Int) throws -> [ClientName: Update] {
-        let updates = try rows("SELECT * FROM updates WHERE federation = ? AND round = ?", round) { row in
-            let ranks: String? = try row.optional("ranks")
-            return Update(
-                client: try row.text("client"), digest: try row.digest("digest"), byteCount: try row.value("bytes"),
-                rank: try row.value("rank"), samples: try row.value("samples"),
-                metrics: Metrics(loss: try row.optional("loss"), accuracy: try row.optional("accuracy")),
-                receivedAt: try row.instant("received_at"),
-                ranks: ranks == nil ? nil : try row.json("ranks"), norm: try row.optional("norm"),
-                factorSizes: try row.floats("factor_sizes").map(FactorSizes.init(values:)),
-                began: try row.optional("began"), status: try StatusColumns.status(of: row))
-        }
+        let updates = try rows("SELECT * FROM updates WHERE federation = ? AND round = ?", round) { try Update($0) }
         return Dictionary(uniqueKeysWithValues: updates.map { ($0.client, $0) })
     }
 
     private func refusals(of round: Int) throws -> [Refusal] {
-        try rows("SELECT * FROM refusals WHERE federation = ? AND round = ? ORDER BY id", round) { row in
-            Refusal(
-                client: try row.text("client"), at: try row.instant("at"), code: try row.value("code"),
-                detail: try row.value("detail"), count: try row.value("count"))
-        }
-    }
-}
-
-extension AuditEvent {
-    init(_ row: Row) throws(StoreError) {
-        let client: ClientName? = try row.optionalText("client")
-        self.init(
-            at: try row.instant("at"), kind: try row.value("kind"), round: try row.optional("round"), client: client,
-            detail: try row.optional("detail"))
-    }
-}
-
-extension IssuedToken {
-    fileprivate init(_ row: Row) throws {
-        self.init(
-            id: try row.value("id"), role: try row.text("role"), hash: try row.digest("hash"),
-            createdAt: try row.instant("created_at"), expiresAt: try row.optionalInstant("expires_at"),
-            usesLeft: try row.optional("uses_left"))
+        try rows("SELECT * FROM refusals WHERE federation = ? AND round = ? ORDER BY id", round) { try Refusal($0) }
     }
 }

@@ -1,6 +1,7 @@
 import Federation
 import Foundation
 import GRDB
+import StoredRows
 
 /// Writes the rows of one federation within one transaction.
 struct FederationWriter {
@@ -35,7 +36,7 @@ struct FederationWriter {
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING key
                 """,
             arguments: [
-                machine.settings.id.rawValue, encode(machine.settings), machine.state.rawValue, machine.round?.number,
+                machine.settings.id.rawValue, storedJSON(machine.settings), machine.state.rawValue, machine.round?.number,
                 machine.publishedRound, machine.revision, machine.planRevision, federation.createdAt.milliseconds,
             ])
         guard let key else { throw StoreError.exists }
@@ -82,7 +83,7 @@ struct FederationWriter {
     func store(_ change: Change) throws {
         switch change {
         case .settings(let settings):
-            try execute("UPDATE federations SET settings = ? WHERE key = ?", [Self.encode(settings), key])
+            try execute("UPDATE federations SET settings = ? WHERE key = ?", [storedJSON(settings), key])
         case .client(let client): try store(client)
         case .round(let round): try store(round)
         case .participations(let participations, let round): try store(participations, round: round)
@@ -102,12 +103,6 @@ struct FederationWriter {
 extension FederationWriter {
     private func execute(_ sql: String, _ arguments: StatementArguments) throws {
         try database.cachedStatement(sql: sql).execute(arguments: arguments)
-    }
-
-    private static func encode(_ value: some Encodable) throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 
     private func store(_ token: IssuedToken) throws {
@@ -162,8 +157,8 @@ extension FederationWriter {
                 round.closedAt?.milliseconds, round.minimumUpdates, round.targetUpdates, round.minimumCoverage,
                 round.hasReopened, columns.failedFor,
                 columns.adapter?.digest.data, columns.adapter?.byteCount,
-                columns.adapter.map { try Self.encode($0.ranks) }, columns.adapter?.hasMerge ?? false,
-                try round.hasEnded ? Self.encode(RoundSummary(round, of: adapter)) : nil,
+                columns.adapter.map { try storedJSON($0.ranks) }, columns.adapter?.hasMerge ?? false,
+                try round.hasEnded ? storedJSON(RoundSummary(round, of: adapter)) : nil,
             ])
     }
 
@@ -191,7 +186,7 @@ extension FederationWriter {
             [
                 key, round, update.client.rawValue, update.digest.data, update.byteCount, update.rank, update.samples,
                 update.metrics.loss, update.metrics.accuracy, update.receivedAt.milliseconds,
-                try update.ranks.map { try Self.encode($0) }, update.norm, update.factorSizes?.data,
+                try update.ranks.map { try storedJSON($0) }, update.norm, update.factorSizes?.data,
                 update.began, status.leftOutFor, status.isLost, status.isTakenBack, holdsBlob,
             ])
     }
@@ -239,14 +234,7 @@ extension FederationWriter {
         var numbers: [String: Int] = [:]
         let cursor = try Row.fetchCursor(rows, arguments: [key])
         while let row = try cursor.next() { numbers[try row.value("name")] = try row.value("number") }
-        let order = try list.clients.indices.map { index in
-            guard let number = numbers[list.clients[index].rawValue] else {
-                throw StoreError.failed("\(list.clients[index]) is on a list of clients and is none")
-            }
-            return (number, index)
-        }.sorted { $0.0 < $1.0 }
-        let stored = StoredClientList(
-            numbers: order.map(\.0), values: list.values.map { values in order.map { values[$0.1] } })
+        let stored = try StoredClientList(list, numbers: numbers)
         try execute(
             "INSERT INTO client_lists (federation, digest, runs, client_values) VALUES (?, ?, ?, ?)",
             [key, list.digest.data, stored.runs, stored.valueBytes])
@@ -266,15 +254,5 @@ extension FederationWriter {
         try execute(
             "INSERT INTO events (federation, at, kind, round, client, detail, hash) VALUES (?, ?, ?, ?, ?, ?, ?)",
             [key, event.at.milliseconds, event.kind, event.round, event.client?.rawValue, event.detail, hash.data])
-    }
-}
-
-extension RoundMachine {
-    /// Whether no part of the round changes any more.
-    fileprivate var hasEnded: Bool {
-        switch phase {
-        case .collecting, .aggregating: false
-        case .published, .failed: true
-        }
     }
 }

@@ -1,5 +1,5 @@
 import Crypto
-import Federation
+package import Federation
 import Foundation
 
 /// A hash chain over a federation's audit log: every hash depends on all earlier rows.
@@ -11,12 +11,12 @@ import Foundation
 ///
 /// To change, drop or move a row, an attacker must recompute every later hash. The last hash changes too, and an
 /// operator can keep it elsewhere.
-struct EventChain {
+package struct EventChain {
     /// The hash of the last row; for an empty log, the hash that the first row follows.
-    private(set) var head: ContentDigest
+    package private(set) var head: ContentDigest
 
     /// The chain of a federation with an empty log.
-    init(of federation: FederationID) throws(StoreError) {
+    package init(of federation: FederationID) throws(StoreError) {
         var hasher = SHA256()
         hasher.update(data: Data("rankwise events".utf8))
         hasher.update(field: Array(federation.rawValue.utf8))
@@ -24,13 +24,13 @@ struct EventChain {
     }
 
     /// A chain that continues after a row.
-    init(after head: ContentDigest) {
+    package init(after head: ContentDigest) {
         self.head = head
     }
 
     /// Appends a row and returns its hash.
     @discardableResult
-    mutating func append(_ event: AuditEvent) throws(StoreError) -> ContentDigest {
+    package mutating func append(_ event: AuditEvent) throws(StoreError) -> ContentDigest {
         var hasher = SHA256()
         hasher.update(data: head.bytes)
         hasher.update(data: event.at.milliseconds.bigEndianBytes)

@@ -1,13 +1,12 @@
-import Federation
-import GRDB
+package import Federation
 
 /// The columns of an update's row that hold its status.
-struct StatusColumns {
-    private(set) var leftOutFor: String?
-    private(set) var isLost = false
-    private(set) var isTakenBack = false
+package struct StatusColumns {
+    package private(set) var leftOutFor: String?
+    package private(set) var isLost = false
+    package private(set) var isTakenBack = false
 
-    init(_ status: Update.Status) {
+    package init(_ status: Update.Status) {
         switch status {
         case .accepted: break
         case .leftOut(let reason): leftOutFor = reason
@@ -20,7 +19,7 @@ struct StatusColumns {
         }
     }
 
-    static func status(of row: Row) throws(StoreError) -> Update.Status {
+    package static func status(of row: some StoredRow) throws(StoreError) -> Update.Status {
         let reason: String? = try row.optional("left_out_for")
         guard let reason else { return .accepted }
         if try row.value("is_taken_back") { return .takenBack(reason: reason) }

@@ -1,33 +1,36 @@
-import Federation
+package import Federation
 import Foundation
-import GRDB
 
-/// Reads columns without trusting the file. GRDB's own subscripts end the process on a value of the wrong type.
-extension Row {
-    func value<Value: DatabaseValueConvertible>(_ column: String) throws(StoreError) -> Value {
+/// A row of a table. Its columns are read without trust in the database.
+package protocol StoredRow {
+    /// The column's value; nil for null and where there is no such column.
+    func stored(_ column: String) throws(StoreError) -> StoredValue?
+}
+
+extension StoredRow {
+    package func value<Value: StoredReadable>(_ column: String) throws(StoreError) -> Value {
         guard let value: Value = try optional(column) else { throw .failed("column \(column) is null") }
         return value
     }
 
-    func optional<Value: DatabaseValueConvertible>(_ column: String) throws(StoreError) -> Value? {
-        let stored: DatabaseValue? = self[column]
-        guard let stored, !stored.isNull else { return nil }
-        guard let value = Value.fromDatabaseValue(stored) else {
+    package func optional<Value: StoredReadable>(_ column: String) throws(StoreError) -> Value? {
+        guard let stored = try stored(column) else { return nil }
+        guard let value = Value(stored: stored) else {
             throw .failed("column \(column) holds \(stored); expected \(Value.self)")
         }
         return value
     }
 
-    func instant(_ column: String) throws(StoreError) -> Timestamp {
+    package func instant(_ column: String) throws(StoreError) -> Timestamp {
         Timestamp(milliseconds: try value(column))
     }
 
-    func optionalInstant(_ column: String) throws(StoreError) -> Timestamp? {
+    package func optionalInstant(_ column: String) throws(StoreError) -> Timestamp? {
         let milliseconds: Int64? = try optional(column)
         return milliseconds.map(Timestamp.init(milliseconds:))
     }
 
-    func digest(_ column: String) throws(StoreError) -> ContentDigest {
+    package func digest(_ column: String) throws(StoreError) -> ContentDigest {
         let bytes: Data = try value(column)
         guard let digest = ContentDigest(bytes: Array(bytes)) else {
             throw .failed("column \(column) holds \(bytes.count.counted("byte")); expected a digest of 32")
@@ -36,7 +39,7 @@ extension Row {
     }
 
     /// 32-bit floats, little-endian.
-    func floats(_ column: String) throws(StoreError) -> [Float]? {
+    package func floats(_ column: String) throws(StoreError) -> [Float]? {
         guard let bytes: Data = try optional(column) else { return nil }
         guard bytes.count.isMultiple(of: 4) else {
             throw .failed("column \(column) holds \(bytes.count.counted("byte")); expected whole floats")
@@ -49,14 +52,14 @@ extension Row {
     }
 
     /// A name, a state or another value that is stored as its text.
-    func text<Value: RawRepresentable<String>>(
+    package func text<Value: RawRepresentable<String>>(
         _ column: String, as type: Value.Type = Value.self
     ) throws(StoreError) -> Value {
         guard let value: Value = try optionalText(column) else { throw .failed("column \(column) is null") }
         return value
     }
 
-    func optionalText<Value: RawRepresentable<String>>(_ column: String) throws(StoreError) -> Value? {
+    package func optionalText<Value: RawRepresentable<String>>(_ column: String) throws(StoreError) -> Value? {
         guard let text: String = try optional(column) else { return nil }
         guard let value = Value(rawValue: text) else {
             throw .failed("column \(column) holds '\(text)'; expected a \(Value.self)")
@@ -64,7 +67,9 @@ extension Row {
         return value
     }
 
-    func json<Value: Decodable>(_ column: String, as type: Value.Type = Value.self) throws(StoreError) -> Value {
+    package func json<Value: Decodable>(
+        _ column: String, as type: Value.Type = Value.self
+    ) throws(StoreError) -> Value {
         let text: String = try value(column)
         do {
             return try JSONDecoder().decode(Value.self, from: Data(text.utf8))
@@ -74,16 +79,9 @@ extension Row {
     }
 }
 
-extension FactorSizes {
-    /// The stored form.
-    var data: Data {
-        values.reduce(into: Data()) { data, value in
-            withUnsafeBytes(of: value.bitPattern.littleEndian) { data.append(contentsOf: $0) }
-        }
-    }
-}
-
-extension ContentDigest {
-    /// The stored form.
-    var data: Data { Data(bytes) }
+/// The text of a value that a column holds as JSON.
+package func storedJSON(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
 }

@@ -1,18 +1,19 @@
-import Federation
-import Foundation
+import Crypto
+package import Federation
+package import Foundation
 
 /// The stored form of a list of clients: their numbers in the federation, which follow the order of registration.
 ///
 /// The numbers are stored as runs. A run is its distance from the end of the run before and its length, both as LEB128.
 /// The clients' values follow, if any, in the order of numbers. A list of all 20,000 registered clients takes four
 /// bytes.
-struct StoredClientList: Equatable {
+package struct StoredClientList: Equatable {
     /// Ascending, at least 1.
-    var numbers: [Int]
+    package var numbers: [Int]
     /// One value for each number, at least 0; nil where the list has none.
-    var values: [Int]?
+    package var values: [Int]?
 
-    var runs: Data {
+    package var runs: Data {
         var bytes = Data()
         var (end, first) = (1, 0)
         while first < numbers.count {
@@ -25,7 +26,7 @@ struct StoredClientList: Equatable {
         return bytes
     }
 
-    var valueBytes: Data? {
+    package var valueBytes: Data? {
         values.map { values in
             var bytes = Data()
             for value in values { bytes.append(leb128: value) }
@@ -33,13 +34,13 @@ struct StoredClientList: Equatable {
         }
     }
 
-    init(numbers: [Int], values: [Int]?) {
+    package init(numbers: [Int], values: [Int]?) {
         self.numbers = numbers
         self.values = values
     }
 
     /// - Parameter limit: the highest client number of the federation.
-    init(runs: Data, values: Data?, limit: Int) throws(StoreError) {
+    package init(runs: Data, values: Data?, limit: Int) throws(StoreError) {
         let lengths = try Self.integers(in: runs)
         guard lengths.count.isMultiple(of: 2) else { throw .failed("a list of clients ends within a run") }
         var numbers: [Int] = []
@@ -72,6 +73,41 @@ struct StoredClientList: Equatable {
         }
         guard shift == 0 else { throw .failed("a list of clients ends within a number") }
         return integers
+    }
+}
+
+extension StoredClientList {
+    /// The list of clients that these numbers stand for.
+    ///
+    /// - Parameter names: the federation's clients by number.
+    package func clients(named names: [Int: ClientName], digest: ContentDigest) throws(StoreError) -> ClientList {
+        var order: [(ClientName, Int)] = []
+        for (index, number) in numbers.enumerated() {
+            guard let name = names[number] else { throw .failed("no client has the number \(number)") }
+            order.append((name, index))
+        }
+        order.sort { $0.0 < $1.0 }
+        let read = ClientList(
+            clients: order.map(\.0), values: values.map { values in order.map { values[$0.1] } }, digest: digest)
+        guard ContentDigest(bytes: Array(SHA256.hash(data: Data(read.text.utf8)))) == digest else {
+            throw .failed("the list of clients \(digest) is another one")
+        }
+        return read
+    }
+
+    /// A list in its stored form.
+    ///
+    /// - Parameter numbers: the clients' numbers by name.
+    package init(_ list: ClientList, numbers: [String: Int]) throws(StoreError) {
+        var order: [(Int, Int)] = []
+        for (index, client) in list.clients.enumerated() {
+            guard let number = numbers[client.rawValue] else {
+                throw .failed("\(client) is on a list of clients and is none")
+            }
+            order.append((number, index))
+        }
+        order.sort { $0.0 < $1.0 }
+        self.init(numbers: order.map(\.0), values: list.values.map { values in order.map { values[$0.1] } })
     }
 }
 

@@ -1,8 +1,7 @@
-import Federation
 import Synchronization
 
 /// Announces stored steps to all followers in the process.
-final class StepBroadcast: Sendable {
+package final class StepBroadcast: Sendable {
     private struct State {
         var listeners: [Int: AsyncStream<StoredStep>.Continuation] = [:]
         var next = 0
@@ -10,7 +9,9 @@ final class StepBroadcast: Sendable {
 
     private let state = Mutex(State())
 
-    func steps() -> AsyncStream<StoredStep> {
+    package init() {}
+
+    package func steps() -> AsyncStream<StoredStep> {
         let (stream, continuation) = AsyncStream.makeStream(of: StoredStep.self)
         let number = state.withLock { state in
             state.next += 1
@@ -21,11 +22,11 @@ final class StepBroadcast: Sendable {
         return stream
     }
 
-    func yield(_ step: StoredStep) {
+    package func yield(_ step: StoredStep) {
         for listener in state.withLock({ Array($0.listeners.values) }) { listener.yield(step) }
     }
 
-    func close() {
+    package func close() {
         for listener in state.withLock({ Array($0.listeners.values) }) { listener.finish() }
     }
 }

@@ -1,20 +1,19 @@
-import Federation
-import GRDB
+package import Federation
 
 /// The columns of a round's row that hold its phase.
-struct PhaseColumns {
-    enum Name: String {
+package struct PhaseColumns {
+    package enum Name: String {
         case collecting
         case aggregating
         case published
         case failed
     }
 
-    let name: Name
-    private(set) var failedFor: String?
-    private(set) var adapter: PublishedAdapter?
+    package let name: Name
+    package private(set) var failedFor: String?
+    package private(set) var adapter: PublishedAdapter?
 
-    init(_ phase: RoundMachine.Phase) {
+    package init(_ phase: RoundMachine.Phase) {
         switch phase {
         case .collecting: name = .collecting
         case .aggregating: name = .aggregating
@@ -27,7 +26,7 @@ struct PhaseColumns {
         }
     }
 
-    static func phase(of row: Row) throws(StoreError) -> RoundMachine.Phase {
+    package static func phase(of row: some StoredRow) throws(StoreError) -> RoundMachine.Phase {
         switch try row.text("phase", as: Name.self) {
         case .collecting: .collecting
         case .aggregating: .aggregating

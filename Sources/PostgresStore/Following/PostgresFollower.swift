@@ -1,0 +1,211 @@
+import Dispatch
+import Federation
+import Glibc
+import Logging
+import StoredRows
+import Synchronization
+
+/// Learns what other servers store, on a connection and a thread of its own.
+///
+/// Notifications come at once and may be lost, so once a second it also compares all revisions. At the same time it
+/// reads the database's clock, says that this server is alive, and exchanges what was seen of clients.
+final class PostgresFollower: Sendable {
+    private struct State {
+        var known: [FederationID: Int64] = [:]
+        var serverCount = 1
+        /// The running clock at the last complete look.
+        var lastLook: Int64?
+        var feed: StepBroadcast?
+    }
+
+    let clock = DatabaseClock()
+    private let url: String
+    let serverID: String
+    private let logger: Logger
+    private let state = Mutex(State())
+    private let isStopped = Atomic(false)
+    private let ended = DispatchSemaphore(value: 0)
+    /// Written to end the wait.
+    private let wakes: (reading: Int32, writing: Int32)
+
+    init(url: String, server: String, logger: Logger) {
+        self.url = url
+        serverID = server
+        self.logger = logger
+        var ends: [Int32] = [-1, -1]
+        pipe2(&ends, O_CLOEXEC | O_NONBLOCK)
+        wakes = (ends[0], ends[1])
+    }
+
+    deinit {
+        close(wakes.reading)
+        close(wakes.writing)
+    }
+
+    /// Looks once, and then follows until `stop`.
+    func start(feed: StepBroadcast, presence: SharedPresence) {
+        state.withLock { $0.feed = feed }
+        let first = DispatchSemaphore(value: 0)
+        DispatchQueue(label: "rankwise.postgres.follower").async { [self] in
+            var first: DispatchSemaphore? = first
+            var session: Session?
+            while !isStopped.load(ordering: .acquiring) {
+                do {
+                    if session == nil { session = try Session(url) }
+                    if let session { try follow(session, presence, &first) }
+                } catch {
+                    logger.warning("PostgreSQL cannot be followed", metadata: ["reason": "\(error)"])
+                    session = nil
+                    first?.signal()
+                    first = nil
+                    wait(on: -1, milliseconds: 500)
+                }
+            }
+            ended.signal()
+        }
+        first.wait()
+    }
+
+    func stop() {
+        isStopped.store(true, ordering: .releasing)
+        var byte: UInt8 = 0
+        _ = write(wakes.writing, &byte, 1)
+        ended.wait()
+    }
+
+    var serverCount: Int { state.withLock { $0.serverCount } }
+
+    /// Whether this server may have missed what others stored for longer than `seconds`.
+    func isBehind(by seconds: Double) -> Bool {
+        guard let last = state.withLock({ $0.lastLook }) else { return true }
+        return Double(DatabaseClock.running() - last) > seconds * 1000
+    }
+
+    /// Announces a step, unless it is already known.
+    func note(_ step: StoredStep) {
+        state.withLock { state in
+            switch step.kind {
+            case .stored:
+                guard step.revision > state.known[step.federation] ?? 0 else { return }
+                state.known[step.federation] = step.revision
+            case .rewound: state.known[step.federation] = step.revision
+            case .gone: state.known[step.federation] = nil
+            }
+            state.feed?.yield(step)
+        }
+    }
+
+    /// The statement that tells the other servers of a step; it takes effect with the commit.
+    static func notification(of federation: FederationID, revision: Int64) -> PostgresStatement {
+        PostgresStatement(
+            "SELECT pg_notify('rankwise.' || current_schema(), $1)", ["\(federation) \(revision)"])
+    }
+}
+
+extension PostgresFollower {
+    /// A connection that listens.
+    private final class Session {
+        let connection: PostgresConnection
+        var nextLook: Int64 = 0
+        /// What was written to the table of sightings until then is known.
+        var seenUntil: Int64 = 0
+
+        init(_ url: String) throws {
+            connection = try PostgresConnection(url)
+            let schema: String = try connection.run("SELECT current_schema()::text AS name").first?.value("name") ?? ""
+            try connection.runSimple("LISTEN \"rankwise.\(schema)\"")
+        }
+    }
+
+    /// Waits for notifications until the next look is due, and looks.
+    private func follow(
+        _ session: Session, _ presence: SharedPresence, _ first: inout DispatchSemaphore?
+    ) throws {
+        if DatabaseClock.running() >= session.nextLook {
+            try look(session, presence)
+            session.nextLook = DatabaseClock.running() + 1000
+            first?.signal()
+            first = nil
+        }
+        wait(on: session.connection.socket, milliseconds: max(0, session.nextLook - DatabaseClock.running()))
+        for payload in try session.connection.notifications() {
+            let words = payload.split(separator: " ")
+            guard words.count == 2, let id = FederationID(rawValue: String(words[0])), let revision = Int64(words[1])
+            else { continue }
+            note(StoredStep(federation: id, revision: revision))
+        }
+    }
+
+    private func look(_ session: Session, _ presence: SharedPresence) throws {
+        let before = state.withLock { $0.known }
+        let asked = DatabaseClock.running()
+        let results = try session.connection.run([
+            PostgresStatement("SELECT now_ms() AS now"),
+            PostgresStatement("SELECT id, revision FROM federations WHERE left(id, 1) <> '~'"),
+            PostgresStatement(
+                """
+                INSERT INTO servers (id, alive_at) VALUES ($1, now_ms())
+                ON CONFLICT (id) DO UPDATE SET alive_at = excluded.alive_at
+                """, [serverID]),
+            PostgresStatement("DELETE FROM servers WHERE alive_at < now_ms() - 60000"),
+            PostgresStatement("SELECT count(*) AS count FROM servers WHERE alive_at > now_ms() - 10000"),
+        ])
+        guard results.count == 5, let now: Int64 = try results[0].first?.value("now") else {
+            throw PostgresError.disconnected("a look has no answer")
+        }
+        clock.set(now, askedAt: asked)
+        var found: [FederationID: Int64] = [:]
+        for row in results[1].rows { found[try row.text("id")] = try row.value("revision") }
+        for (id, revision) in found {
+            let isRewound = before[id].map { revision < $0 } ?? false
+            note(StoredStep(federation: id, revision: revision, kind: isRewound ? .rewound : .stored))
+        }
+        for id in before.keys where found[id] == nil { note(StoredStep(federation: id, revision: 0, kind: .gone)) }
+        let count: Int = try results[4].first?.value("count") ?? 1
+        try exchange(session, presence)
+        state.withLock { state in
+            state.serverCount = max(1, count)
+            state.lastLook = asked
+        }
+    }
+
+    /// Writes what this server has seen of clients, and reads what others have.
+    private func exchange(_ session: Session, _ presence: SharedPresence) throws {
+        let news = presence.takeNews().flatMap { id, sightings in
+            sightings.map { sighting in
+                PostgresStatement(
+                    """
+                    INSERT INTO seen (federation, client, at, is_absent, written)
+                    SELECT key, $2, $3, $4, now_ms() FROM federations WHERE id = $1
+                    ON CONFLICT (federation, client) DO UPDATE SET at = excluded.at, is_absent = excluded.is_absent,
+                      written = excluded.written WHERE seen.at <= excluded.at
+                    """, [id, sighting.client, sighting.at, sighting.isAbsent])
+            }
+        }
+        for start in stride(from: 0, to: news.count, by: 1000) {
+            try session.connection.run(Array(news[start..<min(start + 1000, news.count)]))
+        }
+        // A row may become visible a moment after its time.
+        let rows = try session.connection.run(
+            """
+            SELECT federations.id, client, at, is_absent, written FROM seen
+            JOIN federations ON federations.key = seen.federation WHERE written > $1
+            """, [session.seenUntil - 5000]
+        ).rows
+        for row in rows {
+            session.seenUntil = max(session.seenUntil, try row.value("written"))
+            presence.apply(
+                .init(client: try row.text("client"), at: try row.instant("at"), isAbsent: try row.value("is_absent")),
+                of: try row.text("id"))
+        }
+    }
+
+    /// Waits until the socket can be read, somebody wakes the follower, or the time is over.
+    private func wait(on socket: Int32, milliseconds: Int64) {
+        var files = [
+            pollfd(fd: wakes.reading, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: socket, events: Int16(POLLIN), revents: 0),
+        ]
+        poll(&files, socket < 0 ? 1 : 2, Int32(clamping: milliseconds))
+    }
+}

@@ -1,0 +1,110 @@
+import Federation
+import Synchronization
+
+/// When clients were seen by any server: this server's own knowledge, written to a table and read from it once a second.
+///
+/// The table may lose its rows when the database crashes; then all clients count as seen.
+final class SharedPresence: PresenceStore {
+    private let federations = Mutex<[FederationID: SharedMembers]>([:])
+
+    func presence(of federation: FederationID) -> any Presence { members(of: federation) }
+
+    func forgetPresence(of federation: FederationID) { federations.withLock { $0[federation] = nil } }
+
+    /// A client that goes on calling is written again only after a quarter of `seconds`.
+    func setSeenSeconds(_ seconds: Double, of federation: FederationID) {
+        members(of: federation).setInterval(seconds / 4)
+    }
+
+    /// What other servers must be told, of all federations.
+    func takeNews() -> [FederationID: [SharedMembers.Sighting]] {
+        federations.withLock { $0 }.mapValues { $0.takeNews() }.filter { !$0.value.isEmpty }
+    }
+
+    /// Takes in what another server has seen; nothing where this server does not run the federation.
+    func apply(_ sighting: SharedMembers.Sighting, of federation: FederationID) {
+        federations.withLock { $0[federation] }?.apply(sighting)
+    }
+
+    private func members(of federation: FederationID) -> SharedMembers {
+        federations.withLock { federations in
+            if let known = federations[federation] { return known }
+            let members = SharedMembers()
+            federations[federation] = members
+            return members
+        }
+    }
+}
+
+/// The clients of one federation.
+final class SharedMembers: Presence {
+    /// The last that is known of a client.
+    struct Sighting: Sendable, Hashable {
+        let client: ClientName
+        let at: Timestamp
+        let isAbsent: Bool
+    }
+
+    private struct State {
+        var lastSeen: [ClientName: Timestamp] = [:]
+        var absent: Set<ClientName> = []
+        /// What the table has, as far as this server wrote it.
+        var written: [ClientName: Timestamp] = [:]
+        var news: Set<ClientName> = []
+        var interval = 60.0
+    }
+
+    private let state = Mutex(State())
+
+    func setInterval(_ seconds: Double) { state.withLock { $0.interval = seconds } }
+
+    func presume(_ clients: some Sequence<ClientName>, seenAt now: Timestamp) {
+        state.withLock { state in
+            for client in clients where state.lastSeen[client] == nil { state.lastSeen[client] = now }
+        }
+    }
+
+    func touch(_ client: ClientName, at now: Timestamp) {
+        state.withLock { state in
+            state.lastSeen[client] = now
+            let hasReturned = state.absent.remove(client) != nil
+            let isDue = state.written[client].map { now.seconds(since: $0) >= state.interval } ?? true
+            if hasReturned || isDue { state.news.insert(client) }
+        }
+    }
+
+    func leave(_ client: ClientName) {
+        state.withLock { state in
+            state.absent.insert(client)
+            state.news.insert(client)
+        }
+    }
+
+    func lastSeen(_ client: ClientName) -> Timestamp? { state.withLock { $0.lastSeen[client] } }
+
+    var snapshot: Presence.Snapshot { state.withLock { ($0.lastSeen, $0.absent) } }
+
+    func takeNews() -> [Sighting] {
+        state.withLock { state in
+            defer { state.news = [] }
+            return state.news.sorted().compactMap { client in
+                guard let at = state.lastSeen[client] else { return nil }
+                state.written[client] = at
+                return Sighting(client: client, at: at, isAbsent: state.absent.contains(client))
+            }
+        }
+    }
+
+    func apply(_ sighting: Sighting) {
+        state.withLock { state in
+            if let known = state.lastSeen[sighting.client], known > sighting.at { return }
+            state.lastSeen[sighting.client] = sighting.at
+            state.written[sighting.client] = sighting.at
+            if sighting.isAbsent {
+                state.absent.insert(sighting.client)
+            } else {
+                state.absent.remove(sighting.client)
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+import Crypto
+import Federation
+import Foundation
+import StoredRows
+
+/// Reads the rows of one federation within a transaction.
+struct PostgresReader {
+    let connection: PostgresConnection
+    /// `federations.key`
+    let key: Int64
+
+    /// nil where there is no such federation.
+    init?(_ id: FederationID, on connection: PostgresConnection) throws {
+        guard let row = try connection.run("SELECT key FROM federations WHERE id = $1", [id]).first else { return nil }
+        self.init(connection: connection, key: try row.value("key"))
+    }
+
+    init(connection: PostgresConnection, key: Int64) {
+        self.connection = connection
+        self.key = key
+    }
+
+    /// All federations, in order of creation.
+    static func federations(on connection: PostgresConnection) throws -> StoredFederations {
+        var found = StoredFederations()
+        for row in try connection.run("SELECT * FROM federations WHERE left(id, 1) <> '~' ORDER BY key").rows {
+            let reader = PostgresReader(connection: connection, key: try row.value("key"))
+            do {
+                found.sound.append(try reader.federation(row))
+            } catch let error as StoreError {
+                found.unreadable.append(
+                    UnreadableFederation(
+                        id: try row.text("id"), reason: "\(error)", tokens: (try? reader.tokens()) ?? [],
+                        clients: (try? reader.clients()).map { Array($0.values) } ?? []))
+            }
+        }
+        return found
+    }
+
+    /// One federation; nil where there is none of this name.
+    static func federation(_ id: FederationID, on connection: PostgresConnection) throws -> StoredFederation? {
+        guard let row = try connection.run("SELECT * FROM federations WHERE id = $1", [id]).first else { return nil }
+        return try PostgresReader(connection: connection, key: try row.value("key")).federation(row)
+    }
+
+    /// - Parameter row: the federation's own row, with all columns.
+    func federation(_ row: PostgresRow) throws -> StoredFederation {
+        let number: Int? = try row.optional("round")
+        let machine = FederationMachine(
+            settings: try row.json("settings"), state: try row.text("state"), clients: try clients(),
+            round: try number.flatMap { try round($0) }, publishedRound: try row.value("published_round"),
+            revision: try row.value("revision"), planRevision: try row.value("plan_revision"), tokens: try tokens())
+        return StoredFederation(machine: machine, createdAt: try row.instant("created_at"))
+    }
+
+    func round(_ number: Int) throws -> RoundMachine? {
+        try rows("SELECT * FROM rounds WHERE federation = $1 AND number = $2", number).first.map { try round(from: $0) }
+    }
+
+    /// The stored merges.
+    func merges() throws -> MergeRecord {
+        let folded: Int =
+            try rows("SELECT merges_folded_through FROM federations WHERE key = $1").first?
+            .value("merges_folded_through") ?? 0
+        let published = try rows(
+            """
+            SELECT number FROM rounds WHERE federation = $1 AND number > $2
+              AND phase = '\(PhaseColumns.Name.published.rawValue)' ORDER BY number
+            """, folded
+        ).map { try $0.value("number") as Int }
+        return MergeRecord(foldedThrough: folded, published: published)
+    }
+
+    /// Rounds below `before`, newest first.
+    func rounds(before: Int, limit: Int) throws -> [ListedRound] {
+        try rows(
+            "SELECT * FROM rounds WHERE federation = $1 AND number < $2 ORDER BY number DESC LIMIT $3", before,
+            max(0, limit)
+        ).map { row in
+            let summary: String? = try row.optional("summary")
+            guard summary != nil else { return ListedRound(round: try round(from: row), summary: nil) }
+            let outline = try RoundMachine(
+                row, participations: [:], updates: [:], refusals: [], decisions: try decisions(row.value("number")))
+            return ListedRound(round: outline, summary: try row.json("summary"))
+        }
+    }
+
+    /// Events after `id`, oldest first.
+    func events(after id: Int64, limit: Int) throws -> [StoredEvent] {
+        try rows("SELECT * FROM events WHERE federation = $1 AND id > $2 ORDER BY id LIMIT $3", id, max(0, limit))
+            .map { StoredEvent(id: try $0.value("id"), event: try AuditEvent($0), hash: try $0.digest("hash")) }
+    }
+
+    /// The list with the digest that an event names.
+    func list(_ digest: ContentDigest) throws -> ClientList? {
+        let stored = try rows(
+            "SELECT runs, client_values FROM client_lists WHERE federation = $1 AND digest = $2", digest)
+        guard let stored = stored.first else { return nil }
+        let names = try rows("SELECT name, number FROM clients WHERE federation = $1 AND number IS NOT NULL").map {
+            (try $0.value("number") as Int, try $0.text("name", as: ClientName.self))
+        }
+        let list = try StoredClientList(
+            runs: try stored.value("runs"), values: try stored.optional("client_values"),
+            limit: names.map(\.0).max() ?? 0)
+        return try list.clients(named: Dictionary(uniqueKeysWithValues: names), digest: digest)
+    }
+}
+
+extension PostgresReader {
+    /// Runs a query whose first parameter is the federation.
+    func rows(_ sql: String, _ parameters: any PostgresParameter...) throws -> [PostgresRow] {
+        try connection.run(sql, [key] + parameters).rows
+    }
+
+    func tokens() throws -> [IssuedToken] {
+        try rows("SELECT * FROM tokens WHERE federation = $1 AND NOT is_withdrawn").map { try IssuedToken($0) }
+    }
+
+    func clients() throws -> ClientTable {
+        let histories = try histories(after: 0)
+        var read = ClientRows()
+        return ClientTable(
+            try rows("SELECT * FROM clients WHERE federation = $1").map { row in
+                try read.client(row, history: histories[try row.text("name")] ?? Client.History())
+            })
+    }
+
+    /// What participations and updates that were written after a step say of each client's history.
+    func histories(after step: Int64) throws -> [ClientName: Client.History] {
+        var histories: [ClientName: Client.History] = [:]
+        for row in try rows(
+            """
+            SELECT client, max(round) AS round FROM participations WHERE federation = $1 AND step > $2 GROUP BY client
+            """, step)
+        {
+            histories[try row.text("client"), default: Client.History()].lastSelected = try row.value("round")
+        }
+        for row in try rows(
+            """
+            SELECT DISTINCT ON (client) client, samples, coalesce(began, round) AS began FROM updates
+            WHERE federation = $1 AND step > $2 ORDER BY client, coalesce(began, round) DESC
+            """, step)
+        {
+            let client: ClientName = try row.text("client")
+            histories[client, default: Client.History()].samples = try row.value("samples")
+            histories[client, default: Client.History()].lastUpdated = try row.value("began")
+        }
+        return histories
+    }
+
+    private func round(from row: PostgresRow) throws -> RoundMachine {
+        let number: Int = try row.value("number")
+        return try RoundMachine(
+            row, participations: try participations(number, after: 0), updates: try updates(number, after: 0),
+            refusals: try refusals(number), decisions: try decisions(number))
+    }
+
+    func participations(
+        _ round: Int, after step: Int64
+    ) throws -> [ClientName: RoundMachine.Participation] {
+        let rows = try rows(
+            "SELECT * FROM participations WHERE federation = $1 AND round = $2 AND step > $3", round, step)
+        return Dictionary(
+            uniqueKeysWithValues: try rows.map {
+                (try $0.text("client", as: ClientName.self), try RoundMachine.Participation($0))
+            })
+    }
+
+    func updates(_ round: Int, after step: Int64) throws -> [ClientName: Update] {
+        let updates = try rows(
+            "SELECT * FROM updates WHERE federation = $1 AND round = $2 AND step > $3", round, step
+        ).map { try Update($0) }
+        return Dictionary(uniqueKeysWithValues: updates.map { ($0.client, $0) })
+    }
+
+    func refusals(_ round: Int) throws -> [Refusal] {
+        try rows("SELECT * FROM refusals WHERE federation = $1 AND round = $2 ORDER BY number", round)
+            .map { try Refusal($0) }
+    }
+
+    func decisions(_ round: Int) throws -> [AuditEvent] {
+        let kinds = AuditEvent.decisions.sorted().map { "'\($0)'" }.joined(separator: ", ")
+        return try rows(
+            """
+            SELECT * FROM events WHERE federation = $1 AND round = $2 AND kind IN (\(kinds)) ORDER BY id DESC LIMIT $3
+            """, round, AuditEvent.decisionLimit
+        ).map { try AuditEvent($0) }.reversed()
+    }
+}
