@@ -33,7 +33,7 @@ package final class ObjectBucket: Sendable {
         _ key: String, file path: String, byteCount: Int, sha256: [UInt8], patience: ObjectPatience? = nil
     ) async throws(ObjectError) {
         try await run(patience) { call throws(ObjectError) in
-            try call.put(key, .file(path: path), byteCount: byteCount, sha256: sha256)
+            try call.put(key, file: path, byteCount: byteCount, sha256: sha256)
         }
     }
 
@@ -117,7 +117,7 @@ extension ObjectBucket {
             _ key: String, file path: String, byteCount: Int, sha256: [UInt8], patience: ObjectPatience? = nil
         ) throws(ObjectError) {
             try run(patience) { call throws(ObjectError) in
-                try call.put(key, .file(path: path), byteCount: byteCount, sha256: sha256)
+                try call.put(key, file: path, byteCount: byteCount, sha256: sha256)
             }
         }
 
