@@ -87,6 +87,9 @@ let package = Package(
                 .argumentParser, .crypto,
             ]),
         library("HTTPFetching", ["CCurl", "DurableFiles"]),
+        library(
+            "ObjectStorage", ["HTTPFetching", "DurableFiles", "StrictJSON", "CLinux", .crypto, .logging]),
+        library("MemoryObjects", ["HTTPServing", "ObjectStorage", .crypto, .httpTypes, .logging]),
         library("AdapterOperations", ["AdapterFormat", "DurableFiles", "LinearAlgebra"]),
         library("TrainingData", ["DurableFiles", "LinearAlgebra"]),
         library(
@@ -123,7 +126,8 @@ let package = Package(
             "rankwise-lab",
             [
                 "AdapterFormat", "AdapterOperations", "Aggregation", "Benchmarks", "ClientAgent", "DurableFiles",
-                "HTTPFetching", "LinearAlgebra", "RankwiseWire", "Simulation", "Training", "TrainingData", .yams,
+                "HTTPFetching", "LinearAlgebra", "MemoryObjects", "ProcessSignals", "RankwiseWire", "Simulation", "Training",
+                "TrainingData", .yams,
                 .argumentParser, .logging,
             ]
         ),
@@ -167,6 +171,10 @@ let package = Package(
             ]),
         tests("ChartsTests", ["Charts"]),
         tests("HTTPFetchingTests", ["HTTPFetching", "TestStage"]),
+        tests(
+            "ObjectStorageTests",
+            ["ObjectStorage", "MemoryObjects", "HTTPFetching", "TestStage", .crypto, .logging],
+            resources: [.copy("Fixtures")]),
         tests(
             "SimulationTests",
             [

@@ -20,11 +20,13 @@ package struct FetchRequest: Sendable {
 
     /// The destination of a successful answer's body. The body of any other answer is kept in memory, up to
     /// `FetchRequest.memoryLimit`, so that its reason can be read.
-    package enum Destination: Sendable, Hashable {
+    package enum Destination: Sendable {
         case memory(limit: Int)
         /// Written to `path.part`, synced and renamed once complete. The next download resumes an interrupted one, as
         /// long as the server's strong ETag is the same.
         case file(path: String, limit: Int64)
+        /// Handed to a sink as it comes.
+        case sink(any FetchSink)
     }
 
     /// Time-outs that give a large body on a slow link all the time it needs.

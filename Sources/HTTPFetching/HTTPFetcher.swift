@@ -11,8 +11,7 @@ package protocol Fetching: Sendable {
 /// TLS should ignore SIGPIPE.
 package actor HTTPFetcher: Fetching {
     private let thread = BlockingExecutor()
-    private let multi: MultiHandle
-    private let easy: EasyHandle
+    private let fetcher: BlockingFetcher
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
@@ -31,52 +30,17 @@ package actor HTTPFetcher: Fetching {
         }
     }
 
-    private let tls: TLS
-
     package init(tls: TLS = TLS()) throws(FetchError) {
-        self.tls = tls
-        multi = try MultiHandle()
-        easy = try EasyHandle()
+        fetcher = try BlockingFetcher(tls: tls)
     }
 
     package func fetch(_ request: FetchRequest) async throws(FetchError) -> FetchResponse {
-        let multi = multi
+        let fetcher = fetcher
         let result = await withTaskCancellationHandler {
-            perform(request)
+            Result { () throws(FetchError) in try fetcher.fetch(request, isCancelled: { Task.isCancelled }) }
         } onCancel: {
-            multi.wake()
+            fetcher.wake()
         }
         return try result.get()
-    }
-
-    private func perform(_ request: FetchRequest) -> Result<FetchResponse, FetchError> {
-        do throws(FetchError) {
-            let scheme = request.url.prefix { $0 != ":" }.lowercased()
-            guard scheme == "http" || scheme == "https" else {
-                throw .malformedRequest("\(request.url) begins with neither http:// nor https://")
-            }
-            if let response = try exchange(request) { return .success(response) }
-            guard let response = try exchange(request) else { throw .interrupted("the download cannot be continued") }
-            return .success(response)
-        } catch {
-            return .failure(error)
-        }
-    }
-
-    /// One exchange; nil asks the caller to send the same request again from the start.
-    private func exchange(_ request: FetchRequest) throws(FetchError) -> FetchResponse? {
-        let transfer = try Transfer(request)
-        let fields = try HeaderList(request.fields + transfer.resumeFields)
-        try easy.prepare(request, fields: fields, transfer: transfer, tls: tls)
-        let code = multi.run(easy, shouldStop: { Task.isCancelled })
-        do throws(FetchError) {
-            guard let code else { throw .cancelled }
-            if let failure = transfer.failure { throw failure }
-            if let error = easy.error(for: code) { throw error }
-            return try transfer.finish()
-        } catch {
-            transfer.abandon()
-            throw error
-        }
     }
 }

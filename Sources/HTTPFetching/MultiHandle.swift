@@ -2,8 +2,8 @@ import CCurl
 
 /// A curl multi handle: it keeps the open connections and lets a transfer be interrupted from another thread.
 ///
-/// `@unchecked Sendable`: everything but `wake` is called on the executor of the one `HTTPFetcher` that owns it, and
-/// curl documents `curl_multi_wakeup` as safe from any thread.
+/// `@unchecked Sendable`: the one `BlockingFetcher` that owns it calls everything but `wake` under the lock of its
+/// `easy`, and curl documents `curl_multi_wakeup` as safe from any thread.
 final class MultiHandle: @unchecked Sendable {
     private let pointer: UnsafeMutableRawPointer
 

@@ -1,4 +1,4 @@
-/// One exchange in progress: curl's callbacks read from it and write to it. Confined to the fetcher's executor.
+/// One exchange in progress: curl's callbacks read from it and write to it. Used by one thread.
 final class Transfer {
     private static let headLimit = 64 << 10
 
@@ -11,6 +11,9 @@ final class Transfer {
     private var fields: [HTTPField] = []
     private var memory: [UInt8] = []
     private var file: PartialFile?
+    /// Set once a successful answer's body goes to the request's sink.
+    private var sink: (any FetchSink)?
+    private var sunkBytes: Int64 = 0
     private var expectedLength: Int64?
     private var reported: FetchProgress?
     /// The reason why a callback stopped the transfer; curl does not know the reason.
@@ -47,7 +50,7 @@ final class Transfer {
             }
             try file.finish()
         }
-        return FetchResponse(status: status, fields: fields, body: memory, savedBytes: file?.length)
+        return FetchResponse(status: status, fields: fields, body: memory, savedBytes: sink == nil ? file?.length : sunkBytes)
     }
 
     func abandon() {
@@ -81,11 +84,14 @@ final class Transfer {
         attempt { () throws(FetchError) in
             if let file {
                 try file.append(bytes)
+            } else if let sink {
+                sunkBytes += Int64(bytes.count)
+                try sink.take(bytes)
             } else {
                 let limit =
                     switch request.destination {
                     case .memory(let limit): limit
-                    case .file: FetchRequest.memoryLimit
+                    case .file, .sink: FetchRequest.memoryLimit
                     }
                 guard bytes.count <= limit - memory.count else { throw .tooLarge(limit: Int64(limit)) }
                 memory.append(contentsOf: bytes)
@@ -127,9 +133,14 @@ final class Transfer {
         fields = []
     }
 
-    /// Opens the file for the body, if the request wants one and the answer has a body.
+    /// Opens the file or the sink for the body, if the request wants one and the answer has a body.
     private func open() throws(FetchError) {
         let announced = fields["Content-Length"].flatMap { Int64($0) }
+        if case .sink(let sink) = request.destination, status == 200, request.method != .head {
+            try sink.begin(byteCount: announced)
+            self.sink = sink
+            return
+        }
         guard case .file(let path, let limit) = request.destination, request.method != .head else { return }
         switch status {
         case 200:
@@ -166,23 +177,5 @@ final class Transfer {
         while text.first?.isWhitespace == true { text.removeFirst() }
         while text.last?.isWhitespace == true { text.removeLast() }
         return String(text)
-    }
-}
-
-/// `Content-Range: bytes 5-9/10`.
-struct ContentRange: Hashable {
-    var first: Int64
-    var total: Int64
-
-    init?(_ value: String) {
-        guard value.hasPrefix("bytes ") else { return nil }
-        let halves = value.dropFirst("bytes ".count).split(separator: "/", omittingEmptySubsequences: false)
-        guard halves.count == 2, let total = Int64(halves[1]) else { return nil }
-        let ends = halves[0].split(separator: "-", omittingEmptySubsequences: false)
-        guard ends.count == 2, let first = Int64(ends[0]), let last = Int64(ends[1]), 0 <= first, first <= last,
-            last < total
-        else { return nil }
-        self.first = first
-        self.total = total
     }
 }

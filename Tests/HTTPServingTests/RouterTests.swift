@@ -34,6 +34,19 @@ import Testing
         #expect(match.parameters["t"] == "current")
     }
 
+    @Test func `a path's rest is one parameter where nothing else matches`() throws {
+        var router = router
+        router.on(.get, "/v1/{bucket}/{key...}") { _ in Response(status: .ok) }
+        func match(_ path: String) throws -> Router.Match {
+            try router.match(.get, RequestTarget(parsing: Array(path.utf8).span, method: .get))
+        }
+        #expect(try match("/v1/b/x/y%2Fz//w").parameters["key"] == "x/y/z//w")
+        #expect(try match("/v1/b/").parameters["key"] == "")
+        #expect(try match("/v1/federations/a/b").parameters["bucket"] == "federations")
+        #expect(try match("/v1/federations/a").pattern == "/v1/federations/{f}")
+        #expect(throws: RequestFailure.notFound) { try match("/v1/b") }
+    }
+
     @Test(arguments: ["/v1", "/v1/federations/", "/v1/federations/a/b", "//v1/federations", "/V1/federations", "/x"])
     func `a path without a pattern is not found`(path: String) {
         #expect(throws: RequestFailure.notFound) { try match(.get, path) }

@@ -5,7 +5,8 @@ package typealias Handler = @Sendable (Request) async throws -> Response
 
 /// Finds the handler for a method and a path among patterns such as `/v1/federations/{federation}/plan`.
 ///
-/// A literal segment has precedence over a parameter. The handler for `GET` answers `HEAD`.
+/// A literal segment has precedence over a parameter, and a parameter over one for the path's rest, such as `{key...}`
+/// at a pattern's end. The handler for `GET` answers `HEAD`.
 package struct Router: Sendable {
     package struct Match: Sendable {
         package let handler: Handler
@@ -23,6 +24,8 @@ package struct Router: Sendable {
     private struct Node: Sendable {
         var literals: [String: Int] = [:]
         var parameter: Int?
+        /// The node for all segments from here on.
+        var rest: Int?
         var routes: [(method: HTTPRequest.Method, route: Route)] = []
     }
 
@@ -35,7 +38,10 @@ package struct Router: Sendable {
         var names: [String] = []
         var node = 0
         for segment in pattern.split(separator: "/", omittingEmptySubsequences: false).dropFirst() {
-            if segment.hasPrefix("{"), segment.hasSuffix("}") {
+            if segment.hasPrefix("{"), segment.hasSuffix("...}") {
+                names.append(String(segment.dropFirst().dropLast(4)))
+                node = child(nodes[node].rest) { $0.nodes[node].rest = $1 }
+            } else if segment.hasPrefix("{"), segment.hasSuffix("}") {
                 names.append(String(segment.dropFirst().dropLast()))
                 node = child(nodes[node].parameter) { $0.nodes[node].parameter = $1 }
             } else {
@@ -67,11 +73,14 @@ package struct Router: Sendable {
         if let literal = nodes[node].literals[segment], let found = find(segments.dropFirst(), from: literal, &values) {
             return found
         }
-        guard let parameter = nodes[node].parameter, !segment.isEmpty else { return nil }
-        values.append(segment)
-        if let found = find(segments.dropFirst(), from: parameter, &values) { return found }
-        values.removeLast()
-        return nil
+        if let parameter = nodes[node].parameter, !segment.isEmpty {
+            values.append(segment)
+            if let found = find(segments.dropFirst(), from: parameter, &values) { return found }
+            values.removeLast()
+        }
+        guard let rest = nodes[node].rest else { return nil }
+        values.append(segments.joined(separator: "/"))
+        return rest
     }
 
     private func allowed(at node: Int) -> [HTTPRequest.Method] {
