@@ -69,6 +69,9 @@ let package = Package(
         library("Coordinator", ["Federation", "AdapterFormat", "Aggregation", "DurableFiles", .crypto, .logging]),
         library("StoredRows", ["Federation", .crypto]),
         library("SQLiteStore", ["DurableFiles", "Federation", "StoredRows", .crypto, .grdb, .logging]),
+        library(
+            "PostgresStore",
+            ["CPQ", "DurableFiles", "Federation", "ObjectStorage", "SQLiteStore", "StoredRows", .crypto, .logging]),
         library("HTTPServing", [.httpTypes, .crypto, "CLinux", "COpenSSL", .logging]),
         library("RankwiseWire", ["StrictJSON"]),
         library("ProcessSignals"),
@@ -152,6 +155,9 @@ let package = Package(
             "SQLiteStoreTests",
             ["SQLiteStore", "StoredRows", "DurableFiles", "Federation", "StoreConformance", "TestStage", .crypto, .grdb, .logging],
             resources: [.copy("Fixtures")]),
+        tests(
+            "PostgresStoreTests",
+            ["PostgresStore", "MemoryObjects", "ObjectStorage", "Federation", "StoreConformance", .crypto, .logging]),
         tests(
             "HTTPServingTests",
             ["HTTPServing", "COpenSSL", "TestCertificates", "TestStage", .httpTypes, .crypto, .logging]),

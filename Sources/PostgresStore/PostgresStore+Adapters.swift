@@ -1,6 +1,7 @@
 import Crypto
 package import Federation
 import Foundation
+import ObjectStorage
 import StoredRows
 
 #if _endian(big)
@@ -61,7 +62,7 @@ extension PostgresStore: AdapterStore {
                 throw StoreError.failed("there is no federation \(address.federation)")
             }
             try Self.require(lease, federation: key, connection)
-            try connection.run(
+            _ = try connection.run(
                 zip(parts, positions).map { part, position in
                     let length = 4 * part.values.count
                     let digest = Data(SHA256.hash(data: bytes[position..<position + length]))
@@ -94,7 +95,7 @@ extension PostgresStore: AdapterStore {
     package func rows(
         _ rows: Int, of tensor: AdapterTensor, at address: AdapterAddress
     ) throws(StoreError) -> [Float] {
-        let prefix = try StoredPrefix(rows: rows, of: tensor, rows(of: tensor, at: address, below: rows))
+        let prefix = try StoredPrefix(rows: rows, self.rows(of: tensor, at: address, below: rows))
         var values: [Float] = []
         values.reserveCapacity(prefix.valueCount)
         for part in prefix.parts {
@@ -115,7 +116,7 @@ extension PostgresStore: AdapterStore {
     }
 
     package func rowCount(of tensor: AdapterTensor, at address: AdapterAddress) throws(StoreError) -> Int {
-        try StoredPrefix(rows: .max, of: tensor, rows(of: tensor, at: address, below: .max)).rowCount
+        try StoredPrefix(rows: .max, rows(of: tensor, at: address, below: .max)).rowCount
     }
 
     private func rows(
@@ -253,7 +254,7 @@ private struct StoredPrefix {
     private(set) var valueCount = 0
     private(set) var rowCount = 0
 
-    init(rows: Int, of tensor: AdapterTensor, _ found: [PostgresRow]) throws(StoreError) {
+    init(rows: Int, _ found: [PostgresRow]) throws(StoreError) {
         var width: Int?
         for row in found {
             let part = Part(

@@ -18,7 +18,7 @@ extension PostgresStore: BlobStore {
         guard let size = Self.byteCount(of: staged.path) else {
             throw .failed("\(staged.path) is not there")
         }
-        let key = "b/\(digest)-\(String(UInt64.random(in: .min ... .max), radix: 36))"
+        let key = Self.newKey(of: digest)
         do {
             try await objects.put(key, file: staged.path, byteCount: size, sha256: digest.bytes)
         } catch {
@@ -37,7 +37,8 @@ extension PostgresStore: BlobStore {
     }
 
     package func lend(_ digest: ContentDigest) throws(StoreError) -> LentFile? {
-        let known = try publications.key(of: digest).map { ($0, nil as Int?) } ?? record(of: digest)
+        var known: (String, Int?)?
+        if let key = publications.key(of: digest) { known = (key, nil) } else { known = try record(of: digest) }
         guard let (key, byteCount) = known else { return nil }
         if let file = scratch.blobs.lend(digest) { return file }
         let path = scratch.makeSpoolPath()
@@ -121,6 +122,11 @@ extension PostgresStore: BlobStore {
                 }
             }
         }
+    }
+
+    /// A key that no other object has, also where another one has the same bytes.
+    static func newKey(of digest: ContentDigest) -> String {
+        "b/\(digest)-\(String(UInt64.random(in: .min ... .max), radix: 36))"
     }
 
     static func byteCount(of path: String) -> Int? {

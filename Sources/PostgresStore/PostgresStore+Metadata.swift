@@ -1,4 +1,5 @@
 package import Federation
+import ObjectStorage
 import StoredRows
 
 extension PostgresStore: MetadataStore {
@@ -14,13 +15,7 @@ extension PostgresStore: MetadataStore {
         let machine = federation.machine
         try await transact { connection in
             let id = machine.settings.id
-            try connection.run("SELECT pg_advisory_xact_lock(hashtextextended($1, 7295063602))", [id])
-            let taken = try connection.run(
-                """
-                SELECT 1 AS one FROM federations WHERE id = $1
-                UNION ALL SELECT 1 FROM departed WHERE id = $1 AND NOT is_released LIMIT 1
-                """, [id])
-            guard taken.first == nil else { throw StoreError.exists }
+            try Self.requireFree(id, connection)
             let row = try connection.run(
                 """
                 INSERT INTO federations
@@ -39,6 +34,18 @@ extension PostgresStore: MetadataStore {
             try writer.storeAll(machine)
             try writer.send([PostgresFollower.notification(of: id, revision: machine.revision)])
         }
+    }
+
+    /// Throws `.exists` where a federation has this name, or a deleted one keeps it. Nobody else can take the name until
+    /// the transaction ends.
+    static func requireFree(_ id: FederationID, _ connection: PostgresConnection) throws {
+        try connection.run("SELECT pg_advisory_xact_lock(hashtextextended($1, 7295063602))", [id])
+        let taken = try connection.run(
+            """
+            SELECT 1 AS one FROM federations WHERE id = $1
+            UNION ALL SELECT 1 FROM departed WHERE id = $1 AND NOT is_released LIMIT 1
+            """, [id])
+        guard taken.first == nil else { throw StoreError.exists }
     }
 
     package func round(_ number: Int, of federation: FederationID) async throws(StoreError) -> RoundMachine? {

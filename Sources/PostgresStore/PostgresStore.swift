@@ -1,7 +1,9 @@
+import Dispatch
 package import Federation
 import Foundation
 package import Logging
 package import ObjectStorage
+import StoredRows
 import Synchronization
 
 /// Keeps everything in PostgreSQL, and the bytes of updates and adapters in an S3-compatible bucket. Several servers
@@ -20,6 +22,8 @@ package final class PostgresStore: Sendable {
     let presence: SharedPresence
     let follower: PostgresFollower
     let parts: PartCache
+    /// Writes and takes in archives, one at a time.
+    let archiving = DispatchQueue(label: "rankwise.postgres.archiving", qos: .utility)
     private let durability: Configuration.Durability
     private let isClosed = Atomic(false)
 
@@ -97,19 +101,19 @@ package final class PostgresStore: Sendable {
     func transact<Value: Sendable>(
         _ body: @escaping @Sendable (PostgresConnection) throws -> Value
     ) async throws(StoreError) -> Value {
-        try await pool.run { try $0.transact(body) }
+        try await pool.run { try $0.transact(body: body) }
     }
 
     /// The same on the caller's thread.
     func transactBlocking<Value>(_ body: (PostgresConnection) throws -> Value) throws(StoreError) -> Value {
-        try pool.runBlocking { try $0.transact(body) }
+        try pool.runBlocking { try $0.transact(body: body) }
     }
 
     /// Reads one snapshot.
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (PostgresConnection) throws -> Value
     ) async throws(StoreError) -> Value {
-        try await pool.run { try $0.transact("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", body) }
+        try await pool.run { try $0.transact("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", body: body) }
     }
 
     /// Throws unless a commit survives the loss of the database's machine as the configuration asks.
@@ -126,7 +130,7 @@ package final class PostgresStore: Sendable {
 extension PostgresConnection {
     /// Runs a transaction, which ends with an error's rollback or with its commit.
     func transact<Value>(
-        _ begin: String = "BEGIN", _ body: (PostgresConnection) throws -> Value
+        _ begin: String = "BEGIN", body: (PostgresConnection) throws -> Value
     ) throws -> Value {
         try runSimple(begin)
         do {

@@ -7,10 +7,16 @@ package struct StoreUnderTest: Sendable, CustomTestStringConvertible {
     package let testDescription: String
     /// Opens the store of a folder, which may not exist yet.
     private let open: @Sendable (_ folder: String) throws -> OpenStore
+    /// Deletes what a test left outside of its folder.
+    private let clean: @Sendable (_ folder: String) -> Void
 
-    package init(_ name: String, open: @escaping @Sendable (_ folder: String) throws -> OpenStore) {
+    package init(
+        _ name: String, open: @escaping @Sendable (_ folder: String) throws -> OpenStore,
+        clean: @escaping @Sendable (_ folder: String) -> Void = { _ in }
+    ) {
         testDescription = name
         self.open = open
+        self.clean = clean
     }
 
     /// Runs a test on a store in a new folder, which is deleted afterwards.
@@ -28,6 +34,7 @@ package struct StoreUnderTest: Sendable, CustomTestStringConvertible {
     /// Runs tests one after another, and opens the store again for each.
     func withRuns(_ tests: [(OpenStore) async throws -> Void]) async throws {
         try await withDirectory { folder in
+            defer { clean(folder) }
             for test in tests {
                 let store = try open(folder)
                 try await test(store)

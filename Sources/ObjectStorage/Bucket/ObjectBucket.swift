@@ -25,15 +25,16 @@ package final class ObjectBucket: Sendable {
         lanes = try FetchLanes(count: configuration.connections, tls: store.tls, clock: clock)
     }
 
-    /// Stores a file's bytes under a key, durable on return; replaces an object that is there.
+    /// Stores the bytes of a file from `offset` to its end under a key, durable on return; replaces an object that is there.
     ///
     /// The store checks the digest while it takes the bytes, so an altered file or transfer is never stored.
-    /// - Parameter sha256: of the whole file; 32 bytes.
+    /// - Parameter sha256: of these bytes; 32 bytes.
     package func put(
-        _ key: String, file path: String, byteCount: Int, sha256: [UInt8], patience: ObjectPatience? = nil
+        _ key: String, file path: String, from offset: Int = 0, byteCount: Int, sha256: [UInt8],
+        patience: ObjectPatience? = nil
     ) async throws(ObjectError) {
         try await run(patience) { call throws(ObjectError) in
-            try call.put(key, file: path, byteCount: byteCount, sha256: sha256)
+            try call.put(key, file: path, from: offset, byteCount: byteCount, sha256: sha256)
         }
     }
 
@@ -112,12 +113,13 @@ extension ObjectBucket {
 
         package var location: BucketLocation { bucket.location }
 
-        /// See `ObjectBucket.put(_:file:byteCount:sha256:patience:)`.
+        /// See `ObjectBucket.put(_:file:from:byteCount:sha256:patience:)`.
         package func put(
-            _ key: String, file path: String, byteCount: Int, sha256: [UInt8], patience: ObjectPatience? = nil
+            _ key: String, file path: String, from offset: Int = 0, byteCount: Int, sha256: [UInt8],
+        patience: ObjectPatience? = nil
         ) throws(ObjectError) {
             try run(patience) { call throws(ObjectError) in
-                try call.put(key, file: path, byteCount: byteCount, sha256: sha256)
+                try call.put(key, file: path, from: offset, byteCount: byteCount, sha256: sha256)
             }
         }
 

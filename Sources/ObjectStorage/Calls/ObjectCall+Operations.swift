@@ -7,11 +7,15 @@ extension ObjectCall {
     /// Room for the text of an error, also where the object's own part is shorter.
     private static let leastMemory = 64 << 10
 
-    func put(_ key: String, file path: String, byteCount: Int, sha256: [UInt8]) throws(ObjectError) {
+    func put(
+        _ key: String, file path: String, from offset: Int, byteCount: Int, sha256: [UInt8]
+    ) throws(ObjectError) {
         guard sha256.count == SHA256.byteCount else { throw .invalid("a SHA-256 has \(SHA256.byteCount) bytes") }
         let length = try ObjectError.onFiles { () throws(FileError) in try OwnedFile(path, for: .reading).length }
-        guard length == byteCount else { throw .damaged("\(path) has \(length) bytes, not \(byteCount)") }
-        try put(key, .file(path: path), sha256)
+        guard length == offset + byteCount else {
+            throw .damaged("\(path) has \(length) bytes, not \(offset + byteCount)")
+        }
+        try put(key, offset == 0 ? .file(path: path) : .rest(path: path, from: Int64(offset)), sha256)
     }
 
     func put(_ key: String, _ bytes: [UInt8]) throws(ObjectError) {

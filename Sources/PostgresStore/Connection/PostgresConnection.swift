@@ -8,7 +8,9 @@ import Glibc
 /// prepared once for the connection.
 final class PostgresConnection {
     private let connection: OpaquePointer
+    /// The names of prepared statements by their texts.
     private var prepared: [String: String] = [:]
+    private var preparedCount = 0
 
     /// Connects within `seconds`.
     ///
@@ -51,10 +53,11 @@ final class PostgresConnection {
         var names: [String] = []
         var new: Set<String> = []
         for statement in statements {
-            let name = prepared[statement.sql] ?? "s\(prepared.count + new.count)"
+            let name = prepared[statement.sql] ?? "s\(preparedCount)"
             if prepared[statement.sql] == nil {
                 // The same new text may come twice in one pipeline.
                 prepared[statement.sql] = name
+                preparedCount += 1
                 new.insert(statement.sql)
                 guard PQsendPrepare(connection, name, statement.sql, 0, nil) == 1 else { throw lost() }
             }

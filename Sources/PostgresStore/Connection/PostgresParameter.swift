@@ -1,5 +1,6 @@
 import Federation
 import Foundation
+import StoredRows
 
 /// A value that a statement takes as a parameter.
 protocol PostgresParameter: Sendable {
@@ -51,6 +52,17 @@ extension FederationID: PostgresParameter {
 
 extension ClientName: PostgresParameter {
     var encoded: PostgresEncoding? { .text(rawValue) }
+}
+
+extension StoredValue: PostgresParameter {
+    var encoded: PostgresEncoding? {
+        switch self {
+        case .integer(let integer): integer.encoded
+        case .real(let real): real.encoded
+        case .text(let text): text.encoded
+        case .bytes(let bytes): bytes.encoded
+        }
+    }
 }
 
 extension Optional: PostgresParameter where Wrapped: PostgresParameter {

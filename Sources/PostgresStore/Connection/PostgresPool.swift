@@ -24,17 +24,24 @@ final class PostgresPool: Sendable {
         var connection: PostgresConnection?
     }
 
-    private enum Waiter {
+    fileprivate enum Waiter {
         case task(CheckedContinuation<Lane?, Never>)
         case thread(DispatchSemaphore, Box)
     }
 
+    /// What a caller finds at once.
+    private enum Answer {
+        case lane(Lane)
+        case closed
+        case later
+    }
+
     /// Receives the lane of a waiting thread.
-    private final class Box: Sendable {
+    fileprivate final class Box: Sendable {
         let lane = Mutex<Lane?>(nil)
     }
 
-    private struct State {
+    fileprivate struct State {
         var free: [Lane]
         var waiting: [Waiter] = []
         var isClosed = false
@@ -63,18 +70,24 @@ final class PostgresPool: Sendable {
         _ work: @escaping @Sendable (PostgresConnection) throws -> Value
     ) async throws(StoreError) -> Value {
         let lane: Lane? = await withCheckedContinuation { continuation in
-            let lane: Lane?? = state.withLock { state in
-                if state.isClosed { return .some(nil) }
-                if let lane = state.take() { return lane }
+            let answer: Answer = state.withLock { state in
+                if state.isClosed { return .closed }
+                if let lane = state.take() { return .lane(lane) }
                 state.waiting.append(.task(continuation))
-                return nil
+                return .later
             }
-            if let lane { continuation.resume(returning: lane) }
+            switch answer {
+            case .lane(let lane): continuation.resume(returning: lane)
+            case .closed: continuation.resume(returning: nil)
+            case .later: break
+            }
         }
         guard let lane else { throw Self.closed }
         let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
             lane.queue.async {
-                continuation.resume(returning: Result { () throws(StoreError) in try self.attempt(work, on: lane) })
+                let result: Result<Value, StoreError>
+                do throws(StoreError) { result = .success(try self.attempt(work, on: lane)) } catch { result = .failure(error) }
+                continuation.resume(returning: result)
             }
         }
         giveBack(lane)
@@ -85,14 +98,21 @@ final class PostgresPool: Sendable {
     func runBlocking<Value>(_ work: (PostgresConnection) throws -> Value) throws(StoreError) -> Value {
         let semaphore = DispatchSemaphore(value: 0)
         let box = Box()
-        let lane: Lane?? = state.withLock { state in
-            if state.isClosed { return .some(nil) }
-            if let lane = state.take() { return lane }
+        let answer: Answer = state.withLock { state in
+            if state.isClosed { return .closed }
+            if let lane = state.take() { return .lane(lane) }
             state.waiting.append(.thread(semaphore, box))
-            return nil
+            return .later
         }
-        if lane == nil { semaphore.wait() }
-        guard let lane = lane ?? box.lane.withLock({ $0 }) else { throw Self.closed }
+        let found: Lane?
+        switch answer {
+        case .lane(let free): found = free
+        case .closed: found = nil
+        case .later:
+            semaphore.wait()
+            found = box.lane.withLock { $0 }
+        }
+        guard let lane = found else { throw Self.closed }
         defer { giveBack(lane) }
         return try attempt(work, on: lane)
     }

@@ -17,6 +17,9 @@ final class DatabaseClock: WallClock {
         distance.store(milliseconds - (before + Self.running()) / 2, ordering: .relaxed)
     }
 
+    /// Moves the clock until the next `set`, for tests that move the database's clock.
+    func shift(by seconds: Double) { distance.add(Int64(seconds * 1000), ordering: .relaxed) }
+
     /// Milliseconds that pass also while the machine sleeps.
     static func running() -> Int64 {
         var time = timespec()

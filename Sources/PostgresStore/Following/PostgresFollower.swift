@@ -33,7 +33,8 @@ final class PostgresFollower: Sendable {
         serverID = server
         self.logger = logger
         var ends: [Int32] = [-1, -1]
-        pipe2(&ends, O_CLOEXEC | O_NONBLOCK)
+        pipe(&ends)
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         wakes = (ends[0], ends[1])
     }
 

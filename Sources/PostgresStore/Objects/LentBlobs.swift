@@ -5,14 +5,14 @@ import Synchronization
 
 /// Local files with the bytes of objects, by digest. A file that nobody uses stays as long as there is room.
 final class LentBlobs: Sendable {
-    private struct Entry {
+    fileprivate struct Entry {
         var byteCount: Int
         /// Borrowers and pins.
         var users = 0
         var lastUse: UInt64 = 0
     }
 
-    private struct State {
+    fileprivate struct State {
         var entries: [ContentDigest: Entry] = [:]
         var byteCount = 0
         var clock: UInt64 = 0

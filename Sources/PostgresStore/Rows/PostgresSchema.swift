@@ -1,5 +1,6 @@
 import Federation
 import Logging
+import StoredRows
 
 /// The tables, by the version that introduced them. A released migration never changes.
 ///
