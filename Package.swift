@@ -38,6 +38,7 @@ let package = Package(
     name: "rankwise",
     products: [
         .executable(name: "rankwise-server", targets: ["rankwise-server"]),
+        .executable(name: "rankwise-cluster-server", targets: ["rankwise-cluster-server"]),
         .executable(name: "rankwise-client", targets: ["rankwise-client"]),
         .executable(name: "rankwise-lab", targets: ["rankwise-lab"]),
     ],
@@ -109,13 +110,18 @@ let package = Package(
             "ClientAgent",
             ["DurableFiles", "HTTPFetching", "RankwiseWire", "AdapterFormat", "AdapterOperations", "Training", .crypto]),
 
-        program(
-            "rankwise-server",
+        library(
+            "ServerProgram",
             [
                 "CoordinatorAPI", "Coordinator", "DurableFiles", "Federation", "HTTPServing", "ProcessSignals",
-                "RankwiseWire", "SQLiteStore", .argumentParser, .logging, .yams,
-            ]
-        ),
+                "RankwiseWire", "SQLiteStore", "StoredRows", .argumentParser, .logging, .yams,
+            ]),
+        program("rankwise-server", ["ServerProgram"]),
+        program(
+            "rankwise-cluster-server",
+            [
+                "Coordinator", "Federation", "ObjectStorage", "PostgresStore", "ServerProgram", "StoredRows", .logging,
+            ]),
         program(
             "rankwise-client",
             [
@@ -173,7 +179,7 @@ let package = Package(
             [
                 "AdapterFormat", "ClientAgent", "Federation", "HTTPFetching", "HTTPServing", "LinearAlgebra",
                 "RankwiseWire", "TestCertificates", "TestStage", "Training", "TrainingData",
-                "rankwise-server", "rankwise-client", .logging,
+                "ServerProgram", "rankwise-server", "rankwise-cluster-server", "rankwise-client", .logging,
             ]),
         tests("ChartsTests", ["Charts"]),
         tests("HTTPFetchingTests", ["HTTPFetching", "TestStage"]),

@@ -122,9 +122,15 @@ package struct Services: Sendable {
     }
 
     /// Runs all background work until the task is cancelled: aggregation of closed rounds, and ticks.
-    package func run(tickEvery interval: Duration = .milliseconds(200)) async {
+    ///
+    /// - Parameter aggregating: false where other servers aggregate rounds and fold merges.
+    package func run(tickEvery interval: Duration = .milliseconds(200), aggregating: Bool = true) async {
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await aggregateRounds() }
+            if aggregating {
+                group.addTask { await aggregateRounds() }
+            } else {
+                group.addTask { await runtime.follow() }
+            }
             while !Task.isCancelled {
                 await tick()
                 try? await Task.sleep(for: interval)

@@ -5,7 +5,19 @@ import ObjectStorage
 package import StoredRows
 
 /// Whole federations on their way to another database, and from one.
-extension PostgresStore {
+extension PostgresStore: MovableStore {
+    package func federationIDs() throws(StoreError) -> [FederationID] {
+        try pool.runBlocking { connection in
+            try connection.run("SELECT id FROM federations WHERE left(id, 1) <> '~' ORDER BY key").rows.map { row in
+                try row.text("id")
+            }
+        }
+    }
+
+    package func movable(_ federation: FederationID) throws(StoreError) -> (any FederationSource)? {
+        try source(federation)
+    }
+
     /// Reads a federation table by table. It must not change meanwhile.
     package struct Source: FederationSource {
         package let id: FederationID
@@ -56,7 +68,7 @@ extension PostgresStore {
 
     /// Takes a federation in: its objects first, then all rows in one transaction. Throws `.exists` where its name is
     /// taken.
-    package func take(_ source: some FederationSource) throws(StoreError) {
+    package func take(_ source: any FederationSource) throws(StoreError) {
         do {
             var put: [ContentDigest: String] = [:]
             for digest in try source.heldBlobs() {
@@ -76,7 +88,7 @@ extension PostgresStore {
     }
 
     private static func insert(
-        _ source: some FederationSource, blobs: [ContentDigest: String], parts: [PartBatch.PartRow],
+        _ source: any FederationSource, blobs: [ContentDigest: String], parts: [PartBatch.PartRow],
         _ connection: PostgresConnection
     ) throws {
         try requireFree(source.id, connection)

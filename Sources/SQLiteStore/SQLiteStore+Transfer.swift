@@ -5,7 +5,19 @@ import GRDB
 package import StoredRows
 
 /// Whole federations on their way to another database, and from one.
-extension SQLiteStore {
+extension SQLiteStore: MovableStore {
+    package func federationIDs() throws(StoreError) -> [FederationID] {
+        try read { database in
+            try Row.fetchAll(database, sql: "SELECT id FROM federations WHERE id < '~' ORDER BY key").map { row in
+                try row.text("id")
+            }
+        }
+    }
+
+    package func movable(_ federation: FederationID) throws(StoreError) -> (any FederationSource)? {
+        try source(federation)
+    }
+
     /// Reads a federation table by table. It must not change meanwhile.
     package struct Source: FederationSource {
         package let id: FederationID
@@ -58,7 +70,7 @@ extension SQLiteStore {
     }
 
     /// Takes a federation in. Throws `.exists` where its name is taken.
-    package func take(_ source: some FederationSource) throws(StoreError) {
+    package func take(_ source: any FederationSource) throws(StoreError) {
         var blobs: [(SpoolFile, ContentDigest)] = []
         do {
             for digest in try source.heldBlobs() {

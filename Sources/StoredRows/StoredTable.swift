@@ -92,3 +92,15 @@ extension StoredTable {
         return index
     }
 }
+
+/// A store whose federations can be moved to another one.
+package protocol MovableStore: Sendable {
+    func federationIDs() throws(StoreError) -> [FederationID]
+    /// nil where there is no such federation.
+    func movable(_ federation: FederationID) throws(StoreError) -> (any FederationSource)?
+    /// Throws `.exists` where the name is taken.
+    func take(_ source: any FederationSource) throws(StoreError)
+    /// What stays of deleted federations: name, head, number of events, time, and whether the name is free.
+    func departed() throws(StoreError) -> [[StoredValue?]]
+    func takeDeparted(_ rows: [[StoredValue?]]) throws(StoreError)
+}

@@ -6,7 +6,7 @@ import Logging
 import RankwiseWire
 import Testing
 
-@testable import rankwise_server
+@testable import ServerProgram
 
 /// Flags before environment before file before defaults, and what may not be.
 @Suite struct ServerSettingsTests {

@@ -13,7 +13,8 @@ package final class Access: Sendable {
 
     let mode: Mode
     private let clock: any WallClock
-    let limits: RateLimits
+    private let allLimits: RateLimits
+    private let serverCount: @Sendable () -> Int
     let holders = Mutex<[ContentDigest: Holder]>([:])
     private let addresses: Mutex<AddressThrottle>
 
@@ -28,12 +29,20 @@ package final class Access: Sendable {
         func isExpired(at now: Timestamp) -> Bool { expiresAt.map { now >= $0 } ?? false }
     }
 
-    package init(mode: Mode, clock: any WallClock, limits: RateLimits = .unlimited) {
+    /// - Parameter serverCount: the number of servers among which callers are spread. Each one gives its part of a rate.
+    package init(
+        mode: Mode, clock: any WallClock, limits: RateLimits = .unlimited,
+        serverCount: @escaping @Sendable () -> Int = { 1 }
+    ) {
         self.mode = mode
         self.clock = clock
-        self.limits = limits
+        allLimits = limits
+        self.serverCount = serverCount
         addresses = Mutex(AddressThrottle(limits: limits))
     }
+
+    /// This server's part of the limits.
+    var limits: RateLimits { allLimits.divided(among: serverCount()) }
 
     /// The principal that the token stands for.
     ///

@@ -40,6 +40,18 @@ package struct RateLimits: Sendable, Hashable {
         return limits
     }
 
+    /// The part of the rates that one of `count` servers gives; what is counted at once stays.
+    func divided(among count: Int) -> RateLimits {
+        guard count > 1 else { return self }
+        var part = self
+        let count = Double(count)
+        part.clientRequestsPerSecond /= count
+        part.sharedTokenRequestsPerSecond /= count
+        part.uploadBytesPerMinute /= count
+        part.anonymousRequestsPerSecond /= count
+        return part
+    }
+
     func holds(for address: PeerAddress) -> Bool { appliesToLoopback || !address.isLoopback }
 
     private static let burstSeconds = 10.0

@@ -1,12 +1,18 @@
-import ArgumentParser
+package import ArgumentParser
 import ProcessSignals
+import Synchronization
 
 /// The server's command line.
-@main
-struct RankwiseServer: AsyncParsableCommand {
+package struct RankwiseServer: AsyncParsableCommand {
     static let version = "0.1.0"
 
-    static let configuration = CommandConfiguration(
+    private static let clusterData = Mutex<ClusterData?>(nil)
+    /// Opens data that servers share; nil in the program that does not know it.
+    static var cluster: ClusterData? { clusterData.withLock { $0 } }
+
+    package init() {}
+
+    package static let configuration = CommandConfiguration(
         commandName: "rankwise-server",
         abstract: "Coordinates federated LoRA fine-tuning over HTTP.",
         discussion: """
@@ -20,10 +26,15 @@ struct RankwiseServer: AsyncParsableCommand {
             The admin's token is in DATA/admin.token. docs/operating.md tells the rest.
             """,
         version: version,
-        subcommands: [ServeCommand.self, CheckConfigCommand.self, BackupCommand.self, VerifyCommand.self],
+        subcommands: [
+            ServeCommand.self, CheckConfigCommand.self, BackupCommand.self, VerifyCommand.self, MigrateDataCommand.self,
+            PinCommand.self,
+        ],
         defaultSubcommand: nil)
 
-    static func main() async {
+    /// Runs the command line.
+    package static func main(cluster: ClusterData?) async {
+        clusterData.withLock { $0 = cluster }
         // Only the server has work to finish; the other commands end at once.
         if CommandLine.arguments.dropFirst().first == ServeCommand.configuration.commandName {
             StopSignal.hold(hangUp: true)

@@ -12,9 +12,15 @@ struct ServerDocument: Codable {
     var tls: TLS?
     var plainHTTP: Bool?
     var trustedProxies: [String]?
+    var objects: String?
+    var scratch: String?
+    var role: String?
+    var objectStorage: ObjectStorageDocument?
+    var postgres: PostgresDocument?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case listen, data, auth, log, limits, tls
+        case listen, data, auth, log, limits, tls, objects, scratch, role, postgres
+        case objectStorage = "object_storage"
         case trustedProxies = "trusted_proxies"
         case plainHTTP = "plain_http"
     }
@@ -199,5 +205,10 @@ struct ServerDocument: Codable {
         tls = try values.decodeIfPresent(TLS.self, forKey: .tls)
         plainHTTP = try values.decodeIfPresent(Bool.self, forKey: .plainHTTP)
         trustedProxies = try values.decodeIfPresent([String].self, forKey: .trustedProxies)
+        objects = try values.decodeIfPresent(String.self, forKey: .objects)
+        scratch = try values.decodeIfPresent(String.self, forKey: .scratch)
+        role = try values.decodeIfPresent(String.self, forKey: .role)
+        objectStorage = try values.decodeIfPresent(ObjectStorageDocument.self, forKey: .objectStorage)
+        postgres = try values.decodeIfPresent(PostgresDocument.self, forKey: .postgres)
     }
 }

@@ -20,6 +20,9 @@ struct ServerSettings {
     var quotas: Quotas
     var tls: HTTPServer.TLS?
     var trustedProxies: [AddressRange]
+    /// nil with a data folder.
+    var cluster: ClusterSettings?
+    var role: ServerRole
 
     var listen: String {
         switch address {
@@ -28,6 +31,9 @@ struct ServerSettings {
         case .inherited: "the socket that systemd hands over"
         }
     }
+
+    /// Where the data is, for logs.
+    var place: String { cluster?.place ?? data }
 
     var scheme: String { tls == nil ? "http" : "https" }
 
@@ -41,6 +47,16 @@ struct ServerSettings {
             try ListeningAddress.isHandedOver(in: environment)
             ? .inherited : Self.address(choose(flags?.listen, "LISTEN", file.listen, "127.0.0.1:8080"))
         self.data = choose(flags?.data, "DATA", file.data, "data")
+        cluster = try Self.cluster(file, flags, environment)
+        let wanted = choose(flags?.role, "ROLE", file.role, ServerRole.both.rawValue)
+        guard let role = ServerRole(rawValue: wanted) else {
+            let known = ServerRole.allCases.map(\.rawValue).joined(separator: ", ")
+            throw SettingsError(path: "role", reason: "is '\(wanted)'; expected one of \(known)")
+        }
+        guard role == .both || cluster != nil else {
+            throw SettingsError(path: "role", reason: "is \(wanted), which needs data that several servers share")
+        }
+        self.role = role
         usesTokens =
             try Self.choice(choose(flags?.auth, "AUTH", file.auth, "tokens"), ["tokens", "none"], "auth") == "tokens"
         let level = choose(nil, "LOG_LEVEL", file.log?.level, "info")
@@ -79,6 +95,38 @@ struct ServerSettings {
                 reason: "is missing, and \(listen) is no loopback address; give tls.certificate and tls.key, or choose "
                     + "plain HTTP, where tokens can be read on the way, by plain_http: true or --plain-http")
         }
+    }
+
+    /// The shared data; nil where `data` is a folder.
+    static func cluster(
+        _ file: ServerDocument, _ flags: ServerFlags?, _ environment: [String: String]
+    ) throws(SettingsError) -> ClusterSettings? {
+        func given(_ flag: String?, _ key: String, _ value: String?) -> String? {
+            flag ?? environment["RANKWISE_" + key] ?? value
+        }
+        let data = given(flags?.data, "DATA", file.data) ?? "data"
+        let objects = given(flags?.objects, "OBJECTS", file.objects)
+        let scratch = given(flags?.scratch, "SCRATCH", file.scratch)
+        guard ClusterSettings.isDatabase(data) else {
+            let extra: [(String, Bool)] = [
+                ("objects", objects != nil), ("scratch", scratch != nil),
+                ("object_storage", file.objectStorage != nil), ("postgres", file.postgres != nil),
+            ]
+            if let (name, _) = extra.first(where: \.1) {
+                throw SettingsError(
+                    path: name, reason: "is given, and data is a folder; expected data: postgresql://… beside it")
+            }
+            return nil
+        }
+        guard let objects else {
+            throw SettingsError(path: "objects", reason: "is missing; expected s3://bucket/prefix beside data")
+        }
+        guard objects.hasPrefix("s3://") else {
+            throw SettingsError(path: "objects", reason: "is '\(objects)'; expected s3://bucket/prefix")
+        }
+        return ClusterSettings(
+            database: data, objects: objects, scratch: scratch ?? "scratch",
+            storage: file.objectStorage ?? ObjectStorageDocument(), postgres: file.postgres ?? PostgresDocument())
     }
 
     private static func isPlainWanted(

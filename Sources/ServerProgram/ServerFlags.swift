@@ -8,7 +8,14 @@ struct ServerFlags: ParsableArguments {
             over).
             """)
     var listen: String?
-    @Option(help: "The data folder, made if need be; one server owns it (default: data).") var data: String?
+    @Option(
+        help: """
+            The data folder, made if need be; one server owns it (default: data). Or postgresql://…, which several servers             share.
+            """)
+    var data: String?
+    @Option(help: "With postgresql://…: where bytes are kept, s3://bucket/prefix.") var objects: String?
+    @Option(help: "With postgresql://…: a local folder of this server alone (default: scratch).") var scratch: String?
+    @Option(help: "With postgresql://…: serve, work or both (default: both).") var role: String?
     @Option(help: "tokens, or none: everybody is admin, on loopback only (default: tokens).") var auth: String?
     @Option(help: ArgumentHelp("Speak TLS under this certificate chain (PEM).", valueName: "file"))
     var tlsCertificate: String?

@@ -7,7 +7,6 @@ import Foundation
 import HTTPServing
 import Logging
 import ProcessSignals
-import SQLiteStore
 
 /// Runs the server until SIGTERM or SIGINT.
 struct ServeCommand: AsyncParsableCommand {
@@ -19,6 +18,9 @@ struct ServeCommand: AsyncParsableCommand {
             RANKWISE_TLS_CERTIFICATE, RANKWISE_TLS_KEY, RANKWISE_TLS_CLIENT_CA, RANKWISE_TLS_CLIENT_CERTIFICATES, \
             RANKWISE_PLAIN_HTTP, RANKWISE_LOG_LEVEL, RANKWISE_LOG_FORMAT), then from --config, then from defaults. The \
             admin's token is RANKWISE_ADMIN_TOKEN, else DATA/admin.token, which the first start makes.
+
+            Several servers share --data postgresql://… and --objects s3://…; each has a --scratch folder of its own, and a \
+            --role: serve answers calls, work aggregates rounds, both does both.
 
             SIGTERM and SIGINT stop it once the requests in flight are answered. SIGHUP has it read the certificates and \
             the log level again; connections stay. Of systemd it takes the socket of a .socket unit.
@@ -50,17 +52,44 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     private func serve(_ settings: ServerSettings, environment: [String: String], logger: Logger) async throws {
-        let store = try SQLiteStore(directory: settings.data, logger: logger)
-        let mode: Access.Mode =
-            settings.usesTokens
-            ? .tokens(admin: try AdminToken.hash(dataFolder: settings.data, environment: environment)) : .none
+        let data = try open(settings, logger)
+        let mode: Access.Mode = settings.usesTokens ? .tokens(admin: try data.adminTokenHash(environment)) : .none
         let services = Services(
-            stores: Stores(store),
-            cache: try AdapterCache(folder: settings.data + "/cache", byteLimit: settings.cacheBytes),
-            access: Access(mode: mode, clock: SystemClock(), limits: settings.rates), clock: SystemClock(),
-            quotas: settings.quotas, threads: ProcessInfo.processInfo.activeProcessorCount,
+            stores: data.stores,
+            cache: try AdapterCache(folder: data.cacheFolder, byteLimit: settings.cacheBytes),
+            access: Access(mode: mode, clock: data.clock, limits: settings.rates, serverCount: data.serverCount),
+            clock: data.clock, quotas: settings.quotas, threads: ProcessInfo.processInfo.activeProcessorCount,
             uploadLimits: settings.uploadLimits, logger: logger)
         try await services.resume()
+        let stop = StopSignal()
+        let server = settings.role.serves ? try start(settings, services, logger) : nil
+        if server == nil {
+            try FileHandle.standardOutput.write(contentsOf: Data("working\n".utf8))
+            logger.info("working", metadata: ["data": "\(settings.place)"])
+        }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await services.run(aggregating: settings.role.works) }
+            let name = await stop.received { reload(server, environment, logger) }
+            logger.info("stopping", metadata: ["signal": "\(name)"])
+            await server?.shutdown(within: .seconds(settings.drainSeconds))
+            group.cancelAll()
+        }
+        try data.close()
+        logger.info("stopped")
+    }
+
+    private func open(_ settings: ServerSettings, _ logger: Logger) throws -> OpenedData {
+        guard let shared = settings.cluster else { return try DataFolder.open(settings.data, logger: logger) }
+        guard let cluster = RankwiseServer.cluster else { try ClusterHandover.take() }
+        do {
+            return try cluster.open(shared, logger)
+        } catch let error as StoreError {
+            throw StoreFailure(error)
+        }
+    }
+
+    /// Listens, and says where on the standard output.
+    private func start(_ settings: ServerSettings, _ services: Services, _ logger: Logger) throws -> HTTPServer {
         let api = RankwiseAPI(
             services: services,
             about: .init(
@@ -74,27 +103,18 @@ struct ServeCommand: AsyncParsableCommand {
         configuration.trustedProxies = settings.trustedProxies
         let server = HTTPServer(
             configuration: configuration, router: api.router, renderFailure: { RankwiseAPI.render($0) }, logger: logger)
-        let stop = StopSignal()
         let address = try server.start()
         let place = if case .unix = address.host { "\(address)" } else { "\(settings.scheme)://\(address)" }
         try FileHandle.standardOutput.write(contentsOf: Data("listening on \(place)\n".utf8))
-        logger.info("serving", metadata: ["address": "\(address)", "data": "\(settings.data)"])
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await services.run() }
-            let name = await stop.received { reload(server, environment, logger) }
-            logger.info("stopping", metadata: ["signal": "\(name)"])
-            await server.shutdown(within: .seconds(settings.drainSeconds))
-            group.cancelAll()
-        }
-        try store.close()
-        logger.info("stopped")
+        logger.info("serving", metadata: ["address": "\(address)", "data": "\(settings.place)"])
+        return server
     }
 
     /// Handles SIGHUP: reads the log level and the certificates' files again.
-    private func reload(_ server: HTTPServer, _ environment: [String: String], _ logger: Logger) {
+    private func reload(_ server: HTTPServer?, _ environment: [String: String], _ logger: Logger) {
         do {
             ReloadableLogHandler.use(try read(environment).logLevel)
-            try server.reloadCertificates()
+            try server?.reloadCertificates()
             logger.notice("read certificates and log level again; other settings count from the next start")
         } catch {
             logger.error("the server goes on as it was", metadata: ["reason": "\(error)"])

@@ -1,15 +1,15 @@
 import Coordinator
 import DurableFiles
-import Federation
+package import Federation
 import Foundation
 
 /// The admin's token: from the environment, else from the data folder, where the first start creates it.
-enum AdminToken {
-    struct Failure: Error, CustomStringConvertible {
-        let description: String
+package enum AdminToken {
+    package struct Failure: Error, CustomStringConvertible {
+        package let description: String
     }
 
-    static func hash(dataFolder: String, environment: [String: String]) throws(Failure) -> ContentDigest {
+    package static func hash(dataFolder: String, environment: [String: String]) throws(Failure) -> ContentDigest {
         if let token = environment["RANKWISE_ADMIN_TOKEN"] {
             guard token.utf8.count >= 32 else {
                 throw Failure(
