@@ -124,7 +124,8 @@ let package = Package(
             "rankwise-lab",
             [
                 "AdapterFormat", "AdapterOperations", "Aggregation", "Benchmarks", "ClientAgent", "DurableFiles",
-                "HTTPFetching", "LinearAlgebra", "MemoryObjects", "ProcessSignals", "RankwiseWire", "Simulation", "Training",
+                "HTTPFetching", "LinearAlgebra", "MemoryObjects", "ProcessSignals", "RankwiseWire", "Simulation",
+                "Training",
                 "TrainingData", .yams,
                 .argumentParser, .logging,
             ]
@@ -171,7 +172,10 @@ let package = Package(
         tests("HTTPFetchingTests", ["HTTPFetching", "TestStage"]),
         tests(
             "ObjectStorageTests",
-            ["ObjectStorage", "MemoryObjects", "HTTPFetching", "TestStage", .crypto, .logging],
+            [
+                "ObjectStorage", "MemoryObjects", "HTTPFetching", "HTTPServing", "TestCertificates", "TestStage",
+                .crypto, .logging,
+            ],
             resources: [.copy("Fixtures")]),
         tests(
             "SimulationTests",

@@ -8,7 +8,9 @@ enum ObjectKey {
     static func check(_ key: String) throws(ObjectError) {
         guard !key.isEmpty else { throw .invalid("a key is empty") }
         guard key.utf8.count <= longest else { throw .invalid("a key is longer than \(longest) bytes") }
-        guard key.unicodeScalars.allSatisfy({ $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) && $0.value < 0xFFFE })
+        guard
+            key.unicodeScalars.allSatisfy({ $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) && $0.value < 0xFFFE }
+            )
         else { throw .invalid("a key has a character that is not allowed") }
         for segment in key.split(separator: "/", omittingEmptySubsequences: false) {
             guard !segment.isEmpty, segment != ".", segment != ".." else {
