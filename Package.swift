@@ -124,7 +124,8 @@ let package = Package(
             "rankwise-lab",
             [
                 "AdapterFormat", "AdapterOperations", "Aggregation", "Benchmarks", "ClientAgent", "DurableFiles",
-                "HTTPFetching", "LinearAlgebra", "MemoryObjects", "ProcessSignals", "RankwiseWire", "Simulation",
+                "HTTPFetching", "HTTPServing", "LinearAlgebra", "MemoryObjects", "ObjectStorage", "ProcessSignals",
+                "RankwiseWire", "Simulation",
                 "Training",
                 "TrainingData", .yams,
                 .argumentParser, .logging,

@@ -43,6 +43,9 @@ import Testing
             aws_secret_access_key = a=b
             aws_session_token = token==
             """
+        #expect(
+            try CredentialsFile.parse(text.replacing("\n", with: "\r\n"), profile: "session", path: "file").sessionToken
+                == "token==")
         func read(_ profile: String) throws -> Credentials {
             try CredentialsFile.read(folder.write("credentials", Array(text.utf8)), profile: profile)
         }

@@ -34,12 +34,16 @@ import Testing
         let (bucket, end) = try tested.open()
         defer { end() }
         try await bucket.put("short", pattern(10))
-        for range in [5..<11, 10..<11, 100..<200] {
-            await #expect {
-                try await bucket.get("short", range)
-            } throws: {
-                if case .damaged? = $0 as? ObjectError { true } else { false }
+        await withKnownIssue {
+            for range in [5..<11, 10..<11, 100..<200] {
+                await #expect {
+                    try await bucket.get("short", range)
+                } throws: {
+                    if case .damaged? = $0 as? ObjectError { true } else { false }
+                }
             }
+        } when: {
+            tested.lacks(.range)
         }
     }
 
@@ -62,12 +66,16 @@ import Testing
         let (bucket, end) = try tested.open()
         defer { end() }
         let source = try folder.write("source", pattern(2_000_000))
-        await #expect {
-            try await bucket.put("altered", file: source, byteCount: 2_000_000, sha256: digest([1]))
-        } throws: {
-            if case .damaged? = $0 as? ObjectError { true } else { false }
+        await withKnownIssue {
+            await #expect {
+                try await bucket.put("altered", file: source, byteCount: 2_000_000, sha256: digest([1]))
+            } throws: {
+                if case .damaged? = $0 as? ObjectError { true } else { false }
+            }
+            await #expect(throws: ObjectError.missing) { try await bucket.head("altered") }
+        } when: {
+            tested.lacks(.digest)
         }
-        await #expect(throws: ObjectError.missing) { try await bucket.head("altered") }
     }
 
     @Test(arguments: TestedStore.all)
@@ -114,19 +122,29 @@ import Testing
 
     @Test(
         arguments: TestedStore.all,
-        ["ä ö/ü", "a+b&c=d", "x%20y", "q?r#s", "'quoted' (*)!", "<&>\"", "ሴ", "tilde~", "a:b;c,d@e$f"])
+        [
+            "ä ö/ü", "a+b&c=d", "x%20y", "q?r#s", "'quoted' (*)!", "<&>\"", "ሴ", "tilde~", "a:b;c,d@e$f",
+            "\u{301}accent", "e\u{301}", "a/\u{301}b",
+        ])
     func `a key may have any printable character`(_ tested: TestedStore, key: String) async throws {
         let (bucket, end) = try tested.open()
         defer { end() }
-        try await bucket.put(key, [1, 2, 3])
-        #expect(try await bucket.get(key, upTo: 3) == [1, 2, 3])
-        #expect(try await bucket.list("").objects.map(\.key) == [key])
-        #expect(try await bucket.list("", after: key).objects == [])
-        try await bucket.delete([key])
-        #expect(try await bucket.list("").objects == [])
+        try await withKnownIssue {
+            try await bucket.put(key, [1, 2, 3])
+            #expect(try await bucket.get(key, upTo: 3) == [1, 2, 3])
+            #expect(try await bucket.list("").objects.map(\.key) == [key])
+            #expect(try await bucket.list("", after: key).objects == [])
+            try await bucket.delete([key])
+            #expect(try await bucket.list("").objects == [])
+        } when: {
+            tested.lacks(.percent) && key.contains("%")
+        }
     }
 
-    @Test(arguments: ["", "/a", "a/", "a//b", "./a", "a/../b", "a\nb", "a\u{7F}", String(repeating: "k", count: 1100)])
+    @Test(arguments: [
+        "", "/a", "a/", "a//b", "./a", "a/../b", "a/../\u{301}/b/..", "a\nb", "a\u{7F}",
+        String(repeating: "k", count: 1100),
+    ])
     func `a key that proxies or XML would change is refused`(key: String) async throws {
         let store = try MemoryStore()
         await #expect {
@@ -156,7 +174,7 @@ import Testing
         let (bucket, end) = try tested.open()
         defer { end() }
         let names =
-            (0..<20).map { "list/\(100 + $0)" } + ["list/B", "list/Z", "list/a", "list/a-b", "list/a/b", "list/ä"]
+            (0..<20).map { "list/\(100 + $0)" } + ["list/B", "list/Z", "list/a-b", "list/a/b", "list/a0", "list/ä"]
         try await withThrowingTaskGroup { group in
             for name in names.reversed() + ["other"] { group.addTask { try await bucket.put(name, [1]) } }
             try await group.waitForAll()

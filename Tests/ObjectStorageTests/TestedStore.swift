@@ -11,22 +11,43 @@ struct TestedStore: Sendable, CustomTestStringConvertible {
         let bucket: String
     }
 
+    /// What a real store is known not to keep. Its tests then must fail, so that this list stays true.
+    enum Lack: String, Sendable, CaseIterable {
+        /// It stores bytes that have another SHA-256 than the signed one.
+        case digest
+        /// It answers a range beyond the object's end by another error than 416.
+        case range
+        /// It takes a percent sign in a key for an escape.
+        case percent
+    }
+
     private let real: Real?
     let credentials: Credentials
+    private var lacking: Set<Lack> = []
 
     var testDescription: String { real == nil ? "memory" : "real" }
 
-    /// `RANKWISE_TEST_S3` is ENDPOINT,BUCKET,ACCESS-KEY,SECRET.
+    func lacks(_ lack: Lack) -> Bool { lacking.contains(lack) }
+
+    /// `RANKWISE_TEST_S3` is ENDPOINT,BUCKET,ACCESS-KEY,SECRET, and `RANKWISE_TEST_S3_LACKS` has names of `Lack`.
     static let all: [TestedStore] = {
         let memory = TestedStore(real: nil, credentials: MemoryStore.credentials)
-        guard let line = ProcessInfo.processInfo.environment["RANKWISE_TEST_S3"] else { return [memory] }
+        let variables = ProcessInfo.processInfo.environment
+        guard let line = variables["RANKWISE_TEST_S3"] else { return [memory] }
         let words = line.split(separator: ",").map(String.init)
         precondition(words.count == 4, "RANKWISE_TEST_S3 is ENDPOINT,BUCKET,ACCESS-KEY,SECRET")
         return [
             memory,
             TestedStore(
                 real: Real(endpoint: words[0], bucket: words[1]),
-                credentials: Credentials(accessKeyID: words[2], secretAccessKey: words[3])),
+                credentials: Credentials(accessKeyID: words[2], secretAccessKey: words[3]),
+                lacking: Set(
+                    (variables["RANKWISE_TEST_S3_LACKS"] ?? "").split(separator: ",").map { word in
+                        guard let lack = Lack(rawValue: String(word)) else {
+                            preconditionFailure("RANKWISE_TEST_S3_LACKS has \(word); known: \(Lack.allCases)")
+                        }
+                        return lack
+                    })),
         ]
     }()
 

@@ -12,8 +12,9 @@ enum ObjectKey {
             key.unicodeScalars.allSatisfy({ $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) && $0.value < 0xFFFE }
             )
         else { throw .invalid("a key has a character that is not allowed") }
-        for segment in key.split(separator: "/", omittingEmptySubsequences: false) {
-            guard !segment.isEmpty, segment != ".", segment != ".." else {
+        // By bytes, because a slash and an accent behind it are one character.
+        for segment in key.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false) {
+            guard !segment.isEmpty, !segment.elementsEqual(".".utf8), !segment.elementsEqual("..".utf8) else {
                 throw .invalid("\(key) has an empty segment or one of dots")
             }
         }
