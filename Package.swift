@@ -135,7 +135,9 @@ let package = Package(
             "rankwise-lab",
             [
                 "AdapterFormat", "AdapterOperations", "Aggregation", "Benchmarks", "ClientAgent", "DurableFiles",
-                "HTTPFetching", "LinearAlgebra", "MemoryObjects", "ProcessSignals", "RankwiseWire", "Simulation", "Training",
+                "HTTPFetching", "HTTPServing", "LinearAlgebra", "MemoryObjects", "ObjectStorage", "ProcessSignals",
+                "RankwiseWire", "Simulation",
+                "Training",
                 "TrainingData", .yams,
                 .argumentParser, .logging,
             ]
@@ -185,7 +187,10 @@ let package = Package(
         tests("HTTPFetchingTests", ["HTTPFetching", "TestStage"]),
         tests(
             "ObjectStorageTests",
-            ["ObjectStorage", "MemoryObjects", "HTTPFetching", "TestStage", .crypto, .logging],
+            [
+                "ObjectStorage", "MemoryObjects", "HTTPFetching", "HTTPServing", "TestCertificates", "TestStage",
+                .crypto, .logging,
+            ],
             resources: [.copy("Fixtures")]),
         tests(
             "SimulationTests",

@@ -50,7 +50,8 @@ final class Transfer {
             }
             try file.finish()
         }
-        return FetchResponse(status: status, fields: fields, body: memory, savedBytes: sink == nil ? file?.length : sunkBytes)
+        return FetchResponse(
+            status: status, fields: fields, body: memory, savedBytes: sink == nil ? file?.length : sunkBytes)
     }
 
     func abandon() {

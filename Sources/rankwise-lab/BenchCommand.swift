@@ -6,5 +6,7 @@ struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Measure on this machine and print JSON.",
-        subcommands: [BenchAggregateCommand.self, BenchTrainCommand.self, BenchScoreCommand.self])
+        subcommands: [
+            BenchAggregateCommand.self, BenchTrainCommand.self, BenchScoreCommand.self, BenchObjectStoreCommand.self,
+        ])
 }

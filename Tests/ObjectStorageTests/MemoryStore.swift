@@ -15,7 +15,7 @@ final class MemoryStore: Sendable {
     let pauses = Pauses()
 
     init(
-        configure: (inout ObjectBucket.Configuration) -> Void = { _ in },
+        configure: (inout ObjectBucket.Configuration) throws -> Void = { _ in },
         serve: (inout ObjectServer.Configuration) -> Void = { _ in }
     ) throws {
         var settings = ObjectServer.Configuration()
@@ -27,7 +27,7 @@ final class MemoryStore: Sendable {
         var configuration = try ObjectBucket.Configuration(url: "s3://updates/test")
         configuration.endpoint = url
         configuration.credentials = .fixed(Self.credentials)
-        configure(&configuration)
+        try configure(&configuration)
         bucket = try ObjectBucket(configuration, clock: .recording(pauses), logger: .silent)
     }
 }

@@ -1,49 +1,87 @@
+import Foundation
 import MemoryObjects
 import TestStage
 import Testing
 
 @testable import ObjectStorage
 
-/// Each operation against a server in memory, over a real socket.
+/// Each operation over a real socket, against a server in memory and, where `RANKWISE_TEST_S3` names one, a real store.
 @Suite(.ownThread) struct ObjectBucketTests {
     private let folder: TemporaryFolder
-    private let store: MemoryStore
-    private var bucket: ObjectBucket { store.bucket }
 
-    init() throws {
-        folder = try TemporaryFolder()
-        store = try MemoryStore()
-    }
+    init() throws { folder = try TemporaryFolder() }
 
-    @Test func `bytes come back whole and by range`() async throws {
+    @Test(arguments: TestedStore.all)
+    func `bytes come back whole and by range`(_ tested: TestedStore) async throws {
+        let (bucket, end) = try tested.open()
+        defer { end() }
         let bytes = pattern(100_000)
         try await bucket.put("a/b", bytes)
         #expect(try await bucket.get("a/b", upTo: 100_000) == bytes)
         #expect(try await bucket.get("a/b", 10..<20) == Array(bytes[10..<20]))
         #expect(try await bucket.get("a/b", 99_999..<100_000) == [bytes[99_999]])
+        #expect(try await bucket.get("a/b", 0..<100_000) == bytes)
         #expect(try await bucket.get("a/b", 5..<5) == [])
-        #expect(store.server.keys(in: "updates") == ["test/a/b"])
         let info = try await bucket.head("a/b")
         #expect(info.key == "a/b")
         #expect(info.byteCount == 100_000)
         #expect(abs(info.modified - CalendarTime.now.seconds) < 600)
+        #expect(try await bucket.list("a").objects.map(\.byteCount) == [100_000])
     }
 
-    @Test func `a file comes back as the file it was`() async throws {
-        let bytes = pattern(3_000_000)
+    @Test(arguments: TestedStore.all)
+    func `a range that the object does not have is damage`(_ tested: TestedStore) async throws {
+        let (bucket, end) = try tested.open()
+        defer { end() }
+        try await bucket.put("short", pattern(10))
+        await withKnownIssue {
+            for range in [5..<11, 10..<11, 100..<200] {
+                await #expect {
+                    try await bucket.get("short", range)
+                } throws: {
+                    if case .damaged? = $0 as? ObjectError { true } else { false }
+                }
+            }
+        } when: {
+            tested.lacks(.range)
+        }
+    }
+
+    @Test(arguments: TestedStore.all)
+    func `a file comes back as the file it was`(_ tested: TestedStore) async throws {
+        let (bucket, end) = try tested.open()
+        defer { end() }
+        let bytes = pattern(12_000_000)
         let source = try folder.write("source", bytes)
         try await bucket.put("file", file: source, byteCount: bytes.count, sha256: digest(bytes))
         let target = folder.path("target")
         try await bucket.get("file", to: target, expecting: bytes.count, sha256: digest(bytes))
         #expect(folder.bytes("target") == bytes)
         #expect(folder.names == ["source", "target"])
-        // Large bodies wait for the store's word, and the signature holds with the field that asks for it.
-        let put = try #require(store.server.seen.first)
-        #expect(put.path == "/updates/test/file")
-        #expect(put.expectsContinue)
+        #expect(try await bucket.get("file", 11_999_990..<12_000_000) == Array(bytes[11_999_990...]))
     }
 
-    @Test func `the blocking calls do the same`() throws {
+    @Test(arguments: TestedStore.all)
+    func `the store refuses bytes that have another digest`(_ tested: TestedStore) async throws {
+        let (bucket, end) = try tested.open()
+        defer { end() }
+        let source = try folder.write("source", pattern(2_000_000))
+        await withKnownIssue {
+            await #expect {
+                try await bucket.put("altered", file: source, byteCount: 2_000_000, sha256: digest([1]))
+            } throws: {
+                if case .damaged? = $0 as? ObjectError { true } else { false }
+            }
+            await #expect(throws: ObjectError.missing) { try await bucket.head("altered") }
+        } when: {
+            tested.lacks(.digest)
+        }
+    }
+
+    @Test(arguments: TestedStore.all)
+    func `the blocking calls do the same`(_ tested: TestedStore) throws {
+        let (bucket, end) = try tested.open()
+        defer { end() }
         let calls = bucket.blocking
         let bytes = pattern(2000)
         try calls.put("x", bytes)
@@ -61,7 +99,10 @@ import Testing
         #expect(throws: ObjectError.missing) { try calls.head("x") }
     }
 
-    @Test func `empty objects are objects`() async throws {
+    @Test(arguments: TestedStore.all)
+    func `empty objects are objects`(_ tested: TestedStore) async throws {
+        let (bucket, end) = try tested.open()
+        defer { end() }
         try await bucket.put("empty", [])
         #expect(try await bucket.get("empty", upTo: 0) == [])
         try await bucket.get("empty", to: folder.path("empty"), expecting: 0, sha256: digest([]))
@@ -69,27 +110,55 @@ import Testing
         #expect(try await bucket.head("empty").byteCount == 0)
     }
 
-    @Test(arguments: ["ä ö/ü", "a+b&c=d", "x%20y", "q?r#s", "'quoted' (*)!", "ሴ", "tilde~"])
-    func `a key may have any printable character`(key: String) async throws {
-        try await bucket.put(key, [1, 2, 3])
-        #expect(try await bucket.get(key, upTo: 3) == [1, 2, 3])
-        #expect(try await bucket.list("").objects.map(\.key) == [key])
-        #expect(try await bucket.list("", after: key).objects == [])
-        try await bucket.delete([key])
-        #expect(store.server.keys(in: "updates") == [])
+    @Test(arguments: TestedStore.all)
+    func `a put replaces what is there`(_ tested: TestedStore) async throws {
+        let (bucket, end) = try tested.open()
+        defer { end() }
+        try await bucket.put("twice", pattern(100))
+        try await bucket.put("twice", [7])
+        #expect(try await bucket.get("twice", upTo: 100) == [7])
+        #expect(try await bucket.list("").objects.map(\.byteCount) == [1])
     }
 
-    @Test(arguments: ["", "/a", "a/", "a//b", "./a", "a/../b", "a\nb", "a\u{7F}", String(repeating: "k", count: 1100)])
+    @Test(
+        arguments: TestedStore.all,
+        [
+            "ä ö/ü", "a+b&c=d", "x%20y", "q?r#s", "'quoted' (*)!", "<&>\"", "ሴ", "tilde~", "a:b;c,d@e$f",
+            "\u{301}accent", "e\u{301}", "a/\u{301}b",
+        ])
+    func `a key may have any printable character`(_ tested: TestedStore, key: String) async throws {
+        let (bucket, end) = try tested.open()
+        defer { end() }
+        try await withKnownIssue {
+            try await bucket.put(key, [1, 2, 3])
+            #expect(try await bucket.get(key, upTo: 3) == [1, 2, 3])
+            #expect(try await bucket.list("").objects.map(\.key) == [key])
+            #expect(try await bucket.list("", after: key).objects == [])
+            try await bucket.delete([key])
+            #expect(try await bucket.list("").objects == [])
+        } when: {
+            tested.lacks(.percent) && key.contains("%")
+        }
+    }
+
+    @Test(arguments: [
+        "", "/a", "a/", "a//b", "./a", "a/../b", "a/../\u{301}/b/..", "a\nb", "a\u{7F}",
+        String(repeating: "k", count: 1100),
+    ])
     func `a key that proxies or XML would change is refused`(key: String) async throws {
+        let store = try MemoryStore()
         await #expect {
-            try await bucket.put(key, [])
+            try await store.bucket.put(key, [])
         } throws: {
             if case .invalid? = $0 as? ObjectError { true } else { false }
         }
         #expect(store.server.seen.isEmpty)
     }
 
-    @Test func `a missing object is missing and may be deleted`() async throws {
+    @Test(arguments: TestedStore.all)
+    func `a missing object is missing and may be deleted`(_ tested: TestedStore) async throws {
+        let (bucket, end) = try tested.open()
+        defer { end() }
         await #expect(throws: ObjectError.missing) { try await bucket.head("no") }
         await #expect(throws: ObjectError.missing) { try await bucket.get("no", upTo: 10) }
         await #expect(throws: ObjectError.missing) { try await bucket.get("no", 0..<10) }
@@ -100,9 +169,16 @@ import Testing
         #expect(folder.names == [])
     }
 
-    @Test func `a list comes in pages and in order`() async throws {
-        for number in 0..<25 { try await bucket.put("list/\(String(100 + number))", [1]) }
-        try await bucket.put("other", [1])
+    @Test(arguments: TestedStore.all)
+    func `a list comes in pages and in order`(_ tested: TestedStore) async throws {
+        let (bucket, end) = try tested.open()
+        defer { end() }
+        let names =
+            (0..<20).map { "list/\(100 + $0)" } + ["list/B", "list/Z", "list/a-b", "list/a/b", "list/a0", "list/ä"]
+        try await withThrowingTaskGroup { group in
+            for name in names.reversed() + ["other"] { group.addTask { try await bucket.put(name, [1]) } }
+            try await group.waitForAll()
+        }
         var keys: [String] = []
         var after: String?
         var pages = 0
@@ -111,31 +187,51 @@ import Testing
             keys += page.objects.map(\.key)
             after = page.next
             pages += 1
-        } while after != nil
+        } while after != nil && pages < 10
         #expect(pages == 3)
-        #expect(keys == (0..<25).map { "list/\(100 + $0)" })
-        #expect(try await bucket.list("list/12").objects.count == 5)
+        #expect(keys == names)
+        #expect(try await bucket.list("list/11").objects.count == 10)
         #expect(try await bucket.list("nothing").objects == [])
     }
 
-    @Test func `a bucket that is not there is no missing object`() async throws {
-        let nowhere = try BucketLocation(bucket: "nowhere")
-        let store = try MemoryStore(configure: { $0.location = nowhere })
-        await #expect {
-            try await store.bucket.get("x", upTo: 1)
-        } throws: {
-            if case .refused(404, "NoSuchBucket", _)? = $0 as? ObjectError { true } else { false }
+    @Test(arguments: TestedStore.all)
+    func `a bucket that is not there is no missing object`(_ tested: TestedStore) async throws {
+        let (bucket, end) = try tested.open {
+            $0.location = try BucketLocation(bucket: "nowhere-\(UUID().uuidString.lowercased())")
         }
-        await #expect {
-            try await store.bucket.probe()
-        } throws: {
-            if case .refused(404, "NoSuchBucket", _)? = $0 as? ObjectError { true } else { false }
+        defer { end() }
+        for call in [{ _ = try await bucket.get("x", upTo: 1) }, { try await bucket.probe() }]
+            as [() async throws -> Void]
+        {
+            await #expect {
+                try await call()
+            } throws: {
+                if case .refused(404, "NoSuchBucket", _)? = $0 as? ObjectError { true } else { false }
+            }
         }
     }
 
-    @Test func `many calls share few connections`() async throws {
-        let store = try MemoryStore(configure: { $0.connections = 2 })
-        let bucket = store.bucket
+    @Test(arguments: TestedStore.all)
+    func `a wrong secret is refused, and so is an unknown key`(_ tested: TestedStore) async throws {
+        let known = tested.credentials
+        for (credentials, code) in [
+            (Credentials(accessKeyID: known.accessKeyID, secretAccessKey: "wrong"), "SignatureDoesNotMatch"),
+            (Credentials(accessKeyID: "nobody", secretAccessKey: known.secretAccessKey), "InvalidAccessKeyId"),
+        ] {
+            let (bucket, end) = try tested.open { $0.credentials = .fixed(credentials) }
+            defer { end() }
+            await #expect {
+                try await bucket.put("x", [1])
+            } throws: {
+                if case .refused(403, code, _)? = $0 as? ObjectError { true } else { false }
+            }
+        }
+    }
+
+    @Test(arguments: TestedStore.all)
+    func `many calls share few connections`(_ tested: TestedStore) async throws {
+        let (bucket, end) = try tested.open { $0.connections = 2 }
+        defer { end() }
         try await withThrowingTaskGroup { group in
             for number in 0..<40 {
                 group.addTask {

@@ -12,7 +12,9 @@ struct ListAnswer: Sendable, Hashable {
         } catch {
             throw .damaged("the store's list cannot be read (\(error))")
         }
-        guard root.name == "ListBucketResult" else { throw .damaged("the store answered with a \(root.name), not a list") }
+        guard root.name == "ListBucketResult" else {
+            throw .damaged("the store answered with a \(root.name), not a list")
+        }
         switch root["IsTruncated"] {
         case "true": isTruncated = true
         case "false": isTruncated = false

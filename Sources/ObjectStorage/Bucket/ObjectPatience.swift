@@ -8,14 +8,15 @@ package struct ObjectPatience: Sendable, Hashable {
     package var total: Duration
     /// For the connection. Default 5 s.
     package var connect: Duration
-    /// A transfer that is slower than `leastBytesPerSecond` for this long is aborted. Default 15 s.
+    /// A transfer that is slower than `leastBytesPerSecond` for this long is aborted, and so is one whose
+    /// answer does not come after the bytes are sent. Default 30 s.
     package var stall: Duration
     /// Default 4 KiB/s.
     package var leastBytesPerSecond: Int
 
     package init(
         retrying: Duration = .seconds(20), tries: Int = 6, total: Duration = .seconds(600),
-        connect: Duration = .seconds(5), stall: Duration = .seconds(15), leastBytesPerSecond: Int = 4 << 10
+        connect: Duration = .seconds(5), stall: Duration = .seconds(30), leastBytesPerSecond: Int = 4 << 10
     ) {
         self.retrying = retrying
         self.tries = tries

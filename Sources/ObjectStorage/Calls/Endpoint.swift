@@ -38,7 +38,8 @@ struct Endpoint: Sendable, Hashable {
         let rest = address.dropFirst(name.count)
         let isName =
             isBracketed
-            ? name.dropFirst().dropLast().utf8.allSatisfy { Self.isNameByte($0) || $0 == UInt8(ascii: ":") }
+            ? address.contains("]")
+                && name.dropFirst().dropLast().utf8.allSatisfy { Self.isNameByte($0) || $0 == UInt8(ascii: ":") }
             : !name.isEmpty && name.utf8.allSatisfy { Self.isNameByte($0) || $0 == UInt8(ascii: ".") }
         guard isName else {
             throw .invalid("the endpoint is a scheme, a host and a port, without a user, a path or a query")

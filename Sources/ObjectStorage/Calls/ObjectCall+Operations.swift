@@ -108,7 +108,7 @@ extension ObjectCall {
             var objects: [ObjectInfo] = []
             var last = after.map { outer + $0 }
             for object in list.objects {
-                guard object.key.hasPrefix(outer + prefix) else {
+                guard object.key.utf8.starts(with: (outer + prefix).utf8) else {
                     throw .damaged("the store listed a key without the prefix")
                 }
                 // A page that does not lead on would be asked for again for ever.
@@ -118,7 +118,8 @@ extension ObjectCall {
                 last = object.key
                 objects.append(
                     ObjectInfo(
-                        key: String(object.key.dropFirst(outer.count)), byteCount: object.byteCount,
+                        key: String(decoding: object.key.utf8.dropFirst(outer.utf8.count), as: UTF8.self),
+                        byteCount: object.byteCount,
                         modified: object.modified))
             }
             return ObjectPage(objects: objects, next: list.isTruncated ? objects.last?.key : nil)

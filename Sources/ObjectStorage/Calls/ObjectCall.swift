@@ -4,8 +4,9 @@ import Logging
 /// One call on the store, on its lane's thread: sends a request until it is answered for good or the patience is used
 /// up.
 struct ObjectCall: ~Copyable {
-    private static let firstPause = 0.1
-    private static let longestPause = 5.0
+    /// In milliseconds.
+    private static let firstPause = 100
+    private static let longestPause = 5000
 
     let store: StoreClient
     let fetcher: BlockingFetcher
@@ -81,11 +82,11 @@ struct ObjectCall: ~Copyable {
         throw ObjectError(response, asksForObject: request.key != nil)
     }
 
-    /// Exponential, with full jitter; never shorter than what the store asks for.
+    /// Grows twofold, with jitter of a half; never shorter than what the store asks for.
     private func pauseBefore(_ number: Int, retryAfter: Int?) -> Duration {
-        let most = min(Self.longestPause, Self.firstPause * Double(1 << min(number - 2, 10)))
-        let jittered = Duration.seconds(most * (0.5 + clock.random() / 2))
-        return max(jittered, .seconds(retryAfter ?? 0))
+        let most = min(Self.longestPause, Self.firstPause << min(number - 2, 10))
+        let jittered = Int(Double(most) * (0.5 + clock.random() / 2))
+        return max(.milliseconds(jittered), .seconds(retryAfter ?? 0))
     }
 
     private static func doubtsCredentials(_ code: String) -> Bool {

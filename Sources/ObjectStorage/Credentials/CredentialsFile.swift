@@ -20,11 +20,13 @@ enum CredentialsFile {
         var values: [String: String] = [:]
         var isThere = false
         var isInside = false
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
             let line = trimmed(line)
             if line.isEmpty || line.hasPrefix("#") || line.hasPrefix(";") { continue }
             if line.hasPrefix("[") {
-                guard line.hasSuffix("]") else { throw .credentials("\(path):\(index + 1): no end of the profile's name") }
+                guard line.hasSuffix("]") else {
+                    throw .credentials("\(path):\(index + 1): no end of the profile's name")
+                }
                 isInside = trimmed(line.dropFirst().dropLast()) == profile
                 guard !isInside || !isThere else { throw .credentials("\(path) has the profile \(profile) twice") }
                 isThere = isThere || isInside
