@@ -161,7 +161,10 @@ let package = Package(
             swiftSettings: strict),
         tests(
             "SQLiteStoreTests",
-            ["SQLiteStore", "StoredRows", "DurableFiles", "Federation", "StoreConformance", "TestStage", .crypto, .grdb, .logging],
+            [
+                "SQLiteStore", "StoredRows", "DurableFiles", "Federation", "StoreConformance", "TestStage", .crypto,
+                .grdb, .logging,
+            ],
             resources: [.copy("Fixtures")]),
         tests(
             "PostgresStoreTests",

@@ -199,8 +199,8 @@ def broken_promises(run, rounds, undisturbed):
     return problems
 
 
-def build():
-    for product in ("rankwise-server", "rankwise-client", "rankwise-lab"):
+def build(*further):
+    for product in ("rankwise-server", "rankwise-client", "rankwise-lab", *further):
         subprocess.run(
             ["swift", "build", "-c", "release", "--product", product], cwd=TOP, check=True, stdout=sys.stderr)
     path = subprocess.run(

@@ -44,7 +44,7 @@ package struct Services: Sendable {
 
         runtime = FederationRuntime(
             metadata: stores.metadata, steps: stores.steps, presence: stores.presence, access: access,
-            aggregation: due, clock: clock, sampler: sampler, logger: logger)
+            aggregation: due, clock: clock, sampler: sampler, forget: { cache.forget($0) }, logger: logger)
         shared = SharedAccess(
             runtime: runtime, access: access, credentials: stores.credentials, steps: stores.steps, clock: clock)
         readiness = Readiness(metadata: stores.metadata, clock: clock)

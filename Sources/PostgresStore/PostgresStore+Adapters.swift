@@ -34,7 +34,8 @@ extension PostgresStore: AdapterStore {
     ) throws(StoreError) {
         for part in parts { try part.checkShape() }
         guard !parts.isEmpty else { return }
-        let key = "r/\(address.federation)/\(address.round)/\(address.slot.column)-"
+        let key =
+            "r/\(address.federation)/\(address.round)/\(address.slot.column)-"
             + String(UInt64.random(in: .min ... .max), radix: 36)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(parts.reduce(0) { $0 + 4 * $1.values.count })

@@ -83,6 +83,7 @@ extension PostgresStore: BlobStore {
             scratch.blobs.unpin(digest)
             if !object.mayBeRecorded { await delete([object.key]) }
         }
+        if orphans.isDue(at: clock.now()) { try await sweepOrphans() }
         while true {
             let old = try await transact { connection in
                 let pinned = try connection.run("SELECT 1 AS one FROM pins WHERE until > now_ms() LIMIT 1")
@@ -126,7 +127,7 @@ extension PostgresStore: BlobStore {
 
     /// A key that no other object has, also where another one has the same bytes.
     static func newKey(of digest: ContentDigest) -> String {
-        "b/\(digest)-\(String(UInt64.random(in: .min ... .max), radix: 36))"
+        "b/\(digest.hex)-\(String(UInt64.random(in: .min ... .max), radix: 36))"
     }
 
     static func byteCount(of path: String) -> Int? {

@@ -82,6 +82,7 @@ extension PostgresStore: MetadataStore {
         try await transact { connection in
             guard let reader = try PostgresReader(federation, on: connection) else { return }
             try Self.erase(reader.key, connection)
+            _ = try connection.run([PostgresFollower.notificationOfEnd(of: federation)])
         }
         follower.note(StoredStep(federation: federation, revision: 0, kind: .gone))
     }
@@ -101,6 +102,7 @@ extension PostgresStore: MetadataStore {
                 "INSERT INTO departed (id, head, events, at, is_released) VALUES ($1, $2, $3, $4, $5)",
                 [federation, departed.head, departed.events, now, releasing])
             try Self.erase(try row.value("key"), connection)
+            _ = try connection.run([PostgresFollower.notificationOfEnd(of: federation)])
             return departed
         }
         forgetPresence(of: federation)

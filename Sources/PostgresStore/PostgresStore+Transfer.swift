@@ -199,7 +199,9 @@ private struct PartBatch {
 
         func statement(federation: Int64) -> PostgresStatement {
             let columns = StoredTable.parts.columns.filter { $0 != "digest" }
-            let own = zip(StoredTable.parts.columns, values).filter { $0.0 != "digest" }.map { $0.1 as any PostgresParameter }
+            let own = zip(StoredTable.parts.columns, values).filter { $0.0 != "digest" }.map {
+                $0.1 as any PostgresParameter
+            }
             let all = ["federation", "object", "object_bytes", "position", "bytes", "digest"] + columns
             return PostgresStatement(
                 """

@@ -22,7 +22,9 @@ extension PostgresStore: UploadStore {
                 INSERT INTO uploads (federation, subject, epoch, length, changed_at)
                 SELECT key, $2, 1, $3, $4 FROM federations WHERE id = $1 ON CONFLICT DO NOTHING RETURNING epoch
                 """, [key.federation, key.subjectColumn, length, now])
-            guard row.first != nil else { throw StoreError.failed("an upload of \(key.subjectColumn) has begun already") }
+            guard row.first != nil else {
+                throw StoreError.failed("an upload of \(key.subjectColumn) has begun already")
+            }
         }
         return try localFile(key, epoch: 1, holding: 0)
     }
@@ -87,12 +89,14 @@ extension PostgresStore: UploadStore {
     ) async throws(StoreError) -> PartialUpload? {
         let epoch = known.map { localUploads.epoch(of: $0.file) }
         let found: StoredUpload? = try await transact { connection in
-            guard let row = try connection.run(
-                """
-                SELECT federation, epoch, length, changed_at FROM uploads WHERE subject = $2
-                  AND federation = (SELECT key FROM federations WHERE id = $1) FOR UPDATE
-                """, [key.federation, key.subjectColumn]
-            ).first else { return nil }
+            guard
+                let row = try connection.run(
+                    """
+                    SELECT federation, epoch, length, changed_at FROM uploads WHERE subject = $2
+                      AND federation = (SELECT key FROM federations WHERE id = $1) FOR UPDATE
+                    """, [key.federation, key.subjectColumn]
+                ).first
+            else { return nil }
             let federation: Int64 = try row.value("federation")
             var upload = StoredUpload(
                 epoch: try row.value("epoch"), length: try row.optional("length"),
@@ -146,8 +150,7 @@ extension PostgresStore: UploadStore {
         }
     }
 
-    /// Deletes the uploads to which nothing was added for so long, whatever server took them.
-    package func sweepUploads(olderThan seconds: Double) async throws(StoreError) {
+    package func endUploads(idleFor seconds: Double) async throws(StoreError) {
         try await transact { connection in
             let limit = Int64(seconds * 1000)
             try connection.run(

@@ -19,6 +19,7 @@ package final class PostgresStore: Sendable {
     let feed = StepBroadcast()
     let publications = ObjectPublications()
     let localUploads = LocalUploads()
+    let orphans = Hourly()
     let presence: SharedPresence
     let follower: PostgresFollower
     let parts: PartCache
@@ -89,7 +90,8 @@ package final class PostgresStore: Sendable {
     /// The value that all servers share under a name; `value` where there is none yet.
     package func shared(_ name: String, orFirst value: ContentDigest) throws(StoreError) -> ContentDigest {
         try pool.runBlocking { connection in
-            try connection.run("INSERT INTO shared (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING", [name, value])
+            try connection.run(
+                "INSERT INTO shared (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING", [name, value])
             guard let row = try connection.run("SELECT value FROM shared WHERE name = $1", [name]).first else {
                 throw StoreError.failed("\(name) is not stored")
             }
@@ -119,7 +121,8 @@ package final class PostgresStore: Sendable {
     /// Throws unless a commit survives the loss of the database's machine as the configuration asks.
     func requireDurability(on connection: PostgresConnection) throws {
         guard durability == .synchronous else { return }
-        let names: String = try connection.run("SHOW synchronous_standby_names").first?.value("synchronous_standby_names") ?? ""
+        let names: String =
+            try connection.run("SHOW synchronous_standby_names").first?.value("synchronous_standby_names") ?? ""
         guard names.isEmpty else { return }
         throw StoreError.failed(
             "PostgreSQL has no synchronous standby (synchronous_standby_names is empty), so a failover could lose "

@@ -30,7 +30,8 @@ extension SQLiteStore: MovableStore {
             return try store.read { database in
                 let rows = try Row.fetchCursor(
                     database,
-                    sql: "SELECT \(table.columns.joined(separator: ", ")) FROM \(table.name) WHERE \(owner) = ?\(order)",
+                    sql:
+                        "SELECT \(table.columns.joined(separator: ", ")) FROM \(table.name) WHERE \(owner) = ?\(order)",
                     arguments: [key])
                 var values: [[StoredValue?]] = []
                 while let row = try rows.next() { values.append(try table.columns.map { try row.stored($0) }) }
@@ -112,7 +113,8 @@ extension SQLiteStore: MovableStore {
         }
     }
 
-    private static func insert(_ row: [StoredValue?], into table: StoredTable, key: Int64, _ database: Database) throws {
+    private static func insert(_ row: [StoredValue?], into table: StoredTable, key: Int64, _ database: Database) throws
+    {
         try database.execute(
             sql: """
                 INSERT INTO \(table.name) (federation, \(table.columns.joined(separator: ", ")))

@@ -52,6 +52,7 @@ extension SQLiteStore: UploadStore {
     ) async throws(StoreError) -> PartialUpload? { known }
 
     package func gather(_ key: UploadKey, into file: SpoolFile) async throws(StoreError) {}
+    package func endUploads(idleFor seconds: Double) async throws(StoreError) {}
     package func endUpload(_ key: UploadKey) async throws(StoreError) {}
 
     private func onUploads<Value: Sendable>(

@@ -11,7 +11,8 @@ enum ClusterHandover {
 
     /// Returns only by throwing: the other program goes on with the same arguments, process and sockets.
     static func take() throws(Failure) -> Never {
-        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
+        let own =
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
         let folder = URL(fileURLWithPath: own).deletingLastPathComponent().path
         let path = folder + "/" + program
         let arguments = [path] + CommandLine.arguments.dropFirst()

@@ -87,7 +87,8 @@ struct MigrateDataCommand: ParsableCommand {
 
     private func moveDeparted(_ source: any MovableStore, _ target: any MovableStore) throws {
         let known = Set(try target.departed().compactMap { $0.first ?? nil })
-        let departed = try source.departed().filter { row in row.first.map { !known.contains($0 ?? .text("")) } ?? false }
+        let departed = try source.departed().filter { row in row.first.map { !known.contains($0 ?? .text("")) } ?? false
+        }
         try target.takeDeparted(departed)
     }
 }

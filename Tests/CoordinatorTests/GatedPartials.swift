@@ -76,5 +76,6 @@ final class GatedPartials: UploadStore {
     func gather(_ key: UploadKey, into file: SpoolFile) async throws(StoreError) {
         try await store.gather(key, into: file)
     }
+    func endUploads(idleFor seconds: Double) async throws(StoreError) { try await store.endUploads(idleFor: seconds) }
     func endUpload(_ key: UploadKey) async throws(StoreError) { try await store.endUpload(key) }
 }

@@ -52,7 +52,7 @@ struct TestObjectsServer: Sendable {
     private let memory: ObjectServer?
 
     init() throws {
-        if let text = ProcessInfo.processInfo.environment["RANKWISE_TEST_S3"] {
+        if let text = ProcessInfo.processInfo.environment["RANKWISE_TEST_S3"], !text.isEmpty {
             let parts = text.split(separator: ",").map(String.init)
             guard parts.count == 4 else { throw TestDatabase.Missing() }
             (endpoint, bucket) = (parts[0], parts[1])

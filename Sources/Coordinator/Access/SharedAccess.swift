@@ -27,7 +27,8 @@ package struct SharedAccess: Sendable {
         /// Whether it is worth a look; notes the look.
         func mayLook(for token: ContentDigest?, _ federation: FederationID?, at now: Timestamp) -> Bool {
             state.withLock { state in
-                if let since = state.since, now.seconds(since: since) < 1 {} else {
+                if let since = state.since, now.seconds(since: since) < 1 {
+                } else {
                     state = State(since: now)
                 }
                 guard state.tokens.count + state.federations.count < Self.most else { return false }

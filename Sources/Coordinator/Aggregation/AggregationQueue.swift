@@ -35,6 +35,14 @@ final class AggregationQueue: Sendable {
         }
     }
 
+    /// Lets the federation enter the queue again soon: another server aggregates the round now, and may be killed.
+    func busy(_ federation: FederationID, at now: Timestamp) {
+        state.withLock { state in
+            state.waiting.remove(federation)
+            state.failures[federation] = (state.failures[federation]?.count ?? 0, now.adding(seconds: 2))
+        }
+    }
+
     /// Lets the federation enter the queue again after a delay.
     func failed(_ federation: FederationID, at now: Timestamp) {
         state.withLock { state in

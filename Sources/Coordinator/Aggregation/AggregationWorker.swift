@@ -57,7 +57,7 @@ struct AggregationWorker: Sendable {
         else { return due.finished(federation) }
         do {
             let job = Job(.aggregation(round: round.number), of: federation)
-            guard let lease = try await jobs.take(job) else { throw Failure.passing("another server has the job") }
+            guard let lease = try await jobs.take(job) else { return due.busy(federation, at: clock.now()) }
             defer { folding.request(federation) }
             try await jobs.keeping(lease) { () async throws(StoreError) in
                 try await aggregate(round, of: session, under: lease, on: queue)

@@ -21,12 +21,15 @@ package final class FederationRuntime: Sendable {
     private let aggregation: AggregationQueue
     private let clock: any WallClock
     private let sampler: any ClientSampler
+    /// Drops local copies of what a federation published that another server has deleted.
+    private let forget: @Sendable (FederationID) -> Void
     private let logger: Logger
     private let state = Mutex(State())
 
     init(
         metadata: any MetadataStore, steps: any StepFeed, presence: any PresenceStore, access: Access,
-        aggregation: AggregationQueue, clock: any WallClock, sampler: any ClientSampler, logger: Logger
+        aggregation: AggregationQueue, clock: any WallClock, sampler: any ClientSampler,
+        forget: @escaping @Sendable (FederationID) -> Void = { _ in }, logger: Logger
     ) {
         self.metadata = metadata
         self.steps = steps
@@ -35,6 +38,7 @@ package final class FederationRuntime: Sendable {
         self.aggregation = aggregation
         self.clock = clock
         self.sampler = sampler
+        self.forget = forget
         self.logger = logger
     }
 
@@ -140,6 +144,7 @@ package final class FederationRuntime: Sendable {
         case (.gone, let session?):
             remove(step.federation)
             access.forget(tokensOf: step.federation)
+            forget(step.federation)
             session.watchers.endAll()
         case (.gone, nil): remove(step.federation)
         case (.stored, let session?): try await session.catchUp(to: step.revision)

@@ -31,9 +31,27 @@ struct InitialAdapters: Sendable {
         }
     }
 
-    /// Writes version 0 from a template.
+    /// Writes version 0 from a template. Throws where another server does.
     func take(_ file: AdapterFile, of settings: FederationSettings, as plan: AdapterPlan) async throws(ServiceError) {
-        try await store(of: settings.id) { target in
+        let lease: Lease?
+        do throws(StoreError) { lease = try await jobs.take(Job(.drawing, of: settings.id)) } catch {
+            throw .store(error)
+        }
+        guard let lease else { throw .busy(settings.id) }
+        do throws(ServiceError) {
+            try await take(file, of: settings, as: plan, under: lease)
+        } catch {
+            try? await jobs.giveUp(lease)
+            throw error
+        }
+        // Not finished: another template may come until the federation leaves the draft state.
+        do throws(StoreError) { try await jobs.giveUp(lease) } catch { throw .store(error) }
+    }
+
+    private func take(
+        _ file: AdapterFile, of settings: FederationSettings, as plan: AdapterPlan, under lease: Lease
+    ) async throws(ServiceError) {
+        try await store(of: settings.id, under: lease) { target in
             for module in plan.shape.modules {
                 guard let factors = file.factors(of: module, rank: module.maximumRank) else { continue }
                 try target.take(factors, of: module)

@@ -15,6 +15,7 @@ package struct UploadService: Sendable {
     let clock: any WallClock
     private let logger: Logger
     let table = UploadTable()
+    private let idleSweep = Interval(seconds: 60)
     private let hashing = BlockingQueue(label: "uploads", concurrent: true)
 
     init(
@@ -218,6 +219,11 @@ extension UploadService {
     /// Drops uploads that have expired or that no round waits for.
     func sweep() async {
         let now = clock.now()
+        if idleSweep.isDue(at: now) {
+            do throws(StoreError) { try await partials.endUploads(idleFor: limits.lifetimeSeconds) } catch {
+                logger.warning("idle uploads stay for a while", metadata: ["reason": "\(error)"])
+            }
+        }
         for key in table.keys {
             guard let entry = table[key] else { continue }
             let isExpired = now.seconds(since: entry.changedAt) >= limits.lifetimeSeconds

@@ -69,6 +69,9 @@ package protocol UploadStore: Sendable {
     func refreshed(_ known: PartialUpload?, of key: UploadKey) async throws(StoreError) -> PartialUpload?
     /// Makes the file whole: writes the kept bytes into it that other servers have taken.
     func gather(_ key: UploadKey, into file: SpoolFile) async throws(StoreError)
+    /// Deletes the uploads to which no server has added anything for so long. Where one server has the store, it knows
+    /// them all and ends them itself.
+    func endUploads(idleFor seconds: Double) async throws(StoreError)
     /// Deletes what is recorded of an upload that is complete or given up. Its file is discarded by `BlobStore`.
     func endUpload(_ key: UploadKey) async throws(StoreError)
 }

@@ -116,7 +116,7 @@ extension ObjectBucket {
         /// See `ObjectBucket.put(_:file:from:byteCount:sha256:patience:)`.
         package func put(
             _ key: String, file path: String, from offset: Int = 0, byteCount: Int, sha256: [UInt8],
-        patience: ObjectPatience? = nil
+            patience: ObjectPatience? = nil
         ) throws(ObjectError) {
             try run(patience) { call throws(ObjectError) in
                 try call.put(key, file: path, from: offset, byteCount: byteCount, sha256: sha256)

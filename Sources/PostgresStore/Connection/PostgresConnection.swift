@@ -32,9 +32,10 @@ final class PostgresConnection {
         guard PQserverVersion(made) >= 140_000 else {
             throw .disconnected("the server is PostgreSQL \(PQserverVersion(made) / 10_000); expected 14 or newer")
         }
+        // No statement_timeout: it would end a commit's wait for the standby, and the commit would count as done.
         try runSimple(
             """
-            SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '10s'; SET statement_timeout = '60s';
+            SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '10s'; SET statement_timeout = 0;
             SET synchronous_commit = on
             """)
     }

@@ -23,7 +23,9 @@ extension Int64: PostgresParameter {
 }
 
 extension Double: PostgresParameter {
-    var encoded: PostgresEncoding? { .text(isNaN ? "NaN" : isInfinite ? (self < 0 ? "-Infinity" : "Infinity") : "\(self)") }
+    var encoded: PostgresEncoding? {
+        .text(isNaN ? "NaN" : isInfinite ? (self < 0 ? "-Infinity" : "Infinity") : "\(self)")
+    }
 }
 
 extension Bool: PostgresParameter {

@@ -86,7 +86,9 @@ final class PostgresPool: Sendable {
         let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
             lane.queue.async {
                 let result: Result<Value, StoreError>
-                do throws(StoreError) { result = .success(try self.attempt(work, on: lane)) } catch { result = .failure(error) }
+                do throws(StoreError) { result = .success(try self.attempt(work, on: lane)) } catch {
+                    result = .failure(error)
+                }
                 continuation.resume(returning: result)
             }
         }

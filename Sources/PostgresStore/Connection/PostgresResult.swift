@@ -36,7 +36,9 @@ final class PostgresResult {
         switch PQftype(result, index) {
         case 16: return .integer(text == "t" ? 1 : 0)
         case 20, 21, 23:
-            guard let integer = Int64(text) else { throw .failed("column \(column) holds \(text); expected an integer") }
+            guard let integer = Int64(text) else {
+                throw .failed("column \(column) holds \(text); expected an integer")
+            }
             return .integer(integer)
         case 700, 701:
             guard let real = Double(text) else { throw .failed("column \(column) holds \(text); expected a number") }

@@ -11,7 +11,10 @@ import Synchronization
 /// reads the database's clock, says that this server is alive, and exchanges what was seen of clients.
 final class PostgresFollower: Sendable {
     private struct State {
+        /// Revisions.
         var known: [FederationID: Int64] = [:]
+        /// `federations.key`: it tells a federation from an earlier one of the same name.
+        var keys: [FederationID: Int64] = [:]
         var serverCount = 1
         /// The running clock at the last complete look.
         var lastLook: Int64?
@@ -90,10 +93,17 @@ final class PostgresFollower: Sendable {
                 guard step.revision > state.known[step.federation] ?? 0 else { return }
                 state.known[step.federation] = step.revision
             case .rewound: state.known[step.federation] = step.revision
-            case .gone: state.known[step.federation] = nil
+            case .gone:
+                guard state.known.removeValue(forKey: step.federation) != nil else { return }
+                state.keys[step.federation] = nil
             }
             state.feed?.yield(step)
         }
+    }
+
+    /// The statement that tells the other servers of a deletion.
+    static func notificationOfEnd(of federation: FederationID) -> PostgresStatement {
+        notification(of: federation, revision: -1)
     }
 
     /// The statement that tells the other servers of a step; it takes effect with the commit.
@@ -133,16 +143,16 @@ extension PostgresFollower {
             let words = payload.split(separator: " ")
             guard words.count == 2, let id = FederationID(rawValue: String(words[0])), let revision = Int64(words[1])
             else { continue }
-            note(StoredStep(federation: id, revision: revision))
+            note(StoredStep(federation: id, revision: revision, kind: revision < 0 ? .gone : .stored))
         }
     }
 
     private func look(_ session: Session, _ presence: SharedPresence) throws {
-        let before = state.withLock { $0.known }
+        let (before, keys) = state.withLock { ($0.known, $0.keys) }
         let asked = DatabaseClock.running()
         let results = try session.connection.run([
             PostgresStatement("SELECT now_ms() AS now"),
-            PostgresStatement("SELECT id, revision FROM federations WHERE left(id, 1) <> '~'"),
+            PostgresStatement("SELECT id, key, revision FROM federations WHERE left(id, 1) <> '~'"),
             PostgresStatement(
                 """
                 INSERT INTO servers (id, alive_at) VALUES ($1, now_ms())
@@ -156,7 +166,14 @@ extension PostgresFollower {
         }
         clock.set(now, askedAt: asked)
         var found: [FederationID: Int64] = [:]
-        for row in results[1].rows { found[try row.text("id")] = try row.value("revision") }
+        for row in results[1].rows {
+            let id: FederationID = try row.text("id")
+            let key: Int64 = try row.value("key")
+            found[id] = try row.value("revision")
+            // Another federation has the name.
+            if let known = keys[id], known != key { note(StoredStep(federation: id, revision: 0, kind: .gone)) }
+            state.withLock { $0.keys[id] = key }
+        }
         for (id, revision) in found {
             let isRewound = before[id].map { revision < $0 } ?? false
             note(StoredStep(federation: id, revision: revision, kind: isRewound ? .rewound : .stored))

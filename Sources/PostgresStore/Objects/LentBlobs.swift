@@ -26,7 +26,7 @@ final class LentBlobs: Sendable {
 
     init(folder: String) { self.folder = folder }
 
-    func path(of digest: ContentDigest) -> String { "\(folder)/\(digest)" }
+    func path(of digest: ContentDigest) -> String { "\(folder)/\(digest.hex)" }
 
     /// Moves a file here and pins it until `unpin`.
     func pin(_ staged: SpoolFile, as digest: ContentDigest, byteCount: Int) throws(StoreError) {

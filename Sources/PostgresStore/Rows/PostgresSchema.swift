@@ -164,7 +164,8 @@ enum PostgresSchema {
           PRIMARY KEY (federation, round, client)
         );
         CREATE INDEX updates_by_step ON updates (federation, step);
-        CREATE INDEX updates_by_object ON updates (digest) WHERE object IS NOT NULL;
+        CREATE INDEX updates_that_hold_objects ON updates (digest) WHERE object IS NOT NULL;
+        CREATE INDEX updates_by_object ON updates (object) WHERE object IS NOT NULL;
 
         CREATE TABLE refusals (
           federation bigint NOT NULL REFERENCES federations ON DELETE CASCADE,
@@ -253,6 +254,7 @@ enum PostgresSchema {
           PRIMARY KEY (federation, subject, first),
           FOREIGN KEY (federation, subject) REFERENCES uploads ON DELETE CASCADE
         );
+        CREATE INDEX segments_by_object ON segments (object);
 
         -- A job is done once its fence is spent; the step that makes it necessary again sets it back.
         CREATE TABLE jobs (
@@ -327,6 +329,7 @@ enum PostgresSchema {
 extension String {
     /// Compares versions number by number.
     fileprivate func isOlder(than other: String) -> Bool {
-        split(separator: ".").map { Int($0) ?? 0 }.lexicographicallyPrecedes(other.split(separator: ".").map { Int($0) ?? 0 })
+        split(separator: ".").map { Int($0) ?? 0 }.lexicographicallyPrecedes(
+            other.split(separator: ".").map { Int($0) ?? 0 })
     }
 }

@@ -36,7 +36,8 @@ struct FederationWriter {
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING key
                 """,
             arguments: [
-                machine.settings.id.rawValue, storedJSON(machine.settings), machine.state.rawValue, machine.round?.number,
+                machine.settings.id.rawValue, storedJSON(machine.settings), machine.state.rawValue,
+                machine.round?.number,
                 machine.publishedRound, machine.revision, machine.planRevision, federation.createdAt.milliseconds,
             ])
         guard let key else { throw StoreError.exists }
