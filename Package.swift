@@ -63,7 +63,7 @@ let package = Package(
         library("StrictJSON"),
         library("DurableFiles", [.system]),
         library("AdapterFormat", ["StrictJSON"]),
-        library("Aggregation", ["AdapterFormat", "LinearAlgebra"]),
+        library("Aggregation", ["AdapterFormat", "LinearAlgebra", .crypto]),
         library("Federation"),
         library("Coordinator", ["Federation", "AdapterFormat", "Aggregation", "DurableFiles", .crypto, .logging]),
         library("SQLiteStore", ["DurableFiles", "Federation", .crypto, .grdb, .logging]),
