@@ -10,7 +10,8 @@ extension FederationDocument {
         package var parameters: [String: JSONValue]
 
         package init(
-            name: String = "rbla", weighting: String? = nil, sum: String = "float", parameters: [String: JSONValue] = [:]
+            name: String = "rbla", weighting: String? = nil, sum: String = "float",
+            parameters: [String: JSONValue] = [:]
         ) {
             self.name = name
             self.weighting = weighting

@@ -1,9 +1,7 @@
 import AdapterFormat
-import AdapterFormat
 import Aggregation
 import ArgumentParser
 import Foundation
-import Simulation
 import Simulation
 
 /// `rankwise-lab aggregate`: one round's aggregation over files on disk.

@@ -23,7 +23,7 @@ struct ExactSum {
     /// A client's weight in fixed point.
     func weight(_ weight: Double, of client: String) throws(AggregationError) -> FixedPoint {
         guard weight < limit, let rounded = FixedPoint(rounding: weight) else {
-            throw refusal(of: client, tensor: "its weight", value: weight)
+            throw refusal(of: client, tensor: nil, value: weight)
         }
         return rounded
     }
@@ -48,12 +48,11 @@ struct ExactSum {
     private func refusal(among terms: [Term]) -> AggregationError {
         let products = terms.map { Double($0.tensor.largestMagnitude()) * $0.factor }
         let place = products.firstIndex { !($0 < limit) } ?? 0
-        guard terms.indices.contains(place) else { return .noContributions }
         return refusal(
             of: terms[place].client, tensor: TensorName(parsing: terms[place].tensor.name).bare, value: products[place])
     }
 
-    func refusal(of client: String, tensor: String, value: Double) -> AggregationError {
+    func refusal(of client: String, tensor: String?, value: Double) -> AggregationError {
         .range(client: client, tensor: tensor, value: value, limit: limit)
     }
 }

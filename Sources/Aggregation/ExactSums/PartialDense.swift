@@ -22,7 +22,7 @@ package struct PartialDense: Sendable, Equatable {
             let weight = try sum.weight(holder.weight, of: holder.client)
             guard weight != .zero else { continue }
             guard let next = total.adding(weight) else {
-                throw sum.refusal(of: holder.client, tensor: holder.values.name, value: holder.weight)
+                throw sum.refusal(of: holder.client, tensor: nil, value: holder.weight)
             }
             total = next
             // As one row, except where each row has its own channel.

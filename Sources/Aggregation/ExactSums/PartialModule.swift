@@ -37,7 +37,7 @@ package struct PartialModule: Sendable, Equatable {
             if weight != .zero { held.append((member, weight)) }
             for row in 0..<min(member.module.rank, rank) {
                 guard let next = reached[row].adding(weight) else {
-                    throw sum.refusal(of: member.client, tensor: shape.name, value: member.weight)
+                    throw sum.refusal(of: member.client, tensor: nil, value: member.weight)
                 }
                 reached[row] = next
             }

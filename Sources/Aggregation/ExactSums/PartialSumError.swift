@@ -43,7 +43,8 @@ extension PartialSumError: CustomStringConvertible {
             "\(name).lo has \(found) at \(index); expected 0 to 2^40 − 1"
         case .plane(let name, .overflow(let index)): "the sum of \(name) at \(index) is too large"
         case .negativeWeight(let name, let row): "\(name) is negative in row \(row)"
-        case .risingWeight(let name, let row): "\(name) rises in row \(row); a row has no more clients than those before it"
+        case .risingWeight(let name, let row):
+            "\(name) rises in row \(row); a row has no more clients than those before it"
         case .sumWithoutWeight(let name, let row): "\(name) has a sum in row \(row), which no client covers"
         case .biasWeight(let name): "\(name) differs from the weight of the module's first row"
         case .clients(let reason): "the list of clients \(reason)"

@@ -102,6 +102,10 @@ package struct PartialSumSet: Sendable {
                 return ModuleResult(factors: try mean.mean(of: sums(of: module), module, earlier: earlier))
             },
             consume: { index, result in try sink.take(result, of: published.modules[index]) })
+        // Also the numbers of tensors that are left out are checked.
+        for tensor in plan.shape.dense where published.position(ofDense: tensor.name) == nil {
+            _ = try sums(of: tensor)
+        }
         for tensor in published.dense {
             let values = try sums(of: tensor).mean() ?? before.values(of: tensor)
             try sink.take(values ?? [Float](repeating: 0, count: tensor.elementCount), of: tensor)

@@ -36,7 +36,9 @@ struct PartialClientListWriter {
     private mutating func flush() throws(PartialSumError) {
         var written = 0
         while written < block.count {
-            let count = block.withUnsafeBytes { write(descriptor, $0.baseAddress?.advanced(by: written), $0.count - written) }
+            let count = block.withUnsafeBytes {
+                write(descriptor, $0.baseAddress?.advanced(by: written), $0.count - written)
+            }
             if count < 0 {
                 if errno == EINTR { continue }
                 throw .system(.last("write"))
