@@ -21,44 +21,40 @@ package struct ExactDivisor: Sendable {
     }
 
     /// The nearest Float of sum / weight.
+    ///
+    /// Sums of one array have any sign and size, so nothing here branches on them but what is rare.
     @inline(__always)
     package func quotient(hi: Int64, lo: Int64) -> Float {
-        let isNegative = hi < 0
         // |hi·2⁴⁰ + lo|, in two words.
-        let low = UInt64(bitPattern: hi &<< FixedPoint.lowBits | lo)
-        let high = UInt64(bitPattern: hi &>> (64 &- FixedPoint.lowBits))
-        let firstWord = isNegative ? ~high &+ (low == 0 ? 1 : 0) : high
-        let secondWord = isNegative ? 0 &- low : low
-        guard firstWord | secondWord != 0 else { return 0 }
+        let sign = UInt64(bitPattern: hi &>> 63)
+        let low = (UInt64(bitPattern: hi &<< FixedPoint.lowBits | lo) ^ sign) &- sign
+        let carry = low == 0 ? sign & 1 : 0
+        let high = (UInt64(bitPattern: hi &>> (64 &- FixedPoint.lowBits)) ^ sign) &+ carry
         // The first 64 bits of the sum.
-        let zeros = firstWord == 0 ? 64 &+ secondWord.leadingZeroBitCount : firstWord.leadingZeroBitCount
+        let isShort = high == 0
+        let top = isShort ? low : high
+        guard top != 0 else { return 0 }
+        let zeros = top.leadingZeroBitCount
+        let next = isShort ? 0 : low
         let first =
-            if zeros >= 64 {
-                secondWord &<< (zeros &- 64)
-            } else if zeros == 0 {
-                firstWord
-            } else {
-                firstWord &<< zeros | secondWord &>> (64 &- zeros)
-            }
-        var mantissa = first.multipliedFullWidth(by: reciprocal).high
-        var exponent = 128 &- zeros &- weightBits
-        if mantissa >> 63 == 0 {
-            mantissa &<<= 1
-            exponent &-= 1
-        }
+            top &<< UInt64(truncatingIfNeeded: zeros) | (next &>> 1) &>> UInt64(truncatingIfNeeded: 63 &- zeros)
+        let product = first.multipliedFullWidth(by: reciprocal).high
+        let isSmall = 1 &- (product &>> 63)
+        let mantissa = product &<< isSmall
+        let exponent = 128 &- zeros &- (isShort ? 64 : 0) &- weightBits &- Int(truncatingIfNeeded: isSmall)
         // `mantissa` is off by less than 16: at most 2 each by the two numbers' cut ends and by the reciprocal's, 1 by the
         // product's, and all that doubled. The middle between two Floats is at 2³⁹ of the 40 bits that a Float lacks.
         let rest = mantissa & 0xFF_FFFF_FFFF
         if rest &- (0x80_0000_0000 &- 64) <= 128 {
-            return Self.quotient(of: UInt128(firstWord) << 64 | UInt128(secondWord), by: weight, isNegative: isNegative)
+            return Self.quotient(of: UInt128(high) << 64 | UInt128(low), by: weight, isNegative: hi < 0)
         }
-        let rounded = UInt32(truncatingIfNeeded: (mantissa &+ 0x80_0000_0000) >> 40)
         return Self.float(
-            mantissa: mantissa > UInt64.max &- 0x80_0000_0000 ? 1 << 24 : rounded, exponent: exponent,
-            isNegative: isNegative)
+            mantissa: UInt32(truncatingIfNeeded: (mantissa &>> 40) &+ (mantissa &>> 39 & 1)), exponent: exponent,
+            isNegative: hi < 0)
     }
 
     /// The same by one division of all bits.
+    @inline(never)
     static func quotient(of sum: UInt128, by weight: UInt128, isNegative: Bool) -> Float {
         guard sum != 0 else { return 0 }
         let sumBits = 128 - sum.leadingZeroBitCount
