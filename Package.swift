@@ -65,7 +65,7 @@ let package = Package(
         library("StrictJSON"),
         library("DurableFiles", [.system]),
         library("AdapterFormat", ["StrictJSON"]),
-        library("Aggregation", ["AdapterFormat", "LinearAlgebra"]),
+        library("Aggregation", ["AdapterFormat", "LinearAlgebra", .crypto]),
         library("Federation"),
         library("Coordinator", ["Federation", "AdapterFormat", "Aggregation", "DurableFiles", .crypto, .logging]),
         library("StoredRows", ["Federation", .crypto]),

@@ -61,7 +61,11 @@ package struct Aggregator: Sendable {
                 let shares = shares(of: tensor)
                 return (shares, shares.isEmpty ? try before.values(of: tensor) : nil)
             },
-            work: { index, input in mean(of: published.dense[index], input.0, earlier: input.1) },
+            work: { index, input in
+                let tensor = published.dense[index]
+                if let sum = try exactSum(of: tensor, in: cohort, sent), let mean = sum.mean() { return mean }
+                return mean(of: tensor, input.0, earlier: input.1)
+            },
             consume: { index, values in try sink.take(values, of: published.dense[index]) })
     }
 
@@ -135,6 +139,55 @@ package struct Aggregator: Sendable {
             }
             try sink.take(ModuleResult(factors: factors), of: module)
         }
+    }
+
+    /// The exact sum over the clients that hold the tensor; nil where sums are float.
+    private func exactSum(
+        of tensor: AdapterShape.Dense, in cohort: Cohort, _ sent: AdapterShape
+    ) throws -> PartialDense? {
+        guard let termLimit = cohort.termLimit else { return nil }
+        return try PartialDense(
+            sent.position(ofDense: tensor.name).map { cohort.holders(at: $0) } ?? [], count: tensor.elementCount,
+            termLimit: termLimit)
+    }
+
+    /// Sums some of a round's contributions and writes them as a partial sum.
+    ///
+    /// - Parameters:
+    ///   - contributions: validated updates with their digests.
+    ///   - federation: its name, which all parts must share.
+    /// - Throws: `StrategyError` where the strategy has no row sums; `AggregationError`, or what writing throws.
+    package func writePart(
+        of contributions: [Contribution], round: Int, in federation: String, threads: Int, to target: PartialSumTarget
+    ) throws {
+        let plan = try PartialPlan(
+            federation: federation, round: round, strategy: strategy, scaling: scaling,
+            shape: strategy.publishedShape(of: shape, round: round))
+        let cohort = try Cohort(
+            contributions, shape: plan.shape, scaling: scaling, strategy: strategy, round: round, threads: threads,
+            isPart: true, norms: { _ in [] })
+        guard let termLimit = cohort.termLimit else { throw AggregationError.noContributions }
+        var list = PartialClientListWriter(descriptor: target.clients)
+        for contribution in contributions.sorted(by: { $0.client.precedes($1.client) }) {
+            guard let digest = contribution.digest else { throw AggregationError.noDigest(client: contribution.client) }
+            try list.take(.init(client: contribution.client, digest: digest))
+        }
+        var writer = try PartialSumWriter(plan: plan, clients: list.finish(), descriptor: target.sum)
+        let fresh = InitialAdapter(seed: seed, round: round)
+        try orderedPipeline(
+            count: plan.shape.modules.count, threads: threads,
+            prepare: { index in
+                let module = plan.shape.modules[index]
+                return cohort.round(
+                    at: index, of: module, maximumRank: module.maximumRank, fresh: fresh, pool: FloatPool())
+            },
+            work: { _, module in try PartialModule(module, factors: plan.factors, termLimit: termLimit) },
+            consume: { index, sums in try writer.take(sums, of: plan.shape.modules[index]) })
+        for tensor in plan.shape.dense {
+            guard let sums = try exactSum(of: tensor, in: cohort, plan.shape) else { continue }
+            try writer.take(sums, of: tensor)
+        }
+        try writer.finish()
     }
 
     /// Σ_k p_k·x_k over the clients that hold the tensor; the earlier value where no client does.

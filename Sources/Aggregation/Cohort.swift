@@ -17,15 +17,18 @@ struct Cohort: Sendable {
     private let members: [Member]
     private let weights: [Double]
     private let scaling: Scaling
+    /// What no term of an exact sum may reach; nil where sums are float.
+    let termLimit: Double?
 
     /// Orders the contributions by client, opens them, checks them against the shape and weighs them.
     ///
     /// - Parameters:
     ///   - shape: what clients send in this round.
+    ///   - isPart: whether further clients follow, so that all of these may have weight zero.
     ///   - norms: ‖s_k·B_k·A_k‖_F of the members, in this order; called only where weights need them.
     init(
         _ contributions: [Contribution], shape: AdapterShape, scaling: Scaling, strategy: Strategy, round: Int,
-        threads: Int,
+        threads: Int, isPart: Bool = false,
         norms: ([Member]) throws -> [Double]
     ) throws {
         guard !contributions.isEmpty else { throw AggregationError.noContributions }
@@ -43,10 +46,13 @@ struct Cohort: Sendable {
                 return Member(contribution: contribution, file: AdapterIndex(file, of: shape))
             },
             consume: { members.append($1) })
-        weights = try strategy.weighting.weights(
-            of: ordered, norms: strategy.weighting.needsNorms ? try norms(members) : [])
+        let weights = try strategy.weighting.weights(
+            of: ordered, norms: strategy.weighting.needsNorms ? try norms(members) : [], isPart: isPart)
+        // A weight that is none in fixed point is none at all.
+        self.weights = strategy.sum == .exact ? weights.map { FixedPoint(rounding: $0) == .zero ? 0 : $0 } : weights
         self.members = members
         self.scaling = scaling
+        termLimit = strategy.sum == .exact ? FixedPoint.limit / Double(members.count) : nil
     }
 
     private static func check(
@@ -77,18 +83,35 @@ struct Cohort: Sendable {
     ) -> ModuleRound {
         let held = zip(members, weights).compactMap { member, weight -> ModuleRound.Member? in
             guard let module = member.file.module(at: position) else { return nil }
-            return ModuleRound.Member(module: module, weight: weight, scale: member.scale(of: module, shape, scaling))
+            return ModuleRound.Member(
+                client: member.contribution.client, module: module, weight: weight,
+                scale: member.scale(of: module, shape, scaling))
         }
         return ModuleRound(
-            shape: shape, scale: scaling.of(shape).scale(atRank: maximumRank), members: held, fresh: fresh, pool: pool)
+            shape: shape, scale: scaling.of(shape).scale(atRank: maximumRank), members: held, termLimit: termLimit,
+            fresh: fresh, pool: pool)
+    }
+
+    /// A client that holds a dense tensor.
+    struct Holder: Sendable {
+        let client: String
+        let values: TensorView
+        let weight: Double
+    }
+
+    /// The clients that hold the dense tensor at a position of the update shape.
+    func holders(at position: Int) -> [Holder] {
+        zip(members, weights).compactMap { member, weight in
+            member.file.dense(at: position).map {
+                Holder(client: member.contribution.client, values: $0, weight: weight)
+            }
+        }
     }
 
     /// The clients that hold the dense tensor at a position of the update shape, with their share p_k; empty where none
     /// of them has any weight.
     func shares(at position: Int) -> [(values: TensorView, share: Double)] {
-        let holders = zip(members, weights).compactMap { member, weight in
-            member.file.dense(at: position).map { (values: $0, weight: weight) }
-        }
+        let holders = holders(at: position)
         let total = holders.reduce(0) { $0 + $1.weight }
         guard total > 0 else { return [] }
         return holders.map { ($0.values, $0.weight / total) }

@@ -11,6 +11,8 @@ package struct Contribution: Sendable {
     package let scale: Double?
     /// Measured on the client's validation data, for `ranking` weights.
     package let accuracy: Double?
+    /// SHA-256 of the client's file in hexadecimal digits, which a partial sum lists.
+    package let digest: String?
     /// A factor of its weight, for an update that started from an older adapter.
     package let discount: Double
     /// Opens the client's file, which was validated before.
@@ -19,21 +21,24 @@ package struct Contribution: Sendable {
     /// - Parameter open: opens the client's file, once; so a round of many clients holds little of each.
     package init(
         client: String, samples: Int, scale: Double? = nil, accuracy: Double? = nil, discount: Double = 1,
-        open: @escaping @Sendable () throws -> AdapterFile
+        digest: String? = nil, open: @escaping @Sendable () throws -> AdapterFile
     ) {
         self.client = client
         self.samples = samples
         self.scale = scale
         self.accuracy = accuracy
         self.discount = discount
+        self.digest = digest
         self.open = open
     }
 
     package init(
         client: String, adapter: AdapterFile, samples: Int, scale: Double? = nil, accuracy: Double? = nil,
-        discount: Double = 1
+        discount: Double = 1, digest: String? = nil
     ) {
-        self.init(client: client, samples: samples, scale: scale, accuracy: accuracy, discount: discount) { adapter }
+        self.init(
+            client: client, samples: samples, scale: scale, accuracy: accuracy, discount: discount, digest: digest
+        ) { adapter }
     }
 
     /// FedBuff's discount of an update that started `age` versions ago: 1/(1+τ)^a with τ = `age` (arXiv 2106.06639).

@@ -4,6 +4,7 @@ package import AdapterFormat
 struct ModuleRound: Sendable {
     /// One client's factors.
     struct Member: Sendable {
+        let client: String
         let module: AdapterFile.Module
         let weight: Double
         /// s_k
@@ -16,6 +17,8 @@ struct ModuleRound: Sendable {
     let scale: Double
     /// The clients that hold the module, in the order of summation.
     let members: [Member]
+    /// What no term of an exact sum may reach; nil where sums are float.
+    let termLimit: Double?
     /// Draws new factors for the round.
     let fresh: InitialAdapter
     /// Memory for its sums.

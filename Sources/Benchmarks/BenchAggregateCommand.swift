@@ -18,6 +18,7 @@ package struct BenchAggregateCommand: ParsableCommand {
             """)
 
     @Option(help: "The name of the strategy.") var strategy = "rbla"
+    @Option(help: "How means are added up: float or exact.") var sum = "float"
     @Option(help: "How many clients there are.") var clients = 32
     @Option(help: "The clients' ranks, taken in turn; the highest is the adapter's.") var ranks = BenchRanks()
     @Option(help: "Modules × inputs × outputs; by default LLaMA-7B's q_proj and v_proj.") var shape = BenchShape()
@@ -29,7 +30,8 @@ package struct BenchAggregateCommand: ParsableCommand {
     var files: String?
     @Option(help: "What draws the files' numbers.") var seed: UInt64 = 1
     @Flag(help: "Let all clients be near a common start, as after a round of training.") var commonStart = false
-    @Option(help: "What to run in turn: torch, torch-by-client, copy or none.") var reference = BenchReference.Kind.none
+    @Option(help: "What to run in turn: torch, torch-by-client, copy, float (the same with sum float) or none.")
+    var reference = BenchReference.Kind.none
     @Option(help: "The Python that has PyTorch.") var python = "python3"
     @Option(help: "The PyTorch reference.") var torchScript = "scripts/bench_torch.py"
     @Option(help: "How many shuffles of the contributions, in turn on 1 and 2 threads, must give the same digest.")
@@ -41,6 +43,7 @@ package struct BenchAggregateCommand: ParsableCommand {
         guard ScalarType(rawValue: dtype)?.isPublishable == true else {
             throw ValidationError("--dtype is F32, F16 or BF16.")
         }
+        guard SumKind(rawValue: sum) != nil else { throw ValidationError("--sum is float or exact.") }
         guard clients > 0, threads > 0, runs > 0, warmup >= 0, shuffle >= 0 else {
             throw ValidationError("Clients, threads and runs are at least 1, other counts at least 0.")
         }
@@ -60,19 +63,18 @@ package struct BenchAggregateCommand: ParsableCommand {
         let cohort = BenchCohort(
             folder: folder, shape: shape, ranks: ranks.values, type: type, seed: seed, commonStart: commonStart)
         let inputs = try cohort.prepare(clients: clients, threads: threads)
-        let round = try BenchRound(
-            strategy: Strategy(named: strategy, parameters: Strategy.parametersForAnyRank(named: strategy)),
-            inputs: inputs, cohort: cohort)
+        let round = try benchRound(of: inputs, cohort, sum: SumKind(rawValue: sum) ?? .float)
         let ours = folder + "/published"
         let theirs = folder + "/reference"
         let reference = try BenchReference(
             reference, inputs: inputs, rank: cohort.rank, threads: threads, out: theirs,
-            python: python, script: torchScript)
+            python: python, script: torchScript, float: benchRound(of: inputs, cohort, sum: .float))
         defer { reference.stop() }
 
         var report = BenchReport(
             settings: .init(
-                strategy: strategy, clients: clients, ranks: ranks.values, modules: shape.modules, inputs: shape.inputs,
+                strategy: strategy, sum: sum, clients: clients, ranks: ranks.values, modules: shape.modules,
+                inputs: shape.inputs,
                 outputs: shape.outputs, dtype: dtype, threads: threads, runs: runs, warmup: warmup, seed: seed,
                 commonStart: commonStart),
             machine: BenchMachine(), reference: reference.name, inputBytes: inputs.reduce(0) { $0 + $1.byteCount })
@@ -103,6 +105,12 @@ package struct BenchAggregateCommand: ParsableCommand {
         try FileManager.default.removeItem(atPath: ours)
         try FileManager.default.removeItem(atPath: theirs)
         return report
+    }
+
+    private func benchRound(of inputs: [BenchCohort.Input], _ cohort: BenchCohort, sum: SumKind) throws -> BenchRound {
+        let parameters = Strategy.parametersForAnyRank(named: strategy)
+        return try BenchRound(
+            strategy: Strategy(named: strategy, parameters: parameters, sum: sum), inputs: inputs, cohort: cohort)
     }
 
     private func shuffles(of round: BenchRound, expected: String, in folder: String) throws -> BenchReport.Shuffles {

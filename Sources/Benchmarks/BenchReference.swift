@@ -1,13 +1,15 @@
 import ArgumentParser
 import Foundation
 
-/// The reference that a benchmark runs in turn with Rankwise: PyTorch's streaming sum, or a copy of the same bytes.
+/// The reference that a benchmark runs in turn with Rankwise: PyTorch's streaming sum, a copy of the same bytes, or
+/// Rankwise's own sum in float.
 final class BenchReference {
     enum Kind: String, ExpressibleByArgument, CaseIterable {
         case none
         case torch
         case torchByClient = "torch-by-client"
         case copy
+        case float
     }
 
     /// One run's times, in seconds.
@@ -35,16 +37,27 @@ final class BenchReference {
     private let inputs: [BenchCohort.Input]
     private let out: String
     private let torch: BenchScript?
+    private let float: BenchRound
+    private let threads: Int
 
+    /// - Parameter float: the same round, summed in float.
     init(
-        _ kind: Kind, inputs: [BenchCohort.Input], rank: Int, threads: Int, out: String, python: String, script: String
+        _ kind: Kind, inputs: [BenchCohort.Input], rank: Int, threads: Int, out: String, python: String, script: String,
+        float: BenchRound
     ) throws {
         self.kind = kind
         self.inputs = inputs
         self.out = out
+        self.float = float
+        self.threads = threads
         guard kind == .torch || kind == .torchByClient else {
             torch = nil
-            name = kind == .copy ? "copy: the inputs read and the published bytes written, in blocks of 256 KiB" : nil
+            name =
+                switch kind {
+                case .copy: "copy: the inputs read and the published bytes written, in blocks of 256 KiB"
+                case .float: "float: the same round with sum float"
+                case .none, .torch, .torchByClient: nil
+                }
             return
         }
         let job = Job(
@@ -56,7 +69,7 @@ final class BenchReference {
     }
 
     /// Whether it publishes the same as Rankwise.
-    var isComparable: Bool { kind == .torch || kind == .torchByClient }
+    var isComparable: Bool { kind == .torch || kind == .torchByClient || kind == .float }
 
     /// Runs once into an empty folder; nil where there is no reference.
     func run(publishedBytes: Int) throws -> Times? {
@@ -65,6 +78,10 @@ final class BenchReference {
         case .copy:
             let times = try BenchTimes { try copy(publishedBytes) }
             return Times(total: times.seconds, sum: nil, processor: times.processorSeconds)
+        case .float:
+            let times = try BenchTimes { try float.publish(into: out, threads: threads) }
+            let sum = try BenchTimes { try float.sum(threads: threads) }
+            return Times(total: times.seconds, sum: sum.seconds, processor: times.processorSeconds)
         case .torch, .torchByClient:
             return try torch?.run(Times.self)
         }

@@ -4,6 +4,7 @@ import Foundation
 struct BenchReport: Encodable {
     struct Settings: Encodable {
         let strategy: String
+        let sum: String
         let clients: Int
         let ranks: [Int]
         let modules: Int
@@ -155,7 +156,7 @@ extension BenchReport {
     /// The same results for people.
     var table: String {
         var lines = [
-            "\(settings.strategy), \(settings.clients) clients, \(settings.dtype), \(settings.threads) threads, "
+            "\(settings.strategy), sum \(settings.sum), \(settings.clients) clients, \(settings.dtype), \(settings.threads) threads, "
                 + "\(megabytes(inputBytes)) in, \(megabytes(publishedBytes)) out",
             line("files to published files", total) + processor(totalProcessor),
             line("files to sums", sum) + processor(sumProcessor)

@@ -7,7 +7,17 @@ extension Strategy {
         try self.init(
             named: settings.strategy.name, weighting: settings.strategy.weighting,
             parameters: settings.strategy.parameters.mapValues(ParameterValue.init),
-            optimizer: ServerOptimizer(named: settings.server.optimizer, learningRate: settings.server.learningRate))
+            optimizer: ServerOptimizer(named: settings.server.optimizer, learningRate: settings.server.learningRate),
+            sum: SumKind(settings.strategy.sum))
+    }
+}
+
+extension SumKind {
+    fileprivate init(_ sum: FederationSettings.Sum) {
+        switch sum {
+        case .float: self = .float
+        case .exact: self = .exact
+        }
     }
 }
 
@@ -39,6 +49,7 @@ extension SettingsError {
             case .unknownStrategy: "strategy.name"
             case .unknownWeighting, .weighting: "strategy.weighting"
             case .unknownOptimizer, .optimizer: "server.optimizer"
+            case .exactSum: "strategy.sum"
             case .unknownParameter(_, let name, _), .parameter(_, let name, _, _): "strategy.\(name)"
             case .magnitude(_, let tensor), .noInitialValue(_, let tensor): "adapter.dense.\(tensor)"
             case .experts(_, let module), .sparseMatrix(_, let module): "adapter.modules.\(module)"

@@ -131,7 +131,10 @@ extension FederationSettings.Strategy {
         for (name, value) in document.parameters {
             parameters[name] = try FederationSettings.Parameter(value, named: name)
         }
-        self.init(name: document.name, weighting: document.weighting, parameters: parameters)
+        guard let sum = FederationSettings.Sum(rawValue: document.sum) else {
+            throw SettingsError(path: "strategy.sum", reason: "is \(document.sum); expected float or exact")
+        }
+        self.init(name: document.name, weighting: document.weighting, sum: sum, parameters: parameters)
     }
 }
 
@@ -283,7 +286,7 @@ extension FederationDocument.Adapter {
 extension FederationDocument.Strategy {
     init(_ strategy: FederationSettings.Strategy) {
         self.init(
-            name: strategy.name, weighting: strategy.weighting,
+            name: strategy.name, weighting: strategy.weighting, sum: strategy.sum.rawValue,
             parameters: strategy.parameters.mapValues { value in
                 switch value {
                 case .number(let number): Int64(exactly: number).map { .integer($0) } ?? .number(number)

@@ -7,13 +7,15 @@ extension ByteSource {
 
     /// Settings of which any may be unsound.
     package mutating func settings() throws -> FederationSettings {
-        FederationSettings(
+        var settings = FederationSettings(
             id: try FederationID("f"), baseModel: .init(name: "m", seed: nil, sha256: nil), adapter: adapter(),
             strategy: .init(
                 name: pick(Strategy.names), weighting: pick([nil, nil, "samples", "uniform", "norm", "ranking"]),
                 parameters: strategyParameters()),
             server: .init(optimizer: pick(["none", "none", "momentum", "adam"]), learningRate: flag() ? 1 : number()),
             policy: policy(), limits: limits(), training: "{}", seed: UInt64(byte()))
+        settings.strategy.sum = pick([.float, .float, .exact])
+        return settings
     }
 
     private mutating func strategyParameters() -> [String: FederationSettings.Parameter] {

@@ -1,15 +1,21 @@
 extension FederationDocument {
-    /// How updates become an adapter; the strategy's own parameters stand beside `name` and `weighting`.
+    /// How updates become an adapter; the strategy's own parameters stand beside `name`, `weighting` and `sum`.
     package struct Strategy: Sendable, Hashable {
         package var name: String
         /// Nil for the strategy's default.
         package var weighting: String?
+        /// `float` or `exact`: how means are added up.
+        package var sum: String
         /// Numbers, booleans and nulls, with the strategy's own names.
         package var parameters: [String: JSONValue]
 
-        package init(name: String = "rbla", weighting: String? = nil, parameters: [String: JSONValue] = [:]) {
+        package init(
+            name: String = "rbla", weighting: String? = nil, sum: String = "float",
+            parameters: [String: JSONValue] = [:]
+        ) {
             self.name = name
             self.weighting = weighting
+            self.sum = sum
             self.parameters = parameters
         }
     }
@@ -47,6 +53,7 @@ extension FederationDocument.Strategy: Codable {
             switch key.stringValue {
             case "name": name = try values.decode(String.self, forKey: key)
             case "weighting": weighting = try values.decodeIfPresent(String.self, forKey: key)
+            case "sum": sum = try values.decodeIfPresent(String.self, forKey: key) ?? "float"
             default: parameters[key.stringValue] = try values.decode(JSONValue.self, forKey: key)
             }
         }
@@ -56,6 +63,7 @@ extension FederationDocument.Strategy: Codable {
         var values = encoder.container(keyedBy: AnyKey.self)
         try values.encode(name, forKey: AnyKey(stringValue: "name"))
         try values.encode(weighting, forKey: AnyKey(stringValue: "weighting"))
+        try values.encode(sum, forKey: AnyKey(stringValue: "sum"))
         for (name, value) in parameters { try values.encode(value, forKey: AnyKey(stringValue: name)) }
     }
 }

@@ -51,7 +51,7 @@ package final class FullFederation: SimulatedFederation {
             throw .settings(path: error.path, reason: error.reason)
         }
         guard document.federation.strategy.parameters.isEmpty, settings.policy.buffer == nil,
-            [nil, "samples"].contains(document.federation.strategy.weighting)
+            [nil, "samples"].contains(document.federation.strategy.weighting), settings.strategy.sum == .float
         else {
             throw .settings(path: "strategy", reason: "is full, which weighs by samples and takes nothing else")
         }

@@ -8,14 +8,23 @@ private let shape = try? AdapterShape(
         ModuleShape(name: "e", kind: .embedding, inputs: 3, outputs: 2, maximumRank: 2),
     ], dense: [.init(name: "d", shape: [2])])
 
-/// Feeds bytes from outside to everything that reads adapters: the safetensors reader, quantised messages, and the checks
-/// behind them. What they refuse is fine; a trap, a hang or a read out of bounds is a finding.
+/// Feeds bytes from outside to everything that reads adapters and parts of rounds: the safetensors readers, quantised
+/// messages, and the checks behind them. What they refuse is fine; a trap, a hang or a read out of bounds is a finding.
 @_cdecl("LLVMFuzzerTestOneInput")
 func fuzzOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let bytes = UnsafeRawBufferPointer(start: start, count: count)
     readAdapter(TensorStorage(copying: bytes))
     readAsItComes(bytes)
+    readIntegers(bytes)
     return 0
+}
+
+/// The tensors of a part of a round lie within its file.
+private func readIntegers(_ bytes: UnsafeRawBufferPointer) {
+    guard let file = try? IntegerFile(bytes: Array(bytes)) else { return }
+    for tensor in file.tensors {
+        precondition(file.withBytes(of: tensor) { $0.count } == 8 * tensor.shape.reduce(1, *))
+    }
 }
 
 /// What is vouched for on its way must be what the reader takes and finds sound.

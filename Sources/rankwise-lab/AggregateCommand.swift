@@ -1,6 +1,8 @@
+import AdapterFormat
 import Aggregation
 import ArgumentParser
 import Foundation
+import Simulation
 
 /// `rankwise-lab aggregate`: one round's aggregation over files on disk.
 struct AggregateCommand: ParsableCommand {
@@ -13,13 +15,29 @@ struct AggregateCommand: ParsableCommand {
 
               rankwise-lab aggregate --strategy rbla --rank 16 --out out \\
                 --update a.safetensors:samples=600 --update b.safetensors:samples=150,scale=2
+
+            With --partial it writes the exact sum of these updates as a part of a round, and the list of its clients in \
+            OUT.safetensors.clients. --combine adds parts to the round's adapter, or to a part again: the same bytes for \
+            any tree of parts, and for one case of all updates with sum exact. Clients of several cases need names \
+            ("client" beside "file").
+
+              rankwise-lab aggregate --case east.json --partial east.safetensors
+              rankwise-lab aggregate --combine east.safetensors west.safetensors --out out
             """)
 
     @Option(name: .customLong("case"), help: "A JSON file with strategy, ranks, scales and updates.")
     var casePath: String?
 
     @Option(help: "The folder to write to; made if it is not there.")
-    var out: String
+    var out: String?
+
+    @Option(help: "The file to write a part of a round to, in place of --out.")
+    var partial: String?
+
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("Parts of one round, in place of updates; no client may be in two.", valueName: "part"))
+    var combine: [String] = []
 
     @Option(help: "The name of the strategy.")
     var strategy: String?
@@ -32,6 +50,9 @@ struct AggregateCommand: ParsableCommand {
             "How clients' weights are counted: \(Weighting.names.joined(separator: ", ")); the strategy's own if left out."
         ))
     var weighting: String?
+
+    @Option(help: "How means are added up: float (if left out) or exact, the same bytes for any tree of parts.")
+    var sum: String?
 
     @Option(
         name: .customLong("parameter"),
@@ -60,19 +81,31 @@ struct AggregateCommand: ParsableCommand {
             valueName: "file:samples=N[,scale=S][,accuracy=A][,staleness=T]"))
     var updates: [UpdateArgument] = []
 
-    @Option(help: "The type of the written numbers: F32, F16 or BF16.")
-    var dtype = "F32"
+    @Option(help: "The type of the written numbers: F32 (if left out), F16 or BF16.")
+    var dtype: String?
 
     @Option(help: "How many threads add up modules.")
     var threads = 2
 
     func validate() throws {
-        if casePath == nil {
+        guard (out == nil) != (partial == nil) else { throw ValidationError("Give either --out or --partial.") }
+        if !combine.isEmpty {
+            let others = [(name: "case", isGiven: casePath != nil)] + optionsOfCase.filter { $0.name != "previous" }
+            if let option = others.first(where: \.isGiven) {
+                throw ValidationError("--\(option.name) goes without --combine, whose parts say it themselves.")
+            }
+            if partial != nil, previous != nil {
+                throw ValidationError("--previous goes with --out: rows are kept where parts become an adapter.")
+            }
+        } else if casePath == nil {
             guard strategy != nil, rank != nil, !updates.isEmpty else {
-                throw ValidationError("Give --case, or --strategy, --rank and at least one --update.")
+                throw ValidationError("Give --case, --combine, or --strategy, --rank and at least one --update.")
             }
         } else if let option = optionsOfCase.first(where: \.isGiven) {
             throw ValidationError("--\(option.name) goes without --case, which says it itself.")
+        }
+        if partial != nil, dtype != nil {
+            throw ValidationError("--dtype goes without --partial, whose numbers are integers.")
         }
         for (index, parameter) in parameters.enumerated()
         where parameters[..<index].contains(where: { $0.name == parameter.name }) {
@@ -82,9 +115,39 @@ struct AggregateCommand: ParsableCommand {
     }
 
     func run() throws {
-        let round = try casePath.map { try AggregationCase(path: $0) } ?? argumentsAsCase()
+        if let partial { return try PartialSumOutput.write(to: partial, writePart) }
+        guard let out else { return }
+        if combine.isEmpty {
+            let round = try givenCase()
+            try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
+            try round.aggregate(threads: threads, type: dtype ?? "F32", into: URL(filePath: out))
+        } else {
+            try combineParts(into: out)
+        }
+    }
+
+    private func givenCase() throws -> AggregationCase {
+        try casePath.map { try AggregationCase(path: $0) } ?? argumentsAsCase()
+    }
+
+    private func writePart(to target: PartialSumTarget) throws {
+        if combine.isEmpty {
+            try givenCase().writePart(threads: threads, to: target)
+        } else {
+            try PartialSumSet(paths: combine).write(to: target, threads: threads)
+        }
+    }
+
+    private func combineParts(into out: String) throws {
+        let type = try ScalarType(publishable: dtype ?? "F32")
+        let parts = try PartialSumSet(paths: combine)
+        let earlier = try previous.map { path in
+            do { return try AdapterFile(SafetensorsFile(path: path)) } catch { throw CaseError("\(path): \(error)") }
+        }
         try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
-        try round.aggregate(threads: threads, type: dtype, into: URL(filePath: out))
+        var folder = RoundFolder(URL(filePath: out), type: type)
+        try parts.publish(after: EarlierRound(previous: earlier), threads: threads, into: &folder)
+        try folder.finish()
     }
 
     /// The options that a case gives itself, and whether the command line gives them too.
@@ -93,6 +156,7 @@ struct AggregateCommand: ParsableCommand {
             ("strategy", strategy != nil), ("rank", rank != nil), ("update", !updates.isEmpty),
             ("weighting", weighting != nil), ("parameter", !parameters.isEmpty), ("round", round != nil),
             ("seed", seed != nil), ("scaling", scaling != nil), ("alpha", alpha != nil), ("previous", previous != nil),
+            ("sum", sum != nil),
         ]
     }
 
@@ -106,7 +170,7 @@ struct AggregateCommand: ParsableCommand {
                 .init(
                     file: $0.file, samples: $0.samples, scale: $0.scale, accuracy: $0.accuracy, staleness: $0.staleness)
             },
-            previous: previous, round: round ?? 1, seed: seed ?? 0, server: nil,
+            previous: previous, round: round ?? 1, seed: seed ?? 0, server: nil, sum: sum,
             parameters: Dictionary(parameters.map { ($0.name, $0.value) }, uniquingKeysWith: { _, last in last }))
     }
 }

@@ -15,12 +15,17 @@ struct AggregationCase: Decodable, Sendable {
         let staleness: Int?
         /// The highest rank in the file; the file must match it.
         let rank: Int?
+        /// The client's name; its place in the case where it has none.
+        let client: String?
 
         /// A round's record also has the loss, but no strategy weighs by it.
-        enum CodingKeys: String, CodingKey, CaseIterable { case file, samples, scale, accuracy, staleness, rank, loss }
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case file, samples, scale, accuracy, staleness, rank, client, loss
+        }
 
         init(
-            file: String, samples: Int, scale: Double?, accuracy: Double?, staleness: Int?, rank: Int? = nil
+            file: String, samples: Int, scale: Double?, accuracy: Double?, staleness: Int?, rank: Int? = nil,
+            client: String? = nil
         ) {
             self.file = file
             self.samples = samples
@@ -28,6 +33,7 @@ struct AggregationCase: Decodable, Sendable {
             self.accuracy = accuracy
             self.staleness = staleness
             self.rank = rank
+            self.client = client
         }
 
         init(from decoder: any Decoder) throws {
@@ -39,7 +45,8 @@ struct AggregationCase: Decodable, Sendable {
                 scale: try values.decodeIfPresent(Double.self, forKey: .scale),
                 accuracy: try values.decodeIfPresent(Double.self, forKey: .accuracy),
                 staleness: try values.decodeIfPresent(Int.self, forKey: .staleness),
-                rank: try values.decodeIfPresent(Int.self, forKey: .rank))
+                rank: try values.decodeIfPresent(Int.self, forKey: .rank),
+                client: try values.decodeIfPresent(String.self, forKey: .client))
         }
     }
 
@@ -88,19 +95,23 @@ struct AggregationCase: Decodable, Sendable {
     /// s_R; it must match the scaling at R.
     let scale: Double?
     let weighting: String?
-    /// In ascending order of client name.
+    /// In ascending order of client name, where they have none.
     let updates: [Update]
     let previous: String?
     let round: Int
     let seed: UInt64
     let server: Server?
+    /// `float` (if left out) or `exact`.
+    let sum: String?
+    /// The federation's name, which all parts of a round share.
+    let federation: String?
     /// The parameters of the strategy.
     let parameters: [String: ParameterValue]
     /// The folder to which the paths are relative.
-    private var folder = FileManager.default.currentDirectoryPath
+    var folder = FileManager.default.currentDirectoryPath
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case strategy, rank, scaling, scale, weighting, updates, previous, round, seed, server
+        case strategy, rank, scaling, scale, weighting, updates, previous, round, seed, server, sum, federation
         /// The expected result and how to compare with it. The aggregation ignores these keys.
         case adapter, merge, compare
     }
@@ -141,6 +152,8 @@ struct AggregationCase: Decodable, Sendable {
         round = try values.decodeIfPresent(Int.self, forKey: .round) ?? 1
         seed = try values.decodeIfPresent(UInt64.self, forKey: .seed) ?? 0
         server = try values.decodeIfPresent(Server.self, forKey: .server)
+        sum = try values.decodeIfPresent(String.self, forKey: .sum)
+        federation = try values.decodeIfPresent(String.self, forKey: .federation)
         var parameters: [String: ParameterValue] = [:]
         for key in further.allKeys where Self.parameterNames.contains(key.stringValue) {
             if let flag = try? further.decode(Bool.self, forKey: key) {
@@ -156,7 +169,7 @@ struct AggregationCase: Decodable, Sendable {
 
     init(
         strategy: String, rank: Int, scaling: Scale, weighting: String?, updates: [Update], previous: String?,
-        round: Int, seed: UInt64, server: Server?, parameters: [String: ParameterValue]
+        round: Int, seed: UInt64, server: Server?, sum: String?, parameters: [String: ParameterValue]
     ) {
         self.strategy = strategy
         self.rank = rank
@@ -168,6 +181,8 @@ struct AggregationCase: Decodable, Sendable {
         self.round = round
         self.seed = seed
         self.server = server
+        self.sum = sum
+        federation = nil
         self.parameters = parameters
     }
 
@@ -176,87 +191,6 @@ struct AggregationCase: Decodable, Sendable {
         var intValue: Int? { nil }
         init(stringValue: String) { self.stringValue = stringValue }
         init?(intValue: Int) { nil }
-    }
-
-    /// Writes `adapter.safetensors` into a folder.
-    func aggregate(threads: Int, type: String, into out: URL) throws {
-        guard let type = ScalarType(rawValue: type), type.isPublishable else {
-            throw CaseError("\(type) is not one of F32, F16 and BF16")
-        }
-        let strategy = try composedStrategy()
-        let scaling = try federationScaling()
-        if let scale, abs(scale - scaling.scale(atRank: max(1, rank))) > 1e-6 * abs(scale) {
-            throw CaseError(
-                "scale is \(scale); the scaling gives \(scaling.scale(atRank: max(1, rank))) at rank \(rank)")
-        }
-        let previous = try previous.map(adapter)
-        let shape = try shape(with: previous, type)
-        let contributions = updates.enumerated().map { index, update in
-            Contribution(
-                client: String(format: "%08d", index), samples: update.samples, scale: update.scale,
-                accuracy: update.accuracy,
-                discount: Contribution.stalenessDiscount(age: max(0, update.staleness ?? 0))
-            ) {
-                let adapter = try adapter(update.file)
-                if let rank = update.rank, let highest = adapter.ranks.values.max(), highest != rank {
-                    throw CaseError("\(update.file): rank is \(rank); the highest in the file is \(highest)")
-                }
-                do throws(AdapterError) {
-                    try strategy.validate(
-                        adapter, shape: shape, ranks: [:], round: round, messageBits: Set(MessageBits.allCases))
-                } catch {
-                    throw CaseError("\(update.file): \(error)")
-                }
-                return adapter
-            }
-        }
-        var folder = RoundFolder(out, type: type)
-        try Aggregator(strategy: strategy, shape: shape, scaling: scaling, seed: seed).aggregate(
-            contributions, round: round, after: EarlierRound(previous: previous), threads: threads, into: &folder)
-        try folder.finish()
-    }
-
-    /// A case is computed as given. Strategies that a federation would refuse as inexact are accepted here.
-    private func composedStrategy() throws -> Strategy {
-        let parameters = Strategy.parametersForAnyRank(named: strategy).merging(parameters) { _, given in given }
-        let optimizer = try server.map { try ServerOptimizer(named: $0.optimizer, learningRate: $0.learningRate ?? 1) }
-        return try Strategy(
-            named: strategy, weighting: weighting, parameters: parameters, optimizer: optimizer ?? .none)
-    }
-
-    private func adapter(_ file: String) throws -> AdapterFile {
-        do {
-            return try AdapterFile(SafetensorsFile(path: file.hasPrefix("/") ? file : "\(folder)/\(file)"))
-        } catch {
-            throw CaseError("\(file): \(error)")
-        }
-    }
-
-    private func federationScaling() throws -> Scaling {
-        switch (scaling.mode, scaling.value, scaling.alpha) {
-        case ("constant", let value?, nil): .constant(value)
-        case ("lora", nil, let alpha?): .lora(alpha: alpha)
-        case ("rslora", nil, let alpha?): .rslora(alpha: alpha)
-        default: throw CaseError("the scaling is constant with a value alone, or lora or rslora with an alpha alone")
-        }
-    }
-
-    /// Every module and tensor of any file, with modules at the round's rank.
-    private func shape(with previous: AdapterFile?, _ type: ScalarType) throws -> AdapterShape {
-        var modules: [String: ModuleShape] = [:]
-        var dense: [String: AdapterShape.Dense] = [:]
-        for index in 0...updates.count {
-            guard let file = index < updates.count ? try adapter(updates[index].file) : previous else { continue }
-            for module in file.modules.compactMap(\.shape) where modules[module.name] == nil {
-                modules[module.name] = ModuleShape(
-                    name: module.name, kind: module.kind, inputs: module.inputs, outputs: module.outputs,
-                    maximumRank: rank, hasBias: module.hasBias)
-            }
-            for tensor in file.dense where dense[tensor.name] == nil {
-                dense[tensor.name] = .init(name: tensor.name, shape: tensor.values.shape)
-            }
-        }
-        return try AdapterShape(modules: Array(modules.values), dense: Array(dense.values), type: type)
     }
 }
 

@@ -24,6 +24,9 @@ import Testing
         Case(strategy: #"{"name": "rbla"}"#),
         Case(strategy: #"{"name": "rbla", "weighting": "ranking", "norm_share": 0.25}"#),
         Case(strategy: #"{"name": "rbla"}"#, more: #", "server": {"optimizer": "adam", "learning_rate": 0.1}"#),
+        Case(strategy: #"{"name": "rbla", "sum": "exact"}"#),
+        Case(
+            strategy: #"{"name": "rolora", "sum": "exact"}"#, more: #", "server": {"optimizer": "momentum"}"#),
         Case(strategy: #"{"name": "hetlora", "gamma": 0.5}"#),
         Case(strategy: #"{"name": "flora"}"#, publishesMerge: true),
         Case(strategy: #"{"name": "flexlora"}"#),

@@ -120,6 +120,74 @@ import Testing
         #expect(status != 0 && text.contains(sentence), "\(text)")
     }
 
+    /// A case of the reference vectors with absolute paths and client names, cut to some of its updates.
+    private func part(of name: String, _ members: [Int], as file: String, sum: String? = nil) throws {
+        let url = URL(fileURLWithPath: "\(Self.vectors)/\(name)")
+        let data = try Data(contentsOf: url.appendingPathComponent("case.json"))
+        var round = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+        let updates = try #require(round["updates"] as? [[String: Any]])
+        round["updates"] = members.map { index in
+            var update = updates[index]
+            update["file"] = url.path + "/" + (update["file"] as? String ?? "")
+            update["client"] = "edge-\(index)"
+            return update
+        }
+        // The last adapter gives a part the modules that its own updates lack.
+        if let previous = round["previous"] as? String { round["previous"] = url.path + "/" + previous }
+        round["sum"] = sum
+        try JSONSerialization.data(withJSONObject: round).write(to: URL(fileURLWithPath: "\(folder)/\(file).json"))
+    }
+
+    private func bytes(_ path: String) throws -> Data {
+        try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(path)"))
+    }
+
+    @Test(arguments: ["rbla", "rbla-uncovered-rows", "zeropad", "fedavg", "ffa", "rolora-odd", "rolora-even"])
+    func `parts combine to what one exact sum publishes, by way of a region too`(name: String) throws {
+        try part(of: name, [0, 1, 2], as: "whole", sum: "exact")
+        #expect(try run("--case whole.json --out whole", in: ".").status == 0)
+        for (file, members) in [("one", [2]), ("two", [0]), ("three", [1])] {
+            try part(of: name, members, as: file)
+            let (status, text) = try run("--case \(file).json --partial \(file).safetensors", in: ".")
+            #expect(status == 0, "\(text)")
+        }
+        let hasPrevious = FileManager.default.fileExists(atPath: "\(Self.vectors)/\(name)/previous.safetensors")
+        let previous = hasPrevious ? "--previous '\(Self.vectors)/\(name)/previous.safetensors'" : ""
+        #expect(try run("--combine one.safetensors two.safetensors --partial region", in: ".").status == 0)
+        for parts in ["three.safetensors two.safetensors one.safetensors", "region three.safetensors"] {
+            let (status, text) = try run("--combine \(parts) --out combined \(previous)", in: ".")
+            #expect(status == 0, "\(text)")
+            #expect(try bytes("combined/adapter.safetensors") == bytes("whole/adapter.safetensors"))
+        }
+        let (status, text) = try run("--combine region two.safetensors --out overlap", in: ".")
+        #expect(status != 0 && text.contains("two.safetensors: edge-0 is in two parts"), "\(text)")
+    }
+
+    @Test(arguments: [
+        (
+            "--strategy rbla --rank 1 --update a.safetensors:samples=1 --sum exact --out out --partial p",
+            "Give either --out"
+        ),
+        ("--combine p --sum exact --out out", "--sum goes without --combine"),
+        ("--combine p --case c --out out", "--case goes without --combine"),
+        ("--combine p --previous a.safetensors --partial q", "--previous goes with --out"),
+        ("--strategy rbla --rank 1 --update a.safetensors:samples=1 --dtype F16 --partial p", "--dtype goes without"),
+        ("--combine missing --out out", "missing: the file cannot be read"),
+        ("--combine a.safetensors --out out", "a.safetensors: base_model.model.m.lora_A.weight is F32; expected I64"),
+        ("--strategy flora --rank 1 --update a.safetensors:samples=1 --partial p", "it is not a row sum"),
+        ("--strategy rbla --rank 1 --update a.safetensors:samples=1 --sum float --partial p", "partial sums are exact"),
+        ("--strategy rbla --rank 1 --update a.safetensors:samples=1 --sum double --out out", "expected float or exact"),
+        (
+            "--strategy rbla --rank 1 --update a.safetensors:samples=900000000000 --sum exact --out out",
+            "00000000: its weight is 900000000000.0; an exact sum"
+        ),
+    ])
+    func `what parts cannot be is refused by name`(options: String, sentence: String) throws {
+        let (status, text) = try run(options, in: ".")
+        #expect(status != 0 && text.contains(sentence), "\(text)")
+        #expect(!FileManager.default.fileExists(atPath: folder + "/p"))
+    }
+
     @Test(arguments: [
         (#""novelty": 1"#, "novelty is not a known key"), (#""rank": 2"#, "rank appears twice"),
         (#""server": {"optimizer": "adam", "rate": 1}"#, "server.rate is not a known key"),

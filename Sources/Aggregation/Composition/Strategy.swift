@@ -8,16 +8,18 @@ package struct Strategy: Sendable {
     /// Its parameters, defaults included.
     package let parameters: [String: ParameterValue]
     package let optimizer: ServerOptimizer
+    package let sum: SumKind
     private let recipe: any StrategyRecipe
 
     init(
         _ recipe: any StrategyRecipe, weighting: Weighting, parameters: [String: ParameterValue],
-        optimizer: ServerOptimizer
+        optimizer: ServerOptimizer, sum: SumKind
     ) {
         self.recipe = recipe
         self.weighting = weighting
         self.parameters = parameters
         self.optimizer = optimizer
+        self.sum = sum
     }
 
     package var name: String { type(of: recipe).name }

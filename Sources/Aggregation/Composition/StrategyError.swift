@@ -15,6 +15,8 @@ package enum StrategyError: Error, Equatable, Sendable {
     case experts(strategy: String, module: String)
     /// The sparse stage would need a mask for a matrix that is too large.
     case sparseMatrix(strategy: String, module: String)
+    /// The strategy, or its weighting, is no sum of rows that partial sums could make up.
+    case exactSum(strategy: String, reason: String)
     /// The server optimizer needs an earlier value, which the first round lacks.
     case noInitialValue(optimizer: String, tensor: String)
 }
@@ -43,6 +45,8 @@ extension StrategyError: CustomStringConvertible {
             "\(strategy) publishes merges or sparse weights, which PEFT's packed factors of experts (\(module)) cannot hold"
         case .sparseMatrix(let strategy, let module):
             "\(strategy) trains full weights first, and \(module) has more than \(SparseStart.largestMatrix) of them"
+        case .exactSum(let strategy, let reason):
+            "\(strategy) cannot be summed exactly: it \(reason); leave sum out, or set it to float"
         case .noInitialValue(let optimizer, let tensor):
             "\(optimizer) moves on from earlier values, but \(tensor) begins as each client's base has it: give it an init "
                 + "of zeros, ones or normal, or a template"

@@ -23,6 +23,8 @@ protocol StrategyRecipe: Sendable {
     var weighting: Weighting? { get }
     /// The default optimizer.
     var optimizer: ServerOptimizer { get }
+    /// Why its result is no mean of rows, which exact sums are of, as "it …"; nil where it is one.
+    var objectionToExactSum: String? { get }
     /// How the rank falls from round to round; nil where it stays.
     var schedule: RankSchedule? { get }
     /// The sparse stage that it begins with; nil for none.
@@ -44,6 +46,7 @@ extension StrategyRecipe {
     var isContinuous: Bool { false }
     var weighting: Weighting? { nil }
     var optimizer: ServerOptimizer { .none }
+    var objectionToExactSum: String? { "is not a row sum" }
     var schedule: RankSchedule? { nil }
     var sparse: SparseStart? { nil }
 

@@ -28,14 +28,23 @@ package enum Weighting: Sendable, Hashable {
         }
     }
 
+    /// Why a client's weight is unknown without all others, as "it …"; nil where it is known.
+    var objectionToExactSum: String? {
+        needsNorms ? "weighs by \(name), which needs an exchange between all clients' updates first" : nil
+    }
+
     /// One weight per contribution.
     ///
-    /// - Parameter norms: one per contribution where the weighting needs them, else empty.
+    /// - Parameters:
+    ///   - norms: one per contribution where the weighting needs them, else empty.
+    ///   - isPart: whether further clients follow, so that all of these may have weight zero.
     /// - Throws: `noWeight` where all weights are zero; but if all norms are zero, the weights are by samples.
-    func weights(of contributions: [Contribution], norms: [Double]) throws(AggregationError) -> [Double] {
+    func weights(
+        of contributions: [Contribution], norms: [Double], isPart: Bool = false
+    ) throws(AggregationError) -> [Double] {
         var weights = try plainWeights(of: contributions, norms: norms)
         for (index, contribution) in contributions.enumerated() { weights[index] *= contribution.discount }
-        guard weights.contains(where: { $0 > 0 }) else { throw .noWeight }
+        guard isPart || weights.contains(where: { $0 > 0 }) else { throw .noWeight }
         return weights
     }
 

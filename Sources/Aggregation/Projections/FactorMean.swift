@@ -10,11 +10,17 @@ struct FactorMean: Projection {
     /// The factors that the clients trained.
     var factors: FactorSet = .both
 
+    var rowMean: FactorMean? { self }
+
     func needsEarlier(_ module: ModuleRound) -> Bool {
         factors != .both || module.coefficients(coverage).isCovered.contains(false)
     }
 
     func publish(_ module: ModuleRound, earlier: ModuleFactors?) throws -> ModuleResult {
+        if let termLimit = module.termLimit {
+            let sums = try PartialModule(module, factors: factors, termLimit: termLimit)
+            return ModuleResult(factors: try mean(of: sums, module.shape, earlier: earlier))
+        }
         let shape = module.shape
         let rank = shape.maximumRank
         let earlier = earlier?.prefix(rank: rank)
@@ -31,12 +37,34 @@ struct FactorMean: Projection {
                 rank: rank, inputs: shape.inputs, outputs: shape.outputs, a: a,
                 b: try frozen(\.b, earlier, rank, shape), bias: shape.hasBias ? earlier?.bias ?? shape.noBias : nil)
         }
-        if let earlier {
-            for (component, isCovered) in coefficients.isCovered.enumerated() where !isCovered {
-                mean.replaceComponent(component, with: earlier, factors)
-            }
-        }
+        if let earlier { mean.keep(earlier, where: coefficients.isCovered, factors) }
         return ModuleResult(factors: mean)
+    }
+
+    /// The means of exact sums, by the same rules.
+    func mean(of sums: PartialModule, _ shape: ModuleShape, earlier: ModuleFactors?) throws -> ModuleFactors {
+        let rank = shape.maximumRank
+        let earlier = earlier?.prefix(rank: rank)
+        let divisors = sums.divisors(coverage)
+        let a = sums.a.map { sums.meansOfRows($0, by: divisors) }
+        let bias = shape.hasBias ? sums.meanBias() ?? earlier?.bias ?? shape.noBias : nil
+        var mean: ModuleFactors
+        if let b = sums.b {
+            mean = ModuleFactors(
+                rank: rank, inputs: shape.inputs, outputs: shape.outputs,
+                a: try a ?? frozen(\.a, earlier, rank, shape), b: sums.meansOfRows(b, by: divisors), bias: bias)
+        } else if let b = sums.outputMajorB {
+            mean = ModuleFactors(
+                rank: rank, inputs: shape.inputs, outputs: shape.outputs,
+                a: try a ?? frozen(\.a, earlier, rank, shape), outputMajorB: sums.meansOfColumns(b, by: divisors),
+                bias: bias)
+        } else {
+            mean = ModuleFactors(
+                rank: rank, inputs: shape.inputs, outputs: shape.outputs,
+                a: try a ?? frozen(\.a, earlier, rank, shape), b: try frozen(\.b, earlier, rank, shape), bias: bias)
+        }
+        if let earlier { mean.keep(earlier, where: divisors.map { $0 != nil }, factors) }
+        return mean
     }
 
     private func meanOfA(_ module: ModuleRound, _ coefficients: Coverage.Coefficients) -> [Float] {
@@ -119,13 +147,20 @@ extension StoredReal {
 }
 
 extension WeightedMatrix.Channels {
-    fileprivate init?(_ lent: TensorView.Lent) {
+    init?(_ lent: TensorView.Lent) {
         guard let scales = lent.scales, let minima = lent.minima else { return nil }
         self.init(scales: scales, minima: minima)
     }
 }
 
 extension ModuleFactors {
+    /// Keeps the earlier value of every component that no client covers.
+    fileprivate mutating func keep(_ earlier: ModuleFactors, where isCovered: [Bool], _ factors: FactorSet) {
+        for (component, isCovered) in isCovered.enumerated() where !isCovered {
+            replaceComponent(component, with: earlier, factors)
+        }
+    }
+
     /// Replaces a component by another adapter's, if that has it.
     fileprivate mutating func replaceComponent(_ component: Int, with other: ModuleFactors, _ factors: FactorSet) {
         guard component < other.rank else { return }

@@ -8,6 +8,9 @@ protocol Projection: Sendable {
     /// The rank of the module's merge; nil where the strategy has no merge, or nothing to add here.
     func mergeRank(_ module: ModuleRound) -> Int?
 
+    /// Itself, where it is a mean of rows, which exact sums are of; nil for any other.
+    var rowMean: FactorMean? { get }
+
     /// Computes the module's global factors, at the rank of its shape and the scale of its maximum rank. Runs on any
     /// thread.
     ///
@@ -16,5 +19,6 @@ protocol Projection: Sendable {
 }
 
 extension Projection {
+    var rowMean: FactorMean? { nil }
     func mergeRank(_ module: ModuleRound) -> Int? { nil }
 }

@@ -6,6 +6,7 @@ struct FDLoRA: StrategyRecipe {
     init(_ parameters: inout StrategyParameters) {}
 
     var isContinuous: Bool { true }
+    var objectionToExactSum: String? { "is not a row sum: an outer optimizer moves it" }
     var optimizer: ServerOptimizer { .momentum(rate: 0.1) }
 
     func projection(in round: Int) -> any Projection { FactorMean(coverage: .reached) }

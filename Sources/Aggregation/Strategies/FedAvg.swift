@@ -6,6 +6,7 @@ struct FedAvg: StrategyRecipe {
 
     var admission: Admission { .fullRank }
     var isContinuous: Bool { true }
+    var objectionToExactSum: String? { nil }
 
     func projection(in round: Int) -> any Projection { FactorMean(coverage: .padded) }
 }

@@ -12,6 +12,7 @@ struct HetLoRA: StrategyRecipe {
     }
 
     var isContinuous: Bool { true }
+    var objectionToExactSum: String? { nil }
     var weighting: Weighting? { .norm }
 
     func demand(in round: Int) -> ClientDemand { ClientDemand(pruning: pruning) }

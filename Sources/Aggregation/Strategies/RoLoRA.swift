@@ -7,6 +7,7 @@ struct RoLoRA: StrategyRecipe {
     init(_ parameters: inout StrategyParameters) {}
 
     var isContinuous: Bool { true }
+    var objectionToExactSum: String? { nil }
 
     func demand(in round: Int) -> ClientDemand { ClientDemand(factors: trained(in: round)) }
 

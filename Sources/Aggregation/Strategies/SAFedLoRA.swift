@@ -14,6 +14,7 @@ struct SAFedLoRA: StrategyRecipe {
     }
 
     var isContinuous: Bool { true }
+    var objectionToExactSum: String? { "sums rows of another rank in each round" }
     var schedule: RankSchedule? { cooling }
 
     func demand(in round: Int) -> ClientDemand { ClientDemand(penalty: cooling.isWarm(round) ? penalty : 0) }

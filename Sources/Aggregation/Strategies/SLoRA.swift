@@ -11,6 +11,7 @@ struct SLoRA: StrategyRecipe {
     }
 
     var sparse: SparseStart? { start }
+    var objectionToExactSum: String? { "is not a row sum while it trains sparse weights" }
 
     func projection(in round: Int) -> any Projection { FactorMean(coverage: .reached) }
 }

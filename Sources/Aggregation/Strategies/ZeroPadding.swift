@@ -5,6 +5,7 @@ struct ZeroPadding: StrategyRecipe {
     init(_ parameters: inout StrategyParameters) {}
 
     var isContinuous: Bool { true }
+    var objectionToExactSum: String? { nil }
 
     func projection(in round: Int) -> any Projection { FactorMean(coverage: .padded) }
 }

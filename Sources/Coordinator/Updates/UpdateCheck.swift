@@ -8,6 +8,8 @@ struct UpdateCheck: Sendable {
     let settings: FederationSettings
     /// The round whose plan the client followed.
     let round: Int
+    /// What the client says that it trained on.
+    let samples: Int
     /// The highest client rank that the file may have.
     let clientRank: Int
     /// The last published round.
@@ -44,6 +46,7 @@ struct UpdateCheck: Sendable {
         self.clientRank = clientRank
         settings = machine.settings
         round = claim.round
+        samples = claim.samples
         last = machine.publishedRound
         previous = StoredAdapter(.adapter, of: settings.id, round: last, in: adapters)
         initial = StoredAdapter(.adapter, of: settings.id, round: 0, in: adapters)
@@ -58,6 +61,7 @@ struct UpdateCheck: Sendable {
             let file = try plan.open(path, round: round, after: last)
             try plan.validate(
                 file, granted: granted, round: round, after: last, numbersAreSound: squares != nil)
+            try checkRange(of: file)
             var adopting: [String: String] = [:]
             if let configurationText {
                 adopting = try configuration.adopted(from: configurationText, file: file)
@@ -96,6 +100,17 @@ struct UpdateCheck: Sendable {
             ]
         }
         return FactorSizes(values: values)
+    }
+
+    /// A round has at most one update of each client, and `limits.max_clients` never changes.
+    private func checkRange(of file: AdapterFile) throws(UpdateRefusal) {
+        do throws(ExactRangeError) {
+            try plan.strategy.checkRange(
+                of: file, samples: samples, shape: plan.shape, scaling: plan.scaling, round: round,
+                mostUpdates: settings.limits.clients)
+        } catch {
+            throw UpdateRefusal(code: "update.range", detail: "\(error)", tensor: error.tensor)
+        }
     }
 
     private func norm(of file: AdapterFile) throws -> Double? {

@@ -4,13 +4,26 @@ extension FederationSettings {
         package var name: String
         /// nil for the strategy's own weighting.
         package var weighting: String?
+        package var sum: Sum
         package var parameters: [String: Parameter]
 
-        package init(name: String, weighting: String? = nil, parameters: [String: Parameter] = [:]) {
+        package init(
+            name: String, weighting: String? = nil, sum: Sum = .float, parameters: [String: Parameter] = [:]
+        ) {
             self.name = name
             self.weighting = weighting
+            self.sum = sum
             self.parameters = parameters
         }
+    }
+
+    /// How a round's means are added up.
+    package enum Sum: String, Sendable, Codable, CaseIterable {
+        /// In float32, in the order of the clients' names.
+        case float
+        /// In fixed point: the same bytes for any tree of partial sums. Updates whose numbers are too large for it are
+        /// refused.
+        case exact
     }
 
     /// The value of a strategy's parameter.
@@ -33,16 +46,26 @@ extension FederationSettings {
 }
 
 extension FederationSettings.Strategy: Codable {
-    private enum CodingKeys: String, CodingKey { case name, weighting, parameters }
+    private enum CodingKeys: String, CodingKey { case name, weighting, sum, parameters }
 
-    /// Settings from before strategies had parameters have none.
+    /// Settings from before strategies had parameters have none; from before there was a choice of sums, they are float.
     package init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         self.init(
             name: try values.decode(String.self, forKey: .name),
             weighting: try values.decodeIfPresent(String.self, forKey: .weighting),
+            sum: try values.decodeIfPresent(FederationSettings.Sum.self, forKey: .sum) ?? .float,
             parameters: try values.decodeIfPresent([String: FederationSettings.Parameter].self, forKey: .parameters)
                 ?? [:])
+    }
+
+    /// Leaves a float sum out, so that settings without a choice are stored as before.
+    package func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(name, forKey: .name)
+        try values.encodeIfPresent(weighting, forKey: .weighting)
+        if sum != .float { try values.encode(sum, forKey: .sum) }
+        try values.encode(parameters, forKey: .parameters)
     }
 }
 
