@@ -10,12 +10,22 @@ package final class FederationSession: Sendable {
     package typealias Machine = FederationMachine
 
     /// Functions that the session calls to tell its owner of changes.
-    struct Observers: Sendable {
+    package struct Observers: Sendable {
         /// A round waits to be aggregated.
         var aggregationDue: @Sendable (FederationID) -> Void
         var event: @Sendable (FederationID, AuditEvent) -> Void
         /// The session has applied what another writer stored.
-        var reloaded: @Sendable (FederationMachine) -> Void = { _ in }
+        var reloaded: @Sendable (FederationMachine) -> Void
+
+        package init(
+            aggregationDue: @escaping @Sendable (FederationID) -> Void,
+            event: @escaping @Sendable (FederationID, AuditEvent) -> Void,
+            reloaded: @escaping @Sendable (FederationMachine) -> Void = { _ in }
+        ) {
+            self.aggregationDue = aggregationDue
+            self.event = event
+            self.reloaded = reloaded
+        }
     }
 
     package let id: FederationID
@@ -51,7 +61,7 @@ package final class FederationSession: Sendable {
     }
 
     /// A new session cannot know who called while the server was down, so it counts every client as seen now.
-    init(
+    package init(
         _ stored: StoredFederation, metadata: any MetadataStore, presence: any Presence, clock: any WallClock,
         sampler: any ClientSampler, observers: Observers
     ) {
@@ -103,7 +113,7 @@ package final class FederationSession: Sendable {
     }
 
     /// Notes that a client has ended. No round selects it until it calls again.
-    func leave(_ client: ClientName) {
+    package func leave(_ client: ClientName) {
         presence.leave(client)
         state.withLock { _ = $0.arrivals.remove(client) }
     }
@@ -126,7 +136,7 @@ package final class FederationSession: Sendable {
     }
 
     /// Applies steps of other writers that the session does not have yet.
-    func catchUp(to revision: Int64) async throws(StoreError) {
+    package func catchUp(to revision: Int64) async throws(StoreError) {
         let isBehind = state.withLock { state in
             guard state.snapshot.machine.revision < revision else { return false }
             state.heardOf = max(state.heardOf, revision)
@@ -135,6 +145,12 @@ package final class FederationSession: Sendable {
         }
         if isBehind { try await store(CatchUpRequest()) }
     }
+
+    /// Applies what is stored by now, however old the session's copy is.
+    package func refresh() async throws(StoreError) { try await store(CatchUpRequest()) }
+
+    /// Ends everybody's wait without a snapshot.
+    package func endWaits() { watchers.endAll() }
 
     /// The first snapshot whose revision is above `revision`, or `nil` once `deadline` has passed.
     package func snapshot(after revision: Int64, until deadline: Timestamp) async -> FederationSnapshot? {

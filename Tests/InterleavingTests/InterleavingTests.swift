@@ -1,0 +1,5 @@
+import Interleavings
+import Testing
+
+@Suite struct InterleavingTests {
+}
