@@ -116,15 +116,22 @@ package final class FederationRuntime: Sendable {
 
     /// Applies what other servers store, until the task is cancelled or the store closes.
     func follow() async {
-        for await step in steps.steps() {
+        let news = steps.steps()
+        // What was stored between the loading and this moment is announced to nobody.
+        for session in all { await catchUp(session, to: .max) }
+        for await step in news {
             guard let session = state.withLock({ $0.sessions[step.federation] }) else { continue }
-            do throws(StoreError) {
-                try await session.catchUp(to: step.revision)
-            } catch {
-                logger.error(
-                    "a federation could not be read again",
-                    metadata: ["federation": "\(step.federation)", "reason": "\(error)"])
-            }
+            await catchUp(session, to: step.revision)
+        }
+    }
+
+    private func catchUp(_ session: FederationSession, to revision: Int64) async {
+        do throws(StoreError) {
+            try await session.catchUp(to: revision)
+        } catch {
+            logger.error(
+                "a federation could not be read again and will be at the next tick",
+                metadata: ["federation": "\(session.id)", "reason": "\(error)"])
         }
     }
 }

@@ -47,6 +47,8 @@ package final class FederationSession: Sendable {
         var queued: [Queued] = []
         /// The newest revision of another writer that the session was told of.
         var heardOf: Int64 = 0
+        /// The newest of them that the session could not read. The next tick tries again.
+        var missed: Int64 = 0
     }
 
     private struct Queued {
@@ -118,10 +120,12 @@ package final class FederationSession: Sendable {
         state.withLock { _ = $0.arrivals.remove(client) }
     }
 
-    /// Ends expired waits, admits clients that called, and advances the federation where time requires it.
+    /// Ends expired waits, reads what could not be read when it was announced, admits clients that called, and advances
+    /// the federation where time requires it.
     package func tick() async throws(StoreError) {
         let now = clock.now()
         watchers.expire(at: now)
+        try await catchUp(to: state.withLock { $0.missed })
         let (machine, arrivals) = state.withLock { state in
             defer { state.arrivals = [] }
             return (state.snapshot.machine, state.arrivals.sorted())
@@ -202,8 +206,8 @@ extension FederationSession {
         let error = await step([request] + followers.map(\.request))
         for follower in followers { follower.continuation.resume(returning: .taken(error)) }
         var next = takeNext()
-        while case .catchUp = next {
-            _ = await step([CatchUpRequest()])
+        while case .catchUp(let revision) = next {
+            if await step([CatchUpRequest()]) != nil { state.withLock { $0.missed = max($0.missed, revision) } }
             next = takeNext()
         }
         if case .lead(let queued) = next { queued.continuation.resume(returning: .leads) }
@@ -213,17 +217,17 @@ extension FederationSession {
     /// What is to be stored next, once a step has ended.
     private enum Next {
         case lead(Queued)
-        /// Somebody else has stored a step that the session does not have.
-        case catchUp
+        /// Somebody else has stored a step that the session does not have, of this revision or an earlier one.
+        case catchUp(to: Int64)
         case nothing
     }
 
     private func takeNext() -> Next {
         state.withLock { state in
-            let isBehind = state.heardOf > state.snapshot.machine.revision
-            // One catch-up serves all announcements; what it cannot read comes with the next step.
+            let heardOf = state.heardOf
+            // One catch-up serves all announcements.
             state.heardOf = 0
-            if isBehind { return .catchUp }
+            if heardOf > state.snapshot.machine.revision { return .catchUp(to: heardOf) }
             guard !state.queued.isEmpty else {
                 state.isStoring = false
                 return .nothing
@@ -266,6 +270,8 @@ extension FederationSession {
         } catch {
             return error
         }
+        // Whatever was missed before this step is in its basis.
+        state.withLock { $0.missed = 0 }
         show(stored, after: current)
         return nil
     }

@@ -73,7 +73,7 @@ final class StepLedger: Sendable {
             report("only the newest lease is spent", "\(server) spent fence \(lease.fence) of \(lease.job.kind)")
         }
         checkArrivals(step.changes, since: before.machine.round)
-        checkRound(from: before.machine, to: after)
+        checkRound(from: before.machine, to: after, step.changes)
         checkReceived(in: after)
     }
 
@@ -92,7 +92,7 @@ final class StepLedger: Sendable {
     }
 
     /// Rounds follow one another, a closed round keeps its cohort, and it publishes that cohort once.
-    private func checkRound(from before: FederationMachine, to rows: FakeStore.Rows) {
+    private func checkRound(from before: FederationMachine, to rows: FakeStore.Rows, _ changes: [Change]) {
         let after = rows.machine
         if after.publishedRound < before.publishedRound {
             report("a round is published once", "\(after.publishedRound) after \(before.publishedRound)")
@@ -101,8 +101,13 @@ final class StepLedger: Sendable {
         guard let new = after.round, new.number >= old.number else {
             return report("rounds follow one another", "after \(old.number) came \(after.round?.number ?? 0)")
         }
-        // The step that ends a round opens the next one.
-        checkPhase(from: old, to: new.number == old.number ? new : rows.rounds[old.number] ?? old)
+        // The step that ends a round opens the next one. A step that reopens a round may close it again.
+        var last = old
+        for case .round(let round) in changes where round.number == old.number {
+            checkPhase(from: last, to: round)
+            last = round
+        }
+        checkPhase(from: last, to: new.number == old.number ? new : rows.rounds[old.number] ?? last)
     }
 
     private func checkPhase(from old: RoundMachine, to new: RoundMachine) {
@@ -186,14 +191,27 @@ extension StepLedger {
             let rounds = rows.events.filter { $0.kind == kind }.compactMap(\.round)
             if Set(rounds).count != rounds.count { report("the log has each round once", "\(kind) \(rounds)") }
         }
-        let accepted = rows.events.filter { $0.kind == "update.accepted" }
-        for event in accepted {
+        for event in rows.events where event.kind == "update.accepted" {
             guard let round = event.round.flatMap({ rows.rounds[$0] }), let client = event.client else { continue }
             if round.updates[client] == nil {
                 report("an accepted update is stored", "\(client) in round \(round.number)")
             }
-            if accepted.count(where: { $0.detail == event.detail && $0.client == client }) > 1 {
-                report("an update is accepted once", "\(client) in round \(round.number)")
+        }
+        checkRepetitions(in: rows.events)
+    }
+
+    /// An update is accepted again only after it was lost or taken back.
+    private func checkRepetitions(in events: [AuditEvent]) {
+        var held: [ClientName: Set<String>] = [:]
+        for event in events {
+            guard let client = event.client else { continue }
+            switch event.kind {
+            case "update.accepted":
+                if !held[client, default: []].insert(event.detail ?? "").inserted {
+                    report("an update is accepted once", "\(client) in round \(event.round ?? 0)")
+                }
+            case "update.lost", "update.taken_back": held[client] = nil
+            default: break
             }
         }
     }

@@ -53,7 +53,7 @@ struct Device: Sendable {
             case .success: return true
             case .failure(let error):
                 world.scheduler.note(name.rawValue, "is not registered: \(error)")
-                if error != .finished {
+                if error != .finished, error != .revoked(name) {
                     world.store.ledger.report("a client registers once", "\(name): \(error)")
                 }
                 return false

@@ -53,7 +53,7 @@ final class Director: Sendable {
             await admin.finish()
             if !(await waits { self.hasEnded }) { return report("everybody ends") }
         }
-        if !(await waits { self.isQuiet }) { return report("a closed round is aggregated") }
+        if !(await waits { self.isQuiet }) { return report("closed rounds are aggregated and servers start again") }
         // Two polls, and a catch-up that they bring about.
         await world.scheduler.sleep(seconds: 6)
         let stored = world.store.rows.machine
@@ -74,7 +74,8 @@ final class Director: Sendable {
     private var isQuiet: Bool {
         let machine = world.store.rows.machine
         guard machine.state == .finished || machine.state == .waiting || machine.clients.isEmpty else { return false }
-        return machine.round?.phase != .aggregating && !world.store.isLocked
+        let haveStarted = world.servers.allSatisfy { $0.session != nil }
+        return haveStarted && machine.round?.phase != .aggregating && !world.store.isLocked
     }
 
     /// Whether the condition comes true in time.
