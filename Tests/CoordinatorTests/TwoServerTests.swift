@@ -1,7 +1,6 @@
-import Aggregation
 import Federation
-import Logging
 import SQLiteStore
+import Synchronization
 import Testing
 
 @testable import Coordinator
@@ -88,4 +87,60 @@ import Testing
         }
         try await uploads.breakOff(ticket, fileLength: 0)
     }
+
+    @Test func `an aggregator takes the updates that the round has when it has the lease`() async throws {
+        let jobs = LateLeases()
+        let here = try await TestServer { stores, sqlite in
+            jobs.store.withLock { $0 = sqlite }
+            stores.jobs = jobs
+        }
+        let federation = try await here.federation()
+        let edge = try await here.register("edge", rank: 2, in: federation)
+        let other = try await here.register("other", rank: 2, in: federation)
+        for client in [edge, other] {
+            _ = try await here.send(try adapterFile(rank: 2, value: 1), of: client, round: 1, in: federation)
+        }
+        let there = try await TestServer(sharing: here)
+        jobs.before.withLock {
+            $0 = {
+                // The other server finds an update lost, and its client sends another one.
+                let session = try there.services.runtime.session(federation)
+                let lease = try #require(try await there.sqlite.take(Job(.aggregation(round: 1), of: federation)))
+                _ = try await session.perform(.lost([edge: "its file is gone"], round: 1), spending: lease)
+                _ = try await there.send(try adapterFile(rank: 2, value: 3), of: edge, round: 1, in: federation)
+            }
+        }
+        try await here.aggregating { try await here.wait(forRound: 2, in: federation) }
+        let rows = try here.sqlite.rows(
+            1, of: AdapterTensor(name: "fc1", kind: .a),
+            at: AdapterAddress(federation: federation, round: 1, slot: .adapter))
+        #expect(rows.allSatisfy { $0 == 2 }, "the mean of 1 and 3: \(rows)")
+    }
+}
+
+/// The leases of a store, before the first of which something happens.
+private final class LateLeases: JobStore {
+    let store = Mutex<SQLiteStore?>(nil)
+    let before = Mutex<(@Sendable () async throws -> Void)?>(nil)
+
+    private func leases() throws(StoreError) -> SQLiteStore {
+        guard let store = store.withLock({ $0 }) else { throw .gone }
+        return store
+    }
+
+    func take(_ job: Job, seconds: Double) async throws(StoreError) -> Lease? {
+        guard case .aggregation = job.kind else { return try await leases().take(job, seconds: seconds) }
+        let happens = before.withLock { before in
+            defer { before = nil }
+            return before
+        }
+        do { try await happens?() } catch { throw .failed("\(error)") }
+        return try await leases().take(job, seconds: seconds)
+    }
+
+    func renew(_ lease: Lease, seconds: Double) async throws(StoreError) -> Bool {
+        try await leases().renew(lease, seconds: seconds)
+    }
+
+    func giveUp(_ lease: Lease) async throws(StoreError) { try await leases().giveUp(lease) }
 }

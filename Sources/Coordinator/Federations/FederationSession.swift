@@ -153,6 +153,18 @@ package final class FederationSession: Sendable {
     /// Applies what is stored by now, however old the session's copy is.
     package func refresh() async throws(StoreError) { try await store(CatchUpRequest()) }
 
+    /// The round as it is stored now, for the holder of its lease; nil where it does not wait to be aggregated.
+    ///
+    /// Only the holder can end or reopen the round, so nothing changes its updates as long as the lease is valid. A copy
+    /// from before the lease may be older: another holder may have reopened the round, and it may have closed again.
+    package func closedRound(_ number: Int) async throws(StoreError) -> RoundMachine? {
+        try await refresh()
+        guard let round = snapshot.machine.round, round.number == number, round.phase == .aggregating else {
+            return nil
+        }
+        return round
+    }
+
     /// Ends everybody's wait without a snapshot.
     package func endWaits() { watchers.endAll() }
 
