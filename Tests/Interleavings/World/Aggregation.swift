@@ -30,9 +30,8 @@ struct Aggregation: Sendable {
         guard let lease = try await server.connection.take(job, seconds: Self.leaseSeconds) else { return }
         world.scheduler.note(server.name, "has the lease of round \(seen.number) with fence \(lease.fence)")
         do throws(StoreError) {
-            if world.mutant != .earlyCohort { try await session.refresh() }
-            let current = world.mutant == .earlyCohort ? seen : session.snapshot.machine.round
-            if let round = current, round.number == seen.number, round.phase == .aggregating {
+            let closed = world.mutant == .earlyCohort ? seen : try await session.closedRound(seen.number)
+            if let round = closed {
                 await work(under: lease)
                 try await spend(lease, on: round)
             }

@@ -53,6 +53,8 @@ final class Director: Sendable {
             await admin.finish()
             if !(await waits { self.hasEnded }) { return report("everybody ends") }
         }
+        // Whoever is left of a federation whose clients have all left.
+        if world.store.rows.machine.state != .finished { await admin.finish() }
         if !(await waits { self.isQuiet }) { return report("closed rounds are aggregated and servers start again") }
         // Two polls, and a catch-up that they bring about.
         await world.scheduler.sleep(seconds: 6)
@@ -73,7 +75,7 @@ final class Director: Sendable {
     /// Whether no step is to be expected any more.
     private var isQuiet: Bool {
         let machine = world.store.rows.machine
-        guard machine.state == .finished || machine.state == .waiting || machine.clients.isEmpty else { return false }
+        guard machine.state == .finished else { return false }
         let haveStarted = world.servers.allSatisfy { $0.session != nil }
         return haveStarted && machine.round?.phase != .aggregating && !world.store.isLocked
     }

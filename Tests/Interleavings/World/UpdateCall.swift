@@ -41,16 +41,15 @@ struct UpdateCall: Sendable {
 
     private func take(in session: FederationSession) async throws(StoreError) -> Answer {
         if session.snapshot.machine.clients[update.client] == nil {
-            if world.mutant != .staleRefusal { try await session.refresh() }
+            try await refresh(session)
             if session.snapshot.machine.clients[update.client] == nil { return .unknown }
         }
         session.touch(update.client)
-        if let held = try await held(in: session) { return confirm(held) }
+        if try await held(in: session) != nil, let answer = try await confirm(in: session) { return answer }
         if session.snapshot.machine.objection(to: update.client, round: round) != nil {
-            if world.mutant != .staleRefusal { try await session.refresh() }
-            if let held = try await held(in: session) { return confirm(held) }
+            try await refresh(session)
             if let objection = session.snapshot.machine.objection(to: update.client, round: round) {
-                return .refused(objection)
+                return try await confirm(in: session) ?? .refused(objection)
             }
         }
         switch try await session.perform(.update(update, round: round)) {
@@ -59,12 +58,21 @@ struct UpdateCall: Sendable {
         case .failure(.round(.busy)): return .later
         case .failure(.round(let error)):
             if case .updateExists = error {} else if world.mutant == .forgottenUpdate { return .refused(error) }
-            return try await held(in: session).map(confirm) ?? .refused(error)
+            return try await confirm(in: session) ?? .refused(error)
         }
     }
 
-    private func confirm(_ held: Update) -> Answer {
-        held.digest == update.digest ? .received : .refused(.updateExists(round: round))
+    /// Reads what is stored, before the server refuses anything because of its copy.
+    private func refresh(_ session: FederationSession) async throws(StoreError) {
+        if world.mutant != .staleRefusal { try await session.refresh() }
+    }
+
+    /// The answer where the client's update for the round is held; nil where none is.
+    private func confirm(in session: FederationSession) async throws(StoreError) -> Answer? {
+        if try await held(in: session)?.digest == update.digest { return .received }
+        try await refresh(session)
+        guard let held = try await held(in: session) else { return nil }
+        return held.digest == update.digest ? .received : .refused(.updateExists(round: round))
     }
 
     /// The client's update for the round, in the session's copy or in the store.
