@@ -5,10 +5,14 @@ import Synchronization
 package struct Campaign: Sendable {
     private let seeds: Range<UInt64>
     private let mutant: Mutant?
+    private let watched: Set<Invariant>
 
-    package init(seeds: Range<UInt64>, mutant: Mutant? = nil) {
+    package init(
+        seeds: Range<UInt64>, mutant: Mutant? = nil, watching watched: Set<Invariant> = Set(Invariant.allCases)
+    ) {
         self.seeds = seeds
         self.mutant = mutant
+        self.watched = watched
     }
 
     /// A schedule that broke an invariant.
@@ -44,7 +48,7 @@ package struct Campaign: Sendable {
                     return state.next
                 }
                 guard let seed else { return }
-                let outcome = Schedule(seed: seed, mutant: mutant).run()
+                let outcome = schedule(of: seed).run()
                 state.withLock { state in
                     state.result.schedules += 1
                     state.result.steps += outcome.steps
@@ -61,6 +65,8 @@ package struct Campaign: Sendable {
         return result
     }
 
+    private func schedule(of seed: UInt64) -> Schedule { Schedule(seed: seed, mutant: mutant, watching: watched) }
+
     /// The schedule of a seed, line by line.
-    package func trace(of seed: UInt64) -> [String] { Schedule(seed: seed, mutant: mutant).run(tracing: true).trace }
+    package func trace(of seed: UInt64) -> [String] { schedule(of: seed).run(tracing: true).trace }
 }

@@ -6,6 +6,7 @@ import Synchronization
 package struct Schedule: Sendable {
     package let seed: UInt64
     package let mutant: Mutant?
+    private let watched: Set<Invariant>
 
     /// When the faults stop, and how long everybody may then take to end, in seconds of the schedule's clock.
     private static let faultSeconds = 20...150
@@ -13,9 +14,10 @@ package struct Schedule: Sendable {
     /// No schedule needs more jobs than this.
     private static let mostJobs = 400_000
 
-    package init(seed: UInt64, mutant: Mutant? = nil) {
+    package init(seed: UInt64, mutant: Mutant? = nil, watching watched: Set<Invariant> = Set(Invariant.allCases)) {
         self.seed = seed
         self.mutant = mutant
+        self.watched = watched
     }
 
     /// The result of a schedule.
@@ -32,7 +34,7 @@ package struct Schedule: Sendable {
     package func run(tracing: Bool = false) -> Outcome {
         let trace = Trace(isKept: tracing)
         let scheduler = Scheduler(seed: seed, trace: trace)
-        let ledger = StepLedger()
+        let ledger = StepLedger(watching: watched)
         let hazards = HazardSwitch(scheduler.roll { Hazards(&$0) })
         let settings = scheduler.roll { Self.settings(&$0) }
         let stored = StoredFederation(machine: FederationMachine(settings: settings), createdAt: scheduler.now())
@@ -46,7 +48,7 @@ package struct Schedule: Sendable {
             return director.isDone || ledger.violation != nil || scheduler.jobCount > Self.mostJobs
         }
         if !hasEnded || scheduler.jobCount > Self.mostJobs {
-            ledger.report("everybody ends", "after \(scheduler.jobCount) jobs somebody still waits")
+            ledger.report(.ends, "after \(scheduler.jobCount) jobs somebody still waits")
         }
         let violation = ledger.violation
         let (steps, jobs) = (ledger.steps, scheduler.jobCount)

@@ -31,16 +31,22 @@ import Synchronization
         if !result.findings.isEmpty { throw ExitCode.failure }
     }
 
+    /// Prints, for each deliberate fault, the first schedule that breaks any invariant, and the first one that breaks an
+    /// invariant of what is stored, told or waited for.
     private func runMutants() throws {
         var survives = false
         for mutant in Mutant.allCases {
-            let result = Campaign(seeds: seed..<seed + UInt64(count), mutant: mutant).run(stoppingAtFirst: true)
-            guard let first = result.findings.first else {
-                print("\(mutant.rawValue): SURVIVES \(result.schedules) schedules")
-                survives = true
-                continue
+            print(mutant.rawValue)
+            for watched in [Invariant.allCases, Invariant.allCases.filter { !$0.isOfMechanism }] {
+                let campaign = Campaign(seeds: seed..<seed + UInt64(count), mutant: mutant, watching: Set(watched))
+                let result = campaign.run(stoppingAtFirst: true)
+                if let first = result.findings.first {
+                    print("    seed \(first.seed): \(first.violation)")
+                } else {
+                    print("    SURVIVES \(result.schedules) schedules")
+                    survives = true
+                }
             }
-            print("\(mutant.rawValue): found by seed \(first.seed): \(first.violation)")
         }
         if survives { throw ExitCode.failure }
     }

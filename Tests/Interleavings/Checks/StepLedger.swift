@@ -22,13 +22,18 @@ final class StepLedger: Sendable {
         let round: Int
     }
 
+    private let watched: Set<Invariant>
     private let state = Mutex(State())
+
+    init(watching watched: Set<Invariant>) { self.watched = watched }
 
     var violation: Violation? { state.withLock { $0.violation } }
     var steps: Int { state.withLock { $0.steps } }
 
     /// Only the first violation counts: others may follow from it.
-    func report(_ invariant: String, _ detail: String) {
+    func report(_ invariant: Invariant, _ detail: @autoclosure () -> String) {
+        guard watched.contains(invariant) else { return }
+        let detail = detail()
         state.withLock { $0.violation = $0.violation ?? Violation(invariant: invariant, detail: detail) }
     }
 
@@ -48,15 +53,15 @@ final class StepLedger: Sendable {
             defer { state.fences[lease.job] = lease.fence }
             return state.fences[lease.job] ?? 0
         }
-        if lease.fence <= last { report("a lease's fence rises", "\(lease.fence) after \(last)") }
+        if lease.fence <= last { report(.fenceRises, "\(lease.fence) after \(last)") }
     }
 
     /// A server gives the store its copy of the federation.
     func check(_ copy: FederationMachine, of server: String, against stored: FederationMachine) {
         if copy.revision > stored.revision {
-            report("a copy is of what was stored", "\(server) has revision \(copy.revision) of \(stored.revision)")
+            report(.copyIsStored, "\(server) has revision \(copy.revision) of \(stored.revision)")
         } else if copy.revision == stored.revision, let difference = copy.difference(from: stored) {
-            report("a copy is of what was stored", "\(server) has another \(difference) at \(copy.revision)")
+            report(.copyIsStored, "\(server) has another \(difference) at \(copy.revision)")
         }
     }
 
@@ -67,10 +72,10 @@ final class StepLedger: Sendable {
         state.withLock { $0.steps += 1 }
         if after.machine.revision != before.machine.revision + 1 {
             report(
-                "the revision rises by one", "\(after.machine.revision) of \(server) after \(before.machine.revision)")
+                .revisionRises, "\(after.machine.revision) of \(server) after \(before.machine.revision)")
         }
         if let lease = step.spending, state.withLock({ $0.fences[lease.job] }) != lease.fence {
-            report("only the newest lease is spent", "\(server) spent fence \(lease.fence) of \(lease.job.kind)")
+            report(.newestLease, "\(server) spent fence \(lease.fence) of \(lease.job.kind)")
         }
         checkArrivals(step.changes, since: before.machine.round)
         checkRound(from: before.machine, to: after, step.changes)
@@ -85,7 +90,7 @@ final class StepLedger: Sendable {
             case .round(let changed): round = changed
             case .update(let update, let number):
                 guard round?.number != number || round?.phase != .collecting else { continue }
-                report("a closed round takes no update", "\(update.client) in round \(number)")
+                report(.closedTakesNone, "\(update.client) in round \(number)")
             default: break
             }
         }
@@ -95,11 +100,11 @@ final class StepLedger: Sendable {
     private func checkRound(from before: FederationMachine, to rows: FakeStore.Rows, _ changes: [Change]) {
         let after = rows.machine
         if after.publishedRound < before.publishedRound {
-            report("a round is published once", "\(after.publishedRound) after \(before.publishedRound)")
+            report(.publishedOnce, "\(after.publishedRound) after \(before.publishedRound)")
         }
         guard let old = before.round else { return }
         guard let new = after.round, new.number >= old.number else {
-            return report("rounds follow one another", "after \(old.number) came \(after.round?.number ?? 0)")
+            return report(.roundsFollow, "after \(old.number) came \(after.round?.number ?? 0)")
         }
         // The step that ends a round opens the next one. A step that reopens a round may close it again.
         var last = old
@@ -116,13 +121,13 @@ final class StepLedger: Sendable {
         case (.collecting, .aggregating): state.withLock { $0.cohorts[new.number] = cohort }
         case (.aggregating, .aggregating):
             if cohort != state.withLock({ $0.cohorts[new.number] }) {
-                report("a closed round keeps its cohort", "round \(new.number) has \(cohort.count) updates")
+                report(.closedKeepsCohort, "round \(new.number) has \(cohort.count) updates")
             }
         case (.aggregating, .published(let adapter)): check(adapter, ofRound: new.number)
         case (.collecting, .published):
-            report("a round is published after it closed", "round \(new.number)")
+            report(.closesBeforePublishing, "round \(new.number)")
         case (.published, _), (.failed, _):
-            if old.phase != new.phase { report("an ended round stays as it is", "round \(new.number)") }
+            if old.phase != new.phase { report(.endedRoundStays, "round \(new.number)") }
         default: break
         }
     }
@@ -130,7 +135,7 @@ final class StepLedger: Sendable {
     private func check(_ adapter: PublishedAdapter, ofRound round: Int) {
         let cohort = state.withLock { $0.cohorts[round] } ?? []
         if adapter.digest != Sum.digest(of: cohort, round: round) {
-            report("a round publishes the cohort it closed with", "round \(round), of \(cohort.count) updates")
+            report(.publishesCohort, "round \(round), of \(cohort.count) updates")
         }
     }
 
@@ -141,7 +146,7 @@ final class StepLedger: Sendable {
             guard current.updates[sending.client]?.digest != digest else { continue }
             if current.updates[sending.client] == nil {
                 report(
-                    "a received update is stored",
+                    .receivedIsStored,
                     "the one of \(sending.client) for round \(sending.round) is not in it")
             }
         }
@@ -166,10 +171,10 @@ extension StepLedger {
                 ["update.lost", "update.taken_back"].contains($0.kind) && $0.client == sending.client
             }
             if found.isEmpty, !isReplaced {
-                report("a received update is stored", "\(sending.client) for round \(sending.round)")
+                report(.receivedIsStored, "\(sending.client) for round \(sending.round)")
             }
             if found.count > 1 {
-                report("an update counts once", "\(sending.client) in rounds \(found.map(\.0).sorted())")
+                report(.countsOnce, "\(sending.client) in rounds \(found.map(\.0).sorted())")
             }
         }
     }
@@ -181,7 +186,7 @@ extension StepLedger {
             var rest = rows.events[...]
             for event in told {
                 guard let index = rest.firstIndex(of: event) else {
-                    report("servers agree on the log", "\(server) has \(event.kind) that is not there in its order")
+                    report(.oneLog, "\(server) has \(event.kind) that is not there in its order")
                     break
                 }
                 rest = rest[(index + 1)...]
@@ -189,12 +194,12 @@ extension StepLedger {
         }
         for kind in ["round.opened", "round.published"] {
             let rounds = rows.events.filter { $0.kind == kind }.compactMap(\.round)
-            if Set(rounds).count != rounds.count { report("the log has each round once", "\(kind) \(rounds)") }
+            if Set(rounds).count != rounds.count { report(.publishedOnce, "\(kind) \(rounds)") }
         }
         for event in rows.events where event.kind == "update.accepted" {
             guard let round = event.round.flatMap({ rows.rounds[$0] }), let client = event.client else { continue }
             if round.updates[client] == nil {
-                report("an accepted update is stored", "\(client) in round \(round.number)")
+                report(.acceptedIsStored, "\(client) in round \(round.number)")
             }
         }
         checkRepetitions(in: rows.events)
@@ -208,7 +213,7 @@ extension StepLedger {
             switch event.kind {
             case "update.accepted":
                 if !held[client, default: []].insert(event.detail ?? "").inserted {
-                    report("an update is accepted once", "\(client) in round \(event.round ?? 0)")
+                    report(.acceptedOnce, "\(client) in round \(event.round ?? 0)")
                 }
             case "update.lost", "update.taken_back": held[client] = nil
             default: break
@@ -219,7 +224,7 @@ extension StepLedger {
     private func checkPublished(_ round: RoundMachine) {
         guard case .published(let adapter) = round.phase else { return }
         if adapter.digest != Sum.digest(of: round.accepted.map(\.digest), round: round.number) {
-            report("a round publishes the cohort it closed with", "round \(round.number)")
+            report(.publishesCohort, "round \(round.number)")
         }
     }
 }

@@ -1,8 +1,7 @@
 /// A broken invariant.
 package struct Violation: Error, Sendable, Hashable, CustomStringConvertible {
-    /// The invariant, by name.
-    package let invariant: String
+    package let invariant: Invariant
     package let detail: String
 
-    package var description: String { "\(invariant): \(detail)" }
+    package var description: String { "\(invariant.rawValue): \(detail)" }
 }

@@ -21,6 +21,7 @@ final class Scheduler: WallClock {
         var dice: Dice
         var now = Timestamp(milliseconds: 1_700_000_000_000)
         var jobs: [Job] = []
+        /// The next one is the last.
         var timers: [Timer] = []
         var timerCount = 0
         /// Until when a lane runs no job, by its number.
@@ -82,8 +83,7 @@ final class Scheduler: WallClock {
     func after(seconds: Double, _ fire: @escaping @Sendable () -> Void) {
         state.withLock { state in
             state.timerCount += 1
-            state.timers.append(
-                Timer(at: state.now.adding(seconds: seconds), number: state.timerCount, fire: fire))
+            state.insert(Timer(at: state.now.adding(seconds: seconds), number: state.timerCount, fire: fire))
         }
     }
 
@@ -112,34 +112,44 @@ final class Scheduler: WallClock {
 }
 
 extension Scheduler.State {
+    fileprivate mutating func insert(_ timer: Scheduler.Timer) {
+        var (low, high) = (0, timers.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if timers[middle].isBefore(timer) { high = middle } else { low = middle + 1 }
+        }
+        timers.insert(timer, at: low)
+    }
+
     /// Takes the next timer or job. The clock moves a little before every job, and to the next timer where there is no
     /// job.
     fileprivate mutating func next() -> Scheduler.Next {
         while true {
-            if let timer = takeTimer() { return .timer(timer) }
-            let runnable = jobs.indices.filter { pauses[jobs[$0].lane.number].map { $0 <= now } ?? true }
-            if !runnable.isEmpty {
-                let index = runnable[dice.below(runnable.count)]
+            if let timer = timers.last, timer.at.milliseconds <= now.milliseconds { return .timer(timers.removeLast()) }
+            if let index = pickJob() {
                 now = now.adding(seconds: Double(dice.below(3)) / 1000)
                 jobCount += 1
                 return .job(jobs.remove(at: index))
             }
-            let moments =
-                timers.map(\.at) + jobs.compactMap { pauses[$0.lane.number] }
+            let moments = jobs.compactMap { pauses[$0.lane.number] } + (timers.last.map { [$0.at] } ?? [])
             guard let moment = moments.min() else { return .nothing }
             now = max(now, moment)
         }
     }
 
-    private mutating func takeTimer() -> Scheduler.Timer? {
-        var first: Int?
-        for index in timers.indices where timers[index].at <= now {
-            guard let best = first else {
-                first = index
-                continue
-            }
-            if (timers[index].at, timers[index].number) < (timers[best].at, timers[best].number) { first = index }
+    /// Any job whose process is not paused.
+    private mutating func pickJob() -> Int? {
+        if pauses.isEmpty { return jobs.isEmpty ? nil : dice.below(jobs.count) }
+        let runnable = jobs.indices.filter { index in
+            pauses[jobs[index].lane.number].map { $0.milliseconds <= now.milliseconds } ?? true
         }
-        return first.map { timers.remove(at: $0) }
+        return runnable.isEmpty ? nil : runnable[dice.below(runnable.count)]
+    }
+}
+
+extension Scheduler.Timer {
+    fileprivate func isBefore(_ other: Scheduler.Timer) -> Bool {
+        at.milliseconds == other.at.milliseconds
+            ? number < other.number : at.milliseconds < other.at.milliseconds
     }
 }

@@ -227,6 +227,7 @@ extension FederationMachine {
     fileprivate func at(revision: Int64) -> FederationMachine {
         FederationMachine(
             settings: settings, state: state, clients: clients, round: round, publishedRound: publishedRound,
-            revision: revision, planRevision: min(max(planRevision, revision), revision), tokens: Array(tokens.values))
+            revision: revision, planRevision: planRevision == self.revision ? revision : planRevision,
+            tokens: Array(tokens.values))
     }
 }

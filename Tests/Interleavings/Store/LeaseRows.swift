@@ -11,11 +11,13 @@ struct LeaseRows: Sendable {
 
     private var holdings: [Job: Holding] = [:]
     private var fences: [Job: Int64] = [:]
+    private var done: Set<Job> = []
 
     mutating func take(_ job: Job, at now: Timestamp, seconds: Double, mutant: Mutant?) -> Lease? {
         if let held = holdings[job] {
             guard mutant != .endlessLease, !held.isSpent, held.expiresAt <= now else { return nil }
         }
+        if mutant == .doneForGood, done.contains(job) { return nil }
         let fence = mutant == .sharedFence ? 1 : fences[job, default: 0] + 1
         fences[job] = fence
         holdings[job] = Holding(fence: fence, expiresAt: now.adding(seconds: seconds))
@@ -30,6 +32,7 @@ struct LeaseRows: Sendable {
 
     /// Ends a lease: the job is done, or others may take it.
     mutating func end(_ lease: Lease) {
+        if holdings[lease.job]?.isSpent == true { done.insert(lease.job) }
         if holdings[lease.job]?.fence == lease.fence { holdings[lease.job] = nil }
     }
 

@@ -59,8 +59,9 @@ extension StoreConnection: MetadataStore {
             let early = store.mutant == .closingOutsideLock ? store.rows.machine : nil
             guard let transaction = await store.lock(for: number) else { throw .failed("the process has ended") }
             do throws(StoreError) {
-                let basis = try await read(copy, early, in: transaction)
-                let (step, outcome) = decide(basis)
+                let basis = try await read(copy, in: transaction)
+                var (step, outcome) = early.map(decide) ?? decide(basis)
+                if early != nil, !step.closesRound { (step, outcome) = decide(basis) }
                 if step.changes.isEmpty {
                     store.rollBack(transaction)
                     return try await answer(outcome)
@@ -77,15 +78,12 @@ extension StoreConnection: MetadataStore {
     }
 
     /// The federation on which a step is decided: the caller's copy, or what somebody else has stored since.
-    private func read(
-        _ copy: FederationMachine, _ early: FederationMachine?, in transaction: Int
-    ) async throws(StoreError) -> FederationMachine {
+    private func read(_ copy: FederationMachine, in transaction: Int) async throws(StoreError) -> FederationMachine {
         try await go(on: transaction)
         let stored = store.rows.machine
         store.ledger.check(copy, of: server, against: stored)
         if store.mutant == .removedReload { return copy }
-        let read = early ?? stored
-        return read.revision == copy.revision ? copy : read
+        return stored.revision == copy.revision ? copy : stored
     }
 
     /// - Returns: nil where the transaction was rolled back and must be repeated.
@@ -218,6 +216,13 @@ extension StoreConnection: CredentialStore {
 extension StoreConnection: PresenceStore {
     func presence(of federation: FederationID) -> any Presence { store.presence.presence(of: federation) }
     func forgetPresence(of federation: FederationID) { store.presence.forgetPresence(of: federation) }
+}
+
+extension FederationStep {
+    /// Whether the step ends the collecting of a round.
+    fileprivate var closesRound: Bool {
+        changes.contains { if case .round(let round) = $0 { round.phase == .aggregating } else { false } }
+    }
 }
 
 extension [Change] {

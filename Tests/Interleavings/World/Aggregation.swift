@@ -61,7 +61,8 @@ struct Aggregation: Sendable {
         }
         if loses, let update = round.accepted.dropFirst(index).first {
             world.scheduler.note(server.name, "finds the update of \(update.client) lost")
-            _ = try await session.perform(.lost([update.client: "its file is gone"], round: round.number), spending: lease)
+            _ = try await session.perform(
+                .lost([update.client: "its file is gone"], round: round.number), spending: lease)
         } else if fails {
             _ = try await session.perform(
                 .aggregationFailed(reason: "the numbers do not fit", round: round.number), spending: lease)

@@ -54,7 +54,7 @@ struct Device: Sendable {
             case .failure(let error):
                 world.scheduler.note(name.rawValue, "is not registered: \(error)")
                 if error != .finished, error != .revoked(name) {
-                    world.store.ledger.report("a client registers once", "\(name): \(error)")
+                    world.store.ledger.report(.registersOnce, "\(name): \(error)")
                 }
                 return false
             }
@@ -84,9 +84,9 @@ struct Device: Sendable {
             switch await server.call({ await call.answer(in: $0) }) {
             case .received: return world.store.ledger.received(update.digest, from: name, round: round)
             case .refused(.unknown):
-                return world.store.ledger.report("a round that is open is known", "\(server.name), round \(round)")
+                return world.store.ledger.report(.openRoundIsKnown, "\(server.name), round \(round)")
             case .unknown:
-                return world.store.ledger.report("a client that is registered is known", "\(server.name), \(name)")
+                return world.store.ledger.report(.clientIsKnown, "\(server.name), \(name)")
             case .refused: return
             case .later, nil: await world.scheduler.sleep(seconds: 0.3)
             }

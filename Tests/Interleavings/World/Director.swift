@@ -49,22 +49,23 @@ final class Director: Sendable {
     private func conclude(with admin: Operator) async {
         let isAlone = !stage.hasOperator && stage.leaves == 0 && stage.declines == 0
         if !(await waits { self.hasEnded }) {
-            if isAlone { return report("a federation comes to its end") }
+            if isAlone { return report(.federationEnds) }
             await admin.finish()
-            if !(await waits { self.hasEnded }) { return report("everybody ends") }
+            if !(await waits { self.hasEnded }) { return report(.ends) }
         }
         // Whoever is left of a federation whose clients have all left.
         if world.store.rows.machine.state != .finished { await admin.finish() }
-        if !(await waits { self.isQuiet }) { return report("closed rounds are aggregated and servers start again") }
+        if !(await waits { self.haveStarted }) { return report(.serversStart) }
+        if !(await waits { self.isQuiet }) { return report(.roundsEnd) }
         // Two polls, and a catch-up that they bring about.
         await world.scheduler.sleep(seconds: 6)
         let stored = world.store.rows.machine
         for server in world.servers {
             guard let copy = server.session?.snapshot.machine else {
-                return world.store.ledger.report("a server starts again", server.name)
+                return world.store.ledger.report(.serversStart, server.name)
             }
             if let difference = copy.difference(from: stored) {
-                world.store.ledger.report("a quiet session is up to date", "\(server.name) has another \(difference)")
+                world.store.ledger.report(.upToDate, "\(server.name) has another \(difference)")
             }
         }
         world.store.ledger.checkEnd(of: world.store.rows)
@@ -76,9 +77,10 @@ final class Director: Sendable {
     private var isQuiet: Bool {
         let machine = world.store.rows.machine
         guard machine.state == .finished else { return false }
-        let haveStarted = world.servers.allSatisfy { $0.session != nil }
-        return haveStarted && machine.round?.phase != .aggregating && !world.store.isLocked
+        return machine.round?.phase != .aggregating && !world.store.isLocked
     }
+
+    private var haveStarted: Bool { world.servers.allSatisfy { $0.session != nil } }
 
     /// Whether the condition comes true in time.
     private func waits(
@@ -93,7 +95,7 @@ final class Director: Sendable {
         return condition()
     }
 
-    private func report(_ invariant: String) {
+    private func report(_ invariant: Invariant) {
         let machine = world.store.rows.machine
         let round = machine.round.map { "round \($0.number) \($0.phase)" } ?? "no round"
         world.store.ledger.report(invariant, "the federation is \(machine.state), \(round)")

@@ -6,9 +6,11 @@ package enum Mutant: String, CaseIterable, Sendable {
     case sharedFence = "shared-fence"
     /// A lease whose holder is gone never expires.
     case endlessLease = "endless-lease"
+    /// A job whose lease was spent is never given again, though its round may have reopened and closed again.
+    case doneForGood = "done-for-good"
     /// A step is decided on the caller's copy, also where somebody else has stored a step since.
     case removedReload = "removed-reload"
-    /// A step is decided on what was stored before the row's lock was taken.
+    /// A step that closes a round is decided on what was stored before the row's lock was taken.
     case closingOutsideLock = "closing-outside-lock"
     /// Where COMMIT's answer is lost, the store writes the step's rows again.
     case repeatedCommit = "repeated-commit"

@@ -92,6 +92,7 @@ final class Server: Sendable {
     }
 
     private func follow(_ session: FederationSession) async {
+        if world.mutant == .lateListening { await world.scheduler.sleep(seconds: 2) }
         let steps = connection.steps()
         if world.mutant != .lateListening { try? await session.catchUp(to: .max) }
         for await step in steps { try? await session.catchUp(to: step.revision) }

@@ -28,7 +28,7 @@ struct UpdateCall: Sendable {
         }
         if case .refused(let error) = answer, wasHeld, isHeld {
             world.store.ledger.report(
-                "a stored update is not refused", "\(server.name) refuses \(update.client), round \(round): \(error)")
+                .storedIsReceived, "\(server.name) refuses \(update.client), round \(round): \(error)")
         }
         world.scheduler.note(server.name, "answers the update of \(update.client) for round \(round): \(answer)")
         return answer
