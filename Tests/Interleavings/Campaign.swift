@@ -27,6 +27,7 @@ package struct Campaign: Sendable {
         package fileprivate(set) var schedules = 0
         package fileprivate(set) var steps = 0
         package fileprivate(set) var jobs = 0
+        package fileprivate(set) var incidents: [Incident: Int] = [:]
         package fileprivate(set) var seconds = 0.0
 
         package var summary: String {
@@ -53,6 +54,7 @@ package struct Campaign: Sendable {
                     state.result.schedules += 1
                     state.result.steps += outcome.steps
                     state.result.jobs += outcome.jobs
+                    state.result.incidents.merge(outcome.incidents) { $0 + $1 }
                     if let violation = outcome.violation {
                         state.result.findings.append(Finding(seed: seed, violation: violation))
                     }

@@ -26,6 +26,7 @@ package struct Schedule: Sendable {
         /// The number of stored steps and of jobs.
         package let steps: Int
         package let jobs: Int
+        package let incidents: [Incident: Int]
         /// Every event of the schedule in order, where it was asked for.
         package let trace: [String]
     }
@@ -51,14 +52,14 @@ package struct Schedule: Sendable {
             ledger.report(.ends, "after \(scheduler.jobCount) jobs somebody still waits")
         }
         let violation = ledger.violation
-        let (steps, jobs) = (ledger.steps, scheduler.jobCount)
+        let (steps, jobs, incidents) = (ledger.steps, scheduler.jobCount, ledger.incidents)
         scheduler.note("schedule", violation.map { "VIOLATION: \($0)" } ?? "ends well")
         let lines = trace.lines
         // Whatever still runs comes to its end, so that it leaves no memory behind.
         hazards.stop()
         world.end()
         _ = scheduler.run { scheduler.jobCount > jobs + Self.mostJobs }
-        return Outcome(violation: violation, steps: steps, jobs: jobs, trace: lines)
+        return Outcome(violation: violation, steps: steps, jobs: jobs, incidents: incidents, trace: lines)
     }
 
     private static func settings(_ dice: inout Dice) -> FederationSettings {

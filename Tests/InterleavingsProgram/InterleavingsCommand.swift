@@ -24,6 +24,7 @@ import Synchronization
         let campaign = Campaign(seeds: seed..<seed + UInt64(count), mutant: mutant)
         let result = campaign.run()
         print(result.summary)
+        for incident in Incident.allCases { print("    \(result.incidents[incident] ?? 0) \(incident.rawValue)") }
         for finding in result.findings.prefix(20) { print("seed \(finding.seed): \(finding.violation)") }
         if count == 1 || !result.findings.isEmpty {
             print(campaign.trace(of: result.findings.first?.seed ?? seed).joined(separator: "\n"))

@@ -14,6 +14,7 @@ final class StepLedger: Sendable {
         /// The accepted updates of each round when it closed.
         var cohorts: [Int: [ContentDigest]] = [:]
         var steps = 0
+        var incidents: [Incident: Int] = [:]
     }
 
     /// What a client sends at most one update for.
@@ -29,6 +30,9 @@ final class StepLedger: Sendable {
 
     var violation: Violation? { state.withLock { $0.violation } }
     var steps: Int { state.withLock { $0.steps } }
+    var incidents: [Incident: Int] { state.withLock { $0.incidents } }
+
+    func count(_ incident: Incident) { state.withLock { $0.incidents[incident, default: 0] += 1 } }
 
     /// Only the first violation counts: others may follow from it.
     func report(_ invariant: Invariant, _ detail: @autoclosure () -> String) {
@@ -70,6 +74,7 @@ final class StepLedger: Sendable {
         _ step: FederationStep, of server: String, from before: FakeStore.Rows, to after: FakeStore.Rows
     ) {
         state.withLock { $0.steps += 1 }
+        count(step.changes)
         if after.machine.revision != before.machine.revision + 1 {
             report(
                 .revisionRises, "\(after.machine.revision) of \(server) after \(before.machine.revision)")
@@ -80,6 +85,17 @@ final class StepLedger: Sendable {
         checkArrivals(step.changes, since: before.machine.round)
         checkRound(from: before.machine, to: after, step.changes)
         checkReceived(in: after)
+    }
+
+    private func count(_ changes: [Change]) {
+        for case .event(let event) in changes {
+            switch event.kind {
+            case "round.published": count(.published)
+            case "round.failed": count(.failed)
+            case "update.lost": count(.lostUpdate)
+            default: break
+            }
+        }
     }
 
     /// Every update comes while its round collects. A step may hold several events, which close and open rounds.

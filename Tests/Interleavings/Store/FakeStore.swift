@@ -34,6 +34,7 @@ final class FakeStore: Sendable {
         var transactions = 0
         var listeners: [StoreListener] = []
         var leases = LeaseRows()
+        var awayUntil = Timestamp(milliseconds: 0)
     }
 
     let scheduler: Scheduler
@@ -64,7 +65,7 @@ final class FakeStore: Sendable {
 extension FakeStore {
     /// Waits for the row's lock.
     ///
-    /// - Returns: the transaction, or nil where the connection was ended meanwhile.
+    /// - Returns: the transaction, or nil where the connection was lost meanwhile.
     func lock(for connection: Int) async -> Int? {
         let transaction = state.withLock { state in
             state.transactions += 1
@@ -114,6 +115,24 @@ extension FakeStore {
         if let transaction { rollBack(transaction) }
     }
 
+    /// Aborts every transaction, and takes no request for some time.
+    func restart(seconds: Double) {
+        scheduler.note("store", "starts again and is away for \(seconds) s")
+        ledger.count(.restart)
+        let (waiters, transaction) = state.withLock { state in
+            state.awayUntil = scheduler.now().adding(seconds: seconds)
+            defer { state.waiters = [] }
+            return (state.waiters, state.holder?.transaction)
+        }
+        for waiter in waiters { waiter.continuation.resume(returning: false) }
+        if let transaction { rollBack(transaction) }
+    }
+
+    var isAway: Bool {
+        let now = scheduler.now()
+        return state.withLock { now < $0.awayUntil }
+    }
+
     /// Gives the lock to one of those who wait.
     private func pass(_ state: inout State) -> Waiter? {
         state.holder = nil
@@ -133,6 +152,7 @@ extension FakeStore {
         scheduler.after(seconds: Self.idleSeconds) { [self] in
             guard holds(transaction) else { return }
             scheduler.note("store", "transaction \(transaction) was idle for too long and is aborted")
+            ledger.count(.abortedTransaction)
             rollBack(transaction)
         }
     }
@@ -180,7 +200,7 @@ extension FakeStore {
             if dice.chance(rates.droppedNotification) { return nil }
             return Double(dice.below(dice.chance(rates.lateNotification) ? 4000 : 10)) / 1000
         }
-        guard let seconds else { return }
+        guard let seconds else { return ledger.count(.droppedNotification) }
         scheduler.after(seconds: seconds) { listener.hear(revision) }
     }
 

@@ -30,7 +30,7 @@ final class StoreConnection: Sendable {
     private func arrive() async throws(StoreError) {
         await store.scheduler.point()
         let rate = store.hazards.current.unreachable
-        if store.scheduler.roll({ $0.chance(rate) }) { throw .failed("the store cannot be reached") }
+        if store.isAway || store.scheduler.roll({ $0.chance(rate) }) { throw .failed("the store cannot be reached") }
         try requireOpen()
     }
 
@@ -57,7 +57,7 @@ extension StoreConnection: MetadataStore {
         while true {
             try await arrive()
             let early = store.mutant == .closingOutsideLock ? store.rows.machine : nil
-            guard let transaction = await store.lock(for: number) else { throw .failed("the process has ended") }
+            guard let transaction = await store.lock(for: number) else { throw .failed("the connection was lost") }
             do throws(StoreError) {
                 let basis = try await read(copy, in: transaction)
                 var (step, outcome) = early.map(decide) ?? decide(basis)
@@ -67,7 +67,10 @@ extension StoreConnection: MetadataStore {
                     return try await answer(outcome)
                 }
                 try await go(on: transaction)
-                if let lease = step.spending, !store.spend(lease, in: transaction) { throw .fenced }
+                if let lease = step.spending, !store.spend(lease, in: transaction) {
+                    store.ledger.count(.fencedStep)
+                    throw .fenced
+                }
                 try await go(on: transaction)
                 if let outcome = try await commit(step, outcome, in: transaction) { return outcome }
             } catch {
@@ -98,11 +101,13 @@ extension StoreConnection: MetadataStore {
             )
         }
         if isRepeated {
+            store.ledger.count(.repeatedTransaction)
             store.rollBack(transaction)
             return nil
         }
         if fails {
             note("fails before the commit of revision \(step.machine.revision)")
+            store.ledger.count(.failedCommit)
             if store.mutant == .earlyAnswer {
                 store.rollBack(transaction)
                 return outcome
@@ -115,6 +120,7 @@ extension StoreConnection: MetadataStore {
         try requireOpen()
         if isUnanswered {
             note("does not hear of its commit of revision \(step.machine.revision)")
+            store.ledger.count(.unansweredCommit)
             if store.mutant == .repeatedCommit { store.repeatCommit(step, by: server) }
             throw .failed("COMMIT was not answered")
         }

@@ -13,6 +13,8 @@ struct Hazards: Sendable {
     /// The chance for each job of a server.
     var pause = 0.0
     var kill = 0.0
+    /// The same, for the store.
+    var restart = 0.0
     /// The chance for each aggregation.
     var lostBlob = 0.0
     var failedAggregation = 0.0
@@ -32,6 +34,7 @@ struct Hazards: Sendable {
         lateNotification = rate(&dice, [0, 0.3, 0.9])
         pause = rate(&dice, [0, 0.001, 0.005, 0.02])
         kill = rate(&dice, [0, 0, 0.001, 0.004])
+        restart = rate(&dice, [0, 0, 0.001])
         lostBlob = rate(&dice, [0, 0, 0.2, 0.5])
         failedAggregation = rate(&dice, [0, 0, 0.2])
         slowAggregation = rate(&dice, [0, 0.2, 0.6])

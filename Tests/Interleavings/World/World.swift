@@ -63,21 +63,27 @@ final class World: Sendable {
         return Server("server \(place + 1).\(number)", number: number, in: self)
     }
 
-    /// Pauses or kills a server now and then. Called before every job.
+    /// Pauses or kills a server, or starts the store again, now and then. Called before every job.
     func disturb() {
         let (rates, servers) = (hazards.current, servers)
-        let (pauses, kills, place, seconds) = scheduler.roll { dice in
-            (dice.chance(rates.pause), dice.chance(rates.kill), dice.below(servers.count), dice.below(45))
+        let (pauses, kills, restarts, place, seconds) = scheduler.roll { dice in
+            (
+                dice.chance(rates.pause), dice.chance(rates.kill), dice.chance(rates.restart),
+                dice.below(servers.count), dice.below(45)
+            )
         }
+        if restarts { store.restart(seconds: Double(seconds % 5)) }
         let server = servers[place]
         if kills { replace(server, at: place) }
         if pauses {
+            store.ledger.count(.pause)
             scheduler.note(server.name, "is paused for \(seconds) s")
             scheduler.pause(server.lane, seconds: Double(seconds))
         }
     }
 
     private func replace(_ server: Server, at place: Int) {
+        store.ledger.count(.kill)
         server.kill()
         let next = makeServer(at: place)
         state.withLock { $0.servers[place] = next }
