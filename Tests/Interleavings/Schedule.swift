@@ -59,6 +59,7 @@ package struct Schedule: Sendable {
         hazards.stop()
         world.end()
         _ = scheduler.run { scheduler.jobCount > jobs + Self.mostJobs }
+        world.close()
         return Outcome(violation: violation, steps: steps, jobs: jobs, incidents: incidents, trace: lines)
     }
 

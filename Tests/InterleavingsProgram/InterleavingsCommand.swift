@@ -1,7 +1,5 @@
 import ArgumentParser
-import Dispatch
 import Interleavings
-import Synchronization
 
 /// Runs many schedules and prints the seeds of those that break an invariant.
 @main struct InterleavingsCommand: ParsableCommand {

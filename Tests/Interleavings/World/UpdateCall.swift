@@ -2,7 +2,7 @@ import Coordinator
 import Federation
 
 /// The way of an update through a server, as `UpdateService` takes it. Its checks of files are left out: they run on
-/// threads of their own.
+/// threads of their own. A client that the copy does not know is looked for in the store.
 struct UpdateCall: Sendable {
     /// What the client is told.
     enum Answer: Sendable, Hashable {

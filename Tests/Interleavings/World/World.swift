@@ -102,4 +102,7 @@ final class World: Sendable {
         state.withLock { $0.isOver = true }
         for server in servers { server.kill() }
     }
+
+    /// Lets go of the servers, which let go of the world.
+    func close() { state.withLock { $0.servers = [] } }
 }
