@@ -159,6 +159,10 @@ let package = Package(
         .target(
             name: "StoreConformance", dependencies: ["Federation", .crypto], path: "Tests/StoreConformance",
             swiftSettings: strict),
+        .target(
+            name: "Interleavings", dependencies: ["Coordinator", "Federation"], path: "Tests/Interleavings",
+            swiftSettings: strict),
+        tests("InterleavingTests", ["Interleavings"]),
         tests(
             "SQLiteStoreTests",
             [
@@ -230,4 +234,12 @@ if Context.environment["RANKWISE_FUZZ"] == "1" {
         program("fuzz-settings", ["FuzzInput", "Coordinator", "CoordinatorAPI", "Federation", "RankwiseWire"]),
         library("FuzzInput", ["Aggregation", "Federation"]),
     ]
+}
+
+// The program of scripts/interleavings is built by that script alone.
+if Context.environment["RANKWISE_INTERLEAVINGS"] == "1" {
+    package.targets.append(
+        .executableTarget(
+            name: "interleavings", dependencies: ["Interleavings", .argumentParser],
+            path: "Tests/InterleavingsProgram", swiftSettings: strict))
 }

@@ -56,6 +56,18 @@ struct TestServer {
         try await services.resume()
     }
 
+    /// A second server over the same store.
+    init(sharing other: TestServer) async throws {
+        folder = other.folder
+        clock = other.clock
+        sqlite = other.sqlite
+        services = Services(
+            stores: Stores(sqlite),
+            cache: try AdapterCache(folder: folder.path + "/data/cache-2", byteLimit: 1 << 20),
+            access: Access(mode: .none, clock: clock), clock: clock, threads: 2, logger: Self.logger)
+        try await services.resume()
+    }
+
     /// Lets go of the data folder, as a stop does.
     func close() throws { try sqlite.close() }
 

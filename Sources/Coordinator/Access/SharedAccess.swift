@@ -76,7 +76,7 @@ package struct SharedAccess: Sendable {
                 }
             if !runtime.knows(owner) { try await runtime.find(owner) }
             // The session admits the token with the step that granted it.
-            if let session = try? runtime.session(owner), !access.knows(hash) { try await session.readAgain() }
+            if let session = try? runtime.session(owner), !access.knows(hash) { try await session.refresh() }
         } catch {
             throw .store(error)
         }

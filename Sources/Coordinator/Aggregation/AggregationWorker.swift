@@ -52,15 +52,18 @@ struct AggregationWorker: Sendable {
     }
 
     private func aggregate(_ federation: FederationID, on queue: BlockingQueue) async {
-        guard let session = try? runtime.session(federation), let round = session.snapshot.machine.round,
-            round.phase == .aggregating
+        guard let session = try? runtime.session(federation), let seen = session.snapshot.machine.round,
+            seen.phase == .aggregating
         else { return due.finished(federation) }
+        let ended = Mutex<RoundMachine?>(nil)
         do {
-            let job = Job(.aggregation(round: round.number), of: federation)
+            let job = Job(.aggregation(round: seen.number), of: federation)
             guard let lease = try await jobs.take(job) else { return due.busy(federation, at: clock.now()) }
             defer { folding.request(federation) }
             try await jobs.keeping(lease) { () async throws(StoreError) in
+                guard let round = try await session.closedRound(seen.number) else { return }
                 try await aggregate(round, of: session, under: lease, on: queue)
+                ended.withLock { $0 = round }
             }
             due.finished(federation)
             if session.snapshot.machine.round?.phase == .aggregating { due.add(federation, at: clock.now()) }
@@ -68,10 +71,10 @@ struct AggregationWorker: Sendable {
             due.failed(federation, at: clock.now())
             logger.error(
                 "a round could not be aggregated and will be tried again",
-                metadata: ["federation": "\(federation)", "round": "\(round.number)", "reason": "\(error)"])
+                metadata: ["federation": "\(federation)", "round": "\(seen.number)", "reason": "\(error)"])
             return
         }
-        await tidy(after: round, in: session, on: queue)
+        if let round = ended.withLock({ $0 }) { await tidy(after: round, in: session, on: queue) }
     }
 
     /// Aggregates a round and stores the outcome.

@@ -127,18 +127,23 @@ package final class FederationRuntime: Sendable {
 
     /// Applies what other servers store, until the task is cancelled or the store closes.
     func follow() async {
-        for await step in steps.steps() {
-            do throws(StoreError) {
-                try await follow(step)
-            } catch {
-                logger.error(
-                    "a federation could not be read again",
-                    metadata: ["federation": "\(step.federation)", "reason": "\(error)"])
-            }
+        let news = steps.steps()
+        // What was stored between the loading and this moment is announced to nobody.
+        for session in all { await follow(StoredStep(federation: session.id, revision: .max)) }
+        for await step in news { await follow(step) }
+    }
+
+    private func follow(_ step: StoredStep) async {
+        do throws(StoreError) {
+            try await apply(step)
+        } catch {
+            logger.error(
+                "a federation could not be read again and will be at the next tick",
+                metadata: ["federation": "\(step.federation)", "reason": "\(error)"])
         }
     }
 
-    private func follow(_ step: StoredStep) async throws(StoreError) {
+    private func apply(_ step: StoredStep) async throws(StoreError) {
         let session = state.withLock { $0.sessions[step.federation] }
         switch (step.kind, session) {
         case (.gone, let session?):
@@ -148,7 +153,7 @@ package final class FederationRuntime: Sendable {
             session.watchers.endAll()
         case (.gone, nil): remove(step.federation)
         case (.stored, let session?): try await session.catchUp(to: step.revision)
-        case (.rewound, let session?): try await session.readAgain()
+        case (.rewound, let session?): try await session.refresh()
         case (_, nil): try await find(step.federation)
         }
     }

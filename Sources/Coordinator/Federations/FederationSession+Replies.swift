@@ -46,6 +46,19 @@ extension FederationSession {
         }
     }
 
+    /// `refresh` with the store's errors translated into a service's.
+    func refreshed() async throws(ServiceError) {
+        do throws(StoreError) { try await refresh() } catch { throw .store(error) }
+    }
+
+    /// Why `client` may not send an update for the round; nil where it may. An objection of an old copy does not count:
+    /// another server may have opened the round since.
+    func objection(to client: ClientName, round: Int) async throws(ServiceError) -> RoundError? {
+        guard snapshot.machine.objection(to: client, round: round) != nil else { return nil }
+        try await refreshed()
+        return snapshot.machine.objection(to: client, round: round)
+    }
+
     /// Records a refusal with the round and throws it.
     func refuse(
         _ refusal: UpdateRefusal, of client: ClientName, round: Int, at now: Timestamp

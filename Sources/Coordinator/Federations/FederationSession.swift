@@ -10,12 +10,22 @@ package final class FederationSession: Sendable {
     package typealias Machine = FederationMachine
 
     /// Functions that the session calls to tell its owner of changes.
-    struct Observers: Sendable {
+    package struct Observers: Sendable {
         /// A round waits to be aggregated.
         var aggregationDue: @Sendable (FederationID) -> Void
         var event: @Sendable (FederationID, AuditEvent) -> Void
         /// The session has applied what another writer stored: the federation before and after.
-        var reloaded: @Sendable (_ before: FederationMachine, _ after: FederationMachine) -> Void = { _, _ in }
+        var reloaded: @Sendable (_ before: FederationMachine, _ after: FederationMachine) -> Void
+
+        package init(
+            aggregationDue: @escaping @Sendable (FederationID) -> Void,
+            event: @escaping @Sendable (FederationID, AuditEvent) -> Void,
+            reloaded: @escaping @Sendable (FederationMachine, FederationMachine) -> Void = { _, _ in }
+        ) {
+            self.aggregationDue = aggregationDue
+            self.event = event
+            self.reloaded = reloaded
+        }
     }
 
     package let id: FederationID
@@ -37,6 +47,8 @@ package final class FederationSession: Sendable {
         var queued: [Queued] = []
         /// The newest revision of another writer that the session was told of.
         var heardOf: Int64 = 0
+        /// The newest of them that the session could not read. The next tick tries again.
+        var missed: Int64 = 0
     }
 
     private struct Queued {
@@ -51,7 +63,7 @@ package final class FederationSession: Sendable {
     }
 
     /// A new session cannot know who called while the server was down, so it counts every client as seen now.
-    init(
+    package init(
         _ stored: StoredFederation, metadata: any MetadataStore, presence: any Presence, clock: any WallClock,
         sampler: any ClientSampler, observers: Observers
     ) {
@@ -103,15 +115,17 @@ package final class FederationSession: Sendable {
     }
 
     /// Notes that a client has ended. No round selects it until it calls again.
-    func leave(_ client: ClientName) {
+    package func leave(_ client: ClientName) {
         presence.leave(client)
         state.withLock { _ = $0.arrivals.remove(client) }
     }
 
-    /// Ends expired waits, admits clients that called, and advances the federation where time requires it.
+    /// Ends expired waits, reads what could not be read when it was announced, admits clients that called, and advances
+    /// the federation where time requires it.
     package func tick() async throws(StoreError) {
         let now = clock.now()
         watchers.expire(at: now)
+        try await catchUp(to: state.withLock { $0.missed })
         let (machine, arrivals) = state.withLock { state in
             defer { state.arrivals = [] }
             return (state.snapshot.machine, state.arrivals.sorted())
@@ -126,7 +140,7 @@ package final class FederationSession: Sendable {
     }
 
     /// Applies steps of other writers that the session does not have yet.
-    func catchUp(to revision: Int64) async throws(StoreError) {
+    package func catchUp(to revision: Int64) async throws(StoreError) {
         let isBehind = state.withLock { state in
             guard state.snapshot.machine.revision < revision else { return false }
             state.heardOf = max(state.heardOf, revision)
@@ -136,8 +150,23 @@ package final class FederationSession: Sendable {
         if isBehind { try await store(CatchUpRequest()) }
     }
 
-    /// Reads the federation again, whatever revision is stored: the store has an older one than the session.
-    func readAgain() async throws(StoreError) { try await store(CatchUpRequest()) }
+    /// Applies what is stored by now, however old the session's copy is.
+    package func refresh() async throws(StoreError) { try await store(CatchUpRequest()) }
+
+    /// The round as it is stored now, for the holder of its lease; nil where it does not wait to be aggregated.
+    ///
+    /// Only the holder can end or reopen the round, so nothing changes its updates as long as the lease is valid. A copy
+    /// from before the lease may be older: another holder may have reopened the round, and it may have closed again.
+    package func closedRound(_ number: Int) async throws(StoreError) -> RoundMachine? {
+        try await refresh()
+        guard let round = snapshot.machine.round, round.number == number, round.phase == .aggregating else {
+            return nil
+        }
+        return round
+    }
+
+    /// Ends everybody's wait without a snapshot.
+    package func endWaits() { watchers.endAll() }
 
     /// The first snapshot whose revision is above `revision`, or `nil` once `deadline` has passed.
     package func snapshot(after revision: Int64, until deadline: Timestamp) async -> FederationSnapshot? {
@@ -189,8 +218,8 @@ extension FederationSession {
         let error = await step([request] + followers.map(\.request))
         for follower in followers { follower.continuation.resume(returning: .taken(error)) }
         var next = takeNext()
-        while case .catchUp = next {
-            _ = await step([CatchUpRequest()])
+        while case .catchUp(let revision) = next {
+            if await step([CatchUpRequest()]) != nil { state.withLock { $0.missed = max($0.missed, revision) } }
             next = takeNext()
         }
         if case .lead(let queued) = next { queued.continuation.resume(returning: .leads) }
@@ -200,17 +229,17 @@ extension FederationSession {
     /// What is to be stored next, once a step has ended.
     private enum Next {
         case lead(Queued)
-        /// Somebody else has stored a step that the session does not have.
-        case catchUp
+        /// Somebody else has stored a step that the session does not have, of this revision or an earlier one.
+        case catchUp(to: Int64)
         case nothing
     }
 
     private func takeNext() -> Next {
         state.withLock { state in
-            let isBehind = state.heardOf > state.snapshot.machine.revision
-            // One catch-up serves all announcements; what it cannot read comes with the next step.
+            let heardOf = state.heardOf
+            // One catch-up serves all announcements.
             state.heardOf = 0
-            if isBehind { return .catchUp }
+            if heardOf > state.snapshot.machine.revision { return .catchUp(to: heardOf) }
             guard !state.queued.isEmpty else {
                 state.isStoring = false
                 return .nothing
@@ -253,6 +282,8 @@ extension FederationSession {
         } catch {
             return error
         }
+        // Whatever was missed before this step is in its basis.
+        state.withLock { $0.missed = 0 }
         show(stored, after: current)
         return nil
     }

@@ -13,7 +13,7 @@ package struct ConfigurationService: Sendable {
     ) async throws(ServiceError) {
         let session = try runtime.activeSession(of: federation, for: client)
         session.touch(client)
-        if let objection = session.snapshot.machine.objection(to: client, round: round) { throw .round(objection) }
+        if let objection = try await session.objection(to: client, round: round) { throw .round(objection) }
         let text = String(decoding: text, as: UTF8.self)
         let check = ConfigurationCheck(client: client, round: round, at: session.snapshot, as: try session.plan())
         do throws(UpdateRefusal) {

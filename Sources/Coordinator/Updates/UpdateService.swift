@@ -174,7 +174,9 @@ extension UpdateService {
         _ claim: Claim, byteCount: Int?, holding held: Receipt?, in session: FederationSession
     ) async throws(ServiceError) -> Admission {
         if held != nil { return .held }
-        if let objection = session.snapshot.machine.objection(to: claim.client, round: claim.round) {
+        if let objection = try await session.objection(to: claim.client, round: claim.round) {
+            // Another server may have taken the update.
+            if try await self.held(by: claim) != nil { return .held }
             throw .round(objection)
         }
         try await refuseUnlessSound(claim, in: session)
@@ -194,7 +196,7 @@ extension UpdateService {
         let claim = ticket.claim
         if let expected = claim.digest, expected != digest { throw .digestMismatch(expected: expected, found: digest) }
         // Asked again, since the admin may have taken the update back, or its bytes may be lost, while these came.
-        if case .held = ticket.admission, let receipt = try await held(by: claim) {
+        if case .held = ticket.admission, let receipt = try await held(by: claim, with: digest) {
             return try receipt.confirming(claim, digest)
         }
         let session = try runtime.activeSession(of: claim.federation, for: claim.client)
@@ -210,11 +212,10 @@ extension UpdateService {
         case .failure(let error): objection = error
         }
         switch objection {
-        case .round(.updateExists(let round)):
-            // Another call has stored it meanwhile.
-            guard let receipt = try await held(by: claim) else { throw .round(.updateExists(round: round)) }
+        case .round(let error):
+            // Another call may have stored it meanwhile, also where the round has closed since.
+            guard let receipt = try await held(by: claim, with: digest) else { throw .round(error) }
             return try receipt.confirming(claim, digest)
-        case .round(let error): throw .round(error)
         case .configuration(let key):
             let known = session.snapshot.machine.settings.adapter.config[key] ?? "null"
             let refusal = ConfigRefusal(
@@ -295,6 +296,13 @@ extension UpdateService {
         } catch .noUpdate, .unknownRound {
             return nil
         }
+    }
+
+    /// The same. Where this server's copy has no update with this digest, what is stored by now counts.
+    private func held(by claim: Claim, with digest: ContentDigest) async throws(ServiceError) -> Receipt? {
+        if let known = try await held(by: claim), known.update.digest == digest { return known }
+        try await runtime.session(claim.federation).refreshed()
+        return try await held(by: claim)
     }
 
     private func refuseUnlessSound(_ claim: Claim, in session: FederationSession) async throws(ServiceError) {

@@ -52,7 +52,16 @@ extension UploadService {
         throw objection
     }
 
-    func held(_ key: UploadKey) async throws(ServiceError) -> Receipt? {
+    /// The receipt of a complete upload; nil where there is none. An objection of an old copy does not count: another
+    /// server may have opened the round or taken the update since.
+    func held(_ key: UploadKey, in session: FederationSession) async throws(ServiceError) -> Receipt? {
+        if let known = try await held(key) { return known }
+        guard objection(to: key, in: session) != nil else { return nil }
+        try await session.refreshed()
+        return try await held(key)
+    }
+
+    private func held(_ key: UploadKey) async throws(ServiceError) -> Receipt? {
         switch key.subject {
         case .update(let round, let client):
             do throws(ServiceError) {

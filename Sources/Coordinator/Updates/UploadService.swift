@@ -125,7 +125,7 @@ package struct UploadService: Sendable {
         await table.hold(key) {}
         defer { table.letGo(key) }
         try await refresh(key)
-        if let held = try await held(key) {
+        if let held = try await held(key, in: session) {
             return Status(
                 offset: held.byteCount, length: held.byteCount, isComplete: true, byteLimit: limit, secondsLeft: 0)
         }
@@ -285,7 +285,7 @@ extension UploadService {
 extension UploadService {
     private func admit(_ part: Part, in session: FederationSession) async throws(ServiceError) -> Beginning {
         let key = part.key
-        let held = try await held(key)
+        let held = try await held(key, in: session)
         if let held {
             await forget(key)
             if let completion = part.completion, part.offset == held.byteCount, part.contentLength == 0 {

@@ -86,13 +86,16 @@ final class PostgresPool: Sendable {
         let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
             lane.queue.async {
                 let result: Result<Value, StoreError>
-                do throws(StoreError) { result = .success(try self.attempt(work, on: lane)) } catch {
+                do throws(StoreError) {
+                    result = .success(try self.attempt(work, on: lane))
+                } catch {
                     result = .failure(error)
                 }
+                // Here and not after the wait: all threads of the caller's pool may wait for a lane.
+                self.giveBack(lane)
                 continuation.resume(returning: result)
             }
         }
-        giveBack(lane)
         return try result.get()
     }
 
