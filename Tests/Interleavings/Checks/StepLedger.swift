@@ -118,6 +118,10 @@ final class StepLedger: Sendable {
         if after.publishedRound < before.publishedRound {
             report(.publishedOnce, "\(after.publishedRound) after \(before.publishedRound)")
         }
+        // A step of many events may open a round and close it.
+        if let new = after.round, new.number > before.round?.number ?? 0, new.phase == .aggregating {
+            state.withLock { $0.cohorts[new.number] = new.accepted.map(\.digest) }
+        }
         guard let old = before.round else { return }
         guard let new = after.round, new.number >= old.number else {
             return report(.roundsFollow, "after \(old.number) came \(after.round?.number ?? 0)")

@@ -6,6 +6,7 @@ extension StoreConnection: StepFeed {
         let machine = store.rows.machine
         let listener = StoreListener(machine.settings.id, from: machine.revision, connection: number)
         self.listener.withLock { $0 = listener }
+        if !isOpen { listener.end() }
         store.listen(listener)
         if store.mutant != .removedPolling { lane.start { [self] in await poll(for: listener) } }
         return listener.steps
