@@ -172,7 +172,10 @@ let package = Package(
             resources: [.copy("Fixtures")]),
         tests(
             "PostgresStoreTests",
-            ["PostgresStore", "MemoryObjects", "ObjectStorage", "Federation", "StoreConformance", .crypto, .logging]),
+            [
+                "PostgresStore", "MemoryObjects", "ObjectStorage", "Federation", "SQLiteStore", "StoreConformance",
+                "StoredRows", .crypto, .logging,
+            ]),
         tests(
             "HTTPServingTests",
             ["HTTPServing", "COpenSSL", "TestCertificates", "TestStage", .httpTypes, .crypto, .logging]),

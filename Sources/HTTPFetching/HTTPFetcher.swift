@@ -37,10 +37,16 @@ package actor HTTPFetcher: Fetching {
     package func fetch(_ request: FetchRequest) async throws(FetchError) -> FetchResponse {
         let fetcher = fetcher
         let result = await withTaskCancellationHandler {
-            Result { () throws(FetchError) in try fetcher.fetch(request, isCancelled: { Task.isCancelled }) }
+            perform(request)
         } onCancel: {
             fetcher.wake()
         }
         return try result.get()
+    }
+
+    /// A method of the actor, so that it blocks the actor's own thread. A closure that does not name the actor would run
+    /// on the cooperative pool and block that.
+    private func perform(_ request: FetchRequest) -> Result<FetchResponse, FetchError> {
+        Result { () throws(FetchError) in try fetcher.fetch(request, isCancelled: { Task.isCancelled }) }
     }
 }

@@ -34,6 +34,7 @@ extension PostgresStore: MetadataStore {
             try writer.storeAll(machine)
             try writer.send([PostgresFollower.notification(of: id, revision: machine.revision)])
         }
+        follower.note(StoredStep(federation: machine.settings.id, revision: machine.revision))
     }
 
     /// Throws `.exists` where a federation has this name, or a deleted one keeps it. Nobody else can take the name until
@@ -84,6 +85,7 @@ extension PostgresStore: MetadataStore {
             try Self.erase(reader.key, connection)
             _ = try connection.run([PostgresFollower.notificationOfEnd(of: federation)])
         }
+        timelines.forget(federation)
         follower.note(StoredStep(federation: federation, revision: 0, kind: .gone))
     }
 
@@ -106,6 +108,7 @@ extension PostgresStore: MetadataStore {
             return departed
         }
         forgetPresence(of: federation)
+        timelines.forget(federation)
         follower.note(StoredStep(federation: federation, revision: 0, kind: .gone))
         try await sweepBlobs()
         return departed

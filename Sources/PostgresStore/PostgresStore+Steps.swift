@@ -26,7 +26,10 @@ extension PostgresStore {
         let row = try lock(id, since: copy.revision, connection)
         do {
             let key: Int64 = try row.value("key")
-            let basis = try current(copy, row, PostgresReader(connection: connection, key: key))
+            let reader = PostgresReader(connection: connection, key: key)
+            let basis =
+                timelines.mustReadAgain(id, on: connection.timeline)
+                ? try again(copy, reader) : try current(copy, row, reader)
             let (step, outcome) = decide(basis)
             guard !step.changes.isEmpty else {
                 try connection.runSimple("ROLLBACK")
@@ -64,7 +67,7 @@ extension PostgresStore {
             PostgresStatement("BEGIN"),
             PostgresStatement(
                 """
-                SELECT key, CASE WHEN settings_step > $2 OR revision < $2 THEN settings END AS settings, state, round,
+                SELECT key, CASE WHEN settings_step > $2 THEN settings END AS settings, state, round,
                   published_round, revision, plan_revision, created_at, event_seq, event_head, client_number,
                   refusal_number
                 FROM federations WHERE id = $1 FOR UPDATE
@@ -84,12 +87,24 @@ extension PostgresStore {
         let revision: Int64 = try row.value("revision")
         if revision == copy.revision { return copy }
         if revision > copy.revision { return try reader.federation(copy, movedTo: row) }
-        logger.critical(
-            "the database has an older state than this server; it goes on from the database's",
-            metadata: [
-                "federation": "\(copy.settings.id)", "revision": "\(revision)", "known": "\(copy.revision)",
-            ])
-        return try reader.federation(row).machine
+        return try again(copy, reader)
+    }
+
+    /// The federation as it is stored, read as a whole: its history is not the one that the server knows.
+    private func again(_ copy: FederationMachine, _ reader: PostgresReader) throws -> FederationMachine {
+        guard let row = try reader.rows("SELECT * FROM federations WHERE key = $1").first else {
+            throw StoreError.failed("\(copy.settings.id) is not stored any more")
+        }
+        let machine = try reader.federation(row).machine
+        if machine.revision < copy.revision {
+            logger.critical(
+                "the database has an older state than this server; it goes on from the database's",
+                metadata: [
+                    "federation": "\(copy.settings.id)", "revision": "\(machine.revision)",
+                    "known": "\(copy.revision)",
+                ])
+        }
+        return machine
     }
 
     /// Marks the lease's job as done; throws `.fenced` where it has another holder.

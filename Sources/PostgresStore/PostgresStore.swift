@@ -18,6 +18,7 @@ package final class PostgresStore: Sendable {
     let logger: Logger
     let feed = StepBroadcast()
     let publications = ObjectPublications()
+    let timelines = Timelines()
     let localUploads = LocalUploads()
     let orphans = Hourly()
     let presence: SharedPresence
@@ -68,7 +69,8 @@ package final class PostgresStore: Sendable {
         try pool.runBlocking { try PostgresSchema.migrate($0, logger: logger) }
         presence = SharedPresence()
         parts = PartCache(objects: objects)
-        follower = PostgresFollower(url: configuration.url, server: UUID().uuidString, logger: logger)
+        follower = PostgresFollower(
+            url: configuration.url, server: UUID().uuidString, timelines: timelines, logger: logger)
         follower.start(feed: feed, presence: presence)
     }
 

@@ -18,6 +18,32 @@ struct HTTPFetcherTests {
         #expect(response.savedBytes == nil)
     }
 
+    @Test(.timeLimit(.minutes(1))) func `fetches that wait for an answer leave other tasks their threads`() async throws
+    {
+        let arrivals = AsyncStream.makeStream(of: Void.self)
+        let peer = try LoopbackPeer { connection in
+            guard connection.request() != nil else { return }
+            arrivals.continuation.yield()
+            // Ends with the connection.
+            _ = connection.request()
+        }
+        defer { peer.stop() }
+        await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<16 {
+                group.addTask { _ = try await HTTPFetcher().fetch(FetchRequest(.get, peer.url)) }
+            }
+            var count = 0
+            for await _ in arrivals.stream {
+                count += 1
+                if count == 16 { break }
+            }
+            // Runs although sixteen fetches wait, which are more than there are threads for tasks.
+            #expect(await Task.detached { 1 }.value == 1)
+            group.cancelAll()
+            while let result = await group.nextResult() { #expect(throws: FetchError.self) { try result.get() } }
+        }
+    }
+
     @Test(arguments: [FetchRequest.Method.put, .post, .patch])
     func `a body from memory arrives with its fields`(method: FetchRequest.Method) async throws {
         let seen = Mutex<PeerRequest?>(nil)

@@ -1,6 +1,7 @@
 import CPQ
 import Federation
 import Glibc
+import StoredRows
 
 /// One connection to PostgreSQL. Its calls block, and one thread at a time may use it.
 ///
@@ -11,6 +12,8 @@ final class PostgresConnection {
     /// The names of prepared statements by their texts.
     private var prepared: [String: String] = [:]
     private var preparedCount = 0
+    /// The number of promotions that led to this server's history. It changes with a failover or a restored backup.
+    private(set) var timeline = ""
 
     /// Connects within `seconds`.
     ///
@@ -38,6 +41,12 @@ final class PostgresConnection {
             SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '10s'; SET statement_timeout = 0;
             SET synchronous_commit = on
             """)
+        let row = try run("SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8) AS timeline").first
+        do throws(StoreError) {
+            timeline = try row?.value("timeline") ?? ""
+        } catch {
+            throw .disconnected("\(error)")
+        }
     }
 
     deinit { PQfinish(connection) }

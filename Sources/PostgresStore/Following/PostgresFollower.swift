@@ -22,6 +22,7 @@ final class PostgresFollower: Sendable {
     }
 
     let clock = DatabaseClock()
+    private let timelines: Timelines
     private let url: String
     let serverID: String
     private let logger: Logger
@@ -31,8 +32,9 @@ final class PostgresFollower: Sendable {
     /// Written to end the wait.
     private let wakes: (reading: Int32, writing: Int32)
 
-    init(url: String, server: String, logger: Logger) {
+    init(url: String, server: String, timelines: Timelines, logger: Logger) {
         self.url = url
+        self.timelines = timelines
         serverID = server
         self.logger = logger
         var ends: [Int32] = [-1, -1]
@@ -174,8 +176,9 @@ extension PostgresFollower {
             if let known = keys[id], known != key { note(StoredStep(federation: id, revision: 0, kind: .gone)) }
             state.withLock { $0.keys[id] = key }
         }
+        let isNewHistory = timelines.hasChanged(to: session.connection.timeline)
         for (id, revision) in found {
-            let isRewound = before[id].map { revision < $0 } ?? false
+            let isRewound = isNewHistory || before[id].map { revision < $0 } ?? false
             note(StoredStep(federation: id, revision: revision, kind: isRewound ? .rewound : .stored))
         }
         for id in before.keys where found[id] == nil { note(StoredStep(federation: id, revision: 0, kind: .gone)) }

@@ -172,7 +172,8 @@ extension PostgresWriter {
             columns.adapter?.byteCount, try columns.adapter.map { try storedJSON($0.ranks) },
             columns.adapter?.hasMerge ?? false,
             try round.hasEnded ? storedJSON(RoundSummary(round, of: basis.settings.adapter)) : nil, step)
-        if columns.name == .aggregating, basis.round?.phase != .aggregating {
+        // Also where the step that spent the job's lease reopens the round, and it closes again at once.
+        if columns.name == .aggregating {
             add(
                 """
                 UPDATE jobs SET is_done = false, expires_at = 0

@@ -1,0 +1,165 @@
+import Crypto
+import Federation
+import Foundation
+import ObjectStorage
+import SQLiteStore
+import StoreConformance
+import StoredRows
+import Testing
+
+@testable import PostgresStore
+
+/// What PostgreSQL and a bucket promise beyond the ports: several servers, lost answers, lost commits, orphans.
+@Suite(.enabled(if: TestDatabase.isThere, "RANKWISE_TEST_POSTGRES names a database"))
+struct PostgresStoreTests {
+    /// A schema and a prefix with the stores of several servers.
+    final class Cluster {
+        let schema = "test_" + UUID().uuidString.lowercased().replacing("-", with: "")
+        let folder = NSTemporaryDirectory() + "rankwise-cluster-" + UUID().uuidString
+        private var stores: [PostgresStore] = []
+
+        func server(url: String? = nil, patience: Double = 10) throws -> PostgresStore {
+            let direct = try TestDatabase.url(ofSchema: schema)
+            var configuration = PostgresStore.Configuration(
+                url: url ?? direct, scratch: "\(folder)/\(stores.count)")
+            configuration.durability = .lone
+            configuration.connections = 2
+            configuration.patience = patience
+            let store = try PostgresStore(
+                configuration, objects: try TestObjects.bucket(prefix: schema), logger: TestObjectsServer.quiet)
+            stores.append(store)
+            return store
+        }
+
+        func query(_ sql: String) throws { try PostgresConnection(TestDatabase.url(ofSchema: schema)).runSimple(sql) }
+
+        deinit {
+            for store in stores { try? store.close() }
+            try? TestDatabase.drop(schema: schema)
+            try? FileManager.default.removeItem(atPath: folder)
+        }
+    }
+
+    @Test func `a server learns what another one stores, creates and deletes`() async throws {
+        let cluster = Cluster()
+        let (here, there) = (try cluster.server(), try cluster.server())
+        let news = there.steps()
+        let live = try await LiveFederation(creating: "digits", in: Stores(here))
+        try await live.register("edge-1")
+        _ = try await here.delete(live.id, releasing: true, at: Sample.createdAt)
+        var heard: [StoredStep] = []
+        for await step in news {
+            heard.append(step)
+            if step.kind == .gone { break }
+        }
+        #expect(heard.last == StoredStep(federation: live.id, revision: -1, kind: .gone) || heard.last?.revision == 0)
+        #expect(heard.dropLast().allSatisfy { $0.federation == live.id && $0.kind == .stored })
+        #expect(try await there.federation(live.id) == nil)
+    }
+
+    @Test(arguments: [0, 1, 2])
+    func `a step counts once, whatever answer of the database is lost`(_ passing: Int) async throws {
+        let cluster = Cluster()
+        let direct = try TestDatabase.url(ofSchema: cluster.schema)
+        let port = try #require(URLComponents(string: direct)?.port)
+        let relay = try Relay(to: UInt16(port))
+        defer { relay.stop() }
+        let store = try cluster.server(url: direct.replacing(":\(port)/", with: ":\(relay.port)/"))
+        let live = try await LiveFederation(creating: "digits", in: Stores(store))
+        try await live.register("edge-1")
+        let revision = live.machine.revision
+        relay.lose(after: passing)
+        try await live.register("edge-2")
+        #expect(relay.lostCount == 1)
+        #expect(live.machine.revision == revision + 1)
+        let found = try #require(try await store.federation(live.id))
+        expectEqual(found.machine, live.machine)
+        let events = try await store.events(after: 0, limit: 100, of: live.id)
+        #expect(events.count { $0.event.kind == "client.registered" } == 2)
+    }
+
+    @Test func `a server goes on from a database that has an older state`() async throws {
+        let cluster = Cluster()
+        let store = try cluster.server()
+        let live = try await LiveFederation(creating: "digits", in: Stores(store))
+        let before = live.machine
+        try await live.register("edge-1")
+        // What a failover to an asynchronous standby loses.
+        try cluster.query(
+            """
+            DELETE FROM clients; DELETE FROM events; DELETE FROM steps;
+            UPDATE federations SET revision = \(before.revision), event_seq = 0, event_head = NULL, client_number = 0
+            """)
+        try await live.register("edge-2")
+        #expect(live.machine.revision == before.revision + 1)
+        #expect(live.machine.clients.values.map(\.name.rawValue) == ["edge-2"])
+    }
+
+    @Test func `another server goes on with an upload, and the first one cannot any more`() async throws {
+        let cluster = Cluster()
+        let (here, there) = (try cluster.server(), try cluster.server())
+        let live = try await LiveFederation(creating: "digits", in: Stores(here))
+        let key = UploadKey(federation: live.id, round: 1, client: try ClientName("edge-1"))
+        let first = try await here.beginUpload(key, length: 8, sureLength: nil)
+        try Data("half".utf8).write(to: URL(fileURLWithPath: first.path))
+        try await here.keep(0..<4, of: key, in: first)
+        let second = try #require(try await there.refreshed(nil, of: key))
+        #expect(second.offset == 4)
+        try Data("halfway!".utf8).write(to: URL(fileURLWithPath: first.path))
+        await #expect(throws: StoreError.fenced) { try await here.keep(4..<8, of: key, in: first) }
+        let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: second.file.path))
+        try handle.seekToEnd()
+        try handle.write(contentsOf: Data("-way".utf8))
+        try handle.close()
+        try await there.gather(key, into: second.file)
+        #expect(FileManager.default.contents(atPath: second.file.path) == Data("half-way".utf8))
+    }
+
+    @Test func `objects that no row names are deleted once they are old, and not under a pin`() async throws {
+        let cluster = Cluster()
+        let store = try cluster.server()
+        let live = try await LiveFederation(creating: "digits", in: Stores(store))
+        try await live.register("edge-1", "edge-2")
+        try await live.send("kept", from: "edge-1", round: 1)
+        try await store.objects.put("b/orphan", Array("orphan".utf8))
+        #expect(try await store.sweepOrphans() == 0, "it is not a day old")
+        try PostgresStore.pin(
+            "backup", seconds: 60, in: TestDatabase.url(ofSchema: cluster.schema), logger: store.logger)
+        #expect(try await store.sweepOrphans(olderThan: -60) == 0)
+        try PostgresStore.pin(
+            "backup", seconds: 0, in: TestDatabase.url(ofSchema: cluster.schema), logger: store.logger)
+        #expect(try await store.sweepOrphans(olderThan: -60) == 1)
+        #expect(try live.blob("kept") == "kept")
+    }
+
+    @Test func `a federation goes to a folder and back with all it has`() async throws {
+        let cluster = Cluster()
+        let store = try cluster.server()
+        let live = try await LiveFederation(creating: "digits", in: Stores(store))
+        try await live.register("edge-1", "edge-2")
+        try await live.send("one", from: "edge-1", round: 1)
+        try await live.send("two", from: "edge-2", round: 1)
+        try store.append([Sample.part("fc1", .a, rows: 0..<4)], of: live.id, round: 1)
+        try await live.step(.aggregated(Sample.adapter("1"), round: 1))
+        try await live.send("three", from: "edge-1", round: 2)
+        let folder = try SQLiteStore(directory: cluster.folder + "/data", logger: TestObjectsServer.quiet)
+        try folder.take(try #require(try store.movable(live.id)))
+        let moved = try await LiveFederation(loadedFrom: Stores(folder))
+        expectEqual(moved.machine, live.machine)
+        #expect(try moved.blob("three") == "three")
+        let events = try await store.events(after: 0, limit: 100, of: live.id).map(\.hash)
+        #expect(try await folder.events(after: 0, limit: 100, of: live.id).map(\.hash) == events)
+        _ = try await store.delete(live.id, releasing: true, at: Sample.createdAt)
+        try store.take(try #require(try folder.movable(live.id)))
+        let back = try await LiveFederation(loadedFrom: Stores(store))
+        expectEqual(back.machine, live.machine)
+        #expect(try back.blob("three") == "three")
+        let tensor = AdapterTensor(name: "fc1", kind: .a)
+        #expect(try store.rows(9, of: tensor, federation: live.id, round: 1) == Sample.values(0..<4))
+        #expect(try await store.events(after: 0, limit: 100, of: live.id).map(\.hash) == events)
+        // It goes on where it stood.
+        try await back.send("four", from: "edge-2", round: 2)
+        #expect(back.machine.round?.phase == .aggregating)
+        try folder.close()
+    }
+}
