@@ -109,6 +109,8 @@ class Cluster:
         await server.kill()
         await server.start()
         await asyncio.wait_for(server.serving(), 60)
+        if server.start_times[-1] > LONGEST_START:
+            print(f"  {server.config.parent.name} served after {server.start_times[-1]:.2f} s", flush=True)
 
     async def kill_server(self):
         await self.restart(self.random.choice(self.servers))

@@ -64,14 +64,25 @@ class Database:
         except FileNotFoundError:
             return
         children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split()
-        for process in [pid, *map(int, children)]:
+        processes = [pid, *map(int, children)]
+        for process in processes:
             try:
                 os.kill(process, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        while pathlib.Path(f"/proc/{pid}").exists() and " Z " not in pathlib.Path(f"/proc/{pid}/stat").read_text():
+        # All of them: the next postmaster does not start beside a process of the last one.
+        while any(self._runs(process) for process in processes):
             time.sleep(0.01)
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        # A process that nobody has waited for would seem to hold them.
+        for lock in [self.data / "postmaster.pid", *self.folder.glob(".s.PGSQL.*")]:
+            lock.unlink(missing_ok=True)
+
+    @staticmethod
+    def _runs(process):
+        try:
+            return pathlib.Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+        except (FileNotFoundError, ProcessLookupError):
+            return False
 
     def query(self, sql):
         return as_postgres(
@@ -119,6 +130,9 @@ class DatabasePair:
             POSTGRES / "pg_basebackup", "-h", "127.0.0.1", "-p", self.primary.port, "-U", "postgres", "-D",
             self.standby.data, "-R", "-X", "stream", "-c", "fast")
         self._configure(self.standby)
+        # It counts from a promotion on: commits then wait until the next standby is there.
+        with open(self.standby.data / "postgresql.auto.conf", "a") as file:
+            file.write("synchronous_standby_names='*'\n")
         self.standby.start()
 
     def crash(self):

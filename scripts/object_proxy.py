@@ -49,7 +49,7 @@ class ObjectProxy:
                 if upstream is None:
                     upstream = await asyncio.open_connection("127.0.0.1", self.store_port)
                 await self._exchange(head, fields, reader, writer, upstream, cuts=fault == "cut")
-        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
             pass
         finally:
             writer.transport.abort()

@@ -1,5 +1,4 @@
 package import Federation
-import ObjectStorage
 import StoredRows
 
 extension PostgresStore: MetadataStore {
@@ -69,14 +68,14 @@ extension PostgresStore: MetadataStore {
         try await read { try PostgresReader(federation, on: $0)?.list(digest) }
     }
 
-    /// Writes to the database, asks the bucket, and checks what the operator promised of standbys.
+    /// Writes to the database, and checks what the operator promised of standbys. A bucket that is away keeps updates
+    /// from being taken; plans, polls and cached downloads go on, so the server is ready.
     package func probe() async throws(StoreError) {
         try await transact { connection in
             try self.requireDurability(on: connection)
             try connection.run(
                 "INSERT INTO probes (id, count) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET count = probes.count + 1")
         }
-        do { try await objects.probe() } catch { throw error.storeError }
     }
 
     package func discard(_ federation: FederationID) async throws(StoreError) {

@@ -66,12 +66,27 @@ package final class PostgresStore: Sendable {
         scratch = try ScratchFolder(configuration.scratch)
         pool = PostgresPool(
             configuration.url, connections: configuration.connections, patience: configuration.patience, logger: logger)
+        try Self.check(objects, logger: logger)
         try pool.runBlocking { try PostgresSchema.migrate($0, logger: logger) }
         presence = SharedPresence()
         parts = PartCache(objects: objects)
         follower = PostgresFollower(
             url: configuration.url, server: UUID().uuidString, timelines: timelines, logger: logger)
         follower.start(feed: feed, presence: presence)
+    }
+
+    /// Throws where the bucket refuses this server. One that is away may be back soon.
+    private static func check(_ objects: ObjectBucket, logger: Logger) throws(StoreError) {
+        let patience = ObjectPatience(
+            retrying: .zero, tries: 1, total: .seconds(1), connect: .seconds(1), stall: .seconds(1))
+        do throws(ObjectError) {
+            try objects.blocking.probe(patience: patience)
+        } catch {
+            guard error.isWorthRetrying else { throw .failed("\(objects.location): \(error)") }
+            logger.warning(
+                "the bucket does not answer; no updates are taken until it does",
+                metadata: ["bucket": "\(objects.location)", "reason": "\(error)"])
+        }
     }
 
     /// Waits for the calls under way and closes all connections. Later calls fail.
