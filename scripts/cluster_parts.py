@@ -122,7 +122,9 @@ class DatabasePair:
         with open(database.data / "postgresql.auto.conf", "a") as file:
             file.write(
                 f"port={database.port}\nlisten_addresses='127.0.0.1'\nunix_socket_directories='{database.folder}'\n"
-                "max_connections=200\nwal_level=replica\nmax_wal_senders=8\nwal_keep_size=256MB\n")
+                "max_connections=200\nwal_level=replica\nmax_wal_senders=8\nwal_keep_size=256MB\n"
+                # Commits wait for the standby, so it must come back soon after a crash of the primary.
+                "wal_retrieve_retry_interval=200ms\n")
 
     def _clone(self):
         """Makes the standby from the primary."""
