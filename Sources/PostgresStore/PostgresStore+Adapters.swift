@@ -228,18 +228,6 @@ extension PostgresStore: AdapterStore {
     }
 }
 
-extension AdapterSlot {
-    /// The stored form.
-    fileprivate var column: String {
-        switch self {
-        case .adapter: "adapter"
-        case .merge: "merge"
-        case .mergeTotal: "merge.total"
-        case .moment(let index): "moment.\(index)"
-        }
-    }
-}
-
 /// The parts that hold the first rows of a tensor.
 private struct StoredPrefix {
     struct Part {

@@ -52,7 +52,7 @@ extension PostgresStore: PresenceStore, JobStore, StepFeed, CredentialStore {
     }
 
     package func holder(ofTokenWithHash hash: ContentDigest) async throws(StoreError) -> CredentialHolder? {
-        try await read { connection in
+        try await pool.run { connection in
             let client = try connection.run(
                 """
                 SELECT federations.id, name, revoked_at FROM clients

@@ -4,7 +4,7 @@ import StoredRows
 /// The parts of incomplete templates: the adapter is an object, its configuration a column.
 extension PostgresStore: TemplateStore {
     package func template(of federation: FederationID) async throws(StoreError) -> StoredTemplate {
-        try await read { connection in
+        try await pool.run { connection in
             let row = try connection.run(
                 """
                 SELECT digest, bytes, configuration FROM templates
@@ -94,7 +94,7 @@ extension PostgresStore: ConfigurationStore {
     package func configuration(
         of client: ClientName, round: Int, in federation: FederationID
     ) async throws(StoreError) -> String? {
-        try await read { connection in
+        try await pool.run { connection in
             try connection.run(
                 """
                 SELECT text FROM configurations

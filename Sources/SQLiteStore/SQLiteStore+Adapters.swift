@@ -166,18 +166,6 @@ extension SQLiteStore: AdapterStore {
     }
 }
 
-extension AdapterSlot {
-    /// The stored form.
-    fileprivate var column: String {
-        switch self {
-        case .adapter: "adapter"
-        case .merge: "merge"
-        case .mergeTotal: "merge.total"
-        case .moment(let index): "moment.\(index)"
-        }
-    }
-}
-
 /// The number of values in the first rows of a tensor, known before any of them is read.
 private struct PrefixShape {
     private(set) var valueCount = 0

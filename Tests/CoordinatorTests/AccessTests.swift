@@ -1,4 +1,5 @@
 import Federation
+import Synchronization
 import Testing
 
 @testable import Coordinator
@@ -88,6 +89,24 @@ import Testing
         #expect(error(access, "d") == nil && error(access, Self.admin) == nil)
         clock.advance(seconds: 2)
         #expect(error(access, "c") == nil && isRefused(error(access, "c")) && error(access, "r") == nil)
+    }
+
+    @Test func `each of several servers gives its part of a rate`() throws {
+        var limits = RateLimits()
+        (limits.clientRequestsPerSecond, limits.anonymousRequestsPerSecond) = (4, 0.4)
+        let servers = Mutex(4)
+        let access = Access(
+            mode: .tokens(admin: Access.hash(Self.admin)), clock: clock, limits: limits,
+            serverCount: { servers.withLock { $0 } })
+        access.grant(.client(try FederationID("f"), try ClientName("c")), toTokenWithHash: Access.hash("c"))
+        // Ten seconds' worth of a quarter.
+        for _ in 0..<10 { #expect(error(access, "c") == nil) }
+        #expect(isRefused(error(access, "c")))
+        #expect(error(access, "wrong") == .unauthenticated)
+        #expect(isRefused(error(access, "wrong")), "one guess in ten seconds, and not four")
+        servers.withLock { $0 = 1 }
+        clock.advance(seconds: 1)
+        for _ in 0..<4 { #expect(error(access, "c") == nil) }
     }
 
     @Test func `bytes are reckoned before they come and settled when they came`() throws {

@@ -59,7 +59,7 @@ package final class Access: Sendable {
         if case .tokens(let admin) = mode, hash.matches(admin) { return .admin }
         guard let (principal, isRevoked) = try holder(of: hash, from: address) else {
             guard mode == .none else {
-                try refuse(addresses.withLock { $0.admitFailure(address, at: clock.now()) })
+                try refuse(throttled { $0.admitFailure(address, at: clock.now()) })
                 throw .unauthenticated
             }
             return .admin
@@ -74,7 +74,15 @@ package final class Access: Sendable {
 
     /// Admits a call that needs no token; throws where its address calls too often.
     package func admitAnonymous(from address: PeerAddress) throws(ServiceError) {
-        try refuse(addresses.withLock { $0.admit(address, at: clock.now()) })
+        try refuse(throttled { $0.admit(address, at: clock.now()) })
+    }
+
+    private func throttled(_ work: (inout AddressThrottle) -> Double?) -> Double? {
+        let limits = limits
+        return addresses.withLock { addresses in
+            addresses.limits = limits
+            return work(&addresses)
+        }
     }
 
     /// Looks a token up by its hash. A caller cannot choose a hash that is close to a stored one, so the time of the

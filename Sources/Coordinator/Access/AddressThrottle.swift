@@ -10,7 +10,8 @@ struct AddressThrottle: Sendable {
         var blockedUntil: Timestamp?
     }
 
-    private let limits: RateLimits
+    /// This server's part of them.
+    var limits: RateLimits
     private var records: RecentTable<PeerAddress, Record>
 
     /// - Parameter capacity: how many addresses are remembered. A caller with more addresses can make the table forget

@@ -1,30 +1,48 @@
 import Federation
 import StoredRows
 
-/// Brings a server's copy of a federation to what is stored, by the rows that were written since.
+/// Brings a server's copy of a federation to what is stored, by the rows that were written since: all questions go to
+/// the database at once, because the federation's row is locked meanwhile.
 extension PostgresReader {
     /// - Parameters:
     ///   - copy: the federation as it was stored at its revision.
     ///   - row: the federation's own row. Its `settings` are null where they are those of the copy.
     func federation(_ copy: FederationMachine, movedTo row: PostgresRow) throws -> FederationMachine {
         let since = copy.revision
+        let number: Int? = try row.optional("round")
+        // A round that the copy has too is brought up to date; another one is read as a whole.
+        let known = copy.round?.number == number ? copy.round : nil
+        var statements = [
+            PostgresStatement("SELECT * FROM clients WHERE federation = $1 AND step > $2", [key, since]),
+            PostgresStatement("SELECT * FROM tokens WHERE federation = $1 AND step > $2", [key, since]),
+        ]
+        statements += historyStatements(after: since)
+        if let number {
+            statements.append(
+                PostgresStatement("SELECT * FROM rounds WHERE federation = $1 AND number = $2", [key, number]))
+            statements += roundStatements(number, after: known == nil ? 0 : since)
+        }
+        let results = try connection.run(statements)
         let settings: String? = try row.optional("settings")
         return FederationMachine(
             settings: settings == nil ? copy.settings : try row.json("settings"), state: try row.text("state"),
-            clients: try clients(copy.clients, since: since),
-            round: try round(copy.round, number: try row.optional("round"), since: since),
+            clients: try Self.clients(
+                copy.clients, results[0], try Self.histories(selected: results[2], updated: results[3])),
+            round: try number.map { try Self.round($0, results[4...], after: known) },
             publishedRound: try row.value("published_round"), revision: try row.value("revision"),
-            planRevision: try row.value("plan_revision"), tokens: try tokens(copy.tokens, since: since))
+            planRevision: try row.value("plan_revision"), tokens: try Self.tokens(copy.tokens, results[1]))
     }
 
-    private func clients(_ known: ClientTable, since: Int64) throws -> ClientTable {
+    private static func clients(
+        _ known: ClientTable, _ changed: PostgresResult, _ news: [ClientName: Client.History]
+    ) throws -> ClientTable {
         var clients = known
         var read = ClientRows()
-        for row in try rows("SELECT * FROM clients WHERE federation = $1 AND step > $2", since) {
+        for row in changed.rows {
             let name: ClientName = try row.text("name")
             clients[name] = try read.client(row, history: known[name]?.history ?? Client.History())
         }
-        for (name, news) in try histories(after: since) {
+        for (name, news) in news {
             guard var history = clients[name]?.history else { continue }
             history.lastSelected = max(history.lastSelected, news.lastSelected)
             if news.samples != nil, news.lastUpdated >= history.lastUpdated {
@@ -35,25 +53,20 @@ extension PostgresReader {
         return clients
     }
 
-    private func tokens(_ known: [String: IssuedToken], since: Int64) throws -> [IssuedToken] {
+    private static func tokens(_ known: [String: IssuedToken], _ changed: PostgresResult) throws -> [IssuedToken] {
         var tokens = known
-        for row in try rows("SELECT * FROM tokens WHERE federation = $1 AND step > $2", since) {
+        for row in changed.rows {
             let isWithdrawn: Bool = try row.value("is_withdrawn")
             tokens[try row.value("id")] = isWithdrawn ? nil : try IssuedToken(row)
         }
         return Array(tokens.values)
     }
 
-    private func round(_ known: RoundMachine?, number: Int?, since: Int64) throws -> RoundMachine? {
-        guard let number else { return nil }
-        guard let known, known.number == number else { return try round(number) }
-        guard let row = try rows("SELECT * FROM rounds WHERE federation = $1 AND number = $2", number).first else {
-            throw StoreError.failed("round \(number) is not stored")
-        }
-        let participations = known.participations.merging(try participations(number, after: since)) { $1 }
-        let updates = known.updates.merging(try updates(number, after: since)) { $1 }
-        return try RoundMachine(
-            row, participations: participations, updates: updates, refusals: try refusals(number),
-            decisions: try decisions(number))
+    /// - Parameter results: the round's own row, then those of `roundStatements`.
+    private static func round(
+        _ number: Int, _ results: ArraySlice<PostgresResult>, after known: RoundMachine?
+    ) throws -> RoundMachine {
+        guard let row = results.first?.first else { throw StoreError.failed("round \(number) is not stored") }
+        return try round(row, results.dropFirst(), after: known)
     }
 }

@@ -127,20 +127,33 @@ extension PostgresReader {
 
     /// What participations and updates that were written after a step say of each client's history.
     func histories(after step: Int64) throws -> [ClientName: Client.History] {
+        let results = try connection.run(historyStatements(after: step))
+        return try Self.histories(selected: results[0], updated: results[1])
+    }
+
+    func historyStatements(after step: Int64) -> [PostgresStatement] {
+        [
+            PostgresStatement(
+                """
+                SELECT client, max(round) AS round FROM participations WHERE federation = $1 AND step > $2
+                GROUP BY client
+                """, [key, step]),
+            PostgresStatement(
+                """
+                SELECT DISTINCT ON (client) client, samples, coalesce(began, round) AS began FROM updates
+                WHERE federation = $1 AND step > $2 ORDER BY client, coalesce(began, round) DESC
+                """, [key, step]),
+        ]
+    }
+
+    static func histories(
+        selected: PostgresResult, updated: PostgresResult
+    ) throws -> [ClientName: Client.History] {
         var histories: [ClientName: Client.History] = [:]
-        for row in try rows(
-            """
-            SELECT client, max(round) AS round FROM participations WHERE federation = $1 AND step > $2 GROUP BY client
-            """, step)
-        {
+        for row in selected.rows {
             histories[try row.text("client"), default: Client.History()].lastSelected = try row.value("round")
         }
-        for row in try rows(
-            """
-            SELECT DISTINCT ON (client) client, samples, coalesce(began, round) AS began FROM updates
-            WHERE federation = $1 AND step > $2 ORDER BY client, coalesce(began, round) DESC
-            """, step)
-        {
+        for row in updated.rows {
             let client: ClientName = try row.text("client")
             histories[client, default: Client.History()].samples = try row.value("samples")
             histories[client, default: Client.History()].lastUpdated = try row.value("began")
@@ -149,41 +162,53 @@ extension PostgresReader {
     }
 
     private func round(from row: PostgresRow) throws -> RoundMachine {
-        let number: Int = try row.value("number")
+        let results = try connection.run(roundStatements(try row.value("number"), after: 0))
+        return try Self.round(row, results[...], after: nil)
+    }
+
+    /// What other tables have of a round, as far as it was written after a step; refusals and decisions as a whole.
+    func roundStatements(_ round: Int, after step: Int64) -> [PostgresStatement] {
+        [
+            PostgresStatement(
+                "SELECT * FROM participations WHERE federation = $1 AND round = $2 AND step > $3", [key, round, step]),
+            PostgresStatement(
+                "SELECT * FROM updates WHERE federation = $1 AND round = $2 AND step > $3", [key, round, step]),
+            PostgresStatement(
+                "SELECT * FROM refusals WHERE federation = $1 AND round = $2 ORDER BY number", [key, round]),
+            decisionStatement(round),
+        ]
+    }
+
+    /// - Parameters:
+    ///   - row: the round's own row.
+    ///   - results: those of `roundStatements`.
+    ///   - known: the round as it was at the step after which the rows were read.
+    static func round(
+        _ row: PostgresRow, _ results: ArraySlice<PostgresResult>, after known: RoundMachine?
+    ) throws -> RoundMachine {
+        let results = Array(results)
+        var participations = known?.participations ?? [:]
+        for row in results[0].rows { participations[try row.text("client")] = try RoundMachine.Participation(row) }
+        var updates = known?.updates ?? [:]
+        for row in results[1].rows {
+            let update = try Update(row)
+            updates[update.client] = update
+        }
         return try RoundMachine(
-            row, participations: try participations(number, after: 0), updates: try updates(number, after: 0),
-            refusals: try refusals(number), decisions: try decisions(number))
+            row, participations: participations, updates: updates,
+            refusals: try results[2].rows.map { try Refusal($0) },
+            decisions: try results[3].rows.map { try AuditEvent($0) }.reversed())
     }
 
-    func participations(
-        _ round: Int, after step: Int64
-    ) throws -> [ClientName: RoundMachine.Participation] {
-        let rows = try rows(
-            "SELECT * FROM participations WHERE federation = $1 AND round = $2 AND step > $3", round, step)
-        return Dictionary(
-            uniqueKeysWithValues: try rows.map {
-                (try $0.text("client", as: ClientName.self), try RoundMachine.Participation($0))
-            })
+    private func decisions(_ round: Int) throws -> [AuditEvent] {
+        try connection.run([decisionStatement(round)])[0].rows.map { try AuditEvent($0) }.reversed()
     }
 
-    func updates(_ round: Int, after step: Int64) throws -> [ClientName: Update] {
-        let updates = try rows(
-            "SELECT * FROM updates WHERE federation = $1 AND round = $2 AND step > $3", round, step
-        ).map { try Update($0) }
-        return Dictionary(uniqueKeysWithValues: updates.map { ($0.client, $0) })
-    }
-
-    func refusals(_ round: Int) throws -> [Refusal] {
-        try rows("SELECT * FROM refusals WHERE federation = $1 AND round = $2 ORDER BY number", round)
-            .map { try Refusal($0) }
-    }
-
-    func decisions(_ round: Int) throws -> [AuditEvent] {
+    private func decisionStatement(_ round: Int) -> PostgresStatement {
         let kinds = AuditEvent.decisions.sorted().map { "'\($0)'" }.joined(separator: ", ")
-        return try rows(
+        return PostgresStatement(
             """
             SELECT * FROM events WHERE federation = $1 AND round = $2 AND kind IN (\(kinds)) ORDER BY id DESC LIMIT $3
-            """, round, AuditEvent.decisionLimit
-        ).map { try AuditEvent($0) }.reversed()
+            """, [key, round, AuditEvent.decisionLimit])
     }
 }

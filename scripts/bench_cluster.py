@@ -1,0 +1,155 @@
+"""Small updates to four servers on one database and bucket, and how soon a change wakes the polls of other servers."""
+
+import asyncio
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+from bench_crowd import FEDERATION, register
+from cluster_parts import ClusterServer, Database, MemoryStore, ObjectStore, as_postgres, install, POSTGRES
+from processes import ADMIN, Server
+
+WIDTH, RANK = 8, 4
+SCRIPT = pathlib.Path(__file__).with_name("bench_cluster.lua")
+
+
+def small_update(path):
+    """One module of 8 × 8 at rank 4."""
+    header, offset = {}, 0
+    for factor, shape in (("A", [RANK, WIDTH]), ("B", [WIDTH, RANK])):
+        size = RANK * WIDTH * 4
+        header[f"base_model.model.m0.lora_{factor}.weight"] = {
+            "dtype": "F32", "shape": shape, "data_offsets": [offset, offset + size]}
+        offset += size
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(offset))
+
+
+def federation(clients):
+    return {
+        "id": FEDERATION, "base_model": {"name": "mlp", "seed": 1},
+        "adapter": {"max_rank": RANK, "modules": {"m0": {"in": WIDTH, "out": WIDTH}}},
+        "round": {"total": 1, "min_clients": clients, "min_updates": clients, "deadline_seconds": 86400,
+                  "seen_seconds": 86400},
+        "limits": {"max_clients": clients}, "training": {"epochs": 1}, "seed": 1,
+    }
+
+
+async def start(server):
+    await server.start()
+    await asyncio.wait_for(server.serving(), 60)
+    return server
+
+
+async def updates(servers, options, folder):
+    """Registers clients, has each send one update, and returns a line of figures."""
+    created = await servers[0].call("POST", "/v1/federations", federation(options.clients))
+    started = time.monotonic()
+    tokens = list(register(servers[0].port, created["enrolment_token"], options.clients).values())
+    print(f"  {options.clients} registrations in {time.monotonic() - started:.1f} s", flush=True)
+    while (await servers[0].call("GET", f"/v1/federations/{FEDERATION}"))["round"] != 1:
+        await asyncio.sleep(0.2)
+    body = folder / "update.safetensors"
+    small_update(body)
+    share = len(tokens) // len(servers)
+    running = []
+    for index, server in enumerate(servers):
+        file = folder / f"tokens-{index}"
+        file.write_text("\n".join(tokens[index * share:(index + 1) * share]) + "\n")
+        running.append(subprocess.Popen(
+            ["wrk", "-t1", f"-c{options.connections // len(servers)}", f"-d{options.seconds}s", "--latency", "-s", SCRIPT,
+             f"http://127.0.0.1:{server.port}", "--", file, FEDERATION, "1", body],
+            stdout=subprocess.PIPE, text=True))
+    outputs = [await asyncio.to_thread(process.communicate) for process in running]
+    results = [json.loads(output[0].split("RESULT ")[1]) for output in outputs]
+    received = (await servers[0].call("GET", f"/v1/federations/{FEDERATION}/rounds/current"))["received"]
+    total = sum(result["created"] for result in results)
+    seconds = max(result["seconds"] for result in results)
+    for result in results:
+        if result["others"]:
+            print(f"  {result['others']} other answers, the first: {result['other']}")
+    return (f"{total / seconds:.0f} updates/s for {seconds:.0f} s, {total} answered with 201, {received} stored; "
+            f"p50 {statistics.median(result['p50'] for result in results):.0f} ms, "
+            f"p99 {max(result['p99'] for result in results):.0f} ms")
+
+
+async def poll(port, revision, woken):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET /v1/federations/{FEDERATION}/rounds/current?after={revision}&wait=30 HTTP/1.1\r\nHost: b\r\n"
+                 f"Authorization: Bearer {ADMIN}\r\nConnection: close\r\n\r\n".encode())
+    line = await reader.readline()
+    woken.append((time.monotonic(), line))
+    writer.close()
+
+
+async def wake_ups(servers, options):
+    """A change at the first server wakes polls of the others: seconds from its answer to theirs."""
+    times = []
+    for turn in range(20):
+        revision = (await servers[0].call("GET", f"/v1/federations/{FEDERATION}"))["revision"]
+        woken = []
+        polls = [
+            asyncio.ensure_future(poll(server.port, revision, woken)) for server in servers[1:] for _ in range(20)]
+        await asyncio.sleep(0.5)
+        changed = time.monotonic()
+        await servers[0].call(
+            "PATCH", f"/v1/federations/{FEDERATION}", {"round": {"deadline_seconds": 86400 + turn}})
+        answered = time.monotonic()
+        await asyncio.gather(*polls)
+        wrong = [line for _, line in woken if b" 200 " not in line]
+        if wrong:
+            sys.exit(f"bench: a poll was answered {wrong[0]}")
+        times += [max(0, moment - answered) for moment, _ in woken]
+    times.sort()
+    return (f"{len(times)} polls at three other servers: p50 {times[len(times) // 2] * 1000:.1f} ms, "
+            f"p99 {times[int(len(times) * 0.99)] * 1000:.1f} ms after the change was answered")
+
+
+async def measure(folder, options):
+    install("wrk", "postgresql-15")
+    parts, servers = [], []
+    try:
+        database = Database(folder / "postgres")
+        as_postgres(
+            POSTGRES / "initdb", "-D", database.data, "-A", "trust", "-U", "postgres", "--no-locale", "-E", "UTF8", "-k")
+        with open(database.data / "postgresql.auto.conf", "a") as file:
+            file.write(f"port={database.port}\nlisten_addresses='127.0.0.1'\n"
+                       f"unix_socket_directories='{database.folder}'\nmax_connections=200\n")
+        database.start()
+        parts.append(database.kill)
+        store = MemoryStore(options.lab, folder) if options.objects == "memory" else ObjectStore(folder / "objects")
+        parts.append(store.stop)
+        url = f"postgresql://postgres@127.0.0.1:{database.port}/postgres"
+        limits = "postgres: {durability: lone}\n" + Server.SETTINGS
+        for index in range(options.servers):
+            servers.append(await start(ClusterServer(
+                options.binary, folder / f"server-{index}", url, store, role="serve", settings=limits)))
+        print(f"load {os.getloadavg()[0]:.1f}; {options.servers} servers on one PostgreSQL, objects in {options.objects}")
+        print(f"  {await updates(servers, options, folder)}", flush=True)
+        if options.servers > 1:
+            print(f"  {await wake_ups(servers, options)}", flush=True)
+    finally:
+        for server in servers:
+            if server.process and server.process.returncode is None:
+                server.process.kill()
+        for stop in reversed(parts):
+            stop()
+    single = folder / "sqlite"
+    single.mkdir()
+    server = await start(Server(options.binary, single))
+    try:
+        print("one server on SQLite")
+        print(f"  {await updates([server], options, single)}")
+    finally:
+        server.process.kill()
+
+
+def cluster(folder, options):
+    folder = pathlib.Path(folder)
+    folder.chmod(0o755)
+    asyncio.run(measure(folder, options))
