@@ -190,7 +190,7 @@ let package = Package(
             "EndToEndTests",
             [
                 "AdapterFormat", "ClientAgent", "Federation", "HTTPFetching", "HTTPServing", "LinearAlgebra",
-                "RankwiseWire", "TestCertificates", "TestStage", "Training", "TrainingData",
+                "MemoryObjects", "RankwiseWire", "TestCertificates", "TestStage", "Training", "TrainingData",
                 "ServerProgram", "rankwise-server", "rankwise-cluster-server", "rankwise-client", .logging,
             ]),
         tests("ChartsTests", ["Charts"]),

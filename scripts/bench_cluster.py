@@ -67,6 +67,8 @@ async def updates(servers, options, folder):
             stdout=subprocess.PIPE, text=True))
     outputs = [await asyncio.to_thread(process.communicate) for process in running]
     results = [json.loads(output[0].split("RESULT ")[1]) for output in outputs]
+    # A server may hear of another one's last step a moment later.
+    await asyncio.sleep(2)
     received = (await servers[0].call("GET", f"/v1/federations/{FEDERATION}/rounds/current"))["received"]
     total = sum(result["created"] for result in results)
     seconds = max(result["seconds"] for result in results)
@@ -80,7 +82,7 @@ async def updates(servers, options, folder):
 
 async def poll(port, revision, woken):
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(f"GET /v1/federations/{FEDERATION}/rounds/current?after={revision}&wait=30 HTTP/1.1\r\nHost: b\r\n"
+    writer.write(f"GET /v1/federations/small/rounds/current?after={revision}&wait=30 HTTP/1.1\r\nHost: b\r\n"
                  f"Authorization: Bearer {ADMIN}\r\nConnection: close\r\n\r\n".encode())
     line = await reader.readline()
     woken.append((time.monotonic(), line))
@@ -90,15 +92,18 @@ async def poll(port, revision, woken):
 async def wake_ups(servers, options):
     """A change at the first server wakes polls of the others: seconds from its answer to theirs."""
     times = []
+    await servers[0].call("POST", "/v1/federations", {**federation(2), "id": "small"})
+    for name in "ab":
+        await servers[0].call("PUT", f"/v1/federations/small/clients/{name}", {"rank": RANK, "token": name * 64})
     for turn in range(20):
-        revision = (await servers[0].call("GET", f"/v1/federations/{FEDERATION}"))["revision"]
+        revision = (await servers[0].call("GET", "/v1/federations/small"))["revision"]
         woken = []
         polls = [
             asyncio.ensure_future(poll(server.port, revision, woken)) for server in servers[1:] for _ in range(20)]
         await asyncio.sleep(0.5)
         changed = time.monotonic()
         await servers[0].call(
-            "PATCH", f"/v1/federations/{FEDERATION}", {"round": {"deadline_seconds": 86400 + turn}})
+            "PATCH", "/v1/federations/small", {"round": {"deadline_seconds": 86400 + turn}})
         answered = time.monotonic()
         await asyncio.gather(*polls)
         wrong = [line for _, line in woken if b" 200 " not in line]

@@ -265,7 +265,8 @@ extension FederationSession {
         do throws(StoreError) {
             stored = try await metadata.step(on: current.machine) { [presence, clock, sampler] basis in
                 if basis.revision != current.machine.revision {
-                    presence.presume(basis.clients.names, seenAt: clock.now())
+                    let news = basis.clients.changes(since: current.machine.clients)
+                    presence.presume(news.map(\.name), seenAt: clock.now())
                 }
                 let (lastSeen, absent) = presence.snapshot
                 var next = basis

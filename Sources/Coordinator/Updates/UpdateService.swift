@@ -258,6 +258,10 @@ extension UpdateService {
         _ update: Update, of ticket: Ticket, adopting keys: [String: String], in session: FederationSession
     ) async throws(ServiceError) -> Result<Int, FederationMachine.UpdateObjection> {
         do throws(StoreError) { try await blobs.publish(ticket.spool, as: update.digest) } catch { throw .store(error) }
+        // While it is published, its file is at hand; later a store may have to ask for it.
+        if let file = try? blobs.lend(update.digest) {
+            freshBlobs.note(update.digest, at: file.path, now: clock.now())
+        }
         let result: Result<Int, FederationMachine.UpdateObjection>
         do throws(ServiceError) {
             result = try await self.result(
@@ -266,13 +270,7 @@ extension UpdateService {
             await blobs.withdraw(update.digest, backTo: ticket.spool)
             throw error
         }
-        if case .success = result {
-            if let file = try? blobs.lend(update.digest) {
-                freshBlobs.note(update.digest, at: file.path, now: clock.now())
-            }
-        } else {
-            await blobs.withdraw(update.digest, backTo: ticket.spool)
-        }
+        if case .failure = result { await blobs.withdraw(update.digest, backTo: ticket.spool) }
         return result
     }
 
