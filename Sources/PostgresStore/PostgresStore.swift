@@ -82,7 +82,11 @@ package final class PostgresStore: Sendable {
         do throws(ObjectError) {
             try objects.blocking.probe(patience: patience)
         } catch {
-            guard error.isWorthRetrying else { throw .failed("\(objects.location): \(error)") }
+            switch error {
+            case .refused, .credentials, .invalid: throw .failed("\(objects.location): \(error)")
+            // Away, too slow, or an answer that broke off.
+            case .missing, .unavailable, .damaged, .noRoom, .file, .cancelled: break
+            }
             logger.warning(
                 "the bucket does not answer; no updates are taken until it does",
                 metadata: ["bucket": "\(objects.location)", "reason": "\(error)"])

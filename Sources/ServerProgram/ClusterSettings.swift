@@ -21,12 +21,14 @@ package struct ClusterSettings: Sendable, Hashable {
     /// The database's address without its password, for logs.
     package var place: String { Self.withoutPassword(database) }
 
+    /// A connection string without what may be secret: the password and the parameters behind the `?`.
     static func withoutPassword(_ url: String) -> String {
-        guard let start = url.range(of: "://")?.upperBound, let at = url[start...].firstIndex(of: "@") else {
-            return url
-        }
-        let user = url[start..<at].prefix { $0 != ":" }
-        return String(url[..<start] + user + url[at...].prefix { $0 != "?" })
+        let bare = String(url.prefix { $0 != "?" })
+        guard let start = bare.range(of: "://")?.upperBound,
+            let at = bare[start...].prefix(while: { $0 != "/" }).lastIndex(of: "@")
+        else { return bare }
+        let user = bare[start..<at].prefix { $0 != ":" }
+        return String(bare[..<start] + user + bare[at...])
     }
 }
 

@@ -26,7 +26,9 @@ struct MigrateDataCommand: ParsableCommand {
     func run() throws {
         let (source, target) = (ClusterSettings.isDatabase(from), ClusterSettings.isDatabase(to))
         guard source != target else {
-            throw ValidationError("FROM is '\(from)' and TO is '\(to)'; expected one folder and one postgresql://…")
+            throw ValidationError(
+                "FROM is '\(ClusterSettings.withoutPassword(from))' and TO is '\(ClusterSettings.withoutPassword(to))'; "
+                    + "expected one folder and one postgresql://…")
         }
         guard let cluster = RankwiseServer.cluster else { try ClusterHandover.take() }
         let logger = Logger(label: "rankwise-server")
@@ -57,7 +59,7 @@ struct MigrateDataCommand: ParsableCommand {
             let scratch = NSTemporaryDirectory() + "rankwise-migrate-\(UUID().uuidString)"
             file.scratch = scratch
             guard let cluster = try ServerSettings.cluster(file, nil, [:]) else {
-                throw ValidationError("\(database) is no connection string")
+                throw ValidationError("\(ClusterSettings.withoutPassword(database)) is no connection string")
             }
             return cluster
         } catch let error as SettingsError {
