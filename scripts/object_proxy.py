@@ -18,6 +18,8 @@ class ObjectProxy:
         self.answers = asyncio.Event()
         self.answers.set()
         self.faults = dict.fromkeys(KINDS, 0)
+        # asyncio itself keeps no reference to the task of a connection.
+        self.serving = set()
 
     async def start(self):
         self.listener = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -32,6 +34,7 @@ class ObjectProxy:
 
     async def _serve(self, reader, writer):
         upstream = None
+        self.serving.add(asyncio.current_task())
         try:
             while True:
                 head, _, fields = await read_head(reader)
@@ -52,6 +55,7 @@ class ObjectProxy:
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
             pass
         finally:
+            self.serving.discard(asyncio.current_task())
             writer.transport.abort()
             if upstream:
                 upstream[1].transport.abort()

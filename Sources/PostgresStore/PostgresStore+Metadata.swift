@@ -3,11 +3,19 @@ import StoredRows
 
 extension PostgresStore: MetadataStore {
     package func federations() async throws(StoreError) -> StoredFederations {
-        try await read { try PostgresReader.federations(on: $0) }
+        try await read { connection in
+            let found = try PostgresReader.federations(on: connection)
+            for one in found.sound { self.timelines.noteRead(one.machine.settings.id, on: connection.timeline) }
+            return found
+        }
     }
 
     package func federation(_ federation: FederationID) async throws(StoreError) -> StoredFederation? {
-        try await read { try PostgresReader.federation(federation, on: $0) }
+        try await read { connection in
+            let found = try PostgresReader.federation(federation, on: connection)
+            if found != nil { self.timelines.noteRead(federation, on: connection.timeline) }
+            return found
+        }
     }
 
     package func create(_ federation: StoredFederation) async throws(StoreError) {

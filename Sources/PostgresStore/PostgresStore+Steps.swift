@@ -28,11 +28,12 @@ extension PostgresStore {
             let key: Int64 = try row.value("key")
             let reader = PostgresReader(connection: connection, key: key)
             let basis =
-                timelines.mustReadAgain(id, on: connection.timeline)
+                timelines.mustRead(id, on: connection.timeline)
                 ? try again(copy, reader) : try current(copy, row, reader)
             let (step, outcome) = decide(basis)
             guard !step.changes.isEmpty else {
                 try connection.runSimple("ROLLBACK")
+                timelines.noteRead(id, on: connection.timeline)
                 return (step, outcome)
             }
             let claims = ObjectClaims(publications) { self.scratch.blobs.unpin($0) }
@@ -52,6 +53,7 @@ extension PostgresStore {
                 throw error
             }
             claims.end()
+            timelines.noteRead(id, on: connection.timeline)
             return (step, outcome)
         } catch {
             if case PostgresError.disconnected = error {} else { try? connection.runSimple("ROLLBACK") }

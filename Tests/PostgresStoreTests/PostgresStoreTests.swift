@@ -95,6 +95,21 @@ struct PostgresStoreTests {
         #expect(live.machine.clients.values.map(\.name.rawValue) == ["edge-2"])
     }
 
+    @Test func `a copy from before a failover is read again, also at the same revision`() async throws {
+        let cluster = Cluster()
+        let store = try cluster.server()
+        let live = try await LiveFederation(creating: "digits", in: Stores(store))
+        try await live.register("edge-1")
+        // The revision is the same, and what it stands for is not: the lost commit was followed by another one.
+        try cluster.query("UPDATE clients SET name = 'edge-9'")
+        try await live.register("edge-2")
+        #expect(live.machine.clients[try ClientName("edge-9")] == nil, "nothing says that the history is another one")
+        store.timelines.noteRead(live.id, on: "an earlier timeline")
+        try await live.register("edge-3")
+        #expect(
+            live.machine.clients.names.map(\.rawValue).sorted() == ["edge-2", "edge-3", "edge-9"])
+    }
+
     @Test func `another server goes on with an upload, and the first one cannot any more`() async throws {
         let cluster = Cluster()
         let (here, there) = (try cluster.server(), try cluster.server())

@@ -8,24 +8,25 @@ import Synchronization
 /// whole.
 final class Timelines: Sendable {
     private struct State {
-        /// The timeline of the newest connection.
+        /// The timeline of the follower's last connection.
         var current: String?
-        /// The timeline in which each federation was read.
+        /// The timeline in which each federation was read or stored last.
         var read: [FederationID: String] = [:]
     }
 
     private let state = Mutex(State())
 
-    /// Whether the federation's copy must be read again as a whole; notes that it will be.
-    func mustReadAgain(_ federation: FederationID, on timeline: String) -> Bool {
-        state.withLock { state in
-            let known = state.read.updateValue(timeline, forKey: federation) ?? state.current ?? timeline
-            state.current = state.current ?? timeline
-            return known != timeline
-        }
+    /// Whether the federation must be read as a whole: no copy of it is known to be from this timeline.
+    func mustRead(_ federation: FederationID, on timeline: String) -> Bool {
+        state.withLock { $0.read[federation] != timeline }
     }
 
-    /// Whether a connection shows that the database's history has changed since the last call.
+    /// Notes that this server has the federation as it is stored in this timeline.
+    func noteRead(_ federation: FederationID, on timeline: String) {
+        state.withLock { $0.read[federation] = timeline }
+    }
+
+    /// Whether the follower's new connection shows another history than its last one.
     func hasChanged(to timeline: String) -> Bool {
         state.withLock { state in
             defer { state.current = timeline }
