@@ -230,6 +230,7 @@ if Context.environment["RANKWISE_FUZZ"] == "1" {
         program("fuzz-http", ["HTTPServing", .httpTypes]),
         program("fuzz-json", ["AdapterFormat", "RankwiseWire"]),
         program("fuzz-machine", ["FuzzInput", "Coordinator", "CoordinatorAPI", "Federation", "RankwiseWire"]),
+        program("fuzz-objects", ["ObjectStorage"]),
         program(
             "fuzz-plan",
             ["AdapterFormat", "ClientAgent", "HTTPFetching", "RankwiseWire", "Training", "TrainingData", .crypto]),

@@ -122,6 +122,30 @@ import Testing
         await expectDamage { _ = try await bucket.get("y", upTo: 99_999) }
     }
 
+    @Test(arguments: [true, false]) func `many objects are deleted at once, until one fails`(blocks: Bool) async throws
+    {
+        let keys = (0..<50).map { "k\($0)" }
+        func delete(_ keys: [String], patience: ObjectPatience? = nil) async throws {
+            if blocks {
+                try bucket.blocking.delete(keys, patience: patience)
+            } else {
+                try await bucket.delete(keys, patience: patience)
+            }
+        }
+        for key in keys { try await bucket.put(key, [1]) }
+        try await delete(keys + ["missing"])
+        #expect(server.keys(in: "updates") == [])
+        try await delete([])
+        for key in keys { try await bucket.put(key, [1]) }
+        server.fail(.answer(status: 403, code: "AccessDenied"))
+        await #expect(throws: ObjectError.refused(status: 403, code: "AccessDenied", message: "A fault was set.")) {
+            try await delete(keys)
+        }
+        #expect(!server.keys(in: "updates").isEmpty)
+        try await delete(keys)
+        #expect(server.keys(in: "updates") == [])
+    }
+
     @Test func `the whole object is no range`() async throws {
         try await bucket.put("x", pattern(1000))
         server.fail(.ignoreRange, .ignoreRange)

@@ -1,12 +1,12 @@
 /// What the body of an error says: `<Error><Code>…</Code><Message>…</Message></Error>`. Both are empty for anything
 /// else, such as a proxy's page or the answer to a HEAD.
-struct ErrorAnswer: Sendable, Hashable {
+package struct ErrorAnswer: Sendable, Hashable {
     private static let longestMessage = 300
 
-    var code = ""
-    var message = ""
+    package private(set) var code = ""
+    package private(set) var message = ""
 
-    init(_ body: [UInt8]) {
+    package init(_ body: [UInt8]) {
         guard let root = try? XMLElement(parsing: body), root.name == "Error" else { return }
         let code = root["Code"] ?? ""
         guard code.utf8.count <= 100, code.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return }

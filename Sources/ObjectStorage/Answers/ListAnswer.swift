@@ -1,11 +1,11 @@
 /// The answer to ListObjectsV2.
-struct ListAnswer: Sendable, Hashable {
+package struct ListAnswer: Sendable, Hashable {
     /// With the bucket's prefix, in the order of the store.
-    let objects: [ObjectInfo]
-    let isTruncated: Bool
+    package let objects: [ObjectInfo]
+    package let isTruncated: Bool
 
     /// Throws `.damaged` where the body is not such an answer.
-    init(_ body: [UInt8]) throws(ObjectError) {
+    package init(_ body: [UInt8]) throws(ObjectError) {
         let root: XMLElement
         do throws(XMLError) {
             root = try XMLElement(parsing: body)

@@ -74,12 +74,31 @@ package final class ObjectBucket: Sendable {
         try await run(patience) { call throws(ObjectError) in try call.head(key) }
     }
 
-    /// Deletes objects one by one; one that is missing is no error. The patience is each object's. An error leaves the
-    /// objects after the one that failed.
+    /// Deletes objects, each by a request of its own and as many at once as there are connections; one that is missing
+    /// is no error. The patience is each object's. After the first error, which is thrown, no more are begun.
     package func delete(_ keys: [String], patience: ObjectPatience? = nil) async throws(ObjectError) {
-        for key in keys {
-            try await run(patience) { call throws(ObjectError) in try call.delete(key) }
+        let failure = await withTaskGroup(of: ObjectError?.self) { group in
+            var rest = keys.makeIterator()
+            var failure: ObjectError?
+            func begin() {
+                guard failure == nil, let key = rest.next() else { return }
+                group.addTask {
+                    do throws(ObjectError) {
+                        try await self.run(patience) { call throws(ObjectError) in try call.delete(key) }
+                        return nil
+                    } catch {
+                        return error
+                    }
+                }
+            }
+            for _ in 0..<lanes.count { begin() }
+            for await result in group {
+                failure = failure ?? result
+                begin()
+            }
+            return failure
         }
+        if let failure { throw failure }
     }
 
     /// The objects whose keys begin with `prefix`, a page at a time.
@@ -158,8 +177,9 @@ extension ObjectBucket {
 
         /// See `ObjectBucket.delete(_:patience:)`.
         package func delete(_ keys: [String], patience: ObjectPatience? = nil) throws(ObjectError) {
-            for key in keys {
-                try run(patience) { call throws(ObjectError) in try call.delete(key) }
+            try bucket.lanes.runBlocking(keys, bucket.store, patience ?? bucket.patience) {
+                key, call throws(ObjectError) in
+                try call.delete(key)
             }
         }
 

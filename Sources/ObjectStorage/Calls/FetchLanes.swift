@@ -24,6 +24,7 @@ final class FetchLanes: Sendable {
         var lastID = 0
     }
 
+    let count: Int
     private let state: Mutex<State>
     private let clock: CallClock
     private let timer = DispatchQueue(label: "rankwise.objects.timer")
@@ -41,6 +42,7 @@ final class FetchLanes: Sendable {
                 throw .invalid("\(error)")
             }
         }
+        self.count = count
         state = Mutex(State(idle: lanes))
         self.clock = clock
     }
@@ -69,6 +71,31 @@ final class FetchLanes: Sendable {
         let outcome = Outcome<Value>()
         submit(store, patience, CallCancellation(), work) { outcome.set($0) }
         return try outcome.wait().get()
+    }
+
+    /// Runs work for each item, on all lanes at once. After the first error, which is thrown, no more is begun.
+    func runBlocking<Item: Sendable>(
+        _ items: [Item], _ store: StoreClient, _ patience: ObjectPatience,
+        _ work: @escaping @Sendable (Item, borrowing ObjectCall) throws(ObjectError) -> Void
+    ) throws(ObjectError) {
+        let rest = Mutex((items: items[...], failure: ObjectError?.none))
+        let isDone = DispatchSemaphore(value: 0)
+        @Sendable func next() {
+            let item = rest.withLock { $0.failure == nil ? $0.items.popFirst() : nil }
+            guard let item else {
+                isDone.signal()
+                return
+            }
+            submit(store, patience, CallCancellation()) { call throws(ObjectError) in
+                try work(item, call)
+            } _: { result in
+                if case .failure(let error) = result { rest.withLock { $0.failure = $0.failure ?? error } }
+                next()
+            }
+        }
+        for _ in 0..<count { next() }
+        for _ in 0..<count { isDone.wait() }
+        if let failure = rest.withLock({ $0.failure }) { throw failure }
     }
 
     private func submit<Value: Sendable>(

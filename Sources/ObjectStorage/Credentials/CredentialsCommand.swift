@@ -3,7 +3,7 @@ import Glibc
 import StrictJSON
 
 /// A program that prints credentials, as AWS's `credential_process` does. What it prints is never shown.
-enum CredentialsCommand {
+package enum CredentialsCommand {
     private static let mostBytes = 64 << 10
     /// In milliseconds.
     static let longestRun = 60_000
@@ -77,7 +77,7 @@ enum CredentialsCommand {
         return nil
     }
 
-    static func parse(_ printed: [UInt8], program: String) throws(ObjectError) -> Credentials {
+    package static func parse(_ printed: [UInt8], program: String) throws(ObjectError) -> Credentials {
         var texts: [String: String] = [:]
         var version: Int?
         do throws(JSONSyntaxError) {

@@ -1,7 +1,7 @@
 import DurableFiles
 
 /// A file in the format of `~/.aws/credentials`: `[profile]` lines, `name = value` lines, comments.
-enum CredentialsFile {
+package enum CredentialsFile {
     private static let mostBytes = 1 << 20
 
     static func read(_ path: String, profile: String) throws(ObjectError) -> Credentials {
@@ -16,7 +16,7 @@ enum CredentialsFile {
     }
 
     /// The profile's keys; other settings, such as a region, are not credentials and are left alone.
-    static func parse(_ text: String, profile: String, path: String) throws(ObjectError) -> Credentials {
+    package static func parse(_ text: String, profile: String, path: String) throws(ObjectError) -> Credentials {
         var values: [String: String] = [:]
         var isThere = false
         var isInside = false
