@@ -20,7 +20,7 @@ package final class PostgresStore: Sendable {
     let publications = ObjectPublications()
     let timelines = Timelines()
     let localUploads = LocalUploads()
-    let orphans = Hourly()
+    let orphans = Interval(seconds: 3600, beginsAtOnce: false)
     let presence: SharedPresence
     let follower: PostgresFollower
     let parts: PartCache
