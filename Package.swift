@@ -151,7 +151,7 @@ let package = Package(
         tests(
             "AdapterFormatTests", ["AdapterFormat", "StrictJSON"], resources: [.copy("Fixtures"), .copy("Hostile")]),
         tests("AggregationTests", ["Aggregation", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
-        tests("FederationTests", ["Federation"]),
+        tests("FederationTests", ["Federation", "LinearAlgebra"]),
         tests(
             "CoordinatorTests",
             ["Coordinator", "Aggregation", "Federation", "SQLiteStore", "AdapterFormat", .crypto, .logging]),

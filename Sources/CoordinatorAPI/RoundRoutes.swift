@@ -141,9 +141,9 @@ extension RoundBody {
     fileprivate static func updates(
         of round: RoundMachine, in machine: FederationMachine, after: ClientName? = nil, limit: Int
     ) -> ([Update], next: String?) {
-        let rest = round.updates.keys.filter { name in after.map { name > $0 } ?? true }.sorted()
+        let rest = Array(round.updates.elements(after: after).prefix(limit + 1))
         let isBuffered = machine.settings.policy.buffer != nil
-        let updates = rest.prefix(limit).compactMap { round.updates[$0] }.map { update in
+        let updates = rest.prefix(limit).map { _, update in
             Update(update, staleness: isBuffered ? round.number - (update.began ?? round.number) : nil)
         }
         return (updates, rest.count > limit ? updates.last?.client : nil)
@@ -185,8 +185,7 @@ extension RoundBody {
             minCoverage: round.minimumCoverage,
             coverage: round.minimumCoverage.flatMap { _ in round.coverage(in: machine.settings.adapter) },
             buffer: machine.settings.policy.buffer == nil ? nil : round.targetUpdates,
-            awaited: round.participations.filter { $0.value.state == .awaited }.keys.sorted().prefix(100).map(
-                \.rawValue),
+            awaited: round.participations.lazy.filter { $0.value.state == .awaited }.prefix(100).map(\.key.rawValue),
             updates: updates, updatesNext: next,
             refusals: round.refusals.prefix(Self.mostListed).map {
                 Refusal(

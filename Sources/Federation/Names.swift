@@ -21,7 +21,8 @@ extension CheckedName {
     package var description: String { rawValue }
 
     package static func < (left: Self, right: Self) -> Bool {
-        left.rawValue.utf8.lexicographicallyPrecedes(right.rawValue.utf8)
+        // Names are ASCII, so this is the order of their bytes.
+        left.rawValue < right.rawValue
     }
 
     private static func accepts(_ text: String) -> Bool {

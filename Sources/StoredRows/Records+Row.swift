@@ -52,7 +52,7 @@ extension IssuedToken {
 extension RoundMachine {
     /// A round from its own row and from what other rows have of it.
     package init(
-        _ row: some StoredRow, participations: [ClientName: Participation], updates: [ClientName: Update],
+        _ row: some StoredRow, participations: ClientTable<Participation>, updates: ClientTable<Update>,
         refusals: [Refusal], decisions: [AuditEvent]
     ) throws(StoreError) {
         self.init(

@@ -52,10 +52,12 @@ private struct Run {
         let moved = now.addingReportingOverflow(Int64(source.integer()) &* (source.flag() ? 1000 : 1))
         if !moved.overflow, source.byte() % 8 != 0 { now = moved.partialValue }
         let count = source.byte() % 3 + 1
-        let seen = Dictionary(uniqueKeysWithValues: names.prefix(Int(source.byte()) % 8).map { ($0, time(&source)) })
+        var seen = ClientTable(names.prefix(Int(source.byte()) % 8).map { ($0, Seen(at: time(&source))) })
+        for name in names.prefix(Int(source.byte()) % 3) {
+            seen[name] = Seen(at: (seen[name] ?? .never).at, isAbsent: true)
+        }
         let context = FederationMachine.Context(
-            now: Timestamp(milliseconds: now), lastSeen: seen, absent: Set(names.prefix(Int(source.byte()) % 3)),
-            sampler: HashedSampler())
+            now: Timestamp(milliseconds: now), seen: seen, sampler: HashedSampler())
         var next = machine
         _ = next.step(in: context) { machine, step in
             for _ in 0..<count { handleEvent(of: &source, by: &machine, in: &step) }

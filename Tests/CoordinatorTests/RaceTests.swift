@@ -68,7 +68,7 @@ import Testing
                 try await server.sqlite.step(on: copy) { basis in
                     var next = basis
                     let context = FederationMachine.Context(
-                        now: server.clock.now(), lastSeen: [:], sampler: HashedSampler())
+                        now: server.clock.now(), seen: [:], sampler: HashedSampler())
                     let changes = next.apply(.setPolicy(policy), in: context).changes
                     return (FederationStep(machine: next, changes: changes), ())
                 }

@@ -58,7 +58,7 @@ import Testing
         #expect(before[two]?.history == Client.History(lastSelected: 2, samples: 60, lastUpdated: 1))
         try server.close()
         let again = try await TestServer(folder: folder, clock: server.clock)
-        #expect(try again.snapshot(federation).clients.mapValues(\.history) == before.mapValues(\.history))
+        #expect(try again.snapshot(federation).clients.values.map(\.history) == before.values.map(\.history))
     }
 }
 

@@ -23,7 +23,7 @@ import Testing
         for (name, sizes) in zip(names, sizes) { try subject.apply(update(name, sizes)) }
         #expect(subject.round?.phase == .aggregating)
         var found: [String: String] = [:]
-        for update in subject.round?.updates.values ?? [:].values {
+        for update in try #require(subject.round).updates.values {
             if case .leftOut(let reason) = update.status { found[update.client.rawValue] = reason }
         }
         return found

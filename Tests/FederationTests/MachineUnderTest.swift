@@ -41,12 +41,13 @@ struct MachineUnderTest {
 
     private var context: FederationMachine.Context {
         get throws {
-            let heard = try Dictionary(
-                uniqueKeysWithValues: lastSeen.map {
-                    (try ClientName($0.key), Timestamp(milliseconds: 1_700_000_000_000).adding(seconds: $0.value))
-                })
-            return .init(
-                now: now, lastSeen: heard, absent: Set(try absent.map { try ClientName($0) }), sampler: LastClients())
+            var seen = ClientTable<Seen>()
+            for (name, seconds) in lastSeen {
+                seen[try ClientName(name)] = Seen(
+                    at: Timestamp(milliseconds: 1_700_000_000_000).adding(seconds: seconds))
+            }
+            for name in absent { seen[try ClientName(name)] = Seen(at: now, isAbsent: true) }
+            return .init(now: now, seen: seen, sampler: LastClients())
         }
     }
 

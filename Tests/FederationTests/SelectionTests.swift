@@ -32,7 +32,7 @@ import Testing
                 "edge-\(index)", token: UInt8(index % 256))
         }
         _ = subject.machine.step(
-            in: .init(now: subject.now, lastSeen: [:], sampler: LastClients())
+            in: .init(now: subject.now, seen: [:], sampler: LastClients())
         ) { machine, step in
             for name in names.dropLast() { _ = machine.handle(name, in: &step) }
         }

@@ -26,7 +26,7 @@ import Testing
         #expect(subject.events == ["token.issued"])
         let replies = try subject.apply(registration("a", by: "one"), registration("b", by: "one"))
         #expect(replies.map(\.registrationError) == [nil, .tokenSpent])
-        #expect(subject.machine.clients.names.map(\.rawValue) == ["a"])
+        #expect(subject.machine.clients.keys.map(\.rawValue) == ["a"])
         #expect(subject.machine.tokens["one"]?.usesLeft == 0)
         #expect(subject.events == ["client.registered", "token.used"])
     }

@@ -107,7 +107,7 @@ struct PostgresStoreTests {
         store.timelines.noteRead(live.id, on: "an earlier timeline")
         try await live.register("edge-3")
         #expect(
-            live.machine.clients.names.map(\.rawValue).sorted() == ["edge-2", "edge-3", "edge-9"])
+            live.machine.clients.keys.map(\.rawValue).sorted() == ["edge-2", "edge-3", "edge-9"])
     }
 
     @Test func `another server goes on with an upload, and the first one cannot any more`() async throws {

@@ -80,7 +80,7 @@ package final class LiveFederation {
     }
 
     private var context: Machine.Context {
-        .init(now: Sample.createdAt.adding(seconds: seconds), lastSeen: [:], sampler: FirstClients())
+        .init(now: Sample.createdAt.adding(seconds: seconds), seen: [:], sampler: FirstClients())
     }
 
     package func register(_ names: String...) async throws {

@@ -197,7 +197,7 @@ extension Access {
     /// Applies what another server changed about a federation's tokens.
     func follow(_ before: FederationMachine, _ after: FederationMachine) {
         let id = after.settings.id
-        admit(after.tokens.values, after.clients.changes(since: before.clients), of: id)
+        admit(after.tokens.values, after.clients.changes(since: before.clients).map(\.value), of: id)
         for token in before.tokens.values where after.tokens[token.id] == nil { forget(tokenWithHash: token.hash) }
     }
 }

@@ -73,7 +73,7 @@ package final class FederationSession: Sendable {
         self.clock = clock
         self.sampler = sampler
         self.observers = observers
-        presence.presume(stored.machine.clients.names, seenAt: clock.now())
+        presence.presume(stored.machine.clients.keys, seenAt: clock.now())
         state = Mutex(State(snapshot: FederationSnapshot(machine: stored.machine, createdAt: stored.createdAt)))
     }
 
@@ -266,12 +266,11 @@ extension FederationSession {
             stored = try await metadata.step(on: current.machine) { [presence, clock, sampler] basis in
                 if basis.revision != current.machine.revision {
                     let news = basis.clients.changes(since: current.machine.clients)
-                    presence.presume(news.map(\.name), seenAt: clock.now())
+                    presence.presume(news.map(\.key), seenAt: clock.now())
                 }
-                let (lastSeen, absent) = presence.snapshot
                 var next = basis
                 let changes = next.step(
-                    in: .init(now: clock.now(), lastSeen: lastSeen, absent: absent, sampler: sampler)
+                    in: .init(now: clock.now(), seen: presence.snapshot, sampler: sampler)
                 ) { machine, step in
                     for request in requests { request.apply(to: &machine, in: &step) }
                 }

@@ -23,7 +23,7 @@ extension FederationMachine {
         }
         guard state != .finished else { throw .finished }
         guard state != .draft else { throw .draft }
-        guard clients.values.count(where: \.holdsPlace) < settings.limits.clients else {
+        guard clients.tally.places < settings.limits.clients else {
             throw .full(limit: settings.limits.clients)
         }
         if let enrolment, let objection = objection(toEnrolmentBy: enrolment, at: step.now) {
@@ -81,7 +81,7 @@ extension FederationMachine {
     }
 
     mutating func letIn(_ arrivals: [ClientName], in step: inout Step) {
-        for name in arrivals where !step.context.absent.contains(name) { join(name, in: &step) }
+        for name in arrivals where step.context.seen[name]?.isAbsent != true { join(name, in: &step) }
     }
 
     /// Selects a client that comes late, where the policy selects everybody.
@@ -128,7 +128,7 @@ extension FederationMachine {
     mutating func askDeclined(in step: inout Step) {
         guard let current = round, current.phase == .collecting else { return }
         for (name, place) in current.participations
-        where place.state == .declined && clients[name]?.revokedAt == nil && !step.context.absent.contains(name) {
+        where place.state == .declined && clients[name]?.revokedAt == nil && step.context.seen[name]?.isAbsent != true {
             round?.join(name, revision: step.revision)
             if let place = round?.participations[name] {
                 step.changes.append(.place(name, round: current.number, place))

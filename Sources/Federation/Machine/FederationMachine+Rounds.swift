@@ -21,8 +21,8 @@ extension FederationMachine {
                 step.changes.append(.status(update, round: current.number))
                 decide("update.left_out", client: client, reason, in: &step)
             }
-            let missed = current.participations.filter { $0.value.state == .awaited }.keys.sorted()
-            let declined = current.participations.filter { $0.value.state == .declined }.keys.sorted()
+            let missed = current.clients(in: .awaited)
+            let declined = current.clients(in: .declined)
             let without = declined.isEmpty ? "" : "; declined: \(Self.list(declined))"
             let cut =
                 (missed.isEmpty ? "everybody answered" : "cut: \(Self.list(missed)), who did not answer") + without
@@ -59,7 +59,7 @@ extension FederationMachine {
             return
         }
         let policy = settings.policy
-        if round == nil, clients.values.count(where: { $0.revokedAt == nil }) < policy.minimumClients { return }
+        if round == nil, clients.tally.active < policy.minimumClients { return }
         if policy.buffer != nil {
             open(number, for: [], cohort: 0, "for updates of everybody", in: &step)
             return

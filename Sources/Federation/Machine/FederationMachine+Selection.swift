@@ -5,10 +5,11 @@ extension FederationMachine {
     func eligible(in step: Step) -> [ClientName] {
         let oldest = step.now.adding(seconds: -settings.policy.seenSeconds)
         let selected = round?.phase == .collecting ? round?.participations : nil
-        return clients.values.filter {
-            $0.revokedAt == nil && selected?[$0.name] == nil && !step.context.absent.contains($0.name)
-                && (step.context.lastSeen[$0.name] ?? oldest) >= oldest
-        }.map(\.name).sorted()
+        return clients.values.filter { client in
+            guard client.revokedAt == nil, selected?[client.name] == nil else { return false }
+            guard let seen = step.context.seen[client.name] else { return true }
+            return !seen.isAbsent && seen.at >= oldest
+        }.map(\.name)
     }
 
     /// Draws `count` of the eligible clients. Where not all are drawn, the candidates are recorded, so that the draw
@@ -78,7 +79,7 @@ extension FederationMachine {
     mutating func inviteReplacements(in step: inout Step) {
         guard let current = round, current.phase == .collecting else { return }
         guard !settings.policy.selectsEverybody, settings.policy.buffer == nil else { return }
-        let silent = current.participations.filter { $0.value.state == .awaited }.keys.sorted()
+        let silent = current.clients(in: .awaited)
         let candidates = eligible(in: step)
         let wanted = min(current.missing(in: settings.adapter), candidates.count)
         guard wanted > 0 else { return }

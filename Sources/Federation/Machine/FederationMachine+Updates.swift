@@ -102,8 +102,8 @@ extension FederationMachine {
         step.concernsEveryPlan = true
         step.changes.append(.round(current))
         step.changes.append(
-            .participations(current.participations.filter { before.participations[$0.key] != $0.value }, round: number))
-        for update in current.updates.values.sorted(by: { $0.client < $1.client })
+            .participations(.init(current.participations.changes(since: before.participations)), round: number))
+        for (_, update) in current.updates.changes(since: before.updates)
         where update.status != before.updates[update.client]?.status {
             step.changes.append(.status(update, round: number))
         }

@@ -5,7 +5,7 @@
 package struct FederationMachine: Sendable {
     package internal(set) var settings: FederationSettings
     package internal(set) var state: FederationState
-    package internal(set) var clients: ClientTable
+    package internal(set) var clients: ClientTable<Client>
     /// All tokens by id, including those that expired or have no uses left.
     package internal(set) var tokens: [String: IssuedToken]
     /// The current round or the last one; nil until round 1 opens.
@@ -20,7 +20,7 @@ package struct FederationMachine: Sendable {
     var clientChanges: [ClientName: Int] = [:]
 
     package init(
-        settings: FederationSettings, state: FederationState? = nil, clients: ClientTable = [:],
+        settings: FederationSettings, state: FederationState? = nil, clients: ClientTable<Client> = [:],
         round: RoundMachine? = nil, publishedRound: Int = 0, revision: Int64 = 1, planRevision: Int64 = 1,
         tokens: [IssuedToken] = []
     ) {
@@ -37,18 +37,13 @@ package struct FederationMachine: Sendable {
     /// The outside facts on which the machine's decisions depend.
     package struct Context: Sendable {
         package let now: Timestamp
-        /// The time at which each client was last seen.
-        package let lastSeen: [ClientName: Timestamp]
-        /// Clients that have said since then that they have ended.
-        package let absent: Set<ClientName>
+        /// What is known of each client's calls.
+        package let seen: ClientTable<Seen>
         package let sampler: any ClientSampler
 
-        package init(
-            now: Timestamp, lastSeen: [ClientName: Timestamp], absent: Set<ClientName> = [], sampler: any ClientSampler
-        ) {
+        package init(now: Timestamp, seen: ClientTable<Seen>, sampler: any ClientSampler) {
             self.now = now
-            self.lastSeen = lastSeen
-            self.absent = absent
+            self.seen = seen
             self.sampler = sampler
         }
     }

@@ -36,7 +36,7 @@ extension RoundMachine {
     /// Whether the round waits for no further update.
     private func isComplete(in settings: FederationSettings) -> Bool {
         if let targetUpdates, acceptedCount >= targetUpdates { return true }
-        return settings.policy.buffer == nil && participations.values.allSatisfy { $0.state != .awaited }
+        return settings.policy.buffer == nil && participations.tally.awaited == 0
     }
 
     /// Why the round cannot close; nil where it can. The quorum counts all accepted updates, so that those left out

@@ -58,8 +58,8 @@ package struct RoundMachine: Sendable {
     package internal(set) var phase: Phase
     package internal(set) var deadline: Timestamp
     package internal(set) var closedAt: Timestamp?
-    package internal(set) var participations: [ClientName: Participation]
-    package internal(set) var updates: [ClientName: Update]
+    package internal(set) var participations: ClientTable<Participation>
+    package internal(set) var updates: ClientTable<Update>
     package internal(set) var refusals: [Refusal]
     /// The decisions about the round, oldest first; only the newest `AuditEvent.decisionLimit`.
     package internal(set) var decisions: [AuditEvent]
@@ -77,8 +77,7 @@ package struct RoundMachine: Sendable {
         targetUpdates = policy.buffer?.size ?? policy.targetUpdates ?? (policy.overSelection > 0 ? cohort : nil)
         phase = .collecting
         deadline = openedAt.adding(seconds: policy.deadlineSeconds)
-        participations = Dictionary(
-            uniqueKeysWithValues: selected.map { ($0, Participation(state: .awaited, revision: revision)) })
+        participations = ClientTable(selected.map { ($0, Participation(state: .awaited, revision: revision)) })
         updates = [:]
         refusals = []
         decisions = []
@@ -88,9 +87,8 @@ package struct RoundMachine: Sendable {
     /// Restores a stored round.
     package init(
         number: Int, openedAt: Timestamp, minimumUpdates: Int, minimumCoverage: Int?, targetUpdates: Int?, phase: Phase,
-        deadline: Timestamp, closedAt: Timestamp?, participations: [ClientName: Participation],
-        updates: [ClientName: Update],
-        refusals: [Refusal], decisions: [AuditEvent], hasReopened: Bool
+        deadline: Timestamp, closedAt: Timestamp?, participations: ClientTable<Participation>,
+        updates: ClientTable<Update>, refusals: [Refusal], decisions: [AuditEvent], hasReopened: Bool
     ) {
         self.number = number
         self.openedAt = openedAt
@@ -108,23 +106,20 @@ package struct RoundMachine: Sendable {
     }
 
     /// The updates that count, in ascending order of client name.
-    package var accepted: [Update] {
-        updates.values.filter { $0.status == .accepted }.sorted { $0.client < $1.client }
-    }
+    package var accepted: [Update] { updates.values.filter { $0.status == .accepted } }
 
     /// The number of updates that count.
-    package var acceptedCount: Int { updates.values.count { $0.status == .accepted } }
+    package var acceptedCount: Int { updates.tally.accepted }
 
     /// The number of updates that the server holds, including those left out.
-    package var receivedCount: Int { updates.values.count { $0.status.isHeld } }
+    package var receivedCount: Int { updates.tally.held }
 
     /// The total length of the updates that the server holds.
-    package var heldByteCount: Int {
-        updates.values.reduce(0) { sum, update in
-            guard update.status.isHeld else { return sum }
-            let (total, overflow) = sum.addingReportingOverflow(update.byteCount)
-            return overflow ? .max : total
-        }
+    package var heldByteCount: Int { updates.tally.heldByteCount }
+
+    /// The clients whose answer is in this state, in ascending order of name.
+    package func clients(in state: Participation.State) -> [ClientName] {
+        participations.filter { $0.value.state == state }.map(\.key)
     }
 
     /// The update of a client that the server holds; nil where there is none, or it was lost or taken back.
@@ -195,7 +190,7 @@ extension RoundMachine {
     }
 
     /// The number of updates that the round wants. It is never below the quorum, even when clients have left.
-    private var wanted: Int { max(targetUpdates ?? participations.values.count(where: \.isSelected), minimumUpdates) }
+    private var wanted: Int { max(targetUpdates ?? participations.tally.selected, minimumUpdates) }
 
     /// How many more updates the round needs, at least 1: the larger gap, to the wanted updates or to the required
     /// coverage.

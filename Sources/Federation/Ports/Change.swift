@@ -4,7 +4,7 @@ package enum Change: Sendable {
     case client(Client)
     /// The round's own columns; participations, updates and refusals are separate changes.
     case round(RoundMachine)
-    case participations([ClientName: RoundMachine.Participation], round: Int)
+    case participations(ClientTable<RoundMachine.Participation>, round: Int)
     case place(ClientName, round: Int, RoundMachine.Participation)
     /// A new update, whose bytes are a published blob.
     case update(Update, round: Int)

@@ -10,10 +10,24 @@ package protocol PresenceStore: Sendable {
     func forgetPresence(of federation: FederationID)
 }
 
+/// What is known of a client's calls.
+package struct Seen: Sendable, Hashable {
+    /// When the client was last seen.
+    package var at: Timestamp
+    /// Whether it has said since then that it has ended.
+    package var isAbsent: Bool
+
+    package init(at: Timestamp, isAbsent: Bool = false) {
+        self.at = at
+        self.isAbsent = isAbsent
+    }
+
+    /// A client that has ended and was never seen.
+    package static let never = Seen(at: Timestamp(milliseconds: 0), isAbsent: true)
+}
+
 /// When the clients of one federation were seen.
 package protocol Presence: Sendable {
-    typealias Snapshot = (lastSeen: [ClientName: Timestamp], absent: Set<ClientName>)
-
     /// Counts clients as seen at `now`, where nothing is known of them.
     func presume(_ clients: some Sequence<ClientName>, seenAt now: Timestamp)
     /// Notes that the client called: it counts as seen at `now` and is no longer absent.
@@ -22,7 +36,7 @@ package protocol Presence: Sendable {
     func leave(_ client: ClientName)
     /// When the client was last seen; nil where nothing is known of it.
     func lastSeen(_ client: ClientName) -> Timestamp?
-    var snapshot: Snapshot { get }
+    var snapshot: ClientTable<Seen> { get }
 }
 
 /// Presence in memory, for a single server.
@@ -44,29 +58,21 @@ package final class MemoryPresence: PresenceStore {
 }
 
 private final class MemberTable: Presence {
-    private struct State {
-        var lastSeen: [ClientName: Timestamp] = [:]
-        var absent: Set<ClientName> = []
-    }
-
-    private let state = Mutex(State())
+    private let members = Mutex(ClientTable<Seen>())
 
     func presume(_ clients: some Sequence<ClientName>, seenAt now: Timestamp) {
-        state.withLock { state in
-            for client in clients where state.lastSeen[client] == nil { state.lastSeen[client] = now }
+        members.withLock { members in
+            for client in clients where members[client] == nil { members[client] = Seen(at: now) }
         }
     }
 
-    func touch(_ client: ClientName, at now: Timestamp) {
-        state.withLock { state in
-            state.lastSeen[client] = now
-            state.absent.remove(client)
-        }
+    func touch(_ client: ClientName, at now: Timestamp) { members.withLock { $0[client] = Seen(at: now) } }
+
+    func leave(_ client: ClientName) {
+        members.withLock { $0[client] = Seen(at: ($0[client] ?? .never).at, isAbsent: true) }
     }
 
-    func leave(_ client: ClientName) { state.withLock { _ = $0.absent.insert(client) } }
+    func lastSeen(_ client: ClientName) -> Timestamp? { members.withLock { $0[client]?.at } }
 
-    func lastSeen(_ client: ClientName) -> Timestamp? { state.withLock { $0.lastSeen[client] } }
-
-    var snapshot: Presence.Snapshot { state.withLock { ($0.lastSeen, $0.absent) } }
+    var snapshot: ClientTable<Seen> { members.withLock { $0 } }
 }

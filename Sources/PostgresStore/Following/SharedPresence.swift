@@ -46,10 +46,9 @@ final class SharedMembers: Presence {
     }
 
     private struct State {
-        var lastSeen: [ClientName: Timestamp] = [:]
-        var absent: Set<ClientName> = []
-        /// What the table has, as far as this server wrote it.
-        var written: [ClientName: Timestamp] = [:]
+        var members = ClientTable<Seen>()
+        /// What the table has, as far as this server knows.
+        var written = ClientTable<Seen>()
         var news: Set<ClientName> = []
         var interval = 60.0
     }
@@ -60,51 +59,47 @@ final class SharedMembers: Presence {
 
     func presume(_ clients: some Sequence<ClientName>, seenAt now: Timestamp) {
         state.withLock { state in
-            for client in clients where state.lastSeen[client] == nil { state.lastSeen[client] = now }
+            for client in clients where state.members[client] == nil { state.members[client] = Seen(at: now) }
         }
     }
 
     func touch(_ client: ClientName, at now: Timestamp) {
         state.withLock { state in
-            state.lastSeen[client] = now
-            let hasReturned = state.absent.remove(client) != nil
-            let isDue = state.written[client].map { now.seconds(since: $0) >= state.interval } ?? true
+            let hasReturned = state.members[client]?.isAbsent == true
+            state.members[client] = Seen(at: now)
+            let isDue = state.written[client].map { now.seconds(since: $0.at) >= state.interval } ?? true
             if hasReturned || isDue { state.news.insert(client) }
         }
     }
 
     func leave(_ client: ClientName) {
         state.withLock { state in
-            state.absent.insert(client)
+            state.members[client] = Seen(at: (state.members[client] ?? .never).at, isAbsent: true)
             state.news.insert(client)
         }
     }
 
-    func lastSeen(_ client: ClientName) -> Timestamp? { state.withLock { $0.lastSeen[client] } }
+    func lastSeen(_ client: ClientName) -> Timestamp? { state.withLock { $0.members[client]?.at } }
 
-    var snapshot: Presence.Snapshot { state.withLock { ($0.lastSeen, $0.absent) } }
+    var snapshot: ClientTable<Seen> { state.withLock { $0.members } }
 
     func takeNews() -> [Sighting] {
         state.withLock { state in
             defer { state.news = [] }
             return state.news.sorted().compactMap { client in
-                guard let at = state.lastSeen[client] else { return nil }
-                state.written[client] = at
-                return Sighting(client: client, at: at, isAbsent: state.absent.contains(client))
+                guard let seen = state.members[client] else { return nil }
+                state.written[client] = seen
+                return Sighting(client: client, at: seen.at, isAbsent: seen.isAbsent)
             }
         }
     }
 
     func apply(_ sighting: Sighting) {
         state.withLock { state in
-            if let known = state.lastSeen[sighting.client], known > sighting.at { return }
-            state.lastSeen[sighting.client] = sighting.at
-            state.written[sighting.client] = sighting.at
-            if sighting.isAbsent {
-                state.absent.insert(sighting.client)
-            } else {
-                state.absent.remove(sighting.client)
-            }
+            if let known = state.members[sighting.client], known.at > sighting.at { return }
+            let seen = Seen(at: sighting.at, isAbsent: sighting.isAbsent)
+            state.members[sighting.client] = seen
+            state.written[sighting.client] = seen
         }
     }
 }

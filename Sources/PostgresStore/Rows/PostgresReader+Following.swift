@@ -34,8 +34,8 @@ extension PostgresReader {
     }
 
     private static func clients(
-        _ known: ClientTable, _ changed: PostgresResult, _ news: [ClientName: Client.History]
-    ) throws -> ClientTable {
+        _ known: ClientTable<Client>, _ changed: PostgresResult, _ news: [ClientName: Client.History]
+    ) throws -> ClientTable<Client> {
         var clients = known
         var read = ClientRows()
         for row in changed.rows {

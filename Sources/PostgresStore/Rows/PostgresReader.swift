@@ -116,12 +116,13 @@ extension PostgresReader {
         try rows("SELECT * FROM tokens WHERE federation = $1 AND NOT is_withdrawn").map { try IssuedToken($0) }
     }
 
-    func clients() throws -> ClientTable {
+    func clients() throws -> ClientTable<Client> {
         let histories = try histories(after: 0)
         var read = ClientRows()
         return ClientTable(
             try rows("SELECT * FROM clients WHERE federation = $1").map { row in
-                try read.client(row, history: histories[try row.text("name")] ?? Client.History())
+                let client = try read.client(row, history: histories[try row.text("name")] ?? Client.History())
+                return (client.name, client)
             })
     }
 
@@ -166,7 +167,7 @@ extension PostgresReader {
         return try Self.round(row, results[...], after: nil)
     }
 
-    /// What other tables have of a round, as far as it was written after a step; refusals and decisions as a whole.
+    /// What other tables have of a round, as far as it was written after a step; decisions as a whole.
     func roundStatements(_ round: Int, after step: Int64) -> [PostgresStatement] {
         [
             PostgresStatement(
@@ -174,7 +175,8 @@ extension PostgresReader {
             PostgresStatement(
                 "SELECT * FROM updates WHERE federation = $1 AND round = $2 AND step > $3", [key, round, step]),
             PostgresStatement(
-                "SELECT * FROM refusals WHERE federation = $1 AND round = $2 ORDER BY number", [key, round]),
+                "SELECT * FROM refusals WHERE federation = $1 AND round = $2 AND step > $3 ORDER BY number",
+                [key, round, step]),
             decisionStatement(round),
         ]
     }
@@ -187,16 +189,18 @@ extension PostgresReader {
         _ row: PostgresRow, _ results: ArraySlice<PostgresResult>, after known: RoundMachine?
     ) throws -> RoundMachine {
         let results = Array(results)
-        var participations = known?.participations ?? [:]
+        var participations = known?.participations ?? ClientTable()
         for row in results[0].rows { participations[try row.text("client")] = try RoundMachine.Participation(row) }
-        var updates = known?.updates ?? [:]
+        var updates = known?.updates ?? ClientTable()
         for row in results[1].rows {
             let update = try Update(row)
             updates[update.client] = update
         }
+        let refused = try results[2].rows.map { try Refusal($0) }
+        let isRepeated = { (known: Refusal) in refused.contains { $0.client == known.client && $0.code == known.code } }
+        let kept = refused.isEmpty ? known?.refusals : known?.refusals.filter { !isRepeated($0) }
         return try RoundMachine(
-            row, participations: participations, updates: updates,
-            refusals: try results[2].rows.map { try Refusal($0) },
+            row, participations: participations, updates: updates, refusals: (kept ?? []) + refused,
             decisions: try results[3].rows.map { try AuditEvent($0) }.reversed())
     }
 

@@ -182,7 +182,7 @@ extension PostgresWriter {
         }
     }
 
-    private mutating func store(_ participations: [ClientName: RoundMachine.Participation], round: Int) {
+    private mutating func store(_ participations: ClientTable<RoundMachine.Participation>, round: Int) {
         for (client, place) in participations {
             add(
                 """

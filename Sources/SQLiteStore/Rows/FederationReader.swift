@@ -158,11 +158,12 @@ extension FederationReader {
         try rows("SELECT * FROM tokens WHERE federation = ? ORDER BY id") { try IssuedToken($0) }
     }
 
-    private func clients() throws -> ClientTable {
+    private func clients() throws -> ClientTable<Client> {
         let histories = try histories()
         var read = ClientRows()
         let clients = try rows("SELECT * FROM clients WHERE federation = ?") { row in
-            try read.client(row, history: histories[try row.text("name")] ?? Client.History())
+            let client = try read.client(row, history: histories[try row.text("name")] ?? Client.History())
+            return (key: client.name, value: client)
         }
         return ClientTable(clients)
     }
@@ -202,7 +203,7 @@ extension FederationReader {
     }
 
     private func round(
-        from row: Row, participations: [ClientName: RoundMachine.Participation], updates: [ClientName: Update],
+        from row: Row, participations: ClientTable<RoundMachine.Participation>, updates: ClientTable<Update>,
         refusals: [Refusal]
     ) throws -> RoundMachine {
         try RoundMachine(
@@ -221,16 +222,16 @@ extension FederationReader {
         ) { try AuditEvent($0) }.reversed()
     }
 
-    private func participations(of round: Int) throws -> [ClientName: RoundMachine.Participation] {
+    private func participations(of round: Int) throws -> ClientTable<RoundMachine.Participation> {
         let participations = try rows("SELECT * FROM participations WHERE federation = ? AND round = ?", round) { row in
             (try row.text("client", as: ClientName.self), try RoundMachine.Participation(row))
         }
-        return Dictionary(uniqueKeysWithValues: participations)
+        return ClientTable(participations)
     }
 
-    private func updates(of round: Int) throws -> [ClientName: Update] {
+    private func updates(of round: Int) throws -> ClientTable<Update> {
         let updates = try rows("SELECT * FROM updates WHERE federation = ? AND round = ?", round) { try Update($0) }
-        return Dictionary(uniqueKeysWithValues: updates.map { ($0.client, $0) })
+        return ClientTable(updates.map { ($0.client, $0) })
     }
 
     private func refusals(of round: Int) throws -> [Refusal] {

@@ -163,7 +163,7 @@ extension FederationWriter {
             ])
     }
 
-    private func store(_ participations: [ClientName: RoundMachine.Participation], round: Int) throws {
+    private func store(_ participations: ClientTable<RoundMachine.Participation>, round: Int) throws {
         for (client, place) in participations {
             try execute(
                 """
