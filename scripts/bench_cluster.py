@@ -4,9 +4,11 @@ import asyncio
 import json
 import os
 import pathlib
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 from bench_crowd import FEDERATION, register
@@ -40,6 +42,19 @@ def federation(clients):
     }
 
 
+def processor_time():
+    """Seconds of processor time by program, of this user's live processes."""
+    times = {}
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            name, rest = (folder / "stat").read_text().split("(", 1)[1].rsplit(") ", 1)
+        except OSError:
+            continue
+        words = rest.split()
+        times[name] = times.get(name, 0) + (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+    return times
+
+
 async def start(server):
     await server.start()
     await asyncio.wait_for(server.serving(), 60)
@@ -58,6 +73,7 @@ async def updates(servers, options, folder):
     small_update(body)
     share = len(tokens) // len(servers)
     running = []
+    before = processor_time()
     for index, server in enumerate(servers):
         file = folder / f"tokens-{index}"
         file.write_text("\n".join(tokens[index * share:(index + 1) * share]) + "\n")
@@ -66,12 +82,16 @@ async def updates(servers, options, folder):
              f"http://127.0.0.1:{server.port}", "--", file, FEDERATION, "1", body],
             stdout=subprocess.PIPE, text=True))
     outputs = [await asyncio.to_thread(process.communicate) for process in running]
+    after = processor_time()
     results = [json.loads(output[0].split("RESULT ")[1]) for output in outputs]
     # A server may hear of another one's last step a moment later.
     await asyncio.sleep(2)
     received = (await servers[0].call("GET", f"/v1/federations/{FEDERATION}/rounds/current"))["received"]
     total = sum(result["created"] for result in results)
     seconds = max(result["seconds"] for result in results)
+    costs = {name: (time - before.get(name, 0)) * 1000 / max(1, total) for name, time in after.items()}
+    costs = sorted(((cost, name) for name, cost in costs.items() if cost >= 0.05), reverse=True)
+    print("  processor time an update: " + ", ".join(f"{name} {cost:.2f} ms" for cost, name in costs[:4]))
     for result in results:
         if result["others"]:
             print(f"  {result['others']} other answers, the first: {result['other']}")
@@ -118,6 +138,8 @@ async def wake_ups(servers, options):
 async def measure(folder, options):
     install("wrk", "postgresql-15")
     parts, servers = [], []
+    # Bodies on their way need no disk: the bucket has them before they are acknowledged.
+    scratch = pathlib.Path(tempfile.mkdtemp(prefix="rankwise-bench-", dir="/dev/shm"))
     try:
         database = Database(folder / "postgres")
         as_postgres(
@@ -133,7 +155,8 @@ async def measure(folder, options):
         limits = "postgres: {durability: lone}\n" + Server.SETTINGS
         for index in range(options.servers):
             servers.append(await start(ClusterServer(
-                options.binary, folder / f"server-{index}", url, store, role="serve", settings=limits)))
+                options.binary, folder / f"server-{index}", url, store, role="serve", settings=limits,
+                scratch=scratch / str(index))))
         print(f"load {os.getloadavg()[0]:.1f}; {options.servers} servers on one PostgreSQL, objects in {options.objects}")
         print(f"  {await updates(servers, options, folder)}", flush=True)
         if options.servers > 1:
@@ -144,6 +167,7 @@ async def measure(folder, options):
                 server.process.kill()
         for stop in reversed(parts):
             stop()
+        shutil.rmtree(scratch)
     single = folder / "sqlite"
     single.mkdir()
     server = await start(Server(options.binary, single))

@@ -194,12 +194,13 @@ class MemoryStore:
 class ClusterServer(Server):
     """One server of several on the same database and bucket."""
 
-    def __init__(self, program, folder, database_url, objects, role="serve", settings="", endpoint=None):
+    def __init__(self, program, folder, database_url, objects, role="serve", settings="", endpoint=None,
+                 scratch=None):
         folder.mkdir(parents=True)
         self.role = role
         self.objects = objects
         super().__init__(program, folder, data=database_url, settings=(
-            f"data: {database_url}\nobjects: s3://{objects.bucket}/cluster\nscratch: {folder}/scratch\nrole: {role}\n"
+            f"data: {database_url}\nobjects: s3://{objects.bucket}/cluster\nscratch: {scratch or folder / 'scratch'}\nrole: {role}\n"
             f"object_storage: {{endpoint: \"{endpoint or objects.endpoint}\"}}\n"
             f"trusted_proxies: [127.0.0.1]\n{settings or Server.SETTINGS}"))
 

@@ -19,7 +19,8 @@ extension RankwiseAPI {
             let saved: SavedBody
             do throws(RequestBodyError) {
                 saved = try await request.body.save(
-                    to: ticket.spool.path, upTo: ticket.byteLimit, durably: true, watch: ticket.arrival?.take)
+                    to: ticket.spool.path, upTo: ticket.byteLimit, durably: ticket.mustBeDurable,
+                    watch: ticket.arrival?.take)
             } catch {
                 await services.templates.abandon(ticket)
                 throw error

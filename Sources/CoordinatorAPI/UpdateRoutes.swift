@@ -18,7 +18,8 @@ extension RankwiseAPI {
             let saved: SavedBody
             do throws(RequestBodyError) {
                 saved = try await request.body.save(
-                    to: ticket.spool.path, upTo: ticket.byteLimit, durably: true, watch: ticket.arrival?.take)
+                    to: ticket.spool.path, upTo: ticket.byteLimit, durably: ticket.mustBeDurable,
+                    watch: ticket.arrival?.take)
             } catch .tooLong(let limit) {
                 await services.updates.abandon(ticket)
                 throw UpdateTooLong(

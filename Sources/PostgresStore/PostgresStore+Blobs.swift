@@ -7,6 +7,8 @@ import StoredRows
 
 /// The bytes of updates and templates: a local file first, then an object with a key of its own.
 extension PostgresStore: BlobStore {
+    package var publishesFilesThemselves: Bool { false }
+
     package func stage() -> SpoolFile { SpoolFile(path: scratch.makeSpoolPath()) }
 
     package func discard(_ staged: SpoolFile) async {

@@ -16,6 +16,35 @@ extension PostgresStore {
         return outcome
     }
 
+    package func current(_ copy: FederationMachine) async throws(StoreError) -> FederationMachine {
+        let id = copy.settings.id
+        return try await read { connection in
+            guard
+                let row = try connection.run(
+                    "SELECT \(Self.columns) FROM federations WHERE id = $1", [id, copy.revision]
+                ).first
+            else { throw StoreError.failed("\(id) is not stored any more") }
+            let reader = PostgresReader(connection: connection, key: try row.value("key"))
+            let basis = try self.basis(copy, row, reader)
+            self.timelines.noteRead(id, on: connection.timeline)
+            return basis
+        }
+    }
+
+    /// What of a federation's own row a server that has a copy needs. The second parameter is the copy's revision.
+    private static let columns = """
+        key, CASE WHEN settings_step > $2 THEN settings END AS settings, state, round, published_round, revision,
+        plan_revision, created_at, event_seq, event_head, client_number, refusal_number
+        """
+
+    /// The stored federation, from a copy and the federation's own row.
+    private func basis(
+        _ copy: FederationMachine, _ row: PostgresRow, _ reader: PostgresReader
+    ) throws -> FederationMachine {
+        timelines.mustRead(copy.settings.id, on: reader.connection.timeline)
+            ? try again(copy, reader) : try current(copy, row, reader)
+    }
+
     /// One attempt. It throws `.disconnected` only where nothing was stored, so that it can run again.
     private func step<Outcome>(
         on copy: FederationMachine, _ connection: PostgresConnection,
@@ -27,9 +56,7 @@ extension PostgresStore {
         do {
             let key: Int64 = try row.value("key")
             let reader = PostgresReader(connection: connection, key: key)
-            let basis =
-                timelines.mustRead(id, on: connection.timeline)
-                ? try again(copy, reader) : try current(copy, row, reader)
+            let basis = try self.basis(copy, row, reader)
             let (step, outcome) = decide(basis)
             guard !step.changes.isEmpty else {
                 try connection.runSimple("ROLLBACK")
@@ -67,13 +94,7 @@ extension PostgresStore {
     ) throws -> PostgresRow {
         let results = try connection.run([
             PostgresStatement("BEGIN"),
-            PostgresStatement(
-                """
-                SELECT key, CASE WHEN settings_step > $2 THEN settings END AS settings, state, round,
-                  published_round, revision, plan_revision, created_at, event_seq, event_head, client_number,
-                  refusal_number
-                FROM federations WHERE id = $1 FOR UPDATE
-                """, [id, revision]),
+            PostgresStatement("SELECT \(Self.columns) FROM federations WHERE id = $1 FOR UPDATE", [id, revision]),
         ])
         guard let row = results.last?.first else {
             try? connection.runSimple("ROLLBACK")

@@ -94,13 +94,37 @@ extension PostgresStore: ConfigurationStore {
     package func configuration(
         of client: ClientName, round: Int, in federation: FederationID
     ) async throws(StoreError) -> String? {
-        try await pool.run { connection in
-            try connection.run(
-                """
-                SELECT text FROM configurations
-                WHERE federation = (SELECT key FROM federations WHERE id = $1) AND round = $2 AND client = $3
-                """, [federation, round, client]
-            ).first?.value("text")
+        // Every update asks.
+        try await configurations.answer(to: .init(federation: federation, round: round, client: client)) {
+            [pool] (asked: [ConfigurationKey]) async throws(StoreError) in
+            try await pool.run { connection in
+                let rows = try connection.run(
+                    """
+                    SELECT asked.number, configurations.text
+                    FROM unnest($1::text[], $2::bigint[], $3::text[]) WITH ORDINALITY AS asked (id, round, client, number)
+                    JOIN federations ON federations.id = asked.id
+                    JOIN configurations ON configurations.federation = federations.key
+                      AND configurations.round = asked.round AND configurations.client = asked.client
+                    """,
+                    [
+                        PostgresArray(asked.map(\.federation)), PostgresArray(asked.map(\.round)),
+                        PostgresArray(asked.map(\.client)),
+                    ]
+                ).rows
+                var texts = [String?](repeating: nil, count: asked.count)
+                for row in rows {
+                    let number: Int = try row.value("number")
+                    texts[number - 1] = try row.value("text")
+                }
+                return texts
+            }
         }
     }
+}
+
+/// Which configuration of a client's adapter is asked for.
+struct ConfigurationKey: Sendable {
+    let federation: FederationID
+    let round: Int
+    let client: ClientName
 }

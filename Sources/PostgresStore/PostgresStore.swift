@@ -24,6 +24,7 @@ package final class PostgresStore: Sendable {
     let presence: SharedPresence
     let follower: PostgresFollower
     let parts: PartCache
+    let configurations = CollectedQuestions<ConfigurationKey, String?>()
     /// Writes and takes in archives, one at a time.
     let archiving = DispatchQueue(label: "rankwise.postgres.archiving", qos: .utility)
     private let durability: Configuration.Durability

@@ -7,6 +7,8 @@ import Synchronization
 
 /// The files of updates and templates: first in the spool, then as blobs named by digest.
 extension SQLiteStore: BlobStore {
+    package var publishesFilesThemselves: Bool { true }
+
     package func stage() -> SpoolFile { SpoolFile(path: directory.makeSpoolPath()) }
 
     package func discard(_ spool: SpoolFile) async {

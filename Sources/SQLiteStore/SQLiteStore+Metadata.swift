@@ -16,6 +16,10 @@ extension SQLiteStore: MetadataStore {
         try await commit { try FederationWriter.insert(federation, into: $0) }
     }
 
+    package func current(_ copy: FederationMachine) async throws(StoreError) -> FederationMachine {
+        try await fetch { database in try FederationReader.current(copy, in: database) }
+    }
+
     package func step<Outcome: Sendable>(
         on copy: FederationMachine,
         decide: @escaping @Sendable (FederationMachine) -> (step: FederationStep, outcome: Outcome)

@@ -56,6 +56,11 @@ final class GatedStore: MetadataStore, AdapterStore {
         }
     }
 
+    func current(_ copy: FederationMachine) async throws(StoreError) -> FederationMachine {
+        if case .failing(let error) = state.withLock({ $0.gate }) { throw error }
+        return try await store.current(copy)
+    }
+
     func step<Outcome: Sendable>(
         on copy: FederationMachine,
         decide: @escaping @Sendable (FederationMachine) -> (step: FederationStep, outcome: Outcome)

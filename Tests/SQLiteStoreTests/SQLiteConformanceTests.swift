@@ -94,6 +94,10 @@ private struct BrokenMetadata: MetadataStore {
         self.readsOnce = readsOnce
     }
 
+    func current(_ copy: FederationMachine) async throws(StoreError) -> FederationMachine {
+        decidesOnCopies ? copy : try await store.current(copy)
+    }
+
     func step<Outcome: Sendable>(
         on copy: FederationMachine,
         decide: @escaping @Sendable (FederationMachine) -> (step: FederationStep, outcome: Outcome)
@@ -148,6 +152,7 @@ private struct BrokenMetadata: MetadataStore {
 /// Gives a publisher no time to record what it has published.
 private struct GracelessBlobs: BlobStore {
     let store: SQLiteStore
+    var publishesFilesThemselves: Bool { store.publishesFilesThemselves }
 
     init(_ store: SQLiteStore) { self.store = store }
 

@@ -51,15 +51,53 @@ package final class FederationSession: Sendable {
         var missed: Int64 = 0
     }
 
+    /// What a caller wants.
+    private enum Work {
+        case event(any StepRequest)
+        /// To know what is stored.
+        case reading
+
+        /// The event, where it may share its step with others. An event that spends a lease has a step of its own, so
+        /// that an invalid lease fails no other.
+        var sharedEvent: (any StepRequest)? {
+            if case .event(let request) = self, request.lease == nil { request } else { nil }
+        }
+    }
+
     private struct Queued {
-        let request: any StepRequest
+        let work: Work
         let continuation: CheckedContinuation<Turn, Never>
     }
 
-    /// What a queued caller is told: another caller stored its event, or it must store the next step itself.
+    /// What a queued caller is told: another caller did its work, or it must do it itself, and others' with it.
     private enum Turn: Sendable {
         case taken(StoreError?)
         case leads
+    }
+
+    /// The events of one step. While its first one waits for the federation's lock, others may join.
+    private final class Batch: Sendable {
+        /// The most events of one step.
+        private static let limit = 500
+
+        let first: any StepRequest
+        private let joined = Mutex<[Queued]>([])
+
+        init(_ first: any StepRequest) { self.first = first }
+
+        var followers: [Queued] { joined.withLock { $0 } }
+
+        /// Adds the queued events that may share the step. All events, in order.
+        func requests(joinedFrom queue: inout [Queued]) -> [any StepRequest] {
+            guard first.lease == nil else { return [first] }
+            let others = joined.withLock { joined in
+                let new = queue.prefix { $0.work.sharedEvent != nil }.prefix(Self.limit - 1 - joined.count)
+                queue.removeFirst(new.count)
+                joined += new
+                return joined
+            }
+            return [first] + others.compactMap(\.work.sharedEvent)
+        }
     }
 
     /// A new session cannot know who called while the server was down, so it counts every client as seen now.
@@ -102,7 +140,7 @@ package final class FederationSession: Sendable {
         _ event: Machine.Event<Success, Failure>, spending lease: Lease? = nil
     ) async throws(StoreError) -> Result<Success, Failure> {
         let request = EventRequest(event, lease: lease)
-        try await store(request)
+        try await perform(.event(request))
         return request.reply
     }
 
@@ -147,11 +185,11 @@ package final class FederationSession: Sendable {
             // A step under way may be the announced one. Its caller checks again at the end.
             return !state.isStoring
         }
-        if isBehind { try await store(CatchUpRequest()) }
+        if isBehind { try await perform(.reading) }
     }
 
     /// Applies what is stored by now, however old the session's copy is.
-    package func refresh() async throws(StoreError) { try await store(CatchUpRequest()) }
+    package func refresh() async throws(StoreError) { try await perform(.reading) }
 
     /// The round as it is stored now, for the holder of its lease; nil where it does not wait to be aggregated.
     ///
@@ -187,46 +225,59 @@ package final class FederationSession: Sendable {
 }
 
 extension FederationSession {
-    /// Has the request's event stored, by this caller's step or another caller's.
-    private func store(_ request: some StepRequest) async throws(StoreError) {
+    /// Has the work done, by this caller or another one.
+    private func perform(_ work: Work) async throws(StoreError) {
         let turn: Turn = await withCheckedContinuation { continuation in
             let leads = state.withLock { state in
                 guard state.isStoring else {
                     state.isStoring = true
                     return true
                 }
-                state.queued.append(Queued(request: request, continuation: continuation))
+                state.queued.append(Queued(work: work, continuation: continuation))
                 return false
             }
             if leads { continuation.resume(returning: .leads) }
         }
         switch turn {
         case .taken(let error): if let error { throw error }
-        case .leads: try await lead(with: request)
+        case .leads: try await lead(with: work)
         }
     }
 
-    /// Stores one step with this request and all queued ones, then passes the lead to the next queued request.
-    private func lead(with request: some StepRequest) async throws(StoreError) {
-        // A step that spends a lease holds one event, so that an invalid lease fails no other.
-        let followers: [Queued] = state.withLock { state in
-            guard request.lease == nil else { return [] }
-            let taken = state.queued.prefix { $0.request.lease == nil }
-            state.queued.removeFirst(taken.count)
-            return Array(taken)
+    /// Does this work and what others may share of it, then passes the lead to the next queued caller.
+    private func lead(with work: Work) async throws(StoreError) {
+        let error: StoreError?
+        let followers: [Queued]
+        switch work {
+        case .event(let request):
+            let batch = Batch(request)
+            error = await step(batch)
+            // A store that is away fails everybody at once, and not one after the other.
+            if error != nil { state.withLock { _ = batch.requests(joinedFrom: &$0.queued) } }
+            followers = batch.followers
+        case .reading:
+            followers = takeReaders()
+            error = await read()
         }
-        let error = await step([request] + followers.map(\.request))
         for follower in followers { follower.continuation.resume(returning: .taken(error)) }
         var next = takeNext()
         while case .catchUp(let revision) = next {
-            if await step([CatchUpRequest()]) != nil { state.withLock { $0.missed = max($0.missed, revision) } }
+            if await read() != nil { state.withLock { $0.missed = max($0.missed, revision) } }
             next = takeNext()
         }
         if case .lead(let queued) = next { queued.continuation.resume(returning: .leads) }
         if let error { throw error }
     }
 
-    /// What is to be stored next, once a step has ended.
+    private func takeReaders() -> [Queued] {
+        state.withLock { state in
+            let readers = state.queued.prefix { if case .reading = $0.work { true } else { false } }
+            state.queued.removeFirst(readers.count)
+            return Array(readers)
+        }
+    }
+
+    /// What is to be done next, once a step has ended.
     private enum Next {
         case lead(Queued)
         /// Somebody else has stored a step that the session does not have, of this revision or an earlier one.
@@ -236,15 +287,13 @@ extension FederationSession {
 
     private func takeNext() -> Next {
         state.withLock { state in
+            // The next step catches up by itself.
+            guard state.queued.isEmpty else { return .lead(state.queued.removeFirst()) }
             let heardOf = state.heardOf
-            // One catch-up serves all announcements.
             state.heardOf = 0
             if heardOf > state.snapshot.machine.revision { return .catchUp(to: heardOf) }
-            guard !state.queued.isEmpty else {
-                state.isStoring = false
-                return .nothing
-            }
-            return .lead(state.queued.removeFirst())
+            state.isStoring = false
+            return .nothing
         }
     }
 
@@ -255,40 +304,56 @@ extension FederationSession {
         let changes: [Change]
     }
 
-    /// Applies the requests to the stored state, stores the changes, and then publishes the new snapshot.
+    /// Applies the events to the stored state, stores the changes, and then publishes the new snapshot.
     ///
     /// - Returns: the error where nothing was stored.
-    private func step(_ requests: [any StepRequest]) async -> StoreError? {
+    private func step(_ batch: Batch) async -> StoreError? {
         let current = snapshot
-        let lease = requests.lazy.compactMap(\.lease).first
         let stored: Stored
         do throws(StoreError) {
-            stored = try await metadata.step(on: current.machine) { [presence, clock, sampler] basis in
-                if basis.revision != current.machine.revision {
-                    let news = basis.clients.changes(since: current.machine.clients)
-                    presence.presume(news.map(\.key), seenAt: clock.now())
-                }
+            stored = try await metadata.step(on: current.machine) { [self] basis in
+                presume(basis, after: current.machine)
                 var next = basis
+                let requests = state.withLock { batch.requests(joinedFrom: &$0.queued) }
                 let changes = next.step(
                     in: .init(now: clock.now(), seen: presence.snapshot, sampler: sampler)
                 ) { machine, step in
                     for request in requests { request.apply(to: &machine, in: &step) }
                 }
+                presence.presume(changes.lazy.compactMap(\.client), seenAt: clock.now())
                 return (
-                    FederationStep(machine: next, changes: changes, spending: lease),
+                    FederationStep(machine: next, changes: changes, spending: batch.first.lease),
                     Stored(basis: basis, machine: next, changes: changes)
                 )
             }
         } catch {
             return error
         }
-        // Whatever was missed before this step is in its basis.
-        state.withLock { $0.missed = 0 }
         show(stored, after: current)
         return nil
     }
 
+    /// Publishes what is stored by now as the new snapshot.
+    ///
+    /// - Returns: the error where it could not be read.
+    private func read() async -> StoreError? {
+        let current = snapshot
+        let basis: FederationMachine
+        do throws(StoreError) { basis = try await metadata.current(current.machine) } catch { return error }
+        presume(basis, after: current.machine)
+        show(Stored(basis: basis, machine: basis, changes: []), after: current)
+        return nil
+    }
+
+    /// Counts clients of another writer's steps as seen.
+    private func presume(_ basis: FederationMachine, after known: FederationMachine) {
+        guard basis.revision != known.revision else { return }
+        presence.presume(basis.clients.changes(since: known.clients).map(\.key), seenAt: clock.now())
+    }
+
     private func show(_ stored: Stored, after current: FederationSnapshot) {
+        // Whatever was missed before is in the basis.
+        state.withLock { $0.missed = 0 }
         let isReloaded = stored.basis.revision != current.machine.revision
         guard isReloaded || !stored.changes.isEmpty else { return }
         let snapshot = FederationSnapshot(machine: stored.machine, after: current)

@@ -31,9 +31,3 @@ final class EventRequest<Success: Sendable, Failure: Error>: StepRequest {
         return reply
     }
 }
-
-/// A request that only reads what is stored.
-struct CatchUpRequest: StepRequest {
-    var lease: Lease? { nil }
-    func apply(to machine: inout FederationMachine, in step: inout FederationMachine.Step) {}
-}

@@ -34,6 +34,8 @@ package struct TemplateService: Sendable {
     package struct Ticket: Sendable {
         let federation: FederationID
         package let spool: SpoolFile
+        /// Whether the file must be on the disk before it is taken.
+        package let mustBeDurable: Bool
         package let byteLimit = TemplateService.byteLimit
         /// Receives the body's bytes; nil where the body's length is not known.
         package let arrival: ArrivingUpdate?
@@ -51,7 +53,7 @@ package struct TemplateService: Sendable {
     package func begin(_ federation: FederationID, byteCount: Int?) throws(ServiceError) -> Ticket {
         try requireDraft(federation)
         return Ticket(
-            federation: federation, spool: blobs.stage(),
+            federation: federation, spool: blobs.stage(), mustBeDurable: blobs.publishesFilesThemselves,
             arrival: byteCount.map { ArrivingUpdate(byteCount: $0) })
     }
 

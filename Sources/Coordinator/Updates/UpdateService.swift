@@ -59,6 +59,8 @@ package struct UpdateService: Sendable {
     package struct Ticket: Sendable {
         let claim: Claim
         package let spool: SpoolFile
+        /// Whether the file must be on the disk before it is taken.
+        package var mustBeDurable = true
         /// No valid update of this federation is longer.
         package let byteLimit: Int
         let admission: Admission
@@ -91,7 +93,7 @@ package struct UpdateService: Sendable {
         let session = try runtime.activeSession(of: claim.federation, for: claim.client)
         session.touch(claim.client)
         return Ticket(
-            claim: claim, spool: blobs.stage(),
+            claim: claim, spool: blobs.stage(), mustBeDurable: blobs.publishesFilesThemselves,
             byteLimit: try session.updateByteLimit(round: claim.round),
             admission: try await admit(claim, byteCount: byteCount, holding: held(by: claim), in: session),
             arrival: byteCount.map {
@@ -101,7 +103,7 @@ package struct UpdateService: Sendable {
             })
     }
 
-    /// Takes the streamed body, whose file must be durable. The file becomes the update's blob or is deleted.
+    /// Takes the streamed body. The file becomes the update's blob or is deleted.
     package func finish(
         _ ticket: Ticket, digest: ContentDigest, byteCount: Int
     ) async throws(ServiceError) -> Receipt {

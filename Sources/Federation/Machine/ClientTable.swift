@@ -14,7 +14,8 @@ package protocol ClientTally: Sendable, Hashable {
 /// Values by clients' names, in ascending order of name. A changed copy shares almost everything with the original.
 ///
 /// Every step copies the machine, and a copy lives as long as somebody reads it. A federation may have a million
-/// clients, so a change must cost neither a copy of all of them nor a look at each.
+/// clients, so a change must cost neither a copy of all of them nor a look at each. What other modules call is
+/// specialised, because generic code asks for the metadata of a value's type at every element.
 package struct ClientTable<Value: Tallied>: Sendable {
     package typealias Element = (key: ClientName, value: Value)
 
@@ -45,10 +46,18 @@ package struct ClientTable<Value: Tallied>: Sendable {
     package var isEmpty: Bool { count == 0 }
 
     package subscript(name: ClientName) -> Value? {
+        @specialized(where Value == Client)
+        @specialized(where Value == RoundMachine.Participation)
+        @specialized(where Value == Update)
+        @specialized(where Value == Seen)
         get {
             let (position, isFound) = search(name)
             return isFound ? branches[position.branch].leaves[position.leaf][position.index].value : nil
         }
+        @specialized(where Value == Client)
+        @specialized(where Value == RoundMachine.Participation)
+        @specialized(where Value == Update)
+        @specialized(where Value == Seen)
         set {
             let (position, isFound) = search(name)
             switch (newValue, isFound) {
@@ -80,6 +89,10 @@ extension ClientTable: Sequence {
             leaf = branches.isEmpty ? [] : branches[position.branch].leaves[position.leaf]
         }
 
+        @specialized(where Value == Client)
+        @specialized(where Value == RoundMachine.Participation)
+        @specialized(where Value == Update)
+        @specialized(where Value == Seen)
         package mutating func next() -> Element? {
             if position.index == leaf.count {
                 guard moveToNextLeaf() else { return nil }
@@ -132,16 +145,26 @@ extension ClientTable: Equatable where Value: Equatable {
 
     /// The elements that are new here or differ from those of an earlier table, in ascending order of name. What both
     /// tables share is not read.
+    @specialized(where Value == Client)
+    @specialized(where Value == RoundMachine.Participation)
+    @specialized(where Value == Update)
+    @specialized(where Value == Seen)
     package func changes(since earlier: ClientTable) -> [Element] {
         let known = Set(earlier.branches.map { Self.identity(of: $0.leaves) })
         let changed = branches.filter { !known.contains(Self.identity(of: $0.leaves)) }
         guard !changed.isEmpty else { return [] }
         let kept = Set(branches.map { Self.identity(of: $0.leaves) })
-        let before = earlier.branches.filter { !kept.contains(Self.identity(of: $0.leaves)) }
-        let knownLeaves = Set(before.flatMap(\.leaves).map { Self.identity(of: $0) })
-        return changed.flatMap(\.leaves).filter { !knownLeaves.contains(Self.identity(of: $0)) }.flatMap { leaf in
-            leaf.filter { earlier[$0.key] != $0.value }
+        var knownLeaves: Set<UnsafeRawPointer?> = []
+        for branch in earlier.branches where !kept.contains(Self.identity(of: branch.leaves)) {
+            for leaf in branch.leaves { knownLeaves.insert(Self.identity(of: leaf)) }
         }
+        var found: [Element] = []
+        for branch in changed {
+            for leaf in branch.leaves where !knownLeaves.contains(Self.identity(of: leaf)) {
+                for element in leaf where earlier[element.key] != element.value { found.append(element) }
+            }
+        }
+        return found
     }
 
     /// Where an array's elements are. Two arrays with the same answer have the same elements, as long as both live.

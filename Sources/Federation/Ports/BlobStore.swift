@@ -27,8 +27,11 @@ package protocol BlobStore: Sendable {
     func stage() -> SpoolFile
     /// Deletes a staged file.
     func discard(_ staged: SpoolFile) async
-    /// Publishes a staged file with durable bytes as a blob under its digest. The name is durable on return. The store
-    /// owns the file from then on.
+    /// Whether a staged file's bytes must be on the disk before it is published. They need not where publishing puts
+    /// them elsewhere.
+    var publishesFilesThemselves: Bool { get }
+    /// Publishes a staged file with its bytes as a blob under its digest. The blob is durable on return. The store owns
+    /// the file from then on.
     func publish(_ staged: SpoolFile, as digest: ContentDigest) async throws(StoreError)
     /// Withdraws a publication that was not recorded. The blob is deleted unless somebody else publishes it or has
     /// recorded it.

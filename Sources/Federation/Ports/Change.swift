@@ -18,6 +18,9 @@ package enum Change: Sendable {
     /// Clients that the next event names by their list's digest. The list is stored once, however often it comes.
     case list(ClientList)
     case event(AuditEvent)
+
+    /// The client that is new or has changed.
+    package var client: ClientName? { if case .client(let client) = self { client.name } else { nil } }
 }
 
 /// One step of a federation, decided by the machine under the federation's lock.

@@ -9,6 +9,10 @@ package protocol MetadataStore: Sendable {
     /// Creates a federation. Throws `.exists` where the name is taken, also by a deleted federation that did not
     /// release it.
     func create(_ federation: StoredFederation) async throws(StoreError)
+    /// The federation as it is stored now: the caller's copy, updated where somebody else has written since.
+    ///
+    /// - Parameter copy: the federation that the caller has, at a revision that was stored once.
+    func current(_ copy: FederationMachine) async throws(StoreError) -> FederationMachine
     /// Takes one step under the federation's lock, in one transaction.
     ///
     /// `decide` receives the stored federation: the caller's copy, updated where somebody else has written since. Its

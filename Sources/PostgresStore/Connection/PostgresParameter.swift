@@ -71,6 +71,43 @@ extension Optional: PostgresParameter where Wrapped: PostgresParameter {
     var encoded: PostgresEncoding? { self?.encoded }
 }
 
+/// An array of PostgreSQL, which takes as many values as there are rows: `unnest($1::text[])`.
+struct PostgresArray: PostgresParameter {
+    private let elements: [any PostgresParameter]
+
+    init(_ elements: [any PostgresParameter]) { self.elements = elements }
+
+    var encoded: PostgresEncoding? {
+        var text: [UInt8] = [UInt8(ascii: "{")]
+        for element in elements {
+            if text.count > 1 { text.append(UInt8(ascii: ",")) }
+            switch element.encoded {
+            case nil: text += "NULL".utf8
+            case .text(let value)?:
+                text.append(Self.quote)
+                for byte in value.utf8 {
+                    if byte == Self.quote || byte == Self.backslash { text.append(Self.backslash) }
+                    text.append(byte)
+                }
+                text.append(Self.quote)
+            case .binary(let bytes)?:
+                text += "\"\\\\x".utf8
+                for byte in bytes {
+                    text.append(Self.digits[Int(byte >> 4)])
+                    text.append(Self.digits[Int(byte & 15)])
+                }
+                text.append(Self.quote)
+            }
+        }
+        text.append(UInt8(ascii: "}"))
+        return .text(String(decoding: text, as: UTF8.self))
+    }
+
+    private static let quote = UInt8(ascii: "\"")
+    private static let backslash = UInt8(ascii: "\\")
+    private static let digits = Array("0123456789abcdef".utf8)
+}
+
 /// A statement with the values of its parameters `$1`, `$2`, ….
 struct PostgresStatement: Sendable {
     let sql: String

@@ -10,6 +10,9 @@ import Synchronization
 /// Notifications come at once and may be lost, so once a second it also compares all revisions. At the same time it
 /// reads the database's clock, says that this server is alive, and exchanges what was seen of clients.
 final class PostgresFollower: Sendable {
+    /// The time in which announcements gather, in milliseconds. The first one is delivered at once.
+    private static let pause: Int64 = 15
+
     private struct State {
         /// Revisions.
         var known: [FederationID: Int64] = [:]
@@ -120,7 +123,7 @@ extension PostgresFollower {
     private final class Session {
         let connection: PostgresConnection
         var nextLook: Int64 = 0
-        /// What was written to the table of sightings until then is known.
+        /// The database's time of the last look at the table of sightings.
         var seenUntil: Int64 = 0
 
         init(_ url: String) throws {
@@ -141,12 +144,15 @@ extension PostgresFollower {
             first = nil
         }
         wait(on: session.connection.socket, milliseconds: max(0, session.nextLook - DatabaseClock.running()))
-        for payload in try session.connection.notifications() {
+        let payloads = try session.connection.notifications()
+        for payload in payloads {
             let words = payload.split(separator: " ")
             guard words.count == 2, let id = FederationID(rawValue: String(words[0])), let revision = Int64(words[1])
             else { continue }
             note(StoredStep(federation: id, revision: revision, kind: revision < 0 ? .gone : .stored))
         }
+        // Each announcement makes a session read, so many of them are taken together.
+        if !payloads.isEmpty { wait(on: -1, milliseconds: Self.pause) }
     }
 
     private func look(_ session: Session, _ presence: SharedPresence) throws {
@@ -183,7 +189,7 @@ extension PostgresFollower {
         }
         for id in before.keys where found[id] == nil { note(StoredStep(federation: id, revision: 0, kind: .gone)) }
         let count: Int = try results[4].first?.value("count") ?? 1
-        try exchange(session, presence)
+        try exchange(session, presence, at: now)
         state.withLock { state in
             state.serverCount = max(1, count)
             state.lastLook = asked
@@ -191,7 +197,7 @@ extension PostgresFollower {
     }
 
     /// Writes what this server has seen of clients, and reads what others have.
-    private func exchange(_ session: Session, _ presence: SharedPresence) throws {
+    private func exchange(_ session: Session, _ presence: SharedPresence, at now: Int64) throws {
         let news = presence.takeNews().flatMap { id, sightings in
             sightings.map { sighting in
                 PostgresStatement(
@@ -206,19 +212,19 @@ extension PostgresFollower {
         for start in stride(from: 0, to: news.count, by: 1000) {
             try session.connection.run(Array(news[start..<min(start + 1000, news.count)]))
         }
-        // A row may become visible a moment after its time.
+        // A row may become visible some time after it says that it was written.
         let rows = try session.connection.run(
             """
-            SELECT federations.id, client, at, is_absent, written FROM seen
+            SELECT federations.id, client, at, is_absent FROM seen
             JOIN federations ON federations.key = seen.federation WHERE written > $1
             """, [session.seenUntil - 5000]
         ).rows
         for row in rows {
-            session.seenUntil = max(session.seenUntil, try row.value("written"))
             presence.apply(
                 .init(client: try row.text("client"), at: try row.instant("at"), isAbsent: try row.value("is_absent")),
                 of: try row.text("id"))
         }
+        session.seenUntil = now
     }
 
     /// Waits until the socket can be read, somebody wakes the follower, or the time is over.

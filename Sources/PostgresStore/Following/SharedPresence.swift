@@ -59,7 +59,11 @@ final class SharedMembers: Presence {
 
     func presume(_ clients: some Sequence<ClientName>, seenAt now: Timestamp) {
         state.withLock { state in
-            for client in clients where state.members[client] == nil { state.members[client] = Seen(at: now) }
+            // The other servers presume the same, so they need not be told for a while.
+            for client in clients where state.members[client] == nil {
+                state.members[client] = Seen(at: now)
+                state.written[client] = Seen(at: now)
+            }
         }
     }
 
@@ -96,8 +100,8 @@ final class SharedMembers: Presence {
 
     func apply(_ sighting: Sighting) {
         state.withLock { state in
-            if let known = state.members[sighting.client], known.at > sighting.at { return }
             let seen = Seen(at: sighting.at, isAbsent: sighting.isAbsent)
+            if let known = state.members[sighting.client], known.at > seen.at || known == seen { return }
             state.members[sighting.client] = seen
             state.written[sighting.client] = seen
         }

@@ -14,7 +14,15 @@ struct PostgresWriter {
     private(set) var counters: Counters
     /// The object that holds a new update's bytes.
     private let object: (ContentDigest) throws -> String?
-    private var pending: [PostgresStatement] = []
+    private var pending: [Pending] = []
+    /// Where in `pending` the rows of each table gather.
+    private var open: [String: Int] = [:]
+
+    /// What is to be sent, in order.
+    private enum Pending {
+        case statement(PostgresStatement)
+        case rows(RowBatch)
+    }
 
     /// The last numbers of a federation's rows, which its own row has.
     struct Counters {
@@ -107,14 +115,37 @@ struct PostgresWriter {
 
     /// Adds a statement whose first parameter is the federation.
     mutating func add(_ sql: String, _ parameters: any PostgresParameter...) {
-        pending.append(PostgresStatement(sql, [key] + parameters))
+        pending.append(.statement(PostgresStatement(sql, [key] + parameters)))
     }
+
+    /// Adds a row to those that one statement writes.
+    ///
+    /// - Parameter name: what tells the row from others of the table.
+    private mutating func add(to table: RowTable, _ name: String, _ values: any PostgresParameter...) {
+        if let place = open[table.sql], case .rows(var batch) = pending[place], batch.add(values, key: name) {
+            pending[place] = .rows(batch)
+            return
+        }
+        var batch = RowBatch(table)
+        _ = batch.add(values, key: name)
+        open[table.sql] = pending.count
+        pending.append(.rows(batch))
+    }
+
+    /// Rows of the table that come later must be written after what was collected so far.
+    private mutating func close(_ table: RowTable) { open[table.sql] = nil }
 
     /// Sends what was collected, and `last` after it.
     mutating func send(_ last: [PostgresStatement] = []) throws {
         guard !pending.isEmpty || !last.isEmpty else { return }
-        try connection.run(pending + last)
-        pending = []
+        let statements = pending.map { item in
+            switch item {
+            case .statement(let statement): statement
+            case .rows(let batch): batch.statement(of: key)
+            }
+        }
+        try connection.run(statements + last)
+        (pending, open) = ([], [:])
     }
 }
 
@@ -137,16 +168,8 @@ extension PostgresWriter {
             number = counters.clientNumber
         }
         add(
-            """
-            INSERT INTO clients
-              (federation, name, rank, token, capabilities, registered_at, last_seen_at, revoked_at, left_by_itself,
-               number, step)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-            ON CONFLICT (federation, name) DO UPDATE SET rank = excluded.rank, capabilities = excluded.capabilities,
-              last_seen_at = excluded.last_seen_at, revoked_at = excluded.revoked_at,
-              left_by_itself = excluded.left_by_itself, step = excluded.step
-            """,
-            client.name, client.rank, client.token, client.capabilities.text, client.registeredAt, client.lastSeenAt,
+            to: .clients, client.name.rawValue, client.name, client.rank, client.token, client.capabilities.text,
+            client.registeredAt, client.lastSeenAt,
             client.revokedAt, client.leftByItself, number, step)
     }
 
@@ -185,33 +208,21 @@ extension PostgresWriter {
     private mutating func store(_ participations: ClientTable<RoundMachine.Participation>, round: Int) {
         for (client, place) in participations {
             add(
-                """
-                INSERT INTO participations (federation, round, client, state, revision, rank, step)
-                VALUES ($1, $2, $3, $4, $5, $6, $7)
-                ON CONFLICT (federation, round, client) DO UPDATE SET state = excluded.state,
-                  revision = excluded.revision, rank = excluded.rank, step = excluded.step
-                """, round, client, place.state.rawValue, place.revision, place.rank, step)
+                to: .participations, "\(round)/\(client)", round, client, place.state.rawValue, place.revision,
+                place.rank, step)
         }
     }
 
     /// Replaces the row of a lost update where its client sends another one.
     private mutating func insert(_ update: Update, round: Int) throws {
         let status = StatusColumns(update.status)
-        if basis.round?.updates[update.client] != nil { discardObjects("client = $3", round, update.client) }
+        if basis.round?.updates[update.client] != nil {
+            close(.updates)
+            discardObjects("client = $3", round, update.client)
+        }
         add(
-            """
-            INSERT INTO updates
-              (federation, round, client, digest, bytes, rank, samples, loss, accuracy, received_at, ranks, norm,
-               factor_sizes, began, left_out_for, is_lost, is_taken_back, object, step)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
-            ON CONFLICT (federation, round, client) DO UPDATE SET digest = excluded.digest, bytes = excluded.bytes,
-              rank = excluded.rank, samples = excluded.samples, loss = excluded.loss, accuracy = excluded.accuracy,
-              received_at = excluded.received_at, ranks = excluded.ranks, norm = excluded.norm,
-              factor_sizes = excluded.factor_sizes, began = excluded.began, left_out_for = excluded.left_out_for,
-              is_lost = excluded.is_lost, is_taken_back = excluded.is_taken_back, object = excluded.object,
-              step = excluded.step
-            """,
-            round, update.client, update.digest, update.byteCount, update.rank, update.samples, update.metrics.loss,
+            to: .updates, "\(round)/\(update.client)", round, update.client, update.digest, update.byteCount,
+            update.rank, update.samples, update.metrics.loss,
             update.metrics.accuracy, update.receivedAt, try update.ranks.map { try storedJSON($0) }, update.norm,
             update.factorSizes?.data, update.began, status.leftOutFor, status.isLost, status.isTakenBack,
             try object(update.digest), step)
@@ -219,6 +230,7 @@ extension PostgresWriter {
 
     private mutating func store(_ status: Update.Status, of client: ClientName, round: Int) {
         let columns = StatusColumns(status)
+        close(.updates)
         if !status.isHeld { discardObjects("client = $3", round, client) }
         add(
             """
@@ -229,6 +241,7 @@ extension PostgresWriter {
     }
 
     private mutating func releaseUpdates(of round: Int, leftOutFor reason: String?) {
+        close(.updates)
         discardObjects("true", round)
         add(
             """
@@ -241,12 +254,11 @@ extension PostgresWriter {
 
     /// Notes objects that their rows are about to lose; a later sweep deletes them.
     private mutating func discardObjects(_ condition: String, _ parameters: any PostgresParameter...) {
-        pending.append(
-            PostgresStatement(
-                """
-                INSERT INTO garbage (object, since) SELECT object, now_ms() FROM updates
-                WHERE federation = $1 AND round = $2 AND object IS NOT NULL AND \(condition) ON CONFLICT DO NOTHING
-                """, [key] + parameters))
+        let sql = """
+            INSERT INTO garbage (object, since) SELECT object, now_ms() FROM updates
+            WHERE federation = $1 AND round = $2 AND object IS NOT NULL AND \(condition) ON CONFLICT DO NOTHING
+            """
+        pending.append(.statement(PostgresStatement(sql, [key] + parameters)))
     }
 
     private mutating func store(_ refusal: Refusal, round: Int) {
@@ -285,9 +297,7 @@ extension PostgresWriter {
         counters.eventSequence += 1
         let hash = try counters.chain.append(event)
         add(
-            """
-            INSERT INTO events (federation, id, at, kind, round, client, detail, hash)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-            """, counters.eventSequence, event.at, event.kind, event.round, event.client, event.detail, hash)
+            to: .events, "\(counters.eventSequence)", counters.eventSequence, event.at, event.kind, event.round,
+            event.client, event.detail, hash)
     }
 }

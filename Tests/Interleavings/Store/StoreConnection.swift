@@ -50,6 +50,13 @@ final class StoreConnection: Sendable {
 }
 
 extension StoreConnection: MetadataStore {
+    func current(_ copy: FederationMachine) async throws(StoreError) -> FederationMachine {
+        try await arrive()
+        let stored = store.rows.machine
+        store.ledger.check(copy, of: server, against: stored)
+        return try await answer(stored.revision == copy.revision ? copy : stored)
+    }
+
     func step<Outcome: Sendable>(
         on copy: FederationMachine,
         decide: @escaping @Sendable (FederationMachine) -> (step: FederationStep, outcome: Outcome)
