@@ -55,10 +55,23 @@ def processor_time():
     return times
 
 
-async def start(server):
+async def as_server(server):
+    """The server, once it serves."""
     await server.start()
     await asyncio.wait_for(server.serving(), 60)
     return server
+
+
+def database(folder):
+    """A new PostgreSQL without a standby, running."""
+    made = Database(folder)
+    as_postgres(POSTGRES / "initdb", "-D", made.data, "-A", "trust", "-U", "postgres", "--no-locale", "-E", "UTF8", "-k")
+    with open(made.data / "postgresql.auto.conf", "a") as file:
+        file.write(f"port={made.port}\nlisten_addresses='127.0.0.1'\nunix_socket_directories='{made.folder}'\n"
+                   "max_connections=200\n")
+    made.start()
+    made.url = f"postgresql://postgres@127.0.0.1:{made.port}/postgres"
+    return made
 
 
 async def updates(servers, options, folder):
@@ -141,21 +154,14 @@ async def measure(folder, options):
     # Bodies on their way need no disk: the bucket has them before they are acknowledged.
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="rankwise-bench-", dir="/dev/shm"))
     try:
-        database = Database(folder / "postgres")
-        as_postgres(
-            POSTGRES / "initdb", "-D", database.data, "-A", "trust", "-U", "postgres", "--no-locale", "-E", "UTF8", "-k")
-        with open(database.data / "postgresql.auto.conf", "a") as file:
-            file.write(f"port={database.port}\nlisten_addresses='127.0.0.1'\n"
-                       f"unix_socket_directories='{database.folder}'\nmax_connections=200\n")
-        database.start()
-        parts.append(database.kill)
+        base = database(folder / "postgres")
+        parts.append(base.kill)
         store = MemoryStore(options.lab, folder) if options.objects == "memory" else ObjectStore(folder / "objects")
         parts.append(store.stop)
-        url = f"postgresql://postgres@127.0.0.1:{database.port}/postgres"
         limits = "postgres: {durability: lone}\n" + Server.SETTINGS
         for index in range(options.servers):
-            servers.append(await start(ClusterServer(
-                options.binary, folder / f"server-{index}", url, store, role="serve", settings=limits,
+            servers.append(await as_server(ClusterServer(
+                options.binary, folder / f"server-{index}", base.url, store, role="serve", settings=limits,
                 scratch=scratch / str(index))))
         print(f"load {os.getloadavg()[0]:.1f}; {options.servers} servers on one PostgreSQL, objects in {options.objects}")
         print(f"  {await updates(servers, options, folder)}", flush=True)
@@ -164,18 +170,18 @@ async def measure(folder, options):
     finally:
         for server in servers:
             if server.process and server.process.returncode is None:
-                server.process.kill()
+                await server.kill()
         for stop in reversed(parts):
             stop()
         shutil.rmtree(scratch)
     single = folder / "sqlite"
     single.mkdir()
-    server = await start(Server(options.binary, single))
+    server = await as_server(Server(options.binary, single))
     try:
         print("one server on SQLite")
         print(f"  {await updates([server], options, single)}")
     finally:
-        server.process.kill()
+        await server.kill()
 
 
 def cluster(folder, options):

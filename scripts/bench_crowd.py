@@ -227,9 +227,9 @@ class Crowd:
             self.ask_plan(client)
 
 
-def register(port, enrolment, count):
+def register(port, enrolment, count, prefix="edge-"):
     """Registers the clients over 64 connections at once; their tokens by name."""
-    tokens = {f"edge-{index:05}": secrets.token_hex(32) for index in range(count)}
+    tokens = {f"{prefix}{index:05}": secrets.token_hex(32) for index in range(count)}
     waiting = list(tokens)
     poll, lanes = select.epoll(), {}
 

@@ -50,7 +50,7 @@ package struct Services: Sendable {
         readiness = Readiness(metadata: stores.metadata, clock: clock)
         initial = InitialAdapters(adapters: stores.adapters, jobs: stores.jobs, threads: threads)
         rounds = RoundService(runtime: runtime, metadata: stores.metadata, adapters: stores.adapters, clock: clock)
-        plans = PlanService(runtime: runtime, clock: clock)
+        plans = PlanService(runtime: runtime, clock: clock, serverCount: access.serverCount)
         tokens = TokenService(runtime: runtime, access: access, clock: clock)
         enrolment = EnrolmentService(runtime: runtime, access: access, credentials: stores.credentials)
 

@@ -42,5 +42,6 @@ extension PlanBody {
             stage: demand.sparse.map { Stage(name: "sparse", density: $0.density, seed: plan.federationSeed) },
             training: try WireJSON.decode([String: JSONValue].self, from: Data(plan.training.utf8)),
             update: "\(base)/rounds/\(plan.round)/update")
+        comeBackSeconds = plan.comeBackSeconds
     }
 }

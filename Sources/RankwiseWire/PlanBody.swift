@@ -46,6 +46,9 @@ package struct PlanBody: Codable, Sendable, Hashable {
     package var training: [String: JSONValue]
     /// The path on the server to PUT the update to.
     package var update: String
+    /// The server asks the client to stay away for so many seconds, and then to ask for its plan without waiting; nil
+    /// where it may wait for news. Older servers do not send it.
+    package var comeBackSeconds: Double?
 
     enum CodingKeys: String, CodingKey {
         case federation, round, phase, state, revision, client, selected, answered, lost, rank, ranks, scales, adapter,
@@ -54,6 +57,7 @@ package struct PlanBody: Codable, Sendable, Hashable {
         case federationSeed = "federation_seed"
         case deadlineAt = "deadline_at"
         case messageBits = "message_bits"
+        case comeBackSeconds = "come_back_seconds"
     }
 
     package init(
@@ -126,5 +130,6 @@ package struct PlanBody: Codable, Sendable, Hashable {
         try values.encode(stage, forKey: .stage)
         try values.encode(training, forKey: .training)
         try values.encode(update, forKey: .update)
+        try values.encode(comeBackSeconds, forKey: .comeBackSeconds)
     }
 }

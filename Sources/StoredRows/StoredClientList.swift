@@ -97,13 +97,15 @@ extension StoredClientList {
 
     /// A list in its stored form.
     ///
-    /// - Parameter numbers: the clients' numbers by name.
-    package init(_ list: ClientList, numbers: [String: Int]) throws(StoreError) {
+    /// - Parameter numbers: the number of each of the list's clients, in its order; nil where there is no such client.
+    package init(_ list: ClientList, numbers: [Int?]) throws(StoreError) {
+        guard numbers.count == list.clients.count else {
+            throw .failed(
+                "a list of \(list.clients.count.counted("client")) was given \(numbers.count.counted("number"))")
+        }
         var order: [(Int, Int)] = []
-        for (index, client) in list.clients.enumerated() {
-            guard let number = numbers[client.rawValue] else {
-                throw .failed("\(client) is on a list of clients and is none")
-            }
+        for (index, (client, number)) in zip(list.clients, numbers).enumerated() {
+            guard let number else { throw .failed("\(client) is on a list of clients and is none") }
             order.append((number, index))
         }
         order.sort { $0.0 < $1.0 }

@@ -65,4 +65,33 @@ import Testing
             try store.close()
         }
     }
+
+    @Test(arguments: [30, 21_000])
+    func `a list of few clients, or of most, is stored by their numbers and read by their names`(
+        _ count: Int
+    ) async throws {
+        try await withDirectory { directory in
+            let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            let store = try SQLiteStore(directory: directory, logger: logger)
+            let live = try await LiveFederation(creating: "digits", in: Stores(store)) { $0.policy.minimumClients = 52 }
+            // Their numbers are in another order than their names.
+            try await store.pool.write { database in
+                try database.execute(
+                    sql: """
+                        WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 22000)
+                        INSERT INTO clients (federation, name, rank, token, capabilities, registered_at, last_seen_at, number)
+                        SELECT 1, 'edge-' || n, 4, x'00', '{}', 0, 0, 22001 - n FROM numbers
+                        """)
+            }
+            let names = try (1...count).map { try ClientName("edge-\($0)") }.sorted()
+            let list = ClientList(
+                clients: names, values: nil, digest: Sample.contentDigest(names.map { "\($0)\n" }.joined()))
+            let machine = live.machine
+            try await store.pool.write { database in
+                try FederationWriter(machine.settings, key: 1, database: database).store(.list(list))
+            }
+            #expect(try await store.list(list.digest, of: live.id) == list)
+            try store.close()
+        }
+    }
 }

@@ -125,6 +125,8 @@ package actor Agent {
     var fruitless: Backoff
     /// How long a poll waits; shorter after a proxy has cut one off.
     private var pollWait: PollWait
+    /// For how long the server asks the client to stay away before it polls, without waiting then.
+    private var absence: Duration?
     private let makeTrainer: TrainerMaker
     /// Whether this start has registered; the server's answer to one registration is enough.
     private var hasRegistered = false
@@ -234,7 +236,8 @@ package actor Agent {
 
     private func poll(after revision: Int64?) async throws(AgentError) -> Step {
         let endpoint = endpoint
-        let (pollWait, wait) = (pollWait, pollWait.duration)
+        if let absence { try await sleep(for: absence) }
+        let (pollWait, wait) = (pollWait, absence == nil ? pollWait.duration : .zero)
         let asked = clock.now
         var isCutShort = false
         let answer: Answer<(plan: PlanBody, json: [UInt8])?>
@@ -261,7 +264,9 @@ package actor Agent {
                 try await keepProgress()
             }
             let step = Self.step(for: plan, json: json, refusedRound: progress.refusedRound)
+            absence = nil
             if case .poll = step {
+                absence = plan.comeBackSeconds.map { .seconds($0) }
                 observe(.waiting(plan))
                 if let revision, plan.revision <= revision { try await restIfEarly(asked: asked, wait: wait) }
             }

@@ -19,6 +19,9 @@ extension PlanBody {
         if let (module, rank) = ranks.first(where: { !Self.rankLimits.contains($0.value) }) {
             return "its rank of \(module) is \(rank); expected \(Self.rankLimits.lowerBound) or more"
         }
+        if let seconds = comeBackSeconds, !(0...86_400).contains(seconds) {
+            return "its come_back_seconds is \(seconds); expected 0 to 86400"
+        }
         let plain = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%=&".utf8)
         if !cut.utf8.allSatisfy(plain.contains) { return "its adapter.href has no sound query" }
         let numbers = [penalty, pruning?.gamma, pruning?.penalty].compactMap { $0 } + scales.values

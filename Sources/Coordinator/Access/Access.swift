@@ -12,22 +12,11 @@ package final class Access: Sendable {
     }
 
     let mode: Mode
-    private let clock: any WallClock
+    let clock: any WallClock
     private let allLimits: RateLimits
-    private let serverCount: @Sendable () -> Int
-    let holders = Mutex<[ContentDigest: Holder]>([:])
+    let serverCount: @Sendable () -> Int
+    let holders = Mutex(TokenHolders())
     private let addresses: Mutex<AddressThrottle>
-
-    struct Holder: Sendable {
-        let principal: Principal
-        var expiresAt: Timestamp?
-        var isRevoked = false
-        var requests: TokenBucket?
-        var uploads: TokenBucket?
-        var underWay = RequestsUnderWay()
-
-        func isExpired(at now: Timestamp) -> Bool { expiresAt.map { now >= $0 } ?? false }
-    }
 
     /// - Parameter serverCount: the number of servers among which callers are spread. Each one gives its part of a rate.
     package init(
@@ -92,11 +81,10 @@ package final class Access: Sendable {
     ) throws(ServiceError) -> (Principal, isRevoked: Bool)? {
         let now = clock.now()
         let isLimited = limits.holds(for: address)
-        let (holder, wait) = holders.withLock { holders -> (Holder?, Double?) in
+        let (holder, wait) = holders.withLock { holders -> (TokenHolders.Holder?, Double?) in
             guard let holder = holders[hash], !holder.isExpired(at: now) else { return (nil, nil) }
             guard isLimited, let pace = limits.requests(of: holder.principal) else { return (holder, nil) }
-            let wait = holders[hash]?.requests.take(1, at: now, pace: pace)
-            return (holder, wait)
+            return (holder, holders.act(hash, at: now) { $0.requests.take(1, at: now, pace: pace) })
         }
         try refuse(wait)
         return holder.map { ($0.principal, $0.isRevoked) }
@@ -132,8 +120,7 @@ extension Access {
                 return (nil, nil)
             }
             let upload = Upload(hash: hash, pace: pace, byteCount: byteCount.map(Double.init) ?? pace.capacity)
-            let wait = holders[hash]?.uploads.take(upload.byteCount, at: now, pace: pace)
-            return (upload, wait)
+            return (upload, holders.act(hash, at: now) { $0.uploads.take(upload.byteCount, at: now, pace: pace) })
         }
         try refuse(wait)
         return upload
@@ -141,7 +128,12 @@ extension Access {
 
     /// Replaces the charge by the number of bytes that arrived.
     package func endUpload(_ upload: Upload, byteCount: Int) {
-        holders.withLock { $0[upload.hash]?.uploads?.giveBack(upload.byteCount - Double(byteCount), pace: upload.pace) }
+        let now = clock.now()
+        holders.withLock { holders in
+            holders.act(upload.hash, at: now) {
+                $0.uploads?.giveBack(upload.byteCount - Double(byteCount), pace: upload.pace)
+            }
+        }
     }
 }
 
@@ -156,7 +148,9 @@ extension Access {
     /// Makes a token valid. A known token keeps its state: revoked, and as close to its limits.
     func grant(_ principal: Principal, toTokenWithHash hash: ContentDigest, until expiresAt: Timestamp? = nil) {
         holders.withLock { holders in
-            if holders[hash] == nil { holders[hash] = Holder(principal: principal, expiresAt: expiresAt) }
+            if holders[hash] == nil {
+                holders[hash] = TokenHolders.Holder(principal: principal, expiresAt: expiresAt)
+            }
         }
     }
 
@@ -172,26 +166,22 @@ extension Access {
 
     /// Makes all issued tokens of a federation unknown, and ends the requests under way with them.
     func forget(tokensOf federation: FederationID) {
-        let ends = holders.withLock { holders in
-            let gone = holders.filter { $0.value.principal.federation == federation }
-            for hash in gone.keys { holders[hash] = nil }
-            return gone.values.flatMap(\.underWay.ends)
-        }
-        for end in ends { end() }
+        for end in holders.withLock({ $0.remove { $0.principal.federation == federation } }) { end() }
     }
 
     /// Makes an issued token unknown, and ends the requests under way with it.
     func forget(tokenWithHash hash: ContentDigest) {
-        let holder = holders.withLock { $0.removeValue(forKey: hash) }
-        for end in holder?.underWay.ends ?? [] { end() }
+        for end in holders.withLock({ $0.remove(hash) }) { end() }
     }
 
     /// Marks a client's token as revoked, even for a registration that is about to end. Ends the requests under way
     /// with it.
     func revoke(_ principal: Principal, tokenWithHash hash: ContentDigest) {
         let ends = holders.withLock { holders in
-            holders[hash, default: Holder(principal: principal)].isRevoked = true
-            return holders[hash]?.underWay.ends ?? []
+            var holder = holders[hash] ?? TokenHolders.Holder(principal: principal)
+            holder.isRevoked = true
+            holders[hash] = holder
+            return holders.ends(of: hash)
         }
         for end in ends { end() }
     }

@@ -29,6 +29,8 @@ struct RequestsUnderWay: Sendable {
         bodies -= 1
     }
 
+    var isEmpty: Bool { entries.isEmpty }
+
     /// The functions that end the requests under way.
     var ends: [@Sendable () -> Void] { entries.values.map(\.end) }
 }
@@ -49,10 +51,13 @@ extension Access {
         guard let token else { return nil }
         let hash = Self.hash(token)
         let isLimited = limits.holds(for: address)
+        let now = clock.now()
         let (visit, isKnown) = holders.withLock { holders -> (Visit?, Bool) in
             guard let principal = holders[hash]?.principal else { return (nil, false) }
-            let number = holders[hash]?.underWay.begin(
-                hasBody: hasBody, upTo: isLimited ? limits.inFlight(of: principal) : (0, 0), end: end)
+            let number = holders.act(hash, at: now) {
+                $0.underWay.begin(
+                    hasBody: hasBody, upTo: isLimited ? limits.inFlight(of: principal) : (0, 0), end: end)
+            }
             return (number.map { Visit(hash: hash, number: $0) }, true)
         }
         if isKnown, visit == nil { throw .tooManyRequests(retryAfter: 1) }
@@ -61,6 +66,7 @@ extension Access {
 
     /// Stops counting a request.
     package func finish(_ visit: Visit) {
-        holders.withLock { $0[visit.hash]?.underWay.finish(visit.number) }
+        let now = clock.now()
+        holders.withLock { holders in holders.act(visit.hash, at: now) { $0.underWay.finish(visit.number) } }
     }
 }

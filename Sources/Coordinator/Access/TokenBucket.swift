@@ -18,10 +18,13 @@ struct TokenBucket: Sendable, Hashable {
 
     private var level: Double
     private var filledAt: Timestamp
+    /// From when on the bucket is as good as a new one.
+    private(set) var fullAt: Timestamp
 
     init(of pace: Pace, at now: Timestamp) {
         level = pace.capacity
         filledAt = now
+        fullAt = now
     }
 
     /// Takes `amount`, or returns how many seconds to wait before anything can be taken.
@@ -31,11 +34,15 @@ struct TokenBucket: Sendable, Hashable {
         filledAt = now
         guard level > 0 else { return max(0.001, -level / pace.perSecond) }
         level -= amount
+        fullAt = now.adding(seconds: (pace.capacity - level) / pace.perSecond)
         return nil
     }
 
     /// Returns the unused part of an earlier amount; negative where more was used than taken.
-    mutating func giveBack(_ amount: Double, pace: Pace) { level = min(pace.capacity, level + amount) }
+    mutating func giveBack(_ amount: Double, pace: Pace) {
+        level = min(pace.capacity, level + amount)
+        fullAt = filledAt.adding(seconds: (pace.capacity - level) / pace.perSecond)
+    }
 }
 
 extension TokenBucket? {

@@ -41,6 +41,11 @@ package struct ClientPlan: Sendable {
     package var hasAnswered = false
     /// Whether the server lost what the client sent in this round.
     package var isLost = false
+    /// For how many seconds the client may stay away; nil where it should wait for its plan.
+    package var comeBackSeconds: Double?
+
+    /// Whether the round waits for this client's update.
+    package var isAwaited: Bool { phase == .collecting && isSelected && !hasAnswered }
 
     /// - Parameters:
     ///   - round: 0 before round 1 opens; the plan then already says what round 1 asks for.

@@ -4,6 +4,8 @@ package import Federation
 package struct PlanService: Sendable {
     let runtime: FederationRuntime
     let clock: any WallClock
+    /// The number of servers among which clients are spread.
+    let serverCount: @Sendable () -> Int
 
     /// The present instructions for `client`.
     package func plan(for client: ClientName, in federation: FederationID) throws(ServiceError) -> ClientPlan {
@@ -61,6 +63,15 @@ package struct PlanService: Sendable {
         result.isSelected = place?.isSelected ?? (settings.policy.buffer != nil)
         result.hasAnswered = place?.state == .answered
         result.isLost = isLost(client, in: machine)
+        if !result.isAwaited, machine.state != .finished { result.comeBackSeconds = pace(of: result, in: machine) }
         return result
+    }
+
+    /// Pace steering (Bonawitz et al., 2019, arXiv 1902.01046): clients that have nothing to do come back spread over
+    /// time, each after its own half to whole of the policy's time.
+    private func pace(of plan: ClientPlan, in machine: FederationMachine) -> Double? {
+        machine.settings.policy.comeBackSeconds(clients: machine.clients.tally.active, servers: serverCount()).map {
+            ($0 * (0.5 + Double(plan.seed % 1024) / 2048)).rounded()
+        }
     }
 }

@@ -107,6 +107,25 @@ package struct RoundPolicy: Sendable, Codable, Hashable {
         min(eligible, Self.ceiling(Double(cohort(of: eligible)) * (1 + overSelection)))
     }
 
+    /// For how many seconds a client that is not selected may stay away; nil where it should wait for its plan on a
+    /// connection, because there are few clients or everybody is selected.
+    ///
+    /// Then the clients that come back together make about `Pace.callsPerSecond` calls at each server. It is never so long
+    /// that a client stops to count as seen, or that one that is drawn meanwhile misses the round.
+    package func comeBackSeconds(clients: Int, servers: Int) -> Double? {
+        guard !selectsEverybody, buffer == nil else { return nil }
+        let wanted = Double(clients) / (Pace.callsPerSecond * Double(max(1, servers)))
+        let longest = min(seenSeconds / 2, deadlineSeconds / 4)
+        guard wanted > Pace.shortest, longest > Pace.shortest else { return nil }
+        return min(wanted, longest)
+    }
+
+    private enum Pace {
+        static let callsPerSecond = 200.0
+        /// For less, in seconds, a connection that waits is cheaper than a new one.
+        static let shortest = 25.0
+    }
+
     /// Rounds a product of a decimal up, but tolerates a small excess: 0.07 × 100 is 7.000000000000001.
     private static func ceiling(_ product: Double) -> Int { Int(clamping: (product * (1 - 1e-12)).rounded(.up)) }
 }

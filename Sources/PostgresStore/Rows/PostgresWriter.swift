@@ -280,13 +280,13 @@ extension PostgresWriter {
         let known = try connection.run(
             "SELECT 1 AS one FROM client_lists WHERE federation = $1 AND digest = $2", [key, list.digest])
         guard known.first == nil else { return }
-        var numbers: [String: Int] = [:]
-        for row in try connection.run(
-            "SELECT name, number FROM clients WHERE federation = $1 AND number IS NOT NULL", [key]
-        ).rows {
-            numbers[try row.value("name")] = try row.value("number")
-        }
-        let stored = try StoredClientList(list, numbers: numbers)
+        let rows = try connection.run(
+            """
+            SELECT number FROM unnest($2::text[]) WITH ORDINALITY AS listed (name, position)
+            LEFT JOIN clients ON clients.federation = $1 AND clients.name = listed.name ORDER BY position
+            """, [key, PostgresArray(list.clients)]
+        ).rows
+        let stored = try StoredClientList(list, numbers: try rows.map { try $0.optional("number") })
         add(
             "INSERT INTO client_lists (federation, digest, runs, client_values) VALUES ($1, $2, $3, $4)", list.digest,
             stored.runs, stored.valueBytes)

@@ -73,7 +73,7 @@ struct FederationWriter {
         self.init(machine.settings, key: key, database: database)
     }
 
-    private init(_ settings: FederationSettings, key: Int64, database: Database) {
+    init(_ settings: FederationSettings, key: Int64, database: Database) {
         self.database = database
         federation = settings.id
         self.key = key
@@ -231,14 +231,30 @@ extension FederationWriter {
         let known = try database.cachedStatement(
             sql: "SELECT EXISTS (SELECT 1 FROM client_lists WHERE federation = ? AND digest = ?)")
         if try Bool.fetchOne(known, arguments: [key, list.digest.data]) == true { return }
-        let rows = try database.cachedStatement(sql: "SELECT name, number FROM clients WHERE federation = ?")
-        var numbers: [String: Int] = [:]
-        let cursor = try Row.fetchCursor(rows, arguments: [key])
-        while let row = try cursor.next() { numbers[try row.value("name")] = try row.value("number") }
-        let stored = try StoredClientList(list, numbers: numbers)
+        let stored = try StoredClientList(list, numbers: try numbers(of: list.clients))
         try execute(
             "INSERT INTO client_lists (federation, digest, runs, client_values) VALUES (?, ?, ?, ?)",
             [key, list.digest.data, stored.runs, stored.valueBytes])
+    }
+
+    /// The numbers of clients in ascending order of name. So many are not looked up one by one: the table is in the
+    /// same order.
+    private func numbers(of clients: [ClientName]) throws -> [Int?] {
+        guard clients.count >= 20_000 else {
+            let statement = try database.cachedStatement(
+                sql: "SELECT number FROM clients WHERE federation = ? AND name = ?")
+            return try clients.map { try Int.fetchOne(statement, arguments: [key, $0.rawValue]) }
+        }
+        let statement = try database.cachedStatement(
+            sql: "SELECT name, number FROM clients WHERE federation = ? ORDER BY name")
+        let rows = try Row.fetchCursor(statement, arguments: [key])
+        var known = try rows.next().map { row -> (name: String, number: Int?) in (row[0], row[1]) }
+        return try clients.map { client in
+            while let next = known, next.name < client.rawValue {
+                known = try rows.next().map { row in (row[0], row[1]) }
+            }
+            return known?.name == client.rawValue ? known?.number : nil
+        }
     }
 
     /// Appends to the federation's hash chain, which ends with the last row.
