@@ -74,13 +74,22 @@ def database(folder):
     return made
 
 
+def own_rate(store, options):
+    """How many objects of an update's length the store itself takes in a second, with nothing else to do."""
+    found = subprocess.run(
+        [options.lab, "bench", "object-puts", f"s3://{store.bucket}/own-rate", "--endpoint", store.endpoint, "--seconds", "8"],
+        env={**os.environ, "AWS_ACCESS_KEY_ID": store.key, "AWS_SECRET_ACCESS_KEY": store.secret},
+        stdout=subprocess.PIPE, check=True)
+    return json.loads(found.stdout)["per_second"]
+
+
 async def updates(servers, options, folder):
     """Registers clients, has each send one update, and returns a line of figures."""
     created = await servers[0].call("POST", "/v1/federations", federation(options.clients))
     started = time.monotonic()
     tokens = list(register(servers[0].port, created["enrolment_token"], options.clients).values())
     print(f"  {options.clients} registrations in {time.monotonic() - started:.1f} s", flush=True)
-    while (await servers[0].call("GET", f"/v1/federations/{FEDERATION}"))["round"] != 1:
+    while (opened := await servers[0].call("GET", f"/v1/federations/{FEDERATION}"))["round"] != 1:
         await asyncio.sleep(0.2)
     body = folder / "update.safetensors"
     small_update(body)
@@ -99,7 +108,8 @@ async def updates(servers, options, folder):
     results = [json.loads(output[0].split("RESULT ")[1]) for output in outputs]
     # A server may hear of another one's last step a moment later.
     await asyncio.sleep(2)
-    received = (await servers[0].call("GET", f"/v1/federations/{FEDERATION}/rounds/current"))["received"]
+    now = await servers[0].call("GET", f"/v1/federations/{FEDERATION}/rounds/current")
+    received, steps = now["received"], now["revision"] - opened["revision"]
     total = sum(result["created"] for result in results)
     seconds = max(result["seconds"] for result in results)
     costs = {name: (time - before.get(name, 0)) * 1000 / max(1, total) for name, time in after.items()}
@@ -108,8 +118,8 @@ async def updates(servers, options, folder):
     for result in results:
         if result["others"]:
             print(f"  {result['others']} other answers, the first: {result['other']}")
-    return (f"{total / seconds:.0f} updates/s for {seconds:.0f} s, {total} answered with 201, {received} stored; "
-            f"p50 {statistics.median(result['p50'] for result in results):.0f} ms, "
+    return total / seconds, (f"{total / seconds:.0f} updates/s for {seconds:.0f} s, {total} answered with 201, {received} stored; "
+            f"{received / max(1, steps):.1f} a step; p50 {statistics.median(result['p50'] for result in results):.0f} ms, "
             f"p99 {max(result['p99'] for result in results):.0f} ms")
 
 
@@ -164,7 +174,10 @@ async def measure(folder, options):
                 options.binary, folder / f"server-{index}", base.url, store, role="serve", settings=limits,
                 scratch=scratch / str(index))))
         print(f"load {os.getloadavg()[0]:.1f}; {options.servers} servers on one PostgreSQL, objects in {options.objects}")
-        print(f"  {await updates(servers, options, folder)}", flush=True)
+        rate, line = await updates(servers, options, folder)
+        print(f"  {line}", flush=True)
+        own = await asyncio.to_thread(own_rate, store, options)
+        print(f"  {options.objects} alone takes {own:.0f} objects/s of that length; the servers' rate is {rate / own:.2f} of it")
         if options.servers > 1:
             print(f"  {await wake_ups(servers, options)}", flush=True)
     finally:
@@ -179,7 +192,7 @@ async def measure(folder, options):
     server = await as_server(Server(options.binary, single))
     try:
         print("one server on SQLite")
-        print(f"  {await updates([server], options, single)}")
+        print(f"  {(await updates([server], options, single))[1]}")
     finally:
         await server.kill()
 

@@ -8,5 +8,6 @@ struct BenchCommand: ParsableCommand {
         abstract: "Measure on this machine and print JSON.",
         subcommands: [
             BenchAggregateCommand.self, BenchTrainCommand.self, BenchScoreCommand.self, BenchObjectStoreCommand.self,
+            BenchObjectPutsCommand.self,
         ])
 }

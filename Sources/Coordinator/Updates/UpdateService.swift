@@ -202,7 +202,7 @@ extension UpdateService {
             return try receipt.confirming(claim, digest)
         }
         let session = try runtime.activeSession(of: claim.federation, for: claim.client)
-        let finding = try await check(ticket, in: session)
+        let finding = try await check(ticket, byteCount: byteCount, in: session)
         let update = Update(
             client: claim.client, digest: digest, byteCount: byteCount, rank: finding.rank,
             samples: claim.samples, metrics: claim.metrics, receivedAt: clock.now(), ranks: finding.ranks,
@@ -229,7 +229,7 @@ extension UpdateService {
 
     /// Checks the update's file against the federation.
     private func check(
-        _ ticket: Ticket, in session: FederationSession
+        _ ticket: Ticket, byteCount: Int, in session: FederationSession
     ) async throws(ServiceError) -> UpdateCheck.Finding {
         let claim = ticket.claim
         let snapshot = session.snapshot
@@ -246,6 +246,10 @@ extension UpdateService {
             as: try snapshot.plan(), adapters: adapters)
         let squares = ticket.arrival?.soundSquares
         do throws(ServiceError) {
+            // A small file is read sooner than another thread is woken.
+            guard byteCount > Self.smallest else {
+                return try check.finding(fileAt: ticket.spool.path, squares: squares)
+            }
             return try await validation.run { () throws(ServiceError) in
                 try check.finding(fileAt: ticket.spool.path, squares: squares)
             }
@@ -254,6 +258,9 @@ extension UpdateService {
             try await refuse(claim, for: refusal, in: session)
         }
     }
+
+    /// The largest file, in bytes, that is checked on a cooperative thread.
+    private static let smallest = 32 << 10
 
     /// Makes the update's file a blob and has the round count it. On failure the file is at its old path again.
     private func record(

@@ -1,4 +1,5 @@
 import Crypto
+import Synchronization
 
 /// AWS Signature Version 4 in a request's header, in the form that S3 takes: the path is signed as it is sent.
 ///
@@ -44,16 +45,26 @@ package struct SigV4: Sendable {
         self.credentials = credentials
         self.time = time
         scope = "\(day)/\(region)/\(service)/aws4_request"
-        var key = SymmetricKey(data: Array("AWS4\(credentials.secretAccessKey)".utf8))
-        for part in [day, region, service, "aws4_request"] { key = SymmetricKey(data: Self.code(part, key)) }
-        self.key = key
+        key = Self.derivedKey(credentials.secretAccessKey, [day, region, service, "aws4_request"])
+    }
+
+    /// What the last signing key was derived from, and the key. It stays the same for a day.
+    private static let lastKey = Mutex<(secret: String, parts: [String], key: SymmetricKey)?>(nil)
+
+    private static func derivedKey(_ secret: String, _ parts: [String]) -> SymmetricKey {
+        if let last = lastKey.withLock({ $0 }), last.secret == secret, last.parts == parts { return last.key }
+        var key = SymmetricKey(data: Array("AWS4\(secret)".utf8))
+        for part in parts { key = SymmetricKey(data: code(part, key)) }
+        lastKey.withLock { [key] in $0 = (secret, parts, key) }
+        return key
     }
 
     /// The value of `Authorization` for a request.
     package func authorization(for request: Request) -> String {
-        let (_, signed) = Self.canonicalFields(request.fields)
-        return "\(Self.algorithm) Credential=\(credentials.accessKeyID)/\(scope), SignedHeaders=\(signed), "
-            + "Signature=\(signature(of: request))"
+        let fields = Self.canonicalFields(request.fields)
+        let signature = hex(Self.code(stringToSign(for: Self.canonicalRequest(request, fields)), key))
+        return "\(Self.algorithm) Credential=\(credentials.accessKeyID)/\(scope), SignedHeaders=\(fields.names), "
+            + "Signature=\(signature)"
     }
 
     /// In hexadecimal digits.
@@ -62,14 +73,22 @@ package struct SigV4: Sendable {
     }
 
     package func stringToSign(for request: Request) -> String {
-        let digest = hex(SHA256.hash(data: Array(Self.canonicalRequest(request).utf8)))
+        stringToSign(for: Self.canonicalRequest(request))
+    }
+
+    private func stringToSign(for canonical: String) -> String {
+        let digest = hex(SHA256.hash(data: Array(canonical.utf8)))
         return [Self.algorithm, time.compact, scope, digest].joined(separator: "\n")
     }
 
     package static func canonicalRequest(_ request: Request) -> String {
-        let (fields, signed) = canonicalFields(request.fields)
-        return [
-            request.method, request.path, canonicalQuery(request.query), fields + "\n", signed, request.payload,
+        canonicalRequest(request, canonicalFields(request.fields))
+    }
+
+    private static func canonicalRequest(_ request: Request, _ fields: (lines: String, names: String)) -> String {
+        [
+            request.method, request.path, canonicalQuery(request.query), fields.lines + "\n", fields.names,
+            request.payload,
         ].joined(separator: "\n")
     }
 
