@@ -20,33 +20,37 @@ extension PostgresStore: BlobStore {
         guard let size = Self.byteCount(of: staged.path) else {
             throw .failed("\(staged.path) is not there")
         }
-        let key = Self.newKey(of: digest)
-        do {
-            try await objects.put(key, file: staged.path, byteCount: size, sha256: digest.bytes)
-        } catch {
-            throw error.storeError
+        let place: ObjectPlace
+        if size <= SmallFiles.limit {
+            place = try await smallFiles.put(staged, as: digest, byteCount: size)
+        } else {
+            place = ObjectPlace(key: Self.newKey(of: digest), position: nil)
+            do {
+                try await objects.put(place.key, file: staged.path, byteCount: size, sha256: digest.bytes)
+            } catch {
+                throw error.storeError
+            }
         }
         // A repetition of the name takes the same bytes.
         try scratch.blobs.pin(staged, as: digest, byteCount: size)
-        publications.add(digest, key: key, at: clock.now())
+        publications.add(digest, at: place, now: clock.now())
     }
 
     package func withdraw(_ digest: ContentDigest, backTo staged: SpoolFile?) async {
         guard let object = publications.take(digest) else { return }
         if let staged { scratch.blobs.copy(digest, to: staged) }
         scratch.blobs.unpin(digest)
-        if !object.mayBeRecorded { await delete([object.key]) }
+        if !object.mayBeRecorded { await delete(object.place) }
     }
 
     package func lend(_ digest: ContentDigest) throws(StoreError) -> LentFile? {
-        var known: (String, Int?)?
-        if let key = publications.key(of: digest) { known = (key, nil) } else { known = try record(of: digest) }
-        guard let (key, byteCount) = known else { return nil }
+        var known: (ObjectPlace, Int?)?
+        if let place = publications.place(of: digest) { known = (place, nil) } else { known = try record(of: digest) }
+        guard let (place, byteCount) = known else { return nil }
         if let file = scratch.blobs.lend(digest) { return file }
         let path = scratch.makeSpoolPath()
         do {
-            let length = try byteCount ?? objects.blocking.head(key).byteCount
-            try objects.blocking.get(key, to: path, expecting: length, sha256: digest.bytes)
+            let length = try fetch(digest, byteCount, at: place, to: path)
             return try scratch.blobs.lend(fetched: path, as: digest, byteCount: length)
         } catch let error as ObjectError {
             unlink(path)
@@ -54,7 +58,7 @@ extension PostgresStore: BlobStore {
             switch error {
             case .missing: return nil
             case .damaged(let reason):
-                logger.error("an object is damaged", metadata: ["object": "\(key)", "reason": "\(reason)"])
+                logger.error("an object is damaged", metadata: ["object": "\(place.key)", "reason": "\(reason)"])
                 return nil
             default: throw error.storeError
             }
@@ -64,16 +68,39 @@ extension PostgresStore: BlobStore {
         }
     }
 
-    /// The object that a row names for these bytes; nil where none does.
-    private func record(of digest: ContentDigest) throws(StoreError) -> (String, Int?)? {
+    /// Writes an object's bytes to a file, checked against their digest, and returns their number.
+    ///
+    /// - Parameter byteCount: nil where it is not known; the place is then a whole object.
+    private func fetch(
+        _ digest: ContentDigest, _ byteCount: Int?, at place: ObjectPlace, to path: String
+    ) throws -> Int {
+        guard let position = place.position, let byteCount else {
+            let length = try byteCount ?? objects.blocking.head(place.key).byteCount
+            try objects.blocking.get(place.key, to: path, expecting: length, sha256: digest.bytes)
+            return length
+        }
+        let bytes = try objects.blocking.get(place.key, position..<position + byteCount)
+        guard Array(SHA256.hash(data: bytes)) == digest.bytes else {
+            throw ObjectError.damaged("it has other bytes at \(position) than \(digest)")
+        }
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        return byteCount
+    }
+
+    /// Where the bytes are that a row names; nil where none does.
+    private func record(of digest: ContentDigest) throws(StoreError) -> (ObjectPlace, Int?)? {
         try pool.runBlocking { connection in
             let row = try connection.run(
                 """
-                SELECT object, bytes FROM updates WHERE digest = $1 AND object IS NOT NULL
-                UNION ALL SELECT object, bytes FROM templates WHERE digest = $1 AND object IS NOT NULL LIMIT 1
+                SELECT object, object_position, bytes FROM updates WHERE digest = $1 AND object IS NOT NULL
+                UNION ALL SELECT object, object_position, bytes FROM templates
+                WHERE digest = $1 AND object IS NOT NULL LIMIT 1
                 """, [digest]
             ).first
-            return try row.map { (try $0.value("object"), try $0.value("bytes")) }
+            return try row.map { row in
+                let place = ObjectPlace(key: try row.value("object"), position: try row.optional("object_position"))
+                return (place, try row.value("bytes"))
+            }
         }
     }
 
@@ -83,18 +110,20 @@ extension PostgresStore: BlobStore {
         let expired = publications.takeExpired(at: clock.now())
         for (digest, object) in expired {
             scratch.blobs.unpin(digest)
-            if !object.mayBeRecorded { await delete([object.key]) }
+            if !object.mayBeRecorded { await delete(object.place) }
         }
         if orphans.isDue(at: clock.now()) { try await sweepOrphans() }
         while true {
             let old = try await transact { connection in
                 let pinned = try connection.run("SELECT 1 AS one FROM pins WHERE until > now_ms() LIMIT 1")
                 guard pinned.first == nil else { return [] as [String] }
-                // A copied adapter has the objects of its original.
+                // A copied adapter has the objects of its original, and small files share an object.
                 try connection.run(
                     """
                     DELETE FROM garbage WHERE since < now_ms() - $1
-                      AND EXISTS (SELECT 1 FROM adapter_parts WHERE adapter_parts.object = garbage.object)
+                      AND (EXISTS (SELECT 1 FROM adapter_parts WHERE adapter_parts.object = garbage.object)
+                        OR EXISTS (SELECT 1 FROM updates WHERE updates.object = garbage.object)
+                        OR EXISTS (SELECT 1 FROM templates WHERE templates.object = garbage.object))
                     """, [Self.graceMilliseconds])
                 return try connection.run(
                     "SELECT object FROM garbage WHERE since < now_ms() - $1 ORDER BY since LIMIT 500",
@@ -112,18 +141,17 @@ extension PostgresStore: BlobStore {
     /// An object outlives its rows by a day.
     private static let graceMilliseconds = 86_400_000
 
-    /// Deletes objects that no row names; what cannot be deleted now is noted for the sweep.
-    private func delete(_ keys: [String]) async {
+    /// Deletes an object that no row names. What cannot be deleted now is noted for the sweep, and so is an object that
+    /// has others' bytes too.
+    private func delete(_ place: ObjectPlace) async {
         do {
-            try await objects.delete(keys, patience: .short)
+            if place.position == nil { return try await objects.delete([place.key], patience: .short) }
         } catch {
-            logger.warning("objects stay for a while", metadata: ["reason": "\(error)"])
-            try? await transact { connection in
-                for key in keys {
-                    try connection.run(
-                        "INSERT INTO garbage (object, since) VALUES ($1, 0) ON CONFLICT DO NOTHING", [key])
-                }
-            }
+            logger.warning("an object stays for a while", metadata: ["reason": "\(error)"])
+        }
+        try? await transact { connection in
+            _ = try connection.run(
+                "INSERT INTO garbage (object, since) VALUES ($1, now_ms()) ON CONFLICT DO NOTHING", [place.key])
         }
     }
 

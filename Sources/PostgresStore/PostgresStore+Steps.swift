@@ -199,13 +199,13 @@ final class ObjectClaims {
         self.release = release
     }
 
-    /// The key of a published object with these bytes; throws where there is none.
-    func take(_ digest: ContentDigest) throws(StoreError) -> String {
+    /// Where a published object has these bytes; throws where none has.
+    func take(_ digest: ContentDigest) throws(StoreError) -> ObjectPlace {
         guard let object = publications.take(digest) else {
             throw .failed("the blob \(digest) was not published, or too long ago")
         }
         taken.append((digest, object))
-        return object.key
+        return object.place
     }
 
     /// The step was not stored.

@@ -22,17 +22,17 @@ extension PostgresStore: TemplateStore {
         _ digest: ContentDigest, byteCount: Int, of federation: FederationID
     ) async throws(StoreError) {
         let claims = ObjectClaims(publications) { self.scratch.blobs.unpin($0) }
-        let object = try claims.take(digest)
+        let place = try claims.take(digest)
         do throws(StoreError) {
             try await transact { connection in
                 try Self.discardTemplate(of: federation, connection)
                 try connection.run(
                     """
-                    INSERT INTO templates (federation, digest, bytes, object)
-                    VALUES ((SELECT key FROM federations WHERE id = $1), $2, $3, $4)
+                    INSERT INTO templates (federation, digest, bytes, object, object_position)
+                    VALUES ((SELECT key FROM federations WHERE id = $1), $2, $3, $4, $5)
                     ON CONFLICT (federation) DO UPDATE SET digest = excluded.digest, bytes = excluded.bytes,
-                      object = excluded.object
-                    """, [federation, digest, byteCount, object])
+                      object = excluded.object, object_position = excluded.object_position
+                    """, [federation, digest, byteCount, place.key, place.position])
             }
         } catch {
             // The commit may have been done although its answer was lost.

@@ -24,6 +24,7 @@ package final class PostgresStore: Sendable {
     let presence: SharedPresence
     let follower: PostgresFollower
     let parts: PartCache
+    let smallFiles: SmallFiles
     let configurations = CollectedQuestions<ConfigurationKey, String?>()
     /// Writes and takes in archives, one at a time.
     let archiving = DispatchQueue(label: "rankwise.postgres.archiving", qos: .utility)
@@ -71,6 +72,7 @@ package final class PostgresStore: Sendable {
         try pool.runBlocking { try PostgresSchema.migrate($0, logger: logger) }
         presence = SharedPresence()
         parts = PartCache(objects: objects)
+        smallFiles = SmallFiles(objects: objects)
         follower = PostgresFollower(
             url: configuration.url, server: UUID().uuidString, timelines: timelines, logger: logger)
         follower.start(feed: feed, presence: presence)

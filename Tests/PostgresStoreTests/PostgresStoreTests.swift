@@ -130,6 +130,52 @@ struct PostgresStoreTests {
         #expect(FileManager.default.contents(atPath: second.file.path) == Data("half-way".utf8))
     }
 
+    @Test func `small updates that come together share an object, which stays as long as one of them counts`()
+        async throws
+    {
+        let cluster = Cluster()
+        let (here, there) = (try cluster.server(), try cluster.server())
+        let live = try await LiveFederation(creating: "digits", in: Stores(here)) { settings in
+            settings.limits.clients = 50
+            (settings.policy.minimumClients, settings.policy.minimumUpdates) = (30, 30)
+        }
+        let names = (0..<30).map { "edge-\($0)" }
+        for name in names { try await live.register(name) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for name in names {
+                let spool = try live.spool("of \(name)")
+                group.addTask { try await here.publish(spool, as: Sample.contentDigest("of \(name)")) }
+            }
+            try await group.waitForAll()
+        }
+        // One of them is not recorded.
+        await here.withdraw(Sample.contentDigest("of edge-29"), backTo: nil)
+        for name in names.dropLast() {
+            let update = Sample.update(try ClientName(name), "of \(name)")
+            try await live.step(.update(update, round: 1))
+        }
+        let objects = try await here.objects.list("b/", after: nil).objects
+        #expect(objects.count < 20, "\(objects.count) objects for 30 files")
+        for name in names.dropLast() {
+            let file = try #require(try there.lend(Sample.contentDigest("of \(name)")))
+            #expect(FileManager.default.contents(atPath: file.path) == Data("of \(name)".utf8))
+        }
+        let day = "UPDATE garbage SET since = since - 100000000"
+        try await live.step(.takeBack(try ClientName("edge-3"), round: 1))
+        try cluster.query(day)
+        try await here.sweepBlobs()
+        #expect(try there.lend(Sample.contentDigest("of edge-3")) == nil)
+        #expect(try await there.sweepOrphans(olderThan: 0) == 0)
+        let server = try cluster.server()
+        for name in names.dropLast() where name != "edge-3" {
+            #expect(try server.lend(Sample.contentDigest("of \(name)")) != nil, "\(name)'s object is there")
+        }
+        try await live.step(.setState(.finished))
+        try cluster.query(day)
+        try await here.sweepBlobs()
+        #expect(try await here.objects.list("b/", after: nil).objects.isEmpty)
+    }
+
     @Test func `objects that no row names are deleted once they are old, and not under a pin`() async throws {
         let cluster = Cluster()
         let store = try cluster.server()

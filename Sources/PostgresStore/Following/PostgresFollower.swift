@@ -143,8 +143,12 @@ extension PostgresFollower {
             first?.signal()
             first = nil
         }
-        wait(on: session.connection.socket, milliseconds: max(0, session.nextLook - DatabaseClock.running()))
-        let payloads = try session.connection.notifications()
+        // Those that came with the answers of a look make the socket ready no more.
+        var payloads = try session.connection.notifications()
+        if payloads.isEmpty {
+            wait(on: session.connection.socket, milliseconds: max(0, session.nextLook - DatabaseClock.running()))
+            payloads = try session.connection.notifications()
+        }
         for payload in payloads {
             let words = payload.split(separator: " ")
             guard words.count == 2, let id = FederationID(rawValue: String(words[0])), let revision = Int64(words[1])

@@ -1,11 +1,11 @@
 import Federation
 import Synchronization
 
-/// Objects that this server has put into the bucket and that no row names yet. Each has its own key, also where two
+/// Objects that this server has put into the bucket and that no row names yet. Each has its own place, also where two
 /// have the same bytes.
 final class ObjectPublications: Sendable {
     struct Object: Sendable, Hashable {
-        let key: String
+        let place: ObjectPlace
         let publishedAt: Timestamp
         /// Whether a row may name it after all: its step's outcome is not known. It is never deleted from here.
         var mayBeRecorded = false
@@ -16,8 +16,8 @@ final class ObjectPublications: Sendable {
 
     private let objects = Mutex<[ContentDigest: [Object]]>([:])
 
-    func add(_ digest: ContentDigest, key: String, at now: Timestamp) {
-        objects.withLock { $0[digest, default: []].append(Object(key: key, publishedAt: now)) }
+    func add(_ digest: ContentDigest, at place: ObjectPlace, now: Timestamp) {
+        objects.withLock { $0[digest, default: []].append(Object(place: place, publishedAt: now)) }
     }
 
     /// Takes one of the objects with these bytes; nil where there is none.
@@ -37,8 +37,8 @@ final class ObjectPublications: Sendable {
         }
     }
 
-    /// The key of an object with these bytes; nil where there is none.
-    func key(of digest: ContentDigest) -> String? { objects.withLock { $0[digest]?.last?.key } }
+    /// Where an object has these bytes; nil where none does.
+    func place(of digest: ContentDigest) -> ObjectPlace? { objects.withLock { $0[digest]?.last?.place } }
 
     /// Takes all objects whose grace period is over.
     func takeExpired(at now: Timestamp) -> [(digest: ContentDigest, object: Object)] {

@@ -141,6 +141,7 @@ enum PostgresSchema {
         CREATE INDEX participations_by_step ON participations (federation, step);
 
         -- object: the key of the update's bytes in the bucket; null once the round does not need them.
+        -- object_position: their first byte in an object that has others' bytes too.
         CREATE TABLE updates (
           federation bigint NOT NULL REFERENCES federations ON DELETE CASCADE,
           round bigint NOT NULL,
@@ -154,6 +155,7 @@ enum PostgresSchema {
           received_at bigint NOT NULL,
           left_out_for text,
           object text,
+          object_position bigint,
           ranks text,
           norm double precision,
           began bigint,
@@ -206,7 +208,8 @@ enum PostgresSchema {
           digest bytea,
           bytes bigint NOT NULL DEFAULT 0,
           configuration text,
-          object text
+          object text,
+          object_position bigint
         );
 
         CREATE TABLE configurations (

@@ -13,7 +13,7 @@ struct PostgresWriter {
     let basis: FederationMachine
     private(set) var counters: Counters
     /// The object that holds a new update's bytes.
-    private let object: (ContentDigest) throws -> String?
+    private let object: (ContentDigest) throws -> ObjectPlace?
     private var pending: [Pending] = []
     /// Where in `pending` the rows of each table gather.
     private var open: [String: Int] = [:]
@@ -43,7 +43,7 @@ struct PostgresWriter {
 
     init(
         _ basis: FederationMachine, step: Int64, key: Int64, counters: Counters, on connection: PostgresConnection,
-        object: @escaping (ContentDigest) throws -> String?
+        object: @escaping (ContentDigest) throws -> ObjectPlace?
     ) {
         self.connection = connection
         self.key = key
@@ -220,12 +220,13 @@ extension PostgresWriter {
             close(.updates)
             discardObjects("client = $3", round, update.client)
         }
+        let place = try object(update.digest)
         add(
             to: .updates, "\(round)/\(update.client)", round, update.client, update.digest, update.byteCount,
             update.rank, update.samples, update.metrics.loss,
             update.metrics.accuracy, update.receivedAt, try update.ranks.map { try storedJSON($0) }, update.norm,
             update.factorSizes?.data, update.began, status.leftOutFor, status.isLost, status.isTakenBack,
-            try object(update.digest), step)
+            place?.key, place?.position, step)
     }
 
     private mutating func store(_ status: Update.Status, of client: ClientName, round: Int) {

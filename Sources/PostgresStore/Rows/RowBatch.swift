@@ -72,7 +72,7 @@ extension RowTable {
             ("samples", "bigint"), ("loss", "double precision"), ("accuracy", "double precision"),
             ("received_at", "bigint"), ("ranks", "text"), ("norm", "double precision"), ("factor_sizes", "bytea"),
             ("began", "bigint"), ("left_out_for", "text"), ("is_lost", "boolean"), ("is_taken_back", "boolean"),
-            ("object", "text"), ("step", "bigint"),
+            ("object", "text"), ("object_position", "bigint"), ("step", "bigint"),
         ], key: ["round", "client"])
 
     /// A known client keeps its number and what it registered with.
