@@ -67,7 +67,16 @@ package final class PostgresStore: Sendable {
         pool = PostgresPool(
             configuration.url, connections: configuration.connections, patience: configuration.patience, logger: logger)
         try Self.check(objects, logger: logger)
-        try pool.runBlocking { try PostgresSchema.migrate($0, logger: logger) }
+        try pool.runBlocking { connection in
+            if connection.isExposed {
+                logger.warning(
+                    """
+                    nobody checks that the other end of the connection is the database: others on the way could read and \
+                    change it; expected sslmode=verify-full in data
+                    """)
+            }
+            try PostgresSchema.migrate(connection, logger: logger)
+        }
         presence = SharedPresence()
         parts = PartCache(objects: objects)
         follower = PostgresFollower(
@@ -83,7 +92,7 @@ package final class PostgresStore: Sendable {
             try objects.blocking.probe(patience: patience)
         } catch {
             switch error {
-            case .refused, .credentials, .invalid: throw .failed("\(objects.location): \(error)")
+            case .refused, .untrusted, .credentials, .invalid: throw .failed("\(objects.location): \(error)")
             // Away, too slow, or an answer that broke off.
             case .missing, .unavailable, .damaged, .noRoom, .file, .cancelled: break
             }
