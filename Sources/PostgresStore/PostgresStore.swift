@@ -57,8 +57,15 @@ package final class PostgresStore: Sendable {
     }
 
     /// Connects, makes the tables where they are missing, and begins to follow what other servers store.
-    package init(
+    package convenience init(
         _ configuration: Configuration, objects: ObjectBucket, logger: Logger
+    ) throws(StoreError) {
+        try self.init(configuration, schema: .current, objects: objects, logger: logger)
+    }
+
+    /// - Parameter schema: the tables of the program's version.
+    init(
+        _ configuration: Configuration, schema: PostgresSchema, objects: ObjectBucket, logger: Logger
     ) throws(StoreError) {
         self.objects = objects
         self.logger = logger
@@ -75,12 +82,13 @@ package final class PostgresStore: Sendable {
                     change it; expected sslmode=verify-full in data
                     """)
             }
-            try PostgresSchema.migrate(connection, logger: logger)
+            try schema.migrate(connection, logger: logger)
         }
         presence = SharedPresence()
         parts = PartCache(objects: objects)
         follower = PostgresFollower(
-            url: configuration.url, server: UUID().uuidString, timelines: timelines, logger: logger)
+            url: configuration.url, server: UUID().uuidString, schema: schema, timelines: timelines,
+            logger: logger)
         follower.start(feed: feed, presence: presence)
     }
 

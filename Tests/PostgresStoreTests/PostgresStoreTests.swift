@@ -1,6 +1,7 @@
 import Crypto
 import Federation
 import Foundation
+import Logging
 import ObjectStorage
 import SQLiteStore
 import StoreConformance
@@ -18,7 +19,10 @@ struct PostgresStoreTests {
         let folder = NSTemporaryDirectory() + "rankwise-cluster-" + UUID().uuidString
         private var stores: [PostgresStore] = []
 
-        func server(url: String? = nil, patience: Double = 10) throws -> PostgresStore {
+        func server(
+            url: String? = nil, patience: Double = 10, schema tables: PostgresSchema = .current,
+            logger: Logger = TestObjectsServer.quiet
+        ) throws -> PostgresStore {
             let direct = try TestDatabase.url(ofSchema: schema)
             var configuration = PostgresStore.Configuration(
                 url: url ?? direct, scratch: "\(folder)/\(stores.count)")
@@ -26,9 +30,13 @@ struct PostgresStoreTests {
             configuration.connections = 2
             configuration.patience = patience
             let store = try PostgresStore(
-                configuration, objects: try TestObjects.bucket(prefix: schema), logger: TestObjectsServer.quiet)
+                configuration, schema: tables, objects: try TestObjects.bucket(prefix: schema), logger: logger)
             stores.append(store)
             return store
+        }
+
+        func value<Value: StoredReadable>(_ sql: String) throws -> Value? {
+            try PostgresConnection(TestDatabase.url(ofSchema: schema)).run(sql).first?.value("value")
         }
 
         func query(_ sql: String) throws { try PostgresConnection(TestDatabase.url(ofSchema: schema)).runSimple(sql) }

@@ -14,6 +14,16 @@ enum PostgresError: Error, Sendable, Hashable {
         if case .refused(let state, _) = self { ["40001", "40P01", "55P03"].contains(state) } else { false }
     }
 
+    /// Whether a new attempt of the whole transaction may succeed on another connection: this one is lost, or its prepared
+    /// statements are of tables to which another server has added columns since.
+    var needsNewConnection: Bool {
+        switch self {
+        case .disconnected: true
+        case .refused("0A000", let message): message.contains("cached plan must not change result type")
+        case .rejected, .refused: false
+        }
+    }
+
     /// The port's error.
     var storeError: StoreError {
         switch self {
