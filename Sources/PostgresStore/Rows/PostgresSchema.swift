@@ -4,7 +4,7 @@ struct PostgresSchema: Sendable {
     let migrations: [SchemaMigration]
 
     /// This program's.
-    static let current = PostgresSchema(migrations: [SchemaMigration("0.1.0", first)])
+    static let current = PostgresSchema(migrations: [SchemaMigration("0.2.0", first)])
 
     /// The newest version that the program writes.
     var newest: String { migrations.last?.version ?? "" }
@@ -50,6 +50,7 @@ struct PostgresSchema: Sendable {
         );
         CREATE INDEX tokens_by_hash ON tokens (hash);
 
+        -- changes: how often the client changed its claims since a round closed last; read as a whole, not by step.
         CREATE TABLE clients (
           federation bigint NOT NULL REFERENCES federations ON DELETE CASCADE,
           name text NOT NULL,
@@ -61,9 +62,11 @@ struct PostgresSchema: Sendable {
           revoked_at bigint,
           left_by_itself boolean NOT NULL DEFAULT false,
           number bigint,
+          changes bigint NOT NULL DEFAULT 0,
           step bigint NOT NULL,
           PRIMARY KEY (federation, name)
         );
+        CREATE INDEX clients_with_changes ON clients (federation) WHERE changes > 0;
         CREATE UNIQUE INDEX clients_by_number ON clients (federation, number);
         CREATE INDEX clients_by_token ON clients (token);
         CREATE INDEX clients_by_step ON clients (federation, step);
