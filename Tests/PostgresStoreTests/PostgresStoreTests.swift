@@ -78,6 +78,8 @@ struct PostgresStoreTests {
         let revision = live.machine.revision
         relay.lose(after: passing)
         try await live.register("edge-2")
+        // The third answer may be the notification, which goes to another connection after the step.
+        while relay.lostCount == 0 { await Task.yield() }
         #expect(relay.lostCount == 1)
         #expect(live.machine.revision == revision + 1)
         let found = try #require(try await store.federation(live.id))
