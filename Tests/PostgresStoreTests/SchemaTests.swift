@@ -3,7 +3,6 @@ import Federation
 import Logging
 import StoreConformance
 import Synchronization
-import TestStage
 import Testing
 
 @testable import PostgresStore
@@ -164,28 +163,5 @@ struct SchemaTests {
         try cluster.query("INSERT INTO schema_versions (version, breaks_before) VALUES ('100.0.0', '99.0.0')")
         for await line in heard where line.contains("servers before version 99.0.0 cannot use") { break }
         try server.close()
-    }
-}
-
-/// A log whose lines a test waits for.
-struct HeardLog: LogHandler {
-    var metadata: Logger.Metadata = [:]
-    var logLevel = Logger.Level.trace
-    private let lines: AsyncStream<String>.Continuation
-
-    static func make() -> (AsyncStream<String>, HeardLog) {
-        let (stream, continuation) = AsyncStream.makeStream(of: String.self)
-        return (stream, HeardLog(lines: continuation))
-    }
-
-    private init(lines: AsyncStream<String>.Continuation) { self.lines = lines }
-
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-        get { metadata[key] }
-        set { metadata[key] = newValue }
-    }
-
-    func log(event: LogEvent) {
-        lines.yield("\(event.message) \(event.metadata ?? [:])")
     }
 }
