@@ -191,7 +191,8 @@ let package = Package(
             [
                 "AdapterFormat", "ClientAgent", "Federation", "HTTPFetching", "HTTPServing", "LinearAlgebra",
                 "MemoryObjects", "ObjectStorage", "RankwiseWire", "TestCertificates", "TestStage", "Training",
-                "TrainingData", "ServerProgram", "rankwise-server", "rankwise-cluster-server", "rankwise-client", .logging,
+                "TrainingData", "ServerProgram", "rankwise-server", "rankwise-cluster-server", "rankwise-client",
+                .logging,
             ]),
         tests("ChartsTests", ["Charts"]),
         tests("HTTPFetchingTests", ["HTTPFetching", "TestStage"]),
