@@ -190,8 +190,9 @@ let package = Package(
             "EndToEndTests",
             [
                 "AdapterFormat", "ClientAgent", "Federation", "HTTPFetching", "HTTPServing", "LinearAlgebra",
-                "MemoryObjects", "RankwiseWire", "TestCertificates", "TestStage", "Training", "TrainingData",
-                "ServerProgram", "rankwise-server", "rankwise-cluster-server", "rankwise-client", .logging,
+                "MemoryObjects", "ObjectStorage", "RankwiseWire", "TestCertificates", "TestStage", "Training",
+                "TrainingData", "ServerProgram", "rankwise-server", "rankwise-cluster-server", "rankwise-client",
+                .logging,
             ]),
         tests("ChartsTests", ["Charts"]),
         tests("HTTPFetchingTests", ["HTTPFetching", "TestStage"]),

@@ -225,6 +225,8 @@ class ClusterServer(Server):
 class LoadBalancer:
     """haproxy with Config/haproxy-cluster.cfg, its addresses replaced by those of this run."""
 
+    name = "haproxy"
+
     def __init__(self, folder, servers):
         install("haproxy")
         self.port = free_port()
@@ -249,4 +251,51 @@ class LoadBalancer:
 
     def stop(self):
         self.process.kill()
+        self.process.wait()
+
+
+class NginxBalancer:
+    """nginx with Config/nginx-cluster.conf, its addresses and paths replaced by those of this run."""
+
+    name = "nginx"
+
+    def __init__(self, folder, servers):
+        install("nginx-light")
+        self.port = free_port()
+        folder = folder / "nginx"
+        folder.mkdir()
+        lines = []
+        for line in (TOP / "Config/nginx-cluster.conf").read_text().splitlines():
+            words = line.split()
+            if words[:1] == ["user"]:
+                line = "user root;" if os.getuid() == 0 else ""
+            elif words[:1] == ["pid"]:
+                line = f"pid {folder}/pid;"
+            elif words[:1] == ["error_log"]:
+                line = f"error_log {folder}/error.log warn;"
+            elif words[:1] == ["access_log"]:
+                kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+                line = f"access_log {folder}/access.log servers; " + " ".join(
+                    f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
+            elif words[:1] == ["listen"]:
+                line = f"listen 127.0.0.1:{self.port};"
+            elif words[:1] == ["server"] and words[1] != "{":
+                line = ""
+            lines.append(line)
+            if words[:1] == ["hash"]:
+                lines += [f"server 127.0.0.1:{server.port} max_fails=2 fail_timeout=5s;" for server in servers]
+        config = folder / "nginx.conf"
+        config.write_text("\n".join(lines) + "\n")
+        command = ["/usr/sbin/nginx", "-p", folder, "-c", config]
+        checked = subprocess.run([*command, "-t"], capture_output=True, text=True)
+        if checked.returncode != 0:
+            raise Failure(f"nginx refuses its configuration: {checked.stderr}")
+        self.process = subprocess.Popen([*command, "-g", "daemon off;"])
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def stop(self):
+        self.process.terminate()
         self.process.wait()

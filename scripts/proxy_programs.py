@@ -177,6 +177,69 @@ class HAProxy(Program):
         return {self.SERVER: "", self.UNIX: self.UNIX[2:].replace("/run/rankwise/http.sock", str(path))}
 
 
+def check_configurations():
+    """Has nginx and haproxy read all files of Config/ that are for them, as they are; returns how many these are."""
+    count = 0
+    for pattern, command in (("nginx*.conf", ("nginx", "-t", "-c")), ("haproxy*.cfg", ("haproxy", "-c", "-f"))):
+        for file in sorted((TOP / "Config").glob(pattern)):
+            checked = subprocess.run(
+                [shutil.which(command[0], path=SEARCHED), *command[1:], file], capture_output=True, text=True)
+            if checked.returncode != 0:
+                raise Failure(f"{command[0]} refuses {file.name}: {checked.stderr}")
+            count += 1
+    return count
+
+
+class NginxCluster(Nginx):
+    """nginx with `Config/nginx-cluster.conf`; only addresses and paths are changed."""
+
+    def configure(self, changes=None):
+        paths = " ".join(
+            f"{kind}_temp_path {self.folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        rest = "max_fails=2 fail_timeout=5s;"
+        self.write(changed((TOP / "Config/nginx-cluster.conf").read_text(), {
+            "user www-data;": "user root;",
+            "pid /run/nginx.pid;": f"pid {self.folder}/pid;",
+            "error_log /var/log/nginx/error.log warn;": f"error_log {self.folder}/error.log warn;",
+            "access_log /var/log/nginx/access.log servers;": f"access_log {self.folder}/access.log servers; {paths}",
+            "listen 80;": f"listen 127.0.0.1:{self.port};",
+            **{f"server 10.0.0.{index}:8080 {rest}": f"server {address} {rest}"
+               for index, address in enumerate(self.upstream, 1)},
+        }))
+
+    def answered(self):
+        """The path of each call in its log, and the address of the server that answered it."""
+        for line in self.requests():
+            # A call that one server did not take has all addresses that were tried.
+            found = re.search(r'"GET (\S+) HTTP/1.1" \d+ \d+ ((?:[\d.]+:\d+(?:, )?)+) ', line)
+            if found:
+                yield found[1], found[2].split(", ")[-1]
+
+
+class HAProxyCluster(HAProxy):
+    """haproxy with `Config/haproxy-cluster.cfg`; only addresses are changed."""
+
+    NAMES = ("one", "two", "three")
+
+    async def start(self, upstream, changes=None):
+        self.upstream = upstream
+        rest = "check inter 1s fall 2 rise 1"
+        (self.folder / "haproxy.cfg").write_text(changed((TOP / "Config/haproxy-cluster.cfg").read_text(), {
+            "user haproxy": "",
+            "group haproxy": "",
+            "bind :80": f"bind 127.0.0.1:{self.port}",
+            **{f"server {name} 10.0.0.{index}:8080 {rest}": f"server {name} {address} {rest}"
+               for index, (name, address) in enumerate(zip(self.NAMES, upstream), 1)},
+        }))
+        await self.run("-db", "-f", str(self.folder / "haproxy.cfg"))
+
+    def answered(self):
+        for line in self.requests():
+            found = re.search(r' rankwise/(\w+) .*"GET (\S+) HTTP/1.1"', line)
+            if found and found[1] in self.NAMES:
+                yield found[2], self.upstream[self.NAMES.index(found[1])]
+
+
 class Squid(Program):
     """squid as a forward proxy that caches, for callers on this machine."""
 

@@ -49,7 +49,8 @@ package struct Services: Sendable {
             runtime: runtime, access: access, credentials: stores.credentials, steps: stores.steps, clock: clock)
         readiness = Readiness(metadata: stores.metadata, clock: clock)
         initial = InitialAdapters(adapters: stores.adapters, jobs: stores.jobs, threads: threads)
-        rounds = RoundService(runtime: runtime, metadata: stores.metadata, adapters: stores.adapters, clock: clock)
+        rounds = RoundService(
+            runtime: runtime, metadata: stores.metadata, adapters: stores.adapters, cache: cache, clock: clock)
         plans = PlanService(runtime: runtime, clock: clock, serverCount: access.serverCount)
         tokens = TokenService(runtime: runtime, access: access, clock: clock)
         enrolment = EnrolmentService(runtime: runtime, access: access, credentials: stores.credentials)

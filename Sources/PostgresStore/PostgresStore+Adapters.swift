@@ -168,6 +168,17 @@ extension PostgresStore: AdapterStore {
         }
     }
 
+    package func hasContent(at address: AdapterAddress) throws(StoreError) -> Bool {
+        try pool.runBlocking { connection in
+            try connection.run(
+                """
+                SELECT 1 AS one FROM adapter_parts
+                WHERE federation = (SELECT key FROM federations WHERE id = $1) AND slot = $2 AND round = $3 LIMIT 1
+                """, [address.federation, address.slot.column, address.round]
+            ).first != nil
+        }
+    }
+
     package func metrics(ofRounds rounds: [Int], in federation: FederationID) throws(StoreError) -> [Int: Metrics] {
         try pool.runBlocking { connection in
             var metrics: [Int: Metrics] = [:]

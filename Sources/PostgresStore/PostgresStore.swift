@@ -59,8 +59,15 @@ package final class PostgresStore: Sendable {
     }
 
     /// Connects, makes the tables where they are missing, and begins to follow what other servers store.
-    package init(
+    package convenience init(
         _ configuration: Configuration, objects: ObjectBucket, logger: Logger
+    ) throws(StoreError) {
+        try self.init(configuration, schema: .current, objects: objects, logger: logger)
+    }
+
+    /// - Parameter schema: the tables of the program's version.
+    init(
+        _ configuration: Configuration, schema: PostgresSchema, objects: ObjectBucket, logger: Logger
     ) throws(StoreError) {
         self.objects = objects
         self.logger = logger
@@ -69,12 +76,22 @@ package final class PostgresStore: Sendable {
         pool = PostgresPool(
             configuration.url, connections: configuration.connections, patience: configuration.patience, logger: logger)
         try Self.check(objects, logger: logger)
-        try pool.runBlocking { try PostgresSchema.migrate($0, logger: logger) }
+        try pool.runBlocking { connection in
+            if connection.isExposed {
+                logger.warning(
+                    """
+                    nobody checks that the other end of the connection is the database: others on the way could read and \
+                    change it; expected sslmode=verify-full in data
+                    """)
+            }
+            try schema.migrate(connection, logger: logger)
+        }
         presence = SharedPresence()
         parts = PartCache(objects: objects)
         smallFiles = SmallFiles(objects: objects)
         follower = PostgresFollower(
-            url: configuration.url, server: UUID().uuidString, timelines: timelines, logger: logger)
+            url: configuration.url, server: UUID().uuidString, schema: schema, timelines: timelines,
+            logger: logger)
         follower.start(feed: feed, presence: presence)
     }
 
@@ -86,7 +103,7 @@ package final class PostgresStore: Sendable {
             try objects.blocking.probe(patience: patience)
         } catch {
             switch error {
-            case .refused, .credentials, .invalid: throw .failed("\(objects.location): \(error)")
+            case .refused, .untrusted, .credentials, .invalid: throw .failed("\(objects.location): \(error)")
             // Away, too slow, or an answer that broke off.
             case .missing, .unavailable, .damaged, .noRoom, .file, .cancelled: break
             }

@@ -127,6 +127,17 @@ extension SQLiteStore: AdapterStore {
         }
     }
 
+    package func hasContent(at address: AdapterAddress) throws(StoreError) -> Bool {
+        try read { database in
+            try Bool.fetchOne(
+                database,
+                sql: """
+                    SELECT EXISTS (SELECT 1 FROM adapter_parts
+                      WHERE federation = (SELECT key FROM federations WHERE id = ?) AND slot = ? AND round = ?)
+                    """, arguments: [address.federation.rawValue, address.slot.column, address.round]) ?? false
+        }
+    }
+
     package func metrics(ofRounds rounds: [Int], in federation: FederationID) throws(StoreError) -> [Int: Metrics] {
         try read { database in
             let statement = try database.makeStatement(

@@ -24,7 +24,7 @@ package struct StoredTable: Sendable, Hashable {
         StoredTable("tokens", "id role hash created_at expires_at uses_left"),
         StoredTable(
             "clients",
-            "name rank token capabilities registered_at last_seen_at revoked_at left_by_itself number"),
+            "name rank token capabilities registered_at last_seen_at revoked_at left_by_itself number changes"),
         StoredTable(
             "rounds",
             """

@@ -15,6 +15,7 @@ final class GatedStore: MetadataStore, AdapterStore {
         var held: [CheckedContinuation<Void, Never>] = []
         var arrivals: [CheckedContinuation<Void, Never>] = []
         var intercept: @Sendable (AdapterWrite) throws(StoreError) -> Void = { _ in }
+        var beforeRead: @Sendable (AdapterAddress) -> Void = { _ in }
     }
 
     /// A write of what rounds leave.
@@ -41,6 +42,11 @@ final class GatedStore: MetadataStore, AdapterStore {
     /// From now on every write of what rounds leave is shown to `intercept`, which may fail it.
     func onAdapterWrite(_ intercept: @escaping @Sendable (AdapterWrite) throws(StoreError) -> Void) {
         state.withLock { $0.intercept = intercept }
+    }
+
+    /// From now on `happen` is called before rows of an adapter are read.
+    func beforeAdapterRead(_ happen: @escaping @Sendable (AdapterAddress) -> Void) {
+        state.withLock { $0.beforeRead = happen }
     }
 
     private func show(_ write: AdapterWrite) throws(StoreError) { try state.withLock { $0.intercept }(write) }
@@ -114,7 +120,8 @@ final class GatedStore: MetadataStore, AdapterStore {
         try store.append(parts, to: address, under: lease)
     }
     func rows(_ rows: Int, of tensor: AdapterTensor, at address: AdapterAddress) throws(StoreError) -> [Float] {
-        try store.rows(rows, of: tensor, at: address)
+        state.withLock { $0.beforeRead }(address)
+        return try store.rows(rows, of: tensor, at: address)
     }
     func rowCount(of tensor: AdapterTensor, at address: AdapterAddress) throws(StoreError) -> Int {
         try store.rowCount(of: tensor, at: address)
@@ -125,6 +132,7 @@ final class GatedStore: MetadataStore, AdapterStore {
     func rounds(of slot: AdapterSlot, in federation: FederationID) throws(StoreError) -> [Int] {
         try store.rounds(of: slot, in: federation)
     }
+    func hasContent(at address: AdapterAddress) throws(StoreError) -> Bool { try store.hasContent(at: address) }
     func metrics(ofRounds rounds: [Int], in federation: FederationID) throws(StoreError) -> [Int: Metrics] {
         try store.metrics(ofRounds: rounds, in: federation)
     }

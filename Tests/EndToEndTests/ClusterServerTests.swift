@@ -95,6 +95,56 @@ struct ClusterServerTests {
         #expect(here.stop() == 0 && there.stop() == 0)
     }
 
+    @Test func `an adapter that one server has dropped is gone at the other, which had served it`() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let schema = "test_" + UUID().uuidString.lowercased().replacing("-", with: "")
+        var configuration = ObjectServer.Configuration()
+        configuration.buckets = ["rankwise"]
+        let store = ObjectServer(configuration, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let objects = try store.start()
+        try Self.psql("CREATE SCHEMA \(schema)")
+        defer { try? Self.psql("DROP SCHEMA \(schema) CASCADE") }
+        let servers = try ["one", "two"].map { try server($0, schema: schema, objects: objects) }
+        let urls = try servers.map { try #require($0.firstLine().split(separator: " ").last.map(String.init)) }
+        let created = try await call(
+            .post, urls[0] + "/v1/federations",
+            """
+            {"id": "f", "base_model": {"name": "mlp-2-6-2", "seed": 5}, "adapter": {"max_rank": 2, "modules":
+            {"fc1": {"in": 2, "out": 6}, "fc2": {"in": 6, "out": 2}}}, "round": {"total": 3, "min_updates": 1},
+            "training": {"epochs": 1}}
+            """)
+        let answer = try JSONDecoder().decode([String: String].self, from: Data(created.text.utf8))
+        let data = folder + "/data.csv"
+        try "1,2,0\n3,4,1\n".write(toFile: data, atomically: true, encoding: .utf8)
+        let client = try Program(
+            "rankwise-client",
+            [
+                "join", urls[0], "--federation", "f", "--name", "edge", "--rank", "2", "--data", data, "--state",
+                folder + "/state",
+            ], environment: ["RANKWISE_TOKEN": try #require(answer["enrolment_token"])])
+        #expect(client.exitStatus() == 0)
+        func statuses() async throws -> [String] {
+            var found: [String] = []
+            for url in urls {
+                for round in 1...3 {
+                    let answer = try await call(.get, url + "/v1/federations/f/rounds/\(round)/adapter?rank=2")
+                    let isDropped = answer.text.contains("\"adapter.dropped\"")
+                    found.append("\(answer.status)" + (isDropped ? " adapter.dropped" : ""))
+                }
+            }
+            return found
+        }
+        #expect(try await statuses() == Array(repeating: "200", count: 6))
+        for retention in [#"{"last": 1}"#, #""all""#] {
+            let changed = try await call(
+                .patch, urls[0] + "/v1/federations/f", #"{"retention": {"adapters": \#(retention)}}"#)
+            #expect(changed.status == 200, "\(changed.text)")
+            let gone = "410 adapter.dropped"
+            #expect(try await statuses() == [gone, gone, "200", gone, gone, "200"], "adapters: \(retention)")
+        }
+        for server in servers { #expect(server.stop() == 0) }
+    }
+
     @Test func `a role without shared data, and shared data without a bucket, are refused by name`() throws {
         let alone = try Program("rankwise-server", ["serve", "--data", folder, "--role", "work"])
         #expect(alone.exitStatus() != 0)

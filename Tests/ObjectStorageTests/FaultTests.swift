@@ -284,11 +284,13 @@ import Testing
                 try await store.bucket.put("x", pattern(2_000_000))
                 #expect(try await store.bucket.get("x", upTo: 2_000_000) == pattern(2_000_000))
             } else {
-                await #expect {
-                    try await store.bucket.put("x", [1], patience: ObjectPatience(tries: 1))
-                } throws: {
-                    if case .unavailable? = $0 as? ObjectError { true } else { false }
+                let error = await #expect(throws: ObjectError.self) { try await store.bucket.put("x", [1]) }
+                guard case .untrusted(let reason)? = error else {
+                    Issue.record("expected no trust, got \(String(describing: error))")
+                    continue
                 }
+                #expect(reason.hasPrefix("https://127.0.0.1:"), "\(reason)")
+                #expect(reason.contains("certificate"), "\(reason)")
                 #expect(store.server.seen == [])
             }
         }

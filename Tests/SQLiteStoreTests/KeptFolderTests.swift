@@ -127,7 +127,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["0.1.1", "0.2.0", "0.10.0", "1.0.0", "one"])
+    @Test(arguments: ["0.2.1", "0.3.0", "0.10.0", "1.0.0", "one"])
     func `a folder of a newer version is refused with both versions`(_ version: String) async throws {
         try await withDirectory { directory in
             let store = try SQLiteStore(directory: directory, logger: logger)
@@ -135,14 +135,14 @@ import Testing
                 try $0.execute(sql: "INSERT INTO grdb_migrations VALUES (?)", arguments: [version])
             }
             try store.close()
-            let mismatch = SchemaMismatch.tooNew(found: version, newest: "0.1.0")
+            let mismatch = SchemaMismatch.tooNew(found: version, newest: "0.2.0")
             let path = directory + "/rankwise.sqlite"
             let error = #expect(throws: StoreOpeningError.version(path: path, mismatch)) {
                 try SQLiteStore(directory: directory, logger: logger)
             }
             #expect(
                 error?.description.contains(
-                    "it is of version \(version); the newest version that this program opens is 0.1.0") == true)
+                    "it is of version \(version); the newest version that this program opens is 0.2.0") == true)
             #expect(throws: StoreOpeningError.version(path: path, mismatch)) {
                 try SQLiteStore(beside: directory, logger: logger)
             }
@@ -153,13 +153,13 @@ import Testing
         try await withDirectory { directory in
             let store = try SQLiteStore(directory: directory, logger: logger)
             _ = try await LiveFederation(creating: "digits", in: Stores(store))
-            try await store.pool.write { try $0.execute(sql: "INSERT INTO grdb_migrations VALUES ('0.2.0')") }
+            try await store.pool.write { try $0.execute(sql: "INSERT INTO grdb_migrations VALUES ('0.3.0')") }
             let archive = store.stage()
             _ = try store.backUp(to: archive.path)
             let error = await #expect(throws: StoreError.self) { try await store.takeArchive(archive) }
             #expect(
                 "\(error as Any)".contains(
-                    "it is of version 0.2.0; the newest version that this program opens is 0.1.0"))
+                    "it is of version 0.3.0; the newest version that this program opens is 0.2.0"))
             try store.close()
         }
     }

@@ -84,9 +84,15 @@ package enum AdapterConformance {
     static func `a removed adapter can be written again`(_ subject: StoreUnderTest) async throws {
         try await subject.withStore { store in
             let id = try await LiveFederation(creating: "digits", in: store).id
+            func hasContent(_ round: Int = 1, _ slot: AdapterSlot = .adapter) throws -> Bool {
+                try store.adapters.hasContent(at: AdapterAddress(federation: id, round: round, slot: slot))
+            }
             try store.adapters.removeAdapter(of: id, round: 1)
+            #expect(try !hasContent())
             try store.adapters.append([Sample.part("fc1", .a, rows: 0..<2)], of: id, round: 1)
+            #expect(try hasContent() && !hasContent(2) && !hasContent(1, .merge))
             try store.adapters.removeAdapter(of: id, round: 1)
+            #expect(try !hasContent())
             try store.adapters.append([Sample.part("fc1", .a, rows: 0..<1)], of: id, round: 1)
             #expect(try store.adapters.rows(9, of: a, federation: id, round: 1) == Sample.values(0..<1))
         }

@@ -138,6 +138,7 @@ package func expectEqual(_ found: FederationMachine, _ expected: FederationMachi
     #expect(found.state == expected.state)
     #expect(found.clients == expected.clients)
     #expect(found.tokens == expected.tokens)
+    #expect(found.clientChanges == expected.clientChanges)
     #expect(found.publishedRound == expected.publishedRound)
     #expect(found.revision == expected.revision)
     #expect(found.planRevision == expected.planRevision)

@@ -7,6 +7,7 @@ package enum StepConformance {
         ConformanceCheck("a step is decided on what is stored by then", stepsOnWhatIsStored),
         ConformanceCheck("steps that are taken at once all count", stepsAtOnce),
         ConformanceCheck("a step that changes nothing is not stored", stepsWithoutChanges),
+        ConformanceCheck("how often a client changed its claims is kept until the round closes", changesOfClaims),
         ConformanceCheck("a step of a federation that is not there fails", stepsOfNobody),
         ConformanceCheck("whoever listens hears of every step", feed),
         ConformanceCheck("a step that spends a lease is stored once", spending),
@@ -67,6 +68,45 @@ package enum StepConformance {
             try store.close()
             #expect(await all(of: steps) == [StoredStep(federation: live.id, revision: before.revision + 1)])
         }
+    }
+
+    private static func changesOfClaims(_ subject: StoreUnderTest) async throws {
+        let name = try ClientName("edge-1")
+        @Sendable func change(_ live: LiveFederation, to rank: Int) async throws {
+            try await live.step(
+                .register(
+                    name: name, rank: rank, token: Sample.digest("token of \(name)"), capabilities: Sample.capabilities)
+            )
+        }
+        try await subject.withRuns([
+            { store in
+                let live = try await LiveFederation(creating: "digits", in: store)
+                try await live.register("edge-1", "edge-2")
+                for rank in 1...11 { try await change(live, to: rank) }
+                #expect(live.machine.clientChanges == [name: 11])
+            },
+            { store in
+                let here = try await LiveFederation(loadedFrom: store)
+                #expect(here.machine.clientChanges == [name: 11])
+                let there = try await LiveFederation(loadedFrom: store)
+                try await change(there, to: 12)
+                // The other server's copy catches up within its next step.
+                try await change(here, to: 13)
+                #expect(here.machine.clientChanges == [name: 13])
+                for client in ["edge-1", "edge-2"] { try await here.send(client, from: client, round: 1) }
+                let counted = try await store.metadata.events(after: 0, limit: 100, of: here.id).map(\.event)
+                #expect(counted.count { $0.kind == "client.changed" } == 10)
+                #expect(
+                    counted.filter { $0.kind == "client.changes" }.map(\.detail)
+                        == ["changed, part 1 of 1: edge-1 13 times, rank 13"])
+                try await there.register("edge-3")
+                #expect(there.machine.clientChanges == [:])
+            },
+            { store in
+                let live = try await LiveFederation(loadedFrom: store)
+                #expect(live.machine.clientChanges == [:])
+            },
+        ])
     }
 
     private static func stepsOfNobody(_ subject: StoreUnderTest) async throws {

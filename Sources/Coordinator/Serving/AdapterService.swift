@@ -82,13 +82,15 @@ package struct AdapterService: Sendable {
         let source = StoredAdapter(.adapter, of: federation, round: round, in: adapters)
         return try await cache.file(key, for: caller, on: lanes, own: queue) {
             descriptor, interruption in
-            let shape = try plan.storedShape(ofRound: round).withDense { try source.holds($0) }
-            let ranks = Self.ranks(in: shape, rank: rank, ofRound: round, trainedIn: trainedIn, plan)
-            let writer = try AdapterWriter(
-                shape: shape, ranks: ranks, scaling: plan.scaling, type: type,
-                messageBits: bits, descriptor: descriptor)
-            try writer.take(InterruptibleSource(source: source, interruption: interruption))
-            return ranks
+            try RoundService.rendering(adapterOfRound: round, of: federation, in: adapters) {
+                let shape = try plan.storedShape(ofRound: round).withDense { try source.holds($0) }
+                let ranks = Self.ranks(in: shape, rank: rank, ofRound: round, trainedIn: trainedIn, plan)
+                let writer = try AdapterWriter(
+                    shape: shape, ranks: ranks, scaling: plan.scaling, type: type,
+                    messageBits: bits, descriptor: descriptor)
+                try writer.take(InterruptibleSource(source: source, interruption: interruption))
+                return ranks
+            }
         }
     }
 

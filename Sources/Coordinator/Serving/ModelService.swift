@@ -64,16 +64,19 @@ package struct ModelService: Sendable {
         let key = AdapterCache.Key(
             federation: federation, content: .model(round: number, rank: limits == nil ? nil : rank), type: type)
         return try await cache.file(key, for: caller, on: lanes.modelling) { descriptor, interruption in
-            let adapter = StoredAdapter(.adapter, of: federation, round: number, in: adapters)
-            var terms: [StoredSum.Term] = []
-            if needsMerges { terms = try merges(of: federation, since: 0, through: number) }
-            let isSparse = plan.storedShape(ofRound: number).modules.isEmpty
-            terms.append(
-                isSparse
-                    ? .sparse(adapter, plan.strategy, seed: machine.settings.seed) : .adapter(adapter, plan.scaling))
-            return try Self.write(
-                StoredSum(terms: terms, scaling: plan.scaling, dense: adapter), shape: plan.shape,
-                limits: limits ?? [:], type: type, to: descriptor, unless: interruption)
+            try RoundService.rendering(adapterOfRound: number, of: federation, in: adapters) {
+                let adapter = StoredAdapter(.adapter, of: federation, round: number, in: adapters)
+                var terms: [StoredSum.Term] = []
+                if needsMerges { terms = try merges(of: federation, since: 0, through: number) }
+                let isSparse = plan.storedShape(ofRound: number).modules.isEmpty
+                terms.append(
+                    isSparse
+                        ? .sparse(adapter, plan.strategy, seed: machine.settings.seed)
+                        : .adapter(adapter, plan.scaling))
+                return try Self.write(
+                    StoredSum(terms: terms, scaling: plan.scaling, dense: adapter), shape: plan.shape,
+                    limits: limits ?? [:], type: type, to: descriptor, unless: interruption)
+            }
         }
     }
 

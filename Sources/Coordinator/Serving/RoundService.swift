@@ -5,15 +5,18 @@ package struct RoundService: Sendable {
     private let runtime: FederationRuntime
     private let metadata: any MetadataStore
     private let adapters: any AdapterStore
+    private let cache: AdapterCache
     private let clock: any WallClock
     private let reading = BlockingQueue(label: "rounds", concurrent: true)
 
     init(
-        runtime: FederationRuntime, metadata: any MetadataStore, adapters: any AdapterStore, clock: any WallClock
+        runtime: FederationRuntime, metadata: any MetadataStore, adapters: any AdapterStore, cache: AdapterCache,
+        clock: any WallClock
     ) {
         self.runtime = runtime
         self.metadata = metadata
         self.adapters = adapters
+        self.cache = cache
         self.clock = clock
     }
 
@@ -87,14 +90,41 @@ package struct RoundService: Sendable {
         let id = machine.settings.id
         let seen = try await self.round(round, of: id)
         guard case .published = seen.round.phase else { throw .noAdapter(round: round) }
-        guard machine.settings.retention != nil else { return round }
+        // The store knows, and not this server's copies: another server may have dropped it, under other settings.
+        do throws(ServiceError) {
+            try await reading.run { () throws(ServiceError) in
+                try Self.requireAdapter(ofRound: round, of: id, in: adapters)
+            }
+        } catch {
+            if case .adapterDropped = error { cache.forget(id, rounds: [round]) }
+            throw error
+        }
+        return round
+    }
+
+    /// Renders a file of a round's adapter. If another server drops the adapter meanwhile, what is missing may read as
+    /// nothing: the result is thrown away. It blocks the caller.
+    static func rendering<Value>(
+        adapterOfRound round: Int, of federation: FederationID, in adapters: any AdapterStore,
+        _ render: () throws -> Value
+    ) throws -> Value {
+        let result = Result { try render() }
+        try requireAdapter(ofRound: round, of: federation, in: adapters)
+        return try result.get()
+    }
+
+    /// Throws where the adapter that a round published has been dropped. It blocks the caller.
+    private static func requireAdapter(
+        ofRound round: Int, of federation: FederationID, in adapters: any AdapterStore
+    ) throws(ServiceError) {
         let kept: [Int]
         do throws(StoreError) {
-            kept = try await reading.run { () throws(StoreError) in try adapters.rounds(of: .adapter, in: id) }
+            let address = AdapterAddress(federation: federation, round: round, slot: .adapter)
+            if try adapters.hasContent(at: address) { return }
+            kept = try adapters.rounds(of: .adapter, in: federation)
         } catch {
             throw .store(error)
         }
-        guard kept.contains(round) else { throw .adapterDropped(round: round, kept: kept) }
-        return round
+        throw .adapterDropped(round: round, kept: kept)
     }
 }

@@ -16,8 +16,34 @@ final class UpdateByteReservations: Sendable {
         let byteCount: Int
     }
 
+    /// The reservations of one federation.
+    private struct Shares {
+        private(set) var byNumber: [Int: Share] = [:]
+        /// The sum of all reservations; saturates.
+        private(set) var byteCount = 0
+
+        var isEmpty: Bool { byNumber.isEmpty }
+
+        mutating func set(_ share: Share?, at number: Int) {
+            let former = byNumber[number]
+            byNumber[number] = share
+            guard byteCount < .max else {
+                byteCount = byNumber.values.reduce(0) { $0.addingSaturated($1.byteCount) }
+                return
+            }
+            byteCount = (byteCount - (former?.byteCount ?? 0)).addingSaturated(share?.byteCount ?? 0)
+        }
+
+        /// The reservations whose updates the round does not hold.
+        func byteCount(beside round: RoundMachine?) -> Int {
+            byNumber.values.reduce(0) { sum, share in
+                round?.held(of: share.client) == nil ? sum.addingSaturated(share.byteCount) : sum
+            }
+        }
+    }
+
     private struct State {
-        var shares: [FederationID: [Int: Share]] = [:]
+        var shares: [FederationID: Shares] = [:]
         var nextNumber = 0
     }
 
@@ -30,16 +56,17 @@ final class UpdateByteReservations: Sendable {
         state.withLock { state in
             // Read under the lock: whoever has released a reservation has stored its update before.
             let round = session.snapshot.machine.round
-            var taken = round?.heldByteCount ?? 0
-            // A reservation whose update is stored counts as that update.
-            for share in state.shares[session.id, default: [:]].values where round?.held(of: share.client) == nil {
-                let (sum, overflow) = taken.addingReportingOverflow(share.byteCount)
-                taken = overflow ? .max : sum
+            let held = round?.heldByteCount ?? 0
+            let shares = state.shares[session.id] ?? Shares()
+            if held.addingSaturated(shares.byteCount) > limit - byteCount {
+                // A reservation whose update is stored counts as that update. That is looked up only near the limit.
+                let taken = held.addingSaturated(shares.byteCount(beside: round))
+                guard taken == 0 || taken <= limit - byteCount else { return nil }
             }
-            guard taken == 0 || taken <= limit - byteCount else { return nil }
             let reservation = Reservation(federation: session.id, number: state.nextNumber)
             state.nextNumber += 1
-            state.shares[session.id, default: [:]][reservation.number] = Share(client: client, byteCount: byteCount)
+            state.shares[session.id, default: Shares()].set(
+                Share(client: client, byteCount: byteCount), at: reservation.number)
             return reservation
         }
     }
@@ -48,8 +75,16 @@ final class UpdateByteReservations: Sendable {
     func release(_ reservation: Reservation?) {
         guard let reservation else { return }
         state.withLock { state in
-            state.shares[reservation.federation]?[reservation.number] = nil
+            state.shares[reservation.federation]?.set(nil, at: reservation.number)
             if state.shares[reservation.federation]?.isEmpty == true { state.shares[reservation.federation] = nil }
         }
+    }
+}
+
+extension Int {
+    /// The sum of two numbers of at least 0; the largest number where it would be beyond.
+    fileprivate func addingSaturated(_ other: Int) -> Int {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
     }
 }

@@ -45,6 +45,7 @@ extension FederationMachine {
     private mutating func noteChange(of client: Client, in step: inout Step) {
         let count = clientChanges[client.name, default: 0] + 1
         clientChanges[client.name] = count
+        step.changes.append(.clientChanges(of: client.name, count))
         guard count <= Self.changeEventsPerRound else { return }
         step.record("client.changed", client: client.name, "rank \(client.rank)")
     }
@@ -54,7 +55,9 @@ extension FederationMachine {
         let many = clientChanges.filter { $0.value > Self.changeEventsPerRound }.sorted { $0.key < $1.key }
         let texts = many.map { "\($0.key) \($0.value) times, rank \(clients[$0.key]?.rank ?? 0)" }
         record("client.changes", "changed", sentences: texts, round: round.number, in: &step)
+        guard !clientChanges.isEmpty else { return }
         clientChanges = [:]
+        step.changes.append(.clientChangesCounted)
     }
 
     private static let changeEventsPerRound = 10

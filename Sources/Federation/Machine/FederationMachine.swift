@@ -16,13 +16,13 @@ package struct FederationMachine: Sendable {
     package internal(set) var revision: Int64
     /// The revision of the last change that affects every client's plan.
     package internal(set) var planRevision: Int64
-    /// The number of changes that each client made to its claims since the round opened; lost at a restart.
-    var clientChanges: [ClientName: Int] = [:]
+    /// The number of changes that each client made to its claims since a round closed last.
+    package internal(set) var clientChanges: [ClientName: Int]
 
     package init(
         settings: FederationSettings, state: FederationState? = nil, clients: ClientTable<Client> = [:],
         round: RoundMachine? = nil, publishedRound: Int = 0, revision: Int64 = 1, planRevision: Int64 = 1,
-        tokens: [IssuedToken] = []
+        tokens: [IssuedToken] = [], clientChanges: [ClientName: Int] = [:]
     ) {
         self.settings = settings
         self.state = state ?? (settings.adapter.isDraft ? .draft : .waiting)
@@ -32,6 +32,7 @@ package struct FederationMachine: Sendable {
         self.revision = revision
         self.planRevision = planRevision
         self.tokens = Dictionary(tokens.map { ($0.id, $0) }) { _, last in last }
+        self.clientChanges = clientChanges
     }
 
     /// The outside facts on which the machine's decisions depend.

@@ -18,6 +18,8 @@ package protocol AdapterStore: Sendable {
     func copy(from source: AdapterAddress, to target: AdapterAddress) throws(StoreError)
     /// The rounds with content in a slot, ascending.
     func rounds(of slot: AdapterSlot, in federation: FederationID) throws(StoreError) -> [Int]
+    /// Whether a round has content in a slot.
+    func hasContent(at address: AdapterAddress) throws(StoreError) -> Bool
     /// The metrics that clients reported in these rounds, as means weighted by samples.
     func metrics(ofRounds rounds: [Int], in federation: FederationID) throws(StoreError) -> [Int: Metrics]
     /// Which merges are stored, read in one snapshot.

@@ -2,6 +2,10 @@
 package enum Change: Sendable {
     case settings(FederationSettings)
     case client(Client)
+    /// The number of changes that a client has made to its claims since a round closed last.
+    case clientChanges(of: ClientName, Int)
+    /// A round has closed: all clients' numbers of changes begin at zero again.
+    case clientChangesCounted
     /// The round's own columns; participations, updates and refusals are separate changes.
     case round(RoundMachine)
     case participations(ClientTable<RoundMachine.Participation>, round: Int)

@@ -2,10 +2,12 @@ import HTTPFetching
 
 extension ObjectError {
     /// Why no complete answer came.
-    init(_ error: FetchError) {
+    /// - Parameter origin: the store's address.
+    init(_ error: FetchError, from origin: String) {
         switch error {
         case .malformedRequest(let reason): self = .invalid(reason)
-        case .unreachable, .untrusted, .timedOut, .interrupted, .malformedResponse:
+        case .untrusted(let reason): self = .untrusted("\(origin): \(reason)")
+        case .unreachable, .timedOut, .interrupted, .malformedResponse:
             self = .unavailable(reason: "\(error)", retryAfter: nil)
         case .tooLarge(let limit): self = .damaged("more than \(limit) bytes came")
         case .noRoom(let path): self = .noRoom(path: path)

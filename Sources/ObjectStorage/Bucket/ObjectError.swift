@@ -8,6 +8,9 @@ package enum ObjectError: Error, Sendable, Hashable {
     /// The store is away, overloaded or too slow, or its answer broke off, until the patience was used up.
     /// - Parameter retryAfter: the seconds that the store asked to wait, if it did.
     case unavailable(reason: String, retryAfter: Int?)
+    /// The store's certificate is not one of the authority, is not for its host, or is out of date; or the store does not
+    /// trust this client.
+    case untrusted(String)
     /// The bytes are not those that the caller expects: their length or their SHA-256 differs.
     case damaged(String)
     /// There are no credentials to sign with. The text never has a secret.
@@ -25,7 +28,7 @@ package enum ObjectError: Error, Sendable, Hashable {
     package var isWorthRetrying: Bool {
         switch self {
         case .unavailable, .noRoom: true
-        case .missing, .refused, .damaged, .credentials, .invalid, .file, .cancelled: false
+        case .missing, .refused, .untrusted, .damaged, .credentials, .invalid, .file, .cancelled: false
         }
     }
 }
@@ -38,6 +41,7 @@ extension ObjectError: CustomStringConvertible {
             "the object store refused with \(status)\(code.isEmpty ? "" : " \(code)")\(message.isEmpty ? "" : ": \(message)")"
         case .unavailable(let reason, let seconds):
             "the object store is unavailable: \(reason)\(seconds.map { "; it asks to come back in \($0) s" } ?? "")"
+        case .untrusted(let reason): "the object store is not trusted: \(reason)"
         case .damaged(let reason): "the object's bytes are damaged: \(reason)"
         case .credentials(let reason): "no credentials for the object store: \(reason)"
         case .invalid(let reason): "the object store cannot be asked this: \(reason)"

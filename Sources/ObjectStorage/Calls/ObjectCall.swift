@@ -72,7 +72,7 @@ struct ObjectCall: ~Copyable {
         do throws(FetchError) {
             return try fetcher.fetch(fetch, isCancelled: { cancellation.isCancelled })
         } catch {
-            throw ObjectError(error)
+            throw ObjectError(error, from: store.endpoint.origin)
         }
     }
 

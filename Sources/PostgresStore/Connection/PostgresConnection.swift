@@ -19,6 +19,7 @@ final class PostgresConnection {
     ///
     /// - Parameter url: a connection string as libpq takes it, possibly with several hosts.
     init(_ url: String, seconds: Int = 5) throws(PostgresError) {
+        try ConnectionString.check(url)
         // What the URL says itself goes before these.
         let words: [(String, String)] = [
             ("connect_timeout", "\(max(2, seconds))"), ("tcp_user_timeout", "10000"), ("keepalives_idle", "5"),
@@ -31,7 +32,7 @@ final class PostgresConnection {
         guard let made else { throw .disconnected("no memory for a connection") }
         connection = made
         PQsetNoticeProcessor(made, { _, _ in }, nil)
-        guard PQstatus(made) == CONNECTION_OK else { throw .disconnected(Self.message(of: made)) }
+        guard PQstatus(made) == CONNECTION_OK else { throw PostgresError(connecting: Self.message(of: made)) }
         guard PQserverVersion(made) >= 140_000 else {
             throw .disconnected("the server is PostgreSQL \(PQserverVersion(made) / 10_000); expected 14 or newer")
         }
@@ -50,6 +51,15 @@ final class PostgresConnection {
     }
 
     deinit { PQfinish(connection) }
+
+    /// Whether it goes over a network without a proof that the other end is the server: others could read and change it.
+    var isExposed: Bool {
+        guard let options = PQconninfo(connection) else { return false }
+        defer { PQconninfoFree(options) }
+        return ConnectionString.isExposed(
+            to: PQhostaddr(connection).map { String(cString: $0) } ?? "",
+            mode: ConnectionString.value(of: "sslmode", in: options))
+    }
 
     /// The socket, for waiting on notifications.
     var socket: Int32 { PQsocket(connection) }

@@ -192,7 +192,7 @@ extension PostgresPool {
             } catch {
                 throw error as? StoreError ?? .failed("\(error)")
             }
-            if case .disconnected = failure {
+            if failure.needsNewConnection {
                 lane.connection.withLock { $0.connection = nil }
             } else if !failure.isPassing {
                 throw failure.storeError

@@ -27,6 +27,7 @@ final class PostgresFollower: Sendable {
     let clock = DatabaseClock()
     private let timelines: Timelines
     private let url: String
+    private let schema: PostgresSchema
     let serverID: String
     private let logger: Logger
     private let state = Mutex(State())
@@ -35,8 +36,9 @@ final class PostgresFollower: Sendable {
     /// Written to end the wait.
     private let wakes: (reading: Int32, writing: Int32)
 
-    init(url: String, server: String, timelines: Timelines, logger: Logger) {
+    init(url: String, server: String, schema: PostgresSchema, timelines: Timelines, logger: Logger) {
         self.url = url
+        self.schema = schema
         self.timelines = timelines
         serverID = server
         self.logger = logger
@@ -70,6 +72,8 @@ final class PostgresFollower: Sendable {
                     wait(on: -1, milliseconds: 500)
                 }
             }
+            // The others divide their rates by who is left, and a new version need not wait. Best effort.
+            _ = try? session?.connection.run("DELETE FROM servers WHERE id = $1", [serverID])
             ended.signal()
         }
         first.wait()
@@ -167,15 +171,18 @@ extension PostgresFollower {
             PostgresStatement("SELECT id, key, revision FROM federations WHERE left(id, 1) <> '~'"),
             PostgresStatement(
                 """
-                INSERT INTO servers (id, alive_at) VALUES ($1, now_ms())
+                INSERT INTO servers (id, alive_at, schema) VALUES ($1, now_ms(), $2)
                 ON CONFLICT (id) DO UPDATE SET alive_at = excluded.alive_at
-                """, [serverID]),
+                """, [serverID, schema.newest]),
             PostgresStatement("DELETE FROM servers WHERE alive_at < now_ms() - 60000"),
             PostgresStatement("SELECT count(*) AS count FROM servers WHERE alive_at > now_ms() - 10000"),
+            PostgresSchema.versionsStatement,
         ])
-        guard results.count == 5, let now: Int64 = try results[0].first?.value("now") else {
+        guard results.count == 6, let now: Int64 = try results[0].first?.value("now") else {
             throw PostgresError.disconnected("a look has no answer")
         }
+        // A server that was paused while it was left behind hears nothing any more, and so refuses its callers.
+        try schema.requireUse(of: results[5])
         clock.set(now, askedAt: asked)
         var found: [FederationID: Int64] = [:]
         for row in results[1].rows {

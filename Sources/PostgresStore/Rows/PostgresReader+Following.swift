@@ -22,7 +22,7 @@ extension PostgresReader {
                 PostgresStatement("SELECT * FROM rounds WHERE federation = $1 AND number = $2", [key, number]))
             statements += roundStatements(number, after: known == nil ? 0 : since)
         }
-        let results = try connection.run(statements)
+        let results = try connection.run(statements + [clientChangesStatement])
         let settings: String? = try row.optional("settings")
         return FederationMachine(
             settings: settings == nil ? copy.settings : try row.json("settings"), state: try row.text("state"),
@@ -30,7 +30,8 @@ extension PostgresReader {
                 copy.clients, results[0], try Self.histories(selected: results[2], updated: results[3])),
             round: try number.map { try Self.round($0, results[4...], after: known) },
             publishedRound: try row.value("published_round"), revision: try row.value("revision"),
-            planRevision: try row.value("plan_revision"), tokens: try Self.tokens(copy.tokens, results[1]))
+            planRevision: try row.value("plan_revision"), tokens: try Self.tokens(copy.tokens, results[1]),
+            clientChanges: try Self.clientChanges(results[results.count - 1]))
     }
 
     private static func clients(

@@ -49,7 +49,8 @@ struct PostgresReader {
         let machine = FederationMachine(
             settings: try row.json("settings"), state: try row.text("state"), clients: try clients(),
             round: try number.flatMap { try round($0) }, publishedRound: try row.value("published_round"),
-            revision: try row.value("revision"), planRevision: try row.value("plan_revision"), tokens: try tokens())
+            revision: try row.value("revision"), planRevision: try row.value("plan_revision"), tokens: try tokens(),
+            clientChanges: try Self.clientChanges(try connection.run([clientChangesStatement])[0]))
         return StoredFederation(machine: machine, createdAt: try row.instant("created_at"))
     }
 
@@ -123,6 +124,18 @@ extension PostgresReader {
             try rows("SELECT * FROM clients WHERE federation = $1").map { row in
                 let client = try read.client(row, history: histories[try row.text("name")] ?? Client.History())
                 return (client.name, client)
+            })
+    }
+
+    /// The clients that changed their claims since a round closed last, and how often; always as a whole.
+    var clientChangesStatement: PostgresStatement {
+        PostgresStatement("SELECT name, changes FROM clients WHERE federation = $1 AND changes > 0", [key])
+    }
+
+    static func clientChanges(_ result: PostgresResult) throws -> [ClientName: Int] {
+        Dictionary(
+            uniqueKeysWithValues: try result.rows.map { row in
+                (try row.text("name", as: ClientName.self), try row.value("changes") as Int)
             })
     }
 

@@ -1,56 +1,17 @@
-import Federation
-import Logging
-import StoredRows
+/// The tables, by the version that introduced them.
+struct PostgresSchema: Sendable {
+    /// Oldest first.
+    let migrations: [SchemaMigration]
 
-/// The tables, by the version that introduced them. A released migration never changes.
-///
-/// Servers one version apart share a database while an operator replaces them, so a migration only adds: columns with
-/// defaults, tables, indexes. What an older server still reads goes a version later.
-enum PostgresSchema {
-    /// The migrations, oldest first. Each is named after the first program version that writes its tables.
-    static let migrations: [(version: String, sql: String)] = [("0.1.0", first)]
+    /// This program's.
+    static let current = PostgresSchema(migrations: [SchemaMigration("0.2.0", first)])
 
-    /// Brings the database to this program's version. Servers that start at once take turns.
-    ///
-    /// - Throws: `StoreError.failed` where a newer program has left this version behind.
-    static func migrate(_ connection: PostgresConnection, logger: Logger) throws {
-        try connection.runSimple("BEGIN; SELECT pg_advisory_xact_lock(7295063601)")
-        do {
-            try connection.runSimple(
-                """
-                CREATE TABLE IF NOT EXISTS schema_versions (
-                  version text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-                  breaks_before text NOT NULL DEFAULT '')
-                """)
-            let applied = try connection.run("SELECT version, breaks_before FROM schema_versions").rows
-            let names = try applied.map { row in try row.value("version") as String }
-            let known = migrations.map(\.version)
-            for row in applied where !known.contains(try row.value("version")) {
-                let version: String = try row.value("version")
-                let breaks: String = try row.value("breaks_before")
-                // The newer migration says which programs it leaves behind.
-                guard breaks.isEmpty || !known.allSatisfy({ $0.isOlder(than: breaks) }) else {
-                    throw StoreError.failed(
-                        "the database is of version \(version), which servers before \(breaks) cannot use; the newest "
-                            + "version that this program writes is \(known.last ?? "none")")
-                }
-                logger.notice("the database is of a newer version", metadata: ["version": "\(version)"])
-            }
-            for migration in migrations where !names.contains(migration.version) {
-                try connection.runSimple(migration.sql)
-                try connection.run("INSERT INTO schema_versions (version) VALUES ($1)", [migration.version])
-                logger.notice("tables were made", metadata: ["version": "\(migration.version)"])
-            }
-            try connection.runSimple("COMMIT")
-        } catch {
-            try? connection.runSimple("ROLLBACK")
-            throw error
-        }
-    }
+    /// The newest version that the program writes.
+    var newest: String { migrations.last?.version ?? "" }
 
     /// Times are milliseconds since 1970. A `federation` column is `federations.key`. `step` is the federation's
     /// revision at which the row was last written: a follower reads the rows above its own.
-    private static let first = """
+    static let first = """
         -- The time by which leases and graces end, for all servers.
         CREATE FUNCTION now_ms() RETURNS bigint LANGUAGE sql VOLATILE
           AS $$ SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint $$;
@@ -89,6 +50,7 @@ enum PostgresSchema {
         );
         CREATE INDEX tokens_by_hash ON tokens (hash);
 
+        -- changes: how often the client changed its claims since a round closed last; read as a whole, not by step.
         CREATE TABLE clients (
           federation bigint NOT NULL REFERENCES federations ON DELETE CASCADE,
           name text NOT NULL,
@@ -100,9 +62,11 @@ enum PostgresSchema {
           revoked_at bigint,
           left_by_itself boolean NOT NULL DEFAULT false,
           number bigint,
+          changes bigint NOT NULL DEFAULT 0,
           step bigint NOT NULL,
           PRIMARY KEY (federation, name)
         );
+        CREATE INDEX clients_with_changes ON clients (federation) WHERE changes > 0;
         CREATE UNIQUE INDEX clients_by_number ON clients (federation, number);
         CREATE INDEX clients_by_token ON clients (token);
         CREATE INDEX clients_by_step ON clients (federation, step);
@@ -302,9 +266,11 @@ enum PostgresSchema {
         );
         CREATE INDEX seen_by_written ON seen (written);
 
+        -- schema: the newest version of these tables that the server's program writes.
         CREATE UNLOGGED TABLE servers (
           id text PRIMARY KEY,
-          alive_at bigint NOT NULL
+          alive_at bigint NOT NULL,
+          schema text NOT NULL
         );
 
         CREATE TABLE departed (
@@ -327,12 +293,4 @@ enum PostgresSchema {
           value bytea NOT NULL
         );
         """
-}
-
-extension String {
-    /// Compares versions number by number.
-    fileprivate func isOlder(than other: String) -> Bool {
-        split(separator: ".").map { Int($0) ?? 0 }.lexicographicallyPrecedes(
-            other.split(separator: ".").map { Int($0) ?? 0 })
-    }
 }

@@ -60,6 +60,9 @@ struct PostgresWriter {
                 "UPDATE federations SET settings = $2, settings_step = $3 WHERE key = $1",
                 try storedJSON(settings), step)
         case .client(let client): store(client)
+        case .clientChanges(let client, let count): store(count, changesOf: client)
+        case .clientChangesCounted:
+            add("UPDATE clients SET changes = 0 WHERE federation = $1 AND changes > 0")
         case .round(let round): try store(round)
         case .participations(let participations, let round): store(participations, round: round)
         case .place(let client, let round, let place): store([client: place], round: round)
@@ -79,6 +82,7 @@ struct PostgresWriter {
     mutating func storeAll(_ machine: FederationMachine) throws {
         for token in machine.tokens.values { store(token) }
         for client in machine.clients.values { store(client) }
+        for (client, count) in machine.clientChanges { store(count, changesOf: client) }
         if let round = machine.round {
             try store(round)
             store(round.participations, round: round.number)
@@ -171,6 +175,10 @@ extension PostgresWriter {
             to: .clients, client.name.rawValue, client.name, client.rank, client.token, client.capabilities.text,
             client.registeredAt, client.lastSeenAt,
             client.revokedAt, client.leftByItself, number, step)
+    }
+
+    private mutating func store(_ count: Int, changesOf client: ClientName) {
+        add("UPDATE clients SET changes = $3 WHERE federation = $1 AND name = $2", client, count)
     }
 
     /// Stores the round's own columns. A round that waits to be aggregated makes its job necessary again.

@@ -78,7 +78,7 @@ struct FederationReader {
             settings: try row.json("settings"), state: try row.text("state"), clients: try clients(),
             round: try number.flatMap { try round($0) }, publishedRound: try row.value("published_round"),
             revision: try row.value("revision"), planRevision: try row.value("plan_revision"),
-            tokens: try tokens())
+            tokens: try tokens(), clientChanges: try clientChanges())
         return StoredFederation(machine: machine, createdAt: try row.instant("created_at"))
     }
 
@@ -166,6 +166,14 @@ extension FederationReader {
             return (key: client.name, value: client)
         }
         return ClientTable(clients)
+    }
+
+    /// The clients that changed their claims since a round closed last, and how often.
+    private func clientChanges() throws -> [ClientName: Int] {
+        Dictionary(
+            uniqueKeysWithValues: try rows(
+                "SELECT name, changes FROM clients WHERE federation = ? AND changes > 0"
+            ) { (try $0.text("name", as: ClientName.self), try $0.value("changes") as Int) })
     }
 
     /// The history of each client, from the rounds so far.

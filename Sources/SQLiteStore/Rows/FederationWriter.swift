@@ -44,6 +44,7 @@ struct FederationWriter {
         let writer = FederationWriter(machine.settings, key: key, database: database)
         for token in machine.tokens.values { try writer.store(token) }
         for client in machine.clients.values { try writer.store(client) }
+        for (client, count) in machine.clientChanges { try writer.store(count, changesOf: client) }
         if let round = machine.round {
             try writer.store(round)
             try writer.store(round.participations, round: round.number)
@@ -86,6 +87,9 @@ struct FederationWriter {
         case .settings(let settings):
             try execute("UPDATE federations SET settings = ? WHERE key = ?", [storedJSON(settings), key])
         case .client(let client): try store(client)
+        case .clientChanges(let client, let count): try store(count, changesOf: client)
+        case .clientChangesCounted:
+            try execute("UPDATE clients SET changes = 0 WHERE federation = ? AND changes > 0", [key])
         case .round(let round): try store(round)
         case .participations(let participations, let round): try store(participations, round: round)
         case .place(let client, let round, let place): try store([client: place], round: round)
@@ -134,6 +138,11 @@ extension FederationWriter {
                 client.registeredAt.milliseconds, client.lastSeenAt.milliseconds, client.revokedAt?.milliseconds,
                 client.leftByItself,
             ])
+    }
+
+    private func store(_ count: Int, changesOf client: ClientName) throws {
+        try execute(
+            "UPDATE clients SET changes = ? WHERE federation = ? AND name = ?", [count, key, client.rawValue])
     }
 
     /// Stores the round's own columns.

@@ -2,13 +2,20 @@ import GRDB
 
 /// The tables, by the version that introduced them. The migration of a released version never changes.
 ///
-/// A migration is named after the first program version that writes its tables: `0.1.0`.
+/// A migration is named after the first program version that writes its tables, such as `0.1.0`.
 enum Schema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("0.1.0") { database in try database.execute(sql: first) }
+        migrator.registerMigration("0.2.0") { database in try database.execute(sql: clientChanges) }
         return migrator
     }
+
+    /// changes: how often the client changed its claims since a round closed last.
+    private static let clientChanges = """
+        ALTER TABLE clients ADD COLUMN changes INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX clients_with_changes ON clients (federation) WHERE changes > 0;
+        """
 
     /// Times are milliseconds since 1970. A `federation` column of another table is `federations.key`, because names of
     /// up to 64 bytes would make up most of a participation's row.

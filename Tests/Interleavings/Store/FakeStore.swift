@@ -233,7 +233,8 @@ extension FakeStore.Rows {
             switch change {
             case .event(let event): events.append(event)
             case .round(let round): rounds[round.number] = round
-            case .settings, .client, .participations, .place, .update, .status, .releaseUpdates, .refusal, .token,
+            case .settings, .client, .clientChanges, .clientChangesCounted, .participations, .place, .update, .status,
+                .releaseUpdates, .refusal, .token,
                 .tokenWithdrawn, .list:
                 break
             }
@@ -248,6 +249,6 @@ extension FederationMachine {
         FederationMachine(
             settings: settings, state: state, clients: clients, round: round, publishedRound: publishedRound,
             revision: revision, planRevision: planRevision == self.revision ? revision : planRevision,
-            tokens: Array(tokens.values))
+            tokens: Array(tokens.values), clientChanges: clientChanges)
     }
 }
