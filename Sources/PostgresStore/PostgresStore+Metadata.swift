@@ -60,6 +60,12 @@ extension PostgresStore: MetadataStore {
         try await read { try PostgresReader(federation, on: $0)?.round(number) }
     }
 
+    package func update(
+        of client: ClientName, round: Int, in federation: FederationID
+    ) async throws(StoreError) -> HeldUpdate? {
+        try await read { try PostgresReader(federation, on: $0)?.update(of: client, round: round) }
+    }
+
     package func rounds(
         before: Int, limit: Int, of federation: FederationID
     ) async throws(StoreError) -> [ListedRound] {

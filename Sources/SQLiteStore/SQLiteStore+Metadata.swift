@@ -54,6 +54,12 @@ extension SQLiteStore: MetadataStore {
         try await fetch { try FederationReader(federation, in: $0)?.round(number) }
     }
 
+    package func update(
+        of client: ClientName, round: Int, in federation: FederationID
+    ) async throws(StoreError) -> HeldUpdate? {
+        try await fetch { try FederationReader(federation, in: $0)?.update(of: client, round: round) }
+    }
+
     package func rounds(
         before: Int, limit: Int, of federation: FederationID
     ) async throws(StoreError) -> [ListedRound] {

@@ -137,6 +137,11 @@ private struct BrokenMetadata: MetadataStore {
     func round(_ number: Int, of federation: FederationID) async throws(StoreError) -> RoundMachine? {
         try await store.round(number, of: federation)
     }
+    func update(
+        of client: ClientName, round: Int, in federation: FederationID
+    ) async throws(StoreError) -> HeldUpdate? {
+        try await store.update(of: client, round: round, in: federation)
+    }
     func rounds(before: Int, limit: Int, of federation: FederationID) async throws(StoreError) -> [ListedRound] {
         try await store.rounds(before: before, limit: limit, of: federation)
     }

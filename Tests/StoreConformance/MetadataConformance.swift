@@ -29,6 +29,9 @@ package enum MetadataConformance {
         ConformanceCheck(
             "what a failed round leaves out is on record with its reason",
             `what a failed round leaves out is on record with its reason`),
+        ConformanceCheck(
+            "a client's update of any round is found by itself, as long as it is held",
+            `a client's update of any round is found by itself, as long as it is held`),
         ConformanceCheck("a store that works passes its probe", `a store that works passes its probe`),
     ]
 
@@ -46,6 +49,33 @@ package enum MetadataConformance {
                 expectEqual(found.machine, expected.machine)
                 #expect(found.createdAt == expected.createdAt)
             }
+        }
+    }
+
+    static func `a client's update of any round is found by itself, as long as it is held`(
+        _ subject: StoreUnderTest
+    ) async throws {
+        try await subject.withStore { store in
+            let live = try await LiveFederation(creating: "digits", in: store) { $0.policy.minimumClients = 3 }
+            try await live.register("edge-1", "edge-2", "edge-3")
+            let (one, two) = (try ClientName("edge-1"), try ClientName("edge-2"))
+            func found(_ client: ClientName, round: Int) async throws -> HeldUpdate? {
+                try await store.metadata.update(of: client, round: round, in: live.id)
+            }
+            for name in ["edge-1", "edge-2"] { try await live.send("by \(name)", from: name, round: 1) }
+            #expect(try await found(one, round: 1) == live.machine.round?.heldUpdate(of: one))
+            #expect(try await found(one, round: 1)?.received == 2)
+            try await live.step(.takeBack(two, round: 1))
+            #expect(try await found(two, round: 1) == nil)
+            #expect(try await found(one, round: 1)?.received == 1)
+            for round in [0, 2] { #expect(try await found(one, round: round) == nil) }
+            #expect(
+                try await store.metadata.update(of: one, round: 1, in: try FederationID("other")) == nil)
+            let held = try #require(live.machine.round?.heldUpdate(of: one))
+            try await live.send("by edge-3", from: "edge-3", round: 1)
+            try await live.step(.setState(.finished))
+            let later = try #require(try await found(one, round: 1))
+            #expect(later.update.digest == held.update.digest && later.received == 2)
         }
     }
 

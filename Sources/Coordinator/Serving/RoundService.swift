@@ -53,6 +53,21 @@ package struct RoundService: Sendable {
         throw .unknownRound(number, current: machine.round?.number ?? 0)
     }
 
+    /// A client's update of a round, as long as it is held; nil where there is none, also where there is no such round.
+    ///
+    /// Of another round than the current one only this update is read, since a round may have very many.
+    package func update(
+        of client: ClientName, round: Int, in federation: FederationID
+    ) async throws(ServiceError) -> HeldUpdate? {
+        let machine = try runtime.session(federation).snapshot.machine
+        if let current = machine.round, current.number == round { return current.heldUpdate(of: client) }
+        do throws(StoreError) {
+            return try await metadata.update(of: client, round: round, in: federation)
+        } catch {
+            throw .store(error)
+        }
+    }
+
     /// Takes a client out of a round to which it will send nothing, so that the round does not wait for it.
     package func decline(
         _ number: Int, of federation: FederationID, by client: ClientName, reason: String

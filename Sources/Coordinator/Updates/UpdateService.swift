@@ -158,9 +158,13 @@ package struct UpdateService: Sendable {
             candidates = round...min(current, round + buffer.maximumStaleness)
         }
         for number in candidates {
-            let seen = try await rounds.round(number, of: federation)
-            guard let update = seen.round.held(of: client), (update.began ?? number) == round else { continue }
-            return Receipt(update: update, received: seen.round.receivedCount, isNew: false)
+            guard let held = try await rounds.update(of: client, round: number, in: federation),
+                (held.update.began ?? number) == round
+            else { continue }
+            return Receipt(update: held.update, received: held.received, isNew: false)
+        }
+        guard (1...max(1, machine.round?.number ?? 0)).contains(round) else {
+            throw .unknownRound(round, current: machine.round?.number ?? 0)
         }
         throw .noUpdate(round: round)
     }

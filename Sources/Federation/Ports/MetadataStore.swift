@@ -33,6 +33,10 @@ package protocol MetadataStore: Sendable {
     ) async throws(StoreError) -> DepartedFederation
     /// One round; nil where there is none with this number.
     func round(_ number: Int, of federation: FederationID) async throws(StoreError) -> RoundMachine?
+    /// A client's update of a round, as long as it is held; nil where there is none.
+    func update(
+        of client: ClientName, round: Int, in federation: FederationID
+    ) async throws(StoreError) -> HeldUpdate?
     /// Rounds below `before`, newest first.
     func rounds(before: Int, limit: Int, of federation: FederationID) async throws(StoreError) -> [ListedRound]
     /// Events after `id`, oldest first.
@@ -41,6 +45,25 @@ package protocol MetadataStore: Sendable {
     func list(_ digest: ContentDigest, of federation: FederationID) async throws(StoreError) -> ClientList?
     /// Throws where the store cannot be written now.
     func probe() async throws(StoreError)
+}
+
+/// An update that a round holds.
+package struct HeldUpdate: Sendable, Hashable {
+    package let update: Update
+    /// The number of updates that the round holds.
+    package let received: Int
+
+    package init(update: Update, received: Int) {
+        self.update = update
+        self.received = received
+    }
+}
+
+extension RoundMachine {
+    /// A client's update, as long as it is held.
+    package func heldUpdate(of client: ClientName) -> HeldUpdate? {
+        held(of: client).map { HeldUpdate(update: $0, received: receivedCount) }
+    }
 }
 
 /// Moves whole federations between stores.

@@ -72,6 +72,21 @@ struct PostgresReader {
         return MergeRecord(foldedThrough: folded, published: published)
     }
 
+    /// A client's update of a round, as long as it is held.
+    func update(of client: ClientName, round: Int) throws -> HeldUpdate? {
+        let row = try rows(
+            "SELECT * FROM updates WHERE federation = $1 AND round = $2 AND client = $3", round, client
+        ).first
+        guard let update = try row.map({ try Update($0) }), update.status.isHeld else { return nil }
+        let count: Int? = try rows(
+            """
+            SELECT count(*) AS count FROM updates
+            WHERE federation = $1 AND round = $2 AND NOT is_lost AND NOT is_taken_back
+            """, round
+        ).first?.value("count")
+        return HeldUpdate(update: update, received: count ?? 0)
+    }
+
     /// Rounds below `before`, newest first.
     func rounds(before: Int, limit: Int) throws -> [ListedRound] {
         try rows(
@@ -182,11 +197,14 @@ extension PostgresReader {
 
     /// What other tables have of a round, as far as it was written after a step; decisions as a whole.
     func roundStatements(_ round: Int, after step: Int64) -> [PostgresStatement] {
-        [
+        // Few rows are new, so they are found by their step. The sum hides the round from the planner, which else walks
+        // through all rows of the round, since a new round's size is not in its statistics.
+        let ofRound = step > 0 ? "round + 0 = $2" : "round = $2"
+        return [
             PostgresStatement(
-                "SELECT * FROM participations WHERE federation = $1 AND round = $2 AND step > $3", [key, round, step]),
+                "SELECT * FROM participations WHERE federation = $1 AND \(ofRound) AND step > $3", [key, round, step]),
             PostgresStatement(
-                "SELECT * FROM updates WHERE federation = $1 AND round = $2 AND step > $3", [key, round, step]),
+                "SELECT * FROM updates WHERE federation = $1 AND \(ofRound) AND step > $3", [key, round, step]),
             PostgresStatement(
                 "SELECT * FROM refusals WHERE federation = $1 AND round = $2 AND step > $3 ORDER BY number",
                 [key, round, step]),

@@ -15,8 +15,8 @@ struct PostgresWriter {
     /// The object that holds a new update's bytes.
     private let object: (ContentDigest) throws -> ObjectPlace?
     private var pending: [Pending] = []
-    /// Where in `pending` the rows of each table gather.
-    private var open: [String: Int] = [:]
+    /// The batch of `pending` in which the rows of each table gather.
+    private var open: [String: RowBatch] = [:]
 
     /// What is to be sent, in order.
     private enum Pending {
@@ -126,13 +126,10 @@ struct PostgresWriter {
     ///
     /// - Parameter name: what tells the row from others of the table.
     private mutating func add(to table: RowTable, _ name: String, _ values: any PostgresParameter...) {
-        if let place = open[table.sql], case .rows(var batch) = pending[place], batch.add(values, key: name) {
-            pending[place] = .rows(batch)
-            return
-        }
-        var batch = RowBatch(table)
+        if open[table.sql]?.add(values, key: name) == true { return }
+        let batch = RowBatch(table)
         _ = batch.add(values, key: name)
-        open[table.sql] = pending.count
+        open[table.sql] = batch
         pending.append(.rows(batch))
     }
 

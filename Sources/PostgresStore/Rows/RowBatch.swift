@@ -27,7 +27,7 @@ struct RowTable: Sendable {
 }
 
 /// Rows that one statement writes. A statement for each row would cost the database several times as much.
-struct RowBatch {
+final class RowBatch {
     private let table: RowTable
     private var columns: [[any PostgresParameter]] = []
     private var keys: Set<String> = []
@@ -37,7 +37,7 @@ struct RowBatch {
     private static let limit = 2000
 
     /// Adds a row; false where the batch is full, or has one with the same key, which one statement cannot write twice.
-    mutating func add(_ values: [any PostgresParameter], key: String) -> Bool {
+    func add(_ values: [any PostgresParameter], key: String) -> Bool {
         guard keys.count < Self.limit, keys.insert(key).inserted else { return false }
         if columns.isEmpty { columns = Array(repeating: [], count: values.count) }
         for (index, value) in values.enumerated() { columns[index].append(value) }

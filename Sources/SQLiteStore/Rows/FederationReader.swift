@@ -101,6 +101,19 @@ struct FederationReader {
         return MergeRecord(foldedThrough: folded, published: published)
     }
 
+    /// A client's update of a round, as long as it is held.
+    func update(of client: ClientName, round: Int) throws -> HeldUpdate? {
+        let found = try rows(
+            "SELECT * FROM updates WHERE federation = ? AND round = ? AND client = ?", round, client.rawValue
+        ) { try Update($0) }
+        guard let update = found.first, update.status.isHeld else { return nil }
+        let counts = try rows(
+            "SELECT count(*) AS count FROM updates WHERE federation = ? AND round = ? AND NOT is_lost AND NOT is_taken_back",
+            round
+        ) { try $0.value("count") as Int }
+        return HeldUpdate(update: update, received: counts.first ?? 0)
+    }
+
     /// Rounds below `before`, newest first.
     func rounds(before: Int, limit: Int) throws -> [ListedRound] {
         try rows(

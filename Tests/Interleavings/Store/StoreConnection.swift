@@ -160,6 +160,12 @@ extension StoreConnection: MetadataStore {
         return try await answer(store.rows.rounds[number])
     }
 
+    func update(
+        of client: ClientName, round: Int, in federation: FederationID
+    ) async throws(StoreError) -> HeldUpdate? {
+        try await self.round(round, of: federation)?.heldUpdate(of: client)
+    }
+
     func events(after id: Int64, limit: Int, of federation: FederationID) async throws(StoreError) -> [StoredEvent] {
         throw .failed("the model has no chain of hashes")
     }
