@@ -30,7 +30,7 @@ package struct Services: Sendable {
     package init(
         stores: Stores, cache: AdapterCache, access: Access, clock: any WallClock,
         sampler: any ClientSampler = HashedSampler(), quotas: Quotas = Quotas(), threads: Int,
-        uploadLimits: UploadService.Limits = .init(), logger: Logger
+        uploadLimits: UploadService.Limits = .init(), partLimits: PartLimits = PartLimits(), logger: Logger
     ) {
         self.stores = stores
         self.access = access
@@ -75,9 +75,9 @@ package struct Services: Sendable {
         folding = MergeFolding(
             runtime: runtime, jobs: stores.jobs, adapters: stores.adapters, lanes: modelLanes, logger: logger)
         aggregation = AggregationWorker(
-            runtime: runtime, due: due, jobs: stores.jobs, blobs: stores.blobs, freshBlobs: freshBlobs,
-            adapters: stores.adapters, serving: adapters, retention: retention, folding: folding, clock: clock,
-            threads: threads, logger: logger)
+            runtime: runtime, due: due, jobs: stores.jobs, parts: stores.parts, blobs: stores.blobs,
+            freshBlobs: freshBlobs, adapters: stores.adapters, serving: adapters, retention: retention,
+            folding: folding, clock: clock, threads: threads, partLimits: partLimits, logger: logger)
 
         federations = FederationService(
             runtime: runtime, metadata: stores.metadata, initial: initial, rounds: rounds, retention: retention,

@@ -68,7 +68,8 @@ extension PostgresStore: BlobStore {
             let row = try connection.run(
                 """
                 SELECT object, bytes FROM updates WHERE digest = $1 AND object IS NOT NULL
-                UNION ALL SELECT object, bytes FROM templates WHERE digest = $1 AND object IS NOT NULL LIMIT 1
+                UNION ALL SELECT object, bytes FROM templates WHERE digest = $1 AND object IS NOT NULL
+                UNION ALL SELECT object, bytes FROM round_parts WHERE digest = $1 AND object IS NOT NULL LIMIT 1
                 """, [digest]
             ).first
             return try row.map { (try $0.value("object"), try $0.value("bytes")) }

@@ -114,8 +114,8 @@ extension PostgresStore {
         let spent = try connection.run(
             """
             UPDATE jobs SET is_done = true, holder = NULL
-            WHERE federation = $1 AND kind = $2 AND round = $3 AND fence = $4 AND NOT is_done
-            """, [federation, lease.job.kindColumn, lease.job.roundColumn, lease.fence])
+            WHERE federation = $1 AND kind = $2 AND round = $3 AND part = $4 AND fence = $5 AND NOT is_done
+            """, [federation, lease.job.kindColumn, lease.job.roundColumn, lease.job.partColumn, lease.fence])
         guard spent.changedCount == 1 else { throw StoreError.fenced }
     }
 
@@ -211,6 +211,7 @@ extension Job {
     var kindColumn: String {
         switch kind {
         case .aggregation: "aggregation"
+        case .part: "part"
         case .folding: "folding"
         case .drawing: "drawing"
         }
@@ -219,8 +220,11 @@ extension Job {
     /// The job's round; 0 for one of no round.
     var roundColumn: Int {
         switch kind {
-        case .aggregation(let round): round
+        case .aggregation(let round), .part(let round, _): round
         case .folding, .drawing: 0
         }
     }
+
+    /// The part's index; 0 for a job without parts.
+    var partColumn: Int { if case .part(_, let index) = kind { index } else { 0 } }
 }

@@ -59,7 +59,7 @@ struct ServeCommand: AsyncParsableCommand {
             cache: try AdapterCache(folder: data.cacheFolder, byteLimit: settings.cacheBytes),
             access: Access(mode: mode, clock: data.clock, limits: settings.rates, serverCount: data.serverCount),
             clock: data.clock, quotas: settings.quotas, threads: ProcessInfo.processInfo.activeProcessorCount,
-            uploadLimits: settings.uploadLimits, logger: logger)
+            uploadLimits: settings.uploadLimits, partLimits: settings.partLimits, logger: logger)
         try await services.resume()
         let stop = StopSignal()
         let server = settings.role.serves ? try start(settings, services, logger) : nil

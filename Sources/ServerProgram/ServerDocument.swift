@@ -84,6 +84,8 @@ struct ServerDocument: Codable {
         var drainSeconds: Double?
         var federations: Int?
         var updateBytesPerFederation: Int?
+        var partBytes: Int?
+        var partClients: Int?
         var clientRequestsPerSecond: Double?
         var sharedTokenRequestsPerSecond: Double?
         var clientRequestsInFlight: Int?
@@ -116,6 +118,8 @@ struct ServerDocument: Codable {
             case cacheBytes = "cache_bytes"
             case drainSeconds = "drain_seconds"
             case updateBytesPerFederation = "update_bytes_per_federation"
+            case partBytes = "part_bytes"
+            case partClients = "part_clients"
             case clientRequestsPerSecond = "client_requests_per_second"
             case sharedTokenRequestsPerSecond = "shared_token_requests_per_second"
             case clientRequestsInFlight = "client_requests_in_flight"
@@ -179,6 +183,8 @@ struct ServerDocument: Codable {
             drainSeconds = try seconds(.drainSeconds)
             federations = try positive(.federations)
             updateBytesPerFederation = try positive(.updateBytesPerFederation)
+            partBytes = try positive(.partBytes)
+            partClients = try positive(.partClients)
             clientRequestsPerSecond = try rate(.clientRequestsPerSecond)
             sharedTokenRequestsPerSecond = try rate(.sharedTokenRequestsPerSecond)
             clientRequestsInFlight = try positive(.clientRequestsInFlight)

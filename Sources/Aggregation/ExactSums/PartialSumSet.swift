@@ -19,11 +19,17 @@ package struct PartialSumSet: Sendable {
     ///
     /// - Throws: `PartialSumError.noParts`, or a `Refusal`.
     package init(paths: [String]) throws {
-        parts = try paths.map { path in
-            do throws(PartialSumError) { return try PartialSumFile(path: path) } catch {
-                throw Refusal(path: path, reason: error)
-            }
-        }
+        try self.init(
+            paths.map { path in
+                do throws(PartialSumError) { return try PartialSumFile(path: path) } catch {
+                    throw Refusal(path: path, reason: error)
+                }
+            })
+    }
+
+    /// Checks that opened parts are of one round and have no client in common.
+    package init(_ parts: [PartialSumFile]) throws {
+        self.parts = parts
         guard let first = parts.first else { throw PartialSumError.noParts }
         plan = first.plan
         let lines = plan.lines
@@ -54,7 +60,8 @@ package struct PartialSumSet: Sendable {
     package func write(to target: PartialSumTarget, threads: Int) throws {
         var list = PartialClientListWriter(descriptor: target.clients)
         try merge { _, entry in try list.take(entry) }
-        var writer = try PartialSumWriter(plan: plan, clients: list.finish(), descriptor: target.sum)
+        let clients = try list.finish()
+        var writer = try PartialSumWriter(plan: plan, clients: clients, list: list.kept, descriptor: target.sum)
         let shape = plan.shape
         try orderedPipeline(
             count: shape.modules.count, threads: threads,
