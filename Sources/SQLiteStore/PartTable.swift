@@ -27,7 +27,8 @@ final class PartTable: Sendable {
     }
 
     /// Notes a part's result; false where the round is not shared with this basis, or the part has a result.
-    func note(_ result: PartResult, part: Int, round number: Int, basis: ContentDigest, of federation: FederationID) -> Bool
+    func note(_ result: PartResult, part: Int, round number: Int, basis: ContentDigest, of federation: FederationID)
+        -> Bool
     {
         rounds.withLock { rounds in
             let key = Key(federation: federation, round: number)
