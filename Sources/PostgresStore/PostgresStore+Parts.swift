@@ -126,7 +126,9 @@ extension PartResult {
         if let byteCount: Int = try row.optional("bytes") {
             self = .sum(try row.digest("digest"), byteCount: byteCount)
         } else if try row.stored("lost") != nil {
-            let reasons = try row.json("lost", as: [String: String].self).map { name, reason in (try ClientName(name), reason) }
+            let reasons = try row.json("lost", as: [String: String].self).map { name, reason in
+                (try ClientName(name), reason)
+            }
             self = .lost(Dictionary(uniqueKeysWithValues: reasons))
         } else if let reason: String = try row.optional("failed_for") {
             self = .hopeless(reason)

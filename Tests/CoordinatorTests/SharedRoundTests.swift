@@ -112,7 +112,9 @@ import Testing
             try await workers.servers[0].wait(in: workers.federation) {
                 $0.round?.participations[name]?.state == .awaited
             }
-            guard case .lost(let reason) = try workers.servers[0].snapshot(workers.federation).round?.updates[name]?.status
+            guard
+                case .lost(let reason) = try workers.servers[0].snapshot(workers.federation).round?.updates[name]?
+                    .status
             else {
                 Issue.record("expected a lost update")
                 return

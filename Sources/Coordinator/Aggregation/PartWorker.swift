@@ -16,7 +16,8 @@ struct PartWorker: Sendable {
 
     /// Adds parts of a round, one after another, until each is finished or somebody else's. Does nothing where the round
     /// is not shared.
-    func addParts(ofRound number: Int, in session: FederationSession, on queue: BlockingQueue) async throws(StoreError) {
+    func addParts(ofRound number: Int, in session: FederationSession, on queue: BlockingQueue) async throws(StoreError)
+    {
         guard let shared = try await parts.sharedRound(number, of: session.id) else { return }
         // The parts are of what was stored when they were cut, which this server may not have seen yet.
         guard let round = try await session.closedRound(number) else { return }
