@@ -24,6 +24,8 @@ struct ServerSettings {
     /// nil with a data folder.
     var cluster: ClusterSettings?
     var role: ServerRole
+    /// nil for a server without a root.
+    var upstream: UpstreamSettings?
 
     var listen: String {
         switch address {
@@ -59,6 +61,8 @@ struct ServerSettings {
         }
         self.role = role
         cluster?.works = role.works
+        upstream = try UpstreamSettings(
+            file.upstream, flags, environment, dataFolder: cluster == nil ? data : nil)
         usesTokens =
             try Self.choice(choose(flags?.auth, "AUTH", file.auth, "tokens"), ["tokens", "none"], "auth") == "tokens"
         let level = choose(nil, "LOG_LEVEL", file.log?.level, "info")

@@ -29,7 +29,9 @@ package struct PartialSumFile: Sendable {
     }
 
     /// Opens the file, and the list beside it where it has none.
-    package init(path: String) throws(PartialSumError) {
+    ///
+    /// - Parameter hasList: whether a file without a list is refused.
+    package init(path: String, hasList: Bool = false) throws(PartialSumError) {
         let file: IntegerFile
         do throws(IntegerFileError) { file = try IntegerFile(path: path) } catch { throw .file(error) }
         var rest = file.metadata
@@ -69,6 +71,8 @@ package struct PartialSumFile: Sendable {
         if let bytes = file.bytes {
             guard bytes.name == Self.listName else { throw .unknownTensor(bytes.name) }
             list = PartialClientList(bytes)
+        } else if hasList {
+            throw .noTensor(Self.listName)
         } else {
             list = try PartialClientList(path: Self.listPath(of: path))
         }

@@ -32,23 +32,13 @@ package struct PartialSumSet: Sendable {
         self.parts = parts
         guard let first = parts.first else { throw PartialSumError.noParts }
         plan = first.plan
-        let lines = plan.lines
-        for part in parts.dropFirst() where part.plan.digest != plan.digest {
-            throw Refusal(path: part.path, reason: Self.difference(between: lines, and: part.plan.lines))
+        for part in parts.dropFirst() {
+            if let difference = part.plan.difference(from: plan) { throw Refusal(path: part.path, reason: difference) }
         }
         var collector = PartialClients.Collector()
         try merge { path, entry in
             do throws(PartialSumError) { try collector.take(entry) } catch { throw Refusal(path: path, reason: error) }
         }
-    }
-
-    private static func difference(
-        between one: [(key: String, value: String)], and other: [(key: String, value: String)]
-    ) -> PartialSumError {
-        let first = Dictionary(one.map { ($0.key, $0.value) }) { $1 }
-        let second = Dictionary(other.map { ($0.key, $0.value) }) { $1 }
-        let key = Set(first.keys).union(second.keys).filter { first[$0] != second[$0] }.min { $0.precedes($1) } ?? ""
-        return .differs(key: key, one: first[key] ?? "nothing", other: second[key] ?? "nothing")
     }
 
     /// Calls the body with every client and the path of its part, ascending by name.

@@ -2,6 +2,7 @@ import AdapterFormat
 import Aggregation
 import Dispatch
 import Federation
+import Glibc
 import Logging
 import Synchronization
 
@@ -16,6 +17,7 @@ struct AggregationWorker: Sendable {
     let blobs: any BlobStore
     let freshBlobs: FreshBlobs
     let adapters: any AdapterStore
+    let partWorker: PartWorker
     /// Renders what was published.
     let serving: AdapterService
     let retention: RetentionService
@@ -46,7 +48,7 @@ struct AggregationWorker: Sendable {
 
     private func aggregate(_ federation: FederationID, on queue: BlockingQueue) async {
         guard let session = try? runtime.session(federation), let seen = session.snapshot.machine.round,
-            seen.phase == .aggregating
+            seen.phase == .aggregating, session.snapshot.machine.settings.upstream == nil
         else { return due.finished(federation) }
         let ended = Mutex<RoundMachine?>(nil)
         do {
@@ -116,11 +118,7 @@ struct AggregationWorker: Sendable {
         await retention.apply(to: session)
     }
 
-    private var reader: UpdateReader { UpdateReader(blobs: blobs, freshBlobs: freshBlobs, clock: clock) }
-
-    private var partWorker: PartWorker {
-        PartWorker(parts: parts, jobs: jobs, blobs: blobs, reader: reader, threads: threads, logger: logger)
-    }
+    private var reader: UpdateReader { partWorker.reader }
 
     /// Whether other workers could add parts of the federation's rounds.
     private func mayShare(_ session: FederationSession) -> Bool {
@@ -134,12 +132,18 @@ struct AggregationWorker: Sendable {
         do {
             let plan = try session.plan()
             let machine = session.snapshot.machine
-            let shared = try await addWithOthers(round, in: session, as: plan, under: lease, on: queue)
+            let regions = Set(round.accepted.filter { machine.region(of: $0) != nil }.map(\.client))
+            let direct = round.accepted.filter { !regions.contains($0.client) }
+            let shared = try await addWithOthers(direct, in: round, of: session, as: plan, under: lease, on: queue)
+            let staged = blobs.stage()
             // A rendering from an earlier run may be of other updates.
             serving.cache.forget(session.id, rounds: [round.number])
             let file = try await serving.lanes.publishing {
                 let rendered = try await queue.run { () throws(AggregationFailure) in
-                    try add(up: round, sharedAs: shared, as: plan, after: machine, under: lease)
+                    if shared == nil, regions.isEmpty { return try add(up: round, as: plan, after: machine, under: lease) }
+                    defer { unlink(staged.path) }
+                    return try combine(
+                        round, direct, sharedAs: shared, as: plan, after: machine, by: staged.path, under: lease)
                 }
                 if let rendered { return rendered }
                 return try await serving.file(
@@ -155,15 +159,14 @@ struct AggregationWorker: Sendable {
         }
     }
 
-    /// Shares the round out among the workers, adds parts of it like they do, and waits until all are added.
+    /// Shares these updates of the round out among the workers, adds parts of it like they do, and waits until all are added.
     ///
     /// - Returns: nil where this worker adds the round up alone.
     private func addWithOthers(
-        _ round: RoundMachine, in session: FederationSession, as plan: AdapterPlan, under lease: Lease,
-        on queue: BlockingQueue
+        _ updates: [Update], in round: RoundMachine, of session: FederationSession, as plan: AdapterPlan,
+        under lease: Lease, on queue: BlockingQueue
     ) async throws -> SharedRound? {
         guard plan.addsInParts else { return nil }
-        let updates = round.accepted
         // What an earlier holder of the lease has shared out goes on.
         let known = try await parts.sharedRound(round.number, of: session.id)
             .flatMap { $0.basis == SharedRound.basis(of: updates) ? $0 : nil }
@@ -172,7 +175,7 @@ struct AggregationWorker: Sendable {
         }
         var shared = try await parts.share(cut, under: lease)
         while true {
-            try await partWorker.addParts(of: shared, round, in: session, on: queue)
+            try await partWorker.addParts(of: shared, updates, in: round, of: session, on: queue)
             guard let now = try await parts.sharedRound(round.number, of: session.id), now.basis == cut.basis else {
                 throw AggregationFailure.passing("the round was shared out again, or has ended")
             }
@@ -182,17 +185,30 @@ struct AggregationWorker: Sendable {
         }
     }
 
+    /// Combines the partial sums of workers and regions, and of this server's own clients.
+    ///
+    /// - Parameter path: where the sum of clients is written that nobody has added yet.
     /// - Returns: the adapter's file, where it was written during the aggregation.
-    private func add(
-        up round: RoundMachine, sharedAs shared: SharedRound?, as plan: AdapterPlan, after machine: FederationMachine,
-        under lease: Lease
+    private func combine(
+        _ round: RoundMachine, _ direct: [Update], sharedAs shared: SharedRound?, as plan: AdapterPlan,
+        after machine: FederationMachine, by path: String, under lease: Lease
     ) throws(AggregationFailure) -> AdapterCache.File? {
-        if let shared {
-            let sums = try PartialSums(of: shared, in: round, blobs: blobs)
+        let regions = round.accepted.filter { machine.region(of: $0) != nil }
+        let isOpen = shared == nil && !direct.isEmpty
+        return try reader.checking(isOpen ? round.accepted : regions) { () throws(AggregationFailure) in
+            if isOpen { _ = try partWorker.write(direct, in: round, as: plan, after: machine, to: path) }
+            let sums = try PartialSums(
+                of: shared, direct, summedAt: isOpen ? path : nil, regions: regions, reader)
             return try record(round, as: plan, after: machine, under: lease) { earlier, recorder in
                 try sums.publish(after: earlier, threads: threads, into: &recorder)
             }
         }
+    }
+
+    /// - Returns: the adapter's file, where it was written during the aggregation.
+    private func add(
+        up round: RoundMachine, as plan: AdapterPlan, after machine: FederationMachine, under lease: Lease
+    ) throws(AggregationFailure) -> AdapterCache.File? {
         let updates = round.accepted
         return try reader.checking(updates) { () throws(AggregationFailure) in
             try reader.withContributions(of: updates, in: round, as: plan, after: machine) { contributions in

@@ -21,14 +21,16 @@ struct PartWorker: Sendable {
         guard let shared = try await parts.sharedRound(number, of: session.id) else { return }
         // The parts are of what was stored when they were cut, which this server may not have seen yet.
         guard let round = try await session.closedRound(number) else { return }
-        try await addParts(of: shared, round, in: session, on: queue)
+        let machine = session.snapshot.machine
+        try await addParts(
+            of: shared, round.accepted.filter { machine.region(of: $0) == nil }, in: round, of: session, on: queue)
     }
 
-    /// The same, of a round that this server knows as it is stored.
+    /// The same, of updates that this server knows as they are stored.
     func addParts(
-        of shared: SharedRound, _ round: RoundMachine, in session: FederationSession, on queue: BlockingQueue
+        of shared: SharedRound, _ updates: [Update], in round: RoundMachine, of session: FederationSession,
+        on queue: BlockingQueue
     ) async throws(StoreError) {
-        let updates = round.accepted
         guard SharedRound.basis(of: updates) == shared.basis else { return }
         for part in shared.open {
             let job = Job(.part(round: round.number, index: part.index), of: session.id)
@@ -75,11 +77,15 @@ struct PartWorker: Sendable {
     }
 
     /// Writes the partial sum of updates, with their list, into a file that is durable on return. Blocks.
+    ///
+    /// - Parameter prefix: what the clients' names begin with, where they are a region's.
     func write(
-        _ updates: [Update], in round: RoundMachine, as plan: AdapterPlan, after machine: FederationMachine,
+        _ updates: [Update], named prefix: String = "", in round: RoundMachine, as plan: AdapterPlan, after machine: FederationMachine,
         to path: String
     ) throws(AggregationFailure) -> (digest: ContentDigest, byteCount: Int) {
-        try reader.withContributions(of: updates, in: round, as: plan, after: machine) { contributions in
+        try reader.withContributions(
+            of: updates, named: prefix, in: round, as: plan, after: machine
+        ) { contributions in
             let file = try OwnedFile(path, for: .creating)
             let settings = machine.settings
             try Aggregator(strategy: plan.strategy, shape: plan.shape, scaling: plan.scaling, seed: settings.seed)

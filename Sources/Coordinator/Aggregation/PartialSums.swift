@@ -8,8 +8,56 @@ struct PartialSums {
     /// The sums' files, which stay as long as this value.
     private let files: [LentFile]
 
-    /// Opens the sums of all parts that workers have added.
-    init(of shared: SharedRound, in round: RoundMachine, blobs: any BlobStore) throws(AggregationFailure) {
+    /// Opens the sums of all parts that workers have added, and of regions.
+    ///
+    /// - Parameters:
+    ///   - shared: nil where no clients of this server's own are shared out.
+    ///   - direct: these clients' updates.
+    ///   - own: the path of the sum of all of them, where they are not shared out.
+    init(
+        of shared: SharedRound?, _ direct: [Update], summedAt own: String?, regions: [Update], _ reader: UpdateReader
+    ) throws(AggregationFailure) {
+        var files: [LentFile] = []
+        var sums: [PartialSumFile] = []
+        do {
+            for result in try shared.map(Self.results) ?? [] {
+                let (part, digest) = result
+                guard let file = try reader.blobs.lend(digest) else {
+                    throw AggregationFailure.unusableParts("the sum of part \(part.index), \(digest), is gone")
+                }
+                let sum: PartialSumFile
+                do throws(PartialSumError) {
+                    sum = try PartialSumFile(path: file.path, hasList: true)
+                    guard try sum.clients == PartialClients(of: direct.filter { part.contains($0.client) }) else {
+                        throw .clients("is of other updates than part \(part.index)")
+                    }
+                } catch {
+                    throw AggregationFailure.unusableParts("\(error)")
+                }
+                files.append(file)
+                sums.append(sum)
+            }
+            if let own { sums.append(try PartialSumFile(path: own, hasList: true)) }
+            for region in regions {
+                let file = try reader.lend(region)
+                do throws(PartialSumError) {
+                    sums.append(try PartialSumFile(path: file.path, hasList: true))
+                } catch {
+                    throw AggregationFailure.hopeless("the sum of \(region.client) can be read no more: \(error)")
+                }
+                files.append(file)
+            }
+            set = try PartialSumSet(sums)
+            self.files = files
+        } catch {
+            throw AggregationFailure(error)
+        }
+    }
+
+    /// The sums of a shared round's parts.
+    private static func results(
+        of shared: SharedRound
+    ) throws(AggregationFailure) -> [(part: RoundPart, digest: ContentDigest)] {
         var lost: [ClientName: String] = [:]
         var digests: [(part: RoundPart, digest: ContentDigest)] = []
         for part in shared.parts {
@@ -21,30 +69,7 @@ struct PartialSums {
             }
         }
         guard lost.isEmpty else { throw .lost(lost) }
-        do {
-            let updates = round.accepted
-            var files: [LentFile] = []
-            var sums: [PartialSumFile] = []
-            for (part, digest) in digests {
-                guard let file = try blobs.lend(digest) else {
-                    throw AggregationFailure.unusableParts("the sum of part \(part.index), \(digest), is gone")
-                }
-                let sum = try PartialSumFile(path: file.path)
-                guard try sum.clients == PartialClients(of: updates.filter { part.contains($0.client) }) else {
-                    throw AggregationFailure.unusableParts("the sum of part \(part.index) is of other updates")
-                }
-                files.append(file)
-                sums.append(sum)
-            }
-            set = try PartialSumSet(sums)
-            self.files = files
-        } catch let failure as AggregationFailure {
-            throw failure
-        } catch let error as StoreError {
-            throw .passing("\(error)")
-        } catch {
-            throw .unusableParts("\(error)")
-        }
+        return digests
     }
 
     /// Publishes the round's result: the means over all clients.

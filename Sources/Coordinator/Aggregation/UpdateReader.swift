@@ -28,17 +28,19 @@ struct UpdateReader: Sendable {
 
     /// Calls the body with the updates as contributions, whose files stay until it ends.
     ///
-    /// - Parameter round: the closed round.
+    /// - Parameters:
+    ///   - prefix: what the clients' names begin with, where they are a region's.
+    ///   - round: the closed round.
     func withContributions<Value>(
-        of updates: [Update], in round: RoundMachine, as plan: AdapterPlan, after machine: FederationMachine,
-        _ body: ([Contribution]) throws -> Value
+        of updates: [Update], named prefix: String = "", in round: RoundMachine, as plan: AdapterPlan,
+        after machine: FederationMachine, _ body: ([Contribution]) throws -> Value
     ) throws(AggregationFailure) -> Value {
         do {
             let files = try updates.map { try lend($0) }
             defer { withExtendedLifetime(files) {} }
             let contributions = try zip(updates, files).map { update, file in
                 Contribution(
-                    client: update.client.rawValue,
+                    client: prefix + update.client.rawValue,
                     adapter: try plan.open(file.path, round: round.number, after: machine.publishedRound),
                     samples: update.samples, accuracy: update.metrics.accuracy,
                     discount: Self.discount(of: update, in: round, by: machine.settings.policy),
