@@ -90,6 +90,7 @@ extension RegionAgent {
                 path: sum.path, round: number, samples: sum.samples,
                 metrics: .init(loss: sum.metrics.loss, accuracy: sum.metrics.accuracy))
             let receipt = try await link.calls.deliver(update)
+            if link.plan?.round == number { link.plan?.answered = true }
             logger.info(
                 "the region's sum was sent",
                 metadata: ["round": "\(number)", "digest": "\(receipt.digest)", "samples": "\(sum.samples)"])

@@ -20,7 +20,7 @@ package struct RegionAgent: Sendable {
         package var name: ClientName
         /// The most clients of this region.
         package var clients: Int
-        /// A file that has an enrolment token of the root; needed until the region is registered.
+        /// A file that has a token of the root of the role region; needed until the region is registered.
         package var tokenFile: String?
         /// The CA certificates for the root (PEM), in place of the system's.
         package var caFile: String?

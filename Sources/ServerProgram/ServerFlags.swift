@@ -24,7 +24,7 @@ struct ServerFlags: ParsableArguments {
     var upstreamFederation: String?
     @Option(help: ArgumentHelp("The most clients of this region (default: 100).", valueName: "count"))
     var upstreamClients: String?
-    @Option(help: ArgumentHelp("A file with an enrolment token of the root; needed once.", valueName: "file"))
+    @Option(help: ArgumentHelp("A file with a region token of the root; needed once.", valueName: "file"))
     var upstreamTokenFile: String?
     @Option(help: ArgumentHelp("The certificates (PEM) that the root's is signed by.", valueName: "file"))
     var upstreamCaFile: String?

@@ -10,7 +10,7 @@ package struct UpstreamSettings: Sendable, Hashable {
         package let id: FederationID
         /// The most clients of this region.
         package let clients: Int
-        /// A file with an enrolment token of the root.
+        /// A file with a token of the root of the role `region`.
         package let tokenFile: String?
     }
 

@@ -29,11 +29,11 @@ import Testing
             ], environment: ["RANKWISE_ADMIN_TOKEN": ExactFederation.admin])
     }
 
-    /// An enrolment token of a region, once it has its federation.
-    private func enrolment(at region: String) async throws -> String {
+    /// A new token of a server's federation, once it has the federation.
+    private func token(_ role: String, at server: String) async throws -> String {
         while true {
             let answer = try await ExactFederation.call(
-                .post, "\(region)/v1/federations/\(Self.name)/tokens", .bytes(Array(#"{"role": "enrolment"}"#.utf8)),
+                .post, "\(server)/v1/federations/\(Self.name)/tokens", .bytes(Array(#"{"role": "\#(role)"}"#.utf8)),
                 token: ExactFederation.admin)
             if answer.status == 404 { continue }
             #expect(answer.status == 201, "\(answer.text)")
@@ -66,14 +66,14 @@ import Testing
         let url = try root.address()
         // Two direct clients and two regions.
         let tokens = try await ExactFederation.create(at: url, ExactFederation.settings(rounds: 2, answers: 4))
-        let (north, south) = (
-            try region("north", of: url, enrolment: tokens), try region("south", of: url, enrolment: tokens)
-        )
+        let admission = try await token("region", at: url)
+        let north = try region("north", of: url, enrolment: admission)
+        let south = try region("south", of: url, enrolment: admission)
         let northern = try north.address()
         let southern = try south.address()
         try await federation.register([0, 1], at: url, enrolment: tokens)
-        try await federation.register([2, 3, 4], at: northern, enrolment: try await enrolment(at: northern))
-        try await federation.register([5, 6], at: southern, enrolment: try await enrolment(at: southern))
+        try await federation.register([2, 3, 4], at: northern, enrolment: try await token("enrolment", at: northern))
+        try await federation.register([5, 6], at: southern, enrolment: try await token("enrolment", at: southern))
         try await federation.send([6, 5], to: southern)
         try await federation.send([1], to: url)
         try await federation.send([3, 2, 4], to: northern)

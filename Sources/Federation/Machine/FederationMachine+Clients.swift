@@ -26,7 +26,7 @@ extension FederationMachine {
         }
         guard state != .finished else { throw .finished }
         guard state != .draft else { throw .draft }
-        if let region = capabilities.region { try check(region) }
+        try check(capabilities.region, admittedBy: enrolment)
         let further = placesOfRegions + (capabilities.region?.clients ?? 1) - 1
         guard clients.values.count(where: \.holdsPlace) + further < settings.limits.clients else {
             throw .full(limit: settings.limits.clients)

@@ -7,7 +7,19 @@ extension FederationMachine {
     }
 
     /// Checks that a client may register with this claim.
-    func check(_ region: Capabilities.Region) throws(RegistrationError) {
+    ///
+    /// - Parameter token: the id of the token that admits it; nil where the admin registers it.
+    func check(_ region: Capabilities.Region?, admittedBy token: String?) throws(RegistrationError) {
+        let role = token.flatMap { tokens[$0]?.role }
+        guard let region else {
+            guard role != .region else {
+                throw .region(reason: "the token registers regions alone; expected capabilities.region")
+            }
+            return
+        }
+        guard role == .region || role == nil else {
+            throw .region(reason: "the token registers clients alone; expected one of the role region")
+        }
         guard settings.strategy.sum == .exact else {
             throw .region(
                 reason: "strategy.sum is \(settings.strategy.sum.rawValue); regions need a federation with exact")
