@@ -81,7 +81,8 @@ package struct Services: Sendable {
             logger: logger)
         aggregation = AggregationWorker(
             runtime: runtime, due: due, jobs: stores.jobs, parts: stores.parts, blobs: stores.blobs,
-            freshBlobs: freshBlobs, adapters: stores.adapters, partWorker: partWorker, serving: adapters, retention: retention,
+            freshBlobs: freshBlobs, adapters: stores.adapters, partWorker: partWorker, serving: adapters,
+            retention: retention,
             folding: folding, clock: clock, threads: threads, partLimits: partLimits, logger: logger)
 
         federations = FederationService(

@@ -47,7 +47,9 @@ package struct Capabilities: Sendable, Hashable {
             let values = try decoder.container(keyedBy: CodingKeys.self)
             messageBits = (try? values.decode([Int].self, forKey: .messageBits)) ?? []
             base = try? values.decode(String.self, forKey: .base)
-            region = values.contains(.region) ? (try? values.decode(Region.self, forKey: .region)) ?? Region(clients: 0) : nil
+            region =
+                values.contains(.region)
+                ? (try? values.decode(Region.self, forKey: .region)) ?? Region(clients: 0) : nil
         }
     }
 }

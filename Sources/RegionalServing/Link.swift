@@ -40,7 +40,8 @@ final class Link: Sendable {
         folder = files.path
         if identity.registeredRank == nil {
             guard let path = configuration.tokenFile else {
-                throw RegionError("the region is not registered; expected a token file with a token of the root of the role region")
+                throw RegionError(
+                    "the region is not registered; expected a token file with a token of the root of the role region")
             }
             guard let bytes = FileManager.default.contents(atPath: path) else {
                 throw RegionError("the token file \(path) cannot be read")

@@ -103,7 +103,8 @@ extension UpstreamSettings {
                 ("upstream.federations", document.federations.map { _ in "" }),
             ]
             if let (path, _) = others.first(where: { $0.1 != nil }) {
-                throw SettingsError(path: path, reason: "is given; expected upstream.url, the root's address, beside it")
+                throw SettingsError(
+                    path: path, reason: "is given; expected upstream.url, the root's address, beside it")
             }
             return nil
         }
@@ -111,7 +112,8 @@ extension UpstreamSettings {
             parts.host?.isEmpty == false, parts.query == nil, parts.fragment == nil, parts.user == nil
         else {
             throw SettingsError(
-                path: "upstream.url", reason: "is '\(url)'; expected the root's address, http://HOST:PORT or https://HOST")
+                path: "upstream.url",
+                reason: "is '\(url)'; expected the root's address, http://HOST:PORT or https://HOST")
         }
         guard let dataFolder else {
             throw SettingsError(
@@ -130,7 +132,9 @@ extension UpstreamSettings {
         self.caFile = caFile
         var named = document.federations ?? [:]
         if let federation {
-            named = [federation: UpstreamDocument.RootFederation(clients: try Self.count(clients), tokenFile: tokenFile)]
+            named = [
+                federation: UpstreamDocument.RootFederation(clients: try Self.count(clients), tokenFile: tokenFile)
+            ]
         } else if tokenFile != nil || clients != nil {
             throw SettingsError(
                 path: "upstream.federations",

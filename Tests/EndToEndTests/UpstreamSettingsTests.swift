@@ -42,7 +42,10 @@ import Testing
         (#"{"url": "http://root", "name": "N", "federations": {"f": {}}}"#, "upstream.name"),
         (#"{"url": "http://root", "name": "n"}"#, "upstream.federations"),
         (#"{"url": "http://root", "name": "n", "federations": {"F": {}}}"#, "upstream.federations.F"),
-        (#"{"url": "http://root", "name": "n", "federations": {"f": {"clients": 0}}}"#, "upstream.federations.f.clients"),
+        (
+            #"{"url": "http://root", "name": "n", "federations": {"f": {"clients": 0}}}"#,
+            "upstream.federations.f.clients"
+        ),
         (#"{"url": "http://root", "name": "n", "ca_file": "/none", "federations": {"f": {}}}"#, "upstream.ca_file"),
     ])
     func `what does not fit is refused by its key`(upstream: String, path: String) throws {
@@ -51,7 +54,8 @@ import Testing
     }
 
     @Test func `a regional server has a data folder, and a token file names its federation`() throws {
-        let shared = #"{"data": "postgresql://h/d", "objects": "s3://b/p", "upstream": {"url": "http://r", "name": "n"}}"#
+        let shared =
+            #"{"data": "postgresql://h/d", "objects": "s3://b/p", "upstream": {"url": "http://r", "name": "n"}}"#
         #expect(#expect(throws: SettingsError.self) { try settings(shared) }?.path == "upstream.url")
         let flags = ["--upstream", "http://r", "--upstream-name", "n", "--upstream-clients", "3"]
         #expect(#expect(throws: SettingsError.self) { try settings("{}", flags) }?.path == "upstream.federations")

@@ -25,7 +25,8 @@ package struct TokenService: Sendable {
         }
         if let uses {
             guard role.registers else {
-                throw .settings(SettingsError(path: "uses", reason: "is for tokens that register clients or regions; leave it out"))
+                throw .settings(
+                    SettingsError(path: "uses", reason: "is for tokens that register clients or regions; leave it out"))
             }
             guard (1...1_000_000).contains(uses) else {
                 throw .settings(SettingsError(path: "uses", reason: "is \(uses); expected 1 to 1000000"))

@@ -2,7 +2,7 @@ import AdapterFormat
 import Aggregation
 import Dispatch
 import Federation
-import Glibc
+import Foundation
 import Logging
 import Synchronization
 
@@ -140,7 +140,9 @@ struct AggregationWorker: Sendable {
             serving.cache.forget(session.id, rounds: [round.number])
             let file = try await serving.lanes.publishing {
                 let rendered = try await queue.run { () throws(AggregationFailure) in
-                    if shared == nil, regions.isEmpty { return try add(up: round, as: plan, after: machine, under: lease) }
+                    if shared == nil, regions.isEmpty {
+                        return try add(up: round, as: plan, after: machine, under: lease)
+                    }
                     defer { unlink(staged.path) }
                     return try combine(
                         round, direct, sharedAs: shared, as: plan, after: machine, by: staged.path, under: lease)
@@ -174,6 +176,9 @@ struct AggregationWorker: Sendable {
             return nil
         }
         var shared = try await parts.share(cut, under: lease)
+        logger.info(
+            "a round is added in parts",
+            metadata: ["federation": "\(session.id)", "round": "\(round.number)", "parts": "\(shared.parts.count)"])
         while true {
             try await partWorker.addParts(of: shared, updates, in: round, of: session, on: queue)
             guard let now = try await parts.sharedRound(round.number, of: session.id), now.basis == cut.basis else {

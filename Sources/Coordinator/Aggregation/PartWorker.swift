@@ -80,7 +80,8 @@ struct PartWorker: Sendable {
     ///
     /// - Parameter prefix: what the clients' names begin with, where they are a region's.
     func write(
-        _ updates: [Update], named prefix: String = "", in round: RoundMachine, as plan: AdapterPlan, after machine: FederationMachine,
+        _ updates: [Update], named prefix: String = "", in round: RoundMachine, as plan: AdapterPlan,
+        after machine: FederationMachine,
         to path: String
     ) throws(AggregationFailure) -> (digest: ContentDigest, byteCount: Int) {
         try reader.withContributions(

@@ -22,12 +22,14 @@ struct RegionCheck: Sendable {
             let expected = try plan.partialPlan(of: settings.id, round: round)
             if case .differs(let key, let one, let other) = sum.plan.difference(from: expected) {
                 throw UpdateRefusal(
-                    code: "update.region", detail: "the sum's \(key) is \(other); this round of the federation has \(one)")
+                    code: "update.region",
+                    detail: "the sum's \(key) is \(other); this round of the federation has \(one)")
             }
             guard sum.clients.count <= region.clients else {
                 throw UpdateRefusal(
                     code: "update.clients",
-                    detail: "the sum has \(sum.clients.count) clients; \(name) registered for at most \(region.clients)")
+                    detail: "the sum has \(sum.clients.count) clients; \(name) registered for at most \(region.clients)"
+                )
             }
             try sum.list.forEach { try check($0) }
             let covered = try sum.checkBounds(samples: samples, mostUpdates: settings.limits.clients)

@@ -71,7 +71,8 @@ package struct RegionService: Sendable {
             throw SettingsError(path: "strategy.sum", reason: "is refused: \(error)")
         }
         if case .differs(let key, let one, let other) = difference {
-            throw SettingsError(path: "adapter", reason: "is another one than the root's: \(key) is \(other); expected \(one)")
+            throw SettingsError(
+                path: "adapter", reason: "is another one than the root's: \(key) is \(other); expected \(one)")
         }
     }
 

@@ -36,7 +36,8 @@ extension FederationMachine {
         }
         guard (1...settings.limits.clients).contains(region.clients) else {
             throw .region(
-                reason: "capabilities.region.clients is no number from 1 to \(settings.limits.clients), the federation's "
+                reason:
+                    "capabilities.region.clients is no number from 1 to \(settings.limits.clients), the federation's "
                     + "max_clients")
         }
     }

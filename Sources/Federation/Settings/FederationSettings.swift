@@ -22,7 +22,8 @@ package struct FederationSettings: Sendable, Codable, Hashable {
 
     package init(
         id: FederationID, baseModel: BaseModel, adapter: Adapter, strategy: Strategy, server: Server = Server(),
-        policy: RoundPolicy, limits: Limits, retention: Retention? = nil, training: String, seed: UInt64, upstream: Upstream? = nil
+        policy: RoundPolicy, limits: Limits, retention: Retention? = nil, training: String, seed: UInt64,
+        upstream: Upstream? = nil
     ) {
         self.id = id
         self.baseModel = baseModel
