@@ -11,12 +11,17 @@ extension PostgresStore: PartStore {
             if let known = try Self.shared(number, of: key, connection), known.basis == round.basis { return known }
             let statements =
                 PostgresWriter.releaseParts.map { PostgresStatement($0, [key, number]) }
-                + round.parts.map { part in
-                    PostgresStatement(
-                        """
-                        INSERT INTO round_parts (federation, round, part, basis, first_client, last_client)
-                        VALUES ($1, $2, $3, $4, $5, $6)
-                        """, [key, number, part.index, round.basis, part.first, part.last])
+                + round.parts.flatMap { part in
+                    [
+                        PostgresStatement(
+                            "INSERT INTO jobs (federation, kind, round, part) VALUES ($1, 'part', $2, $3)",
+                            [key, number, part.index]),
+                        PostgresStatement(
+                            """
+                            INSERT INTO round_parts (federation, round, part, basis, first_client, last_client)
+                            VALUES ($1, $2, $3, $4, $5, $6)
+                            """, [key, number, part.index, round.basis, part.first, part.last]),
+                    ]
                 }
             try connection.run(statements)
             return round

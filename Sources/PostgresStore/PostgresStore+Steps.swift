@@ -225,6 +225,8 @@ extension Job {
         }
     }
 
+    var isPart: Bool { if case .part = kind { true } else { false } }
+
     /// The part's index; 0 for a job without parts.
     var partColumn: Int { if case .part(_, let index) = kind { index } else { 0 } }
 }

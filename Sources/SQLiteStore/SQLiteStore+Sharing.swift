@@ -9,7 +9,12 @@ extension SQLiteStore: PresenceStore, JobStore, PartStore, StepFeed {
     package func forgetPresence(of federation: FederationID) { presence.forgetPresence(of: federation) }
 
     package func take(_ job: Job, seconds: Double) async throws(StoreError) -> Lease? {
-        leases.take(job, seconds: seconds)
+        if case .part(let round, let index) = job.kind {
+            guard parts.round(round, of: job.federation)?.open.contains(where: { $0.index == index }) == true else {
+                return nil
+            }
+        }
+        return leases.take(job, seconds: seconds)
     }
 
     package func renew(_ lease: Lease, seconds: Double) async throws(StoreError) -> Bool {

@@ -32,8 +32,10 @@ package enum PartConformance {
             let (parts, jobs) = (store.stores.parts, store.stores.jobs)
             #expect(try await parts.sharedRound(1, of: live.id) == nil)
             let cut = try cut("a")
-            #expect(try await parts.share(cut, under: holder) == cut)
             let job = Job(.part(round: 1, index: 0), of: live.id)
+            #expect(try await jobs.take(job, seconds: 30) == nil, "nothing is shared yet")
+            #expect(try await parts.share(cut, under: holder) == cut)
+            #expect(try await jobs.take(Job(.part(round: 1, index: 2), of: live.id), seconds: 30) == nil)
             let paused = try #require(try await jobs.take(job, seconds: 30))
             #expect(try await jobs.take(job, seconds: 30) == nil, "somebody has the part")
             let other = try #require(try await jobs.take(Job(.part(round: 1, index: 1), of: live.id), seconds: 30))
@@ -53,6 +55,7 @@ package enum PartConformance {
             let found = try #require(try await parts.sharedRound(1, of: live.id))
             #expect(found == SharedRound(basis: cut.basis, parts: cut.parts, results: [0: sum, 1: lost]))
             #expect(found.open.isEmpty)
+            #expect(try await jobs.take(job, seconds: 30) == nil, "it has a result")
             try await store.blobs.sweepBlobs()
             #expect(try live.blob("a sum") == "a sum")
         }
@@ -78,6 +81,7 @@ package enum PartConformance {
             try await parts.finish(again, basis: other.basis, with: sum)
             try await live.step(.aggregated(Sample.adapter("1"), round: 1), spending: holder)
             #expect(try await parts.sharedRound(1, of: live.id) == nil)
+            #expect(try await jobs.take(Job(.part(round: 1, index: 1), of: live.id), seconds: 30) == nil)
             try await store.blobs.sweepBlobs()
             #expect(try live.blob("a sum") == nil)
         }

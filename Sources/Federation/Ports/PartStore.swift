@@ -42,7 +42,8 @@ package struct SharedRound: Sendable, Hashable {
     package var open: [RoundPart] { parts.filter { results[$0.index] == nil } }
 }
 
-/// Lets several workers add the parts of one round. Each part is a job (`Job.Kind.part`) with a lease of its own.
+/// Lets several workers add the parts of one round. Each part is a job (`Job.Kind.part`) with a lease of its own, which
+/// can be taken while the round is shared and the part has no result.
 ///
 /// What is shared of a round goes with the step that publishes, fails or reopens the round, and the bytes of its results
 /// go later. A write is durable as far as the leases are; a call that throws changed nothing.
