@@ -65,14 +65,15 @@ package struct RegionAgent: Sendable {
             return logger.critical("the region cannot keep its state", metadata: ["reason": "\(error)"])
         }
         while !Task.isCancelled {
+            let began = ContinuousClock.now
             do {
                 let link = try await Link(configuration, files)
                 try await prepare(link)
-                backoff.reset()
                 try await follow(link)
                 return logger.notice("the root's federation is finished")
             } catch {
                 guard !Task.isCancelled else { return }
+                if ContinuousClock.now - began > .seconds(60) { backoff.reset() }
                 let pause = (error as? RegionError) == nil ? backoff.next(using: &generator) : .seconds(30)
                 logger.error(
                     "the root cannot be followed now", metadata: ["reason": "\(error)", "again_in": "\(pause)"])
