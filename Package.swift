@@ -116,11 +116,15 @@ let package = Package(
                 "CoordinatorAPI", "Coordinator", "DurableFiles", "Federation", "HTTPServing", "ProcessSignals",
                 "RankwiseWire", "SQLiteStore", "StoredRows", .argumentParser, .logging, .yams,
             ]),
+        library(
+            "RegionalServing",
+            ["ClientAgent", "Coordinator", "CoordinatorAPI", "Federation", "HTTPFetching", "RankwiseWire", .logging]),
         program("rankwise-server", ["ServerProgram"]),
         program(
             "rankwise-cluster-server",
             [
-                "Coordinator", "Federation", "ObjectStorage", "PostgresStore", "ServerProgram", "StoredRows", .logging,
+                "Coordinator", "Federation", "ObjectStorage", "PostgresStore", "RegionalServing", "ServerProgram",
+                "StoredRows", .logging,
             ]),
         program(
             "rankwise-client",

@@ -172,7 +172,8 @@ package struct Aggregator: Sendable {
             guard let digest = contribution.digest else { throw AggregationError.noDigest(client: contribution.client) }
             try list.take(.init(client: contribution.client, digest: digest))
         }
-        var writer = try PartialSumWriter(plan: plan, clients: list.finish(), descriptor: target.sum)
+        let clients = try list.finish()
+        var writer = try PartialSumWriter(plan: plan, clients: clients, list: list.kept, descriptor: target.sum)
         let fresh = InitialAdapter(seed: seed, round: round)
         try orderedPipeline(
             count: plan.shape.modules.count, threads: threads,

@@ -16,6 +16,7 @@ package struct Services: Sendable {
     package let templates: TemplateService
     package let configurations: ConfigurationService
     package let archives: ArchiveService
+    package let regions: RegionService
     package let adapters: AdapterService
     package let models: ModelService
     let runtime: FederationRuntime
@@ -30,7 +31,7 @@ package struct Services: Sendable {
     package init(
         stores: Stores, cache: AdapterCache, access: Access, clock: any WallClock,
         sampler: any ClientSampler = HashedSampler(), quotas: Quotas = Quotas(), threads: Int,
-        uploadLimits: UploadService.Limits = .init(), logger: Logger
+        uploadLimits: UploadService.Limits = .init(), partLimits: PartLimits = PartLimits(), logger: Logger
     ) {
         self.stores = stores
         self.access = access
@@ -75,14 +76,22 @@ package struct Services: Sendable {
             adapters: stores.adapters, cache: cache, lanes: adapterLanes, logger: logger)
         folding = MergeFolding(
             runtime: runtime, jobs: stores.jobs, adapters: stores.adapters, lanes: modelLanes, logger: logger)
+        let partWorker = PartWorker(
+            parts: stores.parts, jobs: stores.jobs, blobs: stores.blobs,
+            reader: UpdateReader(blobs: stores.blobs, freshBlobs: freshBlobs, clock: clock), threads: threads,
+            logger: logger)
         aggregation = AggregationWorker(
-            runtime: runtime, due: due, jobs: stores.jobs, blobs: stores.blobs, freshBlobs: freshBlobs,
-            adapters: stores.adapters, serving: adapters, retention: retention, folding: folding, clock: clock,
-            threads: threads, logger: logger)
+            runtime: runtime, due: due, jobs: stores.jobs, parts: stores.parts, blobs: stores.blobs,
+            freshBlobs: freshBlobs, adapters: stores.adapters, partWorker: partWorker, serving: adapters,
+            retention: retention,
+            folding: folding, clock: clock, threads: threads, partLimits: partLimits, logger: logger)
 
         federations = FederationService(
             runtime: runtime, metadata: stores.metadata, initial: initial, rounds: rounds, retention: retention,
             cache: cache, access: access, quotas: quotas, clock: clock, logger: logger)
+        regions = RegionService(
+            runtime: runtime, federations: federations, initial: initial, stores: stores, serving: adapters,
+            retention: retention, partWorker: partWorker)
         archives = ArchiveService(
             runtime: runtime, archives: stores.archives, blobs: stores.blobs, templates: templates, folding: folding,
             quotas: quotas, logger: logger)

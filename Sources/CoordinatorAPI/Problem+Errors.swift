@@ -160,6 +160,7 @@ extension Problem {
             self.init(
                 .unprocessableContent, code: "client.base",
                 "the client trains the base model \(found); this federation adapts \(expected.hex)")
+        case .region(let reason): self.init(.unprocessableContent, code: "client.region", "\(reason)")
         case .draft: self.init(ServiceError.draft)
         case .finished: self.init(.conflict, code: "federation.finished", "the federation has run all its rounds")
         case .tokenSpent:

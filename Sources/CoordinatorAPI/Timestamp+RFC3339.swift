@@ -1,4 +1,4 @@
-import Federation
+package import Federation
 import Foundation
 
 /// Timestamps in RFC 3339, formatted and parsed by Foundation's ISO 8601.
@@ -16,7 +16,7 @@ extension Timestamp {
     ///
     /// Foundation's parser also accepts 30 February, 24:00, `GMT+1`, single digits and trailing text. So it receives
     /// the parts in one fixed form, and its result must format to the same text.
-    init?(timestamp text: String) {
+    package init?(timestamp text: String) {
         guard let separator = text.dropFirst(10).first, "Tt ".contains(separator) else { return nil }
         // A leap second counts as the first of the next minute.
         let isLeapSecond = text.dropFirst(17).hasPrefix("60")

@@ -15,7 +15,7 @@ extension RankwiseAPI {
         let path = "/v1/federations/{federation}/tokens"
         routes.on(
             .post, path, for: .federationAdmin,
-            "Issues a reader or enrolment token; shows it this once"
+            "Issues a token that reads, or registers clients or regions; shows it this once"
         ) { request, admin in
             let bytes = try await request.body.collect(upTo: Self.tokenRequestLimit)
             let body = try WireJSON.decodeStrictly(TokenRequestBody.self, from: Data(bytes))

@@ -6,6 +6,14 @@ package struct Capabilities: Sendable, Hashable {
     package let messageBits: [Int]
     /// The SHA-256 of the base model that it trains, as the client wrote it.
     package let base: String?
+    /// nil for a client that sends the update of one machine.
+    package let region: Region?
+
+    /// A client that sends one partial sum of its own clients (see `FederationSettings.Upstream`).
+    package struct Region: Sendable, Hashable, Decodable {
+        /// The most clients that it adds up. They count towards the federation's limit of clients.
+        package let clients: Int
+    }
 
     /// - Parameter decode: reads the claims from the text.
     package init(text: String, decode: (String) throws -> Claims) {
@@ -13,6 +21,7 @@ package struct Capabilities: Sendable, Hashable {
         let claims = try? decode(text)
         messageBits = claims?.messageBits ?? []
         base = claims?.base
+        region = claims?.region
     }
 
     /// The capabilities of a client that claims none.
@@ -24,18 +33,23 @@ package struct Capabilities: Sendable, Hashable {
     package struct Claims: Decodable {
         let messageBits: [Int]
         let base: String?
+        let region: Region?
 
         private enum CodingKeys: String, CodingKey {
             case messageBits = "message_bits"
             case base = "base_sha256"
+            case region
         }
 
         /// Reads leniently: the client chooses its capabilities, and a value that is not understood counts as not
-        /// claimed.
+        /// claimed. A region that is not understood has no clients, and is refused when it registers.
         package init(from decoder: any Decoder) throws {
             let values = try decoder.container(keyedBy: CodingKeys.self)
             messageBits = (try? values.decode([Int].self, forKey: .messageBits)) ?? []
             base = try? values.decode(String.self, forKey: .base)
+            region =
+                values.contains(.region)
+                ? (try? values.decode(Region.self, forKey: .region)) ?? Region(clients: 0) : nil
         }
     }
 }

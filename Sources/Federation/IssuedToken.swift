@@ -1,8 +1,14 @@
 /// A bearer token that the server issued for a federation, known by its hash.
 package struct IssuedToken: Sendable, Hashable {
     package enum Role: String, Sendable, Codable, CaseIterable {
+        /// Registers clients.
         case enrolment
         case reader
+        /// Registers regions, whose clients' updates the server never sees by themselves.
+        case region
+
+        /// Whether it registers anybody.
+        package var registers: Bool { self != .reader }
     }
 
     package let id: String

@@ -96,6 +96,11 @@ package final class ObjectServer: Sendable {
     /// Has the next requests fail, one fault a request, after those that are already set.
     package func fail(_ faults: ObjectFault...) { state.withLock { $0.faults += faults } }
 
+    /// Has so many next requests fail in the same way, after those that are already set.
+    package func fail(_ fault: ObjectFault, times: Int) {
+        state.withLock { $0.faults += repeatElement(fault, count: times) }
+    }
+
     /// Forgets the faults that have not come yet.
     package func heal() { state.withLock { $0.faults = [] } }
 

@@ -220,21 +220,21 @@ extension PostgresStore: AdapterStore {
         }
     }
 
-    private static func key(_ federation: FederationID, _ connection: PostgresConnection) throws -> Int64? {
+    static func key(_ federation: FederationID, _ connection: PostgresConnection) throws -> Int64? {
         try connection.run("SELECT key FROM federations WHERE id = $1", [federation]).first?.value("key")
     }
 
     /// Throws `.fenced` unless the lease is its job's newest and is not spent. Nobody can take the job until the
     /// transaction ends.
-    private static func require(
+    static func require(
         _ lease: Lease?, federation: Int64, _ connection: PostgresConnection
     ) throws {
         guard let lease else { return }
         let held = try connection.run(
             """
             SELECT 1 AS one FROM jobs
-            WHERE federation = $1 AND kind = $2 AND round = $3 AND fence = $4 AND NOT is_done FOR SHARE
-            """, [federation, lease.job.kindColumn, lease.job.roundColumn, lease.fence])
+            WHERE federation = $1 AND kind = $2 AND round = $3 AND part = $4 AND fence = $5 AND NOT is_done FOR SHARE
+            """, [federation, lease.job.kindColumn, lease.job.roundColumn, lease.job.partColumn, lease.fence])
         guard held.first != nil else { throw StoreError.fenced }
     }
 }

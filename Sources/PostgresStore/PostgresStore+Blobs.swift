@@ -94,6 +94,8 @@ extension PostgresStore: BlobStore {
                 """
                 SELECT object, object_position, bytes FROM updates WHERE digest = $1 AND object IS NOT NULL
                 UNION ALL SELECT object, object_position, bytes FROM templates
+                WHERE digest = $1 AND object IS NOT NULL
+                UNION ALL SELECT object, object_position, bytes FROM round_parts
                 WHERE digest = $1 AND object IS NOT NULL LIMIT 1
                 """, [digest]
             ).first
@@ -123,7 +125,8 @@ extension PostgresStore: BlobStore {
                     DELETE FROM garbage WHERE since < now_ms() - $1
                       AND (EXISTS (SELECT 1 FROM adapter_parts WHERE adapter_parts.object = garbage.object)
                         OR EXISTS (SELECT 1 FROM updates WHERE updates.object = garbage.object)
-                        OR EXISTS (SELECT 1 FROM templates WHERE templates.object = garbage.object))
+                        OR EXISTS (SELECT 1 FROM templates WHERE templates.object = garbage.object)
+                        OR EXISTS (SELECT 1 FROM round_parts WHERE round_parts.object = garbage.object))
                     """, [Self.graceMilliseconds])
                 return try connection.run(
                     "SELECT object FROM garbage WHERE since < now_ms() - $1 ORDER BY since LIMIT 500",

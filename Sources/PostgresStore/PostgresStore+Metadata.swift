@@ -129,7 +129,7 @@ extension PostgresStore: MetadataStore {
 
     /// Deletes a federation's rows, and notes its objects for the sweep.
     private static func erase(_ key: Int64, _ connection: PostgresConnection) throws {
-        for table in ["updates", "templates", "adapter_parts", "segments"] {
+        for table in ["updates", "templates", "adapter_parts", "segments", "round_parts"] {
             try connection.run(
                 """
                 INSERT INTO garbage (object, since) SELECT DISTINCT object, now_ms() FROM \(table)

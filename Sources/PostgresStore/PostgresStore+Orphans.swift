@@ -46,6 +46,7 @@ extension PostgresStore {
                 WHERE NOT EXISTS (SELECT 1 FROM updates WHERE object = key)
                   AND NOT EXISTS (SELECT 1 FROM templates WHERE object = key)
                   AND NOT EXISTS (SELECT 1 FROM adapter_parts WHERE object = key)
+                  AND NOT EXISTS (SELECT 1 FROM round_parts WHERE object = key)
                   AND NOT EXISTS (SELECT 1 FROM segments WHERE object = key)
                   AND NOT EXISTS (SELECT 1 FROM garbage WHERE object = key)
                 """, [array]

@@ -16,19 +16,30 @@ extension PostgresStore: PresenceStore, JobStore, StepFeed, CredentialStore {
     package func take(_ job: Job, seconds: Double) async throws(StoreError) -> Lease? {
         let holder = follower.serverID
         return try await transact { connection in
-            let row = try connection.run(
-                """
-                INSERT INTO jobs AS known (federation, kind, round, holder, fence, expires_at)
-                SELECT key, $2, $3, $4, 1, now_ms() + $5 FROM federations WHERE id = $1
-                ON CONFLICT (federation, kind, round) DO UPDATE SET holder = excluded.holder, fence = known.fence + 1,
-                  expires_at = excluded.expires_at
-                WHERE NOT known.is_done AND (known.holder IS NULL OR known.expires_at <= now_ms())
-                RETURNING fence
-                """, [job.federation, job.kindColumn, job.roundColumn, holder, Int64(seconds * 1000)]
-            ).first
+            let columns: [any PostgresParameter] = [
+                job.federation, job.kindColumn, job.roundColumn, job.partColumn, holder, Int64(seconds * 1000),
+            ]
+            let row = try connection.run(job.isPart ? Self.takingPart : Self.taking, columns).first
             return try row.map { Lease(job: job, fence: try $0.value("fence")) }
         }
     }
+
+    private static let taking = """
+        INSERT INTO jobs AS known (federation, kind, round, part, holder, fence, expires_at)
+        SELECT key, $2, $3, $4, $5, 1, now_ms() + $6 FROM federations WHERE id = $1
+        ON CONFLICT (federation, kind, round, part) DO UPDATE SET holder = excluded.holder, fence = known.fence + 1,
+          expires_at = excluded.expires_at
+        WHERE NOT known.is_done AND (known.holder IS NULL OR known.expires_at <= now_ms())
+        RETURNING fence
+        """
+
+    /// The row of a part is there as long as its round is shared.
+    private static let takingPart = """
+        UPDATE jobs SET holder = $5, fence = fence + 1, expires_at = now_ms() + $6
+        WHERE federation = (SELECT key FROM federations WHERE id = $1) AND kind = $2 AND round = $3 AND part = $4
+          AND NOT is_done AND (holder IS NULL OR expires_at <= now_ms())
+        RETURNING fence
+        """
 
     package func renew(_ lease: Lease, seconds: Double) async throws(StoreError) -> Bool {
         try await change(lease, "expires_at = now_ms() + \(Int64(seconds * 1000))")
@@ -45,8 +56,12 @@ extension PostgresStore: PresenceStore, JobStore, StepFeed, CredentialStore {
             try connection.run(
                 """
                 UPDATE jobs SET \(assignment) WHERE federation = (SELECT key FROM federations WHERE id = $1)
-                  AND kind = $2 AND round = $3 AND fence = $4 AND NOT is_done AND holder IS NOT NULL
-                """, [lease.job.federation, lease.job.kindColumn, lease.job.roundColumn, lease.fence]
+                  AND kind = $2 AND round = $3 AND part = $4 AND fence = $5 AND NOT is_done AND holder IS NOT NULL
+                """,
+                [
+                    lease.job.federation, lease.job.kindColumn, lease.job.roundColumn, lease.job.partColumn,
+                    lease.fence,
+                ]
             ).changedCount == 1
         }
     }

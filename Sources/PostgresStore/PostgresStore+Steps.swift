@@ -135,8 +135,8 @@ extension PostgresStore {
         let spent = try connection.run(
             """
             UPDATE jobs SET is_done = true, holder = NULL
-            WHERE federation = $1 AND kind = $2 AND round = $3 AND fence = $4 AND NOT is_done
-            """, [federation, lease.job.kindColumn, lease.job.roundColumn, lease.fence])
+            WHERE federation = $1 AND kind = $2 AND round = $3 AND part = $4 AND fence = $5 AND NOT is_done
+            """, [federation, lease.job.kindColumn, lease.job.roundColumn, lease.job.partColumn, lease.fence])
         guard spent.changedCount == 1 else { throw StoreError.fenced }
     }
 
@@ -232,6 +232,7 @@ extension Job {
     var kindColumn: String {
         switch kind {
         case .aggregation: "aggregation"
+        case .part: "part"
         case .folding: "folding"
         case .drawing: "drawing"
         }
@@ -240,8 +241,13 @@ extension Job {
     /// The job's round; 0 for one of no round.
     var roundColumn: Int {
         switch kind {
-        case .aggregation(let round): round
+        case .aggregation(let round), .part(let round, _): round
         case .folding, .drawing: 0
         }
     }
+
+    var isPart: Bool { if case .part = kind { true } else { false } }
+
+    /// The part's index; 0 for a job without parts.
+    var partColumn: Int { if case .part(_, let index) = kind { index } else { 0 } }
 }

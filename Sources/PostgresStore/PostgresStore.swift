@@ -47,6 +47,8 @@ package final class PostgresStore: Sendable {
         /// A local folder for bodies on their way and for files that are lent.
         package var scratch: String
         package var durability = Durability.synchronous
+        /// Whether this server aggregates rounds, and so takes parts of them.
+        package var works = true
         /// Connections of this server.
         package var connections = 8
         /// For so many seconds a call waits for a database that is away.
@@ -90,7 +92,8 @@ package final class PostgresStore: Sendable {
         parts = PartCache(objects: objects)
         smallFiles = SmallFiles(objects: objects)
         follower = PostgresFollower(
-            url: configuration.url, server: UUID().uuidString, schema: schema, timelines: timelines,
+            url: configuration.url, server: UUID().uuidString, works: configuration.works, schema: schema,
+            timelines: timelines,
             logger: logger)
         follower.start(feed: feed, presence: presence)
     }

@@ -39,6 +39,9 @@ extension SQLiteStore: MetadataStore {
             guard !step.changes.isEmpty else { return outcome }
             if let lease = step.spending { self.leases.end(lease) }
             for digest in step.changes.recordedBlobs { self.publications.end(digest) }
+            for number in step.changes.roundsWithoutParts {
+                self.endSharing(of: number, in: step.machine.settings.id)
+            }
             self.feed.yield(StoredStep(federation: step.machine.settings.id, revision: step.machine.revision))
             return outcome
         }
@@ -96,5 +99,10 @@ extension [Change] {
     /// The blobs that these changes begin to refer to.
     fileprivate var recordedBlobs: [ContentDigest] {
         compactMap { if case .update(let update, _) = $0 { update.digest } else { nil } }
+    }
+
+    /// The rounds that nobody adds up any more.
+    fileprivate var roundsWithoutParts: [Int] {
+        compactMap { if case .round(let round) = $0, round.phase != .aggregating { round.number } else { nil } }
     }
 }

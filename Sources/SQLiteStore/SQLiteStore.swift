@@ -32,6 +32,7 @@ package final class SQLiteStore: Sendable {
     let publications: BlobPublications
     let publisher: BlobPublisher
     let leases: LeaseTable
+    let parts = PartTable()
     let feed = StepBroadcast()
     let presence = MemoryPresence()
 

@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
 
-/// Replaces this program by `rankwise-cluster-server`, which knows PostgreSQL and object storage.
+/// Replaces this program by `rankwise-cluster-server`, which knows PostgreSQL, object storage and the way to a root.
 enum ClusterHandover {
     struct Failure: Error, CustomStringConvertible {
         let description: String
@@ -10,7 +10,9 @@ enum ClusterHandover {
     private static let program = "rankwise-cluster-server"
 
     /// Returns only by throwing: the other program goes on with the same arguments, process and sockets.
-    static func take() throws(Failure) -> Never {
+    ///
+    /// - Parameter reason: which setting needs it.
+    static func take(since reason: String) throws(Failure) -> Never {
         let own =
             (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
         let folder = URL(fileURLWithPath: own).deletingLastPathComponent().path
@@ -21,7 +23,7 @@ enum ClusterHandover {
         execv(path, copies)
         throw Failure(
             description:
-                "data names PostgreSQL, which needs \(program) beside this program; \(path) cannot be run: "
+                "\(reason), which needs \(program) beside this program; \(path) cannot be run: "
                 + String(cString: strerror(errno)))
     }
 }

@@ -12,6 +12,8 @@ package struct ClusterSettings: Sendable, Hashable {
     package var scratch: String
     package var storage: ObjectStorageDocument
     package var postgres: PostgresDocument
+    /// Whether this server aggregates rounds.
+    package var works = true
 
     /// Whether a value of `data` names a database.
     static func isDatabase(_ data: String) -> Bool {

@@ -30,7 +30,7 @@ struct MigrateDataCommand: ParsableCommand {
                 "FROM is '\(ClusterSettings.withoutPassword(from))' and TO is '\(ClusterSettings.withoutPassword(to))'; "
                     + "expected one folder and one postgresql://…")
         }
-        guard let cluster = RankwiseServer.cluster else { try ClusterHandover.take() }
+        guard let cluster = RankwiseServer.cluster else { try ClusterHandover.take(since: "data names PostgreSQL") }
         let logger = Logger(label: "rankwise-server")
         let folderPath = source ? to : from
         guard source || FileManager.default.fileExists(atPath: folderPath + "/rankwise.sqlite") else {

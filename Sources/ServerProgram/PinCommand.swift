@@ -30,7 +30,7 @@ struct PinCommand: ParsableCommand {
         guard let settings else {
             throw ValidationError("\(config) names no database; a data folder needs no pin, see backup")
         }
-        guard let cluster = RankwiseServer.cluster else { try ClusterHandover.take() }
+        guard let cluster = RankwiseServer.cluster else { try ClusterHandover.take(since: "data names PostgreSQL") }
         do {
             try cluster.pin(settings, name, seconds, Logger(label: "rankwise-server"))
         } catch let error as StoreError {

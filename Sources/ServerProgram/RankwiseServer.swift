@@ -10,6 +10,10 @@ package struct RankwiseServer: AsyncParsableCommand {
     /// Opens data that servers share; nil in the program that does not know it.
     static var cluster: ClusterData? { clusterData.withLock { $0 } }
 
+    private static let upstreamLink = Mutex<UpstreamLink?>(nil)
+    /// Follows a root; nil in the program that does not know the way.
+    static var upstream: UpstreamLink? { upstreamLink.withLock { $0 } }
+
     package init() {}
 
     package static let configuration = CommandConfiguration(
@@ -33,8 +37,9 @@ package struct RankwiseServer: AsyncParsableCommand {
         defaultSubcommand: nil)
 
     /// Runs the command line.
-    package static func main(cluster: ClusterData?) async {
+    package static func main(cluster: ClusterData? = nil, upstream: UpstreamLink? = nil) async {
         clusterData.withLock { $0 = cluster }
+        upstreamLink.withLock { $0 = upstream }
         // Only the server has work to finish; the other commands end at once.
         if CommandLine.arguments.dropFirst().first == ServeCommand.configuration.commandName {
             StopSignal.hold(hangUp: true)

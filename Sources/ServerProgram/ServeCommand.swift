@@ -22,6 +22,9 @@ struct ServeCommand: AsyncParsableCommand {
             Several servers share --data postgresql://… and --objects s3://…; each has a --scratch folder of its own, and a \
             --role: serve answers calls, work aggregates rounds, both does both.
 
+            With --upstream URL it serves the root's federation to clients of its own, as a region: the root gets one \
+            partial sum of them in each round.
+
             SIGTERM and SIGINT stop it once the requests in flight are answered. SIGHUP has it read the certificates and \
             the log level again; connections stay. Of systemd it takes the socket of a .socket unit.
             """)
@@ -59,7 +62,7 @@ struct ServeCommand: AsyncParsableCommand {
             cache: try AdapterCache(folder: data.cacheFolder, byteLimit: settings.cacheBytes),
             access: Access(mode: mode, clock: data.clock, limits: settings.rates, serverCount: data.serverCount),
             clock: data.clock, quotas: settings.quotas, threads: ProcessInfo.processInfo.activeProcessorCount,
-            uploadLimits: settings.uploadLimits, logger: logger)
+            uploadLimits: settings.uploadLimits, partLimits: settings.partLimits, logger: logger)
         try await services.resume()
         let stop = StopSignal()
         let server = settings.role.serves ? try start(settings, services, logger) : nil
@@ -69,6 +72,9 @@ struct ServeCommand: AsyncParsableCommand {
         }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await services.run(aggregating: settings.role.works) }
+            if let upstream = settings.upstream, let link = RankwiseServer.upstream {
+                group.addTask { await link.follow(upstream, services, logger) }
+            }
             let name = await stop.received { reload(server, environment, logger) }
             logger.info("stopping", metadata: ["signal": "\(name)"])
             await server?.shutdown(within: .seconds(settings.drainSeconds))
@@ -79,8 +85,13 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     private func open(_ settings: ServerSettings, _ logger: Logger) throws -> OpenedData {
+        if settings.upstream != nil, RankwiseServer.upstream == nil {
+            try ClusterHandover.take(since: "upstream names a root")
+        }
         guard let shared = settings.cluster else { return try DataFolder.open(settings.data, logger: logger) }
-        guard let cluster = RankwiseServer.cluster else { try ClusterHandover.take() }
+        guard let cluster = RankwiseServer.cluster else {
+            try ClusterHandover.take(since: "data names PostgreSQL")
+        }
         do {
             return try cluster.open(shared, logger)
         } catch let error as StoreError {

@@ -17,9 +17,10 @@ struct ServerDocument: Codable {
     var role: String?
     var objectStorage: ObjectStorageDocument?
     var postgres: PostgresDocument?
+    var upstream: UpstreamDocument?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case listen, data, auth, log, limits, tls, objects, scratch, role, postgres
+        case listen, data, auth, log, limits, tls, objects, scratch, role, postgres, upstream
         case objectStorage = "object_storage"
         case trustedProxies = "trusted_proxies"
         case plainHTTP = "plain_http"
@@ -84,6 +85,8 @@ struct ServerDocument: Codable {
         var drainSeconds: Double?
         var federations: Int?
         var updateBytesPerFederation: Int?
+        var partBytes: Int?
+        var partClients: Int?
         var clientRequestsPerSecond: Double?
         var sharedTokenRequestsPerSecond: Double?
         var clientRequestsInFlight: Int?
@@ -116,6 +119,8 @@ struct ServerDocument: Codable {
             case cacheBytes = "cache_bytes"
             case drainSeconds = "drain_seconds"
             case updateBytesPerFederation = "update_bytes_per_federation"
+            case partBytes = "part_bytes"
+            case partClients = "part_clients"
             case clientRequestsPerSecond = "client_requests_per_second"
             case sharedTokenRequestsPerSecond = "shared_token_requests_per_second"
             case clientRequestsInFlight = "client_requests_in_flight"
@@ -179,6 +184,8 @@ struct ServerDocument: Codable {
             drainSeconds = try seconds(.drainSeconds)
             federations = try positive(.federations)
             updateBytesPerFederation = try positive(.updateBytesPerFederation)
+            partBytes = try positive(.partBytes)
+            partClients = try positive(.partClients)
             clientRequestsPerSecond = try rate(.clientRequestsPerSecond)
             sharedTokenRequestsPerSecond = try rate(.sharedTokenRequestsPerSecond)
             clientRequestsInFlight = try positive(.clientRequestsInFlight)
@@ -210,5 +217,6 @@ struct ServerDocument: Codable {
         role = try values.decodeIfPresent(String.self, forKey: .role)
         objectStorage = try values.decodeIfPresent(ObjectStorageDocument.self, forKey: .objectStorage)
         postgres = try values.decodeIfPresent(PostgresDocument.self, forKey: .postgres)
+        upstream = try values.decodeIfPresent(UpstreamDocument.self, forKey: .upstream)
     }
 }

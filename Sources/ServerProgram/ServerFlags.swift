@@ -16,6 +16,18 @@ struct ServerFlags: ParsableArguments {
     @Option(help: "With postgresql://…: where bytes are kept, s3://bucket/prefix.") var objects: String?
     @Option(help: "With postgresql://…: a local folder of this server alone (default: scratch).") var scratch: String?
     @Option(help: "With postgresql://…: serve, work or both (default: both).") var role: String?
+    @Option(help: "The root whose federation this server serves as a region: http://HOST:PORT or https://HOST.")
+    var upstream: String?
+    @Option(help: ArgumentHelp("This region's name among the root's clients.", valueName: "name"))
+    var upstreamName: String?
+    @Option(help: ArgumentHelp("The root's federation.", valueName: "name"))
+    var upstreamFederation: String?
+    @Option(help: ArgumentHelp("The most clients of this region (default: 100).", valueName: "count"))
+    var upstreamClients: String?
+    @Option(help: ArgumentHelp("A file with a region token of the root; needed once.", valueName: "file"))
+    var upstreamTokenFile: String?
+    @Option(help: ArgumentHelp("The certificates (PEM) that the root's is signed by.", valueName: "file"))
+    var upstreamCaFile: String?
     @Option(help: "tokens, or none: everybody is admin, on loopback only (default: tokens).") var auth: String?
     @Option(help: ArgumentHelp("Speak TLS under this certificate chain (PEM).", valueName: "file"))
     var tlsCertificate: String?

@@ -18,11 +18,14 @@ struct ServerSettings {
     var drainSeconds: Double
     var rates: RateLimits
     var quotas: Quotas
+    var partLimits: PartLimits
     var tls: HTTPServer.TLS?
     var trustedProxies: [AddressRange]
     /// nil with a data folder.
     var cluster: ClusterSettings?
     var role: ServerRole
+    /// nil for a server without a root.
+    var upstream: UpstreamSettings?
 
     var listen: String {
         switch address {
@@ -57,6 +60,9 @@ struct ServerSettings {
             throw SettingsError(path: "role", reason: "is \(wanted), which needs data that several servers share")
         }
         self.role = role
+        cluster?.works = role.works
+        upstream = try UpstreamSettings(
+            file.upstream, flags, environment, dataFolder: cluster == nil ? data : nil)
         usesTokens =
             try Self.choice(choose(flags?.auth, "AUTH", file.auth, "tokens"), ["tokens", "none"], "auth") == "tokens"
         let level = choose(nil, "LOG_LEVEL", file.log?.level, "info")
@@ -75,6 +81,7 @@ struct ServerSettings {
         drainSeconds = limits.drainSeconds ?? 10
         rates = RateLimits(limits)
         quotas = Quotas(limits)
+        partLimits = PartLimits(limits)
         trustedProxies = try (file.trustedProxies ?? []).map { text throws(SettingsError) in
             guard let range = AddressRange(text) else {
                 throw SettingsError(
@@ -248,6 +255,14 @@ extension RateLimits {
         if let value = document.authFailures { authFailures = value }
         if let value = document.authBackoffSeconds { authBackoffSeconds = value }
         if let value = document.rateLimitsOnLoopback { appliesToLoopback = value }
+    }
+}
+
+extension PartLimits {
+    init(_ document: ServerDocument.Limits) {
+        self.init()
+        if let value = document.partBytes { bytes = value }
+        if let value = document.partClients { clients = value }
     }
 }
 

@@ -63,14 +63,6 @@ extension RoundMachine {
             participations: participations, updates: updates, refusals: refusals, decisions: decisions,
             hasReopened: try row.value("has_reopened"))
     }
-
-    /// Whether no part of the round changes any more.
-    package var hasEnded: Bool {
-        switch phase {
-        case .collecting, .aggregating: false
-        case .published, .failed: true
-        }
-    }
 }
 
 /// Reads clients' rows. Equal capabilities are read once, because most clients of a federation have the same.

@@ -54,6 +54,7 @@ extension PostgresStore {
             bucket.credentials = .command(command)
         }
         var configuration = PostgresStore.Configuration(url: settings.database, scratch: settings.scratch)
+        configuration.works = settings.works
         let postgres = settings.postgres
         if let durability = postgres.durability.flatMap(PostgresStore.Configuration.Durability.init) {
             configuration.durability = durability

@@ -1,8 +1,8 @@
 import ServerProgram
 
 /// The server with SQLite and a data folder. It hands over to `rankwise-cluster-server` where the settings name
-/// PostgreSQL.
+/// PostgreSQL or a root.
 @main
 enum Main {
-    static func main() async { await RankwiseServer.main(cluster: nil) }
+    static func main() async { await RankwiseServer.main() }
 }

@@ -72,6 +72,16 @@ struct ExactRound {
         }
     }
 
+    /// The same, with the list of clients in the sum's own file.
+    func wholePart(_ clients: [Int], named name: String) throws -> String {
+        let path = folder.appending(path: name).path
+        let sum = try Self.descriptor(path)
+        defer { close(sum) }
+        try aggregator.writePart(
+            of: clients.map { contributions[$0] }, round: round, in: "f", threads: 2, to: PartialSumTarget(sum: sum))
+        return path
+    }
+
     /// Combines parts to another part.
     func joined(_ parts: [String], named name: String) throws -> String {
         try write(name) { try PartialSumSet(paths: parts).write(to: $0, threads: 2) }

@@ -36,6 +36,27 @@ struct PartialSumTests {
         #expect(regions == [Array(try bytes("all", folder))])
     }
 
+    @Test(arguments: summed)
+    func `a part may have its list of clients in the same file`(name: String) throws {
+        let folder = try PartFolder()
+        let round = try ExactRound(name, round: 1, in: folder.url)
+        let one = try round.wholePart([4, 0, 2], named: "one")
+        let two = try round.part([5, 1, 3], named: "two")
+        #expect(!FileManager.default.fileExists(atPath: PartialSumFile.listPath(of: one)))
+        #expect(try round.combined([two, one]) == round.whole())
+        let file = try PartialSumFile(path: one, hasList: true)
+        var clients: [String] = []
+        try file.list.forEach { clients.append($0.client) }
+        #expect(clients.count == 3 && file.clients.count == 3 && clients == clients.sorted())
+        #expect(throws: PartialSumError.noTensor("clients")) { try PartialSumFile(path: two, hasList: true) }
+        // A byte of the list that is changed is no part of it any more.
+        var bytes = Array(try Data(contentsOf: URL(fileURLWithPath: one)))
+        bytes[bytes.count - 2] ^= 1
+        let changed = folder.url.appending(path: "changed").path
+        try Data(bytes).write(to: URL(fileURLWithPath: changed))
+        #expect(throws: PartialSumError.self) { try PartialSumFile(path: changed) }
+    }
+
     private func bytes(_ name: String, _ folder: PartFolder) throws -> Data {
         try Data(contentsOf: folder.url.appending(path: name))
             + Data(contentsOf: folder.url.appending(path: PartialSumFile.listPath(of: name)))

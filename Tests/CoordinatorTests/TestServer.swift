@@ -40,7 +40,7 @@ struct TestServer {
 
     init(
         folder: TemporaryFolder? = nil, clock: HandClock = HandClock(),
-        uploadLimits: UploadService.Limits = .init(),
+        uploadLimits: UploadService.Limits = .init(), partLimits: PartLimits = PartLimits(),
         wrapping wrap: (inout Stores, SQLiteStore) -> Void = { _, _ in }
     ) async throws {
         self.folder = try folder ?? TemporaryFolder()
@@ -52,19 +52,25 @@ struct TestServer {
             stores: stores,
             cache: try AdapterCache(folder: self.folder.path + "/data/cache", byteLimit: 1 << 20),
             access: Access(mode: .none, clock: clock), clock: clock, threads: 2, uploadLimits: uploadLimits,
-            logger: Self.logger)
+            partLimits: partLimits, logger: Self.logger)
         try await services.resume()
     }
 
     /// A second server over the same store.
-    init(sharing other: TestServer) async throws {
+    init(
+        sharing other: TestServer, partLimits: PartLimits = PartLimits(),
+        wrapping wrap: (inout Stores, SQLiteStore) -> Void = { _, _ in }
+    ) async throws {
         folder = other.folder
         clock = other.clock
         sqlite = other.sqlite
+        var stores = Stores(sqlite)
+        wrap(&stores, sqlite)
         services = Services(
-            stores: Stores(sqlite),
-            cache: try AdapterCache(folder: folder.path + "/data/cache-2", byteLimit: 1 << 20),
-            access: Access(mode: .none, clock: clock), clock: clock, threads: 2, logger: Self.logger)
+            stores: stores,
+            cache: try AdapterCache(folder: folder.path + "/data/cache-\(UUID().uuidString)", byteLimit: 1 << 20),
+            access: Access(mode: .none, clock: clock), clock: clock, threads: 2, partLimits: partLimits,
+            logger: Self.logger)
         try await services.resume()
     }
 

@@ -161,8 +161,3 @@ struct ClusterServerTests {
         #expect(program.exitStatus() == 0)
     }
 }
-
-/// The database that `RANKWISE_TEST_POSTGRES` names.
-enum ClusterDatabase {
-    static let url = ProcessInfo.processInfo.environment["RANKWISE_TEST_POSTGRES"]
-}

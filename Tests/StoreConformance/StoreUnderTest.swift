@@ -78,7 +78,8 @@ package struct ConformanceCheck: Sendable, CustomTestStringConvertible {
     /// The checks of all promises.
     package static let all =
         MetadataConformance.checks + StepConformance.checks + RoundPolicyConformance.checks + BlobConformance.checks
-        + AdapterConformance.checks + SharingConformance.checks + TransferConformance.checks
+        + AdapterConformance.checks + SharingConformance.checks + PartConformance.checks
+        + TransferConformance.checks
 }
 
 extension AdapterStore {

@@ -1,4 +1,5 @@
-/// A safetensors file whose tensors are all 64-bit integers (I64): where each lies, checked when it is opened.
+/// A safetensors file of 64-bit integers (I64), and at most one list of bytes (U8): where each lies, checked when it is
+/// opened.
 package struct IntegerFile: Sendable {
     package struct Tensor: Sendable, Hashable {
         package let name: String
@@ -10,10 +11,21 @@ package struct IntegerFile: Sendable {
     /// In the order of the data.
     package let tensors: [Tensor]
     package let metadata: [String: String]
+    /// The list of bytes; nil for none.
+    package let bytes: Bytes?
     private let storage: TensorStorage
     private let positions: [String: Int]
 
+    /// A list of bytes, which lives as long as this value.
+    package struct Bytes: Sendable {
+        package let name: String
+        package let storage: TensorStorage
+        /// Measured from the start of the storage.
+        package let range: Range<Int>
+    }
+
     static let dtype = "I64"
+    static let bytesType = "U8"
 
     /// The most tensors and the longest header that are read: those of a partial sum of 65,536 modules.
     private static let limits = SafetensorsFile.Limits(headerBytes: 200_000_000, tensors: 1 << 20)
@@ -42,7 +54,17 @@ package struct IntegerFile: Sendable {
         } catch {
             throw .safetensors(error)
         }
-        if let other = header.entries.first { throw .type(tensor: other.name, found: other.type.dtype) }
+        for entry in header.entries where entry.type.dtype != Self.bytesType || entry.shape.count != 1 {
+            throw .type(tensor: entry.name, found: entry.type.dtype)
+        }
+        guard header.entries.count <= 1 else {
+            throw .type(tensor: header.entries[1].name, found: Self.bytesType)
+        }
+        bytes = header.entries.first.map {
+            Bytes(
+                name: $0.name, storage: storage,
+                range: header.dataStart + $0.range.lowerBound..<header.dataStart + $0.range.upperBound)
+        }
         tensors = try header.passedOver.map { entry throws(IntegerFileError) in
             guard entry.dtype == Self.dtype else { throw .type(tensor: entry.name, found: entry.dtype) }
             guard let expected = ScalarType.f64.byteCount(of: entry.shape) else {

@@ -1,6 +1,7 @@
 import StrictJSON
 
-/// Writes a safetensors file of 64-bit integers tensor by tensor, in any order, and keeps none of them.
+/// Writes a safetensors file of 64-bit integers tensor by tensor, in any order, and keeps none of them. A list of bytes
+/// may stand at its end.
 package struct IntegerFileWriter: ~Copyable {
     /// A tensor to be written.
     package struct Tensor: Sendable, Hashable {
@@ -19,9 +20,11 @@ package struct IntegerFileWriter: ~Copyable {
 
     /// Reserves the whole file on the disk and writes the header.
     ///
-    /// - Parameter descriptor: an empty file, open for writing; the caller syncs and closes it.
+    /// - Parameters:
+    ///   - list: a list of bytes with its name, written at once.
+    ///   - descriptor: an empty file, open for writing; the caller syncs and closes it.
     package init(
-        tensors: [Tensor], metadata: [String: String], descriptor: Int32
+        tensors: [Tensor], metadata: [String: String], list: (name: String, bytes: [UInt8])? = nil, descriptor: Int32
     ) throws(SafetensorsWriteError) {
         self.descriptor = descriptor
         missing = [:]
@@ -45,11 +48,24 @@ package struct IntegerFileWriter: ~Copyable {
                 """)
             end = next
         }
+        let listStart = end
+        if let list {
+            guard ranges[list.name] == nil else { throw .duplicate(list.name) }
+            end += list.bytes.count
+            entries.append(
+                """
+                \(list.name.jsonQuoted):{"dtype":"\(IntegerFile.bytesType)","shape":[\(list.bytes.count)],\
+                "data_offsets":[\(listStart),\(end)]}
+                """)
+        }
         let head = SafetensorsLayout.head(entries)
         missing = ranges.mapValues { head.count + $0.lowerBound..<head.count + $0.upperBound }
         try FileRoom.reserve(head.count + end, descriptor)
         try head.withUnsafeBufferPointer { head throws(SafetensorsWriteError) in
             try FileRoom.put(UnsafeRawBufferPointer(head), at: 0, descriptor)
+        }
+        try list?.bytes.withUnsafeBufferPointer { bytes throws(SafetensorsWriteError) in
+            try FileRoom.put(UnsafeRawBufferPointer(bytes), at: head.count + listStart, descriptor)
         }
     }
 

@@ -1,15 +1,29 @@
 import AdapterFormat
 import Glibc
 
-/// The list of a partial sum's clients in a file of its own: one line each, a digest, a space and a name, ascending by
-/// name.
+/// The list of a partial sum's clients, in a file of its own or within the sum's: one line each, a digest, a space and a
+/// name, ascending by name.
 ///
 /// It is mapped, and its lines are read one by one, so a long list takes no memory of its own.
 package struct PartialClientList: Sendable {
     private let storage: TensorStorage
+    private let range: Range<Int>
 
     package init(path: String) throws(PartialSumError) {
         do throws(SystemError) { storage = try TensorStorage(mapping: path) } catch { throw .system(error) }
+        range = 0..<storage.count
+    }
+
+    /// The list within a sum's file.
+    init(_ bytes: IntegerFile.Bytes) {
+        storage = bytes.storage
+        range = bytes.range
+    }
+
+    /// Calls the body with every client, ascending by name.
+    package func forEach(_ body: (PartialClients.Entry) throws -> Void) throws {
+        var reader = Reader(self)
+        while let entry = try reader.next() { try body(entry) }
     }
 
     /// Checks the whole list against what a sum says of it.
@@ -33,16 +47,19 @@ package struct PartialClientList: Sendable {
     /// Reads a list from its start.
     struct Reader {
         private let list: PartialClientList
-        private var place = 0
+        private var place: Int
 
-        init(_ list: PartialClientList) { self.list = list }
+        init(_ list: PartialClientList) {
+            self.list = list
+            place = list.range.lowerBound
+        }
 
         mutating func next() throws(PartialSumError) -> PartialClients.Entry? {
-            guard place < list.storage.count else { return nil }
+            guard place < list.range.upperBound else { return nil }
             let start = place
             // The longest line has 64 digits, a space, 255 bytes of a name and its end.
             let text = list.storage.withBytes { bytes -> String? in
-                let rest = bytes[start...].prefix(64 + 1 + 255 + 1)
+                let rest = bytes[start..<list.range.upperBound].prefix(64 + 1 + 255 + 1)
                 guard let end = rest.firstIndex(of: 0x0A) else { return nil }
                 return String(validating: bytes[start..<end], as: UTF8.self)
             }

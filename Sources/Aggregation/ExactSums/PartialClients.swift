@@ -15,6 +15,11 @@ package struct PartialClients: Sendable, Hashable {
         /// SHA-256, 64 hexadecimal digits.
         package let digest: String
 
+        package init(client: String, digest: String) {
+            self.client = client
+            self.digest = digest
+        }
+
         var line: String { "\(digest) \(client)\n" }
     }
 

@@ -54,6 +54,38 @@ package struct PartialPlan: Sendable {
         return hasher.hexadecimal()
     }
 
+    /// The first key in which this is not the round of `other`; nil where they are of one round.
+    package func difference(from other: PartialPlan) -> PartialSumError? {
+        guard digest != other.digest else { return nil }
+        let found = Dictionary(lines.map { ($0.key, $0.value) }) { $1 }
+        let expected = Dictionary(other.lines.map { ($0.key, $0.value) }) { $1 }
+        let key =
+            Set(found.keys).union(expected.keys).filter { found[$0] != expected[$0] }.min { $0.precedes($1) } ?? ""
+        return .differs(key: key, one: expected[key] ?? "nothing", other: found[key] ?? "nothing")
+    }
+
+    /// The length of the longest file of a partial sum with its list, in bytes.
+    ///
+    /// - Parameters:
+    ///   - clients: the most that it has.
+    ///   - nameBytes: of the longest client's name.
+    package func longestFile(clients: Int, nameBytes: Int) -> Int {
+        var bytes = 1 << 16
+        func add(_ count: Int, times factor: Int) {
+            let (product, overflow) = count.multipliedReportingOverflow(by: factor)
+            let (sum, further) = bytes.addingReportingOverflow(product)
+            bytes = overflow || further ? .max : sum
+        }
+        for tensor in PartialTensor.all(of: self) {
+            add(tensor.shape.reduce(1, *), times: 16)
+            // Both planes' entries in the header.
+            add(tensor.name.utf8.count + 256, times: 2)
+        }
+        for line in lines { add(line.key.utf8.count + line.value.utf8.count + 16, times: 2) }
+        add(clients, times: 64 + 1 + nameBytes + 1)
+        return bytes
+    }
+
     private static func text(of scaling: Scaling) -> String {
         switch scaling {
         case .constant(let value): "constant \(value)"

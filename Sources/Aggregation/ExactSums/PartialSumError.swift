@@ -20,6 +20,10 @@ package enum PartialSumError: Error, Equatable, Sendable {
     case sumWithoutWeight(tensor: String, row: Int)
     /// The bias of a module is held by other clients than its first row.
     case biasWeight(tensor: String)
+    /// A sum is larger than any of so many clients.
+    case range(tensor: String, found: Double, limit: Double)
+    /// A weight is larger than all clients have together.
+    case weight(tensor: String, found: Double, limit: Double)
     /// The list of clients is not the one that the sum names.
     case clients(String)
     case noParts
@@ -47,6 +51,8 @@ extension PartialSumError: CustomStringConvertible {
             "\(name) rises in row \(row); a row has no more clients than those before it"
         case .sumWithoutWeight(let name, let row): "\(name) has a sum in row \(row), which no client covers"
         case .biasWeight(let name): "\(name) differs from the weight of the module's first row"
+        case .range(let name, let found, let limit): "\(name) has \(found); no sum of these clients exceeds ±\(limit)"
+        case .weight(let name, let found, let limit): "\(name) is \(found); all clients together have \(limit)"
         case .clients(let reason): "the list of clients \(reason)"
         case .noParts: "there is no partial sum to combine"
         case .differs(let key, let one, let other): "\(key) is \(other); the first part has \(one)"

@@ -1,17 +1,20 @@
 import AdapterFormat
 import LinearAlgebra
 
-/// A partial sum in a file, beside the list of its clients; read module by module.
+/// A partial sum in a file, with the list of its clients in it or beside it; read module by module.
 ///
 /// Everything in it is checked: names, shapes, metadata and the list when it is opened, numbers when they are added.
 package struct PartialSumFile: Sendable {
     package let path: String
     package let plan: PartialPlan
     package let clients: PartialClients
-    let list: PartialClientList
+    package let list: PartialClientList
     private let file: IntegerFile
 
     static let format = "rankwise partial sum 1"
+
+    /// The tensor that has the list of clients, in a file that has it.
+    static let listName = "clients"
 
     /// The path of the list of clients beside a partial sum.
     package static func listPath(of path: String) -> String { path + ".clients" }
@@ -25,8 +28,10 @@ package struct PartialSumFile: Sendable {
         return own.merging(plan.lines.map { ($0.key, $0.value) }) { own, _ in own }
     }
 
-    /// Opens the file and the list beside it.
-    package init(path: String) throws(PartialSumError) {
+    /// Opens the file, and the list beside it where it has none.
+    ///
+    /// - Parameter hasList: whether a file without a list is refused.
+    package init(path: String, hasList: Bool = false) throws(PartialSumError) {
         let file: IntegerFile
         do throws(IntegerFileError) { file = try IntegerFile(path: path) } catch { throw .file(error) }
         var rest = file.metadata
@@ -63,7 +68,14 @@ package struct PartialSumFile: Sendable {
             }
         }
         if let name = unknown.min(by: { $0.precedes($1) }) { throw .unknownTensor(name) }
-        list = try PartialClientList(path: Self.listPath(of: path))
+        if let bytes = file.bytes {
+            guard bytes.name == Self.listName else { throw .unknownTensor(bytes.name) }
+            list = PartialClientList(bytes)
+        } else if hasList {
+            throw .noTensor(Self.listName)
+        } else {
+            list = try PartialClientList(path: Self.listPath(of: path))
+        }
         try list.check(against: clients)
     }
 

@@ -19,30 +19,26 @@ package struct PartialSumSet: Sendable {
     ///
     /// - Throws: `PartialSumError.noParts`, or a `Refusal`.
     package init(paths: [String]) throws {
-        parts = try paths.map { path in
-            do throws(PartialSumError) { return try PartialSumFile(path: path) } catch {
-                throw Refusal(path: path, reason: error)
-            }
-        }
+        try self.init(
+            paths.map { path in
+                do throws(PartialSumError) { return try PartialSumFile(path: path) } catch {
+                    throw Refusal(path: path, reason: error)
+                }
+            })
+    }
+
+    /// Checks that opened parts are of one round and have no client in common.
+    package init(_ parts: [PartialSumFile]) throws {
+        self.parts = parts
         guard let first = parts.first else { throw PartialSumError.noParts }
         plan = first.plan
-        let lines = plan.lines
-        for part in parts.dropFirst() where part.plan.digest != plan.digest {
-            throw Refusal(path: part.path, reason: Self.difference(between: lines, and: part.plan.lines))
+        for part in parts.dropFirst() {
+            if let difference = part.plan.difference(from: plan) { throw Refusal(path: part.path, reason: difference) }
         }
         var collector = PartialClients.Collector()
         try merge { path, entry in
             do throws(PartialSumError) { try collector.take(entry) } catch { throw Refusal(path: path, reason: error) }
         }
-    }
-
-    private static func difference(
-        between one: [(key: String, value: String)], and other: [(key: String, value: String)]
-    ) -> PartialSumError {
-        let first = Dictionary(one.map { ($0.key, $0.value) }) { $1 }
-        let second = Dictionary(other.map { ($0.key, $0.value) }) { $1 }
-        let key = Set(first.keys).union(second.keys).filter { first[$0] != second[$0] }.min { $0.precedes($1) } ?? ""
-        return .differs(key: key, one: first[key] ?? "nothing", other: second[key] ?? "nothing")
     }
 
     /// Calls the body with every client and the path of its part, ascending by name.
@@ -54,7 +50,8 @@ package struct PartialSumSet: Sendable {
     package func write(to target: PartialSumTarget, threads: Int) throws {
         var list = PartialClientListWriter(descriptor: target.clients)
         try merge { _, entry in try list.take(entry) }
-        var writer = try PartialSumWriter(plan: plan, clients: list.finish(), descriptor: target.sum)
+        let clients = try list.finish()
+        var writer = try PartialSumWriter(plan: plan, clients: clients, list: list.kept, descriptor: target.sum)
         let shape = plan.shape
         try orderedPipeline(
             count: shape.modules.count, threads: threads,

@@ -8,14 +8,19 @@ struct PartialSumWriter: ~Copyable {
 
     /// Lays the file out and writes its header.
     ///
-    /// - Parameter descriptor: an empty file, open for writing; the caller syncs and closes it.
-    init(plan: PartialPlan, clients: PartialClients, descriptor: Int32) throws(SafetensorsWriteError) {
+    /// - Parameters:
+    ///   - list: the list of clients, where this file has it.
+    ///   - descriptor: an empty file, open for writing; the caller syncs and closes it.
+    init(
+        plan: PartialPlan, clients: PartialClients, list: [UInt8]?, descriptor: Int32
+    ) throws(SafetensorsWriteError) {
         self.plan = plan
         file = try IntegerFileWriter(
             tensors: PartialTensor.all(of: plan).flatMap {
                 [.init(name: $0.hi, shape: $0.shape), .init(name: $0.lo, shape: $0.shape)]
             },
-            metadata: PartialSumFile.metadata(of: plan, clients), descriptor: descriptor)
+            metadata: PartialSumFile.metadata(of: plan, clients),
+            list: list.map { (PartialSumFile.listName, $0) }, descriptor: descriptor)
     }
 
     mutating func take(_ sums: PartialModule, of module: ModuleShape) throws(SafetensorsWriteError) {

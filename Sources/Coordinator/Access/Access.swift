@@ -159,7 +159,7 @@ extension Access {
         let principal: Principal =
             switch token.role {
             case .reader: .reader(federation)
-            case .enrolment: .enrolment(federation, token: token.id)
+            case .enrolment, .region: .enrolment(federation, token: token.id)
             }
         grant(principal, toTokenWithHash: token.hash, until: token.expiresAt)
     }

@@ -14,7 +14,7 @@ package struct TokenService: Sendable {
 
     /// - Parameters:
     ///   - expiresAt: the time from which the token is no longer valid; nil for never.
-    ///   - uses: how many clients an enrolment token may register; nil for any number.
+    ///   - uses: how many clients or regions the token may register; nil for any number.
     package func issue(
         _ role: IssuedToken.Role, expiresAt: Timestamp?, uses: Int?, in federation: FederationID
     ) async throws(ServiceError) -> Issued {
@@ -24,8 +24,9 @@ package struct TokenService: Sendable {
             throw .settings(SettingsError(path: "expires_at", reason: "is in the past; expected a time to come"))
         }
         if let uses {
-            guard role == .enrolment else {
-                throw .settings(SettingsError(path: "uses", reason: "is for enrolment tokens alone; leave it out"))
+            guard role.registers else {
+                throw .settings(
+                    SettingsError(path: "uses", reason: "is for tokens that register clients or regions; leave it out"))
             }
             guard (1...1_000_000).contains(uses) else {
                 throw .settings(SettingsError(path: "uses", reason: "is \(uses); expected 1 to 1000000"))

@@ -35,11 +35,12 @@ final class AggregationQueue: Sendable {
         }
     }
 
-    /// Lets the federation enter the queue again soon: another server aggregates the round now, and may be killed.
-    func busy(_ federation: FederationID, at now: Timestamp) {
+    /// Lets the federation enter the queue again soon: another server aggregates the round now, and may be killed or may
+    /// share the round out.
+    func busy(_ federation: FederationID, at now: Timestamp, seconds: Double) {
         state.withLock { state in
             state.waiting.remove(federation)
-            state.failures[federation] = (state.failures[federation]?.count ?? 0, now.adding(seconds: 2))
+            state.failures[federation] = (state.failures[federation]?.count ?? 0, now.adding(seconds: seconds))
         }
     }
 

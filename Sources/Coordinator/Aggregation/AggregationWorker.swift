@@ -2,6 +2,7 @@ import AdapterFormat
 import Aggregation
 import Dispatch
 import Federation
+import Foundation
 import Logging
 import Synchronization
 
@@ -12,9 +13,11 @@ struct AggregationWorker: Sendable {
     let runtime: FederationRuntime
     let due: AggregationQueue
     let jobs: any JobStore
+    let parts: any PartStore
     let blobs: any BlobStore
     let freshBlobs: FreshBlobs
     let adapters: any AdapterStore
+    let partWorker: PartWorker
     /// Renders what was published.
     let serving: AdapterService
     let retention: RetentionService
@@ -22,19 +25,11 @@ struct AggregationWorker: Sendable {
     let clock: any WallClock
     /// How many threads work on the modules of an adapter.
     let threads: Int
+    /// When a round is shared among workers.
+    let partLimits: PartLimits
     let logger: Logger
     /// Each queue aggregates one round at a time, so a large round does not delay all other federations.
     private let queues = [BlockingQueue(label: "aggregation.0"), BlockingQueue(label: "aggregation.1")]
-
-    /// Why a round cannot be aggregated.
-    private enum Failure: Error {
-        /// The round can never be published.
-        case hopeless(String)
-        /// A later attempt may succeed.
-        case passing(String)
-        /// These clients have to send their updates again.
-        case lost([ClientName: String])
-    }
 
     /// Aggregates rounds as they close, until the task is cancelled.
     func run() async {
@@ -53,12 +48,16 @@ struct AggregationWorker: Sendable {
 
     private func aggregate(_ federation: FederationID, on queue: BlockingQueue) async {
         guard let session = try? runtime.session(federation), let seen = session.snapshot.machine.round,
-            seen.phase == .aggregating
+            seen.phase == .aggregating, session.snapshot.machine.settings.upstream == nil
         else { return due.finished(federation) }
         let ended = Mutex<RoundMachine?>(nil)
         do {
             let job = Job(.aggregation(round: seen.number), of: federation)
-            guard let lease = try await jobs.take(job) else { return due.busy(federation, at: clock.now()) }
+            guard let lease = try await jobs.take(job) else {
+                let mayHelp = mayShare(session)
+                if mayHelp { try await partWorker.addParts(ofRound: seen.number, in: session, on: queue) }
+                return due.busy(federation, at: clock.now(), seconds: mayHelp ? 0.2 : 2)
+            }
             defer { folding.request(federation) }
             try await jobs.keeping(lease) { () async throws(StoreError) in
                 guard let round = try await session.closedRound(seen.number) else { return }
@@ -82,13 +81,13 @@ struct AggregationWorker: Sendable {
         _ round: RoundMachine, of session: FederationSession, under lease: Lease, on queue: BlockingQueue
     ) async throws(StoreError) {
         let outcome: FederationMachine.Event<Void, Never>
-        do throws(Failure) {
+        do throws(AggregationFailure) {
             outcome = .aggregated(try await publish(round, in: session, under: lease, on: queue), round: round.number)
         } catch {
             switch error {
             case .hopeless(let reason): outcome = .aggregationFailed(reason: reason, round: round.number)
             case .lost(let reasons): outcome = .lost(reasons, round: round.number)
-            case .passing(let reason): throw .failed(reason)
+            case .passing(let reason), .unusableParts(let reason): throw .failed(reason)
             }
         }
         _ = try await session.perform(outcome, spending: lease)
@@ -119,17 +118,34 @@ struct AggregationWorker: Sendable {
         await retention.apply(to: session)
     }
 
+    private var reader: UpdateReader { partWorker.reader }
+
+    /// Whether other workers could add parts of the federation's rounds.
+    private func mayShare(_ session: FederationSession) -> Bool {
+        guard parts.workerCount > 1, let plan = try? session.plan() else { return false }
+        return plan.addsInParts
+    }
+
     private func publish(
         _ round: RoundMachine, in session: FederationSession, under lease: Lease, on queue: BlockingQueue
-    ) async throws(Failure) -> PublishedAdapter {
+    ) async throws(AggregationFailure) -> PublishedAdapter {
         do {
             let plan = try session.plan()
             let machine = session.snapshot.machine
+            let regions = Set(round.accepted.filter { machine.region(of: $0) != nil }.map(\.client))
+            let direct = round.accepted.filter { !regions.contains($0.client) }
+            let shared = try await addWithOthers(direct, in: round, of: session, as: plan, under: lease, on: queue)
+            let staged = blobs.stage()
             // A rendering from an earlier run may be of other updates.
             serving.cache.forget(session.id, rounds: [round.number])
             let file = try await serving.lanes.publishing {
-                let rendered = try await queue.run { () throws(Failure) in
-                    try add(up: round, as: plan, after: machine, under: lease)
+                let rendered = try await queue.run { () throws(AggregationFailure) in
+                    if shared == nil, regions.isEmpty {
+                        return try add(up: round, as: plan, after: machine, under: lease)
+                    }
+                    defer { unlink(staged.path) }
+                    return try combine(
+                        round, direct, sharedAs: shared, as: plan, after: machine, by: staged.path, under: lease)
                 }
                 if let rendered { return rendered }
                 return try await serving.file(
@@ -138,113 +154,111 @@ struct AggregationWorker: Sendable {
             return PublishedAdapter(
                 digest: file.digest, byteCount: file.byteCount, ranks: file.ranks,
                 hasMerge: plan.strategy.publishesMerge)
-        } catch let failure as Failure {
-            throw failure
         } catch {
-            throw .passing("\(error)")
+            let failure = AggregationFailure(error)
+            if case .unusableParts = failure { try? await parts.unshare(under: lease) }
+            throw failure
         }
     }
 
-    /// Reads every update that is not fresh, several at a time, so that no damaged update is aggregated.
-    private func checkBlobs(of round: RoundMachine) throws(Failure) {
-        let updates = round.accepted
-        let found = Mutex<[(client: ClientName, error: BlobError)]>([])
-        DispatchQueue.concurrentPerform(iterations: updates.count) { index in
-            let update = updates[index]
-            do throws(BlobError) {
-                try check(update)
-            } catch {
-                found.withLock { $0.append((update.client, error)) }
+    /// Shares these updates of the round out among the workers, adds parts of it like they do, and waits until all are added.
+    ///
+    /// - Returns: nil where this worker adds the round up alone.
+    private func addWithOthers(
+        _ updates: [Update], in round: RoundMachine, of session: FederationSession, as plan: AdapterPlan,
+        under lease: Lease, on queue: BlockingQueue
+    ) async throws -> SharedRound? {
+        guard plan.addsInParts else { return nil }
+        // What an earlier holder of the lease has shared out goes on.
+        let known = try await parts.sharedRound(round.number, of: session.id)
+            .flatMap { $0.basis == SharedRound.basis(of: updates) ? $0 : nil }
+        guard let cut = known ?? SharedRound(updates, workers: parts.workerCount, limits: partLimits) else {
+            return nil
+        }
+        var shared = try await parts.share(cut, under: lease)
+        logger.info(
+            "a round is added in parts",
+            metadata: ["federation": "\(session.id)", "round": "\(round.number)", "parts": "\(shared.parts.count)"])
+        while true {
+            try await partWorker.addParts(of: shared, updates, in: round, of: session, on: queue)
+            guard let now = try await parts.sharedRound(round.number, of: session.id), now.basis == cut.basis else {
+                throw AggregationFailure.passing("the round was shared out again, or has ended")
+            }
+            if now.open.isEmpty { return now }
+            shared = now
+            try await Task.sleep(for: .milliseconds(200))
+        }
+    }
+
+    /// Combines the partial sums of workers and regions, and of this server's own clients.
+    ///
+    /// - Parameter path: where the sum of clients is written that nobody has added yet.
+    /// - Returns: the adapter's file, where it was written during the aggregation.
+    private func combine(
+        _ round: RoundMachine, _ direct: [Update], sharedAs shared: SharedRound?, as plan: AdapterPlan,
+        after machine: FederationMachine, by path: String, under lease: Lease
+    ) throws(AggregationFailure) -> AdapterCache.File? {
+        let regions = round.accepted.filter { machine.region(of: $0) != nil }
+        let isOpen = shared == nil && !direct.isEmpty
+        return try reader.checking(isOpen ? round.accepted : regions) { () throws(AggregationFailure) in
+            if isOpen { _ = try partWorker.write(direct, in: round, as: plan, after: machine, to: path) }
+            let sums = try PartialSums(
+                of: shared, direct, summedAt: isOpen ? path : nil, regions: regions, reader)
+            return try record(round, as: plan, after: machine, under: lease) { earlier, recorder in
+                try sums.publish(after: earlier, threads: threads, into: &recorder)
             }
         }
-        var lost: [ClientName: String] = [:]
-        for (client, error) in found.withLock({ $0 }) {
-            switch error {
-            case .lost(let reason): lost[client] = reason
-            case .unreadable(let reason): throw .passing(reason)
-            }
-        }
-        guard lost.isEmpty else { throw .lost(lost) }
-    }
-
-    /// Checks that an update's blob still has the bytes that its client sent.
-    private func check(_ update: Update) throws(BlobError) {
-        let lent: LentFile?
-        do throws(StoreError) { lent = try blobs.lend(update.digest) } catch { throw .unreadable("\(error)") }
-        guard let lent else { throw .lost("its file is gone") }
-        defer { withExtendedLifetime(lent) {} }
-        if freshBlobs.contains(update.digest, byteCount: update.byteCount, at: lent.path, now: clock.now()) { return }
-        try BlobCheck(digest: update.digest, byteCount: update.byteCount).check(fileAt: lent.path)
-    }
-
-    private static func discount(of update: Update, in round: RoundMachine, by policy: RoundPolicy) -> Double {
-        guard let buffer = policy.buffer, let began = update.began else { return 1 }
-        return Contribution.stalenessDiscount(age: round.number - began, exponent: buffer.stalenessExponent)
     }
 
     /// - Returns: the adapter's file, where it was written during the aggregation.
     private func add(
         up round: RoundMachine, as plan: AdapterPlan, after machine: FederationMachine, under lease: Lease
-    ) throws(Failure) -> AdapterCache.File? {
-        // The check runs in parallel with the aggregation, whose result counts only if the check finds nothing.
-        let checking = WorkBeside { () throws(Failure) in try checkBlobs(of: round) }
-        let file: AdapterCache.File?
-        do throws(Failure) {
-            file = try sum(round, as: plan, after: machine, under: lease)
-        } catch {
-            try checking.outcome()
-            throw error
+    ) throws(AggregationFailure) -> AdapterCache.File? {
+        let updates = round.accepted
+        return try reader.checking(updates) { () throws(AggregationFailure) in
+            try reader.withContributions(of: updates, in: round, as: plan, after: machine) { contributions in
+                try record(round, as: plan, after: machine, under: lease) { earlier, recorder in
+                    try Aggregator(
+                        strategy: plan.strategy, shape: plan.shape, scaling: plan.scaling, seed: machine.settings.seed
+                    ).aggregate(
+                        contributions, round: round.number, after: earlier, threads: threads, into: &recorder)
+                }
+            }
         }
-        try checking.outcome()
-        return file
     }
 
-    private func sum(
-        _ round: RoundMachine, as plan: AdapterPlan, after machine: FederationMachine, under lease: Lease
-    ) throws(Failure) -> AdapterCache.File? {
+    /// Stores what `sum` writes as the round's result.
+    private func record(
+        _ round: RoundMachine, as plan: AdapterPlan, after machine: FederationMachine, under lease: Lease,
+        _ sum: (EarlierRound, inout RoundRecorder) throws -> Void
+    ) throws(AggregationFailure) -> AdapterCache.File? {
         let settings = machine.settings
         let momentCount = plan.strategy.optimizer.momentCount
+        let last = machine.publishedRound
+        let earlier = EarlierRound(
+            round: last,
+            previous: StoredAdapter(.adapter, of: settings.id, round: last, in: adapters),
+            initial: StoredAdapter(.adapter, of: settings.id, round: 0, in: adapters),
+            moments: (0..<momentCount).map {
+                StoredAdapter(.moment($0), of: settings.id, round: last, in: adapters)
+            })
+        var recorder = RoundRecorder(
+            round: round.number, of: settings.id, momentCount: momentCount, in: adapters, under: lease
+        ) { [cache = serving.cache] outline in
+            try PublishedRendering(
+                of: outline, round: round.number, as: plan,
+                into: cache.begin(AdapterService.wholeKey(ofRound: round.number, in: settings.id, plan)))
+        }
         do {
-            let last = machine.publishedRound
-            let files = try round.accepted.map { update in
-                guard let file = try blobs.lend(update.digest) else {
-                    throw Failure.lost([update.client: "its file is gone"])
-                }
-                return file
-            }
-            defer { withExtendedLifetime(files) {} }
-            let contributions = try zip(round.accepted, files).map { update, file in
-                Contribution(
-                    client: update.client.rawValue,
-                    adapter: try plan.open(file.path, round: round.number, after: last),
-                    samples: update.samples, accuracy: update.metrics.accuracy,
-                    discount: Self.discount(of: update, in: round, by: settings.policy))
-            }
-            let earlier = EarlierRound(
-                round: last,
-                previous: StoredAdapter(.adapter, of: settings.id, round: last, in: adapters),
-                initial: StoredAdapter(.adapter, of: settings.id, round: 0, in: adapters),
-                moments: (0..<momentCount).map {
-                    StoredAdapter(.moment($0), of: settings.id, round: last, in: adapters)
-                })
-            var recorder = RoundRecorder(
-                round: round.number, of: settings.id, momentCount: momentCount, in: adapters, under: lease
-            ) { [cache = serving.cache] outline in
-                try PublishedRendering(
-                    of: outline, round: round.number, as: plan,
-                    into: cache.begin(AdapterService.wholeKey(ofRound: round.number, in: settings.id, plan)))
-            }
-            try Aggregator(strategy: plan.strategy, shape: plan.shape, scaling: plan.scaling, seed: settings.seed)
-                .aggregate(contributions, round: round.number, after: earlier, threads: threads, into: &recorder)
+            try sum(earlier, &recorder)
             return try recorder.finish()
-        } catch let failure as Failure {
-            throw failure
-        } catch let error as AggregationError {
-            throw .hopeless("\(error)")
-        } catch let refusal as UpdateRefusal {
-            throw .hopeless("an accepted update can be read no more: \(refusal.detail)")
         } catch {
-            throw .passing("\(error)")
+            throw AggregationFailure(error)
         }
     }
+}
+
+extension AdapterPlan {
+    /// Whether several workers can add a round up: exact sums have the same bytes for any parts.
+    var addsInParts: Bool { strategy.sum == .exact && strategy.optimizer == .none }
 }

@@ -36,6 +36,18 @@ struct StoredAdapterWriter: AdapterSink {
         try put(values, rows: 1, as: .dense, tensor.name)
     }
 
+    /// Takes what a file has of the federation's adapter.
+    mutating func take(_ file: AdapterFile, of plan: AdapterPlan) throws(StoreError) {
+        for module in plan.shape.modules {
+            guard let factors = file.factors(of: module, rank: module.maximumRank) else { continue }
+            try take(factors, of: module)
+        }
+        for tensor in plan.shape.dense {
+            guard let values = file.values(of: tensor) else { continue }
+            try take(values, of: tensor)
+        }
+    }
+
     /// Stores all that was taken since the last call.
     mutating func flush() throws(StoreError) {
         try passOn()

@@ -52,14 +52,7 @@ struct InitialAdapters: Sendable {
         _ file: AdapterFile, of settings: FederationSettings, as plan: AdapterPlan, under lease: Lease
     ) async throws(ServiceError) {
         try await store(of: settings.id, under: lease) { target in
-            for module in plan.shape.modules {
-                guard let factors = file.factors(of: module, rank: module.maximumRank) else { continue }
-                try target.take(factors, of: module)
-            }
-            for tensor in plan.shape.dense {
-                guard let values = file.values(of: tensor) else { continue }
-                try target.take(values, of: tensor)
-            }
+            try target.take(file, of: plan)
         }
     }
 

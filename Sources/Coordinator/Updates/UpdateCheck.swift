@@ -107,7 +107,7 @@ struct UpdateCheck: Sendable {
         do throws(ExactRangeError) {
             try plan.strategy.checkRange(
                 of: file, samples: samples, shape: plan.shape, scaling: plan.scaling, round: round,
-                mostUpdates: settings.limits.clients)
+                mostUpdates: settings.upstream?.mostUpdates ?? settings.limits.clients)
         } catch {
             throw UpdateRefusal(code: "update.range", detail: "\(error)", tensor: error.tensor)
         }

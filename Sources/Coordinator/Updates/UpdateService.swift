@@ -94,13 +94,19 @@ package struct UpdateService: Sendable {
         session.touch(claim.client)
         return Ticket(
             claim: claim, spool: blobs.stage(), mustBeDurable: blobs.publishesFilesThemselves,
-            byteLimit: try session.updateByteLimit(round: claim.round),
+            byteLimit: try session.updateByteLimit(round: claim.round, of: claim.client),
             admission: try await admit(claim, byteCount: byteCount, holding: held(by: claim), in: session),
-            arrival: byteCount.map {
-                ArrivingUpdate(
-                    byteCount: $0,
-                    measuresFactors: session.snapshot.machine.settings.limits.factorOverMedian != nil)
-            })
+            arrival: region(of: claim, in: session) == nil
+                ? byteCount.map {
+                    ArrivingUpdate(
+                        byteCount: $0,
+                        measuresFactors: session.snapshot.machine.settings.limits.factorOverMedian != nil)
+                } : nil)
+    }
+
+    /// The region that sends this; nil for one client.
+    private func region(of claim: Claim, in session: FederationSession) -> Capabilities.Region? {
+        session.snapshot.machine.clients[claim.client]?.capabilities.region
     }
 
     /// Takes the streamed body. The file becomes the update's blob or is deleted.
@@ -186,7 +192,7 @@ extension UpdateService {
             throw .round(objection)
         }
         try await refuseUnlessSound(claim, in: session)
-        let longest = try session.updateByteLimit(round: claim.round)
+        let longest = try session.updateByteLimit(round: claim.round, of: claim.client)
         let limit = quotas.updateBytes
         let room = reservations.reserve(
             min(byteCount ?? longest, longest), for: claim.client, in: session, upTo: limit)
@@ -236,6 +242,7 @@ extension UpdateService {
         _ ticket: Ticket, byteCount: Int, in session: FederationSession
     ) async throws(ServiceError) -> UpdateCheck.Finding {
         let claim = ticket.claim
+        if let region = region(of: claim, in: session) { return try await check(ticket, of: region, in: session) }
         let snapshot = session.snapshot
         guard let client = snapshot.machine.clients[claim.client] else { throw .unknownClient(claim.client) }
         let configuration: String?
@@ -265,6 +272,24 @@ extension UpdateService {
 
     /// The largest file, in bytes, that is checked on a cooperative thread.
     private static let smallest = 32 << 10
+
+    /// Checks the file of a region's partial sum against the federation.
+    private func check(
+        _ ticket: Ticket, of region: Capabilities.Region, in session: FederationSession
+    ) async throws(ServiceError) -> UpdateCheck.Finding {
+        let claim = ticket.claim
+        let check = RegionCheck(
+            plan: try session.plan(), settings: session.snapshot.machine.settings, round: claim.round,
+            name: claim.client, region: region, samples: claim.samples)
+        do throws(ServiceError) {
+            return try await validation.run { () throws(ServiceError) in
+                try check.finding(fileAt: ticket.spool.path)
+            }
+        } catch {
+            guard case .update(let refusal) = error else { throw error }
+            try await refuse(claim, for: refusal, in: session)
+        }
+    }
 
     /// Makes the update's file a blob and has the round count it. On failure the file is at its old path again.
     private func record(
@@ -317,7 +342,9 @@ extension UpdateService {
     }
 
     private func refuseUnlessSound(_ claim: Claim, in session: FederationSession) async throws(ServiceError) {
-        let limit = session.snapshot.machine.settings.limits.samples
+        let each = session.snapshot.machine.settings.limits.samples
+        let (product, overflow) = each.multipliedReportingOverflow(by: region(of: claim, in: session)?.clients ?? 1)
+        let limit = overflow ? Int.max : product
         guard (1...limit).contains(claim.samples) else {
             let refusal = UpdateRefusal(
                 code: "update.samples", detail: "samples is \(claim.samples); this federation takes 1 to \(limit)")

@@ -17,7 +17,7 @@ extension UploadService {
     /// The length of the longest valid upload.
     func byteLimit(of key: UploadKey, in session: FederationSession) throws(ServiceError) -> Int {
         switch key.subject {
-        case .update(let round, _): try session.updateByteLimit(round: round)
+        case .update(let round, let client): try session.updateByteLimit(round: round, of: client)
         case .template: TemplateService.byteLimit
         }
     }

@@ -145,7 +145,7 @@ extension Callers<NamedClient> {
 extension Callers<Registrant> {
     static var registrant: Self {
         Self(
-            words: "an enrolment token of the federation, the client itself, the admin",
+            words: "an enrolment or region token of the federation, the client itself, the admin",
             admitted: [.enrolment, .client, .admin]
         ) { visit in
             let federation = try visit.federation()

@@ -9,6 +9,9 @@ extension FederationMachine {
         if var known = clients[name] {
             guard known.token.matches(token) else { throw .nameTaken(name) }
             guard known.revokedAt == nil else { throw .revoked(name) }
+            guard known.capabilities.region == capabilities.region else {
+                throw .region(reason: "whether \(name) is a region, and of how many clients, cannot change any more")
+            }
             if known.rank != granted || known.capabilities != capabilities {
                 let earlierRank = known.rank
                 known.rank = granted
@@ -23,7 +26,9 @@ extension FederationMachine {
         }
         guard state != .finished else { throw .finished }
         guard state != .draft else { throw .draft }
-        guard clients.tally.places < settings.limits.clients else {
+        try check(capabilities.region, admittedBy: enrolment)
+        let further = placesOfRegions + (capabilities.region?.clients ?? 1) - 1
+        guard clients.tally.places + further < settings.limits.clients else {
             throw .full(limit: settings.limits.clients)
         }
         if let enrolment, let objection = objection(toEnrolmentBy: enrolment, at: step.now) {

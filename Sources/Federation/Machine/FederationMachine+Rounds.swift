@@ -48,7 +48,7 @@ extension FederationMachine {
     }
 
     private mutating func openRoundIfPossible(in step: inout Step) {
-        guard state == .waiting || state == .running else { return }
+        guard settings.upstream == nil, state == .waiting || state == .running else { return }
         switch round?.phase {
         case .collecting, .aggregating: return
         case .published, .failed, nil: break
@@ -74,7 +74,7 @@ extension FederationMachine {
         record("round.selected", selected.count.counted("client"), selected, round: number, in: &step)
     }
 
-    private mutating func open(
+    mutating func open(
         _ number: Int, for selected: [ClientName], cohort: Int, _ detail: String, in step: inout Step
     ) {
         let opened = RoundMachine(

@@ -19,7 +19,7 @@ extension FederationMachine {
     /// Why the token cannot register a new client now. It was valid when the call came, but others may have used it up
     /// or withdrawn it since.
     func objection(toEnrolmentBy id: String, at now: Timestamp) -> RegistrationError? {
-        guard let token = tokens[id], token.role == .enrolment, !token.isExpired(at: now) else {
+        guard let token = tokens[id], token.role.registers, !token.isExpired(at: now) else {
             return .tokenWithdrawn
         }
         return token.usesLeft == 0 ? .tokenSpent : nil

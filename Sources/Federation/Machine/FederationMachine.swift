@@ -128,7 +128,8 @@ extension FederationMachine {
 
     /// Whether the federation would open a round if enough clients were there.
     private var awaitsRound: Bool {
-        guard state == .waiting || state == .running else { return false }
+        // The root opens a region's rounds.
+        guard settings.upstream == nil, state == .waiting || state == .running else { return false }
         return round?.phase != .aggregating
     }
 }

@@ -24,6 +24,8 @@ package enum RegistrationError: Error, Sendable, Hashable {
     case badRank(found: Int)
     /// The client does not train the base model that the federation adapts.
     case otherBase(expected: ContentDigest, found: String)
+    /// The client cannot be a region of this federation, or not like this.
+    case region(reason: String)
     /// The federation has completed all its rounds.
     case finished
     /// The federation waits for its template.

@@ -3,6 +3,8 @@ extension Client: Tallied {
     package struct Tally: ClientTally {
         /// Those that count towards the limit of clients.
         package private(set) var places = 0
+        /// What regions among them take beyond their own place.
+        package private(set) var furtherPlaces = 0
         /// Those that are not revoked.
         package private(set) var active = 0
 
@@ -11,7 +13,10 @@ extension Client: Tallied {
         package mutating func remove(_ client: Client) { count(client, by: -1) }
 
         private mutating func count(_ client: Client, by step: Int) {
-            if client.holdsPlace { places += step }
+            if client.holdsPlace {
+                places += step
+                furtherPlaces += step * client.furtherPlaces
+            }
             if client.revokedAt == nil { active += step }
         }
     }

@@ -3,6 +3,8 @@ package struct Job: Sendable, Hashable {
     package enum Kind: Sendable, Hashable {
         /// Aggregating a round.
         case aggregation(round: Int)
+        /// Adding one part of a round up (see `PartStore`).
+        case part(round: Int, index: Int)
         /// Folding old merges into their running total.
         case folding
         /// Drawing version 0.

@@ -7,6 +7,7 @@ package struct Stores: Sendable {
     package var presence: any PresenceStore
     package var credentials: any CredentialStore
     package var jobs: any JobStore
+    package var parts: any PartStore
     package var blobs: any BlobStore
     package var uploads: any UploadStore
     package var adapters: any AdapterStore
@@ -16,14 +17,15 @@ package struct Stores: Sendable {
 
     /// All ports of one store.
     package init(
-        _ store: some MetadataStore & StepFeed & PresenceStore & CredentialStore & JobStore & BlobStore & UploadStore
-            & AdapterStore & TemplateStore & ConfigurationStore & ArchiveStore
+        _ store: some MetadataStore & StepFeed & PresenceStore & CredentialStore & JobStore & PartStore & BlobStore
+            & UploadStore & AdapterStore & TemplateStore & ConfigurationStore & ArchiveStore
     ) {
         metadata = store
         steps = store
         presence = store
         credentials = store
         jobs = store
+        parts = store
         blobs = store
         uploads = store
         adapters = store

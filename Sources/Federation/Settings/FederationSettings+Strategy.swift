@@ -92,7 +92,7 @@ extension FederationSettings.Parameter: Codable {
 }
 
 extension FederationSettings {
-    /// Settings from before server optimizers existed have none.
+    /// Settings from before server optimizers existed have none; from before there were regions, they are of no region.
     package init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         self.init(
@@ -105,6 +105,7 @@ extension FederationSettings {
             limits: try values.decode(Limits.self, forKey: .limits),
             retention: try values.decodeIfPresent(Retention.self, forKey: .retention),
             training: try values.decode(String.self, forKey: .training),
-            seed: try values.decode(UInt64.self, forKey: .seed))
+            seed: try values.decode(UInt64.self, forKey: .seed),
+            upstream: try values.decodeIfPresent(Upstream.self, forKey: .upstream))
     }
 }

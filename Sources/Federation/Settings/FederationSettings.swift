@@ -13,14 +13,17 @@ package struct FederationSettings: Sendable, Codable, Hashable {
     package var training: String
     /// The seed of the initial adapter and of the selection.
     package var seed: UInt64
+    /// The federation of another server of which this one is a region; nil for a federation of its own.
+    package var upstream: Upstream?
 
     enum CodingKeys: String, CodingKey {
-        case id, baseModel, adapter, strategy, server, policy, limits, retention, training, seed
+        case id, baseModel, adapter, strategy, server, policy, limits, retention, training, seed, upstream
     }
 
     package init(
         id: FederationID, baseModel: BaseModel, adapter: Adapter, strategy: Strategy, server: Server = Server(),
-        policy: RoundPolicy, limits: Limits, retention: Retention? = nil, training: String, seed: UInt64
+        policy: RoundPolicy, limits: Limits, retention: Retention? = nil, training: String, seed: UInt64,
+        upstream: Upstream? = nil
     ) {
         self.id = id
         self.baseModel = baseModel
@@ -32,10 +35,19 @@ package struct FederationSettings: Sendable, Codable, Hashable {
         self.retention = retention
         self.training = training
         self.seed = seed
+        self.upstream = upstream
     }
 }
 
 extension FederationSettings {
+    /// What a region must know of the root: the server that publishes the rounds.
+    package struct Upstream: Sendable, Codable, Hashable {
+        /// How many updates a round of the root can take. It bounds the numbers of each update.
+        package var mostUpdates: Int
+
+        package init(mostUpdates: Int) { self.mostUpdates = mostUpdates }
+    }
+
     /// The frozen model that every client adapts.
     package struct BaseModel: Sendable, Codable, Hashable {
         package var name: String

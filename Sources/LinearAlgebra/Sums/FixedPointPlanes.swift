@@ -81,6 +81,11 @@ package struct FixedPointPlanes: Sendable, Equatable {
         }
     }
 
+    /// The largest |x|; 0 for no numbers.
+    package var largestMagnitude: Double {
+        zip(hi, lo).reduce(0) { max($0, abs(Double($1.0) * 0x1p-24 + Double($1.1) * 0x1p-64)) }
+    }
+
     /// The planes of (rows × columns) as (columns × rows).
     package func transposed(rows: Int, columns: Int) -> FixedPointPlanes {
         precondition(rows * columns == count, "planes of another size than their shape")

@@ -19,6 +19,7 @@ final class PostgresFollower: Sendable {
         /// `federations.key`: it tells a federation from an earlier one of the same name.
         var keys: [FederationID: Int64] = [:]
         var serverCount = 1
+        var workerCount = 1
         /// The running clock at the last complete look.
         var lastLook: Int64?
         var feed: StepBroadcast?
@@ -29,6 +30,8 @@ final class PostgresFollower: Sendable {
     private let url: String
     private let schema: PostgresSchema
     let serverID: String
+    /// Whether this server aggregates rounds.
+    private let works: Bool
     private let logger: Logger
     private let state = Mutex(State())
     private let isStopped = Atomic(false)
@@ -36,11 +39,14 @@ final class PostgresFollower: Sendable {
     /// Written to end the wait.
     private let wakes: (reading: Int32, writing: Int32)
 
-    init(url: String, server: String, schema: PostgresSchema, timelines: Timelines, logger: Logger) {
+    init(
+        url: String, server: String, works: Bool, schema: PostgresSchema, timelines: Timelines, logger: Logger
+    ) {
         self.url = url
         self.schema = schema
         self.timelines = timelines
         serverID = server
+        self.works = works
         self.logger = logger
         var ends: [Int32] = [-1, -1]
         pipe(&ends)
@@ -87,6 +93,8 @@ final class PostgresFollower: Sendable {
     }
 
     var serverCount: Int { state.withLock { $0.serverCount } }
+    /// The servers alive that aggregate rounds, at least 1.
+    var workerCount: Int { state.withLock { $0.workerCount } }
 
     /// Whether this server may have missed what others stored for longer than `seconds`.
     func isBehind(by seconds: Double) -> Bool {
@@ -171,11 +179,15 @@ extension PostgresFollower {
             PostgresStatement("SELECT id, key, revision FROM federations WHERE left(id, 1) <> '~'"),
             PostgresStatement(
                 """
-                INSERT INTO servers (id, alive_at, schema) VALUES ($1, now_ms(), $2)
+                INSERT INTO servers (id, alive_at, works, schema) VALUES ($1, now_ms(), $2, $3)
                 ON CONFLICT (id) DO UPDATE SET alive_at = excluded.alive_at
-                """, [serverID, schema.newest]),
+                """, [serverID, works, schema.newest]),
             PostgresStatement("DELETE FROM servers WHERE alive_at < now_ms() - 60000"),
-            PostgresStatement("SELECT count(*) AS count FROM servers WHERE alive_at > now_ms() - 10000"),
+            PostgresStatement(
+                """
+                SELECT count(*) AS count, count(*) FILTER (WHERE works) AS workers
+                FROM servers WHERE alive_at > now_ms() - 10000
+                """),
             PostgresSchema.versionsStatement,
         ])
         guard results.count == 6, let now: Int64 = try results[0].first?.value("now") else {
@@ -200,9 +212,11 @@ extension PostgresFollower {
         }
         for id in before.keys where found[id] == nil { note(StoredStep(federation: id, revision: 0, kind: .gone)) }
         let count: Int = try results[4].first?.value("count") ?? 1
+        let workers: Int = try results[4].first?.value("workers") ?? 1
         try exchange(session, presence, at: now)
         state.withLock { state in
             state.serverCount = max(1, count)
+            state.workerCount = max(1, workers)
             state.lastLook = asked
         }
     }

@@ -231,12 +231,34 @@ struct PostgresSchema: Sendable {
           federation bigint NOT NULL REFERENCES federations ON DELETE CASCADE,
           kind text NOT NULL,
           round bigint NOT NULL,
+          part bigint NOT NULL DEFAULT 0,
           holder text,
           fence bigint NOT NULL DEFAULT 0,
           expires_at bigint NOT NULL DEFAULT 0,
           is_done boolean NOT NULL DEFAULT false,
-          PRIMARY KEY (federation, kind, round)
+          PRIMARY KEY (federation, kind, round, part)
         );
+
+        -- A closed round that several workers add up. basis: the digest of what was shared out. A finished part has a
+        -- partial sum (digest, bytes, object), lost updates or a failure. The rows go with the step that ends or
+        -- reopens the round.
+        CREATE TABLE round_parts (
+          federation bigint NOT NULL REFERENCES federations ON DELETE CASCADE,
+          round bigint NOT NULL,
+          part bigint NOT NULL,
+          basis bytea NOT NULL,
+          first_client text NOT NULL,
+          last_client text NOT NULL,
+          digest bytea,
+          bytes bigint,
+          object text,
+          object_position bigint,
+          lost text,
+          failed_for text,
+          PRIMARY KEY (federation, round, part)
+        );
+        CREATE INDEX round_parts_by_digest ON round_parts (digest) WHERE object IS NOT NULL;
+        CREATE INDEX round_parts_by_object ON round_parts (object) WHERE object IS NOT NULL;
 
         -- The last steps, by the number that their writer drew: it tells a commit whose answer was lost.
         CREATE TABLE steps (
@@ -273,7 +295,8 @@ struct PostgresSchema: Sendable {
         CREATE UNLOGGED TABLE servers (
           id text PRIMARY KEY,
           alive_at bigint NOT NULL,
-          schema text NOT NULL
+          schema text NOT NULL,
+          works boolean NOT NULL
         );
 
         CREATE TABLE departed (

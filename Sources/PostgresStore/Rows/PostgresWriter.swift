@@ -207,8 +207,25 @@ extension PostgresWriter {
                 UPDATE jobs SET is_done = false, expires_at = 0
                 WHERE federation = $1 AND kind = 'aggregation' AND round = $2 AND is_done
                 """, round.number)
+        } else if basis.round?.number == round.number, basis.round?.phase == .aggregating {
+            releaseParts(of: round.number)
         }
     }
+
+    /// Deletes what is shared of a round, in the order in which workers lock these rows.
+    private mutating func releaseParts(of round: Int) {
+        for statement in Self.releaseParts { add(statement, round) }
+    }
+
+    /// The statements that end the sharing of a round: `$1` is the federation, `$2` the round.
+    static let releaseParts = [
+        "DELETE FROM jobs WHERE federation = $1 AND kind = 'part' AND round = $2",
+        """
+        INSERT INTO garbage (object, since) SELECT object, now_ms() FROM round_parts
+        WHERE federation = $1 AND round = $2 AND object IS NOT NULL ON CONFLICT DO NOTHING
+        """,
+        "DELETE FROM round_parts WHERE federation = $1 AND round = $2",
+    ]
 
     private mutating func store(_ participations: ClientTable<RoundMachine.Participation>, round: Int) {
         for (client, place) in participations {
