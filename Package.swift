@@ -91,6 +91,8 @@ let package = Package(
                 .argumentParser, .crypto,
             ]),
         library("HTTPFetching", ["CCurl", "DurableFiles"]),
+        library("ServerCalls", ["DurableFiles", "HTTPFetching", "RankwiseWire"]),
+        library("SettingsFiles", ["DurableFiles", "RankwiseWire", .yams]),
         library(
             "ObjectStorage", ["HTTPFetching", "DurableFiles", "StrictJSON", "CLinux", .crypto, .logging]),
         library("MemoryObjects", ["HTTPServing", "ObjectStorage", .crypto, .httpTypes, .logging]),
@@ -104,17 +106,20 @@ let package = Package(
             [
                 "AdapterFormat", "AdapterOperations", "Aggregation", "Charts", "ClientAgent", "Coordinator",
                 "CoordinatorAPI", "DurableFiles", "Federation", "HTTPFetching", "HTTPServing", "LinearAlgebra",
-                "RankwiseWire", "SQLiteStore", "Training", "TrainingData", .logging,
+                "RankwiseWire", "SQLiteStore", "ServerCalls", "Training", "TrainingData", .logging,
             ]),
         library(
             "ClientAgent",
-            ["DurableFiles", "HTTPFetching", "RankwiseWire", "AdapterFormat", "AdapterOperations", "Training", .crypto]),
+            [
+                "DurableFiles", "HTTPFetching", "RankwiseWire", "ServerCalls", "AdapterFormat", "AdapterOperations",
+                "Training", .crypto,
+            ]),
 
         library(
             "ServerProgram",
             [
                 "CoordinatorAPI", "Coordinator", "DurableFiles", "Federation", "HTTPServing", "ProcessSignals",
-                "RankwiseWire", "SQLiteStore", "StoredRows", .argumentParser, .logging, .yams,
+                "RankwiseWire", "SettingsFiles", "SQLiteStore", "StoredRows", .argumentParser, .logging,
             ]),
         program("rankwise-server", ["ServerProgram"]),
         program(
@@ -127,7 +132,7 @@ let package = Package(
             [
                 "AdapterFormat", "AdapterOperations", "Aggregation", "ClientAgent", "DurableFiles", "HTTPFetching",
                 "ProcessSignals",
-                "RankwiseWire",
+                "RankwiseWire", "ServerCalls",
                 "Training", "TrainingData", .argumentParser, .logging,
             ]
         ),
@@ -136,7 +141,7 @@ let package = Package(
             [
                 "AdapterFormat", "AdapterOperations", "Aggregation", "Benchmarks", "ClientAgent", "DurableFiles",
                 "HTTPFetching", "HTTPServing", "LinearAlgebra", "MemoryObjects", "ObjectStorage", "ProcessSignals",
-                "RankwiseWire", "Simulation",
+                "RankwiseWire", "ServerCalls", "Simulation",
                 "Training",
                 "TrainingData", .yams,
                 .argumentParser, .logging,
@@ -189,9 +194,10 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "AdapterFormat", "ClientAgent", "Federation", "HTTPFetching", "HTTPServing", "LinearAlgebra",
-                "MemoryObjects", "RankwiseWire", "TestCertificates", "TestStage", "Training", "TrainingData",
-                "ServerProgram", "rankwise-server", "rankwise-cluster-server", "rankwise-client", .logging,
+                "AdapterFormat", "ClientAgent", "Federation", "HTTPFetching", "HTTPServing",
+                "LinearAlgebra", "MemoryObjects", "RankwiseWire", "ServerCalls", "TestCertificates", "TestStage",
+                "Training", "TrainingData", "ServerProgram", "rankwise-server",
+                "rankwise-cluster-server", "rankwise-client", .argumentParser, .logging,
             ]),
         tests("ChartsTests", ["Charts"]),
         tests("HTTPFetchingTests", ["HTTPFetching", "TestStage"]),
@@ -218,8 +224,8 @@ let package = Package(
         tests(
             "ClientAgentTests",
             [
-                "ClientAgent", "HTTPFetching", "RankwiseWire", "Training", "AdapterFormat", "AdapterOperations",
-                "TestStage", .crypto,
+                "ClientAgent", "HTTPFetching", "RankwiseWire", "ServerCalls", "Training", "AdapterFormat",
+                "AdapterOperations", "TestStage", .crypto,
             ]),
     ]
 )
@@ -233,7 +239,10 @@ if Context.environment["RANKWISE_FUZZ"] == "1" {
         program("fuzz-objects", ["ObjectStorage"]),
         program(
             "fuzz-plan",
-            ["AdapterFormat", "ClientAgent", "HTTPFetching", "RankwiseWire", "Training", "TrainingData", .crypto]),
+            [
+                "AdapterFormat", "ClientAgent", "HTTPFetching", "RankwiseWire", "ServerCalls", "Training",
+                "TrainingData", .crypto,
+            ]),
         program("fuzz-safetensors", ["AdapterFormat"]),
         program("fuzz-settings", ["FuzzInput", "Coordinator", "CoordinatorAPI", "Federation", "RankwiseWire"]),
         library("FuzzInput", ["Aggregation", "Federation"]),
