@@ -41,6 +41,7 @@ let package = Package(
         .executable(name: "rankwise-cluster-server", targets: ["rankwise-cluster-server"]),
         .executable(name: "rankwise-client", targets: ["rankwise-client"]),
         .executable(name: "rankwise-lab", targets: ["rankwise-lab"]),
+        .executable(name: "rankwise-admin", targets: ["rankwise-admin"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -114,6 +115,13 @@ let package = Package(
                 "DurableFiles", "HTTPFetching", "RankwiseWire", "ServerCalls", "AdapterFormat", "AdapterOperations",
                 "Training", .crypto,
             ]),
+        library(
+            "AdminProgram",
+            [
+                "DurableFiles", "HTTPFetching", "RankwiseWire", "ServerCalls", "SettingsFiles", .argumentParser,
+                .crypto,
+            ]),
+        program("rankwise-admin", ["AdminProgram"]),
 
         library(
             "ServerProgram",
@@ -194,11 +202,14 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "AdapterFormat", "ClientAgent", "Federation", "HTTPFetching", "HTTPServing",
+                "AdapterFormat", "AdminProgram", "ClientAgent", "Federation", "HTTPFetching", "HTTPServing",
                 "LinearAlgebra", "MemoryObjects", "RankwiseWire", "ServerCalls", "TestCertificates", "TestStage",
-                "Training", "TrainingData", "ServerProgram", "rankwise-server",
+                "Training", "TrainingData", "ServerProgram", "rankwise-admin", "rankwise-server",
                 "rankwise-cluster-server", "rankwise-client", .argumentParser, .logging,
             ]),
+        tests(
+            "AdminProgramTests",
+            ["AdminProgram", "HTTPFetching", "RankwiseWire", "ServerCalls", "TestStage", .argumentParser]),
         tests("ChartsTests", ["Charts"]),
         tests("HTTPFetchingTests", ["HTTPFetching", "TestStage"]),
         tests(
