@@ -14,6 +14,10 @@ struct TextTableTests {
         #expect(table.lines(width: 29) == table.lines())
     }
 
+    @Test func `no line ends in blanks`() {
+        #expect(TextTable(rows: [["a", ""], ["bcd", "e"]]).lines() == ["a", "bcd  e"])
+    }
+
     @Test func `no column is cut to nothing`() {
         #expect(table.lines(width: 1) == ["NAME    REASON", "edge-1  a reaso…", "e       bad [2J…"])
     }

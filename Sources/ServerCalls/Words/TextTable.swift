@@ -19,6 +19,7 @@ package struct TextTable: Sendable {
                 line +=
                     index == row.count - 1 ? cut : cut + String(repeating: " ", count: widths[index] - cut.count + 2)
             }
+            while line.last == " " { line.removeLast() }
             return line
         }
     }
