@@ -41,6 +41,7 @@ let package = Package(
         .executable(name: "rankwise-cluster-server", targets: ["rankwise-cluster-server"]),
         .executable(name: "rankwise-client", targets: ["rankwise-client"]),
         .executable(name: "rankwise-lab", targets: ["rankwise-lab"]),
+        .executable(name: "rankwise-admin", targets: ["rankwise-admin"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -91,6 +92,8 @@ let package = Package(
                 .argumentParser, .crypto,
             ]),
         library("HTTPFetching", ["CCurl", "DurableFiles"]),
+        library("ServerCalls", ["DurableFiles", "HTTPFetching", "RankwiseWire"]),
+        library("SettingsFiles", ["DurableFiles", "RankwiseWire", .yams]),
         library(
             "ObjectStorage", ["HTTPFetching", "DurableFiles", "StrictJSON", "CLinux", .crypto, .logging]),
         library("MemoryObjects", ["HTTPServing", "ObjectStorage", .crypto, .httpTypes, .logging]),
@@ -104,21 +107,35 @@ let package = Package(
             [
                 "AdapterFormat", "AdapterOperations", "Aggregation", "Charts", "ClientAgent", "Coordinator",
                 "CoordinatorAPI", "DurableFiles", "Federation", "HTTPFetching", "HTTPServing", "LinearAlgebra",
-                "RankwiseWire", "SQLiteStore", "Training", "TrainingData", .logging,
+                "RankwiseWire", "SQLiteStore", "ServerCalls", "Training", "TrainingData", .logging,
             ]),
         library(
             "ClientAgent",
-            ["DurableFiles", "HTTPFetching", "RankwiseWire", "AdapterFormat", "AdapterOperations", "Training", .crypto]),
+            [
+                "DurableFiles", "HTTPFetching", "RankwiseWire", "ServerCalls", "AdapterFormat", "AdapterOperations",
+                "Training", .crypto,
+            ]),
+        library(
+            "AdminProgram",
+            [
+                "DurableFiles", "HTTPFetching", "RankwiseWire", "ServerCalls", "SettingsFiles", .argumentParser,
+                .crypto,
+            ]),
+        program("rankwise-admin", ["AdminProgram"]),
 
         library(
             "ServerProgram",
             [
                 "CoordinatorAPI", "Coordinator", "DurableFiles", "Federation", "HTTPServing", "ProcessSignals",
-                "RankwiseWire", "SQLiteStore", "StoredRows", .argumentParser, .logging, .yams,
+                "RankwiseWire", "SettingsFiles", "SQLiteStore", "StoredRows", .argumentParser, .logging,
             ]),
         library(
             "RegionalServing",
-            ["ClientAgent", "Coordinator", "CoordinatorAPI", "Federation", "HTTPFetching", "RankwiseWire", .logging]),
+            [
+                "ClientAgent", "Coordinator", "CoordinatorAPI", "Federation", "HTTPFetching", "RankwiseWire",
+                "ServerCalls",
+                .logging,
+            ]),
         program("rankwise-server", ["ServerProgram"]),
         program(
             "rankwise-cluster-server",
@@ -131,7 +148,7 @@ let package = Package(
             [
                 "AdapterFormat", "AdapterOperations", "Aggregation", "ClientAgent", "DurableFiles", "HTTPFetching",
                 "ProcessSignals",
-                "RankwiseWire",
+                "RankwiseWire", "ServerCalls",
                 "Training", "TrainingData", .argumentParser, .logging,
             ]
         ),
@@ -140,7 +157,7 @@ let package = Package(
             [
                 "AdapterFormat", "AdapterOperations", "Aggregation", "Benchmarks", "ClientAgent", "DurableFiles",
                 "HTTPFetching", "HTTPServing", "LinearAlgebra", "MemoryObjects", "ObjectStorage", "ProcessSignals",
-                "RankwiseWire", "Simulation",
+                "RankwiseWire", "ServerCalls", "Simulation",
                 "Training",
                 "TrainingData", .yams,
                 .argumentParser, .logging,
@@ -193,11 +210,14 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "AdapterFormat", "ClientAgent", "Federation", "HTTPFetching", "HTTPServing", "LinearAlgebra",
-                "MemoryObjects", "ObjectStorage", "RankwiseWire", "TestCertificates", "TestStage", "Training",
-                "TrainingData", "ServerProgram", "rankwise-server", "rankwise-cluster-server", "rankwise-client",
-                .logging,
+                "AdapterFormat", "AdminProgram", "ClientAgent", "Federation", "HTTPFetching", "HTTPServing",
+                "LinearAlgebra", "MemoryObjects", "ObjectStorage", "RankwiseWire", "ServerCalls", "TestCertificates",
+                "TestStage", "Training", "TrainingData", "ServerProgram", "rankwise-admin", "rankwise-server",
+                "rankwise-cluster-server", "rankwise-client", .argumentParser, .logging,
             ]),
+        tests(
+            "AdminProgramTests",
+            ["AdminProgram", "HTTPFetching", "RankwiseWire", "ServerCalls", "TestStage", .argumentParser]),
         tests("ChartsTests", ["Charts"]),
         tests("HTTPFetchingTests", ["HTTPFetching", "TestStage"]),
         tests(
@@ -223,8 +243,8 @@ let package = Package(
         tests(
             "ClientAgentTests",
             [
-                "ClientAgent", "HTTPFetching", "RankwiseWire", "Training", "AdapterFormat", "AdapterOperations",
-                "TestStage", .crypto,
+                "ClientAgent", "HTTPFetching", "RankwiseWire", "ServerCalls", "Training", "AdapterFormat",
+                "AdapterOperations", "TestStage", .crypto,
             ]),
     ]
 )
@@ -238,7 +258,10 @@ if Context.environment["RANKWISE_FUZZ"] == "1" {
         program("fuzz-objects", ["ObjectStorage"]),
         program(
             "fuzz-plan",
-            ["AdapterFormat", "ClientAgent", "HTTPFetching", "RankwiseWire", "Training", "TrainingData", .crypto]),
+            [
+                "AdapterFormat", "ClientAgent", "HTTPFetching", "RankwiseWire", "ServerCalls", "Training",
+                "TrainingData", .crypto,
+            ]),
         program("fuzz-safetensors", ["AdapterFormat"]),
         program("fuzz-settings", ["FuzzInput", "Coordinator", "CoordinatorAPI", "Federation", "RankwiseWire"]),
         library("FuzzInput", ["Aggregation", "Federation"]),

@@ -63,6 +63,16 @@ static inline CURLcode rankwise_curl_allow_http_alone(CURL *handle) {
 #endif
 }
 
+// Certificates in memory, in place of a file's.
+static inline CURLcode rankwise_curl_set_authority(CURL *handle, const void *bytes, size_t count) {
+#if LIBCURL_VERSION_NUM >= 0x074d00
+    struct curl_blob blob = {(void *)bytes, count, CURL_BLOB_COPY};
+    return curl_easy_setopt(handle, CURLOPT_CAINFO_BLOB, &blob);
+#else
+    return CURLE_NOT_BUILT_IN;
+#endif
+}
+
 // Lets a cancelled transfer return without waiting for its name lookup.
 static inline CURLcode rankwise_curl_leave_lookups(CURL *handle) {
 #if LIBCURL_VERSION_NUM >= 0x075700

@@ -52,6 +52,9 @@ struct EasyHandle: ~Copyable {
         try check(rankwise_curl_set_header(pointer, onHead, context))
         try check(rankwise_curl_set_write(pointer, onBody, context))
         try set(CURLOPT_CAINFO, tls.authority)
+        if let text = tls.authorityText {
+            try check(text.withUnsafeBytes { rankwise_curl_set_authority(pointer, $0.baseAddress, $0.count) })
+        }
         try set(CURLOPT_SSLCERT, tls.certificate)
         try set(CURLOPT_SSLKEY, tls.key)
         try set(CURLOPT_NOPROGRESS, request.progress == nil ? 1 : 0)

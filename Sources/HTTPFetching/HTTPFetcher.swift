@@ -15,16 +15,21 @@ package actor HTTPFetcher: Fetching {
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
-    /// The TLS settings beside the system's certificates; all files are PEM.
+    /// The TLS settings beside the system's certificates; files and text are PEM.
     package struct TLS: Sendable, Hashable {
         /// The CA certificates for servers, in place of the system's.
         package var authority: String?
+        /// The text of such certificates, in place of a file.
+        package var authorityText: [UInt8]?
         /// This client's own certificate and its key.
         package var certificate: String?
         package var key: String?
 
-        package init(authority: String? = nil, certificate: String? = nil, key: String? = nil) {
+        package init(
+            authority: String? = nil, authorityText: [UInt8]? = nil, certificate: String? = nil, key: String? = nil
+        ) {
             self.authority = authority
+            self.authorityText = authorityText
             self.certificate = certificate
             self.key = key
         }

@@ -3,6 +3,7 @@ import Federation
 import Foundation
 import HTTPFetching
 import RankwiseWire
+import ServerCalls
 import Synchronization
 
 /// A registered region's connections to the root: one for calls, and one that waits for news.

@@ -6,6 +6,7 @@ import Foundation
 import HTTPFetching
 import Logging
 import RankwiseWire
+import ServerCalls
 
 /// What is due between root and region.
 extension RegionAgent {

@@ -5,6 +5,7 @@ import Foundation
 import HTTPFetching
 package import Logging
 import RankwiseWire
+import ServerCalls
 
 /// Takes part in a root's federation as a region: opens and ends the region's rounds as the root does, and sends one
 /// partial sum of the region's clients for each.

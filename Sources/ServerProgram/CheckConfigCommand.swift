@@ -3,6 +3,7 @@ import Coordinator
 import CoordinatorAPI
 import Federation
 import RankwiseWire
+import SettingsFiles
 
 /// Checks a document of `Config/` without starting anything.
 struct CheckConfigCommand: ParsableCommand {

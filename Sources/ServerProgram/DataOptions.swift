@@ -1,6 +1,7 @@
 import ArgumentParser
 import Federation
 import Foundation
+import SettingsFiles
 
 /// The data folder of a command, found by the same rules as in `serve`.
 struct DataOptions: ParsableArguments {

@@ -3,6 +3,7 @@ import Federation
 import Foundation
 import Logging
 import SQLiteStore
+import SettingsFiles
 import StoredRows
 
 /// Moves a stopped server's data between a folder and PostgreSQL with a bucket.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Federation
 import Logging
+import SettingsFiles
 
 /// Keeps objects while a backup reads.
 struct PinCommand: ParsableCommand {

@@ -7,6 +7,7 @@ import Foundation
 import HTTPServing
 import Logging
 import ProcessSignals
+import SettingsFiles
 
 /// Runs the server until SIGTERM or SIGINT.
 struct ServeCommand: AsyncParsableCommand {

@@ -2,6 +2,7 @@ import AdapterFormat
 package import ClientAgent
 import Foundation
 package import RankwiseWire
+package import ServerCalls
 package import Training
 
 /// Downloads a round's whole model, merges included, and scores it on examples that no client has.

@@ -1,8 +1,9 @@
 import ClientAgent
+import ServerCalls
 import Synchronization
 
 /// A clock on which time passes in sleeps alone.
-final class JumpingClock: AgentClock {
+final class JumpingClock: WaitClock {
     private let time = Mutex(Duration.zero)
 
     var now: Duration { time.withLock { $0 } }

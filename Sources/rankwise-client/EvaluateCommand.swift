@@ -1,6 +1,7 @@
 import ArgumentParser
 import ClientAgent
 import Foundation
+import ServerCalls
 import Training
 
 /// Scores any adapter on this machine's data.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ClientAgent
 import HTTPFetching
+import ServerCalls
 
 /// The process's exit code.
 enum ExitStatus: Int32 {

@@ -5,6 +5,7 @@ import ClientAgent
 import Foundation
 import HTTPFetching
 import RankwiseWire
+import ServerCalls
 
 /// Downloads a federation's result for use elsewhere.
 struct ExportCommand: AsyncParsableCommand {
@@ -41,8 +42,8 @@ struct ExportCommand: AsyncParsableCommand {
         }
         do {
             let endpoint = FederationEndpoint(
-                server: server.url, federation: server.federation, token: try server.token(),
-                fetcher: try server.fetcher())
+                server: server.url, federation: server.federation, token: try server.access.token(),
+                fetcher: try server.access.fetcher())
             let number = try await publishedRound(endpoint)
             let names = ["adapter_model.safetensors", "adapter_config.json"].map { "\(out)/\($0)" }
             try await endpoint.downloadModel(

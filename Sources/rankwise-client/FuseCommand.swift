@@ -3,6 +3,7 @@ import AdapterOperations
 import ArgumentParser
 import ClientAgent
 import Foundation
+import ServerCalls
 import Training
 
 /// Combines a client's personal adapter with the shared one.

@@ -10,12 +10,12 @@ import TrainingData
 /// Builds the agent and its parts.
 extension JoinCommand {
     /// Makes the agent, and waits while the disk has no space for its folder.
-    func agent(_ display: any ProgressDisplay, token: String?) async throws -> Agent {
+    func agent(_ display: any ProgressDisplay, _ target: JoinTarget) async throws -> Agent {
         let end = ContinuousClock.now + .seconds(giveUpAfter)
         while true {
             let full: StateError
             do {
-                return try makeAgent(display, token: token)
+                return try makeAgent(display, target)
             } catch StateError.noRoom(let path) {
                 full = .noRoom(path: path)
             } catch AgentError.state(.noRoom(let path)) {
@@ -31,8 +31,8 @@ extension JoinCommand {
         }
     }
 
-    private func makeAgent(_ display: any ProgressDisplay, token: String?) throws -> Agent {
-        let folder = try StateFolder(state ?? Self.defaultState(federation: server.federation, name: name))
+    private func makeAgent(_ display: any ProgressDisplay, _ target: JoinTarget) throws -> Agent {
+        let folder = try StateFolder(state ?? Self.defaultState(federation: target.federation, name: target.name))
         var capabilities: [String: JSONValue] = [
             "version": .string(RankwiseClient.version),
             "processors": .integer(Int64(ProcessInfo.processInfo.activeProcessorCount)),
@@ -42,11 +42,12 @@ extension JoinCommand {
         let digest = try baseDigest()
         if let digest { capabilities["base_sha256"] = .string(digest) }
         let configuration = Agent.Configuration(
-            server: server.url, federation: server.federation, client: name, rank: rank, enrolmentToken: token,
-            capabilities: capabilities, registersAnew: digest != nil, rounds: rounds,
+            server: target.server, federation: target.federation, client: target.name, rank: target.rank,
+            enrolmentToken: target.token, capabilities: capabilities, registersAnew: digest != nil, rounds: rounds,
             pollWait: .seconds(poll), persistence: .seconds(giveUpAfter), resumableFrom: resumableFrom)
         return try Agent(
-            configuration, state: folder, fetcher: server.fetcher(), observe: { display.show($0) },
+            configuration, state: folder, fetcher: access.fetcher(authorityText: target.authority),
+            observe: { display.show($0) },
             makeTrainer: try trainerMaker(personal: folder.path + "/personal") {
                 display.complain("the personal adapter stays as it was: \($0)", isError: false)
             })

@@ -13,7 +13,8 @@ struct JoinCommand: AsyncParsableCommand {
         abstract: "Take part in a federation until it is finished.",
         discussion: """
             The first start registers NAME under a token that it makes itself; for that RANKWISE_TOKEN, or the file of \
-            --token-file, must hold the federation's enrolment token. Later starts need none.
+            --token-file, must hold the federation's enrolment token. Later starts need none. With --kit, the operator's \
+            file has the server, its certificates, the federation and the token: only --data is needed beside it.
 
             Models that are named like mlp-64-200-200-10 are trained here, on the data of --data: a CSV file with the \
             label in the last column, or an IDX file with its labels beside it. With --base FOLDER a BERT is trained \
@@ -22,13 +23,29 @@ struct JoinCommand: AsyncParsableCommand {
             the folder IN, and leaves adapter_model.safetensors and metrics.json in OUT.
             """)
 
-    @OptionGroup var server: ServerOptions
+    @Argument(help: "The server, such as http://10.0.0.5:8080.")
+    var url: String?
 
-    @Option(help: ArgumentHelp("This client's name, unique in the federation.", valueName: "name"))
-    var name: String
+    @Option(help: ArgumentHelp("The federation.", valueName: "name"))
+    var federation: String?
 
-    @Option(help: ArgumentHelp("The rank that this machine can afford.", valueName: "rank"))
-    var rank: Int
+    @Option(
+        help: ArgumentHelp(
+            "The operator's file for this machine, in place of the server, --federation and the token.",
+            valueName: "file"))
+    var kit: String?
+
+    @OptionGroup var access: AccessOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "This client's name, unique in the federation (with --kit: the kit's, or this machine's host name).",
+            valueName: "name"))
+    var name: String?
+
+    @Option(
+        help: ArgumentHelp("The rank that this machine can afford (with --kit: the kit's).", valueName: "rank"))
+    var rank: Int?
 
     @Option(help: ArgumentHelp("The data to train on.", valueName: "path"))
     var data: String
@@ -72,9 +89,11 @@ struct JoinCommand: AsyncParsableCommand {
             "Send updates from this size on so that they can go on where they broke off.", valueName: "bytes"))
     var resumableFrom: Int64 = 4 << 20
 
-    func validate() throws {
-        try ServerOptions.check(name: name, of: "--name")
-        guard rank >= 1 else { throw ValidationError("--rank is \(rank); expected at least 1") }
+    mutating func validate() throws {
+        url = try url.map(ServerOptions.address)
+        if let federation { try ServerOptions.check(name: federation, of: "--federation") }
+        if let name { try ServerOptions.check(name: name, of: "--name") }
+        guard rank ?? 1 >= 1 else { throw ValidationError("--rank is \(rank ?? 0); expected at least 1") }
         guard rounds ?? 1 >= 1 else { throw ValidationError("--rounds is \(rounds ?? 0); expected at least 1") }
         if let baseSha256, baseSha256.count != 64 || !baseSha256.allSatisfy(\.isHexDigit) {
             throw ValidationError("--base-sha256 is '\(baseSha256)'; expected 64 hexadecimal digits")
@@ -99,10 +118,10 @@ struct JoinCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let display = ProgressDisplays.forStandardError(label: name)
+        let target = try kit.map { try JoinTarget(try KitFile($0), self) } ?? JoinTarget(self)
+        let display = ProgressDisplays.forStandardError(label: target.name)
         do {
-            let token = try server.token()
-            let work = Task { try await agent(display, token: token).run() }
+            let work = Task { try await agent(display, target).run() }
             let stop = StopSignal()
             let watch = Task {
                 _ = await stop.received()
@@ -110,11 +129,11 @@ struct JoinCommand: AsyncParsableCommand {
             }
             defer { watch.cancel() }
             switch try await work.value {
-            case .federationFinished: display.say("done: federation \(server.federation) is finished")
+            case .federationFinished: display.say("done: federation \(target.federation) is finished")
             case .trained(let rounds): display.say("done, rounds trained: \(rounds)")
             }
         } catch let error as AgentError {
-            display.complain("\(error)", isError: error != .cancelled)
+            display.complain(target.explanation(of: error), isError: error != .cancelled)
             throw ExitStatus(error).code
         } catch let error as StateError {
             display.complain("\(error)", isError: true)

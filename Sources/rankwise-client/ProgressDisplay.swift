@@ -2,6 +2,7 @@ import ClientAgent
 import Foundation
 import Logging
 import RankwiseWire
+import ServerCalls
 import Synchronization
 import Training
 

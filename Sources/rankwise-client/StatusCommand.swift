@@ -3,6 +3,7 @@ import ClientAgent
 import Foundation
 import HTTPFetching
 import RankwiseWire
+import ServerCalls
 
 /// Shows the current round of a federation.
 struct StatusCommand: AsyncParsableCommand {
@@ -21,9 +22,9 @@ struct StatusCommand: AsyncParsableCommand {
 
     func run() async throws {
         do {
-            let fetcher = try server.fetcher()
+            let fetcher = try server.access.fetcher()
             let endpoint = FederationEndpoint(
-                server: server.url, federation: server.federation, token: try server.token(), fetcher: fetcher)
+                server: server.url, federation: server.federation, token: try server.access.token(), fetcher: fetcher)
             try await follow(endpoint)
         } catch let error as CallError {
             try? FileHandle.standardError.write(contentsOf: Data("rankwise-client: \(error)\n".utf8))

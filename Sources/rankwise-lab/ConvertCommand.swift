@@ -2,6 +2,7 @@ import AdapterFormat
 import ArgumentParser
 import DurableFiles
 import Foundation
+import ServerCalls
 
 /// `rankwise-lab convert`: converts adapters with the tensor names of other programs to PEFT's files.
 struct ConvertCommand: ParsableCommand {

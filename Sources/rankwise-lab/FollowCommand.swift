@@ -3,6 +3,7 @@ import ClientAgent
 import Foundation
 import HTTPFetching
 import RankwiseWire
+import ServerCalls
 import Simulation
 import Training
 import TrainingData
@@ -100,12 +101,10 @@ struct FollowCommand: AsyncParsableCommand {
     }
 
     private func token() throws -> String? {
-        if let tokenFile {
-            guard let text = try? String(contentsOfFile: tokenFile, encoding: .utf8) else {
-                throw ValidationError("the token file \(tokenFile) cannot be read")
-            }
-            return text.trimmingCharacters(in: .whitespacesAndNewlines)
+        do throws(AccessError) {
+            return try AccessFiles.token(file: tokenFile, variable: "RANKWISE_TOKEN")
+        } catch {
+            throw ValidationError("\(error)")
         }
-        return ProcessInfo.processInfo.environment["RANKWISE_TOKEN"]
     }
 }

@@ -2,6 +2,7 @@ import ClientAgent
 import Foundation
 import HTTPFetching
 import RankwiseWire
+import ServerCalls
 import Synchronization
 import TestStage
 import Training
@@ -47,7 +48,7 @@ final class CountingTrainer: LocalTrainer {
 }
 
 /// A clock on which time passes in sleeps alone.
-final class StepClock: AgentClock {
+final class StepClock: WaitClock {
     private let time = Mutex(Duration.zero)
     let sleeps = Mutex<[Duration]>([])
     private let onSleep: @Sendable (Int) -> Void

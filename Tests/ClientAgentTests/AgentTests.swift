@@ -2,6 +2,7 @@ import ClientAgent
 import Foundation
 import HTTPFetching
 import RankwiseWire
+import ServerCalls
 import Synchronization
 import TestStage
 import Testing

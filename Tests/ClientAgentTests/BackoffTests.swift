@@ -1,4 +1,5 @@
 import ClientAgent
+import ServerCalls
 import Testing
 
 struct BackoffTests {

@@ -1,6 +1,7 @@
 import ClientAgent
 import HTTPFetching
 import RankwiseWire
+import ServerCalls
 import Synchronization
 import TestStage
 import Testing

@@ -1,6 +1,7 @@
 import ClientAgent
 import Foundation
 import RankwiseWire
+import ServerCalls
 import Testing
 
 struct RoundTableTests {

@@ -1,5 +1,6 @@
 import HTTPFetching
 import RankwiseWire
+import ServerCalls
 
 extension Agent {
     /// The result of a call that the server answered.

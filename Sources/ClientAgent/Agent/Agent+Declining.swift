@@ -1,4 +1,5 @@
 import RankwiseWire
+import ServerCalls
 import Training
 
 /// Rounds in which this client sends nothing.

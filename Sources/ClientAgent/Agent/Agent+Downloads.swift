@@ -3,6 +3,7 @@ import AdapterOperations
 import Dispatch
 import HTTPFetching
 import RankwiseWire
+import ServerCalls
 import Training
 
 /// Downloads the start of a round: its adapter, its configuration and the sum of all merges.

@@ -1,5 +1,6 @@
 import AdapterFormat
 import RankwiseWire
+import ServerCalls
 
 /// Registers this client and its rank with the server.
 extension Agent {

@@ -3,6 +3,7 @@ import AdapterOperations
 import Dispatch
 import HTTPFetching
 import RankwiseWire
+import ServerCalls
 import Training
 
 /// One round: fetch, train, send.

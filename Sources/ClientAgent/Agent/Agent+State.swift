@@ -1,4 +1,5 @@
 import RankwiseWire
+import ServerCalls
 
 /// Stores the agent's state on disk, and waits for space.
 extension Agent {

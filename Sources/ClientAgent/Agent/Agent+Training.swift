@@ -1,4 +1,5 @@
 import RankwiseWire
+import ServerCalls
 import Training
 
 /// Trains a round, for as long as the server wants its update.

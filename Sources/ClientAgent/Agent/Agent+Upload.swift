@@ -2,6 +2,7 @@ import Dispatch
 import Foundation
 import HTTPFetching
 import RankwiseWire
+import ServerCalls
 import Training
 
 /// Sends a trained update to the server, over any number of broken connections.

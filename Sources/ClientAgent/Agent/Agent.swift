@@ -1,5 +1,6 @@
 package import HTTPFetching
 package import RankwiseWire
+package import ServerCalls
 package import Training
 
 /// The client of one federation: registers, waits for a plan, trains, sends, and starts again.
@@ -105,7 +106,7 @@ package actor Agent {
 
     let configuration: Configuration
     let state: StateFolder
-    let clock: any AgentClock
+    let clock: any WaitClock
     let observe: @Sendable (AgentEvent) -> Void
     var generator: any RandomNumberGenerator & Sendable
     var identity: AgentIdentity
@@ -134,7 +135,7 @@ package actor Agent {
     /// Opens the state of earlier starts, or creates it.
     package init(
         _ configuration: Configuration, state: sending StateFolder, fetcher: any Fetching,
-        clock: any AgentClock = SystemAgentClock(),
+        clock: any WaitClock = SystemWaitClock(),
         generator: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator(),
         observe: @escaping @Sendable (AgentEvent) -> Void = { _ in }, makeTrainer: @escaping TrainerMaker
     ) throws(AgentError) {

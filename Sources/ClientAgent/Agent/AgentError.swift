@@ -1,4 +1,5 @@
 package import RankwiseWire
+import ServerCalls
 
 /// Why an agent stopped before its work was done.
 package enum AgentError: Error, Sendable, Hashable {
@@ -24,27 +25,6 @@ extension AgentError: CustomStringConvertible {
         case .trainingFailed(let reason): "training failed: \(reason)"
         case .state(let error): "\(error)"
         case .cancelled: "stopped"
-        }
-    }
-}
-
-extension Problem {
-    /// One printable line, because it comes from the network and goes to a terminal.
-    package var summary: String {
-        let words = detail.isEmpty ? title : detail
-        let beginning = String(String.UnicodeScalarView(words.unicodeScalars.prefix(300)))
-        return "\(beginning) (\(status) \(code))".printable
-    }
-}
-
-extension Duration {
-    /// Such as `90 s` or `12 min`.
-    var inWords: String {
-        let seconds = components.seconds
-        return switch seconds {
-        case ..<120: "\(seconds) s"
-        case ..<7200: "\(seconds / 60) min"
-        default: "\(seconds / 3600) h"
         }
     }
 }

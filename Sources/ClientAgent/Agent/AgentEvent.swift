@@ -1,5 +1,6 @@
 package import HTTPFetching
 package import RankwiseWire
+import ServerCalls
 package import Training
 
 /// What an agent reports to its observer.

@@ -1,4 +1,5 @@
 package import RankwiseWire
+package import ServerCalls
 
 /// Delivers every round of a federation once, in order, when it ends, even if several end between two answers.
 package struct EndedRounds: Sendable {

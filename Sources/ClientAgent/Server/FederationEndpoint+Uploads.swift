@@ -1,5 +1,6 @@
 package import HTTPFetching
 package import RankwiseWire
+package import ServerCalls
 
 /// Sends updates to the server, whole or in parts (draft-ietf-httpbis-resumable-upload).
 extension FederationEndpoint {
@@ -32,7 +33,7 @@ extension FederationEndpoint {
             type: "application/octet-stream")
         request.fields.append(HTTPField("Content-Digest", update.digestField))
         request.progress = progress
-        let response = try await call(request, sending: update.length)
+        let response = try await connection.call(request, sending: update.length)
         return try receipt(in: response, for: update, to: request)
     }
 
@@ -40,7 +41,7 @@ extension FederationEndpoint {
     private func receipt(
         in response: FetchResponse, for update: OutgoingUpdate, to request: FetchRequest
     ) throws(CallError) -> ReceiptBody {
-        let receipt = try decoded(ReceiptBody.self, response, to: request)
+        let receipt = try connection.decoded(ReceiptBody.self, response, to: request)
         guard update.isAcknowledged(by: receipt) else {
             throw .foreign(ForeignAnswer(response, to: request, reason: "its receipt is for other bytes"))
         }
@@ -50,7 +51,7 @@ extension FederationEndpoint {
     /// The receipt for this client's update in a round, if the server has one.
     package func receipt(round: Int) async throws(CallError) -> ReceiptBody? {
         do throws(CallError) {
-            return try await read(ReceiptBody.self, request(.get, "rounds/\(round)/update"))
+            return try await connection.read(ReceiptBody.self, request(.get, "rounds/\(round)/update"))
         } catch .refused {
             return nil
         }
@@ -73,9 +74,11 @@ extension FederationEndpoint {
     }
 
     /// The reply, or nil where something on the way refuses this method.
-    private func supported(_ request: FetchRequest, sending length: Int64? = nil) async throws(CallError) -> Reply? {
+    private func supported(_ request: FetchRequest, sending length: Int64? = nil) async throws(CallError)
+        -> ServerConnection.Reply?
+    {
         do throws(CallError) {
-            return try await reply(to: request, sending: length)
+            return try await connection.reply(to: request, sending: length)
         } catch {
             if case .foreign(let answer) = error, [405, 501].contains(answer.status) { return nil }
             throw error
@@ -124,6 +127,6 @@ extension FederationEndpoint {
 
     /// Makes the server delete an unfinished upload.
     package func cancelUpload(round: Int) async throws(CallError) {
-        try await perform(request(.delete, "rounds/\(round)/update/upload"))
+        try await connection.perform(request(.delete, "rounds/\(round)/update/upload"))
     }
 }

@@ -1,6 +1,7 @@
 import DurableFiles
 import Foundation
 import RankwiseWire
+import ServerCalls
 
 /// An agent's files on disk: identity, progress, the sum of all merges and the files of the current round.
 ///

@@ -1,5 +1,5 @@
-import HTTPFetching
-import RankwiseWire
+package import HTTPFetching
+package import RankwiseWire
 
 /// An answer that does not come from a Rankwise server, but from a proxy, a captive portal or another program at the
 /// address.
@@ -20,7 +20,9 @@ package struct ForeignAnswer: Sendable, Hashable {
     /// - Parameters:
     ///   - length: the length of the sent body, where the answer may be about its size.
     ///   - reason: why an answer with the right status does not come from a Rankwise server.
-    init(_ response: FetchResponse, to request: FetchRequest, sending length: Int64? = nil, reason: String? = nil) {
+    package init(
+        _ response: FetchResponse, to request: FetchRequest, sending length: Int64? = nil, reason: String? = nil
+    ) {
         url = String(request.url.prefix { $0 != "?" })
         status = response.status
         server = response.fields["Server"]
@@ -51,7 +53,7 @@ extension ForeignAnswer: CustomStringConvertible {
 
 extension FetchResponse {
     /// The problem in the answer, if a Rankwise server sent it; every error of ours is a problem.
-    func problem(to method: FetchRequest.Method) -> Problem? {
+    package func problem(to method: FetchRequest.Method) -> Problem? {
         let type = fields["Content-Type"]?.prefix { $0 != ";" && $0 != " " }.lowercased()
         guard type == "application/problem+json", status >= 400 else { return nil }
         // An answer to HEAD has no body with a reason.
@@ -67,7 +69,7 @@ extension FetchResponse {
     }
 
     /// At most a day, which is longer than any server means. For the rare date form the client uses its own back-off.
-    var retryAfter: Duration? {
+    package var retryAfter: Duration? {
         fields["Retry-After"].flatMap { Int64($0) }.flatMap { $0 < 0 ? nil : .seconds(min($0, 86_400)) }
     }
 }

@@ -3,16 +3,18 @@ import Foundation
 import RankwiseWire
 import Yams
 
-/// Reads the YAML documents of `Config/`.
-enum ConfigFile {
+/// Reads YAML documents as those of `Config/` are; JSON is YAML too.
+package enum ConfigFile {
     /// A file that cannot be used, and why.
-    struct Failure: Error, CustomStringConvertible {
-        let path: String
-        let reason: String
-        var description: String { "\(path): \(reason)" }
+    package struct Failure: Error, CustomStringConvertible {
+        package let path: String
+        package let reason: String
+        package var description: String { "\(path): \(reason)" }
     }
 
-    static func read<Document: Decodable>(_ type: Document.Type, from path: String) throws(Failure) -> Document {
+    /// The document in the file.
+    package static func read<Document: Decodable>(_ type: Document.Type, from path: String) throws(Failure) -> Document
+    {
         do {
             return try YAMLDecoder().decode(type, from: try text(of: path), userInfo: WireJSON.strictUserInfo)
         } catch {
@@ -21,7 +23,7 @@ enum ConfigFile {
     }
 
     /// Whether the document describes a federation rather than a server.
-    static func describesFederation(_ path: String) throws(Failure) -> Bool {
+    package static func describesFederation(_ path: String) throws(Failure) -> Bool {
         do {
             let node = try Yams.compose(yaml: try text(of: path))
             guard let mapping = node?.mapping else { throw WireError(path: "", reason: "is no mapping of settings") }

@@ -24,7 +24,7 @@ extension CallError {
     }
 
     /// How long the client was asked to wait.
-    var retryAfter: Duration? {
+    package var retryAfter: Duration? {
         switch self {
         case .foreign(let answer): answer.retryAfter
         case .unavailable(_, let delay): delay
@@ -33,7 +33,7 @@ extension CallError {
     }
 
     /// Classifies a problem from the server.
-    init(_ problem: Problem, retryAfter: Duration?) {
+    package init(_ problem: Problem, retryAfter: Duration?) {
         switch problem.status {
         case 408, 425, 429, 500...: self = .unavailable(problem, retryAfter: retryAfter)
         case _ where problem.isOfTheWay: self = .unavailable(problem, retryAfter: retryAfter)
@@ -43,9 +43,16 @@ extension CallError {
 }
 
 extension Problem {
+    /// One printable line, because it comes from the network and goes to a terminal.
+    package var summary: String {
+        let words = detail.isEmpty ? title : detail
+        let beginning = String(String.UnicodeScalarView(words.unicodeScalars.prefix(300)))
+        return "\(beginning) (\(status) \(code))".printable
+    }
+
     /// Whether the problem is about a path, a method or a head that no Rankwise client sends. A proxy has then changed
     /// the request or routes it elsewhere. It is no verdict on this client.
-    var isOfTheWay: Bool {
+    package var isOfTheWay: Bool {
         switch code {
         case "path.unknown", "method.not_allowed", "request.malformed", "request.length", "request.expectation",
             "request.header_too_large", "request.uri_too_long":

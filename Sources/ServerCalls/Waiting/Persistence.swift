@@ -5,10 +5,10 @@ package struct Persistence: Sendable {
     /// How long a call is tried; zero for one try.
     package var limit: Duration
     package var backoff: Backoff
-    private let clock: any AgentClock
+    private let clock: any WaitClock
 
     package init(
-        limit: Duration, backoff: Backoff = Backoff(), clock: any AgentClock = SystemAgentClock()
+        limit: Duration, backoff: Backoff = Backoff(), clock: any WaitClock = SystemWaitClock()
     ) {
         self.limit = limit
         self.backoff = backoff

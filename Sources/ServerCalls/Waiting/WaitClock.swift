@@ -1,5 +1,5 @@
-/// The agent's clock; a port, so that tests need not wait.
-package protocol AgentClock: Sendable {
+/// The clock of waits; a port, so that tests need not wait.
+package protocol WaitClock: Sendable {
     /// Time since any fixed moment; never goes back.
     var now: Duration { get }
     /// Returns after `duration`, or at once with an error when the task is cancelled.
@@ -7,7 +7,7 @@ package protocol AgentClock: Sendable {
 }
 
 /// The machine's own clock, which includes the machine's sleep.
-package struct SystemAgentClock: AgentClock {
+package struct SystemWaitClock: WaitClock {
     private let start = ContinuousClock.now
 
     package init() {}

@@ -11,13 +11,21 @@ package struct RoundTable: Sendable, CustomStringConvertible {
     }
 
     package var description: String {
-        var lines = Self.aligned(facts)
-        if !round.updates.isEmpty { lines += [""] + Self.aligned([Self.updateTitles] + round.updates.map(Self.cells)) }
+        lines().joined(separator: "\n")
+    }
+
+    /// - Parameter width: the most characters of a list's line; nil for any length.
+    package func lines(width: Int? = nil) -> [String] {
+        var lines = TextTable(rows: facts).lines()
+        if !round.updates.isEmpty {
+            lines +=
+                [""] + TextTable(titles: Self.updateTitles, rows: round.updates.map(Self.cells)).lines(width: width)
+        }
         if !round.refusals.isEmpty {
             let rows = round.refusals.map { [$0.client, $0.at, $0.code, $0.detail] }
-            lines += [""] + Self.aligned([["REFUSED", "AT", "CODE", "REASON"]] + rows)
+            lines += [""] + TextTable(titles: ["REFUSED", "AT", "CODE", "REASON"], rows: rows).lines(width: width)
         }
-        return lines.joined(separator: "\n")
+        return lines
     }
 
     private var facts: [[String]] {
@@ -58,36 +66,5 @@ package struct RoundTable: Sendable, CustomStringConvertible {
 
     private static func number(_ value: Double?) -> String {
         value.map { $0.rounded(to: 4) } ?? "–"
-    }
-
-    /// Aligns columns two blanks apart; text from the network is made printable.
-    private static func aligned(_ rows: [[String]]) -> [String] {
-        let rows = rows.map { $0.map(\.printable) }
-        let columns = rows.map(\.count).max() ?? 0
-        let widths = (0..<columns).map { column in
-            rows.compactMap { $0.indices.contains(column) ? $0[column].count : nil }.max() ?? 0
-        }
-        return rows.map { row in
-            var line = ""
-            for (cell, width) in zip(row.dropLast(), widths) {
-                line += cell + String(repeating: " ", count: width - cell.count + 2)
-            }
-            return line + (row.last ?? "")
-        }
-    }
-}
-
-extension String {
-    /// One line of limited length without control characters, because a terminal would obey them.
-    package var printable: String {
-        let most = 4000
-        return String(
-            String.UnicodeScalarView(
-                unicodeScalars.prefix(most).map { scalar in
-                    switch scalar.properties.generalCategory {
-                    case .control, .lineSeparator, .paragraphSeparator: " "
-                    default: scalar
-                    }
-                }))
     }
 }
