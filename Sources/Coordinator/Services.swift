@@ -1,4 +1,5 @@
 import Aggregation
+package import CoreMetrics
 package import Federation
 package import Logging
 
@@ -21,17 +22,21 @@ package struct Services: Sendable {
     let runtime: FederationRuntime
     private let stores: Stores
     private let initial: InitialAdapters
-    private let aggregation: AggregationWorker
+    let aggregation: AggregationWorker
     private let folding: MergeFolding
     private let readiness: Readiness
-    private let clock: any WallClock
+    let clock: any WallClock
     private let logger: Logger
 
     package init(
         stores: Stores, cache: AdapterCache, access: Access, clock: any WallClock,
         sampler: any ClientSampler = HashedSampler(), quotas: Quotas = Quotas(), threads: Int,
-        uploadLimits: UploadService.Limits = .init(), logger: Logger
+        uploadLimits: UploadService.Limits = .init(), metrics factory: any MetricsFactory = NOOPMetricsHandler.instance,
+        logger: Logger
     ) {
+        let metrics = CoordinatorMetrics(factory)
+        var stores = stores
+        stores.metadata = MeteredMetadataStore(store: stores.metadata, metrics: metrics)
         self.stores = stores
         self.access = access
         self.clock = clock
@@ -65,7 +70,7 @@ package struct Services: Sendable {
             runtime: runtime, blobs: stores.blobs, templates: stores.templates, initial: initial, logger: logger)
         uploads = UploadService(
             runtime: runtime, partials: stores.uploads, blobs: stores.blobs, updates: updates, templates: templates,
-            limits: uploadLimits, clock: clock, logger: logger)
+            limits: uploadLimits, clock: clock, metrics: metrics, logger: logger)
 
         adapters = AdapterService(
             runtime: runtime, rounds: rounds, adapters: stores.adapters, cache: cache, lanes: adapterLanes)
@@ -78,7 +83,7 @@ package struct Services: Sendable {
         aggregation = AggregationWorker(
             runtime: runtime, due: due, jobs: stores.jobs, blobs: stores.blobs, freshBlobs: freshBlobs,
             adapters: stores.adapters, serving: adapters, retention: retention, folding: folding, clock: clock,
-            threads: threads, logger: logger)
+            threads: threads, metrics: metrics, logger: logger)
 
         federations = FederationService(
             runtime: runtime, metadata: stores.metadata, initial: initial, rounds: rounds, retention: retention,

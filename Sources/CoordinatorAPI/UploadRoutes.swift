@@ -33,6 +33,7 @@ extension RankwiseAPI {
         completion: @escaping @Sendable (Request, Caller, ContentDigest?) throws -> UploadService.Completion
     ) {
         let services = services
+        let api = self
         routes.on(
             .head, path, for: callers, early: .query, "How much of an upload in parts has come"
         ) { request, caller in
@@ -44,9 +45,9 @@ extension RankwiseAPI {
         ) { request, caller in
             let part = try Self.part(request, of: key(request, caller)) { try completion(request, caller, $0) }
             do {
-                return try await Self.append(part, from: request, services)
+                return try await api.append(part, from: request)
             } catch ServiceError.upload(let error) {
-                return Self.refusal(error)
+                return api.refusal(error)
             }
         }
         routes.on(
@@ -64,12 +65,12 @@ extension RankwiseAPI {
         }
     }
 
-    private static func append(
-        _ part: UploadService.Part, from request: Request, _ services: Services
+    private func append(
+        _ part: UploadService.Part, from request: Request
     ) async throws -> Response {
         let ticket: UploadService.Ticket
         switch try await services.uploads.begin(part, stop: { request.body.stop() }) {
-        case .held(let receipt): return try complete(receipt)
+        case .held(let receipt): return try Self.complete(receipt)
         case .append(let admitted): ticket = admitted
         }
         let appended = await request.body.append(to: ticket.file.path, at: part.offset, upTo: ticket.byteLimit)
@@ -87,11 +88,11 @@ extension RankwiseAPI {
         do {
             switch try await services.uploads.end(ticket, fileLength: appended.fileLength, digest: digest) {
             case .partial(let status): return Response(status: .noContent, headerFields: UploadFields.status(status))
-            case .complete(let receipt): return try complete(receipt)
+            case .complete(let receipt): return try Self.complete(receipt)
             }
         } catch let error as ServiceError where part.completion != nil && error.isOfTheWhole {
             // All bytes have arrived, so the client must not send them again because of this error.
-            var response = Response.problem(Problem(error))
+            var response = refusal(Problem(error))
             response.headerFields.append(contentsOf: UploadFields.complete(true))
             return response
         }
@@ -107,8 +108,8 @@ extension RankwiseAPI {
         return response
     }
 
-    private static func refusal(_ error: UploadError) -> Response {
-        var response = Response.problem(Problem(error))
+    private func refusal(_ error: UploadError) -> Response {
+        var response = refusal(Problem(error))
         switch error {
         case .mismatchingOffset(let expected, _, let isComplete):
             response.headerFields.append(contentsOf: UploadFields.offset(expected, isComplete: isComplete))

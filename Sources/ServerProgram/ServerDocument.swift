@@ -17,9 +17,10 @@ struct ServerDocument: Codable {
     var role: String?
     var objectStorage: ObjectStorageDocument?
     var postgres: PostgresDocument?
+    var metrics: MetricsDocument?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case listen, data, auth, log, limits, tls, objects, scratch, role, postgres
+        case listen, data, auth, log, limits, tls, objects, scratch, role, postgres, metrics
         case objectStorage = "object_storage"
         case trustedProxies = "trusted_proxies"
         case plainHTTP = "plain_http"
@@ -210,5 +211,6 @@ struct ServerDocument: Codable {
         role = try values.decodeIfPresent(String.self, forKey: .role)
         objectStorage = try values.decodeIfPresent(ObjectStorageDocument.self, forKey: .objectStorage)
         postgres = try values.decodeIfPresent(PostgresDocument.self, forKey: .postgres)
+        metrics = try values.decodeIfPresent(MetricsDocument.self, forKey: .metrics)
     }
 }

@@ -61,7 +61,7 @@ import Testing
         let subject = try await population.newClient()
         // Those come first that may do nothing, and the admin last: what it deletes, others could not be refused.
         let order: [CallerRole] = [
-            .nobody, .void, .foreign, .revoked, .reader, .enrolment, .otherClient, .client, .admin,
+            .nobody, .void, .foreign, .revoked, .reader, .enrolment, .metrics, .otherClient, .client, .admin,
         ]
         var cells: [CallerRole: Set<String>] = [:]
         for caller in order {
@@ -156,7 +156,7 @@ import Testing
 
         init(_ server: LiveServer, _ clock: HandMovedClock) async throws {
             admin = try Caller(server, token: LiveServer.admin)
-            tokens = [.nobody: [nil], .admin: [LiveServer.admin]]
+            tokens = [.nobody: [nil], .admin: [LiveServer.admin], .metrics: [LiveServer.metrics]]
             let own = try await Self.create("f", admin)
             let foreign = try await Self.create("g", admin)
             tokens[.reader] = [own.readerToken]
