@@ -8,7 +8,11 @@ extension RankwiseAPI {
     func addMetricsRoutes(to routes: inout Routes) {
         guard let metrics else { return }
         let services = services
-        routes.on(.get, "/metrics", for: .scraper, query: .ignored, "Metrics for Prometheus, as text or OpenMetrics") {
+        routes.on(
+            .get, "/metrics", for: .scraper, query: .ignored,
+            contract: RouteContract(answers: ExpositionFormat.allCases.map { .bytes($0.contentType, "All metrics") }),
+            "Metrics for Prometheus, as text or OpenMetrics"
+        ) {
             request, _ in
             await Self.scrape(metrics, services, request)
         }

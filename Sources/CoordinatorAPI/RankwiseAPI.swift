@@ -38,6 +38,8 @@ package struct RankwiseAPI: Sendable {
     private var routes: Routes {
         var routes = Routes(api: self)
         addServerRoutes(to: &routes)
+        let contract = ContractText()
+        addContractRoutes(contract, to: &routes)
         addMetricsRoutes(to: &routes)
         addFederationRoutes(to: &routes)
         addClientRoutes(to: &routes)
@@ -49,6 +51,7 @@ package struct RankwiseAPI: Sendable {
         addAdapterRoutes(to: &routes)
         addModelRoutes(to: &routes)
         addLifeRoutes(to: &routes)
+        contract.write(routes.declared, version: about.version)
         return routes
     }
 

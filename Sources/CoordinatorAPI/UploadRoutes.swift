@@ -35,13 +35,22 @@ extension RankwiseAPI {
         let services = services
         let api = self
         routes.on(
-            .head, path, for: callers, early: .query, "How much of an upload in parts has come"
+            .head, path, for: callers, early: .query,
+            contract: RouteContract(answers: [.none("Upload-Offset says how much")], problems: Self.uploading),
+            "How much of an upload in parts has come"
         ) { request, caller in
             let status = try await services.uploads.status(of: try key(request, caller))
             return Response(status: .noContent, headerFields: UploadFields.status(status))
         }
         routes.on(
-            .patch, path, for: callers, query: query, takes: UploadFields.mediaType, "Takes a part of an upload"
+            .patch, path, for: callers, query: query, takes: UploadFields.mediaType,
+            contract: RouteContract(
+                body: .bytes(type: UploadFields.mediaType),
+                answers: [
+                    .none("The part was taken"),
+                    .json(.either(ReceiptBody.schema, TemplateBody.schema), "The upload is complete", status: 201),
+                    .json(ReceiptBody.schema, "It was held already"),
+                ], problems: Self.uploading.union([.digest, .adapterFile, .configuration])), "Takes a part of an upload"
         ) { request, caller in
             let part = try Self.part(request, of: key(request, caller)) { try completion(request, caller, $0) }
             do {
@@ -51,12 +60,18 @@ extension RankwiseAPI {
             }
         }
         routes.on(
-            .delete, path, for: callers, early: .query, "Gives up an upload in parts"
+            .delete, path, for: callers, early: .query,
+            contract: RouteContract(answers: [.none("It is given up")], problems: Self.uploading),
+            "Gives up an upload in parts"
         ) { request, caller in
             try await services.uploads.cancel(try key(request, caller))
             return Response(status: .noContent)
         }
-        routes.on(.options, path, for: .anybody, query: .ignored, "Says that uploads come in parts here") { _, _ in
+        routes.on(
+            .options, path, for: .anybody, query: .ignored,
+            contract: RouteContract(answers: [.none("Allow and Accept-Patch say how")]),
+            "Says that uploads come in parts here"
+        ) { _, _ in
             Response(
                 status: .noContent,
                 headerFields: UploadFields.fields([
@@ -64,6 +79,8 @@ extension RankwiseAPI {
                 ]))
         }
     }
+
+    private static let uploading: Set<ProblemCode.Group> = [.client, .update, .upload, .template, .state, .store]
 
     private func append(
         _ part: UploadService.Part, from request: Request
