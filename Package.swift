@@ -17,6 +17,7 @@ extension Target.Dependency {
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let system = product(name: "SystemPackage", package: "swift-system")
     static let logging = product(name: "Logging", package: "swift-log")
+    static let metrics = product(name: "CoreMetrics", package: "swift-metrics")
     static let structuredFields = product(
         name: "RawStructuredFieldValues", package: "swift-http-structured-headers")
     static let yams = product(name: "Yams", package: "Yams")
@@ -49,6 +50,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-structured-headers", from: "1.7.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -68,22 +70,25 @@ let package = Package(
         library("AdapterFormat", ["StrictJSON"]),
         library("Aggregation", ["AdapterFormat", "LinearAlgebra", .crypto]),
         library("Federation"),
-        library("Coordinator", ["Federation", "AdapterFormat", "Aggregation", "DurableFiles", .crypto, .logging]),
+        library(
+            "Coordinator",
+            ["Federation", "AdapterFormat", "Aggregation", "DurableFiles", .crypto, .logging, .metrics]),
         library("StoredRows", ["Federation", .crypto]),
         library("SQLiteStore", ["DurableFiles", "Federation", "StoredRows", .crypto, .grdb, .logging]),
         library(
             "PostgresStore",
             ["CPQ", "DurableFiles", "Federation", "ObjectStorage", "SQLiteStore", "StoredRows", .crypto, .logging]),
-        library("HTTPServing", [.httpTypes, .crypto, "CLinux", "COpenSSL", .logging]),
+        library("HTTPServing", [.httpTypes, .crypto, "CLinux", "COpenSSL", .logging, .metrics]),
         library("RankwiseWire", ["StrictJSON"]),
         library("ProcessSignals"),
         library(
             "CoordinatorAPI",
             [
-                "AdapterFormat", "Aggregation", "HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes,
-                .logging, .structuredFields,
+                "AdapterFormat", "Aggregation", "HTTPServing", "RankwiseWire", "Coordinator", "Federation",
+                "MetricsExposition", .httpTypes, .logging, .metrics, .structuredFields,
             ]),
         library("Charts"),
+        library("MetricsExposition", [.metrics]),
         library(
             "Benchmarks",
             [
@@ -127,7 +132,7 @@ let package = Package(
             "ServerProgram",
             [
                 "CoordinatorAPI", "Coordinator", "DurableFiles", "Federation", "HTTPServing", "ProcessSignals",
-                "RankwiseWire", "SettingsFiles", "SQLiteStore", "StoredRows", .argumentParser, .logging,
+                "RankwiseWire", "SettingsFiles", "SQLiteStore", "StoredRows", .argumentParser, .logging, .metrics,
             ]),
         library(
             "RegionalServing",
@@ -205,7 +210,7 @@ let package = Package(
             "CoordinatorAPITests",
             [
                 "AdapterFormat", "CoordinatorAPI", "Coordinator", "Federation", "HTTPFetching", "HTTPServing",
-                "SQLiteStore", "RankwiseWire", .crypto, .httpTypes, .logging,
+                "MetricsExposition", "SQLiteStore", "RankwiseWire", .crypto, .httpTypes, .logging,
             ], resources: [.copy("Fixtures")]),
         tests(
             "EndToEndTests",
@@ -219,6 +224,7 @@ let package = Package(
             "AdminProgramTests",
             ["AdminProgram", "HTTPFetching", "RankwiseWire", "ServerCalls", "TestStage", .argumentParser]),
         tests("ChartsTests", ["Charts"]),
+        tests("MetricsExpositionTests", ["MetricsExposition", .metrics]),
         tests("HTTPFetchingTests", ["HTTPFetching", "TestStage"]),
         tests(
             "ObjectStorageTests",

@@ -103,15 +103,23 @@ class Other:
         return CURL + [self.nginx.url + "/download"]
 
 
+def ratio(label, ours, theirs, higher_is_better):
+    ratios = [a / b if higher_is_better else b / a for a, b in zip(ours, theirs)]
+    return f"ratio to {label} {statistics.median(ratios):.3g} ({min(ratios):.3g}-{max(ratios):.3g})"
+
+
 def report(what, unit, higher_is_better, figures):
-    """A line for each server: its median, its range, and the median of its ratios to nginx in the same run."""
+    """A line for each server: its median, its range, and the median of its ratios to nginx and to the first server in the same
+    run."""
     theirs = figures["nginx"]
+    first = next(iter(figures))
     print(f"{what}, n={len(theirs)}", flush=True)
     for label, ours in figures.items():
         line = f"  {label}: {statistics.median(ours):.4g} {unit} ({min(ours):.4g}-{max(ours):.4g})"
         if label != "nginx":
-            ratios = [a / b if higher_is_better else b / a for a, b in zip(ours, theirs)]
-            line += f", ratio to nginx {statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
+            line += ", " + ratio("nginx", ours, theirs, higher_is_better)
+        if label not in ("nginx", first):
+            line += ", " + ratio(first, ours, figures[first], higher_is_better)
         print(line, flush=True)
 
 
@@ -127,24 +135,30 @@ def interleaved(targets, runs, measure):
 
 
 def serving(folder, options):
-    """`options.server` holds LABEL=PATH for each binary; without any, the binary that was built here."""
-    binaries = dict(entry.split("=", 1) for entry in options.server or [f"rankwise={SERVER}"])
+    """`options.server` holds LABEL=PATH for each binary; without any, the binary that was built here. `options.settings` holds
+    LABEL=YAML for each further server, which has the first binary and these settings."""
+    servers = {label: (binary, "") for label, binary in (
+        entry.split("=", 1) for entry in options.server or [f"rankwise={SERVER}"])}
+    first = next(iter(servers.values()))[0]
+    for entry in options.settings or []:
+        label, text = entry.split("=", 1)
+        servers[label] = (first, text + "\n")
     print(f"load {os.getloadavg()[0]:.1f}", flush=True)
     for tls in (None, certificate(folder)):
         inner = os.path.join(folder, "secure" if tls else "plain")
         os.mkdir(inner)
-        compare(inner, binaries, options.runs, tls)
+        compare(inner, servers, options.runs, tls, options.status_only)
 
 
-def compare(folder, binaries, runs, tls):
+def compare(folder, servers, runs, tls, is_status_alone):
     how = " over TLS" if tls else ""
     with contextlib.ExitStack() as stack:
         ours = {}
-        for label, binary in binaries.items():
+        for label, (binary, settings) in servers.items():
             own = os.path.join(folder, label)
             os.mkdir(own)
-            server = Server(own, more=f"tls: {{certificate: {tls[0]}, key: {tls[1]}}}\n" if tls else "", binary=binary,
-                            is_optional=tls is not None)
+            secure = f"tls: {{certificate: {tls[0]}, key: {tls[1]}}}\n" if tls else ""
+            server = Server(own, more=secure + settings, binary=binary, is_optional=tls is not None)
             if not server.is_serving:
                 print(f"{label} has no TLS", flush=True)
                 continue
@@ -164,6 +178,8 @@ def compare(folder, binaries, runs, tls):
         other.serve("status.json", status)
         report(f"status of {len(status)} bytes{how}, wrk -t2 -c64 -d10", "requests/s", True,
                interleaved(targets, runs, lambda target, _: target.ask_status()))
+        if is_status_alone:
+            return
 
         big = os.path.join(folder, "big.safetensors")
         adapter(big, 64, 128)

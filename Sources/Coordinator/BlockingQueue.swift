@@ -1,11 +1,11 @@
 import Dispatch
 
 /// A queue for work that blocks (files, hashing, aggregation), so that it does not block the cooperative pool.
-struct BlockingQueue: Sendable {
+package struct BlockingQueue: Sendable {
     private let queue: DispatchQueue
 
     /// - Parameter concurrent: whether several pieces of work may run at once.
-    init(label: String, concurrent: Bool = false) {
+    package init(label: String, concurrent: Bool = false) {
         queue = DispatchQueue(label: "rankwise." + label, attributes: concurrent ? .concurrent : [])
     }
 
@@ -17,7 +17,7 @@ struct BlockingQueue: Sendable {
     /// Runs work later on the queue; returns at once.
     func begin(_ work: @escaping @Sendable () -> Void) { queue.async(execute: work) }
 
-    func run<Success: Sendable, Failure: Error>(
+    package func run<Success: Sendable, Failure: Error>(
         _ work: @escaping @Sendable () throws(Failure) -> Success
     ) async throws(Failure) -> Success {
         let result: Result<Success, Failure> = await withCheckedContinuation { continuation in

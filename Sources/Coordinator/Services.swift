@@ -1,4 +1,5 @@
 import Aggregation
+package import CoreMetrics
 package import Federation
 package import Logging
 
@@ -22,17 +23,21 @@ package struct Services: Sendable {
     let runtime: FederationRuntime
     private let stores: Stores
     private let initial: InitialAdapters
-    private let aggregation: AggregationWorker
+    let aggregation: AggregationWorker
     private let folding: MergeFolding
     private let readiness: Readiness
-    private let clock: any WallClock
+    let clock: any WallClock
     private let logger: Logger
 
     package init(
         stores: Stores, cache: AdapterCache, access: Access, clock: any WallClock,
         sampler: any ClientSampler = HashedSampler(), quotas: Quotas = Quotas(), threads: Int,
-        uploadLimits: UploadService.Limits = .init(), partLimits: PartLimits = PartLimits(), logger: Logger
+        uploadLimits: UploadService.Limits = .init(), partLimits: PartLimits = PartLimits(),
+        metrics factory: any MetricsFactory = NOOPMetricsHandler.instance, logger: Logger
     ) {
+        let metrics = CoordinatorMetrics(factory)
+        var stores = stores
+        stores.metadata = MeteredMetadataStore(store: stores.metadata, metrics: metrics)
         self.stores = stores
         self.access = access
         self.clock = clock
@@ -66,7 +71,7 @@ package struct Services: Sendable {
             runtime: runtime, blobs: stores.blobs, templates: stores.templates, initial: initial, logger: logger)
         uploads = UploadService(
             runtime: runtime, partials: stores.uploads, blobs: stores.blobs, updates: updates, templates: templates,
-            limits: uploadLimits, clock: clock, logger: logger)
+            limits: uploadLimits, clock: clock, metrics: metrics, logger: logger)
 
         adapters = AdapterService(
             runtime: runtime, rounds: rounds, adapters: stores.adapters, cache: cache, lanes: adapterLanes)
@@ -84,7 +89,8 @@ package struct Services: Sendable {
             runtime: runtime, due: due, jobs: stores.jobs, parts: stores.parts, blobs: stores.blobs,
             freshBlobs: freshBlobs, adapters: stores.adapters, partWorker: partWorker, serving: adapters,
             retention: retention,
-            folding: folding, clock: clock, threads: threads, partLimits: partLimits, logger: logger)
+            folding: folding, clock: clock, threads: threads, partLimits: partLimits, metrics: metrics,
+            logger: logger)
 
         federations = FederationService(
             runtime: runtime, metadata: stores.metadata, initial: initial, rounds: rounds, retention: retention,

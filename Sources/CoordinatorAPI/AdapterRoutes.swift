@@ -13,11 +13,13 @@ extension RankwiseAPI {
             routes.on(
                 .get, path, for: .reader,
                 query: [
-                    .init("rank", .integer, "cut to this rank"),
-                    .init("for", .integer, "the round that it will be trained in"),
-                    .init("dtype", .text, "element type, such as F32 or BF16"),
-                    .init("bits", .integer, "a message of so many bits a number"),
+                    .init("rank", .integer, "cut to this rank", in: 1...Int.max),
+                    .init("for", .integer, "the round that it will be trained in", in: 1...Int.max),
+                    .init("dtype", .text, "element type, such as F32 or BF16", oneOf: ["F32", "F16", "BF16"]),
+                    .init("bits", .integer, "a message of so many bits a number", in: 4...8),
                 ],
+                contract: RouteContract(
+                    answers: .file("application/vnd.safetensors"), problems: [.rendering, .file, .round, .store]),
                 "The adapter"
             ) { request, reader in
                 let round = try request.namedRound()
@@ -35,9 +37,11 @@ extension RankwiseAPI {
             routes.on(
                 .get, path, for: .reader,
                 query: [
-                    .init("rank", .integer, "cut to this rank"),
-                    .init("for", .integer, "the round that it will be trained in"),
+                    .init("rank", .integer, "cut to this rank", in: 1...Int.max),
+                    .init("for", .integer, "the round that it will be trained in", in: 1...Int.max),
                 ],
+                contract: RouteContract(
+                    answers: [.json(.freeObject, "PEFT's configuration")], problems: [.rendering, .round, .store]),
                 "The configuration of the adapter"
             ) { request, reader in
                 .configuration(

@@ -17,6 +17,12 @@ extension RankwiseAPI {
         let one = "/v1/federations/{federation}/clients/{client}"
         routes.on(
             .put, one, for: .registrant,
+            contract: RouteContract(
+                body: .json(RegistrationBody.schema),
+                answers: [
+                    .json(ClientBody.schema, "It was registered", status: 201),
+                    .json(ClientBody.schema, "It was registered already"),
+                ], problems: [.document, .registration, .store]),
             "Registers a client, or changes its rank and capabilities"
         ) { request, registrant in
             let bytes = try await request.body.collect(upTo: Self.registrationLimit)
@@ -33,13 +39,25 @@ extension RankwiseAPI {
                 in: registrant.federation)
             return try .json(ClientBody(enrolled), status: isNew ? .created : .ok)
         }
-        routes.on(.get, "/v1/federations/{federation}/clients", for: .federationAdmin, "All clients") { _, admin in
+        routes.on(
+            .get, "/v1/federations/{federation}/clients", for: .federationAdmin,
+            contract: RouteContract(answers: [.json(.listing("clients", of: ClientBody.schema), "The clients")]),
+            "All clients"
+        ) { _, admin in
             try .json(["clients": try services.enrolment.list(in: admin.federation).map { try ClientBody($0) }])
         }
-        routes.on(.get, one, for: .namedClient, "One client") { _, client in
+        routes.on(
+            .get, one, for: .namedClient,
+            contract: RouteContract(answers: [.json(ClientBody.schema, "The client")], problems: [.client]),
+            "One client"
+        ) { _, client in
             try .json(ClientBody(try services.enrolment.client(client.name, in: client.federation)))
         }
-        routes.on(.delete, one, for: .namedClient, "Revokes a client and its token") { _, client in
+        routes.on(
+            .delete, one, for: .namedClient,
+            contract: RouteContract(answers: [.none("It is revoked")], problems: [.client, .store]),
+            "Revokes a client and its token"
+        ) { _, client in
             try await services.enrolment.revoke(client.name, byItself: !client.isAdmin, in: client.federation)
             return Response(status: .noContent)
         }

@@ -14,6 +14,10 @@ extension RankwiseAPI {
         let services = services
         routes.on(
             .post, "/v1/federations", for: .admin,
+            contract: RouteContract(
+                body: .json(FederationDocument.schema),
+                answers: [.json(CreatedFederationBody.schema, "Its tokens", status: 201)],
+                problems: [.document, .settings, .creation, .store]),
             "Creates a federation from its settings; shows its tokens this once"
         ) { request, _ in
             let bytes = try await request.body.collect(upTo: Self.documentLimit)
@@ -21,18 +25,27 @@ extension RankwiseAPI {
             let settings = try Self.settings(document)
             return try Self.created(try await services.federations.create(settings))
         }
-        routes.on(.get, "/v1/federations", for: .anyReader, "The federations that the caller may read") { _, reader in
+        routes.on(
+            .get, "/v1/federations", for: .anyReader,
+            contract: RouteContract(answers: [
+                .json(.listing("federations", of: FederationBody.schema), "The federations")
+            ]), "The federations that the caller may read"
+        ) { _, reader in
             let visible = services.federations.list { reader.mayRead($0) }
             return try .json(["federations": try visible.map { try FederationBody($0) }])
         }
         routes.on(
             .get, "/v1/federations/{federation}", for: .reader,
+            contract: RouteContract(answers: [.json(FederationBody.schema, "The federation")]),
             "How a federation stands, with its settings"
         ) { _, reader in
             return try .json(FederationBody(try services.federations.snapshot(of: reader.federation)))
         }
         routes.on(
             .patch, "/v1/federations/{federation}", for: .federationAdmin,
+            contract: RouteContract(
+                body: .json(FederationPatch.schema), answers: [.json(FederationBody.schema, "The changed federation")],
+                problems: [.document, .settings, .state, .store]),
             "Changes round policy, retention or state"
         ) { request, admin in
             let bytes = try await request.body.collect(upTo: Self.documentLimit)
@@ -56,8 +69,10 @@ extension RankwiseAPI {
             .get, "/v1/federations/{federation}/events", for: .federationAdmin,
             query: [
                 .init("after", .integer, "the id of the last event known; 0 where absent"),
-                .init("limit", .integer, "1 to 1000 events; 100 where absent"),
+                .init("limit", .integer, "1 to 1000 events; 100 where absent", in: 1...1000),
             ],
+            contract: RouteContract(
+                answers: [.json(.listing("events", of: EventBody.schema), "The events")], problems: [.store]),
             "The audit log"
         ) { request, admin in
             let after = try request.integer("after", in: 0...Int.max) ?? 0
@@ -67,6 +82,8 @@ extension RankwiseAPI {
         }
         routes.on(
             .get, "/v1/federations/{federation}/lists/{digest}", for: .federationAdmin,
+            contract: RouteContract(
+                answers: [.bytes("text/plain; charset=utf-8", "One name in each line")], problems: [.list, .store]),
             "The names behind a digest in the audit log"
         ) { request, admin in
             let text = request.parameters["digest"] ?? ""

@@ -11,6 +11,9 @@ extension RankwiseAPI {
         let services = services
         routes.on(
             .post, "/v1/federations/{federation}/fork", for: .federationAdmin,
+            contract: RouteContract(
+                body: .json(ForkBody.schema), answers: [.json(CreatedFederationBody.schema, "Its tokens", status: 201)],
+                problems: [.document, .settings, .creation, .rendering, .round, .store]),
             "Creates a federation that begins with a round's adapter of this one"
         ) { request, admin in
             let bytes = try await request.body.collect(upTo: Self.documentLimit)
@@ -22,6 +25,7 @@ extension RankwiseAPI {
         }
         routes.on(
             .get, "/v1/federations/{federation}/archive", for: .federationAdmin,
+            contract: RouteContract(answers: [.bytes("application/x-tar", "The archive")], problems: [.store]),
             "The whole federation as a tar file"
         ) { _, admin in
             let spool = try await services.archives.write(admin.federation)
@@ -40,7 +44,13 @@ extension RankwiseAPI {
                     .contentDisposition: "attachment; filename=\"\(admin.federation).tar\"",
                 ], body: .file(file, 0..<file.byteCount))
         }
-        routes.on(.post, "/v1/archives", for: .admin, "Takes a federation from such a file") { request, _ in
+        routes.on(
+            .post, "/v1/archives", for: .admin,
+            contract: RouteContract(
+                body: .bytes(type: "application/x-tar"),
+                answers: [.json(FederationBody.schema, "The federation", status: 201)],
+                problems: [.archive, .creation, .settings, .store]), "Takes a federation from such a file"
+        ) { request, _ in
             let spool = services.archives.begin()
             do {
                 _ = try await request.body.save(to: spool.path, upTo: ArchiveService.byteLimit)
@@ -57,6 +67,8 @@ extension RankwiseAPI {
         routes.on(
             .delete, "/v1/federations/{federation}", for: .federationAdmin,
             query: [.init("release", .flag, "whether the name may be used again")],
+            contract: RouteContract(
+                answers: [.json(DepartedFederationBody.schema, "What remains of it")], problems: [.store]),
             "Deletes a federation"
         ) { request, admin in
             let departed = try await services.federations.delete(

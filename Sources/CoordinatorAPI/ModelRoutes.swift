@@ -13,8 +13,10 @@ extension RankwiseAPI {
             .get, base + "/rounds/{round}/merge", for: .reader,
             query: [
                 .init("since", .integer, "the sum of the rounds after this one"),
-                .init("dtype", .text, "element type, such as F32 or BF16"),
+                .init("dtype", .text, "element type, such as F32 or BF16", oneOf: ["F32", "F16", "BF16"]),
             ],
+            contract: RouteContract(
+                answers: .file("application/vnd.safetensors"), problems: [.rendering, .file, .round, .store]),
             "What rounds add to the base"
         ) { request, reader in
             let round = try request.round()
@@ -29,9 +31,11 @@ extension RankwiseAPI {
             routes.on(
                 .get, path, for: .reader,
                 query: [
-                    .init("rank", .integer, "cut to this rank"),
-                    .init("dtype", .text, "element type, such as F32 or BF16"),
+                    .init("rank", .integer, "cut to this rank", in: 1...Int.max),
+                    .init("dtype", .text, "element type, such as F32 or BF16", oneOf: ["F32", "F16", "BF16"]),
                 ],
+                contract: RouteContract(
+                    answers: .file("application/vnd.safetensors"), problems: [.rendering, .file, .round, .store]),
                 "Merges and adapter as one adapter"
             ) { request, reader in
                 let round = try request.namedRound()
@@ -43,7 +47,10 @@ extension RankwiseAPI {
                 }
             }
             routes.on(
-                .get, path + "/adapter_config.json", for: .reader, query: [.init("rank", .integer, "cut to this rank")],
+                .get, path + "/adapter_config.json", for: .reader,
+                query: [.init("rank", .integer, "cut to this rank", in: 1...Int.max)],
+                contract: RouteContract(
+                    answers: [.json(.freeObject, "PEFT's configuration")], problems: [.rendering, .round, .store]),
                 "The configuration of that adapter"
             ) { request, reader in
                 let round = try request.namedRound()

@@ -11,24 +11,24 @@ extension Problem {
         switch error {
         case .mismatchingOffset(let expected, let found, _):
             self.init(
-                .conflict, code: "upload.offset",
+                .conflict, code: .uploadOffset,
                 "Upload-Offset is \(found); the server holds \(expected.counted("byte"))")
             type = Self.registry + "mismatching-upload-offset"
         case .damaged(let expected, let found, let offset):
             self.init(
-                .badRequest, code: "update.digest",
+                .badRequest, code: .updateDigest,
                 "Content-Digest says \(expected); the content that came is \(found), and was dropped from \(offset) on")
         case .inconsistentLength(let known, let found):
             self.init(
-                .badRequest, code: "upload.length",
+                .badRequest, code: .uploadLength,
                 "the upload was to be \(known.counted("byte")) long; this request makes it \(found) or more")
             type = Self.registry + "inconsistent-upload-length"
         case .tooLong(let limit):
             self.init(
-                .contentTooLarge, code: "upload.too_large", "no sound update is longer than \(limit.counted("byte"))")
+                .contentTooLarge, code: .uploadTooLarge, "no sound update is longer than \(limit.counted("byte"))")
         case .tooManyBytes(let limit):
             self.init(
-                .serviceUnavailable, code: "upload.in_flight",
+                .serviceUnavailable, code: .uploadInFlight,
                 "the federation's unfinished uploads come to as much as they may, \(limit.counted("byte")); try again later"
             )
         }

@@ -8,6 +8,8 @@ import RankwiseWire
 package struct RankwiseAPI: Sendable {
     let services: Services
     let about: About
+    /// Nil where nothing is counted.
+    let metrics: ServerMetrics?
     private let logger: Logger
 
     /// The facts of this server that `GET /v1/server` returns.
@@ -21,9 +23,10 @@ package struct RankwiseAPI: Sendable {
         }
     }
 
-    package init(services: Services, about: About, logger: Logger) {
+    package init(services: Services, about: About, metrics: ServerMetrics? = nil, logger: Logger) {
         self.services = services
         self.about = about
+        self.metrics = metrics
         self.logger = logger
     }
 
@@ -35,6 +38,9 @@ package struct RankwiseAPI: Sendable {
     private var routes: Routes {
         var routes = Routes(api: self)
         addServerRoutes(to: &routes)
+        let contract = ContractText()
+        addContractRoutes(contract, to: &routes)
+        addMetricsRoutes(to: &routes)
         addFederationRoutes(to: &routes)
         addClientRoutes(to: &routes)
         addTokenRoutes(to: &routes)
@@ -45,12 +51,22 @@ package struct RankwiseAPI: Sendable {
         addAdapterRoutes(to: &routes)
         addModelRoutes(to: &routes)
         addLifeRoutes(to: &routes)
+        contract.write(routes.declared, version: about.version)
         return routes
     }
 
     /// Renders a failure in the transport as a problem.
-    package static func render(_ failure: RequestFailure) -> Response {
-        .problem(Problem(failure))
+    package func render(_ failure: RequestFailure) -> Response {
+        refusal(Problem(failure))
+    }
+
+    /// The same for a server without the API, where nothing is counted.
+    package static func answer(to failure: RequestFailure) -> Response { .problem(Problem(failure)) }
+
+    /// The answer of a problem, which is counted.
+    func refusal(_ problem: Problem) -> Response {
+        metrics?.count(problem: problem.code)
+        return .problem(problem)
     }
 
     /// Bodies are stored as they come, so a content coding is refused: nobody would decode it.
@@ -90,7 +106,7 @@ package struct RankwiseAPI: Sendable {
     private func response(to error: any Error, of request: Request) throws -> Response {
         switch error {
         case ServiceError.tooManyRequests(let seconds):
-            var response = Response.problem(Problem(.tooManyRequests(retryAfter: seconds)))
+            var response = refusal(Problem(.tooManyRequests(retryAfter: seconds)))
             response.headerFields[.retryAfter] = "\(seconds)"
             return response
         case let error as ServiceError:
@@ -101,12 +117,12 @@ package struct RankwiseAPI: Sendable {
                 logger.error("internal failure", metadata: ["reason": "\(reason)", "path": "\(request.path)"])
             default: break
             }
-            return .problem(Problem(error))
-        case let error as ArgumentError: return .problem(Problem(error))
-        case let error as WireError: return .problem(Problem(error))
-        case let error as CertificateMismatch: return .problem(Problem(error))
-        case let error as UpdateTooLong: return .problem(Problem(error))
-        case let error as UnsupportedType: return .problem(Problem(error))
+            return refusal(Problem(error))
+        case let error as ArgumentError: return refusal(Problem(error))
+        case let error as WireError: return refusal(Problem(error))
+        case let error as CertificateMismatch: return refusal(Problem(error))
+        case let error as UpdateTooLong: return refusal(Problem(error))
+        case let error as UnsupportedType: return refusal(Problem(error))
         default: throw error
         }
     }

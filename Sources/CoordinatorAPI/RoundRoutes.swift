@@ -12,7 +12,7 @@ extension RankwiseAPI {
 
     private static let poll: DeclaredQuery = [
         .init("after", .integer, "the revision that the caller knows; answers when there is a later one"),
-        .init("wait", .integer, "0 to 60 seconds to wait for it; 0 where absent"),
+        .init("wait", .integer, "0 to 60 seconds to wait for it; 0 where absent", in: 0...60),
     ]
 
     /// Routes of rounds, of the client's plan, and of leaving a round.
@@ -20,6 +20,7 @@ extension RankwiseAPI {
         let services = services
         routes.on(
             .get, "/v1/federations/{federation}/rounds/current", for: .reader, query: Self.poll,
+            contract: RouteContract(answers: .poll(RoundBody.schema)),
             "The round that is under way"
         ) { request, reader in
             guard let poll = try request.longPoll() else {
@@ -30,16 +31,21 @@ extension RankwiseAPI {
             }
             return try news.map { try Self.current($0) } ?? Response(status: .noContent)
         }
-        routes.on(.get, "/v1/federations/{federation}/rounds/{round}", for: .reader, "One round") { request, reader in
+        routes.on(
+            .get, "/v1/federations/{federation}/rounds/{round}", for: .reader,
+            contract: RouteContract(answers: [.json(RoundBody.schema, "The round")], problems: [.store]), "One round"
+        ) { request, reader in
             let seen = try await services.rounds.round(try request.round(), of: reader.federation)
             return try .json(RoundBody(seen.round, of: seen.machine))
         }
         routes.on(
             .get, "/v1/federations/{federation}/rounds", for: .reader,
             query: [
-                .init("limit", .integer, "1 to 100 rounds; 20 where absent"),
-                .init("before", .integer, "only rounds with lower numbers"),
+                .init("limit", .integer, "1 to 100 rounds; 20 where absent", in: 1...100),
+                .init("before", .integer, "only rounds with lower numbers", in: 1...Int.max),
             ],
+            contract: RouteContract(
+                answers: [.json(.listing("rounds", of: RoundBody.schema), "The rounds")], problems: [.store]),
             "Rounds, the newest first, without their updates"
         ) { request, reader in
             let limit = try request.integer("limit", in: 1...100) ?? 20
@@ -52,8 +58,9 @@ extension RankwiseAPI {
             .get, "/v1/federations/{federation}/rounds/{round}/updates", for: .reader,
             query: [
                 .init("after", .name, "only clients whose names come later"),
-                .init("limit", .integer, "1 to 1000 updates; 1000 where absent"),
+                .init("limit", .integer, "1 to 1000 updates; 1000 where absent", in: 1...1000),
             ],
+            contract: RouteContract(answers: [.json(UpdatesBody.schema, "The updates")], problems: [.store]),
             "The updates of a round, in the order of their clients' names"
         ) { request, reader in
             let limit = try request.integer("limit", in: 1...RoundBody.mostListed) ?? RoundBody.mostListed
@@ -63,6 +70,9 @@ extension RankwiseAPI {
         }
         routes.on(
             .put, "/v1/federations/{federation}/rounds/{round}/decline", for: .client,
+            contract: RouteContract(
+                body: .json(DeclineBody.schema), answers: [.none("It is noted")],
+                problems: [.document, .client, .update, .store]),
             "Says that the client sends nothing in this round"
         ) { request, client in
             let number = try request.round()
@@ -72,6 +82,9 @@ extension RankwiseAPI {
         }
         routes.on(
             .put, "/v1/federations/{federation}/leave", for: .client,
+            contract: RouteContract(
+                body: .json(DeclineBody.schema), answers: [.none("It is noted")],
+                problems: [.document, .client, .store]),
             "Takes the client out of the rounds to come"
         ) { request, client in
             try await services.rounds.leave(client.federation, by: client.name, reason: try await Self.reason(request))
@@ -79,6 +92,7 @@ extension RankwiseAPI {
         }
         routes.on(
             .get, "/v1/federations/{federation}/plan", for: .client, query: Self.poll,
+            contract: RouteContract(answers: .poll(PlanBody.schema), problems: [.client]),
             "What the client is to do"
         ) { request, client in
             guard let poll = try request.longPoll() else {

@@ -9,15 +9,23 @@ extension RankwiseAPI {
         let services = services
         let about = about
         // Both are cheap and have no rate limit. Otherwise a stranger could make health checks fail.
-        routes.on(.get, "/healthz", for: .anybody, query: .ignored, "Says that the server lives") { _, _ in
+        routes.on(
+            .get, "/healthz", for: .anybody, query: .ignored,
+            contract: RouteContract(answers: [.json(.map(of: .text), "It lives")]), "Says that the server lives"
+        ) { _, _ in
             try .json(["status": "alive"])
         }
-        routes.on(.get, "/readyz", for: .anybody, query: .ignored, "Says whether the server can work") { _, _ in
+        routes.on(
+            .get, "/readyz", for: .anybody, query: .ignored,
+            contract: RouteContract(answers: [.json(.map(of: .text), "It can work")], problems: [.store]),
+            "Says whether the server can work"
+        ) { _, _ in
             try await services.probe()
             return try .json(["status": "ready"])
         }
         routes.on(
-            .get, "/v1/server", for: .anybodyWithinRate, query: .ignored, "Version, strategies and limits"
+            .get, "/v1/server", for: .anybodyWithinRate, query: .ignored,
+            contract: RouteContract(answers: [.json(ServerBody.schema, "The server")]), "Version, strategies and limits"
         ) { _, _ in
             try .json(
                 ServerBody(

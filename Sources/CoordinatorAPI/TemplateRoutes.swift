@@ -5,12 +5,19 @@ import HTTPTypes
 import RankwiseWire
 
 extension RankwiseAPI {
+    private static let templating: Set<ProblemCode.Group> = [
+        .digest, .adapterFile, .configuration, .template, .state, .settings, .store,
+    ]
+
     /// Routes of a template's two parts: the adapter and its configuration.
     func addTemplateRoutes(to routes: inout Routes) {
         let services = services
         let path = "/v1/federations/{federation}/template"
         routes.on(
             .put, path, for: .federationAdmin,
+            contract: RouteContract(
+                body: .bytes(type: "application/octet-stream"),
+                answers: [.json(TemplateBody.schema, "It was taken", status: 201)], problems: Self.templating),
             "Takes the adapter that a federation is made from"
         ) { request, admin in
             let expected = try request.digestOfWhole()
@@ -35,6 +42,9 @@ extension RankwiseAPI {
         }
         routes.on(
             .put, path + "/adapter_config.json", for: .federationAdmin,
+            contract: RouteContract(
+                body: .bytes(type: "application/json"),
+                answers: [.json(TemplateBody.schema, "It was taken", status: 201)], problems: Self.templating),
             "Takes the configuration of that adapter"
         ) { request, admin in
             let text = try await request.body.collect(upTo: Self.configurationLimit)

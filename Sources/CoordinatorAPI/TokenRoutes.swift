@@ -15,6 +15,10 @@ extension RankwiseAPI {
         let path = "/v1/federations/{federation}/tokens"
         routes.on(
             .post, path, for: .federationAdmin,
+            contract: RouteContract(
+                body: .json(TokenRequestBody.schema),
+                answers: [.json(TokenBody.schema, "The token, this once", status: 201)],
+                problems: [.document, .settings, .tokens, .store]),
             "Issues a token that reads, or registers clients or regions; shows it this once"
         ) { request, admin in
             let bytes = try await request.body.collect(upTo: Self.tokenRequestLimit)
@@ -28,12 +32,17 @@ extension RankwiseAPI {
         }
         routes.on(
             .get, path, for: .federationAdmin,
+            contract: RouteContract(answers: [.json(.listing("tokens", of: TokenBody.schema), "The tokens")]),
             "The reader and enrolment tokens, without their texts"
         ) { _, admin in
             return try .json(["tokens": try services.tokens.list(in: admin.federation).map { TokenBody($0) }])
         }
-        routes.on(.delete, path + "/{token}", for: .federationAdmin, "Withdraws a token") { request, admin in
-            try await services.tokens.withdraw(request.parameters["token"] ?? "", in: admin.federation)
+        routes.on(
+            .delete, path + "/{id}", for: .federationAdmin,
+            contract: RouteContract(answers: [.none("It is withdrawn")], problems: [.tokens, .store]),
+            "Withdraws a token"
+        ) { request, admin in
+            try await services.tokens.withdraw(request.parameters["id"] ?? "", in: admin.federation)
             return Response(status: .noContent)
         }
     }

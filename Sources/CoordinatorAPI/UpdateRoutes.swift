@@ -10,7 +10,14 @@ extension RankwiseAPI {
         let services = services
         let path = "/v1/federations/{federation}/rounds/{round}/update"
         routes.on(
-            .put, path, for: .client, query: Self.claimed, early: .digests, "Takes the client's update"
+            .put, path, for: .client, query: Self.claimed, early: .digests,
+            contract: RouteContract(
+                body: .bytes(type: "application/octet-stream"),
+                answers: [
+                    .json(ReceiptBody.schema, "It counts", status: 201),
+                    .json(ReceiptBody.schema, "It was held already"),
+                ], problems: [.client, .digest, .adapterFile, .update, .configuration, .store]),
+            "Takes the client's update"
         ) { request, client in
             let claim = try Self.claim(request, of: client, digest: try request.digestOfWhole())
             try Self.refuseOtherTypes(request)
@@ -40,6 +47,9 @@ extension RankwiseAPI {
         }
         routes.on(
             .put, path + "/adapter_config.json", for: .client,
+            contract: RouteContract(
+                body: .bytes(type: "application/json"), answers: [.none("It is kept")],
+                problems: [.client, .configuration, .update, .store]),
             "Takes the configuration of the update's adapter"
         ) { request, client in
             let round = try request.round()
@@ -48,7 +58,10 @@ extension RankwiseAPI {
             return Response(status: .noContent)
         }
         routes.on(
-            .delete, path, for: .federationAdmin, query: [.init("client", .name, "whose update; required")],
+            .delete, path, for: .federationAdmin,
+            query: [.init("client", .name, "whose update; required", isRequired: true)],
+            contract: RouteContract(
+                answers: [.none("It counts no longer")], problems: [.heldUpdate, .client, .update, .store]),
             "Takes an update back while its round collects"
         ) { request, admin in
             guard let text = request.query["client"] else {
@@ -58,7 +71,12 @@ extension RankwiseAPI {
                 updateOf: try Request.client(named: text), round: try request.round(), in: admin.federation)
             return Response(status: .noContent)
         }
-        routes.on(.get, path, for: .client, "The receipt of the client's update") { request, client in
+        routes.on(
+            .get, path, for: .client,
+            contract: RouteContract(
+                answers: [.json(ReceiptBody.schema, "What is held")], problems: [.client, .heldUpdate, .store]),
+            "The receipt of the client's update"
+        ) { request, client in
             let round = try request.round()
             return try .json(
                 ReceiptBody(try await services.updates.receipt(for: client.name, round: round, in: client.federation)))

@@ -33,29 +33,45 @@ extension RankwiseAPI {
         completion: @escaping @Sendable (Request, Caller, ContentDigest?) throws -> UploadService.Completion
     ) {
         let services = services
+        let api = self
         routes.on(
-            .head, path, for: callers, early: .query, "How much of an upload in parts has come"
+            .head, path, for: callers, early: .query,
+            contract: RouteContract(answers: [.none("Upload-Offset says how much")], problems: Self.uploading),
+            "How much of an upload in parts has come"
         ) { request, caller in
             let status = try await services.uploads.status(of: try key(request, caller))
             return Response(status: .noContent, headerFields: UploadFields.status(status))
         }
         routes.on(
-            .patch, path, for: callers, query: query, takes: UploadFields.mediaType, "Takes a part of an upload"
+            .patch, path, for: callers, query: query, takes: UploadFields.mediaType,
+            contract: RouteContract(
+                body: .bytes(type: UploadFields.mediaType),
+                answers: [
+                    .none("The part was taken"),
+                    .json(.either(ReceiptBody.schema, TemplateBody.schema), "The upload is complete", status: 201),
+                    .json(ReceiptBody.schema, "It was held already"),
+                ], problems: Self.uploading.union([.digest, .adapterFile, .configuration])), "Takes a part of an upload"
         ) { request, caller in
             let part = try Self.part(request, of: key(request, caller)) { try completion(request, caller, $0) }
             do {
-                return try await Self.append(part, from: request, services)
+                return try await api.append(part, from: request)
             } catch ServiceError.upload(let error) {
-                return Self.refusal(error)
+                return api.refusal(error)
             }
         }
         routes.on(
-            .delete, path, for: callers, early: .query, "Gives up an upload in parts"
+            .delete, path, for: callers, early: .query,
+            contract: RouteContract(answers: [.none("It is given up")], problems: Self.uploading),
+            "Gives up an upload in parts"
         ) { request, caller in
             try await services.uploads.cancel(try key(request, caller))
             return Response(status: .noContent)
         }
-        routes.on(.options, path, for: .anybody, query: .ignored, "Says that uploads come in parts here") { _, _ in
+        routes.on(
+            .options, path, for: .anybody, query: .ignored,
+            contract: RouteContract(answers: [.none("Allow and Accept-Patch say how")]),
+            "Says that uploads come in parts here"
+        ) { _, _ in
             Response(
                 status: .noContent,
                 headerFields: UploadFields.fields([
@@ -64,12 +80,14 @@ extension RankwiseAPI {
         }
     }
 
-    private static func append(
-        _ part: UploadService.Part, from request: Request, _ services: Services
+    private static let uploading: Set<ProblemCode.Group> = [.client, .update, .upload, .template, .state, .store]
+
+    private func append(
+        _ part: UploadService.Part, from request: Request
     ) async throws -> Response {
         let ticket: UploadService.Ticket
         switch try await services.uploads.begin(part, stop: { request.body.stop() }) {
-        case .held(let receipt): return try complete(receipt)
+        case .held(let receipt): return try Self.complete(receipt)
         case .append(let admitted): ticket = admitted
         }
         let appended = await request.body.append(to: ticket.file.path, at: part.offset, upTo: ticket.byteLimit)
@@ -87,11 +105,11 @@ extension RankwiseAPI {
         do {
             switch try await services.uploads.end(ticket, fileLength: appended.fileLength, digest: digest) {
             case .partial(let status): return Response(status: .noContent, headerFields: UploadFields.status(status))
-            case .complete(let receipt): return try complete(receipt)
+            case .complete(let receipt): return try Self.complete(receipt)
             }
         } catch let error as ServiceError where part.completion != nil && error.isOfTheWhole {
             // All bytes have arrived, so the client must not send them again because of this error.
-            var response = Response.problem(Problem(error))
+            var response = refusal(Problem(error))
             response.headerFields.append(contentsOf: UploadFields.complete(true))
             return response
         }
@@ -107,8 +125,8 @@ extension RankwiseAPI {
         return response
     }
 
-    private static func refusal(_ error: UploadError) -> Response {
-        var response = Response.problem(Problem(error))
+    private func refusal(_ error: UploadError) -> Response {
+        var response = refusal(Problem(error))
         switch error {
         case .mismatchingOffset(let expected, _, let isComplete):
             response.headerFields.append(contentsOf: UploadFields.offset(expected, isComplete: isComplete))

@@ -1,4 +1,5 @@
 import CLinux
+package import CoreMetrics
 import Dispatch
 import Foundation
 package import Logging
@@ -19,6 +20,8 @@ package final class HTTPServer: Sendable {
         package var tls: TLS?
         /// How often deadlines are checked, and so how late the server may notice one. Default 1 s.
         package var sweepInterval: Duration = .seconds(1)
+        /// Where requests and bytes are counted. Default: nowhere.
+        package var metrics: (any MetricsFactory)?
 
         package init() {}
     }
@@ -27,7 +30,7 @@ package final class HTTPServer: Sendable {
         /// Exit: `running`.
         case idle
         /// Exit: `stopped`.
-        case running(Listener, [Shard], TLSContexts?)
+        case running(Listener, [Shard], TLSContexts?, @Sendable () -> ServingLoad)
         case stopped
     }
 
@@ -60,8 +63,8 @@ package final class HTTPServer: Sendable {
         let result = state.withLock { state -> Result<SocketAddress, HTTPServerError> in
             guard case .idle = state else { return .failure(.alreadyStarted) }
             do throws(HTTPServerError) {
-                let (listener, shards, tls) = try open()
-                state = .running(listener, shards, tls)
+                let (listener, shards, tls, load) = try open()
+                state = .running(listener, shards, tls, load)
                 return .success(listener.address)
             } catch {
                 return .failure(error)
@@ -74,7 +77,7 @@ package final class HTTPServer: Sendable {
     /// flight finish. Closes by force what is left after `time`.
     package func shutdown(within time: Duration) async {
         let running = state.withLock { state -> (Listener, [Shard])? in
-            guard case .running(let listener, let shards, _) = state else { return nil }
+            guard case .running(let listener, let shards, _, _) = state else { return nil }
             state = .stopped
             return (listener, shards)
         }
@@ -89,15 +92,23 @@ package final class HTTPServer: Sendable {
         for shard in shards { await shard.stop() }
     }
 
+    /// What is open now; nothing before the start and after the end.
+    package var load: ServingLoad {
+        guard case .running(_, _, _, let load) = state.withLock({ $0 }) else { return ServingLoad() }
+        return load()
+    }
+
     /// Reads certificate, key and authority again, for new connections.
     ///
     /// - Throws: the error in the files; the server then keeps the old ones.
     package func reloadCertificates() throws(TLSError) {
-        guard case .running(_, _, let tls?) = state.withLock({ $0 }) else { return }
+        guard case .running(_, _, let tls?, _) = state.withLock({ $0 }) else { return }
         try tls.reload()
     }
 
-    private func open() throws(HTTPServerError) -> (Listener, [Shard], TLSContexts?) {
+    private func open() throws(HTTPServerError) -> (
+        Listener, [Shard], TLSContexts?, @Sendable () -> ServingLoad
+    ) {
         signal(SIGPIPE, SIG_IGN)
         let tls = try openTLS()
         let descriptors = Self.raiseDescriptorLimit()
@@ -105,11 +116,12 @@ package final class HTTPServer: Sendable {
         let census = ConnectionLimiter(
             limits: configuration.limits, proxies: proxies,
             connections: max(descriptors - Self.reservedDescriptors, descriptors / 2))
+        let bodies = BodyLimiter(limits: configuration.limits)
         let settings = Shard.Settings(
             router: router, limits: configuration.limits, sweepInterval: configuration.sweepInterval,
             renderFailure: renderFailure, logger: logger, census: census,
-            bodies: BodyLimiter(limits: configuration.limits), proxies: proxies, tls: tls,
-            disk: DiskLanes(count: Self.diskLanes))
+            bodies: bodies, proxies: proxies, tls: tls,
+            disk: DiskLanes(count: Self.diskLanes), metrics: configuration.metrics)
         var shards: [Shard] = []
         for index in 0..<max(1, configuration.shards) { shards.append(try Shard(index: index, settings: settings)) }
         let (descriptor, address) = try ListeningSocket.open(configuration.address)
@@ -117,7 +129,13 @@ package final class HTTPServer: Sendable {
             descriptor: descriptor, address: address, shards: shards, census: census, logger: logger)
         for shard in shards { shard.executor.queue.async { shard.assumeIsolated { $0.start() } } }
         listener.executor.queue.async { listener.assumeIsolated { $0.start() } }
-        return (listener, shards, tls)
+        let load: @Sendable () -> ServingLoad = {
+            var load = ServingLoad()
+            (load.connections, load.refusedConnections) = census.open
+            (load.bodies, load.bodyBytes) = bodies.inFlight
+            return load
+        }
+        return (listener, shards, tls, load)
     }
 
     private func openTLS() throws(HTTPServerError) -> TLSContexts? {

@@ -9,6 +9,8 @@ package struct OpenedData: Sendable {
     package let clock: any WallClock
     /// A local folder that this server alone uses, for rendered adapters.
     package let cacheFolder: String
+    /// The local folders whose disks must not become full.
+    package let folders: [String]
     /// The hash of the admin's token; throws where there is none and none can be made.
     package let adminTokenHash: @Sendable (_ environment: [String: String]) throws -> ContentDigest
     /// The number of servers that share the data, at least 1.
@@ -16,13 +18,14 @@ package struct OpenedData: Sendable {
     package let close: @Sendable () throws -> Void
 
     package init(
-        stores: Stores, clock: any WallClock, cacheFolder: String,
+        stores: Stores, clock: any WallClock, cacheFolder: String, folders: [String],
         adminTokenHash: @escaping @Sendable (_ environment: [String: String]) throws -> ContentDigest,
         serverCount: @escaping @Sendable () -> Int = { 1 }, close: @escaping @Sendable () throws -> Void
     ) {
         self.stores = stores
         self.clock = clock
         self.cacheFolder = cacheFolder
+        self.folders = folders
         self.adminTokenHash = adminTokenHash
         self.serverCount = serverCount
         self.close = close

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Coordinator
 import CoordinatorAPI
+import CoreMetrics
 import Dispatch
 import Federation
 import Foundation
@@ -57,16 +58,25 @@ struct ServeCommand: AsyncParsableCommand {
 
     private func serve(_ settings: ServerSettings, environment: [String: String], logger: Logger) async throws {
         let data = try open(settings, logger)
-        let mode: Access.Mode = settings.usesTokens ? .tokens(admin: try data.adminTokenHash(environment)) : .none
+        let mode: Access.Mode =
+            settings.usesTokens
+            ? .tokens(admin: try data.adminTokenHash(environment), metrics: try settings.metrics.tokenHash()) : .none
+        let metrics =
+            settings.metrics.isEnabled
+            ? ServerMetrics(
+                version: RankwiseServer.version, folders: data.folders, federationLimit: settings.metrics.federations)
+            : nil
         let services = Services(
             stores: data.stores,
             cache: try AdapterCache(folder: data.cacheFolder, byteLimit: settings.cacheBytes),
             access: Access(mode: mode, clock: data.clock, limits: settings.rates, serverCount: data.serverCount),
             clock: data.clock, quotas: settings.quotas, threads: ProcessInfo.processInfo.activeProcessorCount,
-            uploadLimits: settings.uploadLimits, partLimits: settings.partLimits, logger: logger)
+            uploadLimits: settings.uploadLimits, partLimits: settings.partLimits,
+            metrics: metrics?.factory ?? NOOPMetricsHandler.instance, logger: logger)
         try await services.resume()
         let stop = StopSignal()
-        let server = settings.role.serves ? try start(settings, services, logger) : nil
+        let server = settings.role.serves ? try start(settings, services, metrics, logger) : nil
+        let scraped = try metrics.flatMap { try serve($0, of: services, settings, logger) }
         if server == nil {
             try FileHandle.standardOutput.write(contentsOf: Data("working\n".utf8))
             logger.info("working", metadata: ["data": "\(settings.place)"])
@@ -79,6 +89,7 @@ struct ServeCommand: AsyncParsableCommand {
             let name = await stop.received { reload(server, environment, logger) }
             logger.info("stopping", metadata: ["signal": "\(name)"])
             await server?.shutdown(within: .seconds(settings.drainSeconds))
+            await scraped?.shutdown(within: .seconds(settings.drainSeconds))
             group.cancelAll()
         }
         try data.close()
@@ -101,24 +112,47 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     /// Listens, and says where on the standard output.
-    private func start(_ settings: ServerSettings, _ services: Services, _ logger: Logger) throws -> HTTPServer {
+    private func start(
+        _ settings: ServerSettings, _ services: Services, _ metrics: ServerMetrics?, _ logger: Logger
+    ) throws -> HTTPServer {
         let api = RankwiseAPI(
             services: services,
             about: .init(
                 version: RankwiseServer.version,
                 limits: ["body_bytes": settings.limits.bodyBytes, "connections": settings.limits.connections]),
-            logger: logger)
+            metrics: metrics, logger: logger)
         var configuration = HTTPServer.Configuration()
         configuration.address = settings.address
         configuration.limits = settings.limits
         configuration.tls = settings.tls
         configuration.trustedProxies = settings.trustedProxies
+        configuration.metrics = metrics?.factory
         let server = HTTPServer(
-            configuration: configuration, router: api.router, renderFailure: { RankwiseAPI.render($0) }, logger: logger)
+            configuration: configuration, router: api.router, renderFailure: { api.render($0) }, logger: logger)
         let address = try server.start()
+        metrics?.read(server)
         let place = if case .unix = address.host { "\(address)" } else { "\(settings.scheme)://\(address)" }
         try FileHandle.standardOutput.write(contentsOf: Data("listening on \(place)\n".utf8))
         logger.info("serving", metadata: ["address": "\(address)", "data": "\(settings.place)"])
+        return server
+    }
+
+    /// Listens for scrapes on a port of their own; nil where the settings name none.
+    private func serve(
+        _ metrics: ServerMetrics, of services: Services, _ settings: ServerSettings, _ logger: Logger
+    ) throws -> HTTPServer? {
+        guard let wanted = settings.metrics.address else { return nil }
+        var configuration = HTTPServer.Configuration()
+        configuration.address = wanted
+        configuration.shards = 1
+        configuration.limits = settings.limits
+        let server = HTTPServer(
+            configuration: configuration, router: RankwiseAPI.metricsRouter(metrics, services),
+            renderFailure: { RankwiseAPI.answer(to: $0) }, logger: logger)
+        let address = try server.start()
+        let place = if case .unix = address.host { "\(address)" } else { "http://\(address)" }
+        try FileHandle.standardOutput.write(contentsOf: Data("metrics on \(place)/metrics\n".utf8))
+        logger.info("serving metrics", metadata: ["address": "\(address)"])
         return server
     }
 

@@ -18,9 +18,10 @@ struct ServerDocument: Codable {
     var objectStorage: ObjectStorageDocument?
     var postgres: PostgresDocument?
     var upstream: UpstreamDocument?
+    var metrics: MetricsDocument?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case listen, data, auth, log, limits, tls, objects, scratch, role, postgres, upstream
+        case listen, data, auth, log, limits, tls, objects, scratch, role, postgres, upstream, metrics
         case objectStorage = "object_storage"
         case trustedProxies = "trusted_proxies"
         case plainHTTP = "plain_http"
@@ -218,5 +219,6 @@ struct ServerDocument: Codable {
         objectStorage = try values.decodeIfPresent(ObjectStorageDocument.self, forKey: .objectStorage)
         postgres = try values.decodeIfPresent(PostgresDocument.self, forKey: .postgres)
         upstream = try values.decodeIfPresent(UpstreamDocument.self, forKey: .upstream)
+        metrics = try values.decodeIfPresent(MetricsDocument.self, forKey: .metrics)
     }
 }

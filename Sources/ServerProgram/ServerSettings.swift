@@ -26,6 +26,7 @@ struct ServerSettings {
     var role: ServerRole
     /// nil for a server without a root.
     var upstream: UpstreamSettings?
+    var metrics: MetricsSettings
 
     var listen: String {
         switch address {
@@ -48,7 +49,8 @@ struct ServerSettings {
         }
         address =
             try ListeningAddress.isHandedOver(in: environment)
-            ? .inherited : Self.address(choose(flags?.listen, "LISTEN", file.listen, "127.0.0.1:8080"))
+            ? .inherited
+            : ListeningAddress(choose(flags?.listen, "LISTEN", file.listen, "127.0.0.1:8080"), path: "listen")
         self.data = choose(flags?.data, "DATA", file.data, "data")
         cluster = try Self.cluster(file, flags, environment)
         let wanted = choose(flags?.role, "ROLE", file.role, ServerRole.both.rawValue)
@@ -80,6 +82,7 @@ struct ServerSettings {
         cacheBytes = limits.cacheBytes ?? 1 << 30
         drainSeconds = limits.drainSeconds ?? 10
         rates = RateLimits(limits)
+        metrics = try MetricsSettings(file.metrics ?? MetricsDocument())
         quotas = Quotas(limits)
         partLimits = PartLimits(limits)
         trustedProxies = try (file.trustedProxies ?? []).map { text throws(SettingsError) in
@@ -173,22 +176,6 @@ struct ServerSettings {
             certificate: certificate, key: key, clientCA: authority, clientCertificates: clientCertificates)
     }
 
-    /// `unix:PATH`, or `HOST:PORT` with an IPv6 host in brackets.
-    private static func address(_ text: String) throws(SettingsError) -> ListeningAddress {
-        let expected = SettingsError(path: "listen", reason: "is '\(text)'; expected HOST:PORT or unix:PATH")
-        if text.hasPrefix("unix:") {
-            guard text.count > "unix:".count else { throw expected }
-            return .unix(path: String(text.dropFirst("unix:".count)))
-        }
-        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
-            (0...65_535).contains(port)
-        else { throw expected }
-        var host = String(text[..<colon])
-        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
-        guard !host.isEmpty else { throw expected }
-        return .tcp(host: host, port: port)
-    }
-
     private static func choice(_ text: String, _ known: [String], _ path: String) throws(SettingsError) -> String {
         guard known.contains(text) else {
             throw SettingsError(path: path, reason: "is '\(text)'; expected one of \(known.joined(separator: ", "))")
@@ -198,6 +185,25 @@ struct ServerSettings {
 }
 
 extension ListeningAddress {
+    /// `unix:PATH`, or `HOST:PORT` with an IPv6 host in brackets.
+    ///
+    /// - Parameter path: the setting's name, for the error.
+    init(_ text: String, path: String) throws(SettingsError) {
+        let expected = SettingsError(path: path, reason: "is '\(text)'; expected HOST:PORT or unix:PATH")
+        if text.hasPrefix("unix:") {
+            guard text.count > "unix:".count else { throw expected }
+            self = .unix(path: String(text.dropFirst("unix:".count)))
+            return
+        }
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (0...65_535).contains(port)
+        else { throw expected }
+        var host = String(text[..<colon])
+        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+        guard !host.isEmpty else { throw expected }
+        self = .tcp(host: host, port: port)
+    }
+
     /// Whether other machines cannot reach this address.
     fileprivate var isLocal: Bool {
         switch self {

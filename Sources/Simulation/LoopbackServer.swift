@@ -31,7 +31,7 @@ final class LoopbackServer: Sendable {
         var configuration = HTTPServer.Configuration()
         configuration.address = .tcp(host: "127.0.0.1", port: 0)
         server = HTTPServer(
-            configuration: configuration, router: api.router, renderFailure: { RankwiseAPI.render($0) }, logger: logger)
+            configuration: configuration, router: api.router, renderFailure: { api.render($0) }, logger: logger)
         url = "http://\(try server.start())"
         work = Task { await services.run(tickEvery: .milliseconds(50)) }
     }

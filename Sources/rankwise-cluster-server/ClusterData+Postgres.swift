@@ -15,6 +15,7 @@ extension ClusterData {
                 let store = try PostgresStore.open(settings, logger)
                 return OpenedData(
                     stores: Stores(store), clock: store.clock, cacheFolder: settings.scratch + "/cache",
+                    folders: [settings.scratch],
                     adminTokenHash: { environment in
                         let own = try AdminToken.hash(dataFolder: settings.scratch, environment: environment)
                         // The environment's token goes before the shared one, so that it can be changed.

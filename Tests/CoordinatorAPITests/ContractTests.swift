@@ -95,7 +95,7 @@ import Testing
     ) async throws -> (status: Int, body: String) {
         var path = route.pattern
         for (name, value) in [
-            "federation": "f", "client": "c", "round": "1", "token": "none-such",
+            "federation": "f", "client": "c", "round": "1", "id": "none-such",
             "digest": String(repeating: "0", count: 64),
         ] {
             path = path.replacingOccurrences(of: "{\(name)}", with: value)

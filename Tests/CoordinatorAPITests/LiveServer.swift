@@ -11,9 +11,12 @@ import SQLiteStore
 /// The whole server on a port of 127.0.0.1, over a real store in a folder of its own.
 final class LiveServer: Sendable {
     static let admin = "an-admin-token-of-more-than-32-bytes"
+    /// The token that may read the metrics and nothing else.
+    static let metrics = "a-token-for-metrics-of-more-than-32-bytes"
 
     let url: String
     let routes: [RouteDeclaration]
+    let metrics: ServerMetrics
     private let server: HTTPServer
     private let store: SQLiteStore
     private let work: Task<Void, Never>
@@ -24,18 +27,21 @@ final class LiveServer: Sendable {
 
     init(
         folder: String, clock: any WallClock = SystemClock(), limits: RateLimits = .unlimited,
-        quotas: Quotas = Quotas(),
+        quotas: Quotas = Quotas(), labelledFederations: Int = 10,
         logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     ) async throws {
         store = try SQLiteStore(directory: folder, logger: logger)
+        metrics = ServerMetrics(version: "test", folders: [folder], federationLimit: labelledFederations)
         let services = Services(
             stores: Stores(store),
             cache: try AdapterCache(folder: folder + "/cache", byteLimit: 1 << 20),
-            access: Access(mode: .tokens(admin: Access.hash(Self.admin)), clock: clock, limits: limits), clock: clock,
-            quotas: quotas, threads: 2,
-            logger: logger)
+            access: Access(
+                mode: .tokens(admin: Access.hash(Self.admin), metrics: Access.hash(Self.metrics)), clock: clock,
+                limits: limits),
+            clock: clock, quotas: quotas, threads: 2, metrics: metrics.factory, logger: logger)
         try await services.resume()
-        let api = RankwiseAPI(services: services, about: .init(version: "test", limits: [:]), logger: logger)
+        let api = RankwiseAPI(
+            services: services, about: .init(version: "test", limits: [:]), metrics: metrics, logger: logger)
         routes = api.declaredRoutes
         var configuration = HTTPServer.Configuration()
         configuration.address = .tcp(host: "127.0.0.1", port: 0)
@@ -44,9 +50,11 @@ final class LiveServer: Sendable {
         configuration.limits.timeToHeaders = .seconds(600)
         configuration.limits.bodyRateWindow = .seconds(600)
         configuration.limits.writeStallTime = .seconds(600)
+        configuration.metrics = metrics.factory
         server = HTTPServer(
-            configuration: configuration, router: api.router, renderFailure: { RankwiseAPI.render($0) }, logger: logger)
+            configuration: configuration, router: api.router, renderFailure: { api.render($0) }, logger: logger)
         url = "http://\(try server.start())"
+        metrics.read(server)
         work = Task { await services.run(tickEvery: .milliseconds(20)) }
     }
 

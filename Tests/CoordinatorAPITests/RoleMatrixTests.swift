@@ -61,7 +61,7 @@ import Testing
         let subject = try await population.newClient()
         // Those come first that may do nothing, and the admin last: what it deletes, others could not be refused.
         let order: [CallerRole] = [
-            .nobody, .void, .foreign, .revoked, .reader, .enrolment, .otherClient, .client, .admin,
+            .nobody, .void, .foreign, .revoked, .reader, .enrolment, .metrics, .otherClient, .client, .admin,
         ]
         var cells: [CallerRole: Set<String>] = [:]
         for caller in order {
@@ -109,7 +109,7 @@ import Testing
     ) async throws -> Answer {
         let path = route.pattern.replacingOccurrences(of: "{federation}", with: federation)
             .replacingOccurrences(of: "{client}", with: client).replacingOccurrences(of: "{round}", with: "0")
-            .replacingOccurrences(of: "{token}", with: "none-such")
+            .replacingOccurrences(of: "{id}", with: "none-such")
             .replacingOccurrences(of: "{digest}", with: String(repeating: "0", count: 64))
         #expect(!path.contains("{"), "\(route) has a parameter that this test does not know")
         var head = "\(route.method) \(path) HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
@@ -156,7 +156,7 @@ import Testing
 
         init(_ server: LiveServer, _ clock: HandMovedClock) async throws {
             admin = try Caller(server, token: LiveServer.admin)
-            tokens = [.nobody: [nil], .admin: [LiveServer.admin]]
+            tokens = [.nobody: [nil], .admin: [LiveServer.admin], .metrics: [LiveServer.metrics]]
             let own = try await Self.create("f", admin)
             let foreign = try await Self.create("g", admin)
             tokens[.reader] = [own.readerToken]

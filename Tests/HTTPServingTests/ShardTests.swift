@@ -17,7 +17,7 @@ import Testing
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
                 census: ConnectionLimiter(limits: limits, proxies: TrustedProxies(ranges: []), connections: 10),
                 bodies: BodyLimiter(limits: limits), proxies: TrustedProxies(ranges: []), tls: nil,
-                disk: DiskLanes(count: 1)))
+                disk: DiskLanes(count: 1), metrics: nil))
     }
 
     @Test func `a connection that closes just as somebody begins to wait for it is not waited for`() async throws {

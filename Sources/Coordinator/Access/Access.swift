@@ -5,8 +5,20 @@ import Synchronization
 package final class Access: Sendable {
     /// How callers are identified.
     package enum Mode: Sendable, Hashable {
-        /// Every caller needs a token. The admin's token has this hash.
-        case tokens(admin: ContentDigest)
+        /// Every caller needs a token.
+        ///
+        /// - Parameters:
+        ///   - admin: the hash of the admin's token.
+        ///   - metrics: the hash of the token that may read the metrics and nothing else; nil where there is none.
+        case tokens(admin: ContentDigest, metrics: ContentDigest? = nil)
+
+        /// The holder of one of the server's own tokens, which belong to no federation.
+        func holder(of hash: ContentDigest) -> Principal? {
+            guard case .tokens(let admin, let metrics) = self else { return nil }
+            if hash.matches(admin) { return .admin }
+            if let metrics, hash.matches(metrics) { return .metrics }
+            return nil
+        }
         /// Every caller is admin. A client's own calls still carry its token.
         case none
     }
@@ -45,7 +57,7 @@ package final class Access: Sendable {
             return .admin
         }
         let hash = Self.hash(token)
-        if case .tokens(let admin) = mode, hash.matches(admin) { return .admin }
+        if let owner = mode.holder(of: hash) { return owner }
         guard let (principal, isRevoked) = try holder(of: hash, from: address) else {
             guard mode == .none else {
                 try refuse(throttled { $0.admitFailure(address, at: clock.now()) })
@@ -141,7 +153,7 @@ extension Access {
 extension Access {
     /// Whether nobody except `principal` holds the token with this hash.
     func isFree(_ hash: ContentDigest, for principal: Principal) -> Bool {
-        if case .tokens(let admin) = mode, hash.matches(admin) { return false }
+        if mode.holder(of: hash) != nil { return false }
         return holders.withLock { $0[hash].map { $0.principal == principal } ?? true }
     }
 

@@ -3,6 +3,8 @@ package import Federation
 /// The identity that a bearer token stands for.
 package enum Principal: Sendable, Hashable {
     case admin
+    /// May read the server's metrics and nothing else.
+    case metrics
     case reader(FederationID)
     /// The holder of an enrolment token, with the token's id.
     case enrolment(FederationID, token: String)
@@ -13,7 +15,7 @@ extension Principal {
     /// The only federation that the principal may use; nil for the admin.
     var federation: FederationID? {
         switch self {
-        case .admin: nil
+        case .admin, .metrics: nil
         case .reader(let federation), .enrolment(let federation, _), .client(let federation, _): federation
         }
     }
@@ -22,7 +24,7 @@ extension Principal {
     package func requireReader(of federation: FederationID) throws(ServiceError) {
         switch self {
         case .admin, .reader(federation), .client(federation, _): return
-        case .reader, .client, .enrolment: throw .forbidden
+        case .reader, .client, .enrolment, .metrics: throw .forbidden
         }
     }
 
@@ -30,9 +32,17 @@ extension Principal {
         guard self == .admin else { throw .forbidden }
     }
 
+    /// Requires that the caller may read the server's metrics: the admin, or the holder of the metrics' token.
+    package func requireMetrics() throws(ServiceError) {
+        guard self == .admin || self == .metrics else { throw .forbidden }
+    }
+
     /// Requires that the caller may read at least one federation.
     package func requireAnyReader() throws(ServiceError) {
-        if case .enrolment = self { throw .forbidden }
+        switch self {
+        case .admin, .reader, .client: return
+        case .enrolment, .metrics: throw .forbidden
+        }
     }
 
     /// Requires that the caller may register clients. Returns the id of its enrolment token; nil for the admin.
@@ -40,7 +50,7 @@ extension Principal {
         switch self {
         case .admin: return nil
         case .enrolment(federation, let token): return token
-        case .reader, .client, .enrolment: throw .forbidden
+        case .reader, .client, .enrolment, .metrics: throw .forbidden
         }
     }
 

@@ -59,7 +59,7 @@ package struct RateLimits: Sendable, Hashable {
     /// The rate of a caller's requests; nil where it has no limit.
     func requests(of principal: Principal) -> TokenBucket.Pace? {
         switch principal {
-        case .admin: nil
+        case .admin, .metrics: nil
         case .client: Self.requests(clientRequestsPerSecond)
         case .reader, .enrolment: Self.requests(sharedTokenRequestsPerSecond)
         }
@@ -68,7 +68,7 @@ package struct RateLimits: Sendable, Hashable {
     /// How many requests and how many bodies a caller may have under way; 0 means no limit.
     func inFlight(of principal: Principal) -> (requests: Int, bodies: Int) {
         switch principal {
-        case .admin: (0, 0)
+        case .admin, .metrics: (0, 0)
         case .client: (clientRequestsInFlight, clientBodiesInFlight)
         case .reader, .enrolment: (sharedTokenRequestsInFlight, sharedTokenBodiesInFlight)
         }

@@ -19,6 +19,9 @@ final class AggregationQueue: Sendable {
         (line, continuation) = AsyncStream.makeStream()
     }
 
+    /// The federations in the queue, and those whose round is being aggregated.
+    var count: Int { state.withLock { $0.waiting.count } }
+
     func add(_ federation: FederationID, at now: Timestamp) {
         let isNew = state.withLock { state in
             if let failure = state.failures[federation], now < failure.notBefore { return false }

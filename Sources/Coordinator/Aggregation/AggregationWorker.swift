@@ -1,5 +1,6 @@
 import AdapterFormat
 import Aggregation
+import CoreMetrics
 import Dispatch
 import Federation
 import Foundation
@@ -27,6 +28,7 @@ struct AggregationWorker: Sendable {
     let threads: Int
     /// When a round is shared among workers.
     let partLimits: PartLimits
+    let metrics: CoordinatorMetrics
     let logger: Logger
     /// Each queue aggregates one round at a time, so a large round does not delay all other federations.
     private let queues = [BlockingQueue(label: "aggregation.0"), BlockingQueue(label: "aggregation.1")]
@@ -68,6 +70,7 @@ struct AggregationWorker: Sendable {
             if session.snapshot.machine.round?.phase == .aggregating { due.add(federation, at: clock.now()) }
         } catch {
             due.failed(federation, at: clock.now())
+            metrics.aggregations.add(1, to: CoordinatorMetrics.AggregationOutcome.retried.rawValue)
             logger.error(
                 "a round could not be aggregated and will be tried again",
                 metadata: ["federation": "\(federation)", "round": "\(seen.number)", "reason": "\(error)"])
@@ -80,17 +83,32 @@ struct AggregationWorker: Sendable {
     private func aggregate(
         _ round: RoundMachine, of session: FederationSession, under lease: Lease, on queue: BlockingQueue
     ) async throws(StoreError) {
-        let outcome: FederationMachine.Event<Void, Never>
+        let event: FederationMachine.Event<Void, Never>
+        let outcome: CoordinatorMetrics.AggregationOutcome
+        var published = 0
         do throws(AggregationFailure) {
-            outcome = .aggregated(try await publish(round, in: session, under: lease, on: queue), round: round.number)
+            let adapter = try await publish(round, in: session, under: lease, on: queue)
+            published = adapter.byteCount
+            (event, outcome) = (.aggregated(adapter, round: round.number), .published)
         } catch {
             switch error {
-            case .hopeless(let reason): outcome = .aggregationFailed(reason: reason, round: round.number)
-            case .lost(let reasons): outcome = .lost(reasons, round: round.number)
+            case .hopeless(let reason):
+                (event, outcome) = (.aggregationFailed(reason: reason, round: round.number), .failed)
+            case .lost(let reasons): (event, outcome) = (.lost(reasons, round: round.number), .reopened)
             case .passing(let reason), .unusableParts(let reason): throw .failed(reason)
             }
         }
-        _ = try await session.perform(outcome, spending: lease)
+        _ = try await session.perform(event, spending: lease)
+        count(outcome, of: round, published: published)
+    }
+
+    /// Counts how the aggregation of a round ended, and how long the round's clients have waited for its adapter.
+    private func count(_ outcome: CoordinatorMetrics.AggregationOutcome, of round: RoundMachine, published: Int) {
+        metrics.aggregations.add(1, to: outcome.rawValue)
+        guard outcome == .published else { return }
+        metrics.publishedBytes.increment(by: published)
+        guard let closedAt = round.closedAt else { return }
+        metrics.publicationSeconds.recordNanoseconds(Int64(max(0, clock.now().seconds(since: closedAt)) * 1e9))
     }
 
     /// Deletes what nobody needs after the round's end.
@@ -130,6 +148,7 @@ struct AggregationWorker: Sendable {
         _ round: RoundMachine, in session: FederationSession, under lease: Lease, on queue: BlockingQueue
     ) async throws(AggregationFailure) -> PublishedAdapter {
         do {
+            let began = ContinuousClock.now
             let plan = try session.plan()
             let machine = session.snapshot.machine
             let regions = Set(round.accepted.filter { machine.region(of: $0) != nil }.map(\.client))
@@ -151,6 +170,8 @@ struct AggregationWorker: Sendable {
                 return try await serving.file(
                     ofRound: round.number, in: session.id, as: plan, on: queue)
             }
+            metrics.aggregationSeconds.recordNanoseconds(began.nanosecondsToNow)
+            metrics.aggregatedBytes.increment(by: round.accepted.reduce(0) { $0 + $1.byteCount })
             return PublishedAdapter(
                 digest: file.digest, byteCount: file.byteCount, ranks: file.ranks,
                 hasMerge: plan.strategy.publishesMerge)

@@ -62,6 +62,9 @@ package final class FederationRuntime: Sendable {
         state.withLock { $0.sessions[id] != nil || $0.setAside.contains(id) }
     }
 
+    /// The number of federations that this version cannot run.
+    var setAsideCount: Int { state.withLock { $0.setAside.count } }
+
     /// All sessions, in ascending order of name.
     package var all: [FederationSession] { state.withLock { $0.sessions.values.sorted { $0.id < $1.id } } }
 

@@ -133,6 +133,11 @@ package final class FederationSession: Sendable {
     /// When a client last called.
     package func lastSeen(_ client: ClientName) -> Timestamp? { presence.lastSeen(client) }
 
+    /// How many clients called since `oldest` and have not said that they have ended.
+    func clientsSeen(since oldest: Timestamp) -> Int {
+        presence.snapshot.values.reduce(0) { $0 + (!$1.isAbsent && $1.at >= oldest ? 1 : 0) }
+    }
+
     /// Applies an event and returns once its step is durable.
     ///
     /// - Parameter lease: the lease that the step spends; the step then holds this event alone.

@@ -70,6 +70,9 @@ final class RenderingLanes: Sendable {
     /// The number of works that run now.
     var busyCount: Int { state.withLock { queues.count - $0.free.count } }
 
+    /// The number of works that wait for their turn.
+    var waitingCount: Int { state.withLock { $0.waiting.values.reduce(0) { $0 + $1.count } } }
+
     /// Runs the work in the caller's turn; throws where the caller has too much waiting.
     func submit(for caller: RenderingCaller, _ work: @escaping Work) throws(ServiceError) {
         let isTaken = state.withLock { state in

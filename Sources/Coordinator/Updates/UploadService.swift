@@ -1,3 +1,4 @@
+import CoreMetrics
 import Crypto
 package import Federation
 import Foundation
@@ -13,6 +14,7 @@ package struct UploadService: Sendable {
     let templates: TemplateService
     let limits: Limits
     let clock: any WallClock
+    private let metrics: CoordinatorMetrics
     private let logger: Logger
     let table = UploadTable()
     private let idleSweep = Interval(seconds: 60)
@@ -20,7 +22,7 @@ package struct UploadService: Sendable {
 
     init(
         runtime: FederationRuntime, partials: any UploadStore, blobs: any BlobStore, updates: UpdateService,
-        templates: TemplateService, limits: Limits, clock: any WallClock, logger: Logger
+        templates: TemplateService, limits: Limits, clock: any WallClock, metrics: CoordinatorMetrics, logger: Logger
     ) {
         self.runtime = runtime
         self.partials = partials
@@ -29,6 +31,7 @@ package struct UploadService: Sendable {
         self.templates = templates
         self.limits = limits
         self.clock = clock
+        self.metrics = metrics
         self.logger = logger
     }
 
@@ -319,6 +322,7 @@ extension UploadService {
             }
         do throws(ServiceError) {
             let file = try await file(for: part, length: length, limit: limit)
+            if part.offset > 0 { metrics.resumedUploads.increment() }
             return .append(
                 Ticket(part: part, file: file, byteLimit: length ?? limit, length: length, admission: admission))
         } catch {

@@ -54,6 +54,11 @@ final class UploadTable: Sendable {
         set { state.withLock { $0.entries[key] = newValue } }
     }
 
+    /// The number of uploads, and their durable bytes.
+    var figures: (count: Int, bytes: Int) {
+        state.withLock { state in (state.entries.count, state.entries.values.reduce(0) { $0 + $1.offset }) }
+    }
+
     var keys: [UploadKey] { state.withLock { Array($0.entries.keys) } }
 
     /// Reserves bytes for the upload until `release`; from then on its entry counts. Returns false where the

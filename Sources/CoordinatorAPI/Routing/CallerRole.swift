@@ -7,6 +7,7 @@ package enum CallerRole: String, Sendable, CaseIterable {
     case client
     case otherClient = "another client"
     case admin
+    case metrics = "the metrics token"
     /// A caller with a valid token of another federation than the path's.
     case foreign = "of another federation"
     case void = "unknown, expired, withdrawn"

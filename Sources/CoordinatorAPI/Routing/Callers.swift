@@ -16,6 +16,9 @@ struct Callers<Caller: Sendable>: Sendable {
 /// A caller that was not identified.
 struct Anybody: Sendable {}
 
+/// The admin, or the holder of the metrics' token.
+struct Scraper: Sendable {}
+
 /// The admin, on a path that names no federation.
 struct Admin: Sendable {}
 
@@ -84,6 +87,15 @@ extension Callers<Admin> {
         Self(words: "the admin", admitted: [.admin]) { visit in
             try visit.principal().requireAdmin()
             return Admin()
+        }
+    }
+}
+
+extension Callers<Scraper> {
+    static var scraper: Self {
+        Self(words: "the metrics token, the admin", admitted: [.admin, .metrics]) { visit in
+            try visit.principal().requireMetrics()
+            return Scraper()
         }
     }
 }

@@ -39,10 +39,22 @@ package struct QueryParameter: Sendable {
     package let kind: Kind
     /// A description in a few words.
     package let meaning: String
+    /// Of a whole number; nil for all from 0 on.
+    package let range: ClosedRange<Int>?
+    /// The values that a text may have; nil for any.
+    package let choices: [String]?
+    package let isRequired: Bool
 
-    init(_ name: String, _ kind: Kind, _ meaning: String) {
+    init(
+        _ name: String, _ kind: Kind, _ meaning: String, in range: ClosedRange<Int>? = nil,
+        oneOf choices: [String]? = nil,
+        isRequired: Bool = false
+    ) {
         self.name = name
         self.kind = kind
         self.meaning = meaning
+        self.range = range
+        self.choices = choices
+        self.isRequired = isRequired
     }
 }

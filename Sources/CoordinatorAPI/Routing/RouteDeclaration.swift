@@ -16,6 +16,8 @@ package struct RouteDeclaration: Sendable {
     package let query: DeclaredQuery
     /// The only permitted `Content-Type` of the body; nil where the route requires none.
     package let mediaType: String?
+    /// What it takes and answers.
+    package let contract: RouteContract
     /// One sentence without a full stop.
     package let summary: String
     /// The check that precedes the caller's identification.

@@ -16,12 +16,14 @@ struct Routes {
     /// Refusals have this order: the `early` check, names in the path, the token, the role, the body's type, the query.
     mutating func on<Caller>(
         _ method: HTTPRequest.Method, _ pattern: String, for callers: Callers<Caller>, query: DeclaredQuery = [],
-        takes mediaType: String? = nil, early: RouteDeclaration.EarlyCheck = .nothing, _ summary: String,
+        takes mediaType: String? = nil, early: RouteDeclaration.EarlyCheck = .nothing,
+        contract: RouteContract = .missing, _ summary: String,
         handler: @escaping @Sendable (Request, Caller) async throws -> Response
     ) {
         let declaration = RouteDeclaration(
             method: method, pattern: pattern, namesRound: pattern.contains("{round}"), callers: callers.words,
-            admitted: callers.admitted, query: query, mediaType: mediaType, summary: summary, early: early)
+            admitted: callers.admitted, query: query, mediaType: mediaType, contract: contract, summary: summary,
+            early: early)
         declared.append(declaration)
         let (api, access) = (api, api.services.access)
         let shared = api.services.shared

@@ -18,6 +18,9 @@ final class BodyLimiter: Sendable {
         self.limits = limits
     }
 
+    /// The bodies in flight now, and their bytes.
+    var inFlight: (bodies: Int, bytes: Int) { counts.withLock { ($0.bodies, $0.bytes) } }
+
     /// - Parameters:
     ///   - length: the declared length, 0 without one.
     ///   - origin: the sender.

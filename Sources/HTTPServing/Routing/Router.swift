@@ -13,12 +13,21 @@ package struct Router: Sendable {
         package let parameters: Parameters
         /// The pattern as it was registered, for logs and metrics.
         package let pattern: String
+        /// The place of the route in `names`.
+        let number: Int
+    }
+
+    /// A route as metrics name it.
+    struct Name: Sendable {
+        let method: HTTPRequest.Method
+        let pattern: String
     }
 
     private struct Route: Sendable {
         let handler: Handler
         let names: [String]
         let pattern: String
+        let number: Int
     }
 
     private struct Node: Sendable {
@@ -30,6 +39,8 @@ package struct Router: Sendable {
     }
 
     private var nodes = [Node()]
+    /// All routes in the order of their registration.
+    private(set) var names: [Name] = []
 
     package init() {}
 
@@ -50,7 +61,9 @@ package struct Router: Sendable {
             }
         }
         nodes[node].routes.removeAll { $0.method == method }
-        nodes[node].routes.append((method, Route(handler: handler, names: names, pattern: pattern)))
+        nodes[node].routes.append(
+            (method, Route(handler: handler, names: names, pattern: pattern, number: self.names.count)))
+        self.names.append(Name(method: method, pattern: pattern))
     }
 
     /// - Throws: `notFound` or `methodNotAllowed`.
@@ -65,7 +78,8 @@ package struct Router: Sendable {
                 ?? (method == .head ? routes.first { $0.method == .get }?.route : nil)
         else { throw .methodNotAllowed(allow: allowed(at: node)) }
         return Match(
-            handler: route.handler, parameters: Parameters(names: route.names, values: values), pattern: route.pattern)
+            handler: route.handler, parameters: Parameters(names: route.names, values: values), pattern: route.pattern,
+            number: route.number)
     }
 
     private func find(_ segments: ArraySlice<String>, from node: Int, _ values: inout [String]) -> Int? {

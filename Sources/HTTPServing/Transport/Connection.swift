@@ -80,6 +80,10 @@ struct CurrentRequest {
     var bytesUntilStop: Int?
     var task: Task<Void, Never>?
     var isParked = false
+    /// The number of the route that took the request, for metrics.
+    var route: Int?
+    /// On the shard's clock; nil once the handler has waited for something to happen.
+    var beganAt: UInt64?
     /// Since when the reader has waited for the peer, and not for a handler or a disk.
     var waitsSince: UInt64?
     /// The waiting time in nanoseconds, and the bytes, from which the body's rate is computed.

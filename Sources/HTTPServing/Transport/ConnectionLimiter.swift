@@ -29,6 +29,9 @@ final class ConnectionLimiter: Sendable {
         self.connections = min(limits.connections, connections)
     }
 
+    /// The connections that are open now.
+    var open: (admitted: Int, refused: Int) { counts.withLock { ($0.admitted, $0.refused) } }
+
     func admit(_ peer: SocketAddress) -> Admission {
         counts.withLock { counts in
             let ofPeer = counts.perSubscriber[peer.subscriber, default: 0]

@@ -145,6 +145,8 @@ extension Shard {
             }
             return
         }
+        connection.current?.route = match.number
+        connection.current?.beganAt = now
         let tally = head.framing == .none ? nil : BodyTally()
         connection.current?.tally = tally
         let exchange = RequestHandle(
@@ -258,6 +260,7 @@ extension Shard {
             return
         }
         connection.current?.isParked = true
+        connection.current?.beganAt = nil
         if isDraining || connection.peerFinished { withUnsafeCurrentTask { $0?.cancel() } }
     }
 

@@ -18,6 +18,7 @@ extension Shard {
         if response.status.code < 200 { response = render(.internal) }
         connection.current?.reader?.fail(.alreadyRead)
         connection.current?.reader = nil
+        count(response.status.code, connection.current)
         let ending = ending(connection, after: response)
         let isHead = connection.current?.isHead ?? connection.parser.isHead
         scratch.removeAll(keepingCapacity: true)
@@ -38,6 +39,17 @@ extension Shard {
         if sent == scratch.count + bytes.count, !isFile { return complete(connection, ending) }
         connection.outgoing = Outgoing(
             head: Array(scratch.dropFirst(sent)), body: body, sent: max(0, sent - scratch.count), after: ending)
+    }
+
+    private func count(_ status: Int, _ current: CurrentRequest?) {
+        guard metrics != nil else { return }
+        let time = current?.beganAt.map { began in
+            // The turn's clock would not count the work of a handler that answers at once.
+            var time = timespec()
+            clock_gettime(CLOCK_MONOTONIC, &time)
+            return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec) &- began
+        }
+        metrics?.count(status, of: current?.route, after: time)
     }
 
     private func ending(_ connection: Connection, after response: Response) -> Ending {

@@ -1,16 +1,36 @@
+import CoreMetrics
 import Foundation
 import Logging
 
 /// Moves bytes between a connection and its socket, with or without TLS.
 extension Shard {
     func receive(_ connection: Connection, into buffer: UnsafeMutableRawBufferPointer) -> Socket.Outcome {
-        guard let tls = connection.tls else { return Socket.receive(connection.descriptor, into: buffer) }
-        return tls.receive(into: buffer)
+        let outcome =
+            connection.tls.map { $0.receive(into: buffer) } ?? Socket.receive(connection.descriptor, into: buffer)
+        if case .moved(let count) = outcome { metrics?.received.increment(by: count) }
+        return outcome
     }
 
     /// Sends both pieces as one, the second from an offset; with TLS at most one record.
     func send(
         _ connection: Connection, _ first: [UInt8], _ second: [UInt8], from offset: Int = 0, moreFollows: Bool = false
+    ) -> Socket.Outcome {
+        counted(move(connection, first, second, from: offset, moreFollows: moreFollows))
+    }
+
+    /// Sends from a file; with TLS at most one record.
+    func send(_ connection: Connection, file: Int32, offset: Int, count: Int) -> Socket.Outcome {
+        counted(move(connection, file: file, offset: offset, count: count))
+    }
+
+    /// Counts the bytes that were sent.
+    private func counted(_ outcome: Socket.Outcome) -> Socket.Outcome {
+        if case .moved(let count) = outcome { metrics?.sent.increment(by: count) }
+        return outcome
+    }
+
+    private func move(
+        _ connection: Connection, _ first: [UInt8], _ second: [UInt8], from offset: Int, moreFollows: Bool
     ) -> Socket.Outcome {
         guard let tls = connection.tls else {
             return Socket.send(connection.descriptor, first, second, from: offset, moreFollows: moreFollows)
@@ -25,8 +45,7 @@ extension Shard {
         return record.withUnsafeBytes { tls.send($0) }
     }
 
-    /// Sends from a file; with TLS at most one record.
-    func send(_ connection: Connection, file: Int32, offset: Int, count: Int) -> Socket.Outcome {
+    private func move(_ connection: Connection, file: Int32, offset: Int, count: Int) -> Socket.Outcome {
         guard let tls = connection.tls else {
             return Socket.send(connection.descriptor, file: file, offset: offset, count: count)
         }

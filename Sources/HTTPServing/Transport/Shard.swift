@@ -1,4 +1,5 @@
 import CLinux
+import CoreMetrics
 import Dispatch
 import Foundation
 import Logging
@@ -18,6 +19,7 @@ actor Shard {
         let proxies: TrustedProxies
         let tls: TLSContexts?
         let disk: DiskLanes
+        let metrics: (any MetricsFactory)?
     }
 
     /// The time limits in nanoseconds.
@@ -51,6 +53,8 @@ actor Shard {
     var handlersUnderWay = 0
     /// The bytes counted as in flight for each request with a body, until its handler ends.
     var bodyCharges: [RequestHandle.ID: (bytes: Int, origin: SocketAddress)] = [:]
+    /// Nil where nothing is counted.
+    var metrics: ShardMetrics?
     var isDraining = false
     /// Whether the time to drain is over, so that nobody waits any more.
     var hasEnded = false
@@ -70,6 +74,7 @@ actor Shard {
             lingerTime: limits.lingerTime.nanoseconds,
             leastBytesInWindow: Int(min(1e18, Double(limits.leastBodyRate) * Double(window) / 1e9)))
         poll = try EventPoll()
+        metrics = settings.metrics.map { ShardMetrics($0, routes: settings.router.names) }
     }
 
     func start() {
