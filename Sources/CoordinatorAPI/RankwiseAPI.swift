@@ -35,10 +35,12 @@ package struct RankwiseAPI: Sendable {
     private var routes: Routes {
         var routes = Routes(api: self)
         addServerRoutes(to: &routes)
+        addCallerRoutes(to: &routes)
         addFederationRoutes(to: &routes)
         addClientRoutes(to: &routes)
         addTokenRoutes(to: &routes)
         addRoundRoutes(to: &routes)
+        addCurveRoutes(to: &routes)
         addUpdateRoutes(to: &routes)
         addUploadRoutes(to: &routes)
         addTemplateRoutes(to: &routes)

@@ -16,6 +16,11 @@ struct Callers<Caller: Sendable>: Sendable {
 /// A caller that was not identified.
 struct Anybody: Sendable {}
 
+/// A caller with a good token of any kind.
+struct Holder: Sendable {
+    let principal: Principal
+}
+
 /// The admin, on a path that names no federation.
 struct Admin: Sendable {}
 
@@ -76,6 +81,14 @@ extension Callers<Anybody> {
             try visit.access.admitAnonymous(from: visit.request.address)
             return Anybody()
         }
+    }
+}
+
+extension Callers<Holder> {
+    static var holder: Self {
+        Self(
+            words: "whoever has a good token", admitted: [.reader, .enrolment, .client, .admin]
+        ) { visit in Holder(principal: try visit.principal()) }
     }
 }
 
