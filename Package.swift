@@ -79,10 +79,13 @@ let package = Package(
         library(
             "CoordinatorAPI",
             [
-                "AdapterFormat", "Aggregation", "HTTPServing", "RankwiseWire", "Coordinator", "Federation", .httpTypes,
-                .logging, .structuredFields,
+                "AdapterFormat", "Aggregation", "Dashboard", "HTTPServing", "RankwiseWire", "Coordinator", "Federation",
+                .httpTypes, .logging, .structuredFields,
             ]),
         library("Charts"),
+        .target(
+            name: "Dashboard", dependencies: ["Charts", .crypto], resources: [.embedInCode("Files")],
+            swiftSettings: strict),
         library(
             "Benchmarks",
             [
@@ -183,8 +186,8 @@ let package = Package(
         tests(
             "CoordinatorAPITests",
             [
-                "AdapterFormat", "CoordinatorAPI", "Coordinator", "Federation", "HTTPFetching", "HTTPServing",
-                "SQLiteStore", "RankwiseWire", .crypto, .httpTypes, .logging,
+                "AdapterFormat", "CoordinatorAPI", "Coordinator", "Dashboard", "Federation", "HTTPFetching",
+                "HTTPServing", "SQLiteStore", "RankwiseWire", .crypto, .httpTypes, .logging,
             ], resources: [.copy("Fixtures")]),
         tests(
             "EndToEndTests",

@@ -36,6 +36,7 @@ package struct RankwiseAPI: Sendable {
         var routes = Routes(api: self)
         addServerRoutes(to: &routes)
         addCallerRoutes(to: &routes)
+        addDashboardRoutes(to: &routes)
         addFederationRoutes(to: &routes)
         addClientRoutes(to: &routes)
         addTokenRoutes(to: &routes)
