@@ -54,7 +54,7 @@ export async function clientsPage(context) {
         { title: "Client", cell: one => el("a", { href: link(context.id, `clients/${encodeURIComponent(one.name)}`) }, one.name) },
         { title: "Rank", cell: one => one.rank, number: true },
         { title: "Last seen", cell: one => seen(context, one) },
-        { title: "In the open round", cell: one => answers[one.answer] ?? "not part of it" },
+        { title: "Open round", cell: one => answers[one.answer] ?? "not part of it" },
         { title: "Registered", cell: one => time(one.registered_at) },
         { title: "", cell: one => one.revoked ? el("span", { class: "quiet" }, "revoked")
           : button("Revoke", () => revoke(context, one.name, reload), { kind: "small danger", label: `Revoke ${one.name}` }) },
