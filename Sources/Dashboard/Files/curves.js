@@ -41,9 +41,10 @@ function figures(list) {
 
 function series(rounds, shown, label) {
   const last = Math.max(...rounds.keys());
+  // The page of the open round has its figures; in a curve, half a round would look like a fall.
   const values = of => Array.from({ length: last }, (_, index) => {
     const round = rounds.get(index + 1);
-    return round ? of(round) ?? NaN : NaN;
+    return round && round.phase !== "collecting" ? of(round) ?? NaN : NaN;
   });
   return [{ label, curves: shown.map(one => ({ mean: values(one.mean), low: values(one.low), high: values(one.high) })) }];
 }

@@ -48,7 +48,8 @@ export function table(caption, columns, rows, { more = 50 } = {}) {
   const holder = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
     el("table", { role: "table" }, el("caption", { class: "unseen" }, caption),
       el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, columns.map(column =>
-        el("th", { scope: "col", role: "columnheader", class: column.number ? "number" : undefined }, column.title)))),
+        el("th", { scope: "col", role: "columnheader", class: column.number ? "number" : undefined },
+          column.title || el("span", { class: "unseen" }, "Action"))))),
       body));
   if (rows.length <= more) return holder;
   const rest = el("button", { type: "button", class: "more" }, `Show all ${rows.length.toLocaleString("en")}`);
