@@ -2,8 +2,8 @@ import Synchronization
 
 /// curl on the caller's thread: one request at a time, over connections that it keeps open.
 ///
-/// It does not follow redirects. A program that uses TLS should ignore SIGPIPE. Call it on a thread that may block;
-/// `HTTPFetcher` is the same for Swift's tasks.
+/// It does not follow redirects. It makes the process ignore SIGPIPE. Call it on a thread that may block; `HTTPFetcher`
+/// is the same for Swift's tasks.
 package final class BlockingFetcher: Sendable {
     /// Used under the lock of `easy`, except for `wake`.
     private let multi: MultiHandle

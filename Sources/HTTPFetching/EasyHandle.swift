@@ -1,4 +1,5 @@
 import CCurl
+import Glibc
 
 /// One curl easy handle. It carries one transfer at a time, and each transfer starts with new settings.
 struct EasyHandle: ~Copyable {
@@ -18,7 +19,12 @@ struct EasyHandle: ~Copyable {
     }
 
     /// curl's set-up for the whole process; a static is initialised once, at its first use.
-    private static let libraryIsReady = curl_global_init(Int(CURL_GLOBAL_ALL)) == CURLE_OK
+    ///
+    /// OpenSSL writes to a connection that its peer has closed, which would end the process by SIGPIPE.
+    private static let libraryIsReady: Bool = {
+        signal(SIGPIPE, SIG_IGN)
+        return curl_global_init(Int(CURL_GLOBAL_ALL)) == CURLE_OK
+    }()
 
     /// The meaning of `code`, with curl's message about the last transfer; nil for success.
     func error(for code: CURLcode) -> FetchError? {

@@ -7,8 +7,8 @@ package protocol Fetching: Sendable {
 
 /// curl behind an actor: one request at a time, on a thread that may block, over connections that it keeps open.
 ///
-/// It does not follow redirects, so a client's token goes only to the server that its owner named. A program that uses
-/// TLS should ignore SIGPIPE.
+/// It does not follow redirects, so a client's token goes only to the server that its owner named. It makes the process
+/// ignore SIGPIPE.
 package actor HTTPFetcher: Fetching {
     private let thread = BlockingExecutor()
     private let fetcher: BlockingFetcher

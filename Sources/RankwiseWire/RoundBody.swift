@@ -188,6 +188,9 @@ package struct RoundBody: Codable, Sendable, Hashable {
         self.adapter = adapter
     }
 
+    /// Whether the round no longer changes.
+    package var hasEnded: Bool { phase == "published" || phase == "failed" }
+
     /// Earlier servers sent neither `awaited` nor `decisions`.
     package init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)

@@ -132,8 +132,8 @@ package struct HTTPFederation: Sendable {
             let stand = "\(round.round) \(round.phase)"
             if stand != last { bell.ring() }
             last = stand
-            let hasEnded = round.phase == "published" || round.phase == "failed"
-            if hasEnded, round.round >= document.federation.round.total { return }
+
+            if round.hasEnded, round.round >= document.federation.round.total { return }
         }
     }
 

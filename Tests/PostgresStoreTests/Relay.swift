@@ -79,7 +79,7 @@ final class Relay: Sendable {
         while true {
             let count = read(source, &buffer, buffer.count)
             guard count > 0, passes() else { break }
-            guard write(target, buffer, count) == count else { break }
+            guard send(target, buffer, count, Int32(MSG_NOSIGNAL)) == count else { break }
         }
         shutdown(source, Int32(SHUT_RDWR))
         shutdown(target, Int32(SHUT_RDWR))

@@ -78,8 +78,3 @@ struct RoundWatch: Sendable {
         return rounds
     }
 }
-
-extension RoundBody {
-    /// Whether the round no longer changes.
-    var hasEnded: Bool { phase == "published" || phase == "failed" }
-}

@@ -51,8 +51,3 @@ package struct EndedRounds: Sendable {
         }
     }
 }
-
-extension RoundBody {
-    /// Whether the round no longer changes.
-    var hasEnded: Bool { phase == "published" || phase == "failed" }
-}

@@ -14,9 +14,10 @@ final class CollectedQuestions<Question: Sendable, Answer: Sendable>: Sendable {
     }
 
     /// The most questions of one query.
-    private static var limit: Int { 500 }
-
+    private let limit: Int
     private let state = Mutex(State())
+
+    init(limit: Int = 500) { self.limit = limit }
 
     /// The answer to one question.
     ///
@@ -38,7 +39,7 @@ final class CollectedQuestions<Question: Sendable, Answer: Sendable>: Sendable {
     private func askAll(by query: ([Question]) async throws(StoreError) -> [Answer]) async {
         while true {
             let waiting = state.withLock { state in
-                let next = Array(state.waiting.prefix(Self.limit))
+                let next = Array(state.waiting.prefix(limit))
                 state.waiting.removeFirst(next.count)
                 if next.isEmpty { state.isAsking = false }
                 return next

@@ -24,7 +24,8 @@ final class SmallFiles: Sendable {
     static let limit = 64 << 10
 
     private let objects: ObjectBucket
-    private let files = CollectedQuestions<File, ObjectPlace>()
+    /// An object is made in memory, so it has at most 8 MiB.
+    private let files = CollectedQuestions<File, ObjectPlace>(limit: 128)
 
     init(objects: ObjectBucket) { self.objects = objects }
 
