@@ -84,10 +84,13 @@ let package = Package(
         library(
             "CoordinatorAPI",
             [
-                "AdapterFormat", "Aggregation", "HTTPServing", "RankwiseWire", "Coordinator", "Federation",
+                "AdapterFormat", "Aggregation", "Dashboard", "HTTPServing", "RankwiseWire", "Coordinator", "Federation",
                 "MetricsExposition", .httpTypes, .logging, .metrics, .structuredFields,
             ]),
         library("Charts"),
+        .target(
+            name: "Dashboard", dependencies: ["Charts", .crypto], resources: [.embedInCode("Files")],
+            swiftSettings: strict),
         library("MetricsExposition", [.metrics]),
         library(
             "Benchmarks",
@@ -209,8 +212,8 @@ let package = Package(
         tests(
             "CoordinatorAPITests",
             [
-                "AdapterFormat", "CoordinatorAPI", "Coordinator", "Federation", "HTTPFetching", "HTTPServing",
-                "MetricsExposition", "SQLiteStore", "RankwiseWire", .crypto, .httpTypes, .logging,
+                "AdapterFormat", "CoordinatorAPI", "Coordinator", "Dashboard", "Federation", "HTTPFetching",
+                "HTTPServing", "MetricsExposition", "SQLiteStore", "RankwiseWire", .crypto, .httpTypes, .logging,
             ], resources: [.copy("Fixtures")]),
         tests(
             "EndToEndTests",

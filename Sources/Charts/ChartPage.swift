@@ -49,6 +49,7 @@ package struct ChartPage: Sendable {
             <meta name="color-scheme" content="light dark">
             <title>\(title.htmlEscaped)</title>
             <style>
+            \(ChartDrawing.style)
             \(Self.style)
             </style>
             </head>
@@ -77,4 +78,14 @@ package struct ChartPage: Sendable {
         return String(decoding: try encoder.encode(sections.map(\.charts)), as: UTF8.self)
             .replacingOccurrences(of: "<", with: "\\u003c")
     }
+
+    /// Draws the curves of all sections.
+    private static let script =
+        ChartDrawing.functions + "\n" + #"""
+            const groups = JSON.parse(document.getElementById("data").textContent);
+            const labels = [...new Set(groups.flatMap(group => group.series).map(one => one.label))].sort();
+            for (const holder of document.querySelectorAll(".charts")) {
+              drawCharts(holder, groups[Number(holder.dataset.group)], labels);
+            }
+            """#
 }

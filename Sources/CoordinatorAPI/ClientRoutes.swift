@@ -41,10 +41,26 @@ extension RankwiseAPI {
         }
         routes.on(
             .get, "/v1/federations/{federation}/clients", for: .federationAdmin,
-            contract: RouteContract(answers: [.json(.listing("clients", of: ClientBody.schema), "The clients")]),
-            "All clients"
-        ) { _, admin in
-            try .json(["clients": try services.enrolment.list(in: admin.federation).map { try ClientBody($0) }])
+            query: [
+                .init("after", .name, "only clients whose names come later"),
+                .init("limit", .integer, "1 to 1000 clients; all where absent", in: 1...1000),
+                .init(
+                    "outline", .flag,
+                    "without ranks of modules and capabilities, but with the answers in the open round"),
+            ],
+            contract: RouteContract(answers: [
+                .json(.page("clients", of: .either(ClientBody.schema, ClientOutlineBody.schema)), "The clients")
+            ]),
+            "The clients, in the order of their names"
+        ) { request, admin in
+            let (clients, hasMore, round) = try services.enrolment.list(
+                in: admin.federation, after: try request.name("after"),
+                limit: try request.integer("limit", in: 1...1000))
+            let next = hasMore ? clients.last?.client.name.rawValue : nil
+            guard try request.flag("outline") else {
+                return try .json(ClientsBody(try clients.map { try ClientBody($0) }, next: next))
+            }
+            return try .json(ClientsBody(clients.map { ClientOutlineBody($0, in: round) }, next: next))
         }
         routes.on(
             .get, one, for: .namedClient,
@@ -61,6 +77,16 @@ extension RankwiseAPI {
             try await services.enrolment.revoke(client.name, byItself: !client.isAdmin, in: client.federation)
             return Response(status: .noContent)
         }
+    }
+}
+
+extension ClientOutlineBody {
+    init(_ enrolled: EnrolmentService.Enrolled, in round: RoundMachine?) {
+        let client = enrolled.client
+        self.init(
+            name: client.name.rawValue, rank: client.rank, registeredAt: client.registeredAt.timestamp,
+            lastSeenAt: enrolled.lastSeen.timestamp, revoked: client.revokedAt != nil,
+            answer: round?.participations[client.name]?.state.rawValue)
     }
 }
 

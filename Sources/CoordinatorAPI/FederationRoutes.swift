@@ -27,12 +27,26 @@ extension RankwiseAPI {
         }
         routes.on(
             .get, "/v1/federations", for: .anyReader,
+            query: [
+                .init("after", .name, "only federations whose names come later"),
+                .init("limit", .integer, "1 to 1000 federations; all where absent", in: 1...1000),
+                .init("outline", .flag, "without settings, but with the open round's numbers"),
+            ],
             contract: RouteContract(answers: [
-                .json(.listing("federations", of: FederationBody.schema), "The federations")
-            ]), "The federations that the caller may read"
-        ) { _, reader in
-            let visible = services.federations.list { reader.mayRead($0) }
-            return try .json(["federations": try visible.map { try FederationBody($0) }])
+                .json(
+                    .page("federations", of: .either(FederationBody.schema, FederationOutlineBody.schema)),
+                    "The federations")
+            ]),
+            "The federations that the caller may read, in the order of their names"
+        ) { request, reader in
+            let (visible, hasMore) = services.federations.list(
+                after: try request.federationName("after"), limit: try request.integer("limit", in: 1...1000)
+            ) { reader.mayRead($0) }
+            let next = hasMore ? visible.last?.machine.settings.id.rawValue : nil
+            guard try request.flag("outline") else {
+                return try .json(FederationsBody(try visible.map { try FederationBody($0) }, next: next))
+            }
+            return try .json(FederationsBody(visible.map { FederationOutlineBody($0) }, next: next))
         }
         routes.on(
             .get, "/v1/federations/{federation}", for: .reader,
@@ -69,14 +83,26 @@ extension RankwiseAPI {
             .get, "/v1/federations/{federation}/events", for: .federationAdmin,
             query: [
                 .init("after", .integer, "the id of the last event known; 0 where absent"),
+                .init(
+                    "before", .integer, "in place of `after`: only events with lower ids, the newest first",
+                    in: 1...Int.max),
                 .init("limit", .integer, "1 to 1000 events; 100 where absent", in: 1...1000),
             ],
             contract: RouteContract(
                 answers: [.json(.listing("events", of: EventBody.schema), "The events")], problems: [.store]),
             "The audit log"
         ) { request, admin in
-            let after = try request.integer("after", in: 0...Int.max) ?? 0
             let limit = try request.integer("limit", in: 1...1000) ?? 100
+            if let before = try request.integer("before", in: 1...Int.max) {
+                guard request.query["after"] == nil else {
+                    throw ArgumentError.invalid(
+                        name: "before", found: "\(before)", expected: "either 'after' or 'before'")
+                }
+                let events = try await services.federations.events(
+                    before: Int64(before), limit: limit, of: admin.federation)
+                return try .json(["events": events.map(EventBody.init)])
+            }
+            let after = try request.integer("after", in: 0...Int.max) ?? 0
             let events = try await services.federations.events(after: Int64(after), limit: limit, of: admin.federation)
             return try .json(["events": events.map(EventBody.init)])
         }
@@ -148,8 +174,37 @@ extension FederationBody {
         let machine = snapshot.machine
         self.init(
             id: machine.settings.id.rawValue, state: machine.state.rawValue, round: machine.round?.number ?? 0,
-            revision: machine.revision, clients: machine.clients.values.count { $0.revokedAt == nil },
+            revision: machine.revision, clients: machine.clients.tally.active,
             createdAt: snapshot.createdAt.timestamp, settings: try FederationDocument(machine.settings))
+    }
+}
+
+extension FederationOutlineBody {
+    init(_ snapshot: FederationSnapshot) {
+        let machine = snapshot.machine
+        let settings = machine.settings
+        self.init(
+            id: settings.id.rawValue, state: machine.state.rawValue, round: machine.round?.number ?? 0,
+            rounds: settings.policy.total, revision: machine.revision, clients: machine.clients.tally.active,
+            createdAt: snapshot.createdAt.timestamp, strategy: settings.strategy.name,
+            baseModel: settings.baseModel.name, maxRank: settings.adapter.isDraft ? nil : settings.adapter.maximumRank,
+            open: machine.round.flatMap { FederationOutlineBody.Open($0) })
+    }
+}
+
+extension FederationOutlineBody.Open {
+    /// - Returns: nil where the round has ended.
+    init?(_ round: RoundMachine) {
+        let phase: String
+        switch round.phase {
+        case .collecting: phase = "collecting"
+        case .aggregating: phase = "aggregating"
+        case .published, .failed: return nil
+        }
+        self.init(
+            phase: phase, deadlineAt: round.deadline.timestamp, selected: round.participations.count,
+            received: round.receivedCount, refused: round.refusals.count, awaited: round.participations.tally.awaited,
+            minUpdates: round.minimumUpdates)
     }
 }
 

@@ -18,6 +18,16 @@ extension Request {
     /// A client's name in the query; nil where it is absent.
     func name(_ name: String) throws(ArgumentError) -> ClientName? { try query[name].map(Self.client(named:)) }
 
+    /// A federation's name in the query; nil where it is absent.
+    func federationName(_ name: String) throws(ArgumentError) -> FederationID? {
+        guard let text = query[name] else { return nil }
+        do throws(NameError) {
+            return try FederationID(text)
+        } catch {
+            throw .invalid(name: name, found: text, expected: "1 to 64 of a-z, 0-9, '.', '_' and '-'")
+        }
+    }
+
     func round() throws(ArgumentError) -> Int {
         let text = parameters["round"] ?? ""
         guard let round = Int(text), round >= 0 else {

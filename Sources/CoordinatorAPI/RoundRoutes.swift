@@ -175,23 +175,9 @@ extension RoundBody {
 
     package init(_ round: RoundMachine, of machine: FederationMachine) {
         let (updates, next) = Self.updates(of: round, in: machine, limit: Self.mostListed)
-        let phase: String
-        var reason: String?
-        var adapter: Adapter?
-        switch round.phase {
-        case .collecting: phase = "collecting"
-        case .aggregating: phase = "aggregating"
-        case .published(let published):
-            phase = "published"
-            adapter = Adapter(
-                digest: "\(published.digest)", bytes: published.byteCount, ranks: published.ranks,
-                merge: published.hasMerge)
-        case .failed(let why):
-            phase = "failed"
-            reason = why
-        }
+        let phase = Self.phase(of: round)
         self.init(
-            federation: machine.settings.id.rawValue, round: round.number, phase: phase, reason: reason,
+            federation: machine.settings.id.rawValue, round: round.number, phase: phase.name, reason: phase.reason,
             revision: machine.revision, strategy: machine.settings.strategy.name, openedAt: round.openedAt.timestamp,
             deadlineAt: round.deadline.timestamp, closedAt: round.closedAt?.timestamp,
             selected: round.participations.count,
@@ -201,14 +187,25 @@ extension RoundBody {
             buffer: machine.settings.policy.buffer == nil ? nil : round.targetUpdates,
             awaited: round.participations.lazy.filter { $0.value.state == .awaited }.prefix(100).map(\.key.rawValue),
             updates: updates, updatesNext: next,
-            refusals: round.refusals.prefix(Self.mostListed).map {
-                Refusal(
-                    client: $0.client.rawValue, at: $0.at.timestamp, code: $0.code, detail: $0.detail, count: $0.count)
-            },
+            refusals: round.refusals.prefix(Self.mostListed).map(Refusal.init),
             decisions: round.decisions.map {
                 Decision(at: $0.at.timestamp, kind: $0.kind, client: $0.client?.rawValue, reason: $0.detail)
             },
-            metrics: Metrics(round.metrics), adapter: adapter)
+            metrics: Metrics(round.metrics), adapter: phase.adapter)
+    }
+
+    /// A round's phase in words, why it failed, and what it published.
+    static func phase(of round: RoundMachine) -> (name: String, reason: String?, adapter: Adapter?) {
+        switch round.phase {
+        case .collecting: return ("collecting", nil, nil)
+        case .aggregating: return ("aggregating", nil, nil)
+        case .published(let published):
+            let adapter = Adapter(
+                digest: "\(published.digest)", bytes: published.byteCount, ranks: published.ranks,
+                merge: published.hasMerge)
+            return ("published", nil, adapter)
+        case .failed(let reason): return ("failed", reason, nil)
+        }
     }
 
     /// The document before round 1 opens.
@@ -235,6 +232,14 @@ extension RoundBody.Update {
             rank: update.rank, samples: update.samples, digest: "\(update.digest)", bytes: update.byteCount,
             receivedAt: update.receivedAt.timestamp, metrics: RoundBody.Metrics(update.metrics),
             norm: update.norm, staleness: staleness)
+    }
+}
+
+extension RoundBody.Refusal {
+    init(_ refusal: Refusal) {
+        self.init(
+            client: refusal.client.rawValue, at: refusal.at.timestamp, code: refusal.code, detail: refusal.detail,
+            count: refusal.count)
     }
 }
 

@@ -78,6 +78,20 @@ extension PostgresStore: MetadataStore {
         try await read { try PostgresReader(federation, on: $0)?.events(after: id, limit: limit) ?? [] }
     }
 
+    package func events(
+        before id: Int64, limit: Int, of federation: FederationID
+    ) async throws(StoreError) -> [StoredEvent] {
+        try await read { try PostgresReader(federation, on: $0)?.events(before: id, limit: limit) ?? [] }
+    }
+
+    package func rounds(
+        knowing client: ClientName, before: Int, limit: Int, of federation: FederationID
+    ) async throws(StoreError) -> [ClientRound] {
+        try await read {
+            try PostgresReader(federation, on: $0)?.rounds(knowing: client, before: before, limit: limit) ?? []
+        }
+    }
+
     package func list(_ digest: ContentDigest, of federation: FederationID) async throws(StoreError) -> ClientList? {
         try await read { try PostgresReader(federation, on: $0)?.list(digest) }
     }

@@ -96,7 +96,7 @@ import Testing
         var path = route.pattern
         for (name, value) in [
             "federation": "f", "client": "c", "round": "1", "id": "none-such",
-            "digest": String(repeating: "0", count: 64),
+            "digest": String(repeating: "0", count: 64), "file...": "app.js",
         ] {
             path = path.replacingOccurrences(of: "{\(name)}", with: value)
         }

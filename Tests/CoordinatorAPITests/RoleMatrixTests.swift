@@ -110,6 +110,7 @@ import Testing
         let path = route.pattern.replacingOccurrences(of: "{federation}", with: federation)
             .replacingOccurrences(of: "{client}", with: client).replacingOccurrences(of: "{round}", with: "0")
             .replacingOccurrences(of: "{id}", with: "none-such")
+            .replacingOccurrences(of: "{file...}", with: "app.js")
             .replacingOccurrences(of: "{digest}", with: String(repeating: "0", count: 64))
         #expect(!path.contains("{"), "\(route) has a parameter that this test does not know")
         var head = "\(route.method) \(path) HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"

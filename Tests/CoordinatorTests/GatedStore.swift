@@ -104,6 +104,15 @@ final class GatedStore: MetadataStore, AdapterStore {
     func rounds(before: Int, limit: Int, of federation: FederationID) async throws(StoreError) -> [ListedRound] {
         try await store.rounds(before: before, limit: limit, of: federation)
     }
+    func events(before id: Int64, limit: Int, of federation: FederationID) async throws(StoreError) -> [StoredEvent] {
+        try await store.events(before: id, limit: limit, of: federation)
+    }
+    func rounds(
+        knowing client: ClientName, before: Int, limit: Int, of federation: FederationID
+    ) async throws(StoreError) -> [ClientRound] {
+        try await store.rounds(knowing: client, before: before, limit: limit, of: federation)
+    }
+
     func events(after id: Int64, limit: Int, of federation: FederationID) async throws(StoreError) -> [StoredEvent] {
         try await store.events(after: id, limit: limit, of: federation)
     }

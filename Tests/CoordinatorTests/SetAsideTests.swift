@@ -26,7 +26,7 @@ import Testing
         try server.close()
         server = try await TestServer(folder: folder)
         let bad = settings.id
-        #expect(server.services.federations.list { _ in true }.map(\.machine.settings.id) == [good])
+        #expect(server.services.federations.list { _ in true }.federations.map(\.machine.settings.id) == [good])
         #expect(throws: ServiceError.setAside(bad)) { try server.services.federations.snapshot(of: bad) }
         await #expect(throws: ServiceError.setAside(bad)) {
             try await server.send(adapterFile(rank: 1, value: 1), of: client, round: 1, in: bad)

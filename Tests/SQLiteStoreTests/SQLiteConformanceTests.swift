@@ -148,6 +148,14 @@ private struct BrokenMetadata: MetadataStore {
     func events(after id: Int64, limit: Int, of federation: FederationID) async throws(StoreError) -> [StoredEvent] {
         try await store.events(after: id, limit: limit, of: federation)
     }
+    func events(before id: Int64, limit: Int, of federation: FederationID) async throws(StoreError) -> [StoredEvent] {
+        try await store.events(before: id, limit: limit, of: federation)
+    }
+    func rounds(
+        knowing client: ClientName, before: Int, limit: Int, of federation: FederationID
+    ) async throws(StoreError) -> [ClientRound] {
+        try await store.rounds(knowing: client, before: before, limit: limit, of: federation)
+    }
     func list(_ digest: ContentDigest, of federation: FederationID) async throws(StoreError) -> ClientList? {
         try await store.list(digest, of: federation)
     }

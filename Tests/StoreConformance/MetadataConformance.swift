@@ -24,6 +24,9 @@ package enum MetadataConformance {
             "events are read back oldest first, after a number, up to a limit",
             `events are read back oldest first, after a number, up to a limit`),
         ConformanceCheck(
+            "a client's rounds are listed newest first, with its answer, its update and its refusals",
+            `a client's rounds are listed newest first, with its answer, its update and its refusals`),
+        ConformanceCheck(
             "a list of clients is read back by the digest that its event has",
             `a list of clients is read back by the digest that its event has`),
         ConformanceCheck(
@@ -246,6 +249,41 @@ package enum MetadataConformance {
         }
     }
 
+    static func `a client's rounds are listed newest first, with its answer, its update and its refusals`(
+        _ subject: StoreUnderTest
+    ) async throws {
+        try await subject.withStore { store in
+            let live = try await LiveFederation(creating: "digits", in: store)
+            try await live.register("edge-1", "edge-2")
+            for number in 1...3 {
+                for client in ["edge-1", "edge-2"] {
+                    try await live.send("\(number)\(client)", from: client, round: number)
+                }
+                try await live.step(.aggregated(Sample.adapter("\(number)"), round: number))
+            }
+            try await live.register("edge-3")
+            try await live.step(.refused(Sample.refusal("edge-2", "update.shape"), round: 4))
+            let federations = store.metadata
+            func rounds(_ client: String, before: Int = .max, limit: Int = 10) async throws -> [ClientRound] {
+                try await federations.rounds(
+                    knowing: try ClientName(client), before: before, limit: limit, of: live.id)
+            }
+            let first = try await rounds("edge-1")
+            #expect(first.map(\.number) == [4, 3, 2, 1])
+            #expect(first.map(\.answer) == [.awaited, .answered, .answered, .answered])
+            for round in first {
+                let whole = try #require(try await federations.round(round.number, of: live.id))
+                #expect(round.update == whole.updates[try ClientName("edge-1")])
+            }
+            #expect(try await rounds("edge-2").map { $0.refusals.map(\.code) } == [["update.shape"], [], [], []])
+            #expect(try await rounds("edge-2", before: 4, limit: 2).map(\.number) == [3, 2])
+            #expect(try await rounds("edge-3").allSatisfy { $0.number == 4 && $0.update == nil })
+            #expect(try await rounds("edge-1", limit: 0).isEmpty)
+            #expect(try await rounds("edge-1", limit: -1).isEmpty)
+            #expect(try await rounds("nobody").isEmpty)
+        }
+    }
+
     static func `events are read back oldest first, after a number, up to a limit`(_ subject: StoreUnderTest)
         async throws
     {
@@ -268,6 +306,12 @@ package enum MetadataConformance {
             #expect(try await federations.events(after: events[0].id, limit: 1, of: live.id) == [events[1]])
             #expect(try await federations.events(after: events[3].id, limit: 9, of: live.id).isEmpty)
             #expect(try await federations.events(after: 0, limit: -1, of: live.id).isEmpty)
+            let newest = try await federations.events(before: .max, limit: 2, of: live.id)
+            #expect(newest == [events[3], events[2]])
+            #expect(
+                try await federations.events(before: events[2].id, limit: 9, of: live.id) == [events[1], events[0]])
+            #expect(try await federations.events(before: events[0].id, limit: 9, of: live.id).isEmpty)
+            #expect(try await federations.events(before: .max, limit: -1, of: live.id).isEmpty)
         }
     }
 

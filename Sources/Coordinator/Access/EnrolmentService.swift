@@ -61,9 +61,20 @@ package struct EnrolmentService: Sendable {
     }
 
     /// The federation's clients, in ascending order of name.
-    package func list(in federation: FederationID) throws(ServiceError) -> [Enrolled] {
+    ///
+    /// - Parameters:
+    ///   - after: only clients whose names come later.
+    ///   - limit: how many are returned at most; nil for all.
+    /// - Returns: whether more clients follow, and the open round if there is one, besides the clients.
+    package func list(
+        in federation: FederationID, after: ClientName? = nil, limit: Int? = nil
+    ) throws(ServiceError) -> (clients: [Enrolled], hasMore: Bool, round: RoundMachine?) {
         let session = try runtime.session(federation)
-        return session.snapshot.machine.clients.values.sorted { $0.name < $1.name }.map { enrolled($0, in: session) }
+        let machine = session.snapshot.machine
+        var found = Array(machine.clients.elements(after: after).prefix(limit.map { $0 + 1 } ?? .max))
+        let hasMore = limit.map { found.count > $0 } ?? false
+        if hasMore { found.removeLast() }
+        return (found.map { enrolled($0.value, in: session) }, hasMore, machine.round)
     }
 
     /// One client; throws where the federation has none of this name.

@@ -88,8 +88,21 @@ package struct FederationService: Sendable {
     }
 
     /// The federations that `isVisible` accepts, in ascending order of name.
-    package func list(where isVisible: (FederationID) -> Bool) -> [FederationSnapshot] {
-        runtime.all.filter { isVisible($0.id) }.map(\.snapshot)
+    ///
+    /// - Parameters:
+    ///   - after: only federations whose names come later.
+    ///   - limit: how many are returned at most; nil for all.
+    /// - Returns: whether more federations follow, besides the federations.
+    package func list(
+        after: FederationID? = nil, limit: Int? = nil, where isVisible: (FederationID) -> Bool
+    ) -> (federations: [FederationSnapshot], hasMore: Bool) {
+        var visible: [FederationSnapshot] = []
+        for session in runtime.all where after.map({ $0 < session.id }) ?? true {
+            guard isVisible(session.id) else { continue }
+            if visible.count == limit { return (visible, true) }
+            visible.append(session.snapshot)
+        }
+        return (visible, false)
     }
 
     package func snapshot(of id: FederationID) throws(ServiceError) -> FederationSnapshot {
@@ -136,6 +149,18 @@ package struct FederationService: Sendable {
         _ = try runtime.session(federation)
         do throws(StoreError) {
             return try await metadata.events(after: id, limit: limit, of: federation)
+        } catch {
+            throw .store(error)
+        }
+    }
+
+    /// The events of the audit log before event `id`, newest first.
+    package func events(
+        before id: Int64, limit: Int, of federation: FederationID
+    ) async throws(ServiceError) -> [StoredEvent] {
+        _ = try runtime.session(federation)
+        do throws(StoreError) {
+            return try await metadata.events(before: id, limit: limit, of: federation)
         } catch {
             throw .store(error)
         }

@@ -74,6 +74,20 @@ struct MeteredMetadataStore: MetadataStore {
         }
     }
 
+    func rounds(
+        knowing client: ClientName, before: Int, limit: Int, of federation: FederationID
+    ) async throws(StoreError) -> [ClientRound] {
+        try await counted { () async throws(StoreError) in
+            try await store.rounds(knowing: client, before: before, limit: limit, of: federation)
+        }
+    }
+
+    func events(before id: Int64, limit: Int, of federation: FederationID) async throws(StoreError) -> [StoredEvent] {
+        try await counted { () async throws(StoreError) in
+            try await store.events(before: id, limit: limit, of: federation)
+        }
+    }
+
     func events(after id: Int64, limit: Int, of federation: FederationID) async throws(StoreError) -> [StoredEvent] {
         try await counted { () async throws(StoreError) in
             try await store.events(after: id, limit: limit, of: federation)

@@ -98,6 +98,22 @@ package struct RoundService: Sendable {
         }
     }
 
+    /// What the rounds below `before` know of a client, newest first.
+    package func rounds(
+        knowing client: ClientName, before: Int, limit: Int, of federation: FederationID
+    ) async throws(ServiceError) -> (machine: FederationMachine, rounds: [ClientRound]) {
+        let machine = try runtime.session(federation).snapshot.machine
+        guard machine.clients[client] != nil else { throw .unknownClient(client) }
+        do throws(StoreError) {
+            return (
+                machine,
+                try await metadata.rounds(knowing: client, before: before, limit: limit, of: federation)
+            )
+        } catch {
+            throw .store(error)
+        }
+    }
+
     /// The round whose adapter is asked for; it must have published one. nil means the newest.
     func published(_ round: Int?, of machine: FederationMachine) async throws(ServiceError) -> Int {
         guard let round else { return machine.publishedRound }

@@ -24,7 +24,7 @@ struct OpenAPIDocument {
     private mutating func document() -> JSONValue {
         var paths: [String: [String: JSONValue]] = [:]
         for route in routes {
-            paths[route.pattern, default: [:]][route.method.rawValue.lowercased()] = operation(route)
+            paths[route.contractPath, default: [:]][route.method.rawValue.lowercased()] = operation(route)
         }
         return [
             "openapi": "3.1.0",

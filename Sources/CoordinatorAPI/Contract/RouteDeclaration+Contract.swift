@@ -28,9 +28,12 @@ extension RouteDeclaration {
         return String(literals[1])
     }
 
+    /// The path as OpenAPI has it, which knows no parameter of many segments.
+    package var contractPath: String { pattern.replacing("...}", with: "}") }
+
     /// The names in the path.
     var pathNames: [String] {
-        pattern.split(separator: "/").filter { $0.hasPrefix("{") }.map { String($0.dropFirst().dropLast()) }
+        contractPath.split(separator: "/").filter { $0.hasPrefix("{") }.map { String($0.dropFirst().dropLast()) }
     }
 
     var pathParameters: [JSONValue] {

@@ -19,6 +19,11 @@ struct Anybody: Sendable {}
 /// The admin, or the holder of the metrics' token.
 struct Scraper: Sendable {}
 
+/// A caller with a good token of any kind.
+struct Holder: Sendable {
+    let principal: Principal
+}
+
 /// The admin, on a path that names no federation.
 struct Admin: Sendable {}
 
@@ -79,6 +84,14 @@ extension Callers<Anybody> {
             try visit.access.admitAnonymous(from: visit.request.address)
             return Anybody()
         }
+    }
+}
+
+extension Callers<Holder> {
+    static var holder: Self {
+        Self(
+            words: "whoever has a good token", admitted: [.reader, .enrolment, .client, .admin, .metrics]
+        ) { visit in Holder(principal: try visit.principal()) }
     }
 }
 

@@ -7,6 +7,29 @@ package struct RoundSummary: Sendable, Codable, Hashable {
     package let accuracy: Double?
     /// The number of updates that reach every rank component, where the round requires some.
     package let coverage: Int?
+    /// The total length of the updates that came. This and what follows are nil in rounds that ended under an earlier
+    /// version.
+    package let byteCount: Int?
+    /// How many updates that count have each rank.
+    package let ranks: [Int: Int]?
+    /// The norms of the updates that count, where the federation measures them.
+    package let norms: Range?
+
+    /// The smallest, the middle and the largest of some numbers.
+    package struct Range: Sendable, Codable, Hashable {
+        package let low: Double
+        package let median: Double
+        package let high: Double
+
+        /// - Returns: nil where there are no numbers.
+        init?(of numbers: [Double]) {
+            let ascending = numbers.sorted()
+            guard let low = ascending.first, let high = ascending.last, let median = ascending.median else {
+                return nil
+            }
+            (self.low, self.median, self.high) = (low, median, high)
+        }
+    }
 
     package init(_ round: RoundMachine, of adapter: FederationSettings.Adapter) {
         selected = round.participations.count
@@ -15,6 +38,10 @@ package struct RoundSummary: Sendable, Codable, Hashable {
         let metrics = round.metrics
         (loss, accuracy) = (metrics.loss, metrics.accuracy)
         coverage = round.minimumCoverage.flatMap { _ in round.coverage(in: adapter) }
+        byteCount = round.heldByteCount
+        let counted = round.accepted
+        ranks = Dictionary(counted.map { ($0.rank, 1) }, uniquingKeysWith: +)
+        norms = Range(of: counted.compactMap(\.norm))
     }
 }
 

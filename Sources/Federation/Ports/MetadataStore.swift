@@ -39,8 +39,14 @@ package protocol MetadataStore: Sendable {
     ) async throws(StoreError) -> HeldUpdate?
     /// Rounds below `before`, newest first.
     func rounds(before: Int, limit: Int, of federation: FederationID) async throws(StoreError) -> [ListedRound]
+    /// What the rounds below `before` know of a client, newest first; rounds that know nothing of it are left out.
+    func rounds(
+        knowing client: ClientName, before: Int, limit: Int, of federation: FederationID
+    ) async throws(StoreError) -> [ClientRound]
     /// Events after `id`, oldest first.
     func events(after id: Int64, limit: Int, of federation: FederationID) async throws(StoreError) -> [StoredEvent]
+    /// Events before `id`, newest first.
+    func events(before id: Int64, limit: Int, of federation: FederationID) async throws(StoreError) -> [StoredEvent]
     /// The list with the digest that an event names; nil where no event names it.
     func list(_ digest: ContentDigest, of federation: FederationID) async throws(StoreError) -> ClientList?
     /// Throws where the store cannot be written now.

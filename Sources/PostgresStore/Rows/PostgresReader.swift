@@ -107,6 +107,38 @@ struct PostgresReader {
             .map { StoredEvent(id: try $0.value("id"), event: try AuditEvent($0), hash: try $0.digest("hash")) }
     }
 
+    /// Events before `id`, newest first.
+    func events(before id: Int64, limit: Int) throws -> [StoredEvent] {
+        try rows(
+            "SELECT * FROM events WHERE federation = $1 AND id < $2 ORDER BY id DESC LIMIT $3", id, max(0, limit)
+        ).map { StoredEvent(id: try $0.value("id"), event: try AuditEvent($0), hash: try $0.digest("hash")) }
+    }
+
+    /// What the rounds below `before` know of a client, newest first.
+    func rounds(knowing client: ClientName, before: Int, limit: Int) throws -> [ClientRound] {
+        let known = ["participations", "updates", "refusals"].map { table in
+            "EXISTS (SELECT 1 FROM \(table) AS own WHERE own.federation = r.federation AND own.round = r.number AND own.client = $3)"
+        }.joined(separator: " OR ")
+        let numbers = try rows(
+            """
+            SELECT number FROM rounds AS r WHERE federation = $1 AND number < $2 AND (\(known))
+            ORDER BY number DESC LIMIT $4
+            """, before, client, max(0, limit)
+        ).map { try $0.value("number") as Int }
+        return try numbers.map { number in
+            let own = "WHERE federation = $1 AND round = $2 AND client = $3"
+            let results = try connection.run([
+                PostgresStatement("SELECT * FROM participations \(own)", [key, number, client]),
+                PostgresStatement("SELECT * FROM updates \(own)", [key, number, client]),
+                PostgresStatement("SELECT * FROM refusals \(own) ORDER BY number", [key, number, client]),
+            ])
+            return ClientRound(
+                number: number, answer: try results[0].first.map { try RoundMachine.Participation($0).state },
+                update: try results[1].first.map { try Update($0) },
+                refusals: try results[2].rows.map { try Refusal($0) })
+        }
+    }
+
     /// The list with the digest that an event names.
     func list(_ digest: ContentDigest) throws -> ClientList? {
         let stored = try rows(

@@ -29,6 +29,59 @@ extension ClientBody: Described {
     }
 }
 
+extension ClientOutlineBody: Described {
+    package static var schema: Schema {
+        .object(
+            "ClientOutline", "A client in a list with outline.",
+            [
+                .required(CodingKeys.name, .name), .required(CodingKeys.rank, .integer(from: 1), "The granted rank."),
+                .required(CodingKeys.registeredAt, .time), .required(CodingKeys.lastSeenAt, .time),
+                .required(CodingKeys.revoked, .boolean), .optional(CodingKeys.answer, ClientRoundsBody.answer),
+            ])
+    }
+}
+
+extension ClientRoundsBody: Described {
+    private enum Key: String, CodingKey { case rounds }
+
+    /// What a client has done in a round.
+    static let answer = Schema.choice(["awaited", "answered", "declined", "left", "cut"])
+
+    package static var schema: Schema {
+        .object(
+            "ClientRounds", "What a client did, round by round, the newest first.",
+            [.required(Key.rounds, .list(of: Round.schema))])
+    }
+}
+
+extension ClientRoundsBody.Round: Described {
+    private enum Key: String, CodingKey { case round, answer, update, refusals }
+
+    package static var schema: Schema {
+        .object(
+            "ClientRound", "What one round knows of a client.",
+            [
+                .required(Key.round, .integer()), .optional(Key.answer, ClientRoundsBody.answer),
+                .optional(Key.update, RoundBody.Update.schema),
+                .required(Key.refusals, .list(of: RoundBody.Refusal.schema)),
+            ])
+    }
+}
+
+extension CallerBody: Described {
+    private enum Key: String, CodingKey { case role, federation, client }
+
+    package static var schema: Schema {
+        .object(
+            "Caller", "Whom a token stands for.",
+            [
+                .required(Key.role, .choice(["admin", "metrics", "reader", "enrolment", "client"])),
+                .optional(Key.federation, .name, "The federation that the token is of."),
+                .optional(Key.client, .name, "The client's name, where the caller is one."),
+            ])
+    }
+}
+
 extension ReceiptBody: Described {
     private enum Key: String, CodingKey { case digest, rank, samples, received }
 

@@ -14,6 +14,38 @@ extension FederationBody: Described {
     }
 }
 
+extension FederationOutlineBody: Described {
+    package static var schema: Schema {
+        .object(
+            "FederationOutline", "A federation in a list with outline: without its settings.",
+            [
+                .required(CodingKeys.id, .name), .required(CodingKeys.state, .choice(FederationBody.states)),
+                .required(CodingKeys.round, .integer(), "The current round; 0 before round 1 opens."),
+                .required(CodingKeys.rounds, .integer(), "How many rounds it runs."),
+                .required(CodingKeys.revision, .integer(), "Grows with every change."),
+                .required(CodingKeys.clients, .integer(), "Registered and not revoked."),
+                .required(CodingKeys.createdAt, .time), .required(CodingKeys.strategy, .text),
+                .required(CodingKeys.baseModel, .text),
+                .optional(CodingKeys.maxRank, .integer(from: 1), "Absent while its template is missing."),
+                .optional(CodingKeys.open, Open.schema),
+            ])
+    }
+}
+
+extension FederationOutlineBody.Open: Described {
+    package static var schema: Schema {
+        .object(
+            "OpenRound", "The numbers of the open round.",
+            [
+                .required(CodingKeys.phase, .choice(["collecting", "aggregating"])),
+                .required(CodingKeys.deadlineAt, .time), .required(CodingKeys.selected, .integer()),
+                .required(CodingKeys.received, .integer()), .required(CodingKeys.refused, .integer()),
+                .required(CodingKeys.awaited, .integer(), "How many selected clients have not answered."),
+                .required(CodingKeys.minUpdates, .integer()),
+            ])
+    }
+}
+
 extension CreatedFederationBody: Described {
     package static var schema: Schema {
         .object(
@@ -111,11 +143,13 @@ extension TemplateBody: Described {
 }
 
 extension TokenRequestBody: Described {
+    fileprivate static let roles = ["enrolment", "reader", "region"]
+
     package static var schema: Schema {
         .object(
             "TokenRequest", "A wish for a token.", isClosed: true, example: ["role": "enrolment", "uses": 1],
             [
-                .required(CodingKeys.role, .choice(["enrolment", "reader"])),
+                .required(CodingKeys.role, .choice(TokenRequestBody.roles)),
                 .optional(CodingKeys.expiresAt, .time.orNull, "Null for never."),
                 .optional(
                     CodingKeys.uses, .integer(from: 1, to: 1_000_000).orNull,
@@ -129,7 +163,7 @@ extension TokenBody: Described {
         .object(
             "Token", "A token of a federation.",
             [
-                .required(CodingKeys.id, .text), .required(CodingKeys.role, .choice(["enrolment", "reader"])),
+                .required(CodingKeys.id, .text), .required(CodingKeys.role, .choice(TokenRequestBody.roles)),
                 .required(CodingKeys.createdAt, .time), .required(CodingKeys.expiresAt, .time.orNull),
                 .required(CodingKeys.usesLeft, .integer().orNull, "Null where uses are not counted."),
                 .optional(CodingKeys.token, .text, "Only in the answer that created it."),

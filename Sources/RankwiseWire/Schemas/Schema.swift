@@ -98,6 +98,18 @@ package struct Schema: Sendable, Hashable {
             ], components: schema.components)
     }
 
+    /// A listing that may be a page of a longer one.
+    package static func page(_ key: String, of schema: Schema) -> Schema {
+        Schema(
+            [
+                "type": "object", "required": [.string(key)],
+                "properties": .object([
+                    key: list(of: schema).json,
+                    "next": name.described("Pass it as after for the next ones; absent where there are none.").json,
+                ]),
+            ], components: schema.components)
+    }
+
     /// An object whose keys are names.
     package static func map(of schema: Schema) -> Schema {
         Schema(["type": "object", "additionalProperties": schema.json], components: schema.components)

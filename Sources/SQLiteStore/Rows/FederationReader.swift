@@ -133,6 +133,37 @@ struct FederationReader {
         }
     }
 
+    /// Events before `id`, newest first.
+    func events(before id: Int64, limit: Int) throws -> [StoredEvent] {
+        try rows(
+            "SELECT * FROM events WHERE federation = ? AND id < ? ORDER BY id DESC LIMIT ?", id, max(0, limit)
+        ) { row in
+            StoredEvent(id: try row.value("id"), event: try AuditEvent(row), hash: try row.digest("hash"))
+        }
+    }
+
+    /// What the rounds below `before` know of a client, newest first.
+    func rounds(knowing client: ClientName, before: Int, limit: Int) throws -> [ClientRound] {
+        let name = client.rawValue
+        let known = ["participations", "updates", "refusals"].map { table in
+            "EXISTS (SELECT 1 FROM \(table) AS own WHERE own.federation = r.federation AND own.round = r.number AND own.client = ?)"
+        }.joined(separator: " OR ")
+        let numbers = try rows(
+            "SELECT number FROM rounds AS r WHERE federation = ? AND number < ? AND (\(known)) ORDER BY number DESC LIMIT ?",
+            before, name, name, name, max(0, limit)
+        ) { try $0.value("number") as Int }
+        return try numbers.map { number in
+            let own = "WHERE federation = ? AND round = ? AND client = ?"
+            return ClientRound(
+                number: number,
+                answer: try rows("SELECT * FROM participations \(own)", number, name) {
+                    try RoundMachine.Participation($0).state
+                }.first,
+                update: try rows("SELECT * FROM updates \(own)", number, name) { try Update($0) }.first,
+                refusals: try rows("SELECT * FROM refusals \(own) ORDER BY id", number, name) { try Refusal($0) })
+        }
+    }
+
     /// The list with the digest that an event names.
     func list(_ digest: ContentDigest) throws -> ClientList? {
         let stored = try rows(

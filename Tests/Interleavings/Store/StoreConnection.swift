@@ -170,6 +170,16 @@ extension StoreConnection: MetadataStore {
         throw .failed("the model has no chain of hashes")
     }
 
+    func events(before id: Int64, limit: Int, of federation: FederationID) async throws(StoreError) -> [StoredEvent] {
+        throw .failed("the model has no chain of hashes")
+    }
+
+    func rounds(
+        knowing client: ClientName, before: Int, limit: Int, of federation: FederationID
+    ) async throws(StoreError) -> [ClientRound] {
+        throw .failed("the model lists no rounds")
+    }
+
     func create(_ federation: StoredFederation) async throws(StoreError) { throw .exists }
     func discard(_ federation: FederationID) async throws(StoreError) { throw .failed("the model deletes nothing") }
     func delete(

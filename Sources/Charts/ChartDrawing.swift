@@ -1,9 +1,8 @@
-extension ChartPage {
-    /// Draws the curves at the width of the page, and again when the width changes.
-    static let script = #"""
+/// The script and the style of curves, for pages of one file and for pages of a server.
+package enum ChartDrawing {
+    /// Defines `drawCharts`, which draws curves at the width of the page, and again when the width changes.
+    static let functions = #"""
         "use strict";
-        const groups = JSON.parse(document.getElementById("data").textContent);
-        const labels = [...new Set(groups.flatMap(group => group.series).map(one => one.label))].sort();
         const dashes = ["", "7 4", "2 4", "10 4 2 4", "14 5", "4 3 1 3", "1 3", "9 3 3 3"];
         const svgNames = "http://www.w3.org/2000/svg";
         function make(name, attributes, parent) {
@@ -38,7 +37,7 @@ extension ChartPage {
           for (let at = Math.ceil(low / step - 1e-9) * step; at <= high + step * 1e-6; at += step) marks.push(at);
           return { marks, places: Math.max(0, -Math.floor(Math.log10(step) + 1e-9) + (step / power === 2.5 ? 1 : 0)) };
         }
-        function chart(holder, step, kind, which, series, hidden) {
+        function chart(holder, step, kind, which, series, hidden, labels) {
           const figure = add("figure", "", holder);
           const caption = add("figcaption", kind.name + " ", figure);
           add("span", kind.unit, caption);
@@ -155,23 +154,39 @@ extension ChartPage {
           new ResizeObserver(draw).observe(svg);
           return draw;
         }
-        for (const holder of document.querySelectorAll(".charts")) {
-          const { step, kinds, series } = groups[Number(holder.dataset.group)];
+        // Fills `holder` with a chart for each kind and a legend. Labels keep their colours: those of their places in
+        // `labels`. What it returns draws other series of the same kinds.
+        function drawCharts(holder, group, labels) {
+          const { step, kinds } = group;
+          const series = [...group.series];
           const hidden = new Set();
           const legend = add("div", "", holder, "legend");
-          const charts = kinds.map((kind, which) => chart(holder, step, kind, which, series, hidden));
-          for (const one of series) {
-            const button = add("button", "", legend);
-            button.type = "button";
-            button.setAttribute("aria-pressed", true);
-            sample(labels.indexOf(one.label), button);
-            add("span", one.label, button);
-            button.addEventListener("click", () => {
-              if (!hidden.delete(one.label)) hidden.add(one.label);
+          const charts = kinds.map((kind, which) => chart(holder, step, kind, which, series, hidden, labels));
+          function listSeries() {
+            legend.replaceChildren();
+            for (const one of series) {
+              const button = add("button", "", legend);
+              button.type = "button";
               button.setAttribute("aria-pressed", !hidden.has(one.label));
-              charts.forEach(draw => draw());
-            });
+              sample(labels.indexOf(one.label), button);
+              add("span", one.label, button);
+              button.addEventListener("click", () => {
+                if (!hidden.delete(one.label)) hidden.add(one.label);
+                button.setAttribute("aria-pressed", !hidden.has(one.label));
+                charts.forEach(draw => draw());
+              });
+            }
           }
+          listSeries();
+          return other => {
+            series.splice(0, series.length, ...other);
+            listSeries();
+            charts.forEach(draw => draw());
+          };
         }
         """#
+
+    /// A module for browsers that exports `drawCharts(holder, group, labels)`. `group` is as JSON has a `ChartGroup`;
+    /// `holder` has the class `charts`.
+    package static let module = functions + "\nexport { drawCharts };\n"
 }
