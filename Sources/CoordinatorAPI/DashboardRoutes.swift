@@ -14,7 +14,7 @@ extension RankwiseAPI {
         let types = Set(DashboardFile.all.values.map(\.mediaType)).sorted()
         routes.on(
             .get, "/ui/{file...}", for: .anybody, query: .ignored,
-            contract: RouteContract(answers: types.flatMap { .file($0) }), "The dashboard's files"
+            contract: RouteContract(answers: types.flatMap { [RouteContract.Answer].file($0) }), "The dashboard's files"
         ) { request, _ in
             let name = request.parameters["file"] ?? ""
             guard let file = name.isEmpty ? DashboardFile.page : DashboardFile.all[name] else {
