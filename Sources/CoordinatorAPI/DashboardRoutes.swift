@@ -6,14 +6,14 @@ extension RankwiseAPI {
     /// Routes of the dashboard's files. They have no rate limit: they are few, small and in memory.
     func addDashboardRoutes(to routes: inout Routes) {
         routes.on(
-            .get, "/ui", for: .anybody, query: .ignored,
+            .get, "/ui", for: .anybody,
             contract: RouteContract(answers: [.none("The dashboard's address", status: 308)]), "Leads to the dashboard"
         ) { _, _ in
             Response(status: .permanentRedirect, headerFields: [.location: "/ui/"])
         }
         let types = Set(DashboardFile.all.values.map(\.mediaType)).sorted()
         routes.on(
-            .get, "/ui/{file...}", for: .anybody, query: .ignored,
+            .get, "/ui/{file...}", for: .anybody,
             contract: RouteContract(answers: types.flatMap { [RouteContract.Answer].file($0) }), "The dashboard's files"
         ) { request, _ in
             let name = request.parameters["file"] ?? ""
