@@ -114,6 +114,8 @@ package struct RankwiseAPI: Sendable {
             return response
         case let error as ServiceError:
             switch error {
+            // The caller's archive, and not the store.
+            case .store(.unsound): break
             case .store(let reason):
                 logger.error("the store failed", metadata: ["reason": "\(reason)", "path": "\(request.path)"])
             case .internalFailure(let reason):
