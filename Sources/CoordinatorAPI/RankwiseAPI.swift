@@ -1,4 +1,5 @@
 package import Coordinator
+import Federation
 package import HTTPServing
 import HTTPTypes
 package import Logging
