@@ -105,7 +105,7 @@ let package = Package(
         library(
             "ObjectStorage", ["HTTPFetching", "DurableFiles", "StrictJSON", "CLinux", .crypto, .logging]),
         library("MemoryObjects", ["HTTPServing", "ObjectStorage", .crypto, .httpTypes, .logging]),
-        library("AdapterOperations", ["AdapterFormat", "DurableFiles", "LinearAlgebra"]),
+        library("AdapterOperations", ["AdapterFormat", "DurableFiles", "LinearAlgebra", "StrictJSON"]),
         library("TrainingData", ["DurableFiles", "LinearAlgebra"]),
         library(
             "Training",
@@ -157,7 +157,7 @@ let package = Package(
                 "AdapterFormat", "AdapterOperations", "Aggregation", "ClientAgent", "DurableFiles", "HTTPFetching",
                 "ProcessSignals",
                 "RankwiseWire", "ServerCalls",
-                "Training", "TrainingData", .argumentParser, .logging,
+                "Training", "TrainingData", .argumentParser, .logging, .system,
             ]
         ),
         program(

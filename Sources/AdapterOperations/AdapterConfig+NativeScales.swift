@@ -1,5 +1,5 @@
 package import AdapterFormat
-import Foundation
+import FoundationEssentials
 
 extension AdapterConfig {
     /// Reads the configuration at `path`, or the one beside an adapter.

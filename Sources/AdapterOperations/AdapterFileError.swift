@@ -1,6 +1,7 @@
 import AdapterFormat
 import DurableFiles
-import Foundation
+import FoundationEssentials
+import Glibc
 
 /// Why a file of an adapter or a model cannot be read, combined with others, or written.
 package enum AdapterFileError: Error, Equatable, Sendable {

@@ -1,5 +1,5 @@
 import DurableFiles
-package import Foundation
+package import FoundationEssentials
 
 /// Writes files so that they are either complete and durable, or absent.
 package enum WholeFile {

@@ -1,4 +1,4 @@
-package import Foundation
+package import FoundationEssentials
 import StrictJSON
 
 /// Writes and reads JSON, in the same way on both sides of the wire.

@@ -1,6 +1,5 @@
 import ArgumentParser
 import ClientAgent
-import Foundation
 import ServerCalls
 import Training
 
@@ -34,5 +33,5 @@ struct EvaluateCommand: ParsableCommand {
 
 extension Evaluation {
     /// Accuracy and mean loss, the same in every locale.
-    var line: String { String(format: "accuracy=%.4f\tloss=%.4f", accuracy, loss) }
+    var line: String { "accuracy=\(accuracy.fixed(to: 4))\tloss=\(loss.fixed(to: 4))" }
 }

@@ -2,10 +2,12 @@ import AdapterFormat
 import AdapterOperations
 import ArgumentParser
 import ClientAgent
-import Foundation
+import FoundationEssentials
+import Glibc
 import HTTPFetching
 import RankwiseWire
 import ServerCalls
+import SystemPackage
 
 /// Downloads a federation's result for use elsewhere.
 struct ExportCommand: AsyncParsableCommand {
@@ -55,10 +57,10 @@ struct ExportCommand: AsyncParsableCommand {
             }
             print("round \(number): \(out)")
         } catch let error as CallError {
-            try? FileHandle.standardError.write(contentsOf: Data("rankwise-client: \(error)\n".utf8))
+            _ = try? FileDescriptor.standardError.writeAll("rankwise-client: \(error)\n".utf8)
             throw ExitStatus(error).code
         } catch let error as AdapterFileError {
-            try? FileHandle.standardError.write(contentsOf: Data("rankwise-client: \("\(error)".printable)\n".utf8))
+            _ = try? FileDescriptor.standardError.writeAll("rankwise-client: \("\(error)".printable)\n".utf8)
             throw ExitStatus.refused.code
         }
     }

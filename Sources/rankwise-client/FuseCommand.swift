@@ -2,7 +2,7 @@ import AdapterFormat
 import AdapterOperations
 import ArgumentParser
 import ClientAgent
-import Foundation
+import FoundationEssentials
 import ServerCalls
 import Training
 
@@ -39,7 +39,8 @@ struct FuseCommand: ParsableCommand {
             try fusion.write(weights, to: out + "/adapter_model.safetensors")
             try Data(fusion.configuration.json.utf8).write(
                 to: URL(filePath: out + "/adapter_config.json"), options: .atomic)
-            print(String(format: "personal=%.4f\tshared=%.4f\t", weights.personal, weights.shared) + result.line)
+            let shares = "personal=\(weights.personal.fixed(to: 4))\tshared=\(weights.shared.fixed(to: 4))"
+            print("\(shares)\t\(result.line)")
         } catch {
             throw ValidationError("\(error)".printable)
         }

@@ -1,7 +1,7 @@
 import Aggregation
 import ArgumentParser
 import ClientAgent
-import Foundation
+import FoundationEssentials
 import HTTPFetching
 import RankwiseWire
 import Training
@@ -116,6 +116,6 @@ extension JoinCommand {
         let environment = ProcessInfo.processInfo.environment
         // The XDG specification ignores relative paths.
         let base = environment["XDG_STATE_HOME"].flatMap { $0.hasPrefix("/") ? $0 : nil }
-        return "\(base ?? NSHomeDirectory() + "/.local/state")/rankwise/\(federation)/\(name)"
+        return "\(base ?? URL.homeDirectory.path + "/.local/state")/rankwise/\(federation)/\(name)"
     }
 }

@@ -1,6 +1,6 @@
 import ArgumentParser
 import ClientAgent
-import Foundation
+import FoundationEssentials
 import HTTPFetching
 import ProcessSignals
 import RankwiseWire

@@ -1,6 +1,6 @@
 import ArgumentParser
 import ClientAgent
-import Foundation
+import FoundationEssentials
 import RankwiseWire
 
 /// Where a client joins and as whom: by the command line, or by a kit.

@@ -1,9 +1,10 @@
 import ClientAgent
-import Foundation
+import Glibc
 import Logging
 import RankwiseWire
 import ServerCalls
 import Synchronization
+import SystemPackage
 import Training
 
 /// Shows the agent's work to a person or a log.
@@ -113,6 +114,6 @@ final class TerminalDisplay: ProgressDisplay {
     }
 
     private func write(_ text: String) {
-        try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
+        _ = try? FileDescriptor.standardError.writeAll(text.utf8)
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
-import Foundation
+import Glibc
 import ProcessSignals
+import SystemPackage
 
 /// The client's command line.
 @main
@@ -37,7 +38,7 @@ struct RankwiseClient: AsyncParsableCommand {
             }
         } catch {
             guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
-            try? FileHandle.standardError.write(contentsOf: Data((fullMessage(for: error) + "\n").utf8))
+            _ = try? FileDescriptor.standardError.writeAll((fullMessage(for: error) + "\n").utf8)
             exit(withError: ExitStatus.usage.code)
         }
     }

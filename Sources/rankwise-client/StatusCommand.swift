@@ -1,9 +1,10 @@
 import ArgumentParser
 import ClientAgent
-import Foundation
+import Glibc
 import HTTPFetching
 import RankwiseWire
 import ServerCalls
+import SystemPackage
 
 /// Shows the current round of a federation.
 struct StatusCommand: AsyncParsableCommand {
@@ -27,7 +28,7 @@ struct StatusCommand: AsyncParsableCommand {
                 server: server.url, federation: server.federation, token: try server.access.token(), fetcher: fetcher)
             try await follow(endpoint)
         } catch let error as CallError {
-            try? FileHandle.standardError.write(contentsOf: Data("rankwise-client: \(error)\n".utf8))
+            _ = try? FileDescriptor.standardError.writeAll("rankwise-client: \(error)\n".utf8)
             throw ExitStatus(error).code
         }
     }
@@ -66,13 +67,13 @@ struct StatusCommand: AsyncParsableCommand {
         return try await persistence.answer(
             using: &generator,
             onRetry: { error, _ in
-                try? FileHandle.standardError.write(contentsOf: Data("\(error); trying again\n".utf8))
+                _ = try? FileDescriptor.standardError.writeAll("\(error); trying again\n".utf8)
             }, call)
     }
 
     private func draw(_ table: RoundTable) throws {
         let clear = watch && isatty(STDOUT_FILENO) == 1 ? "\u{1B}[H\u{1B}[2J" : ""
         let gap = watch && clear.isEmpty ? "\n" : ""
-        try FileHandle.standardOutput.write(contentsOf: Data("\(clear)\(table)\n\(gap)".utf8))
+        try FileDescriptor.standardOutput.writeAll("\(clear)\(table)\n\(gap)".utf8)
     }
 }

@@ -1,5 +1,5 @@
 import AdapterFormat
-import Foundation
+import FoundationEssentials
 
 /// A pretrained model on disk: one safetensors file, or a folder with one file or with shards and their index.
 struct Checkpoint {
@@ -37,11 +37,11 @@ struct Checkpoint {
         self.path = path
         let isFolder = FileManager.default.isFolder(path)
         let isIndex = path.hasSuffix(Self.indexSuffix)
-        folder = isFolder ? path : (path as NSString).deletingLastPathComponent.nonEmpty ?? "."
+        folder = isFolder ? path : Self.folder(of: path)
         isSingleFile = !isFolder && !isIndex
         let names = isFolder || isIndex ? try Self.files(in: folder) : []
-        var indexName = isIndex ? (path as NSString).lastPathComponent : nil
-        var weights = isFolder || isIndex ? [] : [(path as NSString).lastPathComponent]
+        var indexName = isIndex ? URL(filePath: path).lastPathComponent : nil
+        var weights = isFolder || isIndex ? [] : [URL(filePath: path).lastPathComponent]
         if isFolder {
             let main = try Self.main(among: names, in: path)
             if main.hasSuffix(Self.indexSuffix) { indexName = main } else { weights = [main] }
@@ -92,6 +92,11 @@ struct Checkpoint {
 /// Finds the files.
 extension Checkpoint {
     private static let indexSuffix = ".safetensors.index.json"
+
+    private static func folder(of path: String) -> String {
+        let end = path.lastIndex(of: "/") ?? path.startIndex
+        return end > path.startIndex ? String(path[..<end]) : path.hasPrefix("/") ? "/" : "."
+    }
 
     private static func files(in folder: String) throws(AdapterFileError) -> [String] {
         do {
@@ -151,11 +156,7 @@ extension Checkpoint {
 
 extension FileManager {
     fileprivate func isFolder(_ path: String) -> Bool {
-        var isDirectory: ObjCBool = false
-        return fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory.boolValue
+        var isDirectory = false
+        return fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory
     }
-}
-
-extension String {
-    fileprivate var nonEmpty: String? { isEmpty ? nil : self }
 }

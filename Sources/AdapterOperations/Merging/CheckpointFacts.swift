@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// Facts from a model's `config.json` that its tensors do not show.
 struct CheckpointFacts {
@@ -63,10 +63,10 @@ struct CheckpointFacts {
     var untied: String? {
         guard let text else { return nil }
         let key = "\"tie_word_embeddings\""
-        if let found = text.range(of: key + #"\s*:\s*true"#, options: .regularExpression) {
-            return text.replacingCharacters(in: found, with: key + ": false")
+        if let found = text.firstRange(of: /"tie_word_embeddings"\s*:\s*true/) {
+            return text[..<found.lowerBound] + "\(key): false" + text[found.upperBound...]
         }
         guard !text.contains(key), let brace = text.firstIndex(of: "{") else { return text }
-        return text.replacingCharacters(in: brace...brace, with: "{\n  \(key): false,")
+        return text[...brace] + "\n  \(key): false," + text[text.index(after: brace)...]
     }
 }

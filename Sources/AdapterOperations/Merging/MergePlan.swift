@@ -1,5 +1,4 @@
 import AdapterFormat
-import Foundation
 
 /// The tensors of a model that an adapter changes and those that it adds. Every tensor of the adapter is used exactly
 /// once.
@@ -148,7 +147,7 @@ extension MergePlan {
     /// Whether PEFT saved this tensor as a copy, as it does with the biases of saved modules.
     private func isCopy(_ tensor: AdapterFile.Dense, in adapter: AdapterFile) throws(AdapterFileError) -> Bool {
         for part in [".modules_to_save.", ".original_module."] where tensor.name.contains(part) {
-            let name = tensor.name.replacingOccurrences(of: part, with: ".")
+            let name = tensor.name.replacing(part, with: ".")
             guard let own = adapter[dense: name] else { throw refusal("\(tensor.name) comes without \(name)") }
             // The original module may differ from the trained one.
             guard part == ".original_module." || own.values.floats() == tensor.values.floats() else {
@@ -169,7 +168,7 @@ extension MergePlan {
         } else if name.hasSuffix(TensorName.wrappedWeight) || name.hasSuffix(TensorName.wrappedBias) {
             // PEFT's name for a wrapped module; in the model the tensor is the module's own.
             let target = try target(
-                names.inModel(name.replacingOccurrences(of: ".base_layer.", with: ".")), for: name)
+                names.inModel(name.replacing(".base_layer.", with: ".")), for: name)
             try replace(target, by: tensor)
         } else if let found = base[names.inModel(name)] ?? base[name] {
             let target = try target(found.name, for: name)

@@ -1,5 +1,7 @@
 package import AdapterFormat
-import Foundation
+import FoundationEssentials
+import Glibc
+import StrictJSON
 
 /// Merges an adapter into a model's weights, as PEFT's `merge_and_unload` does.
 package enum MergedWeights {
@@ -101,22 +103,52 @@ extension Checkpoint.Index {
     ) throws(AdapterFileError) -> Data {
         guard let last = shards.last, !additions.isEmpty else { return contents }
         let width = (last.file.tensors.compactMap(\.type).first ?? .f32).byteCount
-        do {
-            var object = try JSONSerialization.jsonObject(with: contents) as? [String: Any] ?? [:]
-            var map = object["weight_map"] as? [String: String] ?? [:]
-            for name in additions.keys { map[name] = last.name }
-            object["weight_map"] = map
-            var metadata = object["metadata"] as? [String: Any] ?? [:]
-            let count = additions.values.reduce(0) { $0 + $1.elementCount }
+        let count = additions.values.reduce(0) { $0 + $1.elementCount }
+        do throws(JSONSyntaxError) {
+            var members = try contents.jsonMembers()
+            var map = try members["weight_map"]?.jsonMembers() ?? [:]
+            for name in additions.keys { map[name] = last.name.jsonQuoted }
+            members["weight_map"] = map.json(indent: 2)
+            var metadata = members["metadata"].flatMap { try? $0.jsonMembers() } ?? [:]
             for (key, more) in [("total_size", count * width), ("total_parameters", count)] {
-                if let total = (metadata[key] as? NSNumber)?.intValue { metadata[key] = total + more }
+                if let total = metadata[key].flatMap(Int.init) { metadata[key] = "\(total + more)" }
             }
-            object["metadata"] = metadata
-            return try JSONSerialization.data(
-                withJSONObject: object, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
+            members["metadata"] = metadata.json(indent: 2)
+            return Data((members.json(indent: 0) + "\n").utf8)
         } catch {
             throw .file(name, reason: "\(error)")
         }
+    }
+}
+
+extension Sequence<UInt8> {
+    /// The members of a JSON object, each as canonical text.
+    fileprivate func jsonMembers() throws(JSONSyntaxError) -> [String: String] {
+        try Array(self).span.bytes.withUnsafeBytes { bytes throws(JSONSyntaxError) in
+            var scanner = JSONScanner(bytes)
+            var members: [String: String] = [:]
+            try scanner.beginObject()
+            while let name = try scanner.nextName() {
+                guard members.updateValue(try scanner.canonicalValue(), forKey: name) == nil else {
+                    throw .duplicate(name)
+                }
+            }
+            try scanner.finish()
+            return members
+        }
+    }
+}
+
+extension String {
+    fileprivate func jsonMembers() throws(JSONSyntaxError) -> [String: String] { try utf8.jsonMembers() }
+}
+
+extension [String: String] {
+    /// An object of these members, which are JSON texts: one on each line, by name, in the form of transformers' indices.
+    fileprivate func json(indent: Int) -> String {
+        let space = String(repeating: " ", count: indent)
+        let lines = sorted { $0.key < $1.key }.map { "\n\(space)  \($0.key.jsonQuoted): \($0.value)" }
+        return "{" + lines.joined(separator: ",") + "\n\(space)}"
     }
 }
 

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// PEFT's `trainable_token_indices`: the trained rows of embeddings.
 struct TokenIndices {

@@ -1,5 +1,6 @@
 package import AdapterFormat
-import Foundation
+import FoundationEssentials
+import Glibc
 package import HTTPFetching
 package import RankwiseWire
 package import ServerCalls

@@ -1,5 +1,6 @@
 import Crypto
-import Foundation
+import DurableFiles
+import FoundationEssentials
 package import RankwiseWire
 
 /// A trained update to be sent: its file and what the client reports about it.
@@ -17,9 +18,8 @@ package struct OutgoingUpdate: Sendable, Hashable {
         var hasher = SHA256()
         var length: Int64 = 0
         do {
-            let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
-            while let piece = try file.read(upToCount: 1 << 20), !piece.isEmpty {
-                hasher.update(data: piece)
+            try OwnedFile(path, for: .reading).readAll { piece in
+                hasher.update(bufferPointer: piece)
                 length += Int64(piece.count)
             }
         } catch {

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// The paths of one round's files while an agent works on it.
 struct RoundFiles: Sendable, Hashable {

@@ -1,5 +1,6 @@
 import DurableFiles
-import Foundation
+import FoundationEssentials
+import Glibc
 import RankwiseWire
 import ServerCalls
 

@@ -1,5 +1,5 @@
 import DurableFiles
-import Foundation
+import FoundationEssentials
 
 /// Reads tokens and finds certificates where the user says they are: in a file, or by a variable of the environment.
 package enum AccessFiles {
@@ -15,7 +15,7 @@ package enum AccessFiles {
         } else {
             text = ProcessInfo.processInfo.environment[variable]
         }
-        guard let token = text?.trimmingCharacters(in: .whitespacesAndNewlines), !token.isEmpty else { return nil }
+        guard let token = text?.trimmed, !token.isEmpty else { return nil }
         guard token.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
             throw AccessError("the token holds characters that no token has")
         }
@@ -29,5 +29,13 @@ package enum AccessFiles {
             throw AccessError("\(flag == nil ? variable : name) is \(path), which cannot be read")
         }
         return path
+    }
+}
+
+extension String {
+    /// Without white space and line breaks at both ends.
+    fileprivate var trimmed: String {
+        let end = lastIndex { !$0.isWhitespace }
+        return end.map { String(self[...$0].drop(while: \.isWhitespace)) } ?? ""
     }
 }

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// A server's address as a user gives it: `http` or `https`, a host, perhaps a port and a path.
 package struct ServerAddress: Sendable, Hashable, CustomStringConvertible {

@@ -1,3 +1,5 @@
+import Glibc
+
 /// A number of bytes in readable form, such as `1.6 MiB`.
 package struct ByteCount: CustomStringConvertible, Sendable, Hashable {
     package var bytes: Int64
@@ -20,5 +22,16 @@ extension Double {
         let scale = (0..<places).reduce(1.0) { product, _ in product * 10 }
         let value = (self * scale).rounded() / scale
         return value.isFinite ? "\(value)" : "\(self)"
+    }
+
+    /// In decimal with exactly `places` digits after the decimal point.
+    package func fixed(to places: Int) -> String {
+        withVaList([CInt(clamping: places), self]) { arguments in
+            // The largest double has 309 digits before the decimal point.
+            let text = [CChar](unsafeUninitializedCapacity: 512 + max(0, places)) { buffer, count in
+                count = Int(vsnprintf(buffer.baseAddress, buffer.count, "%.*f", arguments))
+            }
+            return String(decoding: text.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        }
     }
 }

@@ -1,5 +1,5 @@
 package import AdapterFormat
-import Foundation
+import FoundationEssentials
 package import TrainingData
 
 /// All kinds of base model that this process can train and score, by name or by folder.

@@ -1,5 +1,6 @@
 import AdapterFormat
-import Foundation
+import FoundationEssentials
+import Glibc
 
 /// The command's input and output folders, beside the output file of the training.
 struct CommandFolders {

@@ -1,6 +1,7 @@
 import AdapterFormat
 import DurableFiles
-import Foundation
+import FoundationEssentials
+import Glibc
 
 /// Trains a personal adapter of the client beside the shared one (`fdlora`, arXiv 2406.07925).
 ///

@@ -1,5 +1,6 @@
 import CLinux
-import Foundation
+import FoundationEssentials
+import Glibc
 import Synchronization
 
 /// A shell command in its own process group. Another thread can stop it, and it does not outlive this process.

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// Labelled texts in memory.
 package struct TextSet: Sendable, Equatable {

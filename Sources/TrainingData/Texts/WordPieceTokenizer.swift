@@ -1,4 +1,4 @@
-import Foundation
+@_spi(_Unicode) import Swift
 
 /// Converts text to the numbers of WordPiece pieces, as BERT's uncased models do.
 ///
@@ -52,7 +52,7 @@ package struct WordPieceTokenizer: Sendable {
         for scalar in text.unicodeScalars where !scalar.isDroppedByBert { kept.append(scalar) }
         guard isUncased else { return kept }
         var text = String(kept)
-        if !text.utf8.allSatisfy({ $0 < 0x80 }) { text = text.decomposedStringWithCanonicalMapping }
+        if !text.utf8.allSatisfy({ $0 < 0x80 }) { text = String(String.UnicodeScalarView(text._nfd)) }
         var lowered = String.UnicodeScalarView()
         for scalar in text.unicodeScalars where scalar.properties.generalCategory != .nonspacingMark {
             if scalar.isASCII {

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// The configuration of a BERT encoder from `config.json`, checked for a supported model.
 package struct BertConfiguration: Sendable, Hashable {

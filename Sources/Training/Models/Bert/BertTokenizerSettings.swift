@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// The settings of a BERT model's tokenizer in `tokenizer_config.json`.
 struct BertTokenizerSettings {
