@@ -68,6 +68,7 @@ let package = Package(
         library("StrictJSON"),
         library("DurableFiles", [.system]),
         library("AdapterFormat", ["StrictJSON"]),
+        library("ModelFiles", ["AdapterFormat", "CVectors", "StrictJSON"]),
         library("Aggregation", ["AdapterFormat", "LinearAlgebra", .crypto]),
         library("Federation"),
         library(
@@ -179,6 +180,9 @@ let package = Package(
         tests("LinearAlgebraTests", ["LinearAlgebra"]),
         tests(
             "AdapterFormatTests", ["AdapterFormat", "StrictJSON"], resources: [.copy("Fixtures"), .copy("Hostile")]),
+        tests(
+            "ModelFilesTests", ["ModelFiles", "AdapterFormat", "CVectors", "StrictJSON"], resources: [.copy("Fixtures")]
+        ),
         tests("AggregationTests", ["Aggregation", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests("FederationTests", ["Federation", "LinearAlgebra"]),
         tests(
