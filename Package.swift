@@ -110,7 +110,10 @@ let package = Package(
         library("TrainingData", ["DurableFiles", "LinearAlgebra"]),
         library(
             "Training",
-            ["AdapterFormat", "AdapterOperations", "DurableFiles", "LinearAlgebra", "TrainingData", "CLinux", .logging]),
+            [
+                "AdapterFormat", "AdapterOperations", "DurableFiles", "LinearAlgebra", "ModelFiles", "TrainingData",
+                "CLinux", .logging,
+            ]),
         library(
             "Simulation",
             [
@@ -251,7 +254,8 @@ let package = Package(
             resources: [.copy("Fixtures")]),
         tests("TrainingDataTests", ["TrainingData", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests(
-            "TrainingTests", ["Training", "TrainingData", "AdapterFormat", "AdapterOperations", "LinearAlgebra"],
+            "TrainingTests",
+            ["Training", "TrainingData", "AdapterFormat", "AdapterOperations", "LinearAlgebra", "ModelFiles"],
             resources: [.copy("Fixtures")]),
         tests(
             "ClientAgentTests",
