@@ -29,10 +29,10 @@ package enum Softmax {
         let whole = count - count % width
         var highest = FloatVector(repeating: -.greatestFiniteMagnitude)
         for column in stride(from: 0, to: whole, by: width) {
-            highest = pointwiseMax(highest, FloatVector.load(values + column))
+            highest = FloatVector.higher(highest, FloatVector.load(values + column))
         }
         if whole < count {
-            highest = pointwiseMax(
+            highest = FloatVector.higher(
                 highest, FloatVector.load(values + whole, count: count - whole, filler: -.greatestFiniteMagnitude))
         }
         let top = highest.max()
@@ -64,7 +64,7 @@ package enum Softmax {
         let whole = count - count % width
         var highest = FloatVector(repeating: -.greatestFiniteMagnitude)
         for column in stride(from: 0, to: whole, by: width) {
-            highest = pointwiseMax(highest, FloatVector.load(scores + column))
+            highest = FloatVector.higher(highest, FloatVector.load(scores + column))
         }
         var top = highest.max()
         for column in whole..<count { top = max(top, scores[column]) }

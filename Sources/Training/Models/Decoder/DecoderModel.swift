@@ -182,11 +182,13 @@ package final class DecoderModel: TrainableModel {
         }
         guard let positions = weights.positions else { return }
         let values = FloatBlock(count: target.columns)
-        guard let base = values.floats.baseAddress else { return }
-        for row in 0..<target.rows {
-            let position = workspace.positions[row]
-            positions.read(rows: position..<position + 1, into: base)
-            RowArithmetic.add(base, to: target.base + row * target.stride, count: target.columns)
+        withExtendedLifetime(values) {
+            guard let base = values.floats.baseAddress else { return }
+            for row in 0..<target.rows {
+                let position = workspace.positions[row]
+                positions.read(rows: position..<position + 1, into: base)
+                RowArithmetic.add(base, to: target.base + row * target.stride, count: target.columns)
+            }
         }
     }
 
