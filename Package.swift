@@ -68,6 +68,7 @@ let package = Package(
         library("StrictJSON"),
         library("DurableFiles", [.system]),
         library("AdapterFormat", ["StrictJSON"]),
+        library("ModelFiles", ["AdapterFormat", "CVectors", "StrictJSON"]),
         library("Aggregation", ["AdapterFormat", "LinearAlgebra", .crypto]),
         library("Federation"),
         library(
@@ -109,7 +110,10 @@ let package = Package(
         library("TrainingData", ["DurableFiles", "LinearAlgebra"]),
         library(
             "Training",
-            ["AdapterFormat", "AdapterOperations", "DurableFiles", "LinearAlgebra", "TrainingData", "CLinux", .logging]),
+            [
+                "AdapterFormat", "AdapterOperations", "DurableFiles", "LinearAlgebra", "ModelFiles", "TrainingData",
+                "CLinux", .logging,
+            ]),
         library(
             "Simulation",
             [
@@ -179,6 +183,9 @@ let package = Package(
         tests("LinearAlgebraTests", ["LinearAlgebra"]),
         tests(
             "AdapterFormatTests", ["AdapterFormat", "StrictJSON"], resources: [.copy("Fixtures"), .copy("Hostile")]),
+        tests(
+            "ModelFilesTests", ["ModelFiles", "AdapterFormat", "CVectors", "StrictJSON"], resources: [.copy("Fixtures")]
+        ),
         tests("AggregationTests", ["Aggregation", "AdapterFormat", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests("FederationTests", ["Federation", "LinearAlgebra"]),
         tests(
@@ -247,7 +254,8 @@ let package = Package(
             resources: [.copy("Fixtures")]),
         tests("TrainingDataTests", ["TrainingData", "LinearAlgebra"], resources: [.copy("Fixtures")]),
         tests(
-            "TrainingTests", ["Training", "TrainingData", "AdapterFormat", "AdapterOperations", "LinearAlgebra"],
+            "TrainingTests",
+            ["Training", "TrainingData", "AdapterFormat", "AdapterOperations", "LinearAlgebra", "ModelFiles"],
             resources: [.copy("Fixtures")]),
         tests(
             "ClientAgentTests",

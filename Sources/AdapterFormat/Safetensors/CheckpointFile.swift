@@ -6,7 +6,7 @@ package struct CheckpointFile: Sendable {
         package let dtype: String
         package let shape: [Int]
         /// Measured from the start of the file.
-        let range: Range<Int>
+        package let range: Range<Int>
 
         /// The type of its numbers; nil for a type that Rankwise does not read.
         package var type: ScalarType? { ScalarType(rawValue: dtype) }
@@ -24,6 +24,10 @@ package struct CheckpointFile: Sendable {
     package init(path: String) throws(SafetensorsError) {
         let storage: TensorStorage
         do throws(SystemError) { storage = try TensorStorage(mapping: path) } catch { throw .unreadable(error) }
+        try self.init(storage)
+    }
+
+    package init(_ storage: TensorStorage) throws(SafetensorsError) {
         let header = try storage.withBytes { bytes throws(SafetensorsError) in
             try SafetensorsHeader(start: bytes, byteCount: bytes.count, limits: .init(), passesOver: true)
         }

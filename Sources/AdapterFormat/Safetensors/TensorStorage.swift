@@ -1,4 +1,4 @@
-import Glibc
+package import Glibc
 
 /// The bytes of one safetensors file, mapped or in memory. They live as long as any view of them.
 ///
@@ -66,6 +66,13 @@ package final class TensorStorage: Sendable {
     ) throws(Failure) -> Result {
         defer { withExtendedLifetime(self) {} }
         return try body(bytes)
+    }
+
+    /// The state of the mapped file now; fails where the bytes are in memory, or no descriptor was available.
+    package func status() throws(SystemError) -> stat {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw .last("fstat") }
+        return status
     }
 
     /// Whether there is a file to read from.

@@ -8,7 +8,8 @@ extension FloatVector {
     static func exp(_ x: FloatVector) -> FloatVector {
         // Cephes: eˣ = 2ⁿ·eʳ with |r| ≤ ln 2 / 2; adding 1.5·2²³ leaves n in the low bits.
         let magic: Float = 12_582_912
-        let clamped = x.clamped(lowerBound: FloatVector(repeating: -87), upperBound: FloatVector(repeating: 87))
+        let limit = FloatVector(repeating: 87)
+        let clamped = higher(x.replacing(with: limit, where: x .> limit), -limit)
         let shifted = clamped * 1.442_695_04 + magic
         let n = shifted - magic
         let r = clamped - n * 0.693_359_375 + n * 2.121_944_4e-4
@@ -20,6 +21,12 @@ extension FloatVector {
         sum = sum * (r * r) + r + 1
         let exponent = unsafeBitCast(shifted, to: SIMD8<Int32>.self) &- Int32(bitPattern: magic.bitPattern)
         return sum * unsafeBitCast((exponent &+ 127) &<< 23, to: FloatVector.self)
+    }
+
+    /// The higher number of each pair. Unlike `pointwiseMax` it is always inlined.
+    @inline(__always)
+    static func higher(_ one: FloatVector, _ other: FloatVector) -> FloatVector {
+        one.replacing(with: other, where: other .> one)
     }
 
     @inlinable @inline(__always)

@@ -9,7 +9,9 @@ package struct Evaluation: Sendable, Hashable {
     package let loss: Double
     /// The share of examples classified correctly, 0 to 1.
     package let accuracy: Double
-    /// The model's output before softmax (examples × classes).
+    /// The number of examples, or of tokens where these are predicted.
+    package let predictions: Int
+    /// The model's output before softmax (examples × classes); empty for a model without classes.
     package let logits: [Float]
     private let classes: Int
 
@@ -33,18 +35,16 @@ package struct Evaluation: Sendable, Hashable {
         let order = Array(0..<examples.count)
         var logits: [Float] = []
         logits.reserveCapacity(order.count * classes)
-        var loss = 0.0
-        var correct = 0
+        var sum = BatchResult()
         for first in stride(from: 0, to: order.count, by: batchSize) {
             let batch = order[first..<min(first + batchSize, order.count)]
-            let result = model.forward(examples, batch)
-            let scores = model.logits(rows: batch.count)
+            sum += model.score(examples, batch)
+            guard let scores = (model as? any ClassifyingModel)?.logits(rows: batch.count) else { continue }
             logits.append(contentsOf: UnsafeBufferPointer(start: scores.base, count: scores.rows * scores.columns))
-            loss += result.loss
-            correct += result.correct
         }
-        self.loss = loss / Double(order.count)
-        accuracy = Double(correct) / Double(order.count)
+        loss = sum.meanLoss
+        accuracy = sum.accuracy
+        predictions = sum.count
         self.logits = logits
     }
 
@@ -62,8 +62,9 @@ package struct Evaluation: Sendable, Hashable {
                 }
             }
         }
-        loss = result.loss / Double(labels.count)
-        accuracy = Double(result.correct) / Double(labels.count)
+        loss = result.meanLoss
+        accuracy = result.accuracy
+        predictions = result.count
     }
 
     /// Writes the logits as a safetensors file of one tensor, `logits` (examples × classes).

@@ -11,7 +11,7 @@ package enum SoftmaxLoss {
     ) -> BatchResult {
         precondition(labels.count == scores.rows && gradient.rows == scores.rows, "\(labels.count) labels")
         let exampleWeight = 1 / Float(labels.count)
-        var result = BatchResult(loss: 0, correct: 0)
+        var result = BatchResult(count: labels.count)
         for row in 0..<scores.rows {
             let score = scores.base + row * scores.stride
             let target = gradient.base + row * gradient.stride

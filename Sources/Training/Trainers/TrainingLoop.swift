@@ -64,7 +64,7 @@ struct TrainingLoop<Base: FrozenModel> {
         var best: (loss: Double, epoch: Int, values: [[Float]], outcome: TrainingOutcome)?
         for epoch in 1...settings.epochs {
             order.shuffle(using: &generator)
-            var sum = BatchResult(loss: 0, correct: 0)
+            var sum = BatchResult()
             for step in 0..<steps {
                 if isCancelled() { throw .cancelled }
                 let first = step * settings.batchSize
@@ -74,11 +74,10 @@ struct TrainingLoop<Base: FrozenModel> {
                     step: (epoch - 1) * steps + step, of: settings.epochs * steps)
                 optimizer.step(factor: factor, clipNorm: settings.clipNorm)
                 for layer in model.layers { layer.sparse?.apply() }
-                sum.loss += result.loss
-                sum.correct += result.correct
+                sum += result
             }
-            last.loss = sum.loss / Double(order.count)
-            last.accuracy = Double(sum.correct) / Double(order.count)
+            last.loss = sum.meanLoss
+            last.accuracy = sum.accuracy
             progress(TrainingProgress(epoch: epoch, epochs: settings.epochs, loss: last.loss, accuracy: last.accuracy))
             guard let stop = settings.earlyStop, !heldOut.isEmpty else { continue }
             let loss = score(heldOut)
@@ -110,17 +109,20 @@ struct TrainingLoop<Base: FrozenModel> {
     /// The mean loss on held-out examples.
     private func score(_ indices: [Int]) -> Double {
         let size = settings.batchSize
-        var loss = 0.0
+        var sum = BatchResult()
         for first in stride(from: 0, to: indices.count, by: size) {
-            let batch = indices[first..<min(first + size, indices.count)]
-            loss += forward(batch, then: { _ in }).loss
+            sum += compute(indices[first..<min(first + size, indices.count)]) { $0.score($1, $2) }
         }
-        return loss / Double(indices.count)
+        return sum.meanLoss
     }
 
     /// Computes the gradients for the examples at `indices`.
     private func learn(_ indices: ArraySlice<Int>) -> BatchResult {
-        let result = forward(indices) { $0.backward() }
+        let result = compute(indices) { model, examples, indices in
+            let result = model.forward(examples, indices)
+            model.backward()
+            return result
+        }
         for other in others where indices.count > 1 {
             let firstFraction = Float((indices.count + 1) / 2) / Float(indices.count)
             for (tensor, part) in zip(trained, other) { tensor.blend(firstFraction, with: part) }
@@ -129,23 +131,19 @@ struct TrainingLoop<Base: FrozenModel> {
         return result
     }
 
-    /// Classifies the examples, each replica its part of them. With two threads both parts run in parallel.
-    private func forward(_ indices: ArraySlice<Int>, then next: (Base.Model) -> Void) -> BatchResult {
-        guard replicas.count > 1, indices.count > 1 else {
-            let result = replicas[0].forward(examples, indices)
-            next(replicas[0])
-            return result
-        }
-        var results = [BatchResult](repeating: BatchResult(loss: 0, correct: 0), count: BatchParts.count)
+    /// Computes the examples, each replica its part of them. With two threads both parts run in parallel.
+    private func compute(
+        _ indices: ArraySlice<Int>, _ body: (Base.Model, Base.Model.Examples, ArraySlice<Int>) -> BatchResult
+    ) -> BatchResult {
+        guard replicas.count > 1, indices.count > 1 else { return body(replicas[0], examples, indices) }
+        var results = [BatchResult](repeating: BatchResult(), count: BatchParts.count)
         results.withUnsafeMutableBufferPointer { results in
             parts.perform { index in
                 let part = BatchParts.part(index, of: indices.count)
                 let rows = indices.startIndex + part.lowerBound..<indices.startIndex + part.upperBound
-                results[index] = replicas[index].forward(examples, indices[rows])
-                next(replicas[index])
+                results[index] = body(replicas[index], examples, indices[rows])
             }
         }
-        return BatchResult(
-            loss: results[0].loss + results[1].loss, correct: results[0].correct + results[1].correct)
+        return results.reduce(into: BatchResult()) { $0 += $1 }
     }
 }

@@ -6,7 +6,7 @@ package import TrainingData
 ///
 /// Dropout is off. A batch is divided into two workspaces with about the same number of pieces; with two threads they
 /// run in parallel. All memory that depends on the batch size is allocated when the model is made.
-package final class BertModel: TrainableModel {
+package final class BertModel: ClassifyingModel {
     package let layers: [AdaptedLayer]
     package let dense: [DenseTensor]
     private let encoder: BertEncoder

@@ -4,7 +4,7 @@ package import TrainingData
 /// A convolutional net on a frozen base: convolutions with ReLU and pool, then linear layers with a ReLU between them.
 ///
 /// All memory is allocated for one batch size at initialisation, none in a step.
-package final class ConvolutionalNet: TrainableModel {
+package final class ConvolutionalNet: ClassifyingModel {
     package let layers: [AdaptedLayer]
     package var dense: [DenseTensor] { [] }
     private let convolutions: [ConvolutionStep]

@@ -5,7 +5,7 @@ package import TrainingData
 ///
 /// A batch passes the layers in two halves, and each layer's gradients are computed in two parts; with two threads
 /// these run in parallel. All memory is allocated for one batch size at initialisation, none in a step.
-package final class Perceptron: TrainableModel {
+package final class Perceptron: ClassifyingModel {
     package let layers: [AdaptedLayer]
     package var dense: [DenseTensor] { [] }
     private let steps: [LinearStep]

@@ -1,0 +1,184 @@
+import LinearAlgebra
+
+/// The products of a batch by matrices that stay in their file: some rows of a matrix are widened to scratch memory, and all
+/// parts of the batch are then multiplied by them.
+///
+/// A batch has four parts of about the same number of rows, on any number of threads, so that the bytes are the same.
+final class WidenedProducts {
+    static let parts = 4
+    /// The count of numbers of a matrix that are widened at a time: few enough for the second-level caches of two cores.
+    private static let scratchLimit = 1 << 20
+
+    let units: WorkUnits
+    private let weight: FloatBlock
+    /// For each part, its share of the gradients of one layer's A and B.
+    private let gradients: [FloatBlock]
+    /// (rows × rank): the gradient of x·Aᵀ.
+    private var hiddenGradient = FloatBlock(count: 0)
+
+    /// - Parameter projections: all that are multiplied by.
+    init(_ projections: [DecoderProjection], units: WorkUnits) {
+        self.units = units
+        let largest = projections.map { min(Self.blockRows($0.rows), $0.rows.rows) * $0.rows.columns }.max() ?? 0
+        weight = FloatBlock(count: largest)
+        let factors = projections.map { $0.rank * ($0.layer.inputs + $0.layer.outputs) }.max() ?? 0
+        gradients = (0..<Self.parts).map { _ in FloatBlock(count: factors) }
+        highestRank = projections.map(\.rank).max() ?? 0
+    }
+
+    private let highestRank: Int
+
+    /// Makes room for a batch.
+    func reserve(rows: Int) {
+        guard hiddenGradient.floats.count < rows * highestRank else { return }
+        hiddenGradient = FloatBlock(count: rows * highestRank)
+    }
+
+    /// Calls the body for each part of a batch's rows.
+    func forEachPart(of rows: Int, _ body: (_ rows: Range<Int>, _ part: Int) -> Void) {
+        let ranges = WorkUnits.ranges(rows, parts: Self.parts)
+        units.perform(ranges.count) { part, _ in body(ranges[part], part) }
+    }
+
+    /// output ← x·Wᵀ + bias + s·(x·Aᵀ)·Bᵀ, in the projection's columns.
+    ///
+    /// - Parameters:
+    ///   - input: (rows × inputs), `output` (rows × all columns).
+    ///   - isAdded: whether the result is added to the output.
+    ///   - hidden: (rows × rank): becomes x·Aᵀ.
+    func forward(
+        _ projection: DecoderProjection, _ input: MatrixView, into output: MutableMatrixView, isAdded: Bool = false,
+        hidden: FloatBlock
+    ) {
+        forEachBlock(of: projection) { rows, weight in
+            forEachPart(of: input.rows) { part, _ in
+                let x = input.block(part, 0..<input.columns)
+                let first = projection.columns.lowerBound
+                let y = output.block(part, first + rows.lowerBound..<first + rows.upperBound)
+                if let bias = projection.bias.map({ UnsafeBufferPointer(rebasing: $0.floats[rows]) }) {
+                    if isAdded {
+                        guard let bias = bias.baseAddress else { return }
+                        for row in 0..<y.rows { RowArithmetic.add(bias, to: y.base + row * y.stride, count: y.columns) }
+                    } else {
+                        RowArithmetic.fill(y, with: bias)
+                    }
+                }
+                MatrixProduct.accumulate(
+                    into: y, keep: isAdded || projection.bias != nil ? 1 : 0, x, .asGiven, weight, .transposed)
+                guard let lora = projection.layer.lora else { return }
+                let hidden = hidden.matrix(at: part.lowerBound * lora.rank, rows: part.count, columns: lora.rank)
+                if rows.lowerBound == 0 {
+                    MatrixProduct.accumulate(into: hidden, x, .asGiven, lora.a.matrix, .transposed)
+                }
+                MatrixProduct.accumulate(
+                    into: y, keep: 1, scale: lora.scale, hidden.readOnly, .asGiven,
+                    lora.b.matrix.block(0..<lora.rank, rows), .asGiven)
+            }
+        }
+    }
+
+    /// x·Aᵀ alone, where the gradients need it and nobody the output.
+    func project(_ projection: DecoderProjection, _ input: MatrixView, hidden: FloatBlock) {
+        guard let lora = projection.layer.lora else { return }
+        forEachPart(of: input.rows) { part, _ in
+            MatrixProduct.accumulate(
+                into: hidden.matrix(at: part.lowerBound * lora.rank, rows: part.count, columns: lora.rank),
+                input.block(part, 0..<input.columns), .asGiven, lora.a.matrix, .transposed)
+        }
+    }
+
+    /// Computes the gradients of the projection's factors and, where it is needed, that of its input.
+    ///
+    /// - Parameters:
+    ///   - input: (rows × inputs), as for `forward`; `gradient` that of the output (rows × all columns).
+    ///   - target: becomes dY·W + s·(dY·B)·A, or that is added to it. It may be the input.
+    ///   - hidden: what `forward` left there.
+    func backward(
+        _ projection: DecoderProjection, _ input: MatrixView, gradient: MatrixView, into target: MutableMatrixView?,
+        isAdded: Bool = false, hidden: FloatBlock
+    ) {
+        guard let target else {
+            forEachPart(of: input.rows) { part, index in
+                collect(projection, input, gradient, hidden, part, index)
+            }
+            addParts(of: projection, rows: input.rows)
+            return
+        }
+        forEachBlock(of: projection) { rows, weight in
+            forEachPart(of: input.rows) { part, index in
+                if rows.lowerBound == 0 { collect(projection, input, gradient, hidden, part, index) }
+                let first = projection.columns.lowerBound
+                let x = target.block(part, 0..<target.columns)
+                MatrixProduct.accumulate(
+                    into: x, keep: isAdded || rows.lowerBound > 0 ? 1 : 0,
+                    gradient.block(part, first + rows.lowerBound..<first + rows.upperBound), .asGiven, weight, .asGiven)
+                guard let lora = projection.layer.lora, rows.lowerBound == 0 else { return }
+                MatrixProduct.accumulate(
+                    into: x, keep: 1, hiddenGradient(part, lora.rank).readOnly, .asGiven, lora.a.matrix, .asGiven)
+            }
+        }
+        addParts(of: projection, rows: input.rows)
+    }
+
+    /// One part's share of the factors' gradients, and the gradient of x·Aᵀ.
+    private func collect(
+        _ projection: DecoderProjection, _ input: MatrixView, _ gradient: MatrixView, _ hidden: FloatBlock,
+        _ part: Range<Int>, _ index: Int
+    ) {
+        guard let lora = projection.layer.lora else { return }
+        let y = gradient.block(part, projection.columns)
+        let inner = hiddenGradient(part, lora.rank)
+        MatrixProduct.accumulate(into: inner, scale: lora.scale, y, .asGiven, lora.b.matrix, .transposed)
+        MatrixProduct.accumulate(
+            into: gradients[index].matrix(rows: lora.rank, columns: input.columns), inner.readOnly, .transposed,
+            input.block(part, 0..<input.columns), .asGiven)
+        MatrixProduct.accumulate(
+            into: gradients[index].matrix(at: lora.rank * input.columns, rows: lora.rank, columns: y.columns),
+            scale: lora.scale,
+            hidden.matrix(at: part.lowerBound * lora.rank, rows: part.count, columns: lora.rank).readOnly, .transposed,
+            y,
+            .asGiven)
+    }
+
+    /// The factors' gradients ← the sums of all parts, in the parts' order.
+    private func addParts(of projection: DecoderProjection, rows: Int) {
+        guard let lora = projection.layer.lora else { return }
+        let parts = WorkUnits.ranges(rows, parts: Self.parts).count
+        var offset = 0
+        for factor in [lora.a, lora.b] {
+            guard let target = factor.gradient.floats.baseAddress else { continue }
+            let count = factor.gradient.floats.count
+            for part in 0..<parts {
+                guard let source = gradients[part].floats.baseAddress.map({ $0 + offset }) else { continue }
+                if part == 0 {
+                    target.update(from: source, count: count)
+                } else {
+                    RowArithmetic.add(source, to: target, count: count)
+                }
+            }
+            offset += count
+        }
+    }
+
+    private func hiddenGradient(_ part: Range<Int>, _ rank: Int) -> MutableMatrixView {
+        hiddenGradient.matrix(at: part.lowerBound * rank, rows: part.count, columns: rank)
+    }
+
+    /// Widens some rows after the other and calls the body with them.
+    private func forEachBlock(of projection: DecoderProjection, _ body: (Range<Int>, MatrixView) -> Void) {
+        let (rows, columns) = (projection.rows.rows, projection.rows.columns)
+        for first in stride(from: 0, to: rows, by: Self.blockRows(projection.rows)) {
+            let block = first..<min(first + Self.blockRows(projection.rows), rows)
+            let chunks = WorkUnits.ranges(block.count, parts: 2 * units.threads)
+            units.perform(chunks.count) { index, _ in
+                guard let base = weight.floats.baseAddress else { return }
+                let chunk = chunks[index]
+                projection.rows.read(
+                    rows: first + chunk.lowerBound..<first + chunk.upperBound, into: base + chunk.lowerBound * columns)
+            }
+            body(block, weight.matrix(rows: block.count, columns: columns).readOnly)
+        }
+    }
+
+    private static func blockRows(_ rows: any RowReader) -> Int { max(1, scratchLimit / rows.columns) }
+}
