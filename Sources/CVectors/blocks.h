@@ -46,22 +46,27 @@ static inline struct blocks_pair blocks_six_bits(const uint8_t *packed, int part
     return pair;
 }
 
+// BLOCKS_HALVES: whether the processors have instructions for halves. Those with AVX2 do.
+#define BLOCKS_HALVES 0
 #define BLOCKS_TARGET
 #define BLOCKS_NAME(name) name##_oldest
 #include "blocks_body.h"
+#undef BLOCKS_HALVES
 #undef BLOCKS_TARGET
 #undef BLOCKS_NAME
 
 #if defined(__x86_64__)
-#define BLOCKS_TARGET , target("avx2")
+#define BLOCKS_HALVES 1
+#define BLOCKS_TARGET , target("avx2,f16c")
 #define BLOCKS_NAME(name) name##_avx2
 #include "blocks_body.h"
 #undef BLOCKS_TARGET
 #undef BLOCKS_NAME
 
-#define BLOCKS_TARGET , target("avx512f,avx512bw,avx512dq,avx512vl,avx2"), min_vector_width(512)
+#define BLOCKS_TARGET , target("avx512f,avx512bw,avx512dq,avx512vl,avx2,f16c"), min_vector_width(512)
 #define BLOCKS_NAME(name) name##_avx512
 #include "blocks_body.h"
+#undef BLOCKS_HALVES
 #undef BLOCKS_TARGET
 #undef BLOCKS_NAME
 #endif

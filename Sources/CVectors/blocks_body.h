@@ -4,8 +4,14 @@
 
 #pragma clang fp contract(off)
 
-BLOCKS_KERNEL void BLOCKS_NAME(blocks_f16)(const uint8_t *source, float *target, long count) {
-    for (long index = 0; index < count; index++) {
+BLOCKS_KERNEL void BLOCKS_NAME(blocks_f16)(const uint8_t *restrict source, float *restrict target, long count) {
+    long index = 0;
+#if BLOCKS_HALVES
+    for (; index + 8 <= count; index += 8) {
+        _mm256_storeu_ps(target + index, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(source + 2 * index))));
+    }
+#endif
+    for (; index < count; index++) {
         uint16_t half;
         memcpy(&half, source + 2 * index, 2);
         const uint32_t magnitude = (uint32_t)(half & 0x7fff) << 13;
@@ -19,7 +25,7 @@ BLOCKS_KERNEL void BLOCKS_NAME(blocks_f16)(const uint8_t *source, float *target,
     }
 }
 
-BLOCKS_KERNEL void BLOCKS_NAME(blocks_bf16)(const uint8_t *source, float *target, long count) {
+BLOCKS_KERNEL void BLOCKS_NAME(blocks_bf16)(const uint8_t *restrict source, float *restrict target, long count) {
     for (long index = 0; index < count; index++) {
         uint16_t half;
         memcpy(&half, source + 2 * index, 2);
@@ -29,27 +35,31 @@ BLOCKS_KERNEL void BLOCKS_NAME(blocks_bf16)(const uint8_t *source, float *target
 }
 
 // d, 16 bytes: value i in the low half of byte i, value 16 + i in the high half.
-BLOCKS_KERNEL void BLOCKS_NAME(blocks_q4_0)(const uint8_t *block, float *target, long count) {
+BLOCKS_KERNEL void BLOCKS_NAME(blocks_q4_0)(const uint8_t *restrict block, float *restrict target, long count) {
     for (; count > 0; count--, block += 18, target += 32) {
         const float d = blocks_half(block);
         const uint8_t *codes = block + 2;
-        for (int i = 0; i < 16; i++) target[i] = d * (float)((int)(codes[i] & 15) - 8);
-        for (int i = 0; i < 16; i++) target[16 + i] = d * (float)((int)(codes[i] >> 4) - 8);
+        int8_t values[32];
+        for (int i = 0; i < 16; i++) values[i] = (int8_t)((codes[i] & 15) - 8);
+        for (int i = 0; i < 16; i++) values[16 + i] = (int8_t)((codes[i] >> 4) - 8);
+        for (int i = 0; i < 32; i++) target[i] = d * (float)values[i];
     }
 }
 
 // d, m, 16 bytes as in Q4_0.
-BLOCKS_KERNEL void BLOCKS_NAME(blocks_q4_1)(const uint8_t *block, float *target, long count) {
+BLOCKS_KERNEL void BLOCKS_NAME(blocks_q4_1)(const uint8_t *restrict block, float *restrict target, long count) {
     for (; count > 0; count--, block += 20, target += 32) {
         const float d = blocks_half(block), m = blocks_half(block + 2);
         const uint8_t *codes = block + 4;
-        for (int i = 0; i < 16; i++) target[i] = d * (float)(int)(codes[i] & 15) + m;
-        for (int i = 0; i < 16; i++) target[16 + i] = d * (float)(int)(codes[i] >> 4) + m;
+        int8_t values[32];
+        for (int i = 0; i < 16; i++) values[i] = (int8_t)(codes[i] & 15);
+        for (int i = 0; i < 16; i++) values[16 + i] = (int8_t)(codes[i] >> 4);
+        for (int i = 0; i < 32; i++) target[i] = d * (float)values[i] + m;
     }
 }
 
 // d, 32 fifth bits, 16 bytes as in Q4_0.
-BLOCKS_KERNEL void BLOCKS_NAME(blocks_q5_0)(const uint8_t *block, float *target, long count) {
+BLOCKS_KERNEL void BLOCKS_NAME(blocks_q5_0)(const uint8_t *restrict block, float *restrict target, long count) {
     for (; count > 0; count--, block += 22, target += 32) {
         const float d = blocks_half(block);
         uint32_t fifth;
@@ -61,7 +71,7 @@ BLOCKS_KERNEL void BLOCKS_NAME(blocks_q5_0)(const uint8_t *block, float *target,
 }
 
 // d, m, 32 fifth bits, 16 bytes as in Q4_0.
-BLOCKS_KERNEL void BLOCKS_NAME(blocks_q5_1)(const uint8_t *block, float *target, long count) {
+BLOCKS_KERNEL void BLOCKS_NAME(blocks_q5_1)(const uint8_t *restrict block, float *restrict target, long count) {
     for (; count > 0; count--, block += 24, target += 32) {
         const float d = blocks_half(block), m = blocks_half(block + 2);
         uint32_t fifth;
@@ -73,7 +83,7 @@ BLOCKS_KERNEL void BLOCKS_NAME(blocks_q5_1)(const uint8_t *block, float *target,
 }
 
 // d, 32 signed bytes.
-BLOCKS_KERNEL void BLOCKS_NAME(blocks_q8_0)(const uint8_t *block, float *target, long count) {
+BLOCKS_KERNEL void BLOCKS_NAME(blocks_q8_0)(const uint8_t *restrict block, float *restrict target, long count) {
     for (; count > 0; count--, block += 34, target += 32) {
         const float d = blocks_half(block);
         const int8_t *codes = (const int8_t *)(block + 2);
@@ -82,7 +92,7 @@ BLOCKS_KERNEL void BLOCKS_NAME(blocks_q8_0)(const uint8_t *block, float *target,
 }
 
 // 16 bytes with a scale (low half) and a minimum (high half) of 16 values each, 64 bytes of 2-bit codes, d, dmin.
-BLOCKS_KERNEL void BLOCKS_NAME(blocks_q2_k)(const uint8_t *block, float *target, long count) {
+BLOCKS_KERNEL void BLOCKS_NAME(blocks_q2_k)(const uint8_t *restrict block, float *restrict target, long count) {
     for (; count > 0; count--, block += 84) {
         const float d = blocks_half(block + 80), least = blocks_half(block + 82);
         const uint8_t *scale = block, *codes = block + 16;
@@ -98,7 +108,7 @@ BLOCKS_KERNEL void BLOCKS_NAME(blocks_q2_k)(const uint8_t *block, float *target,
 }
 
 // 32 bytes of third bits, 64 bytes of low 2-bit codes, 16 scales of 6 bits in 12 bytes, d.
-BLOCKS_KERNEL void BLOCKS_NAME(blocks_q3_k)(const uint8_t *block, float *target, long count) {
+BLOCKS_KERNEL void BLOCKS_NAME(blocks_q3_k)(const uint8_t *restrict block, float *restrict target, long count) {
     for (; count > 0; count--, block += 110) {
         const float d = blocks_half(block + 108);
         const uint8_t *third = block, *codes = block + 32, *packed = block + 96;
@@ -124,7 +134,7 @@ BLOCKS_KERNEL void BLOCKS_NAME(blocks_q3_k)(const uint8_t *block, float *target,
 }
 
 // d, dmin, 8 scales and 8 minima of 6 bits in 12 bytes, 128 bytes: 32 low halves, then 32 high halves.
-BLOCKS_KERNEL void BLOCKS_NAME(blocks_q4_k)(const uint8_t *block, float *target, long count) {
+BLOCKS_KERNEL void BLOCKS_NAME(blocks_q4_k)(const uint8_t *restrict block, float *restrict target, long count) {
     for (; count > 0; count--, block += 144) {
         const float d = blocks_half(block), least = blocks_half(block + 2);
         const uint8_t *codes = block + 16;
@@ -139,7 +149,7 @@ BLOCKS_KERNEL void BLOCKS_NAME(blocks_q4_k)(const uint8_t *block, float *target,
 }
 
 // Q4_K with 32 bytes of fifth bits before the codes.
-BLOCKS_KERNEL void BLOCKS_NAME(blocks_q5_k)(const uint8_t *block, float *target, long count) {
+BLOCKS_KERNEL void BLOCKS_NAME(blocks_q5_k)(const uint8_t *restrict block, float *restrict target, long count) {
     for (; count > 0; count--, block += 176) {
         const float d = blocks_half(block), least = blocks_half(block + 2);
         const uint8_t *fifth = block + 16, *codes = block + 48;
@@ -158,7 +168,7 @@ BLOCKS_KERNEL void BLOCKS_NAME(blocks_q5_k)(const uint8_t *block, float *target,
 }
 
 // 128 bytes of low 4 bits, 64 bytes of high 2 bits, 16 signed scales, d.
-BLOCKS_KERNEL void BLOCKS_NAME(blocks_q6_k)(const uint8_t *block, float *target, long count) {
+BLOCKS_KERNEL void BLOCKS_NAME(blocks_q6_k)(const uint8_t *restrict block, float *restrict target, long count) {
     for (; count > 0; count--, block += 210) {
         const float d = blocks_half(block + 208);
         const uint8_t *low = block, *high = block + 128;
@@ -181,7 +191,7 @@ BLOCKS_KERNEL void BLOCKS_NAME(blocks_q6_k)(const uint8_t *block, float *target,
 }
 
 // d as a float, 256 signed bytes, 16 sums that are not needed.
-BLOCKS_KERNEL void BLOCKS_NAME(blocks_q8_k)(const uint8_t *block, float *target, long count) {
+BLOCKS_KERNEL void BLOCKS_NAME(blocks_q8_k)(const uint8_t *restrict block, float *restrict target, long count) {
     for (; count > 0; count--, block += 292, target += 256) {
         float d;
         memcpy(&d, block, 4);

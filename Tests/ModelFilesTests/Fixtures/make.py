@@ -58,7 +58,7 @@ OUTER = {
 }
 
 
-def write_gguf(name, model, config):
+def write_gguf(name, model, config, rotary):
     architecture = {"mistral": "llama"}.get(config.model_type, config.model_type)
     writer = gguf.GGUFWriter(HERE / f"{name}.gguf", architecture)
     heads = config.num_attention_heads
@@ -84,7 +84,7 @@ def write_gguf(name, model, config):
             writer.add_rope_scaling_orig_ctx_len(rope["original_max_position_embeddings"])
         if rope["rope_type"] == "llama3":
             plain = rope["rope_theta"] ** -(torch.arange(0, 4, 2).float() / 4)
-            factors = plain / model.model.rotary_emb.inv_freq
+            factors = plain / rotary.inv_freq
             writer.add_tensor("rope_freqs.weight", factors.numpy())
     if config.model_type == "mistral":
         writer.add_sliding_window(config.sliding_window)
@@ -129,7 +129,7 @@ def write_models():
             rotary = type(rotary)(config)  # in float32, as it was before the model took another type
             described = {"frequencies": rotary.inv_freq.tolist(), "magnitude": float(rotary.attention_scaling)}
             (HERE / name / "rotary.json").write_text(json.dumps(described))
-        write_gguf(name, model.float(), config)
+        write_gguf(name, model.float(), config, rotary)
 
 
 def write_blocks():
