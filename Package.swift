@@ -69,6 +69,7 @@ let package = Package(
         library("DurableFiles", [.system]),
         library("AdapterFormat", ["StrictJSON"]),
         library("ModelFiles", ["AdapterFormat", "CVectors", "StrictJSON"]),
+        library("Tokenizers", ["AdapterFormat", "ModelFiles", "StrictJSON"]),
         library("Aggregation", ["AdapterFormat", "LinearAlgebra", .crypto]),
         library("Federation"),
         library(
