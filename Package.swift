@@ -108,7 +108,7 @@ let package = Package(
             "ObjectStorage", ["HTTPFetching", "DurableFiles", "StrictJSON", "CLinux", .crypto, .logging]),
         library("MemoryObjects", ["HTTPServing", "ObjectStorage", .crypto, .httpTypes, .logging]),
         library("AdapterOperations", ["AdapterFormat", "DurableFiles", "LinearAlgebra"]),
-        library("TrainingData", ["DurableFiles", "LinearAlgebra"]),
+        library("TrainingData", ["DurableFiles", "LinearAlgebra", "StrictJSON", "Tokenizers"]),
         library(
             "Training",
             ["AdapterFormat", "AdapterOperations", "DurableFiles", "LinearAlgebra", "TrainingData", "CLinux", .logging]),
@@ -166,7 +166,8 @@ let package = Package(
             "rankwise-lab",
             [
                 "AdapterFormat", "AdapterOperations", "Aggregation", "Benchmarks", "ClientAgent", "DurableFiles",
-                "HTTPFetching", "HTTPServing", "LinearAlgebra", "MemoryObjects", "ObjectStorage", "ProcessSignals",
+                "HTTPFetching", "HTTPServing", "LinearAlgebra", "MemoryObjects", "ModelFiles", "ObjectStorage",
+                "ProcessSignals", "StrictJSON", "Tokenizers",
                 "RankwiseWire", "ServerCalls", "Simulation",
                 "Training",
                 "TrainingData", .yams,
@@ -250,7 +251,9 @@ let package = Package(
         tests(
             "AdapterOperationsTests", ["AdapterOperations", "AdapterFormat", "LinearAlgebra"],
             resources: [.copy("Fixtures")]),
-        tests("TrainingDataTests", ["TrainingData", "LinearAlgebra"], resources: [.copy("Fixtures")]),
+        tests(
+            "TokenizersTests", ["Tokenizers", "AdapterFormat", "ModelFiles"], resources: [.copy("Fixtures")]),
+        tests("TrainingDataTests", ["TrainingData", "LinearAlgebra", "Tokenizers"], resources: [.copy("Fixtures")]),
         tests(
             "TrainingTests", ["Training", "TrainingData", "AdapterFormat", "AdapterOperations", "LinearAlgebra"],
             resources: [.copy("Fixtures")]),

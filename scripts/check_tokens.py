@@ -73,7 +73,7 @@ def odd_text(random, limit):
     return "".join(parts)
 
 
-def byte_level(pattern, corpus, **model):
+def byte_level(pattern, corpus, size=6000, **model):
     tokenizer = Tokenizer(models.BPE(**model))
     if pattern == "gpt2":
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -92,7 +92,7 @@ def byte_level(pattern, corpus, **model):
         tokenizer.normalizer = normalizers.NFC()
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=6000, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False,
+        vocab_size=size, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False,
         special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
     )
     tokenizer.train_from_iterator(corpus, trainer)
@@ -104,7 +104,7 @@ def byte_level(pattern, corpus, **model):
     return tokenizer
 
 
-def sentence_piece(form, corpus):
+def sentence_piece(form, corpus, size=6000):
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=form != "unknown"))
     if form == "older":
         tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend(MARK), normalizers.Replace(" ", MARK)])
@@ -124,7 +124,7 @@ def sentence_piece(form, corpus):
         [pre_tokenizers.Split(Regex(" +[^ \n]*"), behavior="isolated"), pre_tokenizers.Metaspace(prepend_scheme="never", split=False)]
     )
     trainer = trainers.BpeTrainer(
-        vocab_size=6000, show_progress=False, special_tokens=["<unk>", "<s>", "</s>"] + bytes_, limit_alphabet=900)
+        vocab_size=size, show_progress=False, special_tokens=["<unk>", "<s>", "</s>"] + bytes_, limit_alphabet=size // 6)
     trained.train_from_iterator(corpus, trainer)
     described = json.loads(trained.to_str())["model"]
     tokenizer.model = models.BPE(

@@ -50,7 +50,8 @@ package struct TokenDecoder {
     private mutating func strip(_ text: String) -> String {
         guard isAtStart, !text.isEmpty else { return text }
         isAtStart = false
-        return tokenizer.definition.stripsFirstSpace && text.hasPrefix(" ") ? String(text.dropFirst()) : text
+        return tokenizer.definition.stripsFirstSpace && text.utf8.first == 0x20
+            ? String(text.unicodeScalars.dropFirst()) : text
     }
 
     /// The text of all complete characters; an incomplete one at the end stays.

@@ -13,8 +13,10 @@ package struct TokenEncoder {
         merger = PairMerger(tokenizer.merges)
     }
 
-    /// - Parameter marksEnds: whether the tokens come around it that the file asks for, such as Llama's `<s>` before it.
-    package mutating func encode(_ text: String, marksEnds: Bool = false) -> [Int32] {
+    /// - Parameters:
+    ///   - marksEnds: whether the tokens come around it that the file asks for, such as Llama's `<s>` before it.
+    ///   - isStart: whether the text begins a whole one; SentencePiece may put a space before that alone.
+    package mutating func encode(_ text: String, marksEnds: Bool = false, isStart: Bool = true) -> [Int32] {
         ids.removeAll(keepingCapacity: true)
         if marksEnds { ids.append(contentsOf: tokenizer.definition.start) }
         var text = text
@@ -23,7 +25,8 @@ package struct TokenEncoder {
                 if let id {
                     ids.append(id)
                 } else {
-                    appendNormalised(UnsafeBufferPointer(rebasing: bytes[range]), isFirst: range.lowerBound == 0)
+                    appendNormalised(
+                        UnsafeBufferPointer(rebasing: bytes[range]), isFirst: isStart && range.lowerBound == 0)
                 }
             }
         }
@@ -63,7 +66,10 @@ package struct TokenEncoder {
             return
         }
         merger.tokens.removeAll(keepingCapacity: true)
-        for byte in word { merger.tokens.append(tokenizer.byteTokens[Int(byte)]) }
+        for byte in word {
+            let token = tokenizer.byteTokens[Int(byte)]
+            if token != Tokenizer.noToken { merger.tokens.append(token) }
+        }
         merger.merge()
         ids.append(contentsOf: merger.tokens)
     }
@@ -134,5 +140,22 @@ package struct TokenEncoder {
 
 extension String {
     /// In Unicode's form NFC.
-    var composed: String { precomposedStringWithCanonicalMapping }
+    var composed: String {
+        // Foundation joins U+1113 and U+1176, the first characters beyond those that Hangul syllables are made of, to
+        // syllables. They compose with nothing, so what stands between them is composed piece by piece.
+        guard unicodeScalars.contains(where: Self.composesWithNothing) else {
+            return precomposedStringWithCanonicalMapping
+        }
+        var (result, rest) = ("", unicodeScalars[...])
+        while let place = rest.firstIndex(where: Self.composesWithNothing) {
+            result += String(rest[..<place]).precomposedStringWithCanonicalMapping
+            result.unicodeScalars.append(rest[place])
+            rest = rest[rest.index(after: place)...]
+        }
+        return result + String(rest).precomposedStringWithCanonicalMapping
+    }
+
+    private static func composesWithNothing(_ scalar: Unicode.Scalar) -> Bool {
+        scalar == "\u{1113}" || scalar == "\u{1176}"
+    }
 }

@@ -17,6 +17,11 @@ package struct Tokenizer: Sendable {
     /// SentencePiece: whether no merge joins what stands before `▁` with it, so that words can be merged one by one.
     let marksBeginWords: Bool
 
+    /// The tokens that the file asks for before a text, such as Llama's `<s>`.
+    package var start: [Int32] { definition.start }
+    /// The tokens that the file asks for after a text.
+    package var end: [Int32] { definition.end }
+
     /// The number of ids; some may have no token.
     package var count: Int { pieces.count }
 
@@ -36,11 +41,11 @@ package struct Tokenizer: Sendable {
     init(_ definition: TokenizerDefinition) throws(TokenizerError) {
         let isByteLevel = if case .byteLevel = definition.kind { true } else { false }
         var isFound = [Bool](repeating: false, count: definition.tokens.count)
-        var spellings: [String: Int32] = [:]
+        var spellings: [Spelling: Int32] = [:]
         let contents = Dictionary(definition.added.map { ($0.id, $0.content) }) { first, _ in first }
         let pieces = definition.tokens.enumerated().map { id, token -> [UInt8] in
             guard let token else { return Array((contents[Int32(id)] ?? "").utf8) }
-            spellings[token] = Int32(id)
+            spellings[Spelling(token)] = Int32(id)
             guard isByteLevel else {
                 isFound[id] = true
                 return Array(token.utf8)
@@ -72,14 +77,15 @@ package struct Tokenizer: Sendable {
     static let mark: Unicode.Scalar = "\u{2581}"
 
     private static func merges(
-        _ definition: TokenizerDefinition, _ spellings: [String: Int32]
+        _ definition: TokenizerDefinition, _ spellings: [Spelling: Int32]
     ) throws(TokenizerError) -> MergeTable {
         var merges: [(left: Int32, right: Int32, result: Int32)] = []
         merges.reserveCapacity(definition.merges.count)
         for (left, right) in definition.merges {
-            guard let first = spellings[left], let second = spellings[right], let result = spellings[left + right]
+            guard let first = spellings[Spelling(left)], let second = spellings[Spelling(right)],
+                let result = spellings[Spelling(left + right)]
             else {
-                let missing = [left, right, left + right].first { spellings[$0] == nil } ?? ""
+                let missing = [left, right, left + right].first { spellings[Spelling($0)] == nil } ?? ""
                 throw .vocabulary(
                     file: definition.file,
                     reason: "the merge of \(left.jsonQuoted) and \(right.jsonQuoted) needs a token "
@@ -90,9 +96,12 @@ package struct Tokenizer: Sendable {
         return MergeTable(merges)
     }
 
+    /// In place of the token of a byte that the vocabulary lacks.
+    static let noToken: Int32 = -1
+
     /// The tokens of the 256 bytes; empty where the tokenizer does not use them.
     private static func byteTokens(
-        _ definition: TokenizerDefinition, _ spellings: [String: Int32]
+        _ definition: TokenizerDefinition, _ spellings: [Spelling: Int32]
     ) throws(TokenizerError) -> [Int32] {
         let names: [String]
         switch definition.kind {
@@ -112,7 +121,12 @@ package struct Tokenizer: Sendable {
         }
         var tokens: [Int32] = []
         for (byte, name) in names.enumerated() {
-            guard let token = spellings[name] else {
+            guard let token = spellings[Spelling(name)] else {
+                // SmolLM2 lacks some control characters. Without a token of the unknown, transformers leaves them out too.
+                if case .byteLevel = definition.kind, definition.unknown == nil {
+                    tokens.append(noToken)
+                    continue
+                }
                 throw .vocabulary(
                     file: definition.file, reason: "it lacks a token \(name.jsonQuoted), which stands for byte \(byte)")
             }
@@ -133,7 +147,8 @@ extension Tokenizer {
 
     /// The id of a token by its text in the file, such as `<|im_end|>`; nil where there is none.
     package func id(of token: String) -> Int32? {
-        if let added = definition.added.first(where: { $0.content == token }) { return added.id }
-        return definition.tokens.firstIndex(of: token).map { Int32($0) }
+        let spelling = Spelling(token)
+        if let added = definition.added.first(where: { Spelling($0.content) == spelling }) { return added.id }
+        return definition.tokens.firstIndex { $0.map { Spelling($0) } == spelling }.map { Int32($0) }
     }
 }

@@ -15,6 +15,7 @@ extension ModelConfiguration {
         }
         try keys.refuse("quantization_config", reason: "weights quantised by transformers are not read")
         if architecture == .gpt2 { self = try Self.gpt2(keys) } else { self = try Self.llama(architecture, kind, keys) }
+        endOfText = keys.tokens("eos_token_id").first { $0 < vocabulary }
         if let fault { throw .configuration(file: file, reason: fault) }
     }
 

@@ -93,9 +93,9 @@ extension TokenizerDefinition {
     }
 
     private func refuseDuplicates() throws(TokenizerError) {
-        var seen: [String: Int] = [:]
+        var seen: [Spelling: Int] = [:]
         for (id, token) in tokens.enumerated() {
-            guard let other = seen.updateValue(id, forKey: token ?? "") else { continue }
+            guard let other = seen.updateValue(id, forKey: Spelling(token ?? "")) else { continue }
             throw .vocabulary(
                 file: file, reason: "\((token ?? "").jsonQuoted) is the token of both \(other) and \(id)")
         }
@@ -138,8 +138,8 @@ extension TokenizerDefinition {
                 reason: "it has \(tokens.count) tokens; expected as many numbers in tokenizer.ggml.scores, "
                     + "or tokenizer.ggml.merges")
         }
-        var ids: [String: Int] = [:]
-        for (id, token) in tokens.enumerated() { if let token { ids[token] = id } }
+        var ids: [Spelling: Int] = [:]
+        for (id, token) in tokens.enumerated() { if let token { ids[Spelling(token)] = id } }
         var found: [(merge: (String, String), order: (Float, Int, Int))] = []
         for (id, token) in tokens.enumerated() {
             guard let token, token.unicodeScalars.count > 1 else { continue }
@@ -149,7 +149,7 @@ extension TokenizerDefinition {
             var length = 1
             while place < scalars.endIndex {
                 let (left, right) = (String(scalars[..<place]), String(scalars[place...]))
-                if let first = ids[left], let second = ids[right] {
+                if let first = ids[Spelling(left)], let second = ids[Spelling(right)] {
                     splits.append((left, right, (first, second), (length, scalars.count - length)))
                 }
                 place = scalars.index(after: place)

@@ -57,11 +57,11 @@ extension TokenizerDefinition {
         fallsBackToBytes = try model["byte_fallback"].flag(false)
         ignoresMerges = try model["ignore_merges"].flag(false)
         guard !document.vocabulary.isEmpty else { throw .vocabulary(file: file, reason: "its vocabulary is empty") }
-        for (token, id) in document.vocabulary { try place(token, at: id) }
+        for (token, id) in document.vocabulary { try place(token.text, at: id) }
         merges = document.merges
         guard !model["unk_token"].isNull else { return }
         let name = try model["unk_token"].text()
-        guard let id = document.vocabulary[name] else {
+        guard let id = document.vocabulary[Spelling(name)] else {
             throw .vocabulary(file: file, reason: "it lacks its unk_token \(name.jsonQuoted)")
         }
         unknown = Int32(id)
@@ -94,7 +94,7 @@ extension TokenizerDefinition {
                     id: id, content: content, isSpecial: isSpecial,
                     isNormalised: try token["normalized"].flag(!isSpecial)))
             while tokens.count <= Int(id) { tokens.append(nil) }
-            if let other = tokens[Int(id)], other != content {
+            if let other = tokens[Int(id)], Spelling(other) != Spelling(content) {
                 throw .vocabulary(
                     file: file, reason: "\(content.jsonQuoted) and \(other.jsonQuoted) have the same id, \(id)")
             }

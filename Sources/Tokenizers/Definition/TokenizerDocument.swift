@@ -11,7 +11,7 @@ struct TokenizerDocument {
     private(set) var parts: [String: JSONNode] = [:]
     /// The model's members but vocabulary and merges.
     private(set) var model: [String: JSONNode] = [:]
-    private(set) var vocabulary: [String: Int] = [:]
+    private(set) var vocabulary: [Spelling: Int] = [:]
     private(set) var merges: [(left: String, right: String)] = []
 
     init(_ text: UnsafeRawBufferPointer) throws(JSONSyntaxError) {
@@ -48,7 +48,9 @@ struct TokenizerDocument {
         guard try scanner.peek(expecting: "an object") == UInt8(ascii: "{") else { return try scanner.skipValue() }
         try scanner.beginObject()
         while let token = try scanner.nextName() {
-            guard vocabulary.updateValue(try scanner.count(), forKey: token) == nil else { throw .duplicate(token) }
+            guard vocabulary.updateValue(try scanner.count(), forKey: Spelling(token)) == nil else {
+                throw .duplicate(token)
+            }
         }
     }
 
