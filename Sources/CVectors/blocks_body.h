@@ -11,18 +11,7 @@ BLOCKS_KERNEL void BLOCKS_NAME(blocks_f16)(const uint8_t *restrict source, float
         _mm256_storeu_ps(target + index, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(source + 2 * index))));
     }
 #endif
-    for (; index < count; index++) {
-        uint16_t half;
-        memcpy(&half, source + 2 * index, 2);
-        const uint32_t magnitude = (uint32_t)(half & 0x7fff) << 13;
-        float scaled;
-        memcpy(&scaled, &magnitude, 4);
-        scaled *= 0x1p112f;
-        uint32_t bits;
-        memcpy(&bits, &scaled, 4);
-        bits |= (magnitude >= 0x0f800000 ? 0x7f800000 : 0) | (uint32_t)(half & 0x8000) << 16;
-        memcpy(target + index, &bits, 4);
-    }
+    for (; index < count; index++) target[index] = blocks_half(source + 2 * index);
 }
 
 BLOCKS_KERNEL void BLOCKS_NAME(blocks_bf16)(const uint8_t *restrict source, float *restrict target, long count) {

@@ -8,17 +8,13 @@ extension RankwiseAPI {
     /// Routes of figures over many rounds and of one client's rounds.
     func addCurveRoutes(to routes: inout Routes) {
         let services = services
+        let curvePages = RoundPages(most: 500, usual: 250)
         routes.on(
-            .get, "/v1/federations/{federation}/curves", for: .reader,
-            query: [
-                .init("limit", .integer, "1 to 500 rounds; 250 where absent", in: 1...500),
-                .init("before", .integer, "only rounds with lower numbers", in: 1...Int.max),
-            ],
+            .get, "/v1/federations/{federation}/curves", for: .reader, query: curvePages.query,
             contract: RouteContract(answers: [.json(CurvesBody.schema, "The figures")], problems: [.store]),
             "The figures of rounds, the newest first, to draw curves of"
         ) { request, reader in
-            let limit = try request.integer("limit", in: 1...500) ?? 250
-            let before = try request.integer("before", in: 1...Int.max) ?? Int.max
+            let (before, limit) = try curvePages.asked(by: request)
             let (machine, rounds) = try await services.rounds.rounds(
                 before: before, limit: limit, of: reader.federation)
             return try .json(CurvesBody(rounds.map { CurvesBody.Round($0, in: machine.settings.adapter) }))
@@ -31,18 +27,14 @@ extension RankwiseAPI {
             let seen = try await services.rounds.round(try request.round(), of: reader.federation)
             return try .json(CoverageBody(seen.round, in: seen.machine.settings.adapter))
         }
+        let clientPages = RoundPages(most: 100, usual: 20)
         routes.on(
-            .get, "/v1/federations/{federation}/clients/{client}/rounds", for: .namedClient,
-            query: [
-                .init("limit", .integer, "1 to 100 rounds; 20 where absent", in: 1...100),
-                .init("before", .integer, "only rounds with lower numbers", in: 1...Int.max),
-            ],
+            .get, "/v1/federations/{federation}/clients/{client}/rounds", for: .namedClient, query: clientPages.query,
             contract: RouteContract(
                 answers: [.json(ClientRoundsBody.schema, "The rounds")], problems: [.client, .store]),
             "What a client did in the rounds that know it, the newest first"
         ) { request, client in
-            let limit = try request.integer("limit", in: 1...100) ?? 20
-            let before = try request.integer("before", in: 1...Int.max) ?? Int.max
+            let (before, limit) = try clientPages.asked(by: request)
             let (machine, rounds) = try await services.rounds.rounds(
                 knowing: client.name, before: before, limit: limit, of: client.federation)
             let isBuffered = machine.settings.policy.buffer != nil

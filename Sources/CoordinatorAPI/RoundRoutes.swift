@@ -38,18 +38,14 @@ extension RankwiseAPI {
             let seen = try await services.rounds.round(try request.round(), of: reader.federation)
             return try .json(RoundBody(seen.round, of: seen.machine))
         }
+        let pages = RoundPages(most: 100, usual: 20)
         routes.on(
-            .get, "/v1/federations/{federation}/rounds", for: .reader,
-            query: [
-                .init("limit", .integer, "1 to 100 rounds; 20 where absent", in: 1...100),
-                .init("before", .integer, "only rounds with lower numbers", in: 1...Int.max),
-            ],
+            .get, "/v1/federations/{federation}/rounds", for: .reader, query: pages.query,
             contract: RouteContract(
                 answers: [.json(.listing("rounds", of: RoundBody.schema), "The rounds")], problems: [.store]),
             "Rounds, the newest first, without their updates"
         ) { request, reader in
-            let limit = try request.integer("limit", in: 1...100) ?? 20
-            let before = try request.integer("before", in: 1...Int.max) ?? Int.max
+            let (before, limit) = try pages.asked(by: request)
             let (machine, rounds) = try await services.rounds.rounds(
                 before: before, limit: limit, of: reader.federation)
             return try .json(["rounds": rounds.map { RoundBody($0, of: machine) }])
