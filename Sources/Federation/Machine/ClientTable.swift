@@ -69,6 +69,16 @@ package struct ClientTable<Value: Tallied>: Sendable {
         }
     }
 
+    /// Changes the value of a name in place, with one search; without one of that name, nothing happens.
+    @specialized(where Value == Client)
+    package mutating func change(_ name: ClientName, _ change: (inout Value) -> Void) {
+        let (position, isFound) = search(name)
+        guard isFound else { return }
+        tally.remove(branches[position.branch].leaves[position.leaf][position.index].value)
+        change(&branches[position.branch].leaves[position.leaf][position.index].value)
+        tally.add(branches[position.branch].leaves[position.leaf][position.index].value)
+    }
+
     /// In ascending order.
     package var keys: LazyMapSequence<ClientTable, ClientName> { lazy.map(\.key) }
 

@@ -43,13 +43,14 @@ extension PostgresReader {
             let name: ClientName = try row.text("name")
             clients[name] = try read.client(row, history: known[name]?.history ?? Client.History())
         }
+        // A round may have selected all of a million clients.
         for (name, news) in news {
-            guard var history = clients[name]?.history else { continue }
-            history.lastSelected = max(history.lastSelected, news.lastSelected)
-            if news.samples != nil, news.lastUpdated >= history.lastUpdated {
-                (history.samples, history.lastUpdated) = (news.samples, news.lastUpdated)
+            clients.change(name) { client in
+                client.history.lastSelected = max(client.history.lastSelected, news.lastSelected)
+                if news.samples != nil, news.lastUpdated >= client.history.lastUpdated {
+                    (client.history.samples, client.history.lastUpdated) = (news.samples, news.lastUpdated)
+                }
             }
-            clients[name]?.history = history
         }
         return clients
     }
