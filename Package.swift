@@ -69,6 +69,7 @@ let package = Package(
         library("DurableFiles", [.system]),
         library("AdapterFormat", ["StrictJSON"]),
         library("ModelFiles", ["AdapterFormat", "CVectors", "StrictJSON"]),
+        library("Tokenizers", ["AdapterFormat", "ModelFiles", "StrictJSON"]),
         library("Aggregation", ["AdapterFormat", "LinearAlgebra", .crypto]),
         library("Federation"),
         library(
@@ -107,12 +108,12 @@ let package = Package(
             "ObjectStorage", ["HTTPFetching", "DurableFiles", "StrictJSON", "CLinux", .crypto, .logging]),
         library("MemoryObjects", ["HTTPServing", "ObjectStorage", .crypto, .httpTypes, .logging]),
         library("AdapterOperations", ["AdapterFormat", "DurableFiles", "LinearAlgebra", "StrictJSON"]),
-        library("TrainingData", ["DurableFiles", "LinearAlgebra"]),
+        library("TrainingData", ["DurableFiles", "LinearAlgebra", "StrictJSON", "Tokenizers"]),
         library(
             "Training",
             [
-                "AdapterFormat", "AdapterOperations", "DurableFiles", "LinearAlgebra", "ModelFiles", "TrainingData",
-                "CLinux", .logging,
+                "AdapterFormat", "AdapterOperations", "DurableFiles", "LinearAlgebra", "ModelFiles", "Tokenizers",
+                "TrainingData", "CLinux", .logging,
             ]),
         library(
             "Simulation",
@@ -168,7 +169,8 @@ let package = Package(
             "rankwise-lab",
             [
                 "AdapterFormat", "AdapterOperations", "Aggregation", "Benchmarks", "ClientAgent", "DurableFiles",
-                "HTTPFetching", "HTTPServing", "LinearAlgebra", "MemoryObjects", "ObjectStorage", "ProcessSignals",
+                "HTTPFetching", "HTTPServing", "LinearAlgebra", "MemoryObjects", "ModelFiles", "ObjectStorage",
+                "ProcessSignals", "StrictJSON", "Tokenizers",
                 "RankwiseWire", "ServerCalls", "Simulation",
                 "Training",
                 "TrainingData", .yams,
@@ -252,7 +254,9 @@ let package = Package(
         tests(
             "AdapterOperationsTests", ["AdapterOperations", "AdapterFormat", "LinearAlgebra"],
             resources: [.copy("Fixtures")]),
-        tests("TrainingDataTests", ["TrainingData", "LinearAlgebra"], resources: [.copy("Fixtures")]),
+        tests(
+            "TokenizersTests", ["Tokenizers", "AdapterFormat", "ModelFiles"], resources: [.copy("Fixtures")]),
+        tests("TrainingDataTests", ["TrainingData", "LinearAlgebra", "Tokenizers"], resources: [.copy("Fixtures")]),
         tests(
             "TrainingTests",
             ["Training", "TrainingData", "AdapterFormat", "AdapterOperations", "LinearAlgebra", "ModelFiles"],

@@ -36,8 +36,13 @@ package struct ModelConfiguration: Sendable, Hashable {
     package var hasAttentionOutputBias: Bool
     /// Whether the feed-forward layers have biases.
     package var hasFeedForwardBias: Bool
+    /// The token that ends a text; nil where the file states none, or one beyond the vocabulary.
+    package var endOfText: Int?
     /// Whether each query and key head is normalised (Qwen 3).
     package var hasQueryKeyNorm: Bool { architecture == .qwen3 }
+
+    /// The values of `model_type` in a `config.json` that is read.
+    package static var modelTypes: [String] { Architecture.allCases.map(\.rawValue) + ["mistral"] }
 
     package var queriesPerKey: Int { heads / keyValueHeads }
 }

@@ -64,6 +64,9 @@ package struct ModelFile: Sendable {
         return tensors[name]
     }
 
+    /// The files of the weights, in the order of their names.
+    package var weightFiles: [String] { files.map(\.path).sorted() }
+
     /// The bytes of all tensors in the files.
     package var byteCount: Int { tensors.values.reduce(0) { $0 + $1.byteCount } }
 

@@ -121,14 +121,15 @@ struct ModelFileTests {
 
     @Test func `a file that is written to or cut short after it was opened is noticed`() throws {
         let folder = try TemporaryFolder()
-        let path = try folder.write("model.gguf", try Fixtures.bytes("llama.gguf"))
+        let bytes = try Fixtures.bytes("llama.gguf")
+        let path = try folder.write("model.gguf", bytes)
         let model = try ModelFile(path: path)
         try model.checkUnchanged()
         let handle = try #require(FileHandle(forWritingAtPath: path))
         try handle.truncate(atOffset: 4096)
         try handle.close()
         #expect(
-            throws: ModelFileError.changed(file: path, reason: "it had 12640 bytes, and has 4096")
+            throws: ModelFileError.changed(file: path, reason: "it had \(bytes.count) bytes, and has 4096")
         ) { try model.checkUnchanged() }
     }
 }

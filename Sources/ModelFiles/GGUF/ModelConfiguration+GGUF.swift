@@ -19,6 +19,8 @@ extension ModelConfiguration {
             throw file.refusal(kind + ".expert_count", expected: "0, a model without experts")
         }
         self = try Self.sizes(file, architecture, kind + ".")
+        let vocabulary = vocabulary
+        endOfText = try file.count("tokenizer.ggml.eos_token_id").flatMap { $0 < vocabulary ? $0 : nil }
         if let fault { throw .configuration(file: file.path, reason: fault) }
     }
 

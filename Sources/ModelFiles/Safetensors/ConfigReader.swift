@@ -64,6 +64,15 @@ struct ConfigReader {
         if let found = try text(key), found != expected { throw refusal(key, expected: expected.jsonQuoted) }
     }
 
+    /// Token ids: one, or an array of some.
+    func tokens(_ key: String) -> [Int] {
+        let nodes: [JSONNode]
+        if case .array(let elements)? = document[key] { nodes = elements } else { nodes = [document[key] ?? .null] }
+        return nodes.compactMap { node in
+            if case .number(let number) = node, let id = Int(exactly: number), id >= 0 { id } else { nil }
+        }
+    }
+
     func refuse(_ key: String, reason: String) throws(ModelFileError) {
         guard document[key] == nil else {
             throw .configuration(file: file, reason: "it has \(prefix)\(key): \(reason)")

@@ -8,13 +8,14 @@ extension ModelConfiguration {
         let keys = ConfigReader(config, file: file)
         let kind = try keys.text("model_type") ?? ""
         guard let architecture = kind == "mistral" ? .llama : Architecture(rawValue: kind) else {
-            let known = (Architecture.allCases.map(\.rawValue) + ["mistral"]).map(\.jsonQuoted).joined(separator: ", ")
+            let known = Self.modelTypes.map(\.jsonQuoted).joined(separator: ", ")
             throw .configuration(
                 file: file,
                 reason: "model_type is \(config["model_type"]?.summary ?? "missing"); expected one of \(known)")
         }
         try keys.refuse("quantization_config", reason: "weights quantised by transformers are not read")
         if architecture == .gpt2 { self = try Self.gpt2(keys) } else { self = try Self.llama(architecture, kind, keys) }
+        endOfText = keys.tokens("eos_token_id").first { $0 < vocabulary }
         if let fault { throw .configuration(file: file, reason: fault) }
     }
 

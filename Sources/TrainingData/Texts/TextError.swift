@@ -8,6 +8,9 @@ package enum TextError: Error, Equatable, Sendable {
     case json(file: String, line: Int)
     case empty(file: String)
     case vocabulary(file: String, reason: String)
+    case dialogue(file: String, line: Int, reason: String)
+    /// A chat template needs a token that the model's vocabulary lacks.
+    case template(name: String, token: String)
 }
 
 extension TextError: CustomStringConvertible {
@@ -21,6 +24,9 @@ extension TextError: CustomStringConvertible {
         case .json(let file, let line):
             "\(file), line \(line): expected an object with \"label\", a whole number, and \"text\", a string"
         case .empty(let file): "\(file) holds no text"
+        case .dialogue(let file, let line, let reason): "\(file), line \(line): \(reason)"
+        case .template(let name, let token):
+            "the chat template \(name) needs a token \"\(token)\", which the model's vocabulary lacks"
         case .vocabulary(let file, let reason): "\(file) is no WordPiece vocabulary: \(reason)"
         }
     }

@@ -69,6 +69,7 @@ def write_gguf(name, model, config, rotary):
     writer.add_feed_forward_length(getattr(config, "intermediate_size", 4 * config.hidden_size))
     writer.add_head_count(heads)
     writer.add_head_count_kv(shared)
+    writer.add_eos_token_id(config.eos_token_id)
     if config.model_type == "gpt2":
         writer.add_layer_norm_eps(config.layer_norm_epsilon)
     else:
