@@ -54,7 +54,7 @@ struct BenchTraining {
                 threads: 2,
                 optimizer: "adamw", learningRate: 0.002, momentum: nil)
             guard job.ranks.count == 1 else { throw BenchError("an encoder takes one rank; \(job.ranks.count) came") }
-            let opened = try ModelRegistry.pretrained(folder: base)
+            let opened = try ModelRegistry.pretrained(path: base)
             let dense = opened.head(classes: Self.classes)
             let model = try opened.model(dense: dense)
             let texts = folder + "/texts.tsv"

@@ -9,9 +9,10 @@ struct EvaluateCommand: ParsableCommand {
         commandName: "evaluate",
         abstract: "Score an adapter on local data.",
         discussion: """
-            Prints accuracy and mean loss, separated by a tab. ADAPTER is a folder with adapter_model.safetensors and \
+            Prints accuracy and mean loss, separated by a tab; for a language model also perplexity and the number of \
+            tokens that are predicted. ADAPTER is a folder with adapter_model.safetensors and \
             adapter_config.json, which gives the scales: one of a federation, as `export` writes it, or PEFT's own. The base \
-            model is named by --model, or is a BERT in the folder of --base, as for `join`.
+            model is named by --model, or is the pretrained one of --base, as for `join`.
             """)
 
     @Argument(help: "The adapter's folder.") var adapter: String
@@ -32,6 +33,10 @@ struct EvaluateCommand: ParsableCommand {
 }
 
 extension Evaluation {
-    /// Accuracy and mean loss, the same in every locale.
-    var line: String { "accuracy=\(accuracy.fixed(to: 4))\tloss=\(loss.fixed(to: 4))" }
+    /// Accuracy and mean loss, and for a language model perplexity and the number of predicted tokens; the same in every
+    /// locale.
+    var line: String {
+        let words = perplexity.map { "\tperplexity=\($0.fixed(to: 3))\ttokens=\(predictions)" } ?? ""
+        return "accuracy=\(accuracy.fixed(to: 4))\tloss=\(loss.fixed(to: 4))" + words
+    }
 }

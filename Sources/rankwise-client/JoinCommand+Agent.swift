@@ -39,7 +39,8 @@ extension JoinCommand {
             "memory_bytes": .integer(Int64(clamping: ProcessInfo.processInfo.physicalMemory)),
             "trainer": .string(trainer == nil ? "native" : "command"),
         ]
-        let digest = try baseDigest()
+        let pretrained = try pretrainedBase()
+        let digest = try pretrained.map(digest) ?? baseSha256?.lowercased()
         if let digest { capabilities["base_sha256"] = .string(digest) }
         let configuration = Agent.Configuration(
             server: target.server, federation: target.federation, client: target.name, rank: target.rank,
@@ -48,21 +49,22 @@ extension JoinCommand {
         return try Agent(
             configuration, state: folder, fetcher: access.fetcher(authorityText: target.authority),
             observe: { display.show($0) },
-            makeTrainer: try trainerMaker(personal: folder.path + "/personal") {
+            makeTrainer: try trainerMaker(pretrained, personal: folder.path + "/personal") {
                 display.complain("the personal adapter stays as it was: \($0)", isError: false)
             })
     }
 
-    /// - Parameter personal: the place of the personal adapter, if the strategy has one; a trainer command keeps its
-    ///   own.
+    /// - Parameters:
+    ///   - pretrained: the model of `--base`.
+    ///   - personal: the place of the personal adapter, if the strategy has one; a trainer command keeps its own.
     private func trainerMaker(
-        personal: String, onFailure: @escaping @Sendable (TrainingError) -> Void
+        _ pretrained: (any PretrainedModel)?, personal: String, onFailure: @escaping @Sendable (TrainingError) -> Void
     ) throws -> Agent.TrainerMaker {
         if let trainer {
             let trainer = CommandTrainer(command: trainer, data: data, timeout: .seconds(trainerTimeout))
             return { _ in trainer }
         }
-        let make = try nativeTrainerMaker()
+        let make = try nativeTrainerMaker(pretrained)
         return { settings throws(TrainingError) in
             let trainer = try await make(settings)
             return Strategy.keepsPersonalAdapter(named: settings.strategy.name)
@@ -71,21 +73,15 @@ extension JoinCommand {
     }
 
     /// Reads the data before the server learns of this client, so that a wrong path is found at once.
-    private func nativeTrainerMaker() throws -> Agent.TrainerMaker {
+    private func nativeTrainerMaker(_ pretrained: (any PretrainedModel)?) throws -> Agent.TrainerMaker {
         let limit = Duration.seconds(trainerTimeout)
-        guard let base else {
+        guard let pretrained else {
             let examples = try read { try ModelRegistry.namedExamples(path: data) }
             return { settings throws(TrainingError) in
                 let model = try ModelRegistry.model(
                     named: settings.baseModel.name, seed: settings.baseModel.seed ?? 0)
                 return NativeTrainer(try model.task(examples), limit: limit)
             }
-        }
-        let pretrained: any PretrainedModel
-        do throws(TrainingError) {
-            pretrained = try ModelRegistry.pretrained(folder: base)
-        } catch {
-            throw ValidationError("--base: \(error)")
         }
         let examples = try read { try pretrained.examples(path: data) }
         return { settings throws(TrainingError) in
@@ -102,11 +98,20 @@ extension JoinCommand {
         }
     }
 
+    /// The model of `--base`.
+    private func pretrainedBase() throws -> (any PretrainedModel)? {
+        do throws(TrainingError) {
+            guard let base else { return nil }
+            return try ModelRegistry.pretrained(path: base)
+        } catch {
+            throw ValidationError("--base: \(error)")
+        }
+    }
+
     /// The digest of the base model, which the server may require.
-    private func baseDigest() throws -> String? {
-        guard let base else { return baseSha256?.lowercased() }
+    private func digest(_ pretrained: any PretrainedModel) throws -> String {
         do {
-            return try BaseDigest.sha256(ofFile: base + "/model.safetensors")
+            return try BaseDigest.sha256(ofFiles: pretrained.weightFiles)
         } catch {
             throw ValidationError("--base: \(error)")
         }

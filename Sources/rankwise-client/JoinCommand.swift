@@ -17,8 +17,9 @@ struct JoinCommand: AsyncParsableCommand {
             file has the server, its certificates, the federation and the token: only --data is needed beside it.
 
             Models that are named like mlp-64-200-200-10 are trained here, on the data of --data: a CSV file with the \
-            label in the last column, or an IDX file with its labels beside it. With --base FOLDER a BERT is trained \
-            here, on texts: a class from 0, a tab and the text on each line. Any other model needs --trainer: a \
+            label in the last column, or an IDX file with its labels beside it. With --base a pretrained model is trained \
+            here: a BERT on texts, a class from 0, a tab and the text on each line; a language model, from its folder or \
+            GGUF file, on JSON Lines of "messages", of "prompt" and "completion", or of "text". Any other model needs --trainer: a \
             command that is run as COMMAND IN OUT each round, takes the adapter, its configuration and plan.json from \
             the folder IN, and leaves adapter_model.safetensors and metrics.json in OUT.
             """)
@@ -65,7 +66,7 @@ struct JoinCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Train the BERT whose config.json, model.safetensors and vocab.txt are here.", valueName: "folder"))
+            "Train this pretrained model: a BERT's or a language model's folder, or a GGUF file.", valueName: "path"))
     var base: String?
 
     @Option(

@@ -7,28 +7,30 @@ struct LocalModelOptions: ParsableArguments {
     @Option(help: "The base model, such as mlp-64-200-200-10.") var model: String?
     @Option(
         help: ArgumentHelp(
-            "The BERT whose config.json, model.safetensors and vocab.txt are here.", valueName: "folder"))
+            "A pretrained model: a BERT's or a language model's folder, or a GGUF file.", valueName: "path"))
     var base: String?
     @Option(help: "What draws the base model's frozen weights.") var modelSeed: UInt64 = 0
     @Option(
         help: """
-            A CSV file (label last) or IDX images with their labels beside them; for --base texts, a class from 0, a tab \
-            and the text on each line.
+            A CSV file (label last) or IDX images with their labels beside them. For --base: texts, a class from 0, a tab \
+            and the text on each line; for a language model JSON Lines of "messages", of "prompt" and "completion", or of \
+            "text".
             """)
     var data: String
     @Option(help: "What features are divided by, as training.feature_scale in a federation's settings.")
     var featureScale = 1.0
-    @Option(help: "The most pieces of a text that count, as training.max_length.") var maxLength: Int?
+    @Option(help: "The most tokens of a text that count, as training.max_length.") var maxLength: Int?
+    @Option(help: "How conversations are written for a language model, as training.template.") var template: String?
 
     func validate() throws {
         guard (model == nil) != (base == nil) else { throw ValidationError("give --model or --base, one of them") }
     }
 
     var settings: TrainingSettings {
-        TrainingSettings(featureScale: featureScale, maxLength: maxLength)
+        TrainingSettings(featureScale: featureScale, maxLength: maxLength, template: template)
     }
 
-    var source: ModelSource { base.map(ModelSource.folder) ?? .name(model ?? "", seed: modelSeed) }
+    var source: ModelSource { base.map(ModelSource.pretrained) ?? .name(model ?? "", seed: modelSeed) }
 
     /// - Parameter adapter: whose tensors beside the factors say how many classes a pretrained model's head has.
     func task(for adapter: AdapterFile) throws -> NativeTask {

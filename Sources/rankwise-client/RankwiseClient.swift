@@ -22,7 +22,10 @@ struct RankwiseClient: AsyncParsableCommand {
             no finished round twice.
             """,
         version: version,
-        subcommands: [JoinCommand.self, StatusCommand.self, EvaluateCommand.self, FuseCommand.self, ExportCommand.self])
+        subcommands: [
+            JoinCommand.self, StatusCommand.self, EvaluateCommand.self, FuseCommand.self, ExportCommand.self,
+            GenerateCommand.self, ChatCommand.self,
+        ])
 
     static func main() async {
         // A connection that breaks during a TLS write must be an error, not a signal.

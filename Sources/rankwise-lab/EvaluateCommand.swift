@@ -8,8 +8,9 @@ struct EvaluateCommand: ParsableCommand {
         commandName: "evaluate",
         abstract: "Score an adapter on a data set.",
         discussion: """
-            Prints accuracy and mean loss, separated by a tab. The scales come from the adapter_config.json beside the \
-            adapter. The base model is named by --model, or is a BERT in the folder of --base.
+            Prints accuracy and mean loss, separated by a tab; for a language model also perplexity and the number of \
+            tokens that are predicted. The scales come from the adapter_config.json beside the \
+            adapter. The base model is named by --model, or is the pretrained one of --base.
             """)
 
     @OptionGroup var options: ScoringOptions
@@ -24,7 +25,11 @@ struct EvaluateCommand: ParsableCommand {
                 adapter: adapter, configuration: config, merge: options.merge, settings: options.settings,
                 task: options.task)
             if let logits { try result.writeLogits(to: logits) }
-            print("accuracy=\(result.accuracy.formatted(places: 4))\tloss=\(result.loss.formatted(places: 4))")
+            let words = result.perplexity.map {
+                "\tperplexity=\($0.formatted(places: 3))\ttokens=\(result.predictions)"
+            }
+            print(
+                "accuracy=\(result.accuracy.formatted(places: 4))\tloss=\(result.loss.formatted(places: 4))\(words ?? "")")
         } catch {
             throw ValidationError("\(error)")
         }

@@ -23,7 +23,11 @@ struct FollowCommand: AsyncParsableCommand {
     @Option(help: "The federation.") var federation: String
     @Option(help: "Held-out examples: a CSV file (label last) or IDX images with their labels beside them.") var data:
         String
-    @Option(help: "A folder with the federation's BERT; the examples are then texts, a class and a tab before each.")
+    @Option(
+        help: """
+            The federation's pretrained model: a BERT's folder, for texts with a class and a tab before each; a language \
+            model's folder or GGUF file, for JSON Lines.
+            """)
     var base: String?
     @Option(help: "A file that holds the reader's token.") var tokenFile: String?
     @Option(
@@ -45,7 +49,7 @@ struct FollowCommand: AsyncParsableCommand {
                     tls: .init(authority: caFile ?? ProcessInfo.processInfo.environment["RANKWISE_CA_FILE"])))
             let settings = try await answer { () async throws(CallError) in try await endpoint.settings().settings }
             let model = try ModelRegistry.model(
-                base.map(ModelSource.folder)
+                base.map(ModelSource.pretrained)
                     ?? .name(settings.baseModel.name, seed: settings.baseModel.seed ?? 0),
                 dense: settings.adapter.dense.mapValues(\.shape))
             let scorer = RoundScorer(settings: settings, examples: try model.task(data: data), folder: folder)

@@ -5,13 +5,15 @@ import Training
 /// The model and the examples for scoring adapters, from the command line.
 struct ScoringOptions: ParsableArguments {
     @Option(help: "The base model, such as mlp-64-200-200-10.") var model: String?
-    @Option(help: "A folder with a BERT's config.json, model.safetensors and vocab.txt.") var base: String?
-    @Option(help: "The most pieces of a text that count, as training.max_length.") var maxLength: Int?
+    @Option(help: "A pretrained model: a BERT's or a language model's folder, or a GGUF file.") var base: String?
+    @Option(help: "The most tokens of a text that count, as training.max_length.") var maxLength: Int?
+    @Option(help: "How conversations are written for a language model, as training.template.") var template: String?
     @Option(help: "What draws the base model's frozen weights.") var modelSeed: UInt64 = 0
     @Option(
         help: """
-            A CSV file (label last) or IDX images with their labels beside them; for --base texts, a class from 0, a tab \
-            and the text on each line.
+            A CSV file (label last) or IDX images with their labels beside them. For --base: texts, a class from 0, a tab \
+            and the text on each line; for a language model JSON Lines of "messages", of "prompt" and "completion", or of \
+            "text".
             """)
     var data: String
     @Option(help: "A sum of merges: an adapter whose product, at scale 1, is added to the base first.")
@@ -24,10 +26,10 @@ struct ScoringOptions: ParsableArguments {
     }
 
     var settings: TrainingSettings {
-        TrainingSettings(featureScale: featureScale, maxLength: maxLength)
+        TrainingSettings(featureScale: featureScale, maxLength: maxLength, template: template)
     }
 
-    var source: ModelSource { base.map(ModelSource.folder) ?? .name(model ?? "", seed: modelSeed) }
+    var source: ModelSource { base.map(ModelSource.pretrained) ?? .name(model ?? "", seed: modelSeed) }
 
     /// - Parameter adapter: its tensors beside the factors give the number of classes of a pretrained model's head.
     func task(for adapter: AdapterFile) throws -> NativeTask {

@@ -32,7 +32,7 @@ import Training
 
         func model() throws -> NativeModel {
             self == .bert
-                ? try ModelRegistry.model(.folder(ScoreCommandTests.bert), dense: dense)
+                ? try ModelRegistry.model(.pretrained(ScoreCommandTests.bert), dense: dense)
                 : try ModelRegistry.model(named: rawValue, seed: 0)
         }
 

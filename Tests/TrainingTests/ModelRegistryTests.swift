@@ -25,11 +25,11 @@ import Testing
         let folder = NSTemporaryDirectory() + "rankwise-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        try Data(#"{"model_type": "gpt2"}"#.utf8).write(to: URL(filePath: folder + "/config.json"))
+        try Data(#"{"model_type": "t5"}"#.utf8).write(to: URL(filePath: folder + "/config.json"))
         #expect(
             throws: TrainingError.model(
-                folder + "/config.json", reason: #"its model_type is "gpt2"; expected "bert""#)
-        ) { try ModelRegistry.pretrained(folder: folder) }
+                folder + "/config.json", reason: #"its model_type is "t5"; expected one of "bert", "llama", "qwen2", "qwen3", "gpt2", "mistral""#)
+        ) { try ModelRegistry.pretrained(path: folder) }
     }
 
     @Test func `a head is made for as many classes as the examples have`() throws {
@@ -37,7 +37,7 @@ import Testing
         let data = NSTemporaryDirectory() + "rankwise-\(UUID().uuidString).tsv"
         defer { try? FileManager.default.removeItem(atPath: data) }
         try Data("0\ta\n4\tb\n".utf8).write(to: URL(filePath: data))
-        let (model, task) = try ModelRegistry.model(.folder(base), data: data)
+        let (model, task) = try ModelRegistry.model(.pretrained(base), data: data)
         #expect(model.classes == 5)
         #expect(task.count == 2)
         #expect(model.usualLayers.allSatisfy { !$0.name.hasSuffix(".key") })

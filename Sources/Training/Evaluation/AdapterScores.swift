@@ -35,6 +35,7 @@ extension ModelTask {
         _ adapters: [ScoredAdapter], merge: String?, settings: TrainingSettings
     ) throws(TrainingError) -> [Evaluation] {
         guard !adapters.isEmpty else { return [] }
+        let examples = try base.prepare(examples, settings: settings)
         var frozen = base.layers
         if let merge { try ModelAdapter(path: merge).merge(into: &frozen) }
         var adapted: [[AdaptedLayer]] = []
@@ -46,18 +47,18 @@ extension ModelTask {
         }
         let batch = min(base.scoringBatch(adapters: adapted.count), examples.count)
         let scorers = try base.scorers(base.threads, adapted, dense: dense, settings: settings, batchLimit: batch)
-        guard let scorers else { return try oneAtATime(adapted, dense: dense, settings: settings) }
-        return run(scorers, adapters: adapted.count, batch: batch)
+        guard let scorers else { return try oneAtATime(examples, adapted, dense: dense, settings: settings) }
+        return run(scorers, on: examples, adapters: adapted.count, batch: batch)
     }
 
     private func oneAtATime(
-        _ adapted: [[AdaptedLayer]], dense: [[DenseTensor]], settings: TrainingSettings
+        _ examples: Base.Model.Examples, _ adapted: [[AdaptedLayer]], dense: [[DenseTensor]], settings: TrainingSettings
     ) throws(TrainingError) -> [Evaluation] {
         var results: [Evaluation] = []
         for (layers, dense) in zip(adapted, dense) {
             let model = try base.model(
                 layers, dense: dense, settings: settings, batchLimit: min(base.scoringBatch, examples.count))
-            results.append(Evaluation(of: model, on: examples, classes: base.classes, batchSize: base.scoringBatch))
+            results.append(Evaluation(of: model, base, on: examples))
         }
         return results
     }
@@ -65,7 +66,7 @@ extension ModelTask {
     /// Each scorer takes the next batch, group by group, when it has finished one. Scorers run in parallel where there
     /// are cores for it.
     private func run(
-        _ scorers: [any AdapterScorer<Base.Model.Examples>], adapters: Int, batch: Int
+        _ scorers: [any AdapterScorer<Base.Model.Examples>], on examples: Base.Model.Examples, adapters: Int, batch: Int
     ) -> [Evaluation] {
         let order = Array(0..<examples.count)
         let classes = base.classes

@@ -1,5 +1,6 @@
 import AdapterFormat
 import AdapterOperations
+import Glibc
 import LinearAlgebra
 import TrainingData
 
@@ -14,6 +15,9 @@ package struct Evaluation: Sendable, Hashable {
     /// The model's output before softmax (examples × classes); empty for a model without classes.
     package let logits: [Float]
     private let classes: Int
+    /// The exponential of the mean loss where tokens are predicted; else nil.
+    package var perplexity: Double? { predictsTokens ? exp(loss) : nil }
+    private let predictsTokens: Bool
 
     /// Scores an adapter on every example. Blocks.
     ///
@@ -30,8 +34,10 @@ package struct Evaluation: Sendable, Hashable {
     }
 
     /// Scores a model that has memory for `batchSize` examples, or for all.
-    init<Model: TrainableModel>(of model: Model, on examples: Model.Examples, classes: Int, batchSize: Int) {
-        self.classes = classes
+    init<Base: FrozenModel>(of model: Base.Model, _ base: Base, on examples: Base.Model.Examples) {
+        classes = base.classes
+        predictsTokens = base.predictsTokens
+        let batchSize = base.scoringBatch
         let order = Array(0..<examples.count)
         var logits: [Float] = []
         logits.reserveCapacity(order.count * classes)
@@ -51,6 +57,7 @@ package struct Evaluation: Sendable, Hashable {
     /// Compares logits (examples × classes) with the examples' labels.
     init(logits: [Float], labels: [Int], classes: Int) {
         self.classes = classes
+        predictsTokens = false
         self.logits = logits
         let gradient = FloatBlock(count: logits.count)
         let result = withExtendedLifetime(gradient) {
@@ -69,6 +76,7 @@ package struct Evaluation: Sendable, Hashable {
 
     /// Writes the logits as a safetensors file of one tensor, `logits` (examples × classes).
     package func writeLogits(to path: String) throws(TrainingError) {
+        guard !predictsTokens else { throw .model("logits", reason: "a language model's are not written: they are too many") }
         try TrainingError.converting { () throws(AdapterFileError) in
             try WholeFile.replace(path) { descriptor in
                 let layout = try SafetensorsLayout(

@@ -1,8 +1,12 @@
+package import TrainingData
+
 /// A base model, from which models for training and scoring are made. It never changes.
 ///
 /// It is cheap to copy: models share its weights, except those that a merge or a sparse stage changes.
 package protocol FrozenModel: Sendable {
     associatedtype Model: TrainableModel
+    /// A client's data as they are read. Where the settings decide what the model gets of them, that is another type.
+    associatedtype Examples: ExampleSet = Model.Examples
 
     /// The layers that an adapter may change, in the model's order.
     var layers: [FrozenLayer] { get }
@@ -31,10 +35,22 @@ package protocol FrozenModel: Sendable {
     var threads: Int { get set }
 
     /// Reads a client's data.
-    func examples(path: String) throws -> Model.Examples
+    func examples(path: String) throws -> Examples
 
     /// Throws where the examples do not fit the model. The caller checks labels.
-    func check(_ examples: Model.Examples) throws(TrainingError)
+    func check(_ examples: Examples) throws(TrainingError)
+
+    /// The examples as the model takes them under a federation's `training`.
+    func prepare(_ examples: Examples, settings: TrainingSettings) throws(TrainingError) -> Model.Examples
+
+    /// Throws where a file of the weights was changed since it was opened.
+    func checkFiles() throws(TrainingError)
+
+    /// Whether tokens are predicted, each from those before it, and not classes of examples.
+    var predictsTokens: Bool { get }
+
+    /// The model's own keys of `training`.
+    var settingNames: Set<String> { get }
 
     /// A model of these layers with memory for `batchLimit` examples at a time.
     ///
@@ -58,7 +74,15 @@ package protocol FrozenModel: Sendable {
     ) throws(TrainingError) -> [any AdapterScorer<Model.Examples>]?
 }
 
+extension FrozenModel where Examples == Model.Examples {
+    package func prepare(_ examples: Examples, settings: TrainingSettings) throws(TrainingError) -> Model.Examples {
+        examples
+    }
+}
+
 extension FrozenModel {
+    package func checkFiles() throws(TrainingError) {}
+    package var predictsTokens: Bool { false }
     package var usualLayers: [FrozenLayer] { layers }
     package var features: Int? { nil }
     package var scoringBatch: Int { 256 }

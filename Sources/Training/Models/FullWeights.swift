@@ -76,6 +76,7 @@ extension ModelTask {
     func trainFully(
         from weights: FullWeights, settings: TrainingSettings, seed: UInt64
     ) throws(TrainingError) -> (weights: FullWeights, outcome: TrainingOutcome) {
+        let examples = try base.prepare(examples, settings: settings)
         let loop = try TrainingLoop(
             base: base, layers: try layers(weights), dense: [], examples: examples, settings: settings, seed: seed)
         let outcome = try loop.run(isCancelled: { false }, progress: { _ in })
@@ -89,9 +90,10 @@ extension ModelTask {
     }
 
     func evaluate(_ weights: FullWeights, settings: TrainingSettings) throws(TrainingError) -> Evaluation {
+        let examples = try base.prepare(examples, settings: settings)
         let model = try base.model(
             try layers(weights), dense: [], settings: settings, batchLimit: min(base.scoringBatch, examples.count))
-        return Evaluation(of: model, on: examples, classes: base.classes, batchSize: base.scoringBatch)
+        return Evaluation(of: model, base, on: examples)
     }
 
     private func layers(_ weights: FullWeights) throws(TrainingError) -> [AdaptedLayer] {

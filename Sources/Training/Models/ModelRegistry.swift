@@ -2,7 +2,7 @@ package import AdapterFormat
 import FoundationEssentials
 package import TrainingData
 
-/// All kinds of base model that this process can train and score, by name or by folder.
+/// All kinds of base model that this process can train and score, by name or by path.
 ///
 /// A new kind needs a folder beside this file and one line below. No other file names it.
 package enum ModelRegistry {
@@ -11,9 +11,10 @@ package enum ModelRegistry {
         PerceptronBase.self,
         ConvolutionalBase.self,
     ]
-    /// Models with weights in a folder. The first one reads a folder that does not state its kind.
+    /// Models with weights in files. The first one reads a folder that does not state its kind.
     private static let pretrainedKinds: [any PretrainedModel.Type] = [
-        BertEncoder.self
+        BertEncoder.self,
+        Decoder.self,
     ]
 
     /// A model with a name and a seed.
@@ -29,15 +30,21 @@ package enum ModelRegistry {
         return NativeModel(try type.init(name: name, seed: seed))
     }
 
-    /// The model in a folder in the form of transformers' `save_pretrained`.
-    package static func pretrained(folder: String) throws(TrainingError) -> any PretrainedModel {
-        let path = folder + "/config.json"
-        guard let found = modelType(path) else { return try pretrainedKinds[0].init(folder: folder) }
-        guard let type = pretrainedKinds.first(where: { $0.modelType == found }) else {
-            let known = pretrainedKinds.map { "\"\($0.modelType)\"" }.joined(separator: " or ")
-            throw .model(path, reason: "its model_type is \"\(found)\"; expected \(known)")
+    /// The model in a folder in the form of transformers' `save_pretrained`, or in one file.
+    package static func pretrained(path: String) throws(TrainingError) -> any PretrainedModel {
+        var isFolder = true
+        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder,
+            let type = pretrainedKinds.first(where: { $0.readsFiles })
+        {
+            return try type.init(path: path)
         }
-        return try type.init(folder: folder)
+        let config = path + "/config.json"
+        guard let found = modelType(config) else { return try pretrainedKinds[0].init(path: path) }
+        guard let type = pretrainedKinds.first(where: { $0.modelTypes.contains(found) }) else {
+            let known = pretrainedKinds.flatMap { $0.modelTypes }.map { "\"\($0)\"" }.joined(separator: ", ")
+            throw .model(config, reason: "its model_type is \"\(found)\"; expected one of \(known)")
+        }
+        return try type.init(path: path)
     }
 
     /// Examples for named models. They can be read before the model is known, because all named models use features.
@@ -61,7 +68,7 @@ extension ModelRegistry {
     ) throws(TrainingError) -> NativeModel {
         switch source {
         case .name(let name, let seed): try model(named: name, seed: seed)
-        case .folder(let folder): try pretrained(folder: folder).model(dense: dense)
+        case .pretrained(let path): try pretrained(path: path).model(dense: dense)
         }
     }
 
@@ -69,7 +76,7 @@ extension ModelRegistry {
     package static func model(_ source: ModelSource, for adapter: AdapterFile) throws(TrainingError) -> NativeModel {
         switch source {
         case .name(let name, let seed): try model(named: name, seed: seed)
-        case .folder(let folder): try pretrained(folder: folder).model(for: adapter)
+        case .pretrained(let path): try pretrained(path: path).model(for: adapter)
         }
     }
 
@@ -81,8 +88,8 @@ extension ModelRegistry {
         case .name(let name, let seed):
             let model = try model(named: name, seed: seed)
             return (model, try model.task(data: data))
-        case .folder(let folder):
-            let opened = try pretrained(folder: folder)
+        case .pretrained(let path):
+            let opened = try pretrained(path: path)
             let examples = try opened.examples(path: data)
             let model = try opened.model(dense: opened.head(classes: max(2, 1 + (examples.labels.max() ?? 0))))
             return (model, try model.task(examples))

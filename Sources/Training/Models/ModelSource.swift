@@ -2,6 +2,6 @@
 package enum ModelSource: Sendable, Hashable {
     /// A name such as `mlp-64-200-200-10`; the weights are drawn from the seed.
     case name(String, seed: UInt64)
-    /// The folder of a pretrained model.
-    case folder(String)
+    /// The folder or file of a pretrained model.
+    case pretrained(String)
 }

@@ -13,6 +13,8 @@ package struct NativeModel: Sendable {
     /// The shapes of the tensors that are trained in full, by name.
     package var dense: [String: [Int]] { Dictionary(base.dense.map { ($0.name, $0.shape) }) { first, _ in first } }
     package var classes: Int { base.classes }
+    /// Whether it predicts tokens, each from those before it, and not classes of examples.
+    package var predictsTokens: Bool { base.predictsTokens }
     /// The number of features of an example; nil for a model with other examples.
     package var features: Int? { base.features }
 
@@ -41,8 +43,8 @@ package struct NativeModel: Sendable {
     private static func task<Base: FrozenModel>(
         _ base: Base, _ examples: any ExampleSet
     ) throws(TrainingError) -> NativeTask {
-        guard let examples = examples as? Base.Model.Examples else {
-            throw .data(reason: "the model takes \(Base.Model.Examples.self), and \(type(of: examples)) came")
+        guard let examples = examples as? Base.Examples else {
+            throw .data(reason: "the model takes \(Base.Examples.self), and \(type(of: examples)) came")
         }
         return NativeTask(try ModelTask(base: base, examples: examples))
     }

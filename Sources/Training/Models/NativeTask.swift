@@ -55,9 +55,9 @@ protocol AnyModelTask: Sendable {
 /// One kind of base model with examples that fit it.
 struct ModelTask<Base: FrozenModel>: AnyModelTask {
     let base: Base
-    let examples: Base.Model.Examples
+    let examples: Base.Examples
 
-    init(base: Base, examples: Base.Model.Examples) throws(TrainingError) {
+    init(base: Base, examples: Base.Examples) throws(TrainingError) {
         try base.check(examples)
         if let label = examples.labels.first(where: { !(0..<base.classes).contains($0) }) {
             throw .data(reason: "an example is of class \(label); the model has \(base.classes) classes")
@@ -65,7 +65,7 @@ struct ModelTask<Base: FrozenModel>: AnyModelTask {
         self.init(checked: base, examples)
     }
 
-    private init(checked base: Base, _ examples: Base.Model.Examples) {
+    private init(checked base: Base, _ examples: Base.Examples) {
         self.base = base
         self.examples = examples
     }
@@ -85,18 +85,21 @@ struct ModelTask<Base: FrozenModel>: AnyModelTask {
     func train(
         _ assignment: TrainingAssignment, isCancelled: () -> Bool, progress: (TrainingProgress) -> Void
     ) throws(TrainingError) -> TrainingOutcome {
-        try TrainingRun(assignment, base: base, examples: examples).train(isCancelled: isCancelled, progress: progress)
+        let examples = try base.prepare(examples, settings: assignment.plan.settings)
+        return try TrainingRun(assignment, base: base, examples: examples).train(
+            isCancelled: isCancelled, progress: progress)
     }
 
     func evaluate(
         adapter: String, merge: String?, scales: [String: Double], settings: TrainingSettings
     ) throws(TrainingError) -> Evaluation {
+        let examples = try base.prepare(examples, settings: settings)
         var layers = base.layers
         let file = try ModelAdapter(path: adapter)
         if let merge { try ModelAdapter(path: merge).merge(into: &layers) }
         let model = try base.model(
             try file.adapt(layers, scales: scales), dense: try file.dense(of: base), settings: settings,
             batchLimit: min(base.scoringBatch, examples.count))
-        return Evaluation(of: model, on: examples, classes: base.classes, batchSize: base.scoringBatch)
+        return Evaluation(of: model, base, on: examples)
     }
 }

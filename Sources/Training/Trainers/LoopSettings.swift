@@ -9,7 +9,11 @@ struct LoopSettings: Sendable, Hashable {
     }
 
     var epochs: Int
+    /// The number of steps of a round, in place of epochs; nil for whole epochs.
+    var steps: Int?
     var batchSize: Int
+    /// The number of batches whose gradients one step takes together.
+    var accumulation: Int
     var optimizer: OptimizerSettings
     var schedule: RateSchedule
     /// The largest norm of all gradients together; larger ones are scaled down.
@@ -18,8 +22,24 @@ struct LoopSettings: Sendable, Hashable {
 
     static let largestBatch = 65_536
 
-    init(_ settings: TrainingSettings) throws(TrainingError) {
+    /// The keys that the trainer reads for every model.
+    static let names: Set<String> = [
+        "epochs", "max_steps", "batch_size", "gradient_accumulation_steps", "optimizer", "learning_rate",
+        "loraplus_lr_ratio", "momentum", "weight_decay", "beta1", "beta2", "epsilon", "schedule", "warmup_steps",
+        "warmup_share", "clip_norm", "early_stop_share", "early_stop_patience",
+    ]
+
+    /// - Parameter modelNames: the model's own keys. A key that nobody reads is refused.
+    init(_ settings: TrainingSettings, modelNames: Set<String> = []) throws(TrainingError) {
+        try settings.refuseNames(beyond: Self.names.union(modelNames))
         epochs = try settings.count("epochs", in: 1...1_000_000, default: 5)
+        if settings["max_steps"] != nil {
+            guard settings["epochs"] == nil else {
+                throw .setting("max_steps", expected: "epochs or max_steps", found: "both")
+            }
+            steps = try settings.count("max_steps", in: 1...1_000_000_000, default: 1)
+        }
+        accumulation = try settings.count("gradient_accumulation_steps", in: 1...65_536, default: 1)
         batchSize = try settings.count("batch_size", in: 1...Self.largestBatch, default: 32)
         optimizer = try OptimizerSettings(settings)
         schedule = try RateSchedule(settings)

@@ -11,6 +11,8 @@ final class Optimizer {
         let first: FloatBlock
         /// AdamW's second moment.
         let second: FloatBlock
+        /// The learning rate in units of the settings' one.
+        let rate: Double
     }
 
     private let settings: OptimizerSettings
@@ -21,16 +23,21 @@ final class Optimizer {
     /// The count of numbers below which waking a second thread takes longer than its half of the work.
     private static let leastForTwoThreads = 1 << 15
 
-    /// - Parameter parts: whether both halves of the numbers are updated in parallel.
-    init(_ settings: OptimizerSettings, for tensors: [TrainedTensor], parts: BatchParts = BatchParts(threads: 2)) {
+    /// - Parameters:
+    ///   - rates: the learning rate of each tensor in units of the settings' one; all 1 where absent.
+    ///   - parts: whether both halves of the numbers are updated in parallel.
+    init(
+        _ settings: OptimizerSettings, for tensors: [TrainedTensor], rates: [Double]? = nil,
+        parts: BatchParts = BatchParts(threads: 2)
+    ) {
         self.settings = settings
         let count = tensors.reduce(0) { $0 + $1.rows * $1.columns }
         self.parts = count < Self.leastForTwoThreads ? BatchParts(threads: 1) : parts
-        states = tensors.map { tensor in
+        states = tensors.enumerated().map { index, tensor in
             let count = tensor.rows * tensor.columns
             return State(
                 tensor: tensor, first: FloatBlock(count: count),
-                second: FloatBlock(count: settings.kind == .adamw ? count : 0))
+                second: FloatBlock(count: settings.kind == .adamw ? count : 0), rate: rates?[index] ?? 1)
         }
     }
 
@@ -46,6 +53,7 @@ final class Optimizer {
         parts.perform { index in
             for state in states {
                 let part = BatchParts.part(index, of: state.tensor.rows * state.tensor.columns)
+                let rate = rate * state.rate
                 switch settings.kind {
                 case .sgd: descend(state, part, rate: Float(rate), clipping: Float(clipping))
                 case .adamw: adapt(state, part, rate: rate, clipping: Float(clipping))

@@ -11,11 +11,14 @@ struct TrainingLoop<Base: FrozenModel> {
     /// One for each part of a batch. They share values and have their own gradients.
     private let replicas: [Base.Model]
     private let parts: BatchParts
+    private let base: Base
     private let examples: Base.Model.Examples
     private let seed: UInt64
     private let penalty: Float
     private let pruning: RankPruning?
     private let trained: [TrainedTensor]
+    /// The sum of the gradients of a step's batches; empty where a step has one.
+    private let accumulated: GradientSum
     /// The trained tensors of the other replicas, in the order of `trained`.
     private let others: [[TrainedTensor]]
 
@@ -27,7 +30,8 @@ struct TrainingLoop<Base: FrozenModel> {
         settings: TrainingSettings, seed: UInt64, factors: Set<TrainingPlan.Factor> = [.a, .b], penalty: Double = 0,
         pruning: RankPruning? = nil
     ) throws(TrainingError) {
-        self.settings = try LoopSettings(settings)
+        self.settings = try LoopSettings(settings, modelNames: base.settingNames)
+        self.base = base
         self.examples = examples
         self.seed = seed
         self.penalty = Float(penalty)
@@ -47,6 +51,7 @@ struct TrainingLoop<Base: FrozenModel> {
             model.layers.flatMap { $0.trained(factors) } + model.dense.map(\.tensor)
         }
         trained = tensors(of: replicas[0])
+        accumulated = GradientSum(self.settings.accumulation > 1 ? trained : [])
         others = replicas.dropFirst().map(tensors)
     }
 
@@ -58,27 +63,29 @@ struct TrainingLoop<Base: FrozenModel> {
     ) throws(TrainingError) -> TrainingOutcome {
         var generator = SeededGenerator(seed: seed, stream: "order of examples")
         var (order, heldOut) = split
-        let steps = (order.count + settings.batchSize - 1) / settings.batchSize
-        let optimizer = Optimizer(settings.optimizer, for: trained, parts: parts)
+        let size = settings.batchSize * settings.accumulation
+        let stepsOfEpoch = (order.count + size - 1) / size
+        let total = settings.steps ?? settings.epochs * stepsOfEpoch
+        let epochs = (total + stepsOfEpoch - 1) / stepsOfEpoch
+        let optimizer = Optimizer(settings.optimizer, for: trained, rates: rates, parts: parts)
         var last = TrainingOutcome(samples: examples.count, loss: 0, accuracy: 0)
         var best: (loss: Double, epoch: Int, values: [[Float]], outcome: TrainingOutcome)?
-        for epoch in 1...settings.epochs {
+        for epoch in 1...epochs {
             order.shuffle(using: &generator)
             var sum = BatchResult()
-            for step in 0..<steps {
-                if isCancelled() { throw .cancelled }
-                let first = step * settings.batchSize
-                let result = learn(order[first..<min(first + settings.batchSize, order.count)])
+            let before = (epoch - 1) * stepsOfEpoch
+            for step in 0..<min(stepsOfEpoch, total - before) {
+                let first = step * size
+                let result = try learn(order[first..<min(first + size, order.count)], isCancelled: isCancelled)
                 guard result.loss.isFinite else { throw .diverged(epoch: epoch, step: step + 1) }
-                let factor = settings.schedule.factor(
-                    step: (epoch - 1) * steps + step, of: settings.epochs * steps)
-                optimizer.step(factor: factor, clipNorm: settings.clipNorm)
+                optimizer.step(
+                    factor: settings.schedule.factor(step: before + step, of: total), clipNorm: settings.clipNorm)
                 for layer in model.layers { layer.sparse?.apply() }
                 sum += result
             }
             last.loss = sum.meanLoss
             last.accuracy = sum.accuracy
-            progress(TrainingProgress(epoch: epoch, epochs: settings.epochs, loss: last.loss, accuracy: last.accuracy))
+            progress(TrainingProgress(epoch: epoch, epochs: epochs, loss: last.loss, accuracy: last.accuracy))
             guard let stop = settings.earlyStop, !heldOut.isEmpty else { continue }
             let loss = score(heldOut)
             if best.map({ loss < $0.loss }) ?? loss.isFinite {
@@ -92,7 +99,7 @@ struct TrainingLoop<Base: FrozenModel> {
             for layer in model.layers { layer.sparse?.apply() }
             last = best.outcome
         }
-        guard model.isFinite else { throw .diverged(epoch: settings.epochs, step: 0) }
+        guard model.isFinite else { throw .diverged(epoch: epochs, step: 0) }
         return last
     }
 
@@ -116,7 +123,28 @@ struct TrainingLoop<Base: FrozenModel> {
         return sum.meanLoss
     }
 
-    /// Computes the gradients for the examples at `indices`.
+    /// The learning rate of each trained tensor in units of the settings' one.
+    private var rates: [Double] {
+        let blocks = Set(model.layers.compactMap { $0.lora.map { ObjectIdentifier($0.b.values) } })
+        return trained.map { blocks.contains(ObjectIdentifier($0.values)) ? settings.optimizer.ratioOfB : 1 }
+    }
+
+    /// Computes the gradients of one step: those of its batches, each weighted by what it predicts.
+    private func learn(_ indices: ArraySlice<Int>, isCancelled: () -> Bool) throws(TrainingError) -> BatchResult {
+        var sum = BatchResult()
+        for first in stride(from: indices.startIndex, to: indices.endIndex, by: settings.batchSize) {
+            if isCancelled() { throw .cancelled }
+            try base.checkFiles()
+            let result = learn(indices[first..<min(first + settings.batchSize, indices.endIndex)])
+            if settings.accumulation > 1 { accumulated.take(trained, weight: result.count) }
+            sum += result
+        }
+        if settings.accumulation > 1 { accumulated.write(to: trained) }
+        model.penalise(penalty, pruning: pruning)
+        return sum
+    }
+
+    /// Computes the gradients of one batch.
     private func learn(_ indices: ArraySlice<Int>) -> BatchResult {
         let result = compute(indices) { model, examples, indices in
             let result = model.forward(examples, indices)
@@ -127,7 +155,6 @@ struct TrainingLoop<Base: FrozenModel> {
             let firstFraction = Float((indices.count + 1) / 2) / Float(indices.count)
             for (tensor, part) in zip(trained, other) { tensor.blend(firstFraction, with: part) }
         }
-        model.penalise(penalty, pruning: pruning)
         return result
     }
 

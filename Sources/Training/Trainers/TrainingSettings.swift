@@ -19,15 +19,25 @@ package struct TrainingSettings: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - featureScale: the divisor of all features.
-    ///   - maxLength: the highest number of pieces of a text that are used; nil for the default.
-    package init(featureScale: Double, maxLength: Int?) {
+    ///   - maxLength: the highest number of tokens of a text that are used; nil for the default.
+    ///   - template: the name of a chat template; nil for the default.
+    package init(featureScale: Double, maxLength: Int?, template: String? = nil) {
         values = ["feature_scale": .number(featureScale)]
         if let maxLength { values["max_length"] = .number(Double(maxLength)) }
+        if let template { values["template"] = .text(template) }
     }
 
     package subscript(name: String) -> Value? {
         get { values[name] }
         set { values[name] = newValue }
+    }
+
+    /// Throws where there is a key that the trainer of this model does not read.
+    func refuseNames(beyond known: Set<String>) throws(TrainingError) {
+        guard let name = values.keys.filter({ !known.contains($0) }).min(), let value = values[name] else { return }
+        throw .setting(
+            "training.\(name)", expected: "no such key; this trainer knows " + known.sorted().joined(separator: ", "),
+            found: "\(value)")
     }
 
     /// A whole number in `range`, or `fallback` where the name is absent.

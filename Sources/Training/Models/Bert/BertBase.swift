@@ -47,6 +47,8 @@ package struct BertBase: FrozenModel {
         encoder.head[name].map { ($0.shape, $0.floats()) }
     }
 
+    package var settingNames: Set<String> { ["max_length"] }
+
     /// Equal to the size for which one training step has memory.
     package var scoringBatch: Int { 16 }
 

@@ -1,7 +1,9 @@
 import AdapterFormat
 
 extension BertEncoder: PretrainedModel {
-    package static var modelType: String { "bert" }
+    package static var modelTypes: [String] { ["bert"] }
+
+    package init(path: String) throws(TrainingError) { try self.init(folder: path) }
 
     package var ownHead: [String: [Int]] { head.mapValues(\.shape) }
 

@@ -37,6 +37,8 @@ package struct BertEncoder: Sendable {
     /// The classifier in the encoder's file, by name; empty where it has none.
     let head: [String: TensorView]
     private let tokenizer: WordPieceTokenizer
+    /// The files of the weights.
+    package let weightFiles: [String]
 
     /// - Parameter folder: a folder in the form of transformers' `save_pretrained`.
     package init(folder: String) throws(TrainingError) {
@@ -54,7 +56,8 @@ package struct BertEncoder: Sendable {
             throw .model(
                 folder, reason: "vocab.txt has \(vocabulary.count) pieces, the model \(configuration.vocabulary)")
         }
-        let weights = try BertWeights(path: folder + "/model.safetensors", configuration)
+        weightFiles = [folder + "/model.safetensors"]
+        let weights = try BertWeights(path: weightFiles[0], configuration)
         self.configuration = configuration
         tokenizer = WordPieceTokenizer(vocabulary: vocabulary, isUncased: try Self.isUncased(folder))
         words = try weights.view("embeddings.word_embeddings.weight", [configuration.vocabulary, configuration.hidden])

@@ -41,6 +41,7 @@ package struct ConvolutionalBase: FrozenModel {
     package var dense: [(name: String, shape: [Int])] { [] }
     package var classes: Int { shape.classes }
     package var features: Int? { shape.inputs }
+    package var settingNames: Set<String> { TrainingSettings.featureNames }
     package var tensors: [(name: String, tensor: FrozenTensor)] {
         zip(layers, biases).flatMap { [($0.name + ".weight", $0.weight), ($0.name + ".bias", $1)] }
     }

@@ -25,7 +25,7 @@ struct CausalAttention {
         }
     }
 
-    private static let block = 64
+    static let block = 64
 
     private let configuration: ModelConfiguration
     private var scale: Float { 1 / Float(configuration.headWidth).squareRoot() }
@@ -80,6 +80,31 @@ struct CausalAttention {
             MatrixProduct.accumulate(
                 into: gradients.block(block.keys, keys), keep: 1, scale: scale, inner.readOnly, .transposed,
                 inputs.block(block.rows, block.columns), .asGiven)
+        }
+    }
+
+    /// context ← attention of the next rows of one text, for one head of keys and values.
+    ///
+    /// - Parameters:
+    ///   - queries: (rows × attentionWidth), at most 64 rows.
+    ///   - keysAndValues: (all rows so far × 2·keyValueWidth); the last of them are those of the queries.
+    func extend(
+        _ head: Int, queries: MatrixView, keysAndValues: MatrixView, into context: MutableMatrixView, scratch: Scratch
+    ) {
+        let (width, group) = (configuration.headWidth, configuration.heads / configuration.keyValueHeads)
+        let keys = head * width..<(head + 1) * width
+        let values = configuration.keyValueWidth + keys.lowerBound..<configuration.keyValueWidth + keys.upperBound
+        let all = 0..<keysAndValues.rows
+        for query in head * group..<(head + 1) * group {
+            let columns = query * width..<(query + 1) * width
+            let weights = scratch.weights.matrix(rows: queries.rows, columns: all.count)
+            MatrixProduct.accumulate(
+                into: weights, scale: scale, queries.block(0..<queries.rows, columns), .asGiven,
+                keysAndValues.block(all, keys), .transposed)
+            Softmax.applyCausally(to: weights, first: all.count - queries.rows + 1)
+            MatrixProduct.accumulate(
+                into: context.block(0..<queries.rows, columns), weights.readOnly, .asGiven,
+                keysAndValues.block(all, values), .asGiven)
         }
     }
 

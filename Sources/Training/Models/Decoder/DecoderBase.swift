@@ -1,6 +1,7 @@
 import AdapterFormat
 import LinearAlgebra
 package import ModelFiles
+package import Tokenizers
 package import TrainingData
 
 /// A causal language model of the Llama, Qwen or GPT-2 family, from its files.
@@ -11,14 +12,17 @@ package struct DecoderBase: FrozenModel {
     package let configuration: ModelConfiguration
     private let weights: DecoderWeights
     private let file: ModelFile
+    private let tokenizer: Tokenizer?
     package let layers: [FrozenLayer]
     package var threads = 2
     /// The number of the highest layers whose activations are kept for the gradients. They cost memory and save time; the
     /// bytes of the result are the same.
     package var keptLayers = 0
 
-    package init(_ file: ModelFile) throws(TrainingError) {
+    /// - Parameter tokenizer: nil where nobody reads data or writes text, as for weights alone.
+    package init(_ file: ModelFile, tokenizer: Tokenizer? = nil) throws(TrainingError) {
         self.file = file
+        self.tokenizer = tokenizer
         configuration = file.configuration
         weights = try DecoderWeights(file)
         layers = weights.layers.flatMap { $0.projections.map(\.layer) }
@@ -27,6 +31,8 @@ package struct DecoderBase: FrozenModel {
     package var dense: [(name: String, shape: [Int])] { [] }
     package var classes: Int { 1 }
     package var scoringBatch: Int { 4 }
+    package var predictsTokens: Bool { true }
+    package var settingNames: Set<String> { ["max_length", "template"] }
 
     /// Every weight of the model, widened.
     package var tensors: [(name: String, tensor: FrozenTensor)] {
@@ -35,15 +41,75 @@ package struct DecoderBase: FrozenModel {
         }
     }
 
-    package func examples(path: String) throws -> TokenSequences {
-        throw TrainingError.data(reason: "no reader of texts")
+    package func examples(path: String) throws -> DialogueSet { try DialogueSet(path: path) }
+
+    package func check(_ examples: DialogueSet) throws(TrainingError) {}
+
+    /// Encodes dialogues by the template of the settings. A longer text is cut into parts, each of which but the first
+    /// begins with the last token before it, so that every token is predicted once. Of a longer conversation the rest is
+    /// left out. What then has no token to learn is left out too.
+    package func prepare(_ examples: DialogueSet, settings: TrainingSettings) throws(TrainingError) -> TokenSequences {
+        guard let tokenizer else { throw .model(file.path, reason: "no tokenizer was opened for it") }
+        let template = try template(settings, tokenizer)
+        let limit = try lengthLimit(settings)
+        var encoder: DialogueEncoder
+        do throws(TextError) {
+            encoder = try DialogueEncoder(
+                tokenizer, template: template, endOfText: configuration.endOfText.map { Int32($0) })
+        } catch {
+            throw .setting("training.template", expected: "one whose tokens the model has", found: "\(error)")
+        }
+        var texts: [(tokens: [Int32], isCounted: [Bool])] = []
+        for dialogue in examples.dialogues {
+            let example = encoder.encode(dialogue)
+            var first = 0
+            repeat {
+                let range = first..<min(first + limit, example.ids.count)
+                let isCounted = Array(example.lossMask[range])
+                if isCounted.dropFirst().contains(true) { texts.append((Array(example.ids[range]), isCounted)) }
+                first = range.upperBound - 1
+                guard case .text = dialogue, range.count == limit else { break }
+            } while first + 1 < example.ids.count
+        }
+        guard !texts.isEmpty else {
+            throw .data(reason: "no text has a token to learn among its first \(limit) (training.max_length)")
+        }
+        return TokenSequences(texts)
     }
 
-    package func check(_ examples: TokenSequences) throws(TrainingError) {
-        let range = examples.lowestToken...examples.highestToken
-        guard range.lowerBound >= 0, range.upperBound < configuration.vocabulary else {
-            throw .data(reason: "a text has tokens from \(range); the model has \(configuration.vocabulary)")
+    func writer(
+        adapter: (path: String, scales: [String: Double])?, merge: String?, template: String?, capacity: Int?
+    ) throws(TrainingError) -> TextWriter {
+        guard let tokenizer else { throw .model(file.path, reason: "no tokenizer was opened for it") }
+        let settings = TrainingSettings(featureScale: 1, maxLength: nil, template: template)
+        let most = configuration.positions
+        guard capacity.map({ (2...most).contains($0) }) ?? true else {
+            throw .setting("context", expected: "2 to \(most) tokens", found: "\(capacity ?? 0)")
         }
+        var layers = layers
+        if let merge { try ModelAdapter(path: merge).merge(into: &layers) }
+        var adapted = layers.map { AdaptedLayer($0) }
+        if let adapter {
+            let file = try ModelAdapter(path: adapter.path)
+            adapted = try file.adapt(layers, scales: adapter.scales)
+            _ = try file.dense(of: self)
+        }
+        return TextWriter(
+            DecoderContinuation(weights, layers: adapted, capacity: capacity ?? min(most, 4_096), threads: threads),
+            tokenizer: tokenizer, template: try self.template(settings, tokenizer),
+            endOfText: configuration.endOfText.map { Int32($0) })
+    }
+
+    /// The template of the settings, or the one whose tokens the vocabulary has.
+    private func template(
+        _ settings: TrainingSettings, _ tokenizer: Tokenizer
+    ) throws(TrainingError) -> ChatTemplate {
+        let usual = [ChatTemplate.chatml, .llama3].first { $0.tokens.allSatisfy { tokenizer.id(of: $0) != nil } }
+        return try settings.choice("template", default: usual ?? .plain)
+    }
+
+    package func checkFiles() throws(TrainingError) {
+        do throws(ModelFileError) { try file.checkUnchanged() } catch { throw .model(file.path, reason: "\(error)") }
     }
 
     package func model(

@@ -34,6 +34,26 @@ struct DecoderLayerStep {
         feedForwardOutput = rest.removeFirst()
     }
 
+    /// The steps of all layers.
+    ///
+    /// - Parameters:
+    ///   - projections: those of every layer, in the order of the weights.
+    ///   - positions: the number of positions that a row may have.
+    static func all(
+        _ weights: DecoderWeights, _ projections: [DecoderProjection], _ products: WidenedProducts, positions: Int
+    ) -> [DecoderLayerStep] {
+        let configuration = weights.configuration
+        let shared = Shared(
+            configuration: configuration, products: products,
+            rotations: configuration.rotary.map {
+                RotaryTable(frequencies: $0.frequencies, factor: $0.magnitude, positions: positions)
+            })
+        let width = projections.count / weights.layers.count
+        return weights.layers.enumerated().map { index, layer in
+            DecoderLayerStep(layer, projections[index * width..<(index + 1) * width], shared)
+        }
+    }
+
     var projections: [DecoderProjection] {
         attentionInputs + [attentionOutput] + feedForwardInputs + [feedForwardOutput]
     }
@@ -49,6 +69,39 @@ struct DecoderLayerStep {
     func forward(
         _ batch: DecoderWorkspace, _ input: MatrixView, into output: MutableMatrixView?, _ kept: DecoderActivations
     ) {
+        let heads = heads(of: input, positions: batch.positions, kept)
+        let context = kept.context.matrix(rows: input.rows, columns: configuration.queryWidth)
+        let attention = CausalAttention(configuration)
+        let units = attention.units(batch.sequences)
+        products.units.perform(units.count) { unit, thread in
+            attention.forward(units[unit], inputs: heads, into: context, scratch: batch.attention[thread])
+        }
+        finish(input, into: output, kept)
+    }
+
+    /// The forward pass for the next rows of one text, which see those before them in the cache and join them.
+    ///
+    /// - Parameters:
+    ///   - first: the position of the first row.
+    ///   - scratch: for each thread.
+    func extend(
+        _ cache: KeyValueCache, at first: Int, _ input: MatrixView, into output: MutableMatrixView,
+        _ kept: DecoderActivations, scratch: [CausalAttention.Scratch]
+    ) {
+        let heads = heads(of: input, positions: Array(first..<first + input.rows), kept)
+        cache.write(heads.block(0..<input.rows, configuration.queryWidth..<configuration.attentionWidth), at: first)
+        let context = kept.context.matrix(rows: input.rows, columns: configuration.queryWidth)
+        let attention = CausalAttention(configuration)
+        products.units.perform(configuration.keyValueHeads) { head, thread in
+            attention.extend(
+                head, queries: heads, keysAndValues: cache.matrix(rows: first + input.rows), into: context,
+                scratch: scratch[thread])
+        }
+        finish(input, into: output, kept)
+    }
+
+    /// The queries, keys and values of normalised rows, each at its position: (rows × attentionWidth).
+    private func heads(of input: MatrixView, positions: [Int], _ kept: DecoderActivations) -> MatrixView {
         let rows = input.rows
         let normed = kept.attentionInput.matrix(rows: rows, columns: configuration.hidden)
         products.forEachPart(of: rows) { part, _ in
@@ -58,13 +111,14 @@ struct DecoderLayerStep {
         for (index, projection) in attentionInputs.enumerated() {
             products.forward(projection, normed.readOnly, into: heads, hidden: kept.hiddens[index])
         }
-        place(batch, heads, kept)
+        place(positions, heads, kept)
+        return heads.readOnly
+    }
+
+    /// What follows attention: its output projection and the feed-forward part.
+    private func finish(_ input: MatrixView, into output: MutableMatrixView?, _ kept: DecoderActivations) {
+        let rows = input.rows
         let context = kept.context.matrix(rows: rows, columns: configuration.queryWidth)
-        let attention = CausalAttention(configuration)
-        let units = attention.units(batch.sequences)
-        products.units.perform(units.count) { unit, thread in
-            attention.forward(units[unit], inputs: heads.readOnly, into: context, scratch: batch.attention[thread])
-        }
         let middle = kept.middle.matrix(rows: rows, columns: configuration.hidden)
         products.forEachPart(of: rows) { part, _ in middle.part(part).copy(input.part(part)) }
         products.forward(
@@ -157,7 +211,7 @@ struct DecoderLayerStep {
     }
 
     /// Normalises queries and keys head by head, where the model does so, and rotates them by their positions.
-    private func place(_ batch: DecoderWorkspace, _ heads: MutableMatrixView, _ kept: DecoderActivations) {
+    private func place(_ positions: [Int], _ heads: MutableMatrixView, _ kept: DecoderActivations) {
         let both = configuration.queryWidth + configuration.keyValueWidth
         products.forEachPart(of: heads.rows) { part, _ in
             for row in part {
@@ -171,7 +225,7 @@ struct DecoderLayerStep {
                     }
                 }
                 shared.rotations?.rotate(
-                    values, heads: configuration.heads + configuration.keyValueHeads, position: batch.positions[row])
+                    values, heads: configuration.heads + configuration.keyValueHeads, position: positions[row])
             }
         }
     }

@@ -40,15 +40,7 @@ package final class DecoderModel: TrainableModel {
         let projections = zip(layers, weights.layers.flatMap(\.projections)).map(DecoderProjection.init)
         products = WidenedProducts(projections, units: units)
         let configuration = weights.configuration
-        let shared = DecoderLayerStep.Shared(
-            configuration: configuration, products: products,
-            rotations: configuration.rotary.map {
-                RotaryTable(frequencies: $0.frequencies, factor: $0.magnitude, positions: lengthLimit)
-            })
-        let width = projections.count / weights.layers.count
-        steps = weights.layers.enumerated().map { index, layer in
-            DecoderLayerStep(layer, projections[index * width..<(index + 1) * width], shared)
-        }
+        steps = DecoderLayerStep.all(weights, projections, products, positions: lengthLimit)
         lowest = steps.firstIndex(where: \.isAdapted)
         loss = VocabularyLoss(weights.head, units: units)
         workspace = DecoderWorkspace(
@@ -170,26 +162,9 @@ package final class DecoderModel: TrainableModel {
         return normed.readOnly
     }
 
-    /// Writes the embeddings of tokens, and of their positions where these are learned, to the lowest layer's input.
+    /// Writes the embeddings of a batch to the lowest layer's input.
     private func embed(_ texts: [ArraySlice<Int32>]) {
-        let target = workspace.input(place(0))
-        let tokens = texts.flatMap(Array.init)
-        products.forEachPart(of: tokens.count) { part, _ in
-            for row in part {
-                let token = Int(tokens[row])
-                weights.embeddings.read(rows: token..<token + 1, into: target.base + row * target.stride)
-            }
-        }
-        guard let positions = weights.positions else { return }
-        let values = FloatBlock(count: target.columns)
-        withExtendedLifetime(values) {
-            guard let base = values.floats.baseAddress else { return }
-            for row in 0..<target.rows {
-                let position = workspace.positions[row]
-                positions.read(rows: position..<position + 1, into: base)
-                RowArithmetic.add(base, to: target.base + row * target.stride, count: target.columns)
-            }
-        }
+        weights.embed(texts.flatMap(Array.init), positions: workspace.positions, workspace.block(place(0)))
     }
 
     /// Computes all layers and returns the highest one's output.

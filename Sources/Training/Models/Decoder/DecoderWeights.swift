@@ -54,6 +54,25 @@ struct DecoderWeights: Sendable {
     }
 }
 
+extension DecoderWeights {
+    /// Writes the embeddings of tokens, and of their positions where these are learned: (tokens × hidden).
+    func embed(_ tokens: [Int32], positions: [Int], _ block: FloatBlock) {
+        let target = block.matrix(rows: tokens.count, columns: configuration.hidden)
+        for (row, token) in tokens.enumerated() {
+            embeddings.read(rows: Int(token)..<Int(token) + 1, into: target.base + row * target.stride)
+        }
+        guard let learned = self.positions else { return }
+        let values = FloatBlock(count: target.columns)
+        withExtendedLifetime(values) {
+            guard let base = values.floats.baseAddress else { return }
+            for (row, position) in positions.enumerated() {
+                learned.read(rows: position..<position + 1, into: base)
+                RowArithmetic.add(base, to: target.base + row * target.stride, count: target.columns)
+            }
+        }
+    }
+}
+
 /// Reads a decoder's parts by Hugging Face's names.
 private struct DecoderReader {
     let file: ModelFile

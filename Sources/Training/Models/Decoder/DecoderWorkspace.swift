@@ -80,9 +80,14 @@ final class DecoderWorkspace {
 
     /// (rows × hidden): the input of a layer, or the output of the one below.
     func input(_ place: Int) -> MutableMatrixView {
+        block(place).matrix(rows: rows, columns: configuration.hidden)
+    }
+
+    /// The memory of `input`.
+    func block(_ place: Int) -> FloatBlock {
         let block = inputs[place] ?? FloatBlock(count: capacity * configuration.hidden)
         inputs[place] = block
-        return block.matrix(rows: rows, columns: configuration.hidden)
+        return block
     }
 
     /// The memory of a layer's activations.

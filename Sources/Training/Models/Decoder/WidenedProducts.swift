@@ -50,34 +50,48 @@ final class WidenedProducts {
         _ projection: DecoderProjection, _ input: MatrixView, into output: MutableMatrixView, isAdded: Bool = false,
         hidden: FloatBlock
     ) {
+        project(projection, input, hidden: hidden)
+        let parts = WorkUnits.ranges(input.rows, parts: Self.parts)
+        // The next token of a text is one row: then the output's columns are parted.
+        let areColumnsParted = input.rows < Self.parts
         forEachBlock(of: projection) { rows, weight in
-            forEachPart(of: input.rows) { part, _ in
-                let x = input.block(part, 0..<input.columns)
-                let first = projection.columns.lowerBound
-                let y = output.block(part, first + rows.lowerBound..<first + rows.upperBound)
-                if let bias = projection.bias.map({ UnsafeBufferPointer(rebasing: $0.floats[rows]) }) {
-                    if isAdded {
-                        guard let bias = bias.baseAddress else { return }
-                        for row in 0..<y.rows { RowArithmetic.add(bias, to: y.base + row * y.stride, count: y.columns) }
-                    } else {
-                        RowArithmetic.fill(y, with: bias)
-                    }
-                }
-                MatrixProduct.accumulate(
-                    into: y, keep: isAdded || projection.bias != nil ? 1 : 0, x, .asGiven, weight, .transposed)
-                guard let lora = projection.layer.lora else { return }
-                let hidden = hidden.matrix(at: part.lowerBound * lora.rank, rows: part.count, columns: lora.rank)
-                if rows.lowerBound == 0 {
-                    MatrixProduct.accumulate(into: hidden, x, .asGiven, lora.a.matrix, .transposed)
-                }
-                MatrixProduct.accumulate(
-                    into: y, keep: 1, scale: lora.scale, hidden.readOnly, .asGiven,
-                    lora.b.matrix.block(0..<lora.rank, rows), .asGiven)
+            let columns = areColumnsParted ? WorkUnits.ranges(rows.count, parts: Self.parts) : [0..<rows.count]
+            units.perform(parts.count * columns.count) { index, _ in
+                let (part, columns) = (parts[index / columns.count], columns[index % columns.count])
+                multiply(
+                    projection, input, part, by: weight.block(columns, 0..<weight.columns),
+                    rows: rows.lowerBound + columns.lowerBound..<rows.lowerBound + columns.upperBound, into: output,
+                    isAdded: isAdded, hidden: hidden)
             }
         }
     }
 
-    /// x·Aᵀ alone, where the gradients need it and nobody the output.
+    /// A part of the batch by some rows of the matrix.
+    private func multiply(
+        _ projection: DecoderProjection, _ input: MatrixView, _ part: Range<Int>, by weight: MatrixView,
+        rows: Range<Int>, into output: MutableMatrixView, isAdded: Bool, hidden: FloatBlock
+    ) {
+        let first = projection.columns.lowerBound
+        let y = output.block(part, first + rows.lowerBound..<first + rows.upperBound)
+        if let bias = projection.bias.map({ UnsafeBufferPointer(rebasing: $0.floats[rows]) }) {
+            if isAdded {
+                guard let bias = bias.baseAddress else { return }
+                for row in 0..<y.rows { RowArithmetic.add(bias, to: y.base + row * y.stride, count: y.columns) }
+            } else {
+                RowArithmetic.fill(y, with: bias)
+            }
+        }
+        MatrixProduct.accumulate(
+            into: y, keep: isAdded || projection.bias != nil ? 1 : 0, input.block(part, 0..<input.columns), .asGiven,
+            weight, .transposed)
+        guard let lora = projection.layer.lora else { return }
+        MatrixProduct.accumulate(
+            into: y, keep: 1, scale: lora.scale,
+            hidden.matrix(at: part.lowerBound * lora.rank, rows: part.count, columns: lora.rank).readOnly, .asGiven,
+            lora.b.matrix.block(0..<lora.rank, rows), .asGiven)
+    }
+
+    /// hidden ← x·Aᵀ. It is called alone where the gradients need it and nobody the output.
     func project(_ projection: DecoderProjection, _ input: MatrixView, hidden: FloatBlock) {
         guard let lora = projection.layer.lora else { return }
         forEachPart(of: input.rows) { part, _ in

@@ -27,6 +27,7 @@ package struct PerceptronBase: FrozenModel {
     package var dense: [(name: String, shape: [Int])] { [] }
     package var classes: Int { shape.classes }
     package var features: Int? { shape.inputs }
+    package var settingNames: Set<String> { TrainingSettings.featureNames }
 
     package var tensors: [(name: String, tensor: FrozenTensor)] {
         zip(layers, biases).flatMap { [($0.name + ".weight", $0.weight), ($0.name + ".bias", $1)] }
@@ -81,6 +82,9 @@ extension FrozenTensor {
 }
 
 extension TrainingSettings {
+    /// The keys of models whose examples are features.
+    static let featureNames: Set<String> = ["feature_scale"]
+
     /// The divisor of all features, the same on every client.
     var featureScale: Float {
         get throws(TrainingError) { Float(try number("feature_scale", in: 1e-6...1e12, default: 1)) }
