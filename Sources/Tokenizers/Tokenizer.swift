@@ -28,9 +28,19 @@ package struct Tokenizer: Sendable {
     /// The tokenizer of a model: of GGUF's metadata, or of the folder's `tokenizer.json`.
     package init(_ model: ModelFile) throws(TokenizerError) {
         switch model.tokenizer {
-        case .gguf(let file): try self.init(try TokenizerDefinition(file))
+        case .gguf(let file): try self.init(file)
         case .json(let path): try self.init(path: path)
         }
+    }
+
+    /// The tokenizer of GGUF's metadata.
+    package init(_ file: GGUFFile) throws(TokenizerError) { try self.init(try TokenizerDefinition(file)) }
+
+    /// - Parameters:
+    ///   - json: the content of a `tokenizer.json`.
+    ///   - file: its name for errors.
+    package init(json: UnsafeRawBufferPointer, file: String) throws(TokenizerError) {
+        try self.init(try TokenizerDefinition(json: json, file: file))
     }
 
     /// - Parameter path: a `tokenizer.json`.

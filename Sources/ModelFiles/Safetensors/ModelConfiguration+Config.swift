@@ -1,10 +1,10 @@
-import StrictJSON
+package import StrictJSON
 
 extension ModelConfiguration {
     /// - Parameters:
     ///   - config: a folder's `config.json`. Where a key is missing, transformers' default holds.
     ///   - file: the file's name for errors.
-    init(config: JSONNode, file: String) throws(ModelFileError) {
+    package init(config: JSONNode, file: String) throws(ModelFileError) {
         let keys = ConfigReader(config, file: file)
         let kind = try keys.text("model_type") ?? ""
         guard let architecture = kind == "mistral" ? .llama : Architecture(rawValue: kind) else {

@@ -1,13 +1,13 @@
-import StrictJSON
+package import StrictJSON
 
 /// The index of a model in several files: which file has which tensor.
-struct ShardIndex {
+package struct ShardIndex {
     /// Names of files in the folder, in order.
-    let files: [String]
+    package let files: [String]
     /// Positions in `files`.
-    let tensors: [String: Int]
+    package let tensors: [String: Int]
 
-    init(_ document: JSONNode, file: String) throws(ModelFileError) {
+    package init(_ document: JSONNode, file: String) throws(ModelFileError) {
         guard case .object(let map)? = document["weight_map"] else {
             throw .index(file: file, reason: "expected an object \"weight_map\" with a file name for each tensor")
         }
