@@ -259,7 +259,10 @@ let package = Package(
         tests("TrainingDataTests", ["TrainingData", "LinearAlgebra", "Tokenizers"], resources: [.copy("Fixtures")]),
         tests(
             "TrainingTests",
-            ["Training", "TrainingData", "AdapterFormat", "AdapterOperations", "LinearAlgebra", "ModelFiles"],
+            [
+                "Training", "TrainingData", "AdapterFormat", "AdapterOperations", "LinearAlgebra", "ModelFiles",
+                "Tokenizers",
+            ],
             resources: [.copy("Fixtures")]),
         tests(
             "ClientAgentTests",
@@ -276,6 +279,7 @@ if Context.environment["RANKWISE_FUZZ"] == "1" {
         program("fuzz-http", ["HTTPServing", .httpTypes]),
         program("fuzz-json", ["AdapterFormat", "RankwiseWire"]),
         program("fuzz-machine", ["FuzzInput", "Coordinator", "CoordinatorAPI", "Federation", "RankwiseWire"]),
+        program("fuzz-model", ["AdapterFormat", "ModelFiles", "StrictJSON", "Tokenizers"]),
         program("fuzz-objects", ["ObjectStorage"]),
         program(
             "fuzz-plan",
@@ -285,6 +289,7 @@ if Context.environment["RANKWISE_FUZZ"] == "1" {
             ]),
         program("fuzz-safetensors", ["AdapterFormat"]),
         program("fuzz-settings", ["FuzzInput", "Coordinator", "CoordinatorAPI", "Federation", "RankwiseWire"]),
+        program("fuzz-tokenizer", ["Tokenizers"]),
         library("FuzzInput", ["Aggregation", "Federation"]),
     ]
 }

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Training steps in PyTorch: the reference of `rankwise-lab bench train --reference torch`.
 
-Reads one line of JSON (model or base, ranks, batch, length, steps, threads, optimizer, learning_rate, momentum) and
-answers with its versions. For each further line it trains that many steps on random examples and answers with its
+Reads one line of JSON (model or base, ranks, batch, length, steps, threads, optimizer, learning_rate, momentum, precision,
+checkpointing) and answers with its versions. For each further line it trains that many steps on random examples and answers with its
 times. The model is the one of that name, frozen, with LoRA on every layer as PEFT computes it: y = W·x + b + s·B·(A·x).
 A base is the folder of a BERT encoder, which transformers reads: LoRA on query and value, a trained classifier, no
-dropout.
+dropout. Or it is a language model's folder or GGUF file, which transformers widens, with PEFT's LoRA on all linear layers, in
+float32 or bfloat16, with or without checkpointing of its layers.
 """
 import json
 import sys
@@ -89,19 +90,60 @@ def encoder(base, rank, length):
     return Scores().train(), (length,), model.config.vocab_size, f", transformers {transformers.__version__}"
 
 
+class NextTokens(nn.Module):
+    """A language model with PEFT's adapter; its output is the mean loss."""
+
+    def __init__(self, base, job):
+        super().__init__()
+        import pathlib
+
+        import peft
+        import transformers
+        path = pathlib.Path(base)
+        source = dict(pretrained_model_name_or_path=base) if path.is_dir() else dict(
+            pretrained_model_name_or_path=str(path.parent), gguf_file=path.name)
+        model = transformers.AutoModelForCausalLM.from_pretrained(**source, dtype=getattr(torch, job["precision"]))
+        is_gpt2 = model.config.model_type == "gpt2"
+        rank = job["ranks"][0]
+        self.model = peft.get_peft_model(model, peft.LoraConfig(
+            r=rank, lora_alpha=rank, target_modules=["c_attn", "c_proj", "c_fc"] if is_gpt2 else "all-linear",
+            fan_in_fan_out=is_gpt2, task_type="CAUSAL_LM"))
+        if job["checkpointing"]:
+            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+            model.enable_input_require_grads()
+        self.vocabulary = model.config.vocab_size
+        self.versions = f", transformers {transformers.__version__}, peft {peft.__version__}, {job['precision']}" + (
+            ", checkpointing" if job["checkpointing"] else "")
+        self.train()
+
+    def forward(self, tokens):
+        return self.model(input_ids=tokens, labels=tokens, use_cache=False).loss
+
+
+def high_water():
+    """The most memory that this process has had, in bytes."""
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmHWM"))
+
+
 def main():
     job = json.loads(sys.stdin.readline())
     torch.set_num_threads(job["threads"])
     torch.manual_seed(1)
     count, more = job["steps"] * job["batch"], ""
-    if job.get("base"):
+    if job.get("precision"):
+        model = NextTokens(job["base"], job)
+        more, examples = model.versions, torch.randint(model.vocabulary, (count, job["length"]))
+        labels = None
+    elif job.get("base"):
         model, shape, pieces, more = encoder(job["base"], job["ranks"][0], job["length"])
         classes, examples = 4, torch.randint(pieces, (count, *shape))
     else:
         make = {"mlp": perceptron, "cnn": convolutional}[job["model"].split("-")[0]]
         model, shape, classes = make(job["model"], job["ranks"])
         examples = torch.rand(count, *shape)
-    labels = torch.randint(classes, (count,))
+    if not job.get("precision"):
+        labels = torch.randint(classes, (count,))
     trained = [p for p in model.parameters() if p.requires_grad]
     if job["optimizer"] == "adamw":
         optimizer = torch.optim.AdamW(trained, lr=job["learning_rate"])
@@ -115,13 +157,14 @@ def main():
         for indices in order.split(job["batch"]):
             optimizer.zero_grad()
             scores = model(examples[indices])
-            loss = functional.cross_entropy(scores, labels[indices])
+            loss = scores if labels is None else functional.cross_entropy(scores, labels[indices])
             loss.backward()
             optimizer.step()
             loss_sum += loss.item() * len(indices)
-            correct += (scores.argmax(1) == labels[indices]).sum().item()
-        print(json.dumps({"total": time.perf_counter() - started, "processor": time.process_time() - processor}),
-              flush=True)
+            if labels is not None:
+                correct += (scores.argmax(1) == labels[indices]).sum().item()
+        print(json.dumps({"total": time.perf_counter() - started, "processor": time.process_time() - processor,
+                          "resident": high_water()}), flush=True)
 
 
 main()

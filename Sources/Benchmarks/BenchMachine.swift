@@ -20,6 +20,23 @@ package struct BenchMachine: Encodable {
     }
 }
 
+extension BenchMachine {
+    /// The most memory that this process has had (VmHWM).
+    static var highWaterBytes: Int { ProcessStatus.bytes(of: "VmHWM") }
+}
+
+/// Sizes in `/proc/self/status`.
+enum ProcessStatus {
+    /// 0 where there is no such line.
+    static func bytes(of name: String) -> Int {
+        guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
+            let line = status.split(separator: "\n").first(where: { $0.hasPrefix(name + ":") }),
+            let kibibytes = line.split(whereSeparator: { !$0.isNumber }).first.flatMap({ Int($0) })
+        else { return 0 }
+        return kibibytes << 10
+    }
+}
+
 /// Measures this process's anonymous memory (RssAnon) every five milliseconds, on its own thread.
 final class MemorySampler: Sendable {
     /// In bytes.
@@ -61,13 +78,7 @@ final class MemorySampler: Sendable {
         }
     }
 
-    private static func anonymousBytes() -> Int {
-        guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
-            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("RssAnon:") }),
-            let kibibytes = line.split(whereSeparator: { !$0.isNumber }).first.flatMap({ Int($0) })
-        else { return 0 }
-        return kibibytes << 10
-    }
+    private static func anonymousBytes() -> Int { ProcessStatus.bytes(of: "RssAnon") }
 }
 
 /// A plain read of the same mapped bytes in the same pieces: the speed of a program that only reads.

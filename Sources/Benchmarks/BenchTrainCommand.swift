@@ -1,5 +1,6 @@
 package import ArgumentParser
 import Foundation
+import Training
 
 /// `rankwise-lab bench train`: times whole training steps and compares them with PyTorch's.
 package struct BenchTrainCommand: AsyncParsableCommand {
@@ -20,19 +21,30 @@ package struct BenchTrainCommand: AsyncParsableCommand {
               rankwise-lab bench train --reference torch
               rankwise-lab bench train --model cnn-28x28x1-16k5-32k5-128-10 --reference torch
               rankwise-lab bench train --base data/minilm --steps 10 --reference torch
+              rankwise-lab bench train --base model.gguf --length 256 --steps 4 --reference torch
+
+            For a language model the lines "resident" are VmHWM of this process and of the reference's.
             """)
 
     @Option(help: "The base model: mlp-… or cnn-…, with LoRA on every layer.") var model = BenchTraining.paper
-    @Option(help: "The folder of a BERT encoder instead, with LoRA on query and value and a trained classifier.")
+    @Option(
+        help: """
+            A pretrained model instead: the folder of a BERT encoder, with LoRA on query and value and a trained \
+            classifier; or a language model's folder or GGUF file, with LoRA on all linear layers.
+            """)
     var base: String?
     @Option(
         help: """
-            A rank for each layer, or one for all of a BERT encoder's. By default the paper's for its MLP, the smaller side \
-            of each layer for other nets, 8 for an encoder.
+            A rank for each layer, or one for all of a pretrained model's. By default the paper's for its MLP, the smaller side \
+            of each layer for other nets, 8 for a pretrained model.
             """)
     var ranks: BenchRanks?
-    @Option(help: "Examples of a batch; by default 64, or 16 texts.") var batch: Int?
-    @Option(help: "The pieces of a text.") var length = 128
+    @Option(help: "Examples of a batch; by default 64, or 16 texts, of a language model 4.") var batch: Int?
+    @Option(help: "The tokens of a text.") var length = 128
+    @Option(help: "What the reference computes a language model in: float32 or bfloat16.") var precision = "float32"
+    @Flag(help: "Let the reference compute a language model's activations again for the gradients.")
+    var checkpointing = false
+    @Option(help: "The most bytes of this process, in MiB, for a language model.") var memory: Int?
     @Option(help: "Training steps of a run.") var steps = 200
     @Option(help: "How many timed runs.") var runs = 9
     @Option(help: "How many runs before them.") var warmup = 1
@@ -44,9 +56,12 @@ package struct BenchTrainCommand: AsyncParsableCommand {
     package init() {}
 
     package func validate() throws {
-        guard runs > 0, warmup >= 0, steps > 0, (batch ?? 1) > 0, (batch ?? 1) <= 65_536, (2...512).contains(length)
+        guard runs > 0, warmup >= 0, steps > 0, (batch ?? 1) > 0, (batch ?? 1) <= 65_536, (2...4096).contains(length)
         else {
-            throw ValidationError("Runs, steps and batch are at least 1, warmup at least 0, length is 2 to 512.")
+            throw ValidationError("Runs, steps and batch are at least 1, warmup at least 0, length is 2 to 4096.")
+        }
+        guard ["float32", "bfloat16"].contains(precision) else {
+            throw ValidationError("--precision is \(precision); expected float32 or bfloat16")
         }
         guard steps <= 10_000_000 / (batch ?? 64) else { throw ValidationError("Those are too many examples.") }
     }
@@ -63,6 +78,10 @@ package struct BenchTrainCommand: AsyncParsableCommand {
     private func measure(in folder: String) async throws -> BenchTrainReport {
         let training = try BenchTraining(
             model: model, base: base, ranks: ranks?.values, batch: batch, length: length, steps: steps, seed: seed,
+            reference: (precision, checkpointing),
+            limits: TrainingLimits(memory: memory.map { $0 << 20 }) {
+                FileHandle.standardError.write(Data(($0 + "\n").utf8))
+            },
             folder: folder)
         let torch =
             reference == .torch

@@ -24,6 +24,8 @@ struct BenchTrainReport: Encodable {
         let total: Double
         /// The processor time of all threads.
         let processor: Double
+        /// VmHWM of its process, in bytes.
+        let resident: Double?
     }
 
     let settings: Settings
@@ -39,12 +41,18 @@ struct BenchTrainReport: Encodable {
     /// OpenBLAS's speed, in gigaflops per second.
     private(set) var peak = BenchSeries()
 
+    /// VmHWM of this process and of the reference's, in bytes.
+    private(set) var resident = 0.0
+    private(set) var referenceResident: Double?
+
     mutating func add(_ ours: BenchTimes, peak: Double, reference: ReferenceTimes?) {
         let scale = 1000 / Double(settings.job.steps)
         step.values.append(ours.seconds * scale)
         stepProcessor.values.append(ours.processorSeconds * scale)
         self.peak.values.append(peak)
+        resident = Double(BenchMachine.highWaterBytes)
         guard let reference else { return }
+        referenceResident = reference.resident
         referenceStep.values.append(reference.total * scale)
         referenceStepProcessor.values.append(reference.processor * scale)
     }
@@ -60,12 +68,18 @@ struct BenchTrainReport: Encodable {
 
     private var speeds: BenchSeries { BenchSeries(values: zip(referenceStep.values, step.values).map { $0 / $1 }) }
 
+    /// nil where examples have no lengths.
+    private func tokensPerSecond(_ step: BenchSeries) -> Double? {
+        settings.job.length.map { Double(settings.job.batch * $0) * 1000 / step.median }
+    }
+
     private var gigaflopsPerSecond: Double { flopsPerStep / step.median / 1e6 }
 
     enum CodingKeys: String, CodingKey {
         case settings, machine, reference, flopsPerStep, stepMilliseconds, stepProcessorMilliseconds
         case referenceStepMilliseconds, referenceStepProcessorMilliseconds, speed, speedByRun, speedOfFastest
         case gemmGigaflopsPerSecond, gigaflopsPerSecond, shareOfGemmPeak
+        case resident, referenceResident, tokensPerSecond
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -86,6 +100,9 @@ struct BenchTrainReport: Encodable {
         try container.encode(peak, forKey: .gemmGigaflopsPerSecond)
         try container.encode(gigaflopsPerSecond, forKey: .gigaflopsPerSecond)
         try container.encode(gigaflopsPerSecond / peak.median, forKey: .shareOfGemmPeak)
+        try container.encode(resident, forKey: .resident)
+        try container.encodeIfPresent(referenceResident, forKey: .referenceResident)
+        try container.encodeIfPresent(tokensPerSecond(step), forKey: .tokensPerSecond)
     }
 
     func json() throws -> Data {
@@ -118,6 +135,12 @@ extension BenchTrainReport {
             String(
                 format: "products                   %.1f MFLOP a step: %.1f GFLOP/s, %.0f%% of OpenBLAS's %.1f",
                 flopsPerStep / 1e6, gigaflopsPerSecond, 100 * gigaflopsPerSecond / peak.median, peak.median))
+        if let ours = tokensPerSecond(step) {
+            let theirs = reference == nil ? "" : String(format: ", reference %.1f", tokensPerSecond(referenceStep) ?? 0)
+            lines.append(String(format: "tokens a second            %.1f", ours) + theirs)
+            let memory = referenceResident.map { String(format: ", reference %.0f MiB", $0 / 1_048_576) } ?? ""
+            lines.append(String(format: "resident                   %.0f MiB", resident / 1_048_576) + memory)
+        }
         return lines.joined(separator: "\n") + "\n"
     }
 

@@ -24,9 +24,13 @@ struct BenchTraining {
         let learningRate: Double
         /// Used by SGD.
         let momentum: Double?
+        /// What the reference computes a language model in.
+        var precision: String?
+        /// Whether the reference computes the activations of a language model again.
+        var checkpointing: Bool?
 
         enum CodingKeys: String, CodingKey {
-            case model, base, ranks, batch, length, steps, threads, optimizer, momentum
+            case model, base, ranks, batch, length, steps, threads, optimizer, momentum, precision, checkpointing
             case learningRate = "learning_rate"
         }
     }
@@ -43,23 +47,30 @@ struct BenchTraining {
     private let trainer: NativeTrainer
     private let assignment: TrainingAssignment
 
-    /// - Parameter folder: the folder for its files.
+    /// - Parameters:
+    ///   - reference: what the reference computes a language model in, and whether it checkpoints.
+    ///   - limits: those of our training.
+    ///   - folder: the folder for its files.
     init(
         model name: String, base: String?, ranks: [Int]?, batch: Int?, length: Int, steps: Int, seed: UInt64,
-        folder: String
+        reference: (precision: String, checkpointing: Bool), limits: TrainingLimits, folder: String
     ) throws {
         if let base {
-            job = Job(
-                model: nil, base: base, ranks: ranks ?? [8], batch: batch ?? 16, length: length, steps: steps,
-                threads: 2,
-                optimizer: "adamw", learningRate: 0.002, momentum: nil)
-            guard job.ranks.count == 1 else { throw BenchError("an encoder takes one rank; \(job.ranks.count) came") }
             let opened = try ModelRegistry.pretrained(path: base)
             let dense = opened.head(classes: Self.classes)
             let model = try opened.model(dense: dense)
-            let texts = folder + "/texts.tsv"
-            try Self.texts(job, seed: seed).write(toFile: texts, atomically: true, encoding: .utf8)
-            trainer = NativeTrainer(try model.task(data: texts))
+            var job = Job(
+                model: nil, base: base, ranks: ranks ?? [8], batch: batch ?? (model.predictsTokens ? 4 : 16),
+                length: length, steps: steps, threads: 2, optimizer: "adamw", learningRate: 0.002, momentum: nil)
+            if model.predictsTokens { (job.precision, job.checkpointing) = reference }
+            self.job = job
+            guard job.ranks.count == 1 else {
+                throw BenchError("a pretrained model takes one rank; \(job.ranks.count) came")
+            }
+            let texts = folder + "/texts"
+            try Self.texts(job, areDialogues: model.predictsTokens, seed: seed).write(
+                toFile: texts, atomically: true, encoding: .utf8)
+            trainer = NativeTrainer(try model.task(data: texts), limits: limits)
             let ranks = Array(repeating: job.ranks[0], count: model.usualLayers.count)
             assignment = try Self.assignment(
                 job, model.usualLayers, ranks: ranks, dense: dense, seed: seed, folder: folder)
@@ -97,12 +108,15 @@ struct BenchTraining {
             width: width, features: (0..<count * width).map { _ in generator.uniform(within: 1) }, labels: labels)
     }
 
-    /// Lines of texts that exceed the length; a digit is a piece of every vocabulary.
-    private static func texts(_ job: Job, seed: UInt64) -> String {
+    /// Lines of texts that exceed the length; a digit is a token of every vocabulary. All tokens of a dialogue but the
+    /// first are learned.
+    private static func texts(_ job: Job, areDialogues: Bool, seed: UInt64) -> String {
         var generator = SeededGenerator(seed: seed, stream: "bench examples")
         return (0..<job.steps * job.batch).map { _ in
             let words = (0..<(job.length ?? 0)).map { _ in String(Int.random(in: 0...9, using: &generator)) }
-            return "\(Int.random(in: 0..<classes, using: &generator))\t" + words.joined(separator: " ") + "\n"
+            let text = words.joined(separator: " ")
+            guard !areDialogues else { return "{\"prompt\": \"\", \"completion\": \"\(text)\"}\n" }
+            return "\(Int.random(in: 0..<classes, using: &generator))\t\(text)\n"
         }.joined()
     }
 
@@ -130,6 +144,7 @@ struct BenchTraining {
         ]
         if let momentum = job.momentum { settings["momentum"] = .number(momentum) }
         if let length = job.length { settings["max_length"] = .number(Double(length)) }
+        if job.precision != nil { settings["template"] = .text("plain") }
         let named = shape.maximumRanks
         return TrainingAssignment(
             adapter: folder + "/adapter.safetensors", configuration: "",

@@ -1,4 +1,5 @@
 #pragma once
+#include <malloc.h>
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/epoll.h>

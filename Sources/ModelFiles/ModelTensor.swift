@@ -68,6 +68,20 @@ package struct ModelTensor: Sendable {
         }
     }
 
+    /// The place in a GGUF file of each row: the row's own, but for the queries and keys of the Llama family.
+    package static func ggufPlaces(rows: Int, of name: String, in configuration: ModelConfiguration) -> [Int] {
+        guard configuration.architecture == .llama, name.contains(".q_proj") || name.contains(".k_proj") else {
+            return Array(0..<rows)
+        }
+        return (0..<rows).map { place($0, headWidth: configuration.headWidth) }
+    }
+
+    private static func place(_ row: Int, headWidth: Int) -> Int {
+        let (head, rest) = row.quotientAndRemainder(dividingBy: headWidth)
+        let (half, pair) = rest.quotientAndRemainder(dividingBy: headWidth / 2)
+        return head * headWidth + 2 * pair + half
+    }
+
     /// All numbers, row after row.
     package func floats() -> [Float] {
         let elements = rows * columns
@@ -98,11 +112,7 @@ extension ModelTensor {
         _ wanted: Range<Int>, _ start: UnsafeRawPointer, _ headWidth: Int, into target: UnsafeMutablePointer<Float>
     ) {
         /// The place in the file of a row, or of a number of a vector.
-        func place(_ index: Int) -> Int {
-            let (head, rest) = index.quotientAndRemainder(dividingBy: headWidth)
-            let (half, pair) = rest.quotientAndRemainder(dividingBy: headWidth / 2)
-            return head * headWidth + 2 * pair + half
-        }
+        func place(_ index: Int) -> Int { Self.place(index, headWidth: headWidth) }
         if shape.count == 1 {
             guard !wanted.isEmpty else { return }
             // A bias: its numbers are in the order of the rows. Only plain types get here.

@@ -24,6 +24,9 @@ package struct RoundScorer: Sendable {
         self.folder = folder
     }
 
+    /// Whether tokens are predicted, and not classes of examples.
+    package var predictsTokens: Bool { examples.predictsTokens }
+
     package func download(_ round: Int, from endpoint: FederationEndpoint) async throws(CallError) {
         try await endpoint.downloadModel(
             round: round, to: adapter, configuration: configuration, limit: Self.adapterLimit)

@@ -15,16 +15,22 @@ struct EvaluateCommand: ParsableCommand {
             model is named by --model, or is the pretrained one of --base, as for `join`.
             """)
 
-    @Argument(help: "The adapter's folder.") var adapter: String
+    @Argument(help: "The adapter's folder; none for the base alone.") var adapter: String?
     @OptionGroup var options: LocalModelOptions
     @Option(help: "A sum of merges: an adapter whose product, at scale 1, is added to the base first.")
     var merge: String?
 
     func run() throws {
         do {
-            let result = try Evaluation(
-                adapter: adapter + "/adapter_model.safetensors", merge: merge, settings: options.settings,
-                task: options.task)
+            let result =
+                if let adapter {
+                    try Evaluation(
+                        adapter: adapter + "/adapter_model.safetensors", merge: merge, settings: options.settings,
+                        task: options.task)
+                } else {
+                    try Evaluation(
+                        of: options.task(), adapter: nil, merge: merge, scales: [:], settings: options.settings)
+                }
             print(result.line)
         } catch {
             throw ValidationError("\(error)".printable)

@@ -43,7 +43,8 @@ struct GenerateCommand: ParsableCommand {
                 _ = try writer.complete(
                     prompt, limit: options.maxTokens, sampling: options.sampling, seed: options.seed, show: show)
             } else if let ask {
-                let messages = (system.map { [.init(role: .system, content: $0)] } ?? [])
+                let messages =
+                    (system.map { [.init(role: .system, content: $0)] } ?? [])
                     + [Dialogue.Message(role: .user, content: ask)]
                 _ = try writer.answer(
                     messages, limit: options.maxTokens, sampling: options.sampling, seed: options.seed, show: show)

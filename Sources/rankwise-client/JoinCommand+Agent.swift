@@ -49,7 +49,7 @@ extension JoinCommand {
         return try Agent(
             configuration, state: folder, fetcher: access.fetcher(authorityText: target.authority),
             observe: { display.show($0) },
-            makeTrainer: try trainerMaker(pretrained, personal: folder.path + "/personal") {
+            makeTrainer: try trainerMaker(pretrained, display, personal: folder.path + "/personal") {
                 display.complain("the personal adapter stays as it was: \($0)", isError: false)
             })
     }
@@ -58,13 +58,14 @@ extension JoinCommand {
     ///   - pretrained: the model of `--base`.
     ///   - personal: the place of the personal adapter, if the strategy has one; a trainer command keeps its own.
     private func trainerMaker(
-        _ pretrained: (any PretrainedModel)?, personal: String, onFailure: @escaping @Sendable (TrainingError) -> Void
+        _ pretrained: (any PretrainedModel)?, _ display: any ProgressDisplay, personal: String,
+        onFailure: @escaping @Sendable (TrainingError) -> Void
     ) throws -> Agent.TrainerMaker {
         if let trainer {
             let trainer = CommandTrainer(command: trainer, data: data, timeout: .seconds(trainerTimeout))
             return { _ in trainer }
         }
-        let make = try nativeTrainerMaker(pretrained)
+        let make = try nativeTrainerMaker(pretrained, display)
         return { settings throws(TrainingError) in
             let trainer = try await make(settings)
             return Strategy.keepsPersonalAdapter(named: settings.strategy.name)
@@ -73,20 +74,25 @@ extension JoinCommand {
     }
 
     /// Reads the data before the server learns of this client, so that a wrong path is found at once.
-    private func nativeTrainerMaker(_ pretrained: (any PretrainedModel)?) throws -> Agent.TrainerMaker {
+    private func nativeTrainerMaker(
+        _ pretrained: (any PretrainedModel)?, _ display: any ProgressDisplay
+    ) throws -> Agent.TrainerMaker {
         let limit = Duration.seconds(trainerTimeout)
+        let limits = TrainingLimits(topBlocks: layers?.topBlocks, memory: memory?.bytes) {
+            display.complain($0, isError: false)
+        }
         guard let pretrained else {
             let examples = try read { try ModelRegistry.namedExamples(path: data) }
             return { settings throws(TrainingError) in
                 let model = try ModelRegistry.model(
                     named: settings.baseModel.name, seed: settings.baseModel.seed ?? 0)
-                return NativeTrainer(try model.task(examples), limit: limit)
+                return NativeTrainer(try model.task(examples), limit: limit, limits: limits)
             }
         }
         let examples = try read { try pretrained.examples(path: data) }
         return { settings throws(TrainingError) in
             let model = try pretrained.model(dense: settings.adapter.dense.mapValues(\.shape))
-            return NativeTrainer(try model.task(examples), limit: limit)
+            return NativeTrainer(try model.task(examples), limit: limit, limits: limits)
         }
     }
 

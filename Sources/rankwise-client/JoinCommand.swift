@@ -74,6 +74,22 @@ struct JoinCommand: AsyncParsableCommand {
             "The SHA-256 of the base model that is trained, where the federation names one.", valueName: "hex"))
     var baseSha256: String?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Train the layers of the model's highest blocks alone: top:N; the others are computed, but neither trained nor \
+            sent (default: all).
+            """, valueName: "choice"))
+    var layers: LayerChoice?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            The most memory that this process may take, such as 300MiB; a language model's training then gives up speed \
+            for it, and says what.
+            """, valueName: "size"))
+    var memory: MemorySize?
+
     @Option(help: ArgumentHelp("Stop after this many rounds.", valueName: "count"))
     var rounds: Int?
 
@@ -112,6 +128,9 @@ struct JoinCommand: AsyncParsableCommand {
         guard base == nil || trainer == nil && baseSha256 == nil else {
             throw ValidationError(
                 "--base is trained here and says its own digest; leave --trainer and --base-sha256 out")
+        }
+        guard trainer == nil || layers == nil && memory == nil else {
+            throw ValidationError("--layers and --memory are of models that are trained here; leave --trainer out")
         }
         guard FileManager.default.isReadableFile(atPath: data) else {
             throw ValidationError("--data is \(data), which cannot be read")

@@ -32,6 +32,9 @@ struct LocalModelOptions: ParsableArguments {
 
     var source: ModelSource { base.map(ModelSource.pretrained) ?? .name(model ?? "", seed: modelSeed) }
 
+    /// The base alone; a classifier needs a head of its own.
+    func task() throws -> NativeTask { try ModelRegistry.model(source, dense: [:]).task(data: data) }
+
     /// - Parameter adapter: whose tensors beside the factors say how many classes a pretrained model's head has.
     func task(for adapter: AdapterFile) throws -> NativeTask {
         try ModelRegistry.model(source, for: adapter).task(data: data)

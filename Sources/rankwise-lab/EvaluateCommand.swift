@@ -29,7 +29,8 @@ struct EvaluateCommand: ParsableCommand {
                 "\tperplexity=\($0.formatted(places: 3))\ttokens=\(result.predictions)"
             }
             print(
-                "accuracy=\(result.accuracy.formatted(places: 4))\tloss=\(result.loss.formatted(places: 4))\(words ?? "")")
+                "accuracy=\(result.accuracy.formatted(places: 4))\tloss=\(result.loss.formatted(places: 4))\(words ?? "")"
+            )
         } catch {
             throw ValidationError("\(error)")
         }

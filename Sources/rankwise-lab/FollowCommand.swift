@@ -15,7 +15,7 @@ struct FollowCommand: AsyncParsableCommand {
         abstract: "Follow a federation round by round and score its models.",
         discussion: """
             Prints a line for each round until the federation is finished; the last line is the strategy, the final \
-            accuracy and the first round that reached 90%, separated by tabs. The reader's token comes from RANKWISE_TOKEN \
+            accuracy and the first round that reached 90%, separated by tabs; of a language model, it is the perplexity. The reader's token comes from RANKWISE_TOKEN \
             or --token-file.
             """)
 
@@ -63,9 +63,10 @@ struct FollowCommand: AsyncParsableCommand {
     }
 
     private func follow(_ endpoint: FederationEndpoint, _ scorer: RoundScorer, strategy: String) async throws {
-        var accuracy: Double?
+        var last: Evaluation?
         var firstAtNinety: Int?
-        try show("round\tupdates\tranks\tclient_loss\taccuracy")
+        let figure = scorer.predictsTokens ? "perplexity" : "accuracy"
+        try show("round\tupdates\tranks\tclient_loss\t\(figure)")
         var walk = EndedRounds(endpoint)
         while let round = try await answer({ () async throws(CallError) in try await walk.next() }) {
             guard round.phase == "published" else {
@@ -73,17 +74,23 @@ struct FollowCommand: AsyncParsableCommand {
                 continue
             }
             try await answer { () async throws(CallError) in try await scorer.download(round.round, from: endpoint) }
-            let reached = try scorer.evaluation().accuracy
-            accuracy = reached
-            if reached >= 0.9, firstAtNinety == nil { firstAtNinety = round.round }
+            let reached = try scorer.evaluation()
+            last = reached
+            if reached.accuracy >= 0.9, firstAtNinety == nil { firstAtNinety = round.round }
             let accepted = round.updates.filter { $0.status == "accepted" }
             let ranks = accepted.map(\.rank)
             try show(
                 [
                     "\(round.round)", "\(accepted.count)", "\(ranks.min() ?? 0)-\(ranks.max() ?? 0)",
-                    round.metrics.loss?.formatted(places: 3) ?? "-", reached.formatted(places: 3),
+                    round.metrics.loss?.formatted(places: 3) ?? "-",
+                    (reached.perplexity ?? reached.accuracy).formatted(places: 3),
                 ].joined(separator: "\t"))
         }
+        if scorer.predictsTokens {
+            try show("\(strategy)\tperplexity=\(last?.perplexity?.formatted(places: 3) ?? "-")")
+            return
+        }
+        let accuracy = last?.accuracy
         try show(
             [
                 strategy, "accuracy=\(accuracy?.formatted(places: 3) ?? "-")",

@@ -7,7 +7,8 @@ struct RankwiseLab: AsyncParsableCommand {
         commandName: "rankwise-lab",
         abstract: "Work with LoRA adapters and federations from the command line.",
         subcommands: [
-            AggregateCommand.self, ConvertCommand.self, PartitionCommand.self, BaseCommand.self, EvaluateCommand.self,
+            AggregateCommand.self, ConvertCommand.self, PartitionCommand.self, BaseCommand.self, SettingsCommand.self,
+            EvaluateCommand.self,
             ScoreCommand.self, TokenizeCommand.self,
             FollowCommand.self, SimulateCommand.self, ReproduceCommand.self, ReportCommand.self, BenchCommand.self,
         ])

@@ -28,7 +28,10 @@ import Testing
         try Data(#"{"model_type": "t5"}"#.utf8).write(to: URL(filePath: folder + "/config.json"))
         #expect(
             throws: TrainingError.model(
-                folder + "/config.json", reason: #"its model_type is "t5"; expected one of "bert", "llama", "qwen2", "qwen3", "gpt2", "mistral""#)
+                folder + "/config.json",
+                reason: #"its model_type is "t5"; expected one of "bert", "llama", "qwen2", "qwen3", "gpt2", "#
+                    + #""mistral""#
+            )
         ) { try ModelRegistry.pretrained(path: folder) }
     }
 

@@ -83,7 +83,7 @@ import TrainingData
         var outputs: [Data] = []
         for (name, task) in [("two", task), ("one", task.onOneThread)] {
             assignment.output = folder + "/" + name
-            _ = try task.train(assignment, isCancelled: { false }, progress: { _ in })
+            _ = try task.train(assignment, limits: TrainingLimits(), isCancelled: { false }, progress: { _ in })
             outputs.append(try bytes(assignment.output))
         }
         #expect(outputs[0] == outputs[1])

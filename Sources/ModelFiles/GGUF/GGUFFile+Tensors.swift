@@ -3,7 +3,7 @@ import AdapterFormat
 /// The tensors of a file under Hugging Face's names, and the query and key rows in its order.
 extension GGUFFile {
     /// All tensors of the model, checked against the configuration.
-    func tensors(of configuration: ModelConfiguration) throws(ModelFileError) -> [String: ModelTensor] {
+    package func tensors(of configuration: ModelConfiguration) throws(ModelFileError) -> [String: ModelTensor] {
         var rest = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0) })
         var found: [String: ModelTensor] = [:]
         for (name, shape) in configuration.tensors {
@@ -41,8 +41,19 @@ extension GGUFFile {
     }
 }
 
+extension GGUFFile {
+    /// The bytes of a tensor.
+    package func withBytes<Result, Failure: Error>(
+        of tensor: Tensor, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try storage.withBytes { bytes throws(Failure) in
+            try body(UnsafeRawBufferPointer(rebasing: bytes[tensor.range]))
+        }
+    }
+}
+
 /// The names of tensors in GGUF files.
-enum GGUFName {
+package enum GGUFName {
     private static let parts: [String: String] = [
         "model.embed_tokens": "token_embd", "transformer.wte": "token_embd", "transformer.wpe": "position_embd",
         "model.norm": "output_norm", "transformer.ln_f": "output_norm", "lm_head": "output",
@@ -55,7 +66,7 @@ enum GGUFName {
     ]
 
     /// - Parameter name: one of `ModelConfiguration.tensors`.
-    static func name(of name: String) -> String {
+    package static func name(of name: String) -> String {
         let end = name.lastIndex(of: ".") ?? name.endIndex
         let (path, kind) = (name[..<end], name[end...])
         for prefix in ["model.layers.", "transformer.h."] where path.hasPrefix(prefix) {

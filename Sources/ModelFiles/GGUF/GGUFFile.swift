@@ -23,6 +23,9 @@ package struct GGUFFile: Sendable {
     package let metadata: [String: GGUFValue]
     /// In the order of the data.
     package let tensors: [Tensor]
+    /// Where the keys and their values lie.
+    let keys: Range<Int>
+    package let alignment: Int
     let storage: TensorStorage
 
     package static func isGGUF(_ bytes: UnsafeRawBufferPointer) -> Bool {
@@ -33,7 +36,7 @@ package struct GGUFFile: Sendable {
         self.path = path
         self.storage = storage
         do throws(GGUFError) {
-            (version, metadata, tensors) = try storage.withBytes { bytes throws(GGUFError) in
+            (version, metadata, keys, alignment, tensors) = try storage.withBytes { bytes throws(GGUFError) in
                 try Self.read(storage, bytes)
             }
         } catch {
@@ -43,11 +46,12 @@ package struct GGUFFile: Sendable {
 
     private static func read(
         _ storage: TensorStorage, _ bytes: UnsafeRawBufferPointer
-    ) throws(GGUFError) -> (UInt32, [String: GGUFValue], [Tensor]) {
+    ) throws(GGUFError) -> (UInt32, [String: GGUFValue], Range<Int>, Int, [Tensor]) {
         var reader = GGUFReader(storage, bytes)
         let version = try reader.start()
         let tensorCount = try reader.count(of: "tensors", limit: countLimit)
         let keyCount = try reader.count(of: "keys", limit: countLimit)
+        let first = reader.offset
         var metadata: [String: GGUFValue] = [:]
         for _ in 0..<keyCount {
             let key = try reader.name("a key", limit: GGUFReader.keyLimit)
@@ -55,6 +59,7 @@ package struct GGUFFile: Sendable {
                 throw .duplicateKey(key)
             }
         }
+        let keys = first..<reader.offset
         let alignment = try alignment(metadata["general.alignment"])
         var entries: [Entry] = []
         var names: Set<String> = []
@@ -65,7 +70,10 @@ package struct GGUFFile: Sendable {
         }
         let (padded, overflow) = reader.offset.addingReportingOverflow(alignment - 1)
         let start = overflow ? bytes.count : padded / alignment * alignment
-        return (version, metadata, try place(entries, start: start, fileBytes: bytes.count, alignment: alignment))
+        return (
+            version, metadata, keys, alignment,
+            try place(entries, start: start, fileBytes: bytes.count, alignment: alignment)
+        )
     }
 
     private static func alignment(_ value: GGUFValue?) throws(GGUFError) -> Int {

@@ -22,12 +22,12 @@ package struct Evaluation: Sendable, Hashable {
     /// Scores an adapter on every example. Blocks.
     ///
     /// - Parameters:
-    ///   - adapter: path of an `adapter_model.safetensors`.
+    ///   - adapter: path of an `adapter_model.safetensors`; nil for the base alone.
     ///   - merge: path of an adapter whose product, at scale 1, is added to the base first.
     ///   - scales: the factor of every module's product.
     ///   - settings: the federation's `training`, from which the model's own keys are read, such as `feature_scale`.
     package init(
-        of task: NativeTask, adapter: String, merge: String? = nil, scales: [String: Double],
+        of task: NativeTask, adapter: String?, merge: String? = nil, scales: [String: Double],
         settings: TrainingSettings = TrainingSettings()
     ) throws(TrainingError) {
         self = try task.evaluate(adapter: adapter, merge: merge, scales: scales, settings: settings)
@@ -76,7 +76,9 @@ package struct Evaluation: Sendable, Hashable {
 
     /// Writes the logits as a safetensors file of one tensor, `logits` (examples × classes).
     package func writeLogits(to path: String) throws(TrainingError) {
-        guard !predictsTokens else { throw .model("logits", reason: "a language model's are not written: they are too many") }
+        guard !predictsTokens else {
+            throw .model("logits", reason: "a language model's are not written: they are too many")
+        }
         try TrainingError.converting { () throws(AdapterFileError) in
             try WholeFile.replace(path) { descriptor in
                 let layout = try SafetensorsLayout(

@@ -70,8 +70,8 @@ package final class TextWriter {
             throw TrainingError.data(
                 reason: "the prompt has \(prompt.count) tokens; \(capacity) are the most, with at least one to write")
         }
-        // At least the last token is read again, for its logits.
-        let known = min(zip(tokens, prompt).prefix { $0 == $1 }.count, prompt.count - 1)
+        // At least the last token is read again, for its logits. The last one that was written was never read.
+        let known = min(zip(tokens, prompt).prefix { $0 == $1 }.count, continuation.count, prompt.count - 1)
         continuation.rewind(to: known)
         var logits = continuation.take(Array(prompt[known...]))
         tokens = prompt

@@ -5,6 +5,8 @@ package struct AdaptedLayer {
     package internal(set) var frozen: FrozenLayer
     /// nil where the adapter has none for this layer.
     var lora: LoRALayer?
+    /// Whether `lora` is trained; else it is only computed.
+    var isTrained = true
     /// nil where none of its weights is trained; the trained weights are a part of `frozen.weight`.
     var sparse: SparseLayer?
     /// (outputs × inputs) and (outputs), where the whole layer is trained. They are `frozen.weight` and the layer's
@@ -46,7 +48,7 @@ package struct AdaptedLayer {
     /// The trained tensors of the layer, always in the same order.
     func trained(_ factors: Set<TrainingPlan.Factor>) -> [TrainedTensor] {
         var tensors: [TrainedTensor] = []
-        if let lora { tensors += TrainingPlan.Factor.allCases.filter(factors.contains).map { lora[$0] } }
+        if isTrained, let lora { tensors += TrainingPlan.Factor.allCases.filter(factors.contains).map { lora[$0] } }
         if let sparse { tensors.append(sparse.delta) }
         if let full { tensors += [full.weight, full.bias] }
         return tensors

@@ -1,26 +1,32 @@
 import LinearAlgebra
 
-/// The weighted mean of the gradients of several batches.
+/// The weighted mean of the gradients of several batches, or parts of one. It takes memory from the first of them on.
 final class GradientSum {
-    private let sums: [FloatBlock]
+    private var sums: [FloatBlock] = []
     private var total = 0
 
-    init(_ tensors: [TrainedTensor]) { sums = tensors.map { FloatBlock(count: $0.rows * $0.columns) } }
-
-    /// Adds the gradients of one batch, which predicts `weight` tokens or examples.
+    /// Adds the gradients of a batch that predicts `weight` tokens or examples.
     func take(_ tensors: [TrainedTensor], weight: Int) {
+        if sums.isEmpty { sums = tensors.map { FloatBlock(count: $0.rows * $0.columns) } }
         for (sum, tensor) in zip(sums, tensors) {
             if total == 0 { sum.floats.update(repeating: 0) }
-            for index in sum.floats.indices { sum.floats[index] += Float(weight) * tensor.gradient.floats[index] }
+            Self.add(tensor.gradient, by: Float(weight), to: sum)
         }
         total += weight
     }
 
-    /// The tensors' gradients ← the mean; the next batch begins a new one.
+    private static func add(_ block: FloatBlock, by factor: Float, to target: FloatBlock) {
+        guard let source = block.floats.baseAddress, let target = target.floats.baseAddress else { return }
+        for index in 0..<block.floats.count { target[index] += factor * source[index] }
+    }
+
+    /// The tensors' gradients ← the mean of what was taken, if anything was; the next batch begins a new one.
     func write(to tensors: [TrainedTensor]) {
-        let factor = 1 / Float(max(1, total))
+        guard total > 0 else { return }
+        let factor = 1 / Float(total)
         for (sum, tensor) in zip(sums, tensors) {
-            for index in sum.floats.indices { tensor.gradient.floats[index] = factor * sum.floats[index] }
+            tensor.gradient.floats.update(repeating: 0)
+            Self.add(sum, by: factor, to: tensor.gradient)
         }
         total = 0
     }

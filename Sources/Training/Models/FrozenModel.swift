@@ -12,6 +12,8 @@ package protocol FrozenModel: Sendable {
     var layers: [FrozenLayer] { get }
     /// The layers that adapters usually change.
     var usualLayers: [FrozenLayer] { get }
+    /// The model's blocks from its input to its output, each as the places of its layers.
+    var blocks: [Range<Int>] { get }
     /// The tensors of an adapter file that are trained in full beside the factors, with their shapes.
     var dense: [(name: String, shape: [Int])] { get }
     /// The values of one of these tensors in the base's own file; nil where it has none.
@@ -45,6 +47,18 @@ package protocol FrozenModel: Sendable {
 
     /// Throws where a file of the weights was changed since it was opened.
     func checkFiles() throws(TrainingError)
+
+    /// The model as it trains these layers with the memory that there is.
+    ///
+    /// - Parameter bytes: the limit of the whole process; nil where the client sets none.
+    /// - Returns: nil where the model has no choice.
+    /// - Throws: where nothing keeps to the limit, with the least that can.
+    func fitted(
+        to bytes: Int?, layers: [AdaptedLayer], examples: Model.Examples, settings: TrainingSettings
+    ) throws(TrainingError) -> MemoryFit<Self>?
+
+    /// A batch in parts that are computed one after the other, each within the memory.
+    func parts(of indices: ArraySlice<Int>, _ examples: Model.Examples) -> [ArraySlice<Int>]
 
     /// Whether tokens are predicted, each from those before it, and not classes of examples.
     var predictsTokens: Bool { get }
@@ -81,7 +95,16 @@ extension FrozenModel where Examples == Model.Examples {
 }
 
 extension FrozenModel {
+    package func fitted(
+        to bytes: Int?, layers: [AdaptedLayer], examples: Model.Examples, settings: TrainingSettings
+    ) throws(TrainingError) -> MemoryFit<Self>? {
+        guard bytes != nil else { return nil }
+        throw .setting("--memory", expected: "a language model", found: "one that classifies, which has no such choice")
+    }
+
+    package func parts(of indices: ArraySlice<Int>, _ examples: Model.Examples) -> [ArraySlice<Int>] { [indices] }
     package func checkFiles() throws(TrainingError) {}
+    package var blocks: [Range<Int>] { layers.indices.map { $0..<$0 + 1 } }
     package var predictsTokens: Bool { false }
     package var usualLayers: [FrozenLayer] { layers }
     package var features: Int? { nil }

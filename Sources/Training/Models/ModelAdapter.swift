@@ -109,7 +109,7 @@ struct ModelAdapter {
             contents.append((name.peft, values))
         }
         for layer in layers {
-            guard let trained = layer.lora else { continue }
+            guard layer.isTrained, let trained = layer.lora else { continue }
             let shape = ModuleShape(
                 name: layer.name, kind: layer.frozen.kind, inputs: layer.inputs, outputs: layer.outputs,
                 maximumRank: trained.rank)

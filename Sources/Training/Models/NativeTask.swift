@@ -8,6 +8,8 @@ package struct NativeTask: Sendable {
 
     package var labels: [Int] { task.labels }
     package var count: Int { labels.count }
+    /// Whether tokens are predicted, and not classes of examples.
+    package var predictsTokens: Bool { task.predictsTokens }
 
     /// The same model with the examples at `indices`, in their order.
     /// - Precondition: there is at least one index, and each is valid in this task.
@@ -18,14 +20,15 @@ package struct NativeTask: Sendable {
 
     /// Trains one round; blocks.
     func train(
-        _ assignment: TrainingAssignment, isCancelled: () -> Bool, progress: (TrainingProgress) -> Void
+        _ assignment: TrainingAssignment, limits: TrainingLimits, isCancelled: () -> Bool,
+        progress: (TrainingProgress) -> Void
     ) throws(TrainingError) -> TrainingOutcome {
-        try task.train(assignment, isCancelled: isCancelled, progress: progress)
+        try task.train(assignment, limits: limits, isCancelled: isCancelled, progress: progress)
     }
 
-    /// Scores an adapter on every example; blocks.
+    /// Scores an adapter on every example, or the base alone where it is nil; blocks.
     func evaluate(
-        adapter: String, merge: String?, scales: [String: Double], settings: TrainingSettings
+        adapter: String?, merge: String?, scales: [String: Double], settings: TrainingSettings
     ) throws(TrainingError) -> Evaluation {
         try task.evaluate(adapter: adapter, merge: merge, scales: scales, settings: settings)
     }
@@ -34,13 +37,15 @@ package struct NativeTask: Sendable {
 /// The operations of a task whose model's type `NativeTask` hides.
 protocol AnyModelTask: Sendable {
     var labels: [Int] { get }
+    var predictsTokens: Bool { get }
     var onOneThread: NativeTask { get }
     func subset(_ indices: [Int]) -> NativeTask
     func train(
-        _ assignment: TrainingAssignment, isCancelled: () -> Bool, progress: (TrainingProgress) -> Void
+        _ assignment: TrainingAssignment, limits: TrainingLimits, isCancelled: () -> Bool,
+        progress: (TrainingProgress) -> Void
     ) throws(TrainingError) -> TrainingOutcome
     func evaluate(
-        adapter: String, merge: String?, scales: [String: Double], settings: TrainingSettings
+        adapter: String?, merge: String?, scales: [String: Double], settings: TrainingSettings
     ) throws(TrainingError) -> Evaluation
     func score(
         _ adapters: [ScoredAdapter], merge: String?, settings: TrainingSettings
@@ -71,6 +76,7 @@ struct ModelTask<Base: FrozenModel>: AnyModelTask {
     }
 
     var labels: [Int] { examples.labels }
+    var predictsTokens: Bool { base.predictsTokens }
 
     var onOneThread: NativeTask {
         var base = base
@@ -83,22 +89,24 @@ struct ModelTask<Base: FrozenModel>: AnyModelTask {
     }
 
     func train(
-        _ assignment: TrainingAssignment, isCancelled: () -> Bool, progress: (TrainingProgress) -> Void
+        _ assignment: TrainingAssignment, limits: TrainingLimits, isCancelled: () -> Bool,
+        progress: (TrainingProgress) -> Void
     ) throws(TrainingError) -> TrainingOutcome {
         let examples = try base.prepare(examples, settings: assignment.plan.settings)
-        return try TrainingRun(assignment, base: base, examples: examples).train(
+        return try TrainingRun(assignment, base: base, examples: examples, limits: limits).train(
             isCancelled: isCancelled, progress: progress)
     }
 
     func evaluate(
-        adapter: String, merge: String?, scales: [String: Double], settings: TrainingSettings
+        adapter: String?, merge: String?, scales: [String: Double], settings: TrainingSettings
     ) throws(TrainingError) -> Evaluation {
         let examples = try base.prepare(examples, settings: settings)
         var layers = base.layers
-        let file = try ModelAdapter(path: adapter)
+        let file: ModelAdapter? = if let adapter { try ModelAdapter(path: adapter) } else { nil }
         if let merge { try ModelAdapter(path: merge).merge(into: &layers) }
+        let adapted = try file?.adapt(layers, scales: scales) ?? layers.map { AdaptedLayer($0) }
         let model = try base.model(
-            try file.adapt(layers, scales: scales), dense: try file.dense(of: base), settings: settings,
+            adapted, dense: try file?.dense(of: base) ?? [], settings: settings,
             batchLimit: min(base.scoringBatch, examples.count))
         return Evaluation(of: model, base, on: examples)
     }

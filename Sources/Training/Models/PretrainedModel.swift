@@ -16,6 +16,9 @@ package protocol PretrainedModel: Sendable {
     /// The files that hold the weights, in the order of their names. They identify the base.
     var weightFiles: [String] { get }
 
+    /// What a configuration of PEFT says about adapters of this model, beside the factors.
+    var peftKeys: [(key: String, value: String)] { get }
+
     /// Reads a client's data.
     func examples(path: String) throws -> Examples
 

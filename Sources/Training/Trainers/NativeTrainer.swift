@@ -8,12 +8,16 @@ import Synchronization
 package final class NativeTrainer: LocalTrainer {
     private let task: NativeTask
     private let limit: Duration
+    private let limits: TrainingLimits
     private let queue = DispatchQueue(label: "rankwise.training")
 
-    /// - Parameter limit: the longest time for one round.
-    package init(_ task: NativeTask, limit: Duration = .seconds(86_400)) {
+    /// - Parameters:
+    ///   - limit: the longest time for one round.
+    ///   - limits: what the machine can afford beside time.
+    package init(_ task: NativeTask, limit: Duration = .seconds(86_400), limits: TrainingLimits = TrainingLimits()) {
         self.task = task
         self.limit = limit
+        self.limits = limits
     }
 
     package func train(
@@ -24,7 +28,7 @@ package final class NativeTrainer: LocalTrainer {
         let result = await withTaskCancellationHandler {
             await queue.result { () throws(TrainingError) in
                 try self.task.train(
-                    assignment,
+                    assignment, limits: self.limits,
                     isCancelled: { isCancelled.load(ordering: .relaxed) || ContinuousClock.now >= deadline },
                     progress: progress)
             }

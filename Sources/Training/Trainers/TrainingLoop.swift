@@ -17,8 +17,8 @@ struct TrainingLoop<Base: FrozenModel> {
     private let penalty: Float
     private let pruning: RankPruning?
     private let trained: [TrainedTensor]
-    /// The sum of the gradients of a step's batches; empty where a step has one.
-    private let accumulated: GradientSum
+    /// The sum of the gradients of a step's batches and their parts, where there are several.
+    private let accumulated = GradientSum()
     /// The trained tensors of the other replicas, in the order of `trained`.
     private let others: [[TrainedTensor]]
 
@@ -51,7 +51,6 @@ struct TrainingLoop<Base: FrozenModel> {
             model.layers.flatMap { $0.trained(factors) } + model.dense.map(\.tensor)
         }
         trained = tensors(of: replicas[0])
-        accumulated = GradientSum(self.settings.accumulation > 1 ? trained : [])
         others = replicas.dropFirst().map(tensors)
     }
 
@@ -118,7 +117,9 @@ struct TrainingLoop<Base: FrozenModel> {
         let size = settings.batchSize
         var sum = BatchResult()
         for first in stride(from: 0, to: indices.count, by: size) {
-            sum += compute(indices[first..<min(first + size, indices.count)]) { $0.score($1, $2) }
+            for part in base.parts(of: indices[first..<min(first + size, indices.count)], examples) {
+                sum += compute(part) { $0.score($1, $2) }
+            }
         }
         return sum.meanLoss
     }
@@ -133,13 +134,17 @@ struct TrainingLoop<Base: FrozenModel> {
     private func learn(_ indices: ArraySlice<Int>, isCancelled: () -> Bool) throws(TrainingError) -> BatchResult {
         var sum = BatchResult()
         for first in stride(from: indices.startIndex, to: indices.endIndex, by: settings.batchSize) {
-            if isCancelled() { throw .cancelled }
-            try base.checkFiles()
-            let result = learn(indices[first..<min(first + settings.batchSize, indices.endIndex)])
-            if settings.accumulation > 1 { accumulated.take(trained, weight: result.count) }
-            sum += result
+            let batch = indices[first..<min(first + settings.batchSize, indices.endIndex)]
+            for part in base.parts(of: batch, examples) {
+                if isCancelled() { throw .cancelled }
+                try base.checkFiles()
+                let result = learn(part)
+                let isWhole = part.count == indices.count
+                if !isWhole { accumulated.take(trained, weight: result.count) }
+                sum += result
+            }
         }
-        if settings.accumulation > 1 { accumulated.write(to: trained) }
+        accumulated.write(to: trained)
         model.penalise(penalty, pruning: pruning)
         return sum
     }

@@ -12,13 +12,16 @@ struct TrainingRun<Base: FrozenModel> {
     private let subject: Subject
     private let loop: TrainingLoop<Base>
 
-    init(_ assignment: TrainingAssignment, base: Base, examples: Base.Model.Examples) throws(TrainingError) {
+    /// - Parameter limits: the client's own.
+    init(
+        _ assignment: TrainingAssignment, base: Base, examples: Base.Model.Examples, limits: TrainingLimits
+    ) throws(TrainingError) {
         self.assignment = assignment
         let plan = assignment.plan
         try ModelAdapter.check(plan, of: base)
         var frozen = base.layers
         if let merge = assignment.merge { try ModelAdapter(path: merge).merge(into: &frozen) }
-        let layers: [AdaptedLayer]
+        var layers: [AdaptedLayer]
         var dense: [DenseTensor] = []
         if let stage = plan.stage {
             let adapter = try SparseAdapter(path: assignment.adapter, stage: stage)
@@ -31,9 +34,37 @@ struct TrainingRun<Base: FrozenModel> {
             layers = try adapter.adapt(frozen, scales: plan.scales)
             dense = try adapter.dense(of: base, plan: plan)
         }
+        if let top = limits.topBlocks {
+            guard plan.stage == nil else {
+                throw .setting("stage", expected: "null where only some layers are trained", found: "a sparse stage")
+            }
+            try Self.leaveOut(allBut: top, base, &layers)
+        }
+        var base = base
+        if let fit = try base.fitted(
+            to: limits.memory, layers: layers, examples: examples, settings: plan.settings)
+        {
+            if let top = fit.topBlocks { try Self.leaveOut(allBut: top, base, &layers) }
+            base = fit.base
+            if let summary = fit.summary { limits.report(summary) }
+        }
         loop = try TrainingLoop(
             base: base, layers: layers, dense: dense, examples: examples, settings: plan.settings, seed: plan.seed,
             factors: plan.train, penalty: plan.penalty, pruning: plan.pruning)
+    }
+
+    /// Trains only the layers of the highest blocks.
+    private static func leaveOut(
+        allBut top: Int, _ base: Base, _ layers: inout [AdaptedLayer]
+    ) throws(TrainingError) {
+        let blocks = base.blocks
+        guard (1...blocks.count).contains(top) else {
+            throw .setting("--layers", expected: "top:1 to top:\(blocks.count)", found: "top:\(top)")
+        }
+        for index in 0..<blocks[blocks.count - top].lowerBound { layers[index].isTrained = false }
+        guard layers.contains(where: { $0.isTrained && $0.lora != nil }) else {
+            throw .setting("--layers", expected: "some that the federation adapts", found: "top:\(top)")
+        }
     }
 
     func train(

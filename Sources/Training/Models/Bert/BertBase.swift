@@ -37,6 +37,8 @@ package struct BertBase: FrozenModel {
     /// Query, key and value of the first layer, of the second, and so on.
     package var layers: [FrozenLayer] { encoder.projections }
 
+    package var blocks: [Range<Int>] { (0..<layers.count / 3).map { 3 * $0..<3 * $0 + 3 } }
+
     package var usualLayers: [FrozenLayer] { layers.filter { !$0.name.hasSuffix(".key") } }
 
     package var dense: [(name: String, shape: [Int])] {

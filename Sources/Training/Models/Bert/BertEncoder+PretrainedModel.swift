@@ -5,6 +5,8 @@ extension BertEncoder: PretrainedModel {
 
     package init(path: String) throws(TrainingError) { try self.init(folder: path) }
 
+    package var peftKeys: [(key: String, value: String)] { [("task_type", "SEQ_CLS")] }
+
     package var ownHead: [String: [Int]] { head.mapValues(\.shape) }
 
     package func head(classes: Int) -> [String: [Int]] {

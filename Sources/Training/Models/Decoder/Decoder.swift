@@ -27,6 +27,10 @@ package struct Decoder: PretrainedModel {
 
     package func examples(path: String) throws -> DialogueSet { try base.examples(path: path) }
 
+    package var peftKeys: [(key: String, value: String)] {
+        [("task_type", "CAUSAL_LM")] + (base.configuration.architecture == .gpt2 ? [("fan_in_fan_out", "true")] : [])
+    }
+
     package var ownHead: [String: [Int]] { [:] }
     package func head(classes: Int) -> [String: [Int]] { [:] }
 

@@ -18,6 +18,11 @@ package struct DecoderBase: FrozenModel {
     /// The number of the highest layers whose activations are kept for the gradients. They cost memory and save time; the
     /// bytes of the result are the same.
     package var keptLayers = 0
+    /// The most tokens that are computed at a time, beyond one text; nil for whole batches. Longer batches are computed in
+    /// parts.
+    var tokenLimit: Int?
+    /// The most rows whose logits exist at a time; nil for what is fastest.
+    var logitRows: Int?
 
     /// - Parameter tokenizer: nil where nobody reads data or writes text, as for weights alone.
     package init(_ file: ModelFile, tokenizer: Tokenizer? = nil) throws(TrainingError) {
@@ -27,6 +32,14 @@ package struct DecoderBase: FrozenModel {
         weights = try DecoderWeights(file)
         layers = weights.layers.flatMap { $0.projections.map(\.layer) }
     }
+
+    package var blocks: [Range<Int>] {
+        let width = layers.count / configuration.layers
+        return (0..<configuration.layers).map { $0 * width..<($0 + 1) * width }
+    }
+
+    /// The bytes of the weights in their files.
+    var fileBytes: Int { file.byteCount }
 
     package var dense: [(name: String, shape: [Int])] { [] }
     package var classes: Int { 1 }
@@ -108,6 +121,21 @@ package struct DecoderBase: FrozenModel {
         return try settings.choice("template", default: usual ?? .plain)
     }
 
+    package func parts(of indices: ArraySlice<Int>, _ examples: TokenSequences) -> [ArraySlice<Int>] {
+        guard let tokenLimit else { return [indices] }
+        var parts: [ArraySlice<Int>] = []
+        var (first, count) = (indices.startIndex, 0)
+        for (place, index) in zip(indices.indices, indices) {
+            let length = examples.tokens(of: index).count
+            if place > first, count + length > tokenLimit {
+                parts.append(indices[first..<place])
+                (first, count) = (place, 0)
+            }
+            count += length
+        }
+        return parts + [indices[first...]]
+    }
+
     package func checkFiles() throws(TrainingError) {
         do throws(ModelFileError) { try file.checkUnchanged() } catch { throw .model(file.path, reason: "\(error)") }
     }
@@ -119,7 +147,8 @@ package struct DecoderBase: FrozenModel {
             throw .setting("stage", expected: "null for a language model", found: "a sparse stage")
         }
         return DecoderModel(
-            weights, layers: layers, lengthLimit: try lengthLimit(settings), keptLayers: keptLayers, threads: threads)
+            weights, layers: layers, lengthLimit: try lengthLimit(settings), keptLayers: keptLayers,
+            logitRows: logitRows, threads: threads)
     }
 
     /// The highest number of tokens of a text that are used.

@@ -32,7 +32,7 @@ final class DecoderContinuation {
         products = WidenedProducts(projections, units: units)
         products.reserve(rows: Self.block)
         steps = DecoderLayerStep.all(weights, projections, products, positions: capacity)
-        loss = VocabularyLoss(weights.head, units: units)
+        loss = VocabularyLoss(weights.head, rowLimit: 1, units: units)
         caches = weights.layers.map { _ in KeyValueCache(width: 2 * configuration.keyValueWidth, capacity: capacity) }
         let ranks = steps.map { $0.projections.map(\.rank) }
         activations = DecoderActivations(

@@ -58,7 +58,7 @@ struct DecoderLayerStep {
         attentionInputs + [attentionOutput] + feedForwardInputs + [feedForwardOutput]
     }
 
-    var isAdapted: Bool { projections.contains { $0.layer.lora != nil } }
+    var isTrained: Bool { projections.contains(where: \.isTrained) }
 
     private var configuration: ModelConfiguration { shared.configuration }
     private var products: WidenedProducts { shared.products }

@@ -16,7 +16,7 @@ package final class DecoderModel: TrainableModel {
     private let loss: VocabularyLoss
     private let workspace: DecoderWorkspace
     private let lengthLimit: Int
-    /// The lowest layer with an adapter; nil where none has one.
+    /// The lowest layer with an adapter that is trained; nil where none has one.
     private let lowest: Int?
     /// (rows × hidden), for as many rows as the loss takes at a time: the highest layer's outputs, normalised, and their
     /// gradients.
@@ -31,8 +31,12 @@ package final class DecoderModel: TrainableModel {
     ///   - layers: the projections of every layer, in the order of the weights.
     ///   - lengthLimit: the highest number of tokens of a sequence that are used.
     ///   - keptLayers: the number of the highest layers whose activations are kept for the gradients.
+    ///   - logitRows: the most rows whose logits exist at a time; nil for what is fastest.
     ///   - threads: the number of threads; the bytes are the same with any.
-    init(_ weights: DecoderWeights, layers: [AdaptedLayer], lengthLimit: Int, keptLayers: Int, threads: Int) {
+    init(
+        _ weights: DecoderWeights, layers: [AdaptedLayer], lengthLimit: Int, keptLayers: Int, logitRows: Int?,
+        threads: Int
+    ) {
         self.weights = weights
         self.layers = layers
         self.lengthLimit = lengthLimit
@@ -41,8 +45,8 @@ package final class DecoderModel: TrainableModel {
         products = WidenedProducts(projections, units: units)
         let configuration = weights.configuration
         steps = DecoderLayerStep.all(weights, projections, products, positions: lengthLimit)
-        lowest = steps.firstIndex(where: \.isAdapted)
-        loss = VocabularyLoss(weights.head, units: units)
+        lowest = steps.firstIndex(where: \.isTrained)
+        loss = VocabularyLoss(weights.head, rowLimit: logitRows, units: units)
         workspace = DecoderWorkspace(
             configuration, ranks: steps.map { $0.projections.map(\.rank) }, keptLayers: keptLayers,
             threads: units.threads)

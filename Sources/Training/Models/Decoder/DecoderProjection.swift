@@ -15,5 +15,7 @@ struct DecoderProjection {
         columns = weights.columns
     }
 
+    /// Whether its factors are trained.
+    var isTrained: Bool { layer.isTrained && layer.lora != nil }
     var rank: Int { layer.lora?.rank ?? 0 }
 }

@@ -30,13 +30,22 @@ final class VocabularyLoss {
     /// For each group (rows × hidden).
     private var sums: [FloatBlock] = []
 
-    init(_ head: any RowReader, units: WorkUnits) {
+    /// - Parameter rowLimit: nil for what is fastest.
+    init(_ head: any RowReader, rowLimit: Int? = nil, units: WorkUnits) {
         self.head = head
         self.units = units
         let blockRows = max(1, min(head.rows, Self.scratchLimit / head.columns))
         blocks = stride(from: 0, to: head.rows, by: blockRows).map { $0..<min($0 + blockRows, head.rows) }
         scratch = (0..<units.threads).map { _ in FloatBlock(count: blockRows * head.columns) }
-        rowLimit = min(256, max(16, Self.logitLimit / head.rows))
+        self.rowLimit = rowLimit ?? Self.fastestRows(vocabulary: head.rows)
+    }
+
+    /// The number of rows at a time that is fastest.
+    static func fastestRows(vocabulary: Int) -> Int { min(256, max(16, logitLimit / vocabulary)) }
+
+    /// The count of numbers that `rows` rows take here.
+    static func count(rows: Int, vocabulary: Int, hidden: Int, threads: Int) -> Int {
+        rows * (vocabulary + groups * hidden) + threads * min(vocabulary * hidden, scratchLimit)
     }
 
     /// Compares the logits of some rows with the tokens that follow.

@@ -28,6 +28,13 @@ final class WidenedProducts {
 
     private let highestRank: Int
 
+    /// The count of numbers that this takes for a batch of `rows` rows.
+    static func count(_ layers: [AdaptedLayer], rows: Int) -> Int {
+        let ranks = layers.map { $0.lora?.rank ?? 0 }
+        let factors = zip(layers, ranks).map { $1 * ($0.inputs + $0.outputs) }.max() ?? 0
+        return scratchLimit + parts * factors + rows * (ranks.max() ?? 0)
+    }
+
     /// Makes room for a batch.
     func reserve(rows: Int) {
         guard hiddenGradient.floats.count < rows * highestRank else { return }

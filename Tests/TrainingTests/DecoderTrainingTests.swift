@@ -1,0 +1,276 @@
+import AdapterFormat
+import AdapterOperations
+import Foundation
+import LinearAlgebra
+import ModelFiles
+import Testing
+import Tokenizers
+import TrainingData
+
+@testable import Training
+
+/// A tiny decoder trained on texts, from file to file, and what a client may hold it to.
+@Suite final class DecoderTrainingTests {
+    private let folder: String
+
+    init() throws {
+        folder = NSTemporaryDirectory() + "rankwise-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    /// A token for each byte, as GPT-2 spells them, and one that ends a text.
+    private static func tokenizer() throws -> Tokenizer {
+        let printable = Array(33...126) + Array(161...172) + Array(174...255)
+        var (spelling, next) = ([Int: Int](), 256)
+        for byte in 0..<256 {
+            spelling[byte] = printable.contains(byte) ? byte : next
+            if !printable.contains(byte) { next += 1 }
+        }
+        var vocabulary: [String: Int] = ["<|end|>": 256]
+        for (byte, code) in spelling { vocabulary[String(UnicodeScalar(code) ?? " ")] = byte }
+        let json = """
+            {"version": "1.0", "added_tokens": [{"id": 256, "content": "<|end|>", "single_word": false, "lstrip": false,
+              "rstrip": false, "normalized": false, "special": true}], "normalizer": null, "post_processor": null,
+             "truncation": null, "padding": null,
+             "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+             "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
+             "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
+                       "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
+                       "vocab": \(String(decoding: try JSONEncoder().encode(vocabulary), as: UTF8.self)), "merges": []}}
+            """
+        return try Array(json.utf8).withUnsafeBytes { try Tokenizer(json: $0, file: "tokenizer.json") }
+    }
+
+    private static func base(_ kind: DecoderModelTests.Kind = .llama) throws -> DecoderBase {
+        try DecoderBase(ModelFile(path: kind.folder), tokenizer: tokenizer())
+    }
+
+    private static let dialogues = DialogueSet(
+        ["the cat sat on the mat", "the dog sat on the log", "the bee sat on the tree", "the fox sat on the box"].map {
+            .text($0)
+        })
+
+    private func assignment(
+        _ output: String, _ settings: [String: TrainingSettings.Value] = [:]
+    ) throws -> TrainingAssignment {
+        let path = try DecoderModelTests.Kind.llama.folder + "/adapter_model.safetensors"
+        let ranks = try AdapterFile(path: path).ranks
+        let usual: [String: TrainingSettings.Value] = [
+            "epochs": .number(1), "batch_size": .number(2), "learning_rate": .number(0.01), "optimizer": .text("adamw"),
+        ]
+        return TrainingAssignment(
+            adapter: path, configuration: "",
+            plan: TrainingPlan(
+                round: 1, ranks: ranks, scales: ranks.mapValues { _ in 2 }, seed: 3,
+                settings: TrainingSettings(usual.merging(settings) { $1 })),
+            output: folder + "/" + output)
+    }
+
+    @discardableResult
+    private func train(
+        _ output: String, _ settings: [String: TrainingSettings.Value] = [:], limits: TrainingLimits = TrainingLimits(),
+        base: DecoderBase? = nil, on dialogues: DialogueSet = dialogues
+    ) async throws -> TrainingOutcome {
+        let task = try NativeModel(try base ?? Self.base()).task(dialogues)
+        return try await NativeTrainer(task, limits: limits).train(try assignment(output, settings)) { _ in }
+    }
+
+    private func bytes(_ name: String) throws -> Data {
+        try #require(FileManager.default.contents(atPath: folder + "/" + name))
+    }
+
+    private func distance(_ one: String, _ other: String) throws -> Float {
+        let files = try [one, other].map { try AdapterFile(path: folder + "/" + $0) }
+        #expect(files[0].modules.map(\.name) == files[1].modules.map(\.name))
+        return try zip(files[0].modules, files[1].modules).map { first, second in
+            let (a, b) = (try #require(ModuleFactors(first)), try #require(ModuleFactors(second)))
+            return zip(a.a + a.b, b.a + b.b).map { abs($0 - $1) }.max() ?? 0
+        }.max() ?? 0
+    }
+
+    @Test func `training learns the texts, and gives the same bytes again`() async throws {
+        let before = try await train("one", ["epochs": .number(1)])
+        let after = try await train("many", ["epochs": .number(20)])
+        #expect(after.loss < 0.7 * before.loss && after.samples == 4)
+        try await train("again", ["epochs": .number(20)])
+        #expect(try bytes("many") == bytes("again"))
+        let task = try NativeModel(Self.base()).task(Self.dialogues)
+        let scales = try assignment("").plan.scales
+        let evaluation = try Evaluation(of: task, adapter: folder + "/many", scales: scales)
+        let perplexity = try #require(evaluation.perplexity)
+        #expect(abs(perplexity - exp(evaluation.loss)) < 1e-9 && evaluation.predictions == 3 * 22 + 23)
+        #expect(evaluation.loss < after.loss)
+    }
+
+    @Test func `batches that are added up are one batch`() async throws {
+        try await train("whole", ["batch_size": .number(4), "optimizer": .text("sgd")])
+        try await train(
+            "added",
+            ["batch_size": .number(2), "gradient_accumulation_steps": .number(2), "optimizer": .text("sgd")])
+        #expect(try distance("whole", "added") < 1e-6)
+        try await train("two", ["optimizer": .text("sgd")])
+        #expect(try distance("whole", "two") > 1e-5)
+    }
+
+    @Test func `a number of steps takes the place of epochs`() async throws {
+        try await train("epochs", ["epochs": .number(2)])
+        var settings: [String: TrainingSettings.Value] = ["max_steps": .number(4)]
+        var assignment = try assignment("steps", settings)
+        assignment.plan.settings["epochs"] = nil
+        _ = try await NativeTrainer(try NativeModel(Self.base()).task(Self.dialogues)).train(assignment) { _ in }
+        #expect(try bytes("epochs") == bytes("steps"))
+        settings["epochs"] = .number(2)
+        await #expect(throws: TrainingError.setting("max_steps", expected: "epochs or max_steps", found: "both")) {
+            try await self.train("none", settings)
+        }
+    }
+
+    /// LoRA+ moves B alone faster: by the ratio, in one step of SGD.
+    @Test func `the ratio of learning rates is that of B`() async throws {
+        let plain: [String: TrainingSettings.Value] = [
+            "optimizer": .text("sgd"), "batch_size": .number(4), "momentum": .number(0),
+        ]
+        try await train("plain", plain)
+        try await train("plus", plain.merging(["loraplus_lr_ratio": .number(8)]) { $1 })
+        let start = try AdapterFile(path: try DecoderModelTests.Kind.llama.folder + "/adapter_model.safetensors")
+        let files = try ["plain", "plus"].map { try AdapterFile(path: folder + "/" + $0) }
+        for index in start.modules.indices {
+            let old = try #require(ModuleFactors(start.modules[index]))
+            let new = try files.map { try #require(ModuleFactors($0.modules[index])) }
+            #expect(new[0].a == new[1].a)
+            for place in old.b.indices {
+                let (one, many) = (new[0].b[place] - old.b[place], new[1].b[place] - old.b[place])
+                #expect(abs(many - 8 * one) < 1e-6 + 1e-3 * abs(many))
+            }
+        }
+    }
+
+    @Test func `a key that nobody reads is refused by name`() async throws {
+        let error = await #expect(throws: TrainingError.self) {
+            try await self.train("none", ["lora_dropout": .number(0.1)])
+        }
+        #expect(error.map { "\($0)" }?.contains("training.lora_dropout is 0.1") == true)
+    }
+
+    @Test func `a template needs its tokens`() async throws {
+        let error = await #expect(throws: TrainingError.self) {
+            try await self.train("none", ["template": .text("chatml")])
+        }
+        #expect(error.map { "\($0)" }?.contains("<|im_start|>") == true)
+    }
+
+    @Test func `a long text is cut into parts, and every token is predicted once`() throws {
+        let base = try Self.base()
+        let text = (0..<100).map { String($0 % 10) }.joined()
+        let examples = try base.prepare(
+            DialogueSet([.text(text), .completion(prompt: text, completion: "x"), .text("ab")]),
+            settings: TrainingSettings(["max_length": .number(16)]))
+        // Of 101 tokens, with that for the end, the first is not predicted; a part begins with the last token before it.
+        let lengths = (0..<examples.count).map { examples.tokens(of: $0).count }
+        #expect(lengths == [16, 16, 16, 16, 16, 16, 11, 3])
+        let predicted = (0..<examples.count - 1).reduce(0) { $0 + examples.isCounted(of: $1).dropFirst().count { $0 } }
+        #expect(predicted == 100)
+        for index in 1..<7 { #expect(examples.tokens(of: index).first == examples.tokens(of: index - 1).last) }
+        #expect(throws: TrainingError.self) {
+            try base.prepare(
+                DialogueSet([.completion(prompt: text, completion: "x")]),
+                settings: TrainingSettings(["max_length": .number(16)]))
+        }
+    }
+
+    @Test func `only the layers of the highest blocks are trained and sent`() async throws {
+        try await train("all")
+        try await train("top", limits: TrainingLimits(topBlocks: 1))
+        let (all, top) = (try AdapterFile(path: folder + "/all"), try AdapterFile(path: folder + "/top"))
+        #expect(all.modules.count == 14 && top.modules.count == 7)
+        #expect(top.modules.allSatisfy { $0.name.hasPrefix("model.layers.1.") })
+        // One step sees the same loss, so what is below is computed.
+        let whole: [String: TrainingSettings.Value] = ["batch_size": .number(4)]
+        let losses = try await [train("1", whole).loss, train("2", whole, limits: TrainingLimits(topBlocks: 1)).loss]
+        #expect(losses[0] == losses[1])
+        await #expect(throws: TrainingError.setting("--layers", expected: "top:1 to top:2", found: "top:3")) {
+            try await self.train("none", limits: TrainingLimits(topBlocks: 3))
+        }
+    }
+
+    @Test func `parts of a batch are the batch, and what cannot fit is refused with the least`() async throws {
+        var parts = try Self.base()
+        parts.tokenLimit = 1
+        parts.logitRows = 16
+        try await train("whole", ["batch_size": .number(4), "optimizer": .text("sgd")])
+        let adapter = try ModelAdapter(path: try DecoderModelTests.Kind.llama.folder + "/adapter_model.safetensors")
+        let layers = try adapter.adapt(parts.layers, scales: try assignment("").plan.scales)
+        let examples = try parts.prepare(Self.dialogues, settings: TrainingSettings())
+        #expect(parts.parts(of: [0, 1, 2, 3], examples).map(Array.init) == [[0], [1], [2], [3]])
+        parts.tokenLimit = 50
+        #expect(parts.parts(of: [0, 1, 2, 3], examples).map(Array.init) == [[0, 1], [2, 3]])
+        let error = #expect(throws: TrainingError.self) {
+            try parts.fitted(to: 1 << 20, layers: layers, examples: examples, settings: TrainingSettings())
+        }
+        guard case .setting("--memory", let expected, let found)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(expected.hasPrefix("at least ") && expected.contains("MiB") && found == "1 MiB")
+        // With the most memory there is nothing to give up.
+        let fit = try #require(
+            try parts.fitted(to: 1 << 40, layers: layers, examples: examples, settings: TrainingSettings()))
+        #expect(fit.base.tokenLimit == nil && fit.topBlocks == nil && fit.base.keptLayers > 0)
+    }
+
+    @Test(arguments: DecoderModelTests.Kind.allCases)
+    func `what is gone on with token by token has the logits of the whole text`(kind: DecoderModelTests.Kind) throws {
+        let file = try ModelFile(path: kind.folder)
+        let base = try DecoderBase(file)
+        let adapter = try ModelAdapter(path: kind.folder + "/adapter_model.safetensors")
+        let scales = Dictionary(uniqueKeysWithValues: adapter.file.modules.map { ($0.name, 2.0) })
+        let layers = try adapter.adapt(base.layers, scales: scales)
+        let model = try base.model(layers, dense: [], settings: TrainingSettings(), batchLimit: 1)
+        let continuation = DecoderContinuation(try DecoderWeights(file), layers: layers, capacity: 90, threads: 2)
+        let tokens = (0..<80).map { Int32($0 * 37 % 300) }
+        let expected = model.logits(of: tokens)
+        func check(_ found: [Float], after count: Int) {
+            let row = expected[(count - 1) * 300..<count * 300]
+            #expect(zip(found, row).allSatisfy { abs($0 - $1) < 1e-4 }, "after \(count) tokens")
+        }
+        check(continuation.take(Array(tokens[..<70])), after: 70)
+        for count in 71...75 { check(continuation.take([tokens[count - 1]]), after: count) }
+        check(continuation.take(Array(tokens[75..<80])), after: 80)
+        continuation.rewind(to: 3)
+        check(continuation.take([tokens[3]]), after: 4)
+    }
+
+    @Test func `a text is written within its limits, and a conversation is not read twice`() throws {
+        let writer = try Self.base().writer(adapter: nil, merge: nil, template: "plain", capacity: 40)
+        var shown = ""
+        let result = try writer.complete("abc", limit: 5) { shown += $0 }
+        #expect(result.text == shown && result.read == 3 && result.written == 5 && result.end == .limit)
+        #expect(try writer.complete("abcde", limit: 2).read == 2)
+        #expect(try writer.complete("abcde", limit: 2).read == 1)
+        // What was written last was not read yet.
+        for seed in 0..<40 as Range<UInt64> {
+            let text = try writer.complete("abc", limit: 1, sampling: Sampling(temperature: 2), seed: seed).text
+            #expect(try writer.complete("abc" + text + "d", limit: 1).read >= 1)
+        }
+        let full = try writer.complete("abc", limit: 1_000)
+        #expect(full.end == .full && full.written == 37)
+        #expect(throws: TrainingError.self) { try writer.complete(String(repeating: "a", count: 40), limit: 1) }
+        let drawn = try (0..<2).map { _ in
+            try writer.complete("abc", limit: 8, sampling: Sampling(temperature: 1, topK: 20, topP: 0.9), seed: 4).text
+        }
+        #expect(drawn[0] == drawn[1])
+    }
+
+    @Test func `tokens are drawn from the most likely ones`() {
+        var generator = SeededGenerator(seed: 1, stream: "draws")
+        let logits: [Float] = [0, 3, 2, -1]
+        #expect(Sampling().choose(logits, using: &generator) == 1)
+        let narrow = Sampling(temperature: 1, topP: 0.5)
+        #expect((0..<20).allSatisfy { _ in narrow.choose(logits, using: &generator) == 1 })
+        let two = Sampling(temperature: 5, topK: 2)
+        let drawn = Set((0..<200).map { _ in two.choose(logits, using: &generator) })
+        #expect(drawn == [1, 2])
+    }
+}
