@@ -1,3 +1,5 @@
+import AdapterFormat
+import AdapterOperations
 import ArgumentParser
 import Foundation
 import Training
@@ -16,7 +18,11 @@ struct EvaluateCommand: ParsableCommand {
     @OptionGroup var options: ScoringOptions
     @Option(help: "An adapter_model.safetensors.") var adapter: String
     @Option(help: "Its adapter_config.json; by default the one beside it.") var config: String?
-    @Option(help: "A file for the model's output on every example, as the safetensors tensor \"logits\".")
+    @Option(
+        help: """
+            A file for the model's output on every example, as the safetensors tensor "logits"; of a language model, that \
+            on the first text, beside the tensor "tokens".
+            """)
     var logits: String?
 
     func run() throws {
@@ -24,7 +30,7 @@ struct EvaluateCommand: ParsableCommand {
             let result = try Evaluation(
                 adapter: adapter, configuration: config, merge: options.merge, settings: options.settings,
                 task: options.task)
-            if let logits { try result.writeLogits(to: logits) }
+            if let logits { try write(result, to: logits) }
             let words = result.perplexity.map {
                 "\tperplexity=\($0.formatted(places: 3))\ttokens=\(result.predictions)"
             }
@@ -34,6 +40,16 @@ struct EvaluateCommand: ParsableCommand {
         } catch {
             throw ValidationError("\(error)")
         }
+    }
+
+    private func write(_ result: Evaluation, to path: String) throws {
+        guard result.perplexity != nil else { return try result.writeLogits(to: path) }
+        let file = try AdapterFile(path: adapter)
+        let scales = try AdapterConfig(of: adapter, at: config).nativeScales(
+            of: file, at: adapter, isItsOwn: config == nil)
+        try options.task(for: file).tokenLogits(
+            adapter: adapter, merge: options.merge, scales: scales, settings: options.settings
+        ).write(to: path)
     }
 }
 

@@ -86,7 +86,9 @@ package struct GGUFWriter: ~Copyable {
         }
         head += Array(repeating: 0, count: (alignment - head.count % alignment) % alignment)
         offset = 0
-        try head.withUnsafeBytes { bytes throws(SystemError) in try put(bytes) }
+        try head.withUnsafeBufferPointer { numbers throws(SystemError) in
+            try put(UnsafeRawBufferPointer(numbers))
+        }
     }
 
     /// Writes the next tensor in numbers, which are rounded to its type.
@@ -105,7 +107,9 @@ package struct GGUFWriter: ~Copyable {
             }.withUnsafeBytes { Array($0) }
         default: preconditionFailure("\(tensors[written].name) is of \(tensors[written].type)")
         }
-        try encoded.withUnsafeBytes { bytes throws(SystemError) in try write(bytes: bytes) }
+        try encoded.withUnsafeBufferPointer { numbers throws(SystemError) in
+            try write(bytes: UnsafeRawBufferPointer(numbers))
+        }
     }
 
     /// Writes the next tensor's bytes as they are.
@@ -117,7 +121,9 @@ package struct GGUFWriter: ~Copyable {
         written += 1
         try put(bytes)
         let rest = [UInt8](repeating: 0, count: (alignment - offset % alignment) % alignment)
-        try rest.withUnsafeBytes { bytes throws(SystemError) in try put(bytes) }
+        try rest.withUnsafeBufferPointer { numbers throws(SystemError) in
+            try put(UnsafeRawBufferPointer(numbers))
+        }
     }
 
     /// - Precondition: every tensor was written.

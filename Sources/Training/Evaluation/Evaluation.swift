@@ -75,18 +75,34 @@ package struct Evaluation: Sendable, Hashable {
     }
 
     /// Writes the logits as a safetensors file of one tensor, `logits` (examples × classes).
+    ///
+    /// - Precondition: the model predicts classes.
     package func writeLogits(to path: String) throws(TrainingError) {
-        guard !predictsTokens else {
-            throw .model("logits", reason: "a language model's are not written: they are too many")
-        }
+        try Self.write([("logits", [logits.count / classes, classes], logits)], to: path)
+    }
+
+    fileprivate static func write(
+        _ tensors: [(name: String, shape: [Int], values: [Float])], to path: String
+    ) throws(TrainingError) {
         try TrainingError.converting { () throws(AdapterFileError) in
             try WholeFile.replace(path) { descriptor in
                 let layout = try SafetensorsLayout(
-                    tensors: [.init(name: "logits", type: .f32, shape: [logits.count / classes, classes])])
+                    tensors: tensors.map { .init(name: $0.name, type: .f32, shape: $0.shape) })
                 var writer = try SafetensorsWriter(layout: layout, descriptor: descriptor)
-                try writer.write(logits, to: "logits")
+                for tensor in tensors { try writer.write(tensor.values, to: tensor.name) }
                 try writer.finish()
             }
         }
+    }
+}
+
+extension NativeTask.TokenLogits {
+    /// Writes a safetensors file of two tensors: `tokens`, and `logits` (tokens × vocabulary).
+    package func write(to path: String) throws(TrainingError) {
+        try Evaluation.write(
+            [
+                ("tokens", [tokens.count], tokens.map(Float.init)),
+                ("logits", [tokens.count, logits.count / tokens.count], logits),
+            ], to: path)
     }
 }

@@ -34,6 +34,24 @@ package struct NativeTask: Sendable {
     }
 }
 
+extension NativeTask {
+    /// A language model's logits for the tokens of the first text, as `Evaluation` sees it.
+    package struct TokenLogits: Sendable {
+        package let tokens: [Int32]
+        /// (tokens × vocabulary)
+        package let logits: [Float]
+    }
+
+    /// The logits of the first text under an adapter; blocks.
+    ///
+    /// - Throws: where classes are predicted.
+    package func tokenLogits(
+        adapter: String?, merge: String?, scales: [String: Double], settings: TrainingSettings
+    ) throws(TrainingError) -> TokenLogits {
+        try task.tokenLogits(adapter: adapter, merge: merge, scales: scales, settings: settings)
+    }
+}
+
 /// The operations of a task whose model's type `NativeTask` hides.
 protocol AnyModelTask: Sendable {
     var labels: [Int] { get }
@@ -47,6 +65,9 @@ protocol AnyModelTask: Sendable {
     func evaluate(
         adapter: String?, merge: String?, scales: [String: Double], settings: TrainingSettings
     ) throws(TrainingError) -> Evaluation
+    func tokenLogits(
+        adapter: String?, merge: String?, scales: [String: Double], settings: TrainingSettings
+    ) throws(TrainingError) -> NativeTask.TokenLogits
     func score(
         _ adapters: [ScoredAdapter], merge: String?, settings: TrainingSettings
     ) throws(TrainingError) -> [Evaluation]
@@ -101,13 +122,32 @@ struct ModelTask<Base: FrozenModel>: AnyModelTask {
         adapter: String?, merge: String?, scales: [String: Double], settings: TrainingSettings
     ) throws(TrainingError) -> Evaluation {
         let examples = try base.prepare(examples, settings: settings)
+        let model = try model(
+            adapter: adapter, merge: merge, scales: scales, settings: settings,
+            batchLimit: min(base.scoringBatch, examples.count))
+        return Evaluation(of: model, base, on: examples)
+    }
+
+    func tokenLogits(
+        adapter: String?, merge: String?, scales: [String: Double], settings: TrainingSettings
+    ) throws(TrainingError) -> NativeTask.TokenLogits {
+        let model = try model(adapter: adapter, merge: merge, scales: scales, settings: settings, batchLimit: 1)
+        guard let model = model as? DecoderModel,
+            let examples = try base.prepare(examples, settings: settings) as? TokenSequences
+        else { throw .model("logits", reason: "it predicts classes, not tokens") }
+        let tokens = Array(examples.tokens(of: 0))
+        return .init(tokens: tokens, logits: model.logits(of: tokens))
+    }
+
+    /// The model with a merge and an adapter, or alone.
+    private func model(
+        adapter: String?, merge: String?, scales: [String: Double], settings: TrainingSettings, batchLimit: Int
+    ) throws(TrainingError) -> Base.Model {
         var layers = base.layers
         let file: ModelAdapter? = if let adapter { try ModelAdapter(path: adapter) } else { nil }
         if let merge { try ModelAdapter(path: merge).merge(into: &layers) }
-        let adapted = try file?.adapt(layers, scales: scales) ?? layers.map { AdaptedLayer($0) }
-        let model = try base.model(
-            adapted, dense: try file?.dense(of: base) ?? [], settings: settings,
-            batchLimit: min(base.scoringBatch, examples.count))
-        return Evaluation(of: model, base, on: examples)
+        return try base.model(
+            try file?.adapt(layers, scales: scales) ?? layers.map { AdaptedLayer($0) },
+            dense: try file?.dense(of: base) ?? [], settings: settings, batchLimit: batchLimit)
     }
 }
