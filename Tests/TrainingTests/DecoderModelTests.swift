@@ -172,6 +172,41 @@ import TrainingData
         #expect(abs(one - other) < 1e-3)
     }
 
+    /// DoRA on all linear layers, as PEFT computes it (`Fixtures/decoder/KIND/dora`).
+    @Test(arguments: Kind.allCases) func `magnitudes and directions are PEFT's, whatever is kept`(_ kind: Kind) throws {
+        let folder = try kind.folder + "/dora"
+        let expected = try SafetensorsFile(path: folder + "/expected.safetensors")
+        let texts = try Self.texts(expected)
+        let adapter = try ModelAdapter(path: folder + "/adapter_model.safetensors")
+        let scales = Dictionary(uniqueKeysWithValues: adapter.file.modules.map { ($0.name, 2.0) })
+        var former: [String: [Float]]?
+        for (kept, threads) in [(0, 2), (1, 1), (2, 3)] {
+            var base = try DecoderBase(ModelFile(path: kind.folder))
+            (base.keptLayers, base.threads) = (kept, threads)
+            let model = try base.model(
+                try adapter.adapt(base.layers, scales: scales, computesDoRA: true), dense: [], settings: Self.settings,
+                batchLimit: 5)
+            let logits = try #require(expected["logits"]).floats()
+            let last = Array(texts.tokens(of: 4))
+            #expect(Self.distance(Array(model.logits(of: last).suffix(logits.count)), logits) < 1e-4)
+            let result = model.forward(texts, Self.all[...])
+            #expect(abs(Float(result.loss) - (try #require(expected["loss"]).floats()[0])) < 1e-3)
+            model.backward()
+            var gradients = Self.gradients(model)
+            for layer in model.layers {
+                gradients[layer.name + TensorName.magnitude] = try Array(#require(layer.magnitude).gradient.floats)
+            }
+            #expect(gradients.count == 3 * model.layers.count)
+            for (name, gradient) in gradients {
+                let reference = try #require(expected["gradient." + name]).floats()
+                let largest = reference.map(abs).max() ?? 0
+                #expect(Self.distance(gradient, reference) < 5e-4 * largest, "\(name)")
+            }
+            #expect(former == nil || former == gradients, "the bytes depend on the threads or on what is kept")
+            former = gradients
+        }
+    }
+
     @Test func `a batch gives the mean of its texts, weighted by their counted tokens`() throws {
         let texts = try Self.texts(try Kind.gpt2.expected)
         let model = try Self.model(.gpt2)

@@ -195,6 +195,44 @@ import TrainingData
         }
     }
 
+    /// Where the adapter of version 0 has no magnitudes yet, they begin as the norms of the rows, so nothing changes.
+    @Test func `magnitudes begin as the norms of the rows, learn, and are sent`() async throws {
+        let base = try Self.base()
+        var first = try assignment("plain", ["batch_size": .number(4)])
+        let plain = try await NativeTrainer(try NativeModel(base).task(Self.dialogues)).train(first) { _ in }
+        // B is not zero in the fixture's adapter, so a new one is drawn.
+        let shape = try AdapterShape(
+            modules: base.layers.map {
+                ModuleShape(name: $0.name, inputs: $0.inputs, outputs: $0.outputs, maximumRank: 2)
+            })
+        first.adapter = folder + "/new.safetensors"
+        try writeDrawnAdapter(shape, to: first.adapter, seed: 2, a: 0.2)
+        first.plan.ranks = shape.maximumRanks
+        first.plan.scales = shape.maximumRanks.mapValues { _ in 2 }
+        var dora = first
+        dora.plan.dense = Dictionary(
+            uniqueKeysWithValues: base.layers.map { ($0.name + TensorName.magnitude, [$0.outputs]) })
+        dora.output = folder + "/dora"
+        let task = try NativeModel(base).task(Self.dialogues)
+        let one = try await NativeTrainer(task).train(first) { _ in }
+        let other = try await NativeTrainer(task).train(dora) { _ in }
+        #expect(abs(one.loss - other.loss) < 1e-4 && plain.samples == 4)
+        let sent = try AdapterFile(path: dora.output)
+        #expect(sent.dense.count == 14 && sent.modules.count == 14)
+        for layer in base.layers {
+            let magnitude = try #require(sent[dense: layer.name + TensorName.magnitude]).values.floats()
+            let norms = WeightDirections.norms(of: layer.rows)
+            #expect(zip(magnitude, norms).contains { abs($0 - $1) > 1e-4 }, "\(layer.name) learned no magnitude")
+            #expect(zip(magnitude, norms).allSatisfy { abs($0 - $1) < 0.1 })
+        }
+        // What was sent is scored, and gone on with.
+        let evaluation = try Evaluation(of: task, adapter: dora.output, scales: dora.plan.scales)
+        dora.adapter = dora.output
+        dora.output = folder + "/again"
+        let next = try await NativeTrainer(task).train(dora) { _ in }
+        #expect(abs(next.loss - evaluation.loss) < 1e-4)
+    }
+
     @Test func `parts of a batch are the batch, and what cannot fit is refused with the least`() async throws {
         var parts = try Self.base()
         parts.tokenLimit = 1

@@ -42,7 +42,7 @@ extension ModelTask {
         var dense: [[DenseTensor]] = []
         for adapter in adapters {
             let file = try ModelAdapter(path: adapter.path)
-            adapted.append(try file.adapt(frozen, scales: adapter.scales))
+            adapted.append(try file.adapt(frozen, scales: adapter.scales, computesDoRA: base.computesDoRA))
             dense.append(try file.dense(of: base))
         }
         let batch = min(base.scoringBatch(adapters: adapted.count), examples.count)

@@ -5,6 +5,8 @@ package struct AdaptedLayer {
     package internal(set) var frozen: FrozenLayer
     /// nil where the adapter has none for this layer.
     var lora: LoRALayer?
+    /// DoRA's magnitudes (1 × outputs) beside `lora`; nil for plain LoRA.
+    var magnitude: TrainedTensor?
     /// Whether `lora` is trained; else it is only computed.
     var isTrained = true
     /// nil where none of its weights is trained; the trained weights are a part of `frozen.weight`.
@@ -40,6 +42,7 @@ package struct AdaptedLayer {
     var replica: AdaptedLayer {
         var replica = self
         replica.lora = lora?.replica
+        replica.magnitude = magnitude?.replica
         replica.sparse = sparse?.replica
         replica.full = full.map { ($0.weight.replica, $0.bias.replica) }
         return replica
@@ -49,6 +52,7 @@ package struct AdaptedLayer {
     func trained(_ factors: Set<TrainingPlan.Factor>) -> [TrainedTensor] {
         var tensors: [TrainedTensor] = []
         if isTrained, let lora { tensors += TrainingPlan.Factor.allCases.filter(factors.contains).map { lora[$0] } }
+        if isTrained, let magnitude { tensors.append(magnitude) }
         if let sparse { tensors.append(sparse.delta) }
         if let full { tensors += [full.weight, full.bias] }
         return tensors

@@ -63,6 +63,9 @@ package protocol FrozenModel: Sendable {
     /// Whether tokens are predicted, each from those before it, and not classes of examples.
     var predictsTokens: Bool { get }
 
+    /// Whether it computes DoRA's magnitudes.
+    var computesDoRA: Bool { get }
+
     /// The model's own keys of `training`.
     var settingNames: Set<String> { get }
 
@@ -106,6 +109,7 @@ extension FrozenModel {
     package func checkFiles() throws(TrainingError) {}
     package var blocks: [Range<Int>] { layers.indices.map { $0..<$0 + 1 } }
     package var predictsTokens: Bool { false }
+    package var computesDoRA: Bool { false }
     package var usualLayers: [FrozenLayer] { layers }
     package var features: Int? { nil }
     package var scoringBatch: Int { 256 }

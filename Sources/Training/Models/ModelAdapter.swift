@@ -1,5 +1,6 @@
 import AdapterFormat
 import AdapterOperations
+import LinearAlgebra
 
 /// Applies an adapter file to a model's layers, and writes the trained layers as a file.
 struct ModelAdapter {
@@ -12,8 +13,16 @@ struct ModelAdapter {
     }
 
     /// The layers with the file's factors, checked against the model. A layer may have no factors.
-    func adapt(_ layers: [FrozenLayer], scales: [String: Double]) throws(TrainingError) -> [AdaptedLayer] {
+    ///
+    /// - Parameters:
+    ///   - computesDoRA: whether the model computes magnitudes. A layer gets the file's; where the plan has them and the
+    ///     file does not, they begin as the norms of the layer's rows.
+    ///   - plan: nil where the model is only scored.
+    func adapt(
+        _ layers: [FrozenLayer], scales: [String: Double], computesDoRA: Bool = false, plan: TrainingPlan? = nil
+    ) throws(TrainingError) -> [AdaptedLayer] {
         try checkModules(of: layers)
+        if computesDoRA { try checkMagnitudes() }
         var adapted: [AdaptedLayer] = []
         for layer in layers {
             guard let factors = try factors(of: layer) else {
@@ -23,9 +32,41 @@ struct ModelAdapter {
             guard let scale = scales[layer.name] else {
                 throw .adapter(file: path, reason: "the plan gives no scale for \(layer.name)")
             }
-            adapted.append(AdaptedLayer(layer, lora: LoRALayer(factors, scale: scale)))
+            var adaptedLayer = AdaptedLayer(layer, lora: LoRALayer(factors, scale: scale))
+            if computesDoRA, let values = try magnitudes(of: layer, plan) {
+                adaptedLayer.magnitude = TrainedTensor(values, rows: 1, columns: layer.outputs)
+            }
+            adapted.append(adaptedLayer)
         }
         return adapted
+    }
+
+    /// Throws where there are magnitudes of a module without factors.
+    private func checkMagnitudes() throws(TrainingError) {
+        for tensor in file.dense where tensor.name.hasSuffix(TensorName.magnitude) {
+            let module = String(tensor.name.dropLast(TensorName.magnitude.count))
+            guard file[module: module] != nil else {
+                throw .adapter(file: path, reason: "it holds \(tensor.name), and no factors of \(module)")
+            }
+        }
+    }
+
+    /// nil where the layer has none.
+    private func magnitudes(of layer: FrozenLayer, _ plan: TrainingPlan?) throws(TrainingError) -> [Float]? {
+        let name = layer.name + TensorName.magnitude
+        if let values = file[dense: name]?.values {
+            guard values.shape == [layer.outputs] else {
+                throw .adapter(
+                    file: path, reason: "\(name) is of shape \(values.shape); the model has [\(layer.outputs)]")
+            }
+            return values.floats()
+        }
+        return plan?.dense?[name] == nil ? nil : WeightDirections.norms(of: layer.rows)
+    }
+
+    /// Whether a tensor goes with a layer, and not with the model's head.
+    private static func isOfLayer(_ name: String, _ base: some FrozenModel) -> Bool {
+        base.computesDoRA && name.hasSuffix(TensorName.magnitude)
     }
 
     /// The tensors that the model trains in full, checked against its shapes. Values come from the file, else from the
@@ -34,7 +75,8 @@ struct ModelAdapter {
     /// - Parameter plan: nil where the model is only scored. Then nothing is drawn, and a tensor without values is left
     ///   out.
     func dense(of base: some FrozenModel, plan: TrainingPlan? = nil) throws(TrainingError) -> [DenseTensor] {
-        for tensor in file.dense where !base.dense.contains(where: { $0.name == tensor.name }) {
+        for tensor in file.dense
+        where !Self.isOfLayer(tensor.name, base) && !base.dense.contains(where: { $0.name == tensor.name }) {
             throw .adapter(file: path, reason: "it holds \(tensor.name), which \(Self.reason(for: tensor.name))")
         }
         var found: [DenseTensor] = []
@@ -48,6 +90,13 @@ struct ModelAdapter {
     /// Throws where the federation trains tensors that the model does not train.
     static func check(_ plan: TrainingPlan, of base: some FrozenModel) throws(TrainingError) {
         for (name, shape) in (plan.dense ?? [:]).sorted(by: { $0.key < $1.key }) {
+            if isOfLayer(name, base) {
+                let module = String(name.dropLast(TensorName.magnitude.count))
+                guard plan.ranks[module] != nil else {
+                    throw .setting("dense", expected: "magnitudes of modules with factors", found: name)
+                }
+                continue
+            }
             guard let own = base.dense.first(where: { $0.name == name }) else {
                 throw .setting(
                     "dense", expected: "what this model trains", found: "\(name), which \(reason(for: name))")
@@ -116,6 +165,9 @@ struct ModelAdapter {
             if factors.contains(.a) { put(shape.nameOfA, shape.shapeOfA(rank: trained.rank)) { trained.factors.a } }
             if factors.contains(.b) {
                 put(shape.nameOfB, shape.shapeOfB(rank: trained.rank)) { trained.factors.outputMajorB() }
+            }
+            if let magnitude = layer.magnitude {
+                put(.dense(layer.name + TensorName.magnitude), [layer.outputs]) { Array(magnitude.values.floats) }
             }
         }
         for tensor in dense { put(.dense(tensor.name), tensor.shape) { tensor.values } }

@@ -147,7 +147,7 @@ struct ModelTask<Base: FrozenModel>: AnyModelTask {
         let file: ModelAdapter? = if let adapter { try ModelAdapter(path: adapter) } else { nil }
         if let merge { try ModelAdapter(path: merge).merge(into: &layers) }
         return try base.model(
-            try file?.adapt(layers, scales: scales) ?? layers.map { AdaptedLayer($0) },
+            try file?.adapt(layers, scales: scales, computesDoRA: base.computesDoRA) ?? layers.map { AdaptedLayer($0) },
             dense: try file?.dense(of: base) ?? [], settings: settings, batchLimit: batchLimit)
     }
 }

@@ -31,7 +31,8 @@ struct TrainingRun<Base: FrozenModel> {
             guard !plan.send.isEmpty else { throw .setting("send", expected: "A, B or both", found: "none of them") }
             let adapter = try ModelAdapter(path: assignment.adapter)
             subject = .adapter(adapter)
-            layers = try adapter.adapt(frozen, scales: plan.scales)
+            layers = try adapter.adapt(
+                frozen, scales: plan.scales, computesDoRA: base.computesDoRA, plan: plan)
             dense = try adapter.dense(of: base, plan: plan)
         }
         if let top = limits.topBlocks {

@@ -19,9 +19,30 @@ final class DecoderActivations {
     let intermediate: FloatBlock
     /// For each projection (rows × rank): x·Aᵀ.
     let hiddens: [FloatBlock]
+    /// For each projection with DoRA (rows × outputs): the output before its scaling.
+    let plains: [FloatBlock]
 
-    /// - Parameter ranks: those of the layer's projections.
-    init(_ configuration: ModelConfiguration, ranks: [Int], rows: Int) {
+    /// What a layer's projections need.
+    struct Widths: Hashable {
+        var ranks: [Int]
+        var plains: [Int]
+
+        init(_ projections: [DecoderProjection]) {
+            ranks = projections.map(\.rank)
+            plains = projections.map(\.plainWidth)
+        }
+
+        /// The wider of each of several layers'.
+        init(widest layers: [Widths]) {
+            self = layers[0]
+            for layer in layers.dropFirst() {
+                ranks = zip(ranks, layer.ranks).map(max)
+                plains = zip(plains, layer.plains).map(max)
+            }
+        }
+    }
+
+    init(_ configuration: ModelConfiguration, _ widths: Widths, rows: Int) {
         attentionInput = FloatBlock(count: rows * configuration.hidden)
         middle = FloatBlock(count: rows * configuration.hidden)
         feedForwardInput = FloatBlock(count: rows * configuration.hidden)
@@ -31,13 +52,15 @@ final class DecoderActivations {
         context = FloatBlock(count: rows * configuration.queryWidth)
         gates = FloatBlock(count: rows * configuration.gateWidth)
         intermediate = FloatBlock(count: rows * configuration.intermediate)
-        hiddens = ranks.map { FloatBlock(count: rows * $0) }
+        hiddens = widths.ranks.map { FloatBlock(count: rows * $0) }
+        plains = widths.plains.map { FloatBlock(count: rows * $0) }
     }
 
     /// The count of a row's numbers.
-    static func width(_ configuration: ModelConfiguration, ranks: [Int]) -> Int {
+    static func width(_ configuration: ModelConfiguration, ranks: [Int], plains: [Int]) -> Int {
         let normed = configuration.hasQueryKeyNorm ? configuration.queryWidth + configuration.keyValueWidth : 0
         return 3 * configuration.hidden + configuration.attentionWidth + normed + configuration.queryWidth
             + configuration.gateWidth + configuration.intermediate + ranks.reduce(0, +)
+            + plains.reduce(0, +)
     }
 }

@@ -45,6 +45,7 @@ package struct DecoderBase: FrozenModel {
     package var classes: Int { 1 }
     package var scoringBatch: Int { 4 }
     package var predictsTokens: Bool { true }
+    package var computesDoRA: Bool { true }
     package var settingNames: Set<String> { ["max_length", "template"] }
 
     /// Every weight of the model, widened.
@@ -104,7 +105,7 @@ package struct DecoderBase: FrozenModel {
         var adapted = layers.map { AdaptedLayer($0) }
         if let adapter {
             let file = try ModelAdapter(path: adapter.path)
-            adapted = try file.adapt(layers, scales: adapter.scales)
+            adapted = try file.adapt(layers, scales: adapter.scales, computesDoRA: true)
             _ = try file.dense(of: self)
         }
         return TextWriter(

@@ -34,10 +34,8 @@ final class DecoderContinuation {
         steps = DecoderLayerStep.all(weights, projections, products, positions: capacity)
         loss = VocabularyLoss(weights.head, rowLimit: 1, units: units)
         caches = weights.layers.map { _ in KeyValueCache(width: 2 * configuration.keyValueWidth, capacity: capacity) }
-        let ranks = steps.map { $0.projections.map(\.rank) }
         activations = DecoderActivations(
-            configuration, ranks: ranks.dropFirst().reduce(ranks.first ?? []) { zip($0, $1).map(max) },
-            rows: Self.block)
+            configuration, .init(widest: steps.map { .init($0.projections) }), rows: Self.block)
         scratch = (0..<units.threads).map { _ in CausalAttention.Scratch(longest: capacity) }
         rows = (0..<2).map { _ in FloatBlock(count: Self.block * configuration.hidden) }
     }

@@ -109,7 +109,8 @@ struct DecoderLayerStep {
         }
         let heads = kept.heads.matrix(rows: rows, columns: configuration.attentionWidth)
         for (index, projection) in attentionInputs.enumerated() {
-            products.forward(projection, normed.readOnly, into: heads, hidden: kept.hiddens[index])
+            products.forward(
+                projection, normed.readOnly, into: heads, hidden: kept.hiddens[index], plain: kept.plains[index])
         }
         place(positions, heads, kept)
         return heads.readOnly
@@ -122,15 +123,17 @@ struct DecoderLayerStep {
         let middle = kept.middle.matrix(rows: rows, columns: configuration.hidden)
         products.forEachPart(of: rows) { part, _ in middle.part(part).copy(input.part(part)) }
         products.forward(
-            attentionOutput, context.readOnly, into: middle, isAdded: true, hidden: kept.hiddens[attentionInputs.count])
+            attentionOutput, context.readOnly, into: middle, isAdded: true, hidden: kept.hiddens[attentionInputs.count],
+            plain: kept.plains[attentionInputs.count])
         let inner = kept.feedForwardInput.matrix(rows: rows, columns: configuration.hidden)
         products.forEachPart(of: rows) { part, _ in
             weights.feedForwardNorm.forward(middle.readOnly.part(part), into: inner.part(part))
         }
         let gates = kept.gates.matrix(rows: rows, columns: configuration.gateWidth)
         for (index, projection) in feedForwardInputs.enumerated() {
+            let place = attentionInputs.count + 1 + index
             products.forward(
-                projection, inner.readOnly, into: gates, hidden: kept.hiddens[attentionInputs.count + 1 + index])
+                projection, inner.readOnly, into: gates, hidden: kept.hiddens[place], plain: kept.plains[place])
         }
         let intermediate = kept.intermediate.matrix(rows: rows, columns: configuration.intermediate)
         products.forEachPart(of: rows) { part, _ in
@@ -140,13 +143,18 @@ struct DecoderLayerStep {
                 TanhGELU.apply(gates.readOnly.part(part), into: intermediate.part(part))
             }
         }
-        let last = kept.hiddens[kept.hiddens.count - 1]
+        let (last, plain) = (kept.hiddens[kept.hiddens.count - 1], kept.plains[kept.plains.count - 1])
         guard let output else {
-            products.project(feedForwardOutput, intermediate.readOnly, hidden: last)
+            if feedForwardOutput.directions == nil {
+                products.project(feedForwardOutput, intermediate.readOnly, hidden: last)
+            } else {
+                products.forward(feedForwardOutput, intermediate.readOnly, into: nil, hidden: last, plain: plain)
+            }
             return
         }
         products.forEachPart(of: rows) { part, _ in output.part(part).copy(middle.readOnly.part(part)) }
-        products.forward(feedForwardOutput, intermediate.readOnly, into: output, isAdded: true, hidden: last)
+        products.forward(
+            feedForwardOutput, intermediate.readOnly, into: output, isAdded: true, hidden: last, plain: plain)
     }
 
     /// Computes the gradients of the layer's factors.
@@ -163,7 +171,7 @@ struct DecoderLayerStep {
         let intermediate = kept.intermediate.matrix(rows: rows, columns: configuration.intermediate)
         products.backward(
             feedForwardOutput, intermediate.readOnly, gradient: gradient.readOnly, into: intermediate,
-            hidden: kept.hiddens[kept.hiddens.count - 1])
+            hidden: kept.hiddens[kept.hiddens.count - 1], plain: kept.plains[kept.plains.count - 1])
         let gates = kept.gates.matrix(rows: rows, columns: configuration.gateWidth)
         products.forEachPart(of: rows) { part, _ in
             if configuration.isGated {
@@ -177,7 +185,8 @@ struct DecoderLayerStep {
             products.backward(
                 projection, kept.feedForwardInput.matrix(rows: rows, columns: hidden).readOnly,
                 gradient: gates.readOnly, into: normed, isAdded: index > 0,
-                hidden: kept.hiddens[attentionInputs.count + 1 + index])
+                hidden: kept.hiddens[attentionInputs.count + 1 + index],
+                plain: kept.plains[attentionInputs.count + 1 + index])
         }
         let middle = kept.middle.matrix(rows: rows, columns: hidden).readOnly
         products.forEachPart(of: rows) { part, _ in
@@ -187,7 +196,7 @@ struct DecoderLayerStep {
         let context = kept.context.matrix(rows: rows, columns: configuration.queryWidth)
         products.backward(
             attentionOutput, context.readOnly, gradient: gradient.readOnly, into: context,
-            hidden: kept.hiddens[attentionInputs.count])
+            hidden: kept.hiddens[attentionInputs.count], plain: kept.plains[attentionInputs.count])
         let heads = kept.heads.matrix(rows: rows, columns: configuration.attentionWidth)
         let slopes = batch.headsGradient.matrix(rows: rows, columns: configuration.attentionWidth)
         let attention = CausalAttention(configuration)
@@ -202,7 +211,7 @@ struct DecoderLayerStep {
             products.backward(
                 projection, kept.attentionInput.matrix(rows: rows, columns: hidden).readOnly,
                 gradient: slopes.readOnly, into: isInputNeeded ? normed : nil, isAdded: index > 0,
-                hidden: kept.hiddens[index])
+                hidden: kept.hiddens[index], plain: kept.plains[index])
         }
         guard isInputNeeded else { return }
         products.forEachPart(of: rows) { part, _ in

@@ -38,8 +38,13 @@ struct DecoderMemory {
         let ranks = (0..<width).map { place in
             stride(from: place, to: layers.count, by: width).map { layers[$0].lora?.rank ?? 0 }.max() ?? 0
         }
+        let plains = (0..<width).map { place in
+            stride(from: place, to: layers.count, by: width).map {
+                layers[$0].magnitude == nil ? 0 : layers[$0].outputs
+            }.max() ?? 0
+        }
         var count = (trainedBlocks + 2) * rows * configuration.hidden
-        count += (choice.kept + 1) * rows * DecoderActivations.width(configuration, ranks: ranks)
+        count += (choice.kept + 1) * rows * DecoderActivations.width(configuration, ranks: ranks, plains: plains)
         count += rows * (2 * configuration.hidden + configuration.attentionWidth)
         count += WidenedProducts.count(layers, rows: rows)
         count += VocabularyLoss.count(

@@ -48,7 +48,7 @@ package final class DecoderModel: TrainableModel {
         lowest = steps.firstIndex(where: \.isTrained)
         loss = VocabularyLoss(weights.head, rowLimit: logitRows, units: units)
         workspace = DecoderWorkspace(
-            configuration, ranks: steps.map { $0.projections.map(\.rank) }, keptLayers: keptLayers,
+            configuration, steps.map { .init($0.projections) }, keptLayers: keptLayers,
             threads: units.threads)
         let count = loss.rowLimit * configuration.hidden
         outputs = FloatBlock(count: count)

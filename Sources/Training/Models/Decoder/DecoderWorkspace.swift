@@ -22,9 +22,9 @@ final class DecoderWorkspace {
 
     private let configuration: ModelConfiguration
     private let threads: Int
-    private let ranks: [[Int]]
-    /// For each projection, its highest rank in any layer.
-    private let highestRanks: [Int]
+    private let widths: [DecoderActivations.Widths]
+    /// For each projection, what it needs in any layer.
+    private let widest: DecoderActivations.Widths
     /// The number of the highest layers whose activations are kept for the gradients.
     private let keptLayers: Int
     /// (rows × hidden): inputs of layers, by their place; empty where none was needed yet.
@@ -35,12 +35,12 @@ final class DecoderWorkspace {
     private var longest = 0
 
     /// - Parameters:
-    ///   - ranks: for each layer, the ranks of its projections.
+    ///   - widths: what each layer's projections need.
     ///   - keptLayers: the activations of the others are computed again.
-    init(_ configuration: ModelConfiguration, ranks: [[Int]], keptLayers: Int, threads: Int) {
+    init(_ configuration: ModelConfiguration, _ widths: [DecoderActivations.Widths], keptLayers: Int, threads: Int) {
         self.configuration = configuration
-        self.ranks = ranks
-        highestRanks = ranks.dropFirst().reduce(ranks.first ?? []) { zip($0, $1).map(max) }
+        self.widths = widths
+        widest = .init(widest: widths)
         self.keptLayers = keptLayers
         self.threads = threads
         inputs = Array(repeating: nil, count: configuration.layers + 1)
@@ -96,7 +96,7 @@ final class DecoderWorkspace {
         let block =
             activations[place]
             ?? DecoderActivations(
-                configuration, ranks: isKept(layer) ? ranks[layer] : highestRanks, rows: capacity)
+                configuration, isKept(layer) ? widths[layer] : widest, rows: capacity)
         activations[place] = block
         return block
     }

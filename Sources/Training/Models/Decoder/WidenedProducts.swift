@@ -22,23 +22,30 @@ final class WidenedProducts {
         let largest = projections.map { min(Self.blockRows($0.rows), $0.rows.rows) * $0.rows.columns }.max() ?? 0
         weight = FloatBlock(count: largest)
         let factors = projections.map { $0.rank * ($0.layer.inputs + $0.layer.outputs) }.max() ?? 0
-        gradients = (0..<Self.parts).map { _ in FloatBlock(count: factors) }
+        widestPlain = projections.map(\.plainWidth).max() ?? 0
+        gradients = (0..<Self.parts).map { [widestPlain] _ in FloatBlock(count: factors + widestPlain) }
         highestRank = projections.map(\.rank).max() ?? 0
     }
 
     private let highestRank: Int
+    private let widestPlain: Int
+    /// (rows × outputs): the gradient of DoRA's output before its scaling.
+    private var plainGradient = FloatBlock(count: 0)
 
     /// The count of numbers that this takes for a batch of `rows` rows.
     static func count(_ layers: [AdaptedLayer], rows: Int) -> Int {
         let ranks = layers.map { $0.lora?.rank ?? 0 }
         let factors = zip(layers, ranks).map { $1 * ($0.inputs + $0.outputs) }.max() ?? 0
-        return scratchLimit + parts * factors + rows * (ranks.max() ?? 0)
+        let plains = layers.map { $0.magnitude == nil ? 0 : $0.outputs }.max() ?? 0
+        return scratchLimit + parts * (factors + plains) + rows * ((ranks.max() ?? 0) + plains)
     }
 
     /// Makes room for a batch.
     func reserve(rows: Int) {
-        guard hiddenGradient.floats.count < rows * highestRank else { return }
-        hiddenGradient = FloatBlock(count: rows * highestRank)
+        if hiddenGradient.floats.count < rows * highestRank {
+            hiddenGradient = FloatBlock(count: rows * highestRank)
+        }
+        if plainGradient.floats.count < rows * widestPlain { plainGradient = FloatBlock(count: rows * widestPlain) }
     }
 
     /// Calls the body for each part of a batch's rows.
@@ -50,25 +57,36 @@ final class WidenedProducts {
     /// output ← x·Wᵀ + bias + s·(x·Aᵀ)·Bᵀ, in the projection's columns.
     ///
     /// - Parameters:
-    ///   - input: (rows × inputs), `output` (rows × all columns).
+    ///   - input: (rows × inputs), `output` (rows × all columns); nil where only what the gradients need is computed.
     ///   - isAdded: whether the result is added to the output.
     ///   - hidden: (rows × rank): becomes x·Aᵀ.
+    ///   - plain: (rows × outputs): with DoRA, it becomes x·Wᵀ + s·(x·Aᵀ)·Bᵀ, which is then scaled.
     func forward(
-        _ projection: DecoderProjection, _ input: MatrixView, into output: MutableMatrixView, isAdded: Bool = false,
-        hidden: FloatBlock
+        _ projection: DecoderProjection, _ input: MatrixView, into output: MutableMatrixView?, isAdded: Bool = false,
+        hidden: FloatBlock, plain: FloatBlock
     ) {
         project(projection, input, hidden: hidden)
+        if let lora = projection.layer.lora { projection.directions?.begin(lora) }
         let parts = WorkUnits.ranges(input.rows, parts: Self.parts)
         // The next token of a text is one row: then the output's columns are parted.
         let areColumnsParted = input.rows < Self.parts
         forEachBlock(of: projection) { rows, weight in
+            if let lora = projection.layer.lora, let directions = projection.directions {
+                let chunks = WorkUnits.ranges(rows.count, parts: 4 * Self.parts)
+                units.perform(chunks.count) { index, _ in
+                    let chunk = chunks[index]
+                    directions.update(
+                        rows.lowerBound + chunk.lowerBound..<rows.lowerBound + chunk.upperBound,
+                        weight.block(chunk, 0..<weight.columns), lora)
+                }
+            }
             let columns = areColumnsParted ? WorkUnits.ranges(rows.count, parts: Self.parts) : [0..<rows.count]
             units.perform(parts.count * columns.count) { index, _ in
                 let (part, columns) = (parts[index / columns.count], columns[index % columns.count])
                 multiply(
                     projection, input, part, by: weight.block(columns, 0..<weight.columns),
                     rows: rows.lowerBound + columns.lowerBound..<rows.lowerBound + columns.upperBound, into: output,
-                    isAdded: isAdded, hidden: hidden)
+                    isAdded: isAdded, hidden: hidden, plain: plain)
             }
         }
     }
@@ -76,11 +94,21 @@ final class WidenedProducts {
     /// A part of the batch by some rows of the matrix.
     private func multiply(
         _ projection: DecoderProjection, _ input: MatrixView, _ part: Range<Int>, by weight: MatrixView,
-        rows: Range<Int>, into output: MutableMatrixView, isAdded: Bool, hidden: FloatBlock
+        rows: Range<Int>, into output: MutableMatrixView?, isAdded: Bool, hidden: FloatBlock, plain: FloatBlock
     ) {
         let first = projection.columns.lowerBound
-        let y = output.block(part, first + rows.lowerBound..<first + rows.upperBound)
-        if let bias = projection.bias.map({ UnsafeBufferPointer(rebasing: $0.floats[rows]) }) {
+        let y = output?.block(part, first + rows.lowerBound..<first + rows.upperBound)
+        let bias = projection.bias.map { UnsafeBufferPointer(rebasing: $0.floats[rows]) }
+        if let lora = projection.layer.lora, let directions = projection.directions {
+            let z = plain.matrix(rows: input.rows, columns: projection.layer.outputs).block(part, rows)
+            MatrixProduct.accumulate(into: z, input.block(part, 0..<input.columns), .asGiven, weight, .transposed)
+            add(lora, rows, hidden, part, to: z)
+            guard let y else { return }
+            directions.apply(z.readOnly, columns: rows, bias: bias, into: y, isAdded: isAdded)
+            return
+        }
+        guard let y else { return }
+        if let bias {
             if isAdded {
                 guard let bias = bias.baseAddress else { return }
                 for row in 0..<y.rows { RowArithmetic.add(bias, to: y.base + row * y.stride, count: y.columns) }
@@ -91,9 +119,15 @@ final class WidenedProducts {
         MatrixProduct.accumulate(
             into: y, keep: isAdded || projection.bias != nil ? 1 : 0, input.block(part, 0..<input.columns), .asGiven,
             weight, .transposed)
-        guard let lora = projection.layer.lora else { return }
+        if let lora = projection.layer.lora { add(lora, rows, hidden, part, to: y) }
+    }
+
+    /// output ← output + s·(x·Aᵀ)·Bᵀ for some rows of the matrix.
+    private func add(
+        _ lora: LoRALayer, _ rows: Range<Int>, _ hidden: FloatBlock, _ part: Range<Int>, to output: MutableMatrixView
+    ) {
         MatrixProduct.accumulate(
-            into: y, keep: 1, scale: lora.scale,
+            into: output, keep: 1, scale: lora.scale,
             hidden.matrix(at: part.lowerBound * lora.rank, rows: part.count, columns: lora.rank).readOnly, .asGiven,
             lora.b.matrix.block(0..<lora.rank, rows), .asGiven)
     }
@@ -113,26 +147,39 @@ final class WidenedProducts {
     /// - Parameters:
     ///   - input: (rows × inputs), as for `forward`; `gradient` that of the output (rows × all columns).
     ///   - target: becomes dY·W + s·(dY·B)·A, or that is added to it. It may be the input.
-    ///   - hidden: what `forward` left there.
+    ///   - hidden: what `forward` left there, and in `plain`.
     func backward(
         _ projection: DecoderProjection, _ input: MatrixView, gradient: MatrixView, into target: MutableMatrixView?,
-        isAdded: Bool = false, hidden: FloatBlock
+        isAdded: Bool = false, hidden: FloatBlock, plain: FloatBlock
     ) {
+        let outputs = projection.layer.outputs
+        var slopes = gradient.block(0..<gradient.rows, projection.columns)
+        if let directions = projection.directions {
+            let scaled = plainGradient.matrix(rows: gradient.rows, columns: outputs)
+            let plain = plain.matrix(rows: gradient.rows, columns: outputs).readOnly
+            let offset = projection.rank * (projection.layer.inputs + outputs)
+            forEachPart(of: gradient.rows) { [slopes] part, index in
+                guard let sums = gradients[index].floats.baseAddress.map({ $0 + offset }) else { return }
+                directions.propagate(
+                    slopes.block(part, 0..<outputs), plain.block(part, 0..<outputs),
+                    into: scaled.block(part, 0..<outputs), sums: sums)
+            }
+            slopes = scaled.readOnly
+        }
         guard let target else {
-            forEachPart(of: input.rows) { part, index in
-                collect(projection, input, gradient, hidden, part, index)
+            forEachPart(of: input.rows) { [slopes] part, index in
+                collect(projection, input, slopes, hidden, part, index)
             }
             addParts(of: projection, rows: input.rows)
             return
         }
-        forEachBlock(of: projection) { rows, weight in
+        forEachBlock(of: projection) { [slopes] rows, weight in
             forEachPart(of: input.rows) { part, index in
-                if rows.lowerBound == 0 { collect(projection, input, gradient, hidden, part, index) }
-                let first = projection.columns.lowerBound
+                if rows.lowerBound == 0 { collect(projection, input, slopes, hidden, part, index) }
                 let x = target.block(part, 0..<target.columns)
                 MatrixProduct.accumulate(
-                    into: x, keep: isAdded || rows.lowerBound > 0 ? 1 : 0,
-                    gradient.block(part, first + rows.lowerBound..<first + rows.upperBound), .asGiven, weight, .asGiven)
+                    into: x, keep: isAdded || rows.lowerBound > 0 ? 1 : 0, slopes.block(part, rows), .asGiven, weight,
+                    .asGiven)
                 guard let lora = projection.layer.lora, rows.lowerBound == 0 else { return }
                 MatrixProduct.accumulate(
                     into: x, keep: 1, hiddenGradient(part, lora.rank).readOnly, .asGiven, lora.a.matrix, .asGiven)
@@ -142,12 +189,14 @@ final class WidenedProducts {
     }
 
     /// One part's share of the factors' gradients, and the gradient of x·Aᵀ.
+    ///
+    /// - Parameter slopes: the gradient of x·Wᵀ + s·(x·Aᵀ)·Bᵀ (rows × outputs).
     private func collect(
-        _ projection: DecoderProjection, _ input: MatrixView, _ gradient: MatrixView, _ hidden: FloatBlock,
+        _ projection: DecoderProjection, _ input: MatrixView, _ slopes: MatrixView, _ hidden: FloatBlock,
         _ part: Range<Int>, _ index: Int
     ) {
         guard let lora = projection.layer.lora else { return }
-        let y = gradient.block(part, projection.columns)
+        let y = slopes.block(part, 0..<projection.layer.outputs)
         let inner = hiddenGradient(part, lora.rank)
         MatrixProduct.accumulate(into: inner, scale: lora.scale, y, .asGiven, lora.b.matrix, .transposed)
         MatrixProduct.accumulate(
@@ -166,7 +215,7 @@ final class WidenedProducts {
         guard let lora = projection.layer.lora else { return }
         let parts = WorkUnits.ranges(rows, parts: Self.parts).count
         var offset = 0
-        for factor in [lora.a, lora.b] {
+        for factor in [lora.a, lora.b] + [projection.layer.magnitude].compactMap(\.self) {
             guard let target = factor.gradient.floats.baseAddress else { continue }
             let count = factor.gradient.floats.count
             for part in 0..<parts {

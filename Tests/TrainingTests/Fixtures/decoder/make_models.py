@@ -2,15 +2,17 @@
 """Makes a folder for each kind of decoder: a tiny random model with PEFT's LoRA on all linear layers, and what transformers
 and torch give for it.
 
-    python3 make_models.py
+    python3 make_models.py [dora]
 
 Beside the model, a folder has the adapter as PEFT saves it and expected.safetensors: for texts of given tokens (lengths,
 tokens and marks of counted tokens, one text behind the other), the logits after each token of the last text's end, the
-summed loss, and the gradients of the mean loss. Needs torch, transformers, peft and safetensors.
+summed loss, and the gradients of the mean loss. With `dora`, it makes KIND/dora alone, on the models that are there: an adapter
+with magnitudes, and the same for it. Needs torch, transformers, peft and safetensors.
 """
 
 import pathlib
 import shutil
+import sys
 
 import torch
 from peft import LoraConfig, get_peft_model
@@ -52,12 +54,27 @@ def make(name, config):
             value.data += 0.2 * torch.randn_like(value)
     base.save_pretrained(folder)
     (folder / "generation_config.json").unlink(missing_ok=True)
+    adapt(name, base, folder, use_dora=False)
+
+
+def make_dora(name):
+    torch.manual_seed(6)
+    folder = pathlib.Path(__file__).parent / name
+    shutil.rmtree(folder / "dora", ignore_errors=True)
+    adapt(name, AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32).eval(),
+          folder / "dora", use_dora=True)
+
+
+def adapt(name, base, folder, use_dora):
     targets = ["c_attn", "c_proj", "c_fc"] if name == "gpt2" else "all-linear"
     model = get_peft_model(base, LoraConfig(
-        r=3, lora_alpha=6, target_modules=targets, fan_in_fan_out=name == "gpt2", task_type="CAUSAL_LM"))
+        r=3, lora_alpha=6, target_modules=targets, fan_in_fan_out=name == "gpt2", use_dora=use_dora,
+        task_type="CAUSAL_LM"))
     model.eval()
     for parameter, value in model.named_parameters():
-        if "lora_" in parameter:
+        if "magnitude" in parameter:
+            value.data *= 1 + 0.2 * torch.randn_like(value)
+        elif "lora_" in parameter:
             value.data = 0.2 * torch.randn_like(value)
     model.save_pretrained(folder)
     (folder / "README.md").unlink()
@@ -84,10 +101,14 @@ def make(name, config):
     for parameter, value in model.named_parameters():
         if value.requires_grad:
             short = parameter.removeprefix("base_model.model.").replace(".default", "")
+            short = short.replace("magnitude_vector.weight", "magnitude_vector")
             expected["gradient." + short] = value.grad.contiguous()
     save_file(expected, folder / "expected.safetensors")
     print(name, "loss", float(output.loss), "tokens", counted)
 
 
 for kind in KINDS.items():
-    make(*kind)
+    if sys.argv[1:] == ["dora"]:
+        make_dora(kind[0])
+    else:
+        make(*kind)
