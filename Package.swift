@@ -227,8 +227,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "AdapterFormat", "AdminProgram", "ClientAgent", "Federation", "HTTPFetching", "HTTPServing",
-                "LinearAlgebra", "MemoryObjects", "ObjectStorage", "RankwiseWire", "ServerCalls", "TestCertificates",
+                "AdapterFormat", "AdapterOperations", "AdminProgram", "ClientAgent", "Federation", "HTTPFetching",
+                "HTTPServing", "LinearAlgebra", "MemoryObjects", "ObjectStorage", "RankwiseWire", "ServerCalls", "TestCertificates",
                 "TestStage", "Training", "TrainingData", "ServerProgram", "rankwise-admin", "rankwise-server",
                 "rankwise-cluster-server", "rankwise-client", .argumentParser, .logging,
             ]),

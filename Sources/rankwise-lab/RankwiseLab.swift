@@ -8,6 +8,7 @@ struct RankwiseLab: AsyncParsableCommand {
         abstract: "Work with LoRA adapters and federations from the command line.",
         subcommands: [
             AggregateCommand.self, ConvertCommand.self, PartitionCommand.self, BaseCommand.self, SettingsCommand.self,
+            TrainCommand.self,
             EvaluateCommand.self,
             ScoreCommand.self, TokenizeCommand.self,
             FollowCommand.self, SimulateCommand.self, ReproduceCommand.self, ReportCommand.self, BenchCommand.self,

@@ -1,4 +1,4 @@
-import TrainingData
+package import TrainingData
 
 /// A base model with examples that fit it. Adapters are trained and scored on it.
 package struct NativeTask: Sendable {
@@ -52,6 +52,15 @@ extension NativeTask {
     }
 }
 
+extension NativeTask {
+    /// The tokens of every batch that a plan's training computes, in their order, for a reference that trains on the same.
+    ///
+    /// - Throws: where classes are predicted, or examples are held out.
+    package func tokenBatches(_ plan: TrainingPlan) throws(TrainingError) -> [[TokenExample]] {
+        try task.tokenBatches(plan)
+    }
+}
+
 /// The operations of a task whose model's type `NativeTask` hides.
 protocol AnyModelTask: Sendable {
     var labels: [Int] { get }
@@ -68,6 +77,7 @@ protocol AnyModelTask: Sendable {
     func tokenLogits(
         adapter: String?, merge: String?, scales: [String: Double], settings: TrainingSettings
     ) throws(TrainingError) -> NativeTask.TokenLogits
+    func tokenBatches(_ plan: TrainingPlan) throws(TrainingError) -> [[TokenExample]]
     func score(
         _ adapters: [ScoredAdapter], merge: String?, settings: TrainingSettings
     ) throws(TrainingError) -> [Evaluation]
@@ -137,6 +147,21 @@ struct ModelTask<Base: FrozenModel>: AnyModelTask {
         else { throw .model("logits", reason: "it predicts classes, not tokens") }
         let tokens = Array(examples.tokens(of: 0))
         return .init(tokens: tokens, logits: model.logits(of: tokens))
+    }
+
+    func tokenBatches(_ plan: TrainingPlan) throws(TrainingError) -> [[TokenExample]] {
+        guard let texts = try base.prepare(examples, settings: plan.settings) as? TokenSequences else {
+            throw .model("batches", reason: "it predicts classes, not tokens")
+        }
+        let settings = try LoopSettings(plan.settings, modelNames: base.settingNames)
+        guard settings.earlyStop == nil else {
+            throw .setting("early_stop_share", expected: "none where batches are shown", found: "an early stop")
+        }
+        return TrainingLoop<Base>.batches(of: texts.count, settings, seed: plan.seed).map { batch in
+            batch.map {
+                TokenExample(ids: Array(texts.tokens(of: $0)), lossMask: Array(texts.isCounted(of: $0)))
+            }
+        }
     }
 
     /// The model with a merge and an adapter, or alone.

@@ -60,12 +60,10 @@ struct TrainingLoop<Base: FrozenModel> {
     func run(
         isCancelled: () -> Bool, progress: (TrainingProgress) -> Void
     ) throws(TrainingError) -> TrainingOutcome {
-        var generator = SeededGenerator(seed: seed, stream: "order of examples")
+        var generator = Self.orderGenerator(seed)
         var (order, heldOut) = split
         let size = settings.batchSize * settings.accumulation
-        let stepsOfEpoch = (order.count + size - 1) / size
-        let total = settings.steps ?? settings.epochs * stepsOfEpoch
-        let epochs = (total + stepsOfEpoch - 1) / stepsOfEpoch
+        let (stepsOfEpoch, epochs, total) = settings.counts(of: order.count)
         let optimizer = Optimizer(settings.optimizer, for: trained, rates: rates, parts: parts)
         var last = TrainingOutcome(samples: examples.count, loss: 0, accuracy: 0)
         var best: (loss: Double, epoch: Int, values: [[Float]], outcome: TrainingOutcome)?
@@ -100,6 +98,29 @@ struct TrainingLoop<Base: FrozenModel> {
         }
         guard model.isFinite else { throw .diverged(epoch: epochs, step: 0) }
         return last
+    }
+
+    private static func orderGenerator(_ seed: UInt64) -> SeededGenerator {
+        SeededGenerator(seed: seed, stream: "order of examples")
+    }
+
+    /// The places of the examples of every batch in their order, where none is held out.
+    static func batches(of count: Int, _ settings: LoopSettings, seed: UInt64) -> [[Int]] {
+        var generator = orderGenerator(seed)
+        var order = Array(0..<count)
+        let (stepsOfEpoch, epochs, total) = settings.counts(of: count)
+        let size = settings.batchSize * settings.accumulation
+        var batches: [[Int]] = []
+        for epoch in 0..<epochs {
+            order.shuffle(using: &generator)
+            for step in 0..<min(stepsOfEpoch, total - epoch * stepsOfEpoch) {
+                let end = min((step + 1) * size, count)
+                for first in stride(from: step * size, to: end, by: settings.batchSize) {
+                    batches.append(Array(order[first..<min(first + settings.batchSize, end)]))
+                }
+            }
+        }
+        return batches
     }
 
     /// The examples to train on and, with an early stop, the held-out ones.

@@ -6,6 +6,11 @@ package struct TokenExample: Sendable, Hashable {
     /// As long as `ids`: whether the loss counts the prediction of this token. It never counts the first one's, which
     /// follows nothing.
     package let lossMask: [Bool]
+
+    package init(ids: [Int32], lossMask: [Bool]) {
+        self.ids = ids
+        self.lossMask = lossMask
+    }
 }
 
 /// Writes dialogues by a chat template and encodes them.
