@@ -228,7 +228,8 @@ let package = Package(
             "EndToEndTests",
             [
                 "AdapterFormat", "AdapterOperations", "AdminProgram", "ClientAgent", "Federation", "HTTPFetching",
-                "HTTPServing", "LinearAlgebra", "MemoryObjects", "ObjectStorage", "RankwiseWire", "ServerCalls", "TestCertificates",
+                "HTTPServing", "LinearAlgebra", "MemoryObjects", "ObjectStorage", "RankwiseWire", "ServerCalls",
+                "TestCertificates",
                 "TestStage", "Training", "TrainingData", "ServerProgram", "rankwise-admin", "rankwise-server",
                 "rankwise-cluster-server", "rankwise-client", .argumentParser, .logging,
             ]),

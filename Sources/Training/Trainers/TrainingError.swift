@@ -39,7 +39,8 @@ extension TrainingError: CustomStringConvertible {
         switch self {
         case .model(let name, let reason): "the base model \"\(name)\" cannot be trained here: \(reason)"
         case .setting(let name, let expected, let found):
-            "the plan's \(name) is \(found); expected \(expected)"
+            // An option of this client begins with hyphens.
+            "\(name.hasPrefix("--") ? "" : "the plan's ")\(name) is \(found); expected \(expected)"
         case .data(let reason): "the data do not fit the model: \(reason)"
         case .adapter(let file, let reason): "\(file) does not fit the model: \(reason)"
         case .diverged(let epoch, let step):

@@ -130,8 +130,32 @@ extension DecoderMemory {
         return sizes[0] + max(sizes[1], fileBytes + Self.programBytes)
     }
 
-    /// The bytes that the system can give without taking them from other programs.
-    static func freeBytes() -> Int { sizes(in: "/proc/meminfo", ["MemAvailable:"])[0] }
+    /// The bytes that the system can give without taking them from other programs, and that this process may have by its
+    /// control group and those above it.
+    static func freeBytes() -> Int {
+        var free = sizes(in: "/proc/meminfo", ["MemAvailable:"])[0]
+        var group = line(of: "/proc/self/cgroup").flatMap { $0.hasPrefix("0::/") ? String($0.dropFirst(4)) : nil }
+        while let path = group {
+            let folder = "/sys/fs/cgroup/" + path
+            if let limit = line(of: folder + "/memory.max").flatMap({ Int($0) }),
+                let used = line(of: folder + "/memory.current").flatMap({ Int($0) })
+            {
+                free = min(free, max(0, limit - used))
+            }
+            group = path.isEmpty ? nil : path.split(separator: "/").dropLast().joined(separator: "/")
+        }
+        return free
+    }
+
+    /// A file's first line; nil where there is no such file.
+    private static func line(of path: String) -> String? {
+        guard let file = fopen(path, "r") else { return nil }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 4_096)
+        guard fgets(&line, Int32(line.count), file) != nil else { return nil }
+        let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return String(text.prefix { $0 != "\n" })
+    }
 
     /// The sizes of these lines in bytes; 0 for a line that is not there.
     private static func sizes(in path: String, _ names: [String]) -> [Int] {
