@@ -32,7 +32,23 @@ package struct SimulatedCohort: Sendable {
         let seed = document.federation.seed
         do {
             let base = document.federation.baseModel
-            let model = try ModelRegistry.model(named: base.name, seed: base.seed ?? 0)
+            let model =
+                if let path = settings.base {
+                    try ModelRegistry.model(
+                        .pretrained(path), dense: document.federation.adapter.dense.mapValues(\.shape))
+                } else {
+                    try ModelRegistry.model(named: base.name, seed: base.seed ?? 0)
+                }
+            if let files = settings.data.clients, let test = settings.data.test {
+                heldOut = try model.task(data: test)
+                validation = nil
+                clients = try files.enumerated().map { index, file in
+                    SimulatedClient(
+                        name: Self.name(index, of: files.count), rank: settings.ranks[index % settings.ranks.count],
+                        task: try model.task(data: file))
+                }
+                return
+            }
             var examples = try model.task(data: settings.data.train)
             if let test = settings.data.test {
                 heldOut = try model.task(data: test)

@@ -3,37 +3,35 @@ import Foundation
 import RankwiseWire
 import Simulation
 
-/// `rankwise-lab reproduce`: repeats a published comparison.
+/// `rankwise-lab reproduce`: repeats a comparison.
 struct ReproduceCommand: AsyncParsableCommand {
-    enum Paper: String, ExpressibleByArgument, CaseIterable {
-        case rbla
-
-        var title: String {
-            switch self {
-            case .rbla: "RBLA, arXiv 2408.08699"
-            }
-        }
-    }
-
     static let configuration = CommandConfiguration(
         commandName: "reproduce",
-        abstract: "Run a paper's comparison again, in memory.",
+        abstract: "Run a comparison again, in memory.",
         discussion: """
-            rbla (arXiv 2408.08699): ten clients with ranks at 10% to 100% of the maximum, staircase split. The models' weights \
+            Every run has a folder below OUT with its settings, a row a round in rounds.csv and what the last round came to; \
+            a run that was stopped goes on there. A run whose training diverges keeps its rounds, and the others are played \
+            all the same; the status is 1 then. At the end tables of all runs below OUT are printed as Markdown, and \
+            OUT/report.html shows their curves.
+            """,
+        subcommands: [ReproduceRBLACommand.self, ReproduceSpeakersCommand.self])
+}
+
+/// `rankwise-lab reproduce rbla`: the comparison of RBLA's paper.
+struct ReproduceRBLACommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rbla",
+        abstract: "The comparison of RBLA's paper, arXiv 2408.08699.",
+        discussion: """
+            Ten clients with ranks at 10% to 100% of the maximum, staircase split. The models' weights \
             are drawn from the seed and frozen: mlp is mlp-784-200-200-10 with maximum ranks 160, 160 and 100; cnn is \
             cnn-28x28x1-16k5-32k5-128-10 (two padded 5 × 5 convolutions of 16 and 32 channels, each with a ReLU and a 2 × 2 \
             maximum pool, then linear layers of 128 and 10) with maximum ranks 16, 32, 128 and 10. The strategy full trains \
             and averages every weight and bias, without adapters.
 
-            Every run has a folder below OUT with its settings, a row a round in rounds.csv and what the last round came to; \
-            a run that was stopped goes on there. A run whose training diverges keeps its rounds, and the others are played \
-            all the same; the status is 1 then. At the end tables of all runs below OUT are printed as Markdown, and \
-            OUT/report.html shows their curves.
-
               rankwise-lab reproduce rbla --data data --out runs --quick
             """)
 
-    @Argument(help: "rbla.") var paper: Paper
     @Option(help: "The folder that scripts/data filled.") var data: String
     @Option(help: "Where the runs are kept.") var out: String
     @Option(help: "mnist or fashion-mnist.") var dataset = Reproduction.Dataset.mnist
@@ -50,16 +48,18 @@ struct ReproduceCommand: AsyncParsableCommand {
     func run() async throws {
         let reproduction = Reproduction(
             dataset: dataset, model: model,
-            strategies: strategies.map(Self.list) ?? (quick ? ["rbla", "zeropad"] : Reproduction.strategies),
-            seeds: try seeds.map(Self.numbers) ?? (quick ? [1] : [1, 2, 3]), rounds: rounds ?? (quick ? 10 : 100),
+            strategies: strategies.map(ReproducedRun.list) ?? (quick ? ["rbla", "zeropad"] : Reproduction.strategies),
+            seeds: try seeds.map(ReproducedRun.numbers) ?? (quick ? [1] : [1, 2, 3]),
+            rounds: rounds ?? (quick ? 10 : 100),
             participation: participation, learningRate: learningRate, data: data, threads: threads)
         do {
             var failures = 0
             for run in try reproduction.runs() {
-                failures += try await play(run) ? 0 : 1
+                failures += try await ReproducedRun.play(run, below: out) ? 0 : 1
             }
             let groups = try ReportGroup.read(below: out)
-            try Report(title: "The comparison of \(paper.title)", groups: groups).write(to: out + "/report.html")
+            try Report(title: "The comparison of RBLA, arXiv 2408.08699", groups: groups).write(
+                to: out + "/report.html")
             for group in groups { print(group.markdown) }
             if failures > 0 { throw ExitCode.failure }
         } catch let error as ExitCode {
@@ -68,39 +68,101 @@ struct ReproduceCommand: AsyncParsableCommand {
             throw LabFailure.shown(error)
         }
     }
+}
 
+extension Reproduction.Dataset: ExpressibleByArgument {}
+extension Reproduction.Model: ExpressibleByArgument {}
+
+/// `rankwise-lab reproduce speakers`: six speakers, one a client, on a language model.
+struct ReproduceSpeakersCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "speakers",
+        abstract: "Six speakers of a series, one a client, fine-tune a language model.",
+        discussion: """
+            Ranks 2, 4, 8, 16, 24 and 32; strategies that need full rank use 32. Batches of four texts of 128 tokens, AdamW \
+            at 0.0005. The table has the perplexity on each speaker's held-out episodes, mean and deviation over the seeds.
+
+              scripts/data smollm2 data && scripts/data friends data/friends
+              rankwise-lab reproduce speakers --base data/*.gguf --data data/friends --out runs
+            """)
+
+    @Option(help: "A language model: its folder, or a GGUF file.") var base: String
+    @Option(help: "The folder that scripts/data friends filled.") var data: String
+    @Option(help: "Where the runs are kept.") var out: String
+    @Option(help: "Names with commas between, of strategies that run in memory.") var strategies: String?
+    @Option(help: "Whole numbers with commas between.") var seeds = "1,2,3"
+    @Option(help: "How many rounds.") var rounds = 5
+    @Option(help: "The steps of a client in a round.") var steps = 10
+    @Option(help: "How many held-out episodes of each speaker the model is scored on.") var episodes = 3
+    @Option(help: "How many clients train at a time.") var threads = 2
+
+    func validate() throws {
+        for (name, value) in [("rounds", rounds), ("steps", steps), ("episodes", episodes), ("threads", threads)] {
+            guard value >= 1 else { throw ValidationError("--\(name) is \(value); expected at least 1") }
+        }
+    }
+
+    func run() async throws {
+        let reproduction = SpeakersReproduction(
+            base: base, data: data, strategies: strategies.map(ReproducedRun.list) ?? SpeakersReproduction.strategies,
+            seeds: try ReproducedRun.numbers(seeds), rounds: rounds, steps: steps, episodes: episodes, threads: threads)
+        do {
+            var failures = 0
+            var results: [(run: Reproduction.Run, perplexities: [String: Double], megabytesUp: Double)] = []
+            for run in try reproduction.runs(in: out) {
+                guard try await ReproducedRun.play(run, below: out) else {
+                    failures += 1
+                    continue
+                }
+                let folder = out + "/" + run.path
+                let records = try RunFolder(reading: folder).records
+                let bytes = records.reduce(0) { $0 + $1.bytesUp } / max(1, records.reduce(0) { $0 + $1.clients })
+                let perplexities = try reproduction.perplexities(of: run, at: folder, scratch: out)
+                results.append((run, perplexities, Double(bytes) / 1e6))
+            }
+            let groups = try ReportGroup.read(below: out)
+            try Report(title: "Six speakers on a language model", groups: groups).write(to: out + "/report.html")
+            print(SpeakersReproduction.markdown(results))
+            if failures > 0 { throw ExitCode.failure }
+        } catch let error as ExitCode {
+            throw error
+        } catch {
+            throw LabFailure.shown(error)
+        }
+    }
+}
+
+/// What the comparisons share.
+enum ReproducedRun {
     /// Returns false where the training ended early by itself, for example because it diverged.
-    private func play(_ run: Reproduction.Run) async throws(SimulationError) -> Bool {
+    static func play(_ run: Reproduction.Run, below out: String) async throws(SimulationError) -> Bool {
         let total = run.document.federation.round.total
         let cohort = try SimulatedCohort(run.document)
         do throws(SimulationError) {
             _ = try await SimulationRun(run.document, path: out + "/" + run.path).play(cohort: cohort) { event in
                 guard case .finished(let record) = event else { return }
-                Self.show(
+                show(
                     "\(run.path): round \(record.round)/\(total), accuracy \(record.testAccuracy.formatted(places: 4)), "
                         + "loss \(record.testLoss.formatted(places: 4)), \(record.seconds.formatted(places: 1)) s")
             }
             return true
         } catch {
             guard case .training = error else { throw error }
-            Self.show("\(run.path): \(error)")
+            show("\(run.path): \(error)")
             return false
         }
     }
 
-    private static func list(_ text: String) -> [String] { text.split(separator: ",").map(String.init) }
+    static func list(_ text: String) -> [String] { text.split(separator: ",").map(String.init) }
 
-    private static func numbers(_ text: String) throws -> [UInt64] {
+    static func numbers(_ text: String) throws -> [UInt64] {
         try list(text).map {
             guard let number = UInt64($0) else { throw ValidationError("'\($0)' is no whole number") }
             return number
         }
     }
 
-    private static func show(_ line: String) {
+    static func show(_ line: String) {
         try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
     }
 }
-
-extension Reproduction.Dataset: ExpressibleByArgument {}
-extension Reproduction.Model: ExpressibleByArgument {}

@@ -28,7 +28,7 @@ struct TrainCommand: AsyncParsableCommand {
     @Option(help: "Passes over the data.") var epochs: Int?
     @Option(help: "Examples of a batch.") var batch = 4
     @Option(help: "AdamW's learning rate.") var learningRate = 0.0005
-    @Option(help: "The most tokens of a text.") var maxLength = 256
+    @Option(help: "The most tokens of a text, as training.max_length.") var maxLength: Int?
     @Option(help: "How conversations are written, as training.template.") var template: String?
     @Option(help: "Only the layers of so many highest blocks.") var topBlocks: Int?
     @Option(help: "The most bytes of this process, in MiB.") var memory: Int?
@@ -93,8 +93,9 @@ struct TrainCommand: AsyncParsableCommand {
             toFile: configuration, atomically: true, encoding: .utf8)
         var settings: [String: TrainingSettings.Value] = [
             "batch_size": .number(Double(batch)), "optimizer": .text("adamw"),
-            "learning_rate": .number(learningRate), "max_length": .number(Double(maxLength)),
+            "learning_rate": .number(learningRate),
         ]
+        if let maxLength { settings["max_length"] = .number(Double(maxLength)) }
         if let steps { settings["max_steps"] = .number(Double(steps)) }
         if let epochs { settings["epochs"] = .number(Double(epochs)) }
         if let template { settings["template"] = .text(template) }

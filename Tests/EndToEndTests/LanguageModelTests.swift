@@ -119,6 +119,52 @@ import Testing
         }
     }
 
+    /// The lab's commands that train and compare language models, on the same files.
+    @Test func `the lab trains alone, shows its batches, and plays speakers in memory`() throws {
+        let folder = try TemporaryFolder()
+        let base = try base(folder)
+        let data = folder.path("friends")
+        try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
+        let speakers = ["chandler", "joey", "monica", "phoebe", "rachel", "ross"]
+        for (index, speaker) in speakers.enumerated() {
+            let lines = (0..<4).map { "{\"text\": \"\(speaker) says \($0) and \(index)\"}\n" }
+            _ = try folder.write("friends/\(speaker).jsonl", Array(lines.joined().utf8))
+            _ = try folder.write("friends/\(speaker)-heldout.jsonl", Array(lines[0].utf8))
+        }
+        let trained = try run(
+            "rankwise-lab",
+            [
+                "train", "--base", base, "--data", data + "/joey.jsonl", "--rank", "2", "--steps", "3", "--batch", "2",
+                "--dora", "--batches", folder.path("batches.jsonl"), "--out", folder.path("alone"),
+            ])
+        #expect(trained.contains("samples=4\t"))
+        let batches = String(decoding: try #require(folder.bytes("batches.jsonl")), as: UTF8.self).split(
+            separator: "\n")
+        #expect(batches.count == 3 && batches.allSatisfy { $0.components(separatedBy: "\"ids\"").count == 3 })
+        let alone = try AdapterFile(path: folder.path("alone/adapter_model.safetensors"))
+        #expect(alone.modules.count == 14 && alone.dense.count == 14)
+        #expect(
+            try run(
+                "rankwise-client", ["evaluate", folder.path("alone"), "--base", base, "--data", data + "/ross.jsonl"]
+            ).contains("perplexity="))
+
+        let arguments = [
+            "reproduce", "speakers", "--base", base, "--data", data, "--out", folder.path("runs"), "--rounds", "1",
+            "--steps", "1", "--episodes", "1", "--strategies", "rbla,fedavg", "--seeds", "1,2",
+        ]
+        let table = try run("rankwise-lab", arguments)
+        for strategy in ["rbla", "fedavg"] {
+            let row = try #require(table.split(separator: "\n").first { $0.hasPrefix("| \(strategy) |") })
+            #expect(row.components(separatedBy: " ± ").count == 8, "\(row)")
+        }
+        // Finished runs are not played again.
+        let again = try run("rankwise-lab", arguments)
+        #expect(
+            again.split(separator: "\n").filter { $0.hasPrefix("| ") }
+                == table.split(separator: "\n").filter { $0.hasPrefix("| ") })
+        #expect(folder.bytes("runs/report.html") != nil)
+    }
+
     private func perplexity(_ line: String) throws -> Double {
         let field = try #require(line.split(separator: "\t").first { $0.hasPrefix("perplexity=") })
         return try #require(Double(field.dropFirst("perplexity=".count)))

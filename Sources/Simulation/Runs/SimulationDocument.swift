@@ -54,6 +54,7 @@ package struct SimulationDocument: Sendable, Hashable {
         other.federation.round.total = federation.round.total
         other.simulation.threads = simulation.threads
         other.simulation.data = simulation.data
+        other.simulation.base = simulation.base
         return other == self
     }
 }

@@ -36,8 +36,11 @@ package struct SimulationSettings: Codable, Sendable, Hashable {
 
     /// The source of the examples.
     package struct Source: Codable, Sendable, Hashable {
-        /// A CSV file (label last) or IDX images with their labels beside them.
+        /// A CSV file (label last) or IDX images with their labels beside them; for a pretrained model what `join` takes.
+        /// Empty where each client has a file of its own.
         package var train: String
+        /// A file for each client, in their order, in place of `train`; it goes with `test`.
+        package var clients: [String]?
         /// Examples that no client has; nil where they are held out of `train`.
         package var test: String?
         /// The share of every label's examples to hold out if there is no `test`.
@@ -46,10 +49,14 @@ package struct SimulationSettings: Codable, Sendable, Hashable {
         /// weights, which otherwise use the clients' reports.
         package var validation: Double?
 
-        enum CodingKeys: String, CodingKey, CaseIterable { case train, test, holdout, validation }
+        enum CodingKeys: String, CodingKey, CaseIterable { case train, clients, test, holdout, validation }
 
-        package init(train: String, test: String? = nil, holdout: Double? = nil, validation: Double? = nil) {
+        package init(
+            train: String = "", test: String? = nil, holdout: Double? = nil, validation: Double? = nil,
+            clients: [String]? = nil
+        ) {
             self.train = train
+            self.clients = clients
             self.test = test
             self.holdout = holdout
             self.validation = validation
@@ -57,7 +64,8 @@ package struct SimulationSettings: Codable, Sendable, Hashable {
 
         package init(from decoder: any Decoder) throws {
             let values = try decoder.knownKeys(CodingKeys.self)
-            train = try values.decode(String.self, forKey: .train)
+            clients = try values.decodeIfPresent([String].self, forKey: .clients)
+            train = try values.value(.train, default: "")
             test = try values.decodeIfPresent(String.self, forKey: .test)
             holdout = try values.decodeIfPresent(Double.self, forKey: .holdout)
             validation = try values.decodeIfPresent(Double.self, forKey: .validation)
@@ -67,16 +75,21 @@ package struct SimulationSettings: Codable, Sendable, Hashable {
     package var clients: Int
     /// The ranks that the clients advertise, assigned in turn.
     package var ranks: [Int]
+    /// A pretrained model's folder or file; nil for the model that `base_model` names.
+    package var base: String?
     package var data: Source
     package var partition: Deal
     /// How many clients train at a time.
     package var threads: Int
 
-    enum CodingKeys: String, CodingKey, CaseIterable { case clients, ranks, data, partition, threads }
+    enum CodingKeys: String, CodingKey, CaseIterable { case clients, ranks, base, data, partition, threads }
 
-    package init(clients: Int, ranks: [Int], data: Source, partition: Deal, threads: Int = 2) {
+    package init(
+        clients: Int, ranks: [Int], base: String? = nil, data: Source, partition: Deal, threads: Int = 2
+    ) {
         self.clients = clients
         self.ranks = ranks
+        self.base = base
         self.data = data
         self.partition = partition
         self.threads = threads
@@ -86,6 +99,7 @@ package struct SimulationSettings: Codable, Sendable, Hashable {
         let values = try decoder.knownKeys(CodingKeys.self)
         clients = try values.decode(Int.self, forKey: .clients)
         ranks = try values.decode([Int].self, forKey: .ranks)
+        base = try values.decodeIfPresent(String.self, forKey: .base)
         data = try values.decode(Source.self, forKey: .data)
         partition = try values.value(.partition, default: Deal(scheme: .iid))
         threads = try values.value(.threads, default: 2)
@@ -106,6 +120,19 @@ extension SimulationSettings {
         guard !ranks.isEmpty else { throw refuse("ranks", "is empty; expected at least one rank") }
         if let rank = ranks.first(where: { $0 < 1 }) { throw refuse("ranks", "has \(rank); expected 1 or more") }
         guard (1...256).contains(threads) else { throw refuse("threads", "is \(threads); expected 1 to 256") }
+        if let files = data.clients {
+            guard data.train.isEmpty else {
+                throw refuse("data.train", "stands beside data.clients; give one of them")
+            }
+            guard files.count == clients else {
+                throw refuse("data.clients", "has \(files.count) files for \(clients) clients")
+            }
+            guard data.test != nil, data.validation == nil else {
+                throw refuse("data.clients", "goes with data.test, and without holdout and validation")
+            }
+        } else if data.train.isEmpty {
+            throw refuse("data.train", "is missing; there is no data.clients either")
+        }
         if data.test == nil {
             guard let share = data.holdout, share > 0, share < 1 else {
                 throw refuse("data.holdout", "is missing or not between 0 and 1; there is no data.test either")
