@@ -1,3 +1,4 @@
+import AdapterFormat
 import ArgumentParser
 import ClientAgent
 import StrictJSON
@@ -26,6 +27,7 @@ struct SettingsCommand: ParsableCommand {
             such a model usually change.
             """, valueName: "names"))
     var targets: String?
+    @Flag(help: "Train DoRA's magnitudes too, on a language model.") var dora = false
     @Option(help: "The classes of a classifier's head.") var classes = 2
     @Option(help: "The number of rounds.") var rounds = 3
     @Option(help: "The number of clients that a round needs.") var clients = 2
@@ -69,6 +71,13 @@ struct SettingsCommand: ParsableCommand {
             "  modules:",
         ]
         lines += layers.map { "    \($0.name): {in: \($0.inputs), out: \($0.outputs)}" }
+        var dense = dense
+        if dora {
+            guard model.predictsTokens else {
+                throw ValidationError("--dora is of language models; this model classifies")
+            }
+            for layer in layers { dense[layer.name + TensorName.magnitude] = [layer.outputs] }
+        }
         if !dense.isEmpty {
             lines.append("  dense:")
             lines += dense.sorted { $0.key < $1.key }.map { "    \($0.key): \($0.value)" }

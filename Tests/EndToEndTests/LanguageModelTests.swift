@@ -99,6 +99,39 @@ import Testing
         #expect(stage.stop() == 0)
     }
 
+    @Test func `a federation with magnitudes trains them, and its adapter is DoRA`() throws {
+        let stage = try AdminStage()
+        let base = try base(stage.folder)
+        let data = try stage.folder.write("texts.jsonl", Array("{\"text\": \"the cat sat on the mat\"}\n".utf8))
+        let settings = try run(
+            "rankwise-lab",
+            [
+                "settings", "--base", base, "--id", "dora", "--rank", "2", "--rounds", "2", "--clients", "1", "--dora",
+                "--max-length", "32",
+            ])
+        _ = try stage.admin("create", stage.folder.write("dora.yaml", Array(settings.utf8)))
+        let kit = stage.folder.path("dora.kit")
+        _ = try stage.admin("kit", "dora", "--out", kit, "--name", "one", "--rank", "2")
+        let said = try run(
+            "rankwise-client",
+            [
+                "join", "--kit", kit, "--base", base, "--data", data, "--give-up-after", "60", "--state",
+                stage.folder.path("state"),
+            ])
+        #expect(said.contains("round 2: update accepted"), "\(said)")
+        let out = stage.folder.path("out")
+        _ = try run(
+            "rankwise-client", ["export", stage.url, "--federation", "dora", "--out", out],
+            ["RANKWISE_TOKEN": AdminStage.token])
+        let adapter = try AdapterFile(path: out + "/adapter_model.safetensors")
+        #expect(adapter.modules.count == 14 && adapter.dense.count == 14)
+        #expect(
+            String(decoding: try #require(stage.folder.bytes("out/adapter_config.json")), as: UTF8.self)
+                .contains("\"use_dora\": true"))
+        #expect(try run("rankwise-client", ["evaluate", out, "--base", base, "--data", data]).contains("perplexity="))
+        #expect(stage.stop() == 0)
+    }
+
     @Test func `what a language model cannot do is refused by name, before the server is asked`() throws {
         let folder = try TemporaryFolder()
         let base = try base(folder)

@@ -41,9 +41,12 @@ package struct Decoder: PretrainedModel {
     }
 
     package func model(dense: [String: [Int]]) throws(TrainingError) -> NativeModel {
-        guard dense.isEmpty else {
+        let outputs = Dictionary(base.layers.map { ($0.name + TensorName.magnitude, $0.outputs) }) { first, _ in first }
+        if let other = dense.sorted(by: { $0.key < $1.key }).first(where: { outputs[$0.key].map { [$0] } != $0.value })
+        {
             throw .setting(
-                "dense", expected: "none for a language model", found: dense.keys.sorted().joined(separator: ", "))
+                "dense", expected: "nothing but magnitudes of the language model's layers",
+                found: "\(other.key) of shape \(other.value)")
         }
         return NativeModel(base)
     }
