@@ -126,7 +126,8 @@ package final class HTTPServer: Sendable {
         for index in 0..<max(1, configuration.shards) { shards.append(try Shard(index: index, settings: settings)) }
         let (descriptor, address) = try ListeningSocket.open(configuration.address)
         let listener = Listener(
-            descriptor: descriptor, address: address, shards: shards, census: census, logger: logger)
+            descriptor: descriptor, address: address, isInherited: configuration.address == .inherited, shards: shards,
+            census: census, logger: logger)
         for shard in shards { shard.executor.queue.async { shard.assumeIsolated { $0.start() } } }
         listener.executor.queue.async { listener.assumeIsolated { $0.start() } }
         let load: @Sendable () -> ServingLoad = {

@@ -13,6 +13,8 @@ actor Listener {
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
     nonisolated let address: SocketAddress
     private let descriptor: Int32
+    /// The path that is removed at the end; nil for a port, and for a socket that was handed over, which stays its owner's.
+    private let ownPath: String?
     private let shards: [Shard]
     private let census: ConnectionLimiter
     private let logger: Logger
@@ -20,8 +22,14 @@ actor Listener {
     private var isPaused = false
     private var turn = 0
 
-    /// - Parameter descriptor: a non-blocking listening socket; the listener closes it.
-    init(descriptor: Int32, address: SocketAddress, shards: [Shard], census: ConnectionLimiter, logger: Logger) {
+    /// - Parameters:
+    ///   - descriptor: a non-blocking listening socket; the listener closes it.
+    ///   - isInherited: whether another program handed it over.
+    init(
+        descriptor: Int32, address: SocketAddress, isInherited: Bool, shards: [Shard], census: ConnectionLimiter,
+        logger: Logger
+    ) {
+        ownPath = if case .unix(let path) = address.host, !isInherited { path } else { nil }
         self.descriptor = descriptor
         self.address = address
         self.shards = shards
@@ -33,18 +41,15 @@ actor Listener {
         let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: executor.queue)
         let descriptor = descriptor
         source.setEventHandler { self.assumeIsolated { $0.accept() } }
-        let path: String? = if case .unix(let path) = address.host { path } else { nil }
-        source.setCancelHandler {
-            close(descriptor)
-            // A socket that was handed over belongs to its owner and stays.
-            if let path, descriptor != ListeningAddress.firstInherited { unlink(path) }
-        }
+        source.setCancelHandler { close(descriptor) }
         source.activate()
         self.source = source
     }
 
     /// Connections that the kernel has accepted but this listener has not are reset.
     func stop() {
+        // Here, and not when the source is done with: whoever waits for the end may listen there next.
+        if source != nil, let ownPath { unlink(ownPath) }
         // A suspended source must be resumed before it is released.
         if isPaused { source?.resume() }
         isPaused = false
