@@ -6,6 +6,7 @@ struct RankwiseLab: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rankwise-lab",
         abstract: "Work with LoRA adapters and federations from the command line.",
+        version: "0.1.0",
         subcommands: [
             AggregateCommand.self, ConvertCommand.self, PartitionCommand.self, BaseCommand.self, SettingsCommand.self,
             TrainCommand.self,
