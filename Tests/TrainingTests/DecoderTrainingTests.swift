@@ -159,6 +159,9 @@ import TrainingData
             try await self.train("none", ["template": .text("chatml")])
         }
         #expect(error.map { "\($0)" }?.contains("<|im_start|>") == true)
+        #expect(throws: TrainingError.self) {
+            try Self.base().writer(adapter: nil, merge: nil, template: "llama3", capacity: 40)
+        }
     }
 
     @Test func `a long text is cut into parts, and every token is predicted once`() throws {

@@ -119,7 +119,13 @@ package struct DecoderBase: FrozenModel {
         _ settings: TrainingSettings, _ tokenizer: Tokenizer
     ) throws(TrainingError) -> ChatTemplate {
         let usual = [ChatTemplate.chatml, .llama3].first { $0.tokens.allSatisfy { tokenizer.id(of: $0) != nil } }
-        return try settings.choice("template", default: usual ?? .plain)
+        let template = try settings.choice("template", default: usual ?? .plain)
+        if let missing = template.tokens.first(where: { tokenizer.id(of: $0) == nil }) {
+            throw .setting(
+                "template", expected: "one whose tokens the model has; this one lacks \"\(missing)\"",
+                found: "\"\(template.rawValue)\"")
+        }
+        return template
     }
 
     package func parts(of indices: ArraySlice<Int>, _ examples: TokenSequences) -> [ArraySlice<Int>] {
