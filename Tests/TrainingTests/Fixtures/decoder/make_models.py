@@ -76,6 +76,8 @@ def adapt(name, base, folder, use_dora):
             value.data *= 1 + 0.2 * torch.randn_like(value)
         elif "lora_" in parameter:
             value.data = 0.2 * torch.randn_like(value)
+    # Where the model lay when this ran is of no use to anybody.
+    model.peft_config["default"].base_model_name_or_path = None
     model.save_pretrained(folder)
     (folder / "README.md").unlink()
 
