@@ -95,19 +95,11 @@ class NextTokens(nn.Module):
 
     def __init__(self, base, job):
         super().__init__()
-        import pathlib
-
         import peft
+        import reference_model
         import transformers
-        path = pathlib.Path(base)
-        source = dict(pretrained_model_name_or_path=base) if path.is_dir() else dict(
-            pretrained_model_name_or_path=str(path.parent), gguf_file=path.name)
-        model = transformers.AutoModelForCausalLM.from_pretrained(**source, dtype=getattr(torch, job["precision"]))
-        is_gpt2 = model.config.model_type == "gpt2"
-        rank = job["ranks"][0]
-        self.model = peft.get_peft_model(model, peft.LoraConfig(
-            r=rank, lora_alpha=rank, target_modules=["c_attn", "c_proj", "c_fc"] if is_gpt2 else "all-linear",
-            fan_in_fan_out=is_gpt2, task_type="CAUSAL_LM"))
+        model = reference_model.load(base, getattr(torch, job["precision"]))
+        self.model = reference_model.adapt(model, job["ranks"][0], job["ranks"][0])
         if job["checkpointing"]:
             model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
             model.enable_input_require_grads()

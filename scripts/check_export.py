@@ -12,23 +12,17 @@ does not hold PEFT's factors in GGUF's order of rows, or where the merged model'
 PEFT's merged model with its merged weights rounded to F16. Needs torch, transformers, peft, gguf and safetensors.
 """
 import argparse
-import pathlib
 import sys
 
 import gguf
 import numpy
 import torch
 from peft import PeftModel
+from reference_model import load
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM
 
 PARTS = {"q_proj": "attn_q", "k_proj": "attn_k", "v_proj": "attn_v", "o_proj": "attn_output", "gate_proj": "ffn_gate",
          "up_proj": "ffn_up", "down_proj": "ffn_down"}
-
-
-def model(path):
-    path = pathlib.Path(path)
-    return AutoModelForCausalLM.from_pretrained(str(path.parent), gguf_file=path.name, dtype=torch.float32).eval()
 
 
 def difference(name, found, expected, limit):
@@ -74,7 +68,7 @@ def main():
     options = parser.parse_args()
     ours = load_file(options.logits)
     tokens = ours["tokens"].long()[None]
-    adapted = PeftModel.from_pretrained(model(options.model), options.adapter).eval()
+    adapted = PeftModel.from_pretrained(load(options.model), options.adapter).eval()
     with torch.no_grad():
         expected = adapted(input_ids=tokens).logits[0]
         difference("PEFT", ours["logits"], expected, 1e-3)
@@ -87,7 +81,7 @@ def main():
                 if name in names:
                     layer.weight.data = layer.weight.data.half().float()
             rounded = merged(input_ids=tokens).logits[0]
-            difference("merged", model(options.merged)(input_ids=tokens).logits[0], rounded, 1e-3)
+            difference("merged", load(options.merged)(input_ids=tokens).logits[0], rounded, 1e-3)
             print(f"  F16 alone changes PEFT's logits by {float((rounded - expected).abs().max()):.2e}")
 
 

@@ -14,9 +14,9 @@ import argparse
 import pathlib
 
 import torch
-from peft import LoraConfig, get_peft_model
+from reference_model import adapt, load, source
 from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoTokenizer
 
 TEXT = (
     "The weather station on the hill reports wind from the north-west at 14 knots. A federated client never sends its data; "
@@ -24,23 +24,12 @@ TEXT = (
     "Ein Satz auf Deutsch, une phrase en français, 日本語の文, and an emoji 🙂 close this text. ")
 
 
-def source(path):
-    path = pathlib.Path(path)
-    if path.is_dir():
-        return dict(pretrained_model_name_or_path=str(path))
-    return dict(pretrained_model_name_or_path=str(path.parent), gguf_file=path.name)
-
-
 def prepare(options):
     torch.manual_seed(11)
     folder = pathlib.Path(options.folder)
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = AutoTokenizer.from_pretrained(**source(options.model))
-    base = AutoModelForCausalLM.from_pretrained(**source(options.model), dtype=torch.float32).eval()
-    is_gpt2 = base.config.model_type == "gpt2"
-    model = get_peft_model(base, LoraConfig(
-        r=8, lora_alpha=16, target_modules=["c_attn", "c_proj", "c_fc"] if is_gpt2 else "all-linear",
-        fan_in_fan_out=is_gpt2, task_type="CAUSAL_LM")).eval()
+    model = adapt(load(options.model), rank=8, alpha=16).eval()
     for name, value in model.named_parameters():
         if "lora_" in name:
             value.data = 0.02 * torch.randn_like(value)

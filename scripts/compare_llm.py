@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains a language model here and with PEFT on the same batches from the same adapter, and compares held-out perplexity.
 
-    python3 scripts/compare_llm.py MODEL.gguf TRAIN.jsonl HELDOUT.jsonl [--steps 60] [--batch 4] [--length 128] [--rank 8]
+    python3 scripts/compare_llm.py MODEL TRAIN.jsonl HELDOUT.jsonl [--steps 60] [--batch 4] [--length 128] [--rank 8]
         [--learning-rate 0.0005] [--seed 1] [--dora] [--lab .build/release/rankwise-lab] [--folder DIR]
 
 `rankwise-lab train` writes its batches and its first adapter, from which PEFT begins. Both results are scored by `rankwise-lab
@@ -19,7 +19,7 @@ import time
 
 import torch
 from peft import PeftModel
-from transformers import AutoModelForCausalLM
+from reference_model import load
 
 
 def perplexity(options, adapter):
@@ -31,9 +31,7 @@ def perplexity(options, adapter):
 
 def train(options, folder):
     """PEFT from the same start, on the same batches."""
-    path = pathlib.Path(options.model)
-    base = AutoModelForCausalLM.from_pretrained(str(path.parent), gguf_file=path.name, dtype=torch.float32)
-    model = PeftModel.from_pretrained(base, folder / "start", is_trainable=True).train()
+    model = PeftModel.from_pretrained(load(options.model), folder / "start", is_trainable=True).train()
     optimizer = torch.optim.AdamW(
         [p for p in model.parameters() if p.requires_grad], lr=options.learning_rate, weight_decay=0.01)
     started, losses = time.monotonic(), []

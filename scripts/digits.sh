@@ -62,11 +62,16 @@ start_server() {
 # Creates the federation $1 of Config/digits.yaml with the strategy $2 (a YAML flow mapping), seed $3, $4 rounds and, where
 # there is a fifth, that learning rate; sets $enrolment and $reader.
 create_federation() { # id strategy seed rounds [learning-rate]
-    local created
     sed -E "s/^id: .*/id: $1/; s/^strategy: .*/strategy: $2/; s/seed: 7\b/seed: $3/; s/total: [0-9]+/total: $4/
         ${5:+s/learning_rate: [0-9.]+/learning_rate: $5/}" \
         Config/digits.yaml >"$scratch/$1.yaml"
-    created=$("$bin/rankwise-server" check-config "$scratch/$1.yaml" --json |
+    create_from "$scratch/$1.yaml"
+}
+
+# Creates the federation of a file of settings; sets $enrolment and $reader.
+create_from() { # settings
+    local created
+    created=$("$bin/rankwise-server" check-config "$1" --json |
         curl -sS --fail-with-body -H "Authorization: Bearer $admin" -d @- "$url/v1/federations") ||
         fail "the federation was not created: $created"
     enrolment=$(field enrolment_token <<<"$created")

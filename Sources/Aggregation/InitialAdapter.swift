@@ -32,7 +32,8 @@ package struct InitialAdapter: AdapterSource, Sendable {
     }
 
     /// Draws all tensors of a shape into a sink in the shape's order, one module per thread at a time. Blocks.
-    package func draw<Sink: AdapterSink>(_ shape: AdapterShape, threads: Int, into sink: inout Sink) throws {
+    package func draw<Sink: AdapterSink & ~Copyable>(_ shape: AdapterShape, threads: Int, into sink: inout Sink) throws
+    {
         try orderedPipeline(
             count: shape.modules.count, threads: threads,
             prepare: { _ in },

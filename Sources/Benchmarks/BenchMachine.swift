@@ -2,6 +2,7 @@ import AdapterFormat
 import Foundation
 import LinearAlgebra
 import Synchronization
+import Training
 
 /// The machine that a benchmark ran on.
 package struct BenchMachine: Encodable {
@@ -17,23 +18,6 @@ package struct BenchMachine: Encodable {
         cores = ProcessInfo.processInfo.activeProcessorCount
         memoryBytes = ProcessInfo.processInfo.physicalMemory
         system = ProcessInfo.processInfo.operatingSystemVersionString
-    }
-}
-
-extension BenchMachine {
-    /// The most memory that this process has had (VmHWM).
-    static var highWaterBytes: Int { ProcessStatus.bytes(of: "VmHWM") }
-}
-
-/// Sizes in `/proc/self/status`.
-enum ProcessStatus {
-    /// 0 where there is no such line.
-    static func bytes(of name: String) -> Int {
-        guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
-            let line = status.split(separator: "\n").first(where: { $0.hasPrefix(name + ":") }),
-            let kibibytes = line.split(whereSeparator: { !$0.isNumber }).first.flatMap({ Int($0) })
-        else { return 0 }
-        return kibibytes << 10
     }
 }
 
@@ -78,7 +62,7 @@ final class MemorySampler: Sendable {
         }
     }
 
-    private static func anonymousBytes() -> Int { ProcessStatus.bytes(of: "RssAnon") }
+    private static func anonymousBytes() -> Int { ProcessMemory.bytes("RssAnon") }
 }
 
 /// A plain read of the same mapped bytes in the same pieces: the speed of a program that only reads.

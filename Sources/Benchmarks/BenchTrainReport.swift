@@ -1,4 +1,5 @@
 import Foundation
+import Training
 
 /// The results of a benchmark of training steps.
 struct BenchTrainReport: Encodable {
@@ -50,7 +51,7 @@ struct BenchTrainReport: Encodable {
         step.values.append(ours.seconds * scale)
         stepProcessor.values.append(ours.processorSeconds * scale)
         self.peak.values.append(peak)
-        resident = Double(BenchMachine.highWaterBytes)
+        resident = Double(ProcessMemory.bytes("VmHWM"))
         guard let reference else { return }
         referenceResident = reference.resident
         referenceStep.values.append(reference.total * scale)

@@ -35,11 +35,10 @@ struct WriterOptions: ParsableArguments {
     var sampling: Sampling { Sampling(temperature: temperature, topK: topK, topP: topP) }
 
     func writer() throws -> TextWriter {
-        var opened: (path: String, scales: [String: Double])?
+        var opened: ScoredAdapter?
         if let adapter {
             let path = adapter + "/adapter_model.safetensors"
-            let file = try AdapterFile(path: path)
-            opened = (path, try AdapterConfig(of: path, at: nil).nativeScales(of: file, at: path))
+            opened = try ScoredAdapter(AdapterFile(path: path), at: path)
         }
         return try ModelRegistry.pretrained(path: base).writer(
             adapter: opened, merge: merge, template: template, capacity: context)

@@ -22,8 +22,7 @@ struct AdapterFiles {
         var entries: [Entry] = []
         for path in try paths.flatMap(Self.expanded) {
             let file = try AdapterFile(path: path)
-            let scales = try AdapterConfig(of: path, at: configuration).nativeScales(
-                of: file, at: path, isItsOwn: configuration == nil)
+            let scales = try ScoredAdapter(file, at: path, configuration: configuration).scales
             entries.append(Entry(name: Self.name(of: path), path: path, file: file, scales: scales))
         }
         guard let first = entries.first else { throw TrainingError.data(reason: "there is no adapter to score") }

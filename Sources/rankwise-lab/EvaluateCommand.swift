@@ -1,6 +1,7 @@
 import AdapterFormat
 import AdapterOperations
 import ArgumentParser
+import ClientAgent
 import Foundation
 import Training
 
@@ -31,12 +32,7 @@ struct EvaluateCommand: ParsableCommand {
                 adapter: adapter, configuration: config, merge: options.merge, settings: options.settings,
                 task: options.task)
             if let logits { try write(result, to: logits) }
-            let words = result.perplexity.map {
-                "\tperplexity=\($0.formatted(places: 3))\ttokens=\(result.predictions)"
-            }
-            print(
-                "accuracy=\(result.accuracy.formatted(places: 4))\tloss=\(result.loss.formatted(places: 4))\(words ?? "")"
-            )
+            print(result.line)
         } catch {
             throw ValidationError("\(error)")
         }
@@ -45,10 +41,9 @@ struct EvaluateCommand: ParsableCommand {
     private func write(_ result: Evaluation, to path: String) throws {
         guard result.perplexity != nil else { return try result.writeLogits(to: path) }
         let file = try AdapterFile(path: adapter)
-        let scales = try AdapterConfig(of: adapter, at: config).nativeScales(
-            of: file, at: adapter, isItsOwn: config == nil)
+        let scored = try ScoredAdapter(file, at: adapter, configuration: config)
         try options.task(for: file).tokenLogits(
-            adapter: adapter, merge: options.merge, scales: scales, settings: options.settings
+            adapter: adapter, merge: options.merge, scales: scored.scales, settings: options.settings
         ).write(to: path)
     }
 }

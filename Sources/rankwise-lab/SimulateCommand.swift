@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import RankwiseWire
 import Simulation
+import Training
 import Yams
 
 /// `rankwise-lab simulate`: simulates a federation of many clients on this machine.
@@ -62,11 +63,7 @@ struct SimulateCommand: AsyncParsableCommand {
     }
 
     /// The peak resident memory of this process, from the kernel, in KiB.
-    private static var peakMemory: String {
-        let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
-        let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-        return line.map { $0.filter(\.isNumber) } ?? "unknown"
-    }
+    private static var peakMemory: String { "\(ProcessMemory.bytes("VmHWM") >> 10)" }
 }
 
 extension SimulationRun.Transport: ExpressibleByArgument {}

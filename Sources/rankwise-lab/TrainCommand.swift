@@ -3,6 +3,7 @@ import Aggregation
 import ArgumentParser
 import DurableFiles
 import Foundation
+import StrictJSON
 import Training
 import TrainingData
 
@@ -46,9 +47,10 @@ struct TrainCommand: AsyncParsableCommand {
     func run() async throws {
         do {
             try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
-            let model = try ModelRegistry.pretrained(path: base).model(dense: [:])
+            let pretrained = try ModelRegistry.pretrained(path: base)
+            let model = try pretrained.model(dense: [:])
             let task = try model.task(data: data)
-            let assignment = try assignment(model)
+            let assignment = try assignment(model, peftKeys: pretrained.peftKeys)
             if let batches { try write(task.tokenBatches(assignment.plan), to: batches) }
             let limits = TrainingLimits(topBlocks: topBlocks, memory: memory.map { $0 << 20 }) {
                 FileHandle.standardError.write(Data(($0 + "\n").utf8))
@@ -67,7 +69,9 @@ struct TrainCommand: AsyncParsableCommand {
         }
     }
 
-    private func assignment(_ model: NativeModel) throws -> TrainingAssignment {
+    private func assignment(
+        _ model: NativeModel, peftKeys: [(key: String, value: String)]
+    ) throws -> TrainingAssignment {
         let shape = try AdapterShape(
             modules: model.usualLayers.map {
                 ModuleShape(
@@ -77,18 +81,14 @@ struct TrainCommand: AsyncParsableCommand {
                 ? model.usualLayers.map { .init(name: $0.name + TensorName.magnitude, shape: [$0.outputs]) } : [])
         let start = out + "/version-0.safetensors"
         let file = try OwnedFile(start, for: .replacing, mode: 0o644)
-        var writer = try AdapterWriter(shape: try AdapterShape(modules: shape.modules), descriptor: file.number)
-        let source = InitialAdapter(seed: seed)
-        for module in shape.modules {
-            guard let factors = source.factors(of: module, rank: rank) else { continue }
-            try writer.take(factors, of: module)
-        }
+        // Magnitudes begin as the norms of the base's rows, which the trainer knows.
+        let factors = try AdapterShape(modules: shape.modules)
+        var writer = try AdapterWriter(shape: factors, descriptor: file.number)
+        try InitialAdapter(seed: seed).draw(factors, threads: 2, into: &writer)
         try writer.finish()
         let configuration = out + "/adapter_config.json"
         let carried = Dictionary(
-            uniqueKeysWithValues: try ModelRegistry.pretrained(path: base).peftKeys.map {
-                ($0.key, $0.value == "true" ? "true" : "\"\($0.value)\"")
-            })
+            uniqueKeysWithValues: peftKeys.map { ($0.key, $0.value == "true" ? "true" : $0.value.jsonQuoted) })
         try AdapterConfig(shape: shape, scaling: .constant(scale), carried: carried).json.write(
             toFile: configuration, atomically: true, encoding: .utf8)
         var settings: [String: TrainingSettings.Value] = [

@@ -65,6 +65,15 @@ import TrainingData
         one.count == other.count ? zip(one, other).map { abs($0 - $1) }.max() ?? .infinity : .infinity
     }
 
+    /// Every gradient within 5e-4 of its tensor's largest entry.
+    private static func check(_ gradients: [String: [Float]], against expected: SafetensorsFile) throws {
+        for (name, gradient) in gradients {
+            let reference = try #require(expected["gradient." + name]).floats()
+            let largest = reference.map(abs).max() ?? 0
+            #expect(distance(gradient, reference) < 5e-4 * largest, "\(name)")
+        }
+    }
+
     /// The gradients of all factors by their names in files.
     private static func gradients(_ model: DecoderModel) -> [String: [Float]] {
         var gradients: [String: [Float]] = [:]
@@ -105,11 +114,7 @@ import TrainingData
             model.backward()
             let gradients = Self.gradients(model)
             #expect(gradients.count == 2 * model.layers.count)
-            for (name, gradient) in gradients {
-                let reference = try #require(expected["gradient." + name]).floats()
-                let largest = reference.map(abs).max() ?? 0
-                #expect(Self.distance(gradient, reference) < 5e-4 * largest, "\(name)")
-            }
+            try Self.check(gradients, against: expected)
             #expect(former == nil || former == gradients, "the bytes depend on the threads or on what is kept")
             former = gradients
         }
@@ -197,11 +202,7 @@ import TrainingData
                 gradients[layer.name + TensorName.magnitude] = try Array(#require(layer.magnitude).gradient.floats)
             }
             #expect(gradients.count == 3 * model.layers.count)
-            for (name, gradient) in gradients {
-                let reference = try #require(expected["gradient." + name]).floats()
-                let largest = reference.map(abs).max() ?? 0
-                #expect(Self.distance(gradient, reference) < 5e-4 * largest, "\(name)")
-            }
+            try Self.check(gradients, against: expected)
             #expect(former == nil || former == gradients, "the bytes depend on the threads or on what is kept")
             former = gradients
         }

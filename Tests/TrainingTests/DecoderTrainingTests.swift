@@ -193,7 +193,7 @@ import TrainingData
         let whole: [String: TrainingSettings.Value] = ["batch_size": .number(4)]
         let losses = try await [train("1", whole).loss, train("2", whole, limits: TrainingLimits(topBlocks: 1)).loss]
         #expect(losses[0] == losses[1])
-        await #expect(throws: TrainingError.setting("--layers", expected: "top:1 to top:2", found: "top:3")) {
+        await #expect(throws: TrainingError.option("--layers", expected: "top:1 to top:2", found: "top:3")) {
             try await self.train("none", limits: TrainingLimits(topBlocks: 3))
         }
     }
@@ -250,7 +250,7 @@ import TrainingData
         let error = #expect(throws: TrainingError.self) {
             try parts.fitted(to: 1 << 20, layers: layers, examples: examples, settings: TrainingSettings())
         }
-        guard case .setting("--memory", let expected, let found)? = error else {
+        guard case .option("--memory", let expected, let found)? = error else {
             Issue.record("\(String(describing: error))")
             return
         }

@@ -1,3 +1,5 @@
+package import AdapterFormat
+package import AdapterOperations
 import Dispatch
 import LinearAlgebra
 import Synchronization
@@ -13,6 +15,18 @@ package struct ScoredAdapter: Sendable, Hashable {
     package init(path: String, scales: [String: Double]) {
         self.path = path
         self.scales = scales
+    }
+}
+
+extension ScoredAdapter {
+    /// An adapter with the scales of its `adapter_config.json`.
+    ///
+    /// - Parameter configuration: path of the configuration; nil for the one beside the file.
+    package init(_ file: AdapterFile, at path: String, configuration: String? = nil) throws(AdapterFileError) {
+        self.init(
+            path: path,
+            scales: try AdapterConfig(of: path, at: configuration).nativeScales(
+                of: file, at: path, isItsOwn: configuration == nil))
     }
 }
 

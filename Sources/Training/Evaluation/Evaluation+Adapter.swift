@@ -14,12 +14,11 @@ extension Evaluation {
         adapter: String, configuration: String? = nil, merge: String? = nil, settings: TrainingSettings,
         task: (AdapterFile) throws -> NativeTask
     ) throws {
-        let (file, scales) = try TrainingError.converting { () throws(AdapterFileError) in
+        let (file, scored) = try TrainingError.converting { () throws(AdapterFileError) in
             let file = try AdapterFile(path: adapter)
-            let scales = try AdapterConfig(of: adapter, at: configuration).nativeScales(
-                of: file, at: adapter, isItsOwn: configuration == nil)
-            return (file, scales)
+            return (file, try ScoredAdapter(file, at: adapter, configuration: configuration))
         }
-        try self.init(of: try task(file), adapter: adapter, merge: merge, scales: scales, settings: settings)
+        try self.init(
+            of: try task(file), adapter: adapter, merge: merge, scales: scored.scales, settings: settings)
     }
 }

@@ -102,7 +102,7 @@ extension FrozenModel {
         to bytes: Int?, layers: [AdaptedLayer], examples: Model.Examples, settings: TrainingSettings
     ) throws(TrainingError) -> MemoryFit<Self>? {
         guard bytes != nil else { return nil }
-        throw .setting("--memory", expected: "a language model", found: "one that classifies, which has no such choice")
+        throw .option("--memory", expected: "a language model", found: "one that classifies, which has no such choice")
     }
 
     package func parts(of indices: ArraySlice<Int>, _ examples: Model.Examples) -> [ArraySlice<Int>] { [indices] }

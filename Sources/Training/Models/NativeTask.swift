@@ -142,7 +142,7 @@ struct ModelTask<Base: FrozenModel>: AnyModelTask {
         adapter: String?, merge: String?, scales: [String: Double], settings: TrainingSettings
     ) throws(TrainingError) -> NativeTask.TokenLogits {
         let model = try model(adapter: adapter, merge: merge, scales: scales, settings: settings, batchLimit: 1)
-        guard let model = model as? DecoderModel,
+        guard let model = model as? any TokenPredictingModel,
             let examples = try base.prepare(examples, settings: settings) as? TokenSequences
         else { throw .model("logits", reason: "it predicts classes, not tokens") }
         let tokens = Array(examples.tokens(of: 0))

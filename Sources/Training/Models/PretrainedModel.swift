@@ -30,13 +30,12 @@ package protocol PretrainedModel: Sendable {
     /// What writes text with an adapter.
     ///
     /// - Parameters:
-    ///   - adapter: path of an `adapter_model.safetensors` with the factors of its modules' products; nil for the base
-    ///     alone.
+    ///   - adapter: nil for the base alone.
     ///   - merge: path of an adapter whose product, at scale 1, is added to the base first.
     ///   - capacity: the most tokens of a text; nil for the model's own limit, or 4096 where that is above.
     /// - Throws: where the model predicts classes.
     func writer(
-        adapter: (path: String, scales: [String: Double])?, merge: String?, template: String?, capacity: Int?
+        adapter: ScoredAdapter?, merge: String?, template: String?, capacity: Int?
     ) throws(TrainingError) -> TextWriter
 
     /// - Parameter dense: the shapes of the tensors that a federation trains in full, which are the head's.
@@ -47,7 +46,7 @@ extension PretrainedModel {
     package static var readsFiles: Bool { false }
 
     package func writer(
-        adapter: (path: String, scales: [String: Double])?, merge: String?, template: String?, capacity: Int?
+        adapter: ScoredAdapter?, merge: String?, template: String?, capacity: Int?
     ) throws(TrainingError) -> TextWriter {
         throw .model(weightFiles[0], reason: "it predicts classes; only a language model writes text")
     }

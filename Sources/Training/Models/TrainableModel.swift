@@ -28,6 +28,12 @@ package protocol ClassifyingModel: TrainableModel {
     func logits(rows: Int) -> MatrixView
 }
 
+/// A model that predicts each token of a text from those before it.
+package protocol TokenPredictingModel: TrainableModel where Examples == TokenSequences {
+    /// The logits after each token of one text: (tokens × vocabulary).
+    func logits(of tokens: [Int32]) -> [Float]
+}
+
 /// Sums over one batch.
 package struct BatchResult {
     /// Cross-entropy in nats, summed over what is predicted.

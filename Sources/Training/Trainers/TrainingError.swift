@@ -4,6 +4,8 @@ package enum TrainingError: Error, Equatable, Sendable {
     case model(String, reason: String)
     /// A setting of the plan has an unsupported value.
     case setting(String, expected: String, found: String)
+    /// An option of this client cannot be kept, or asks for what there is not.
+    case option(String, expected: String, found: String)
     /// The data do not fit the model.
     case data(reason: String)
     /// The received adapter or merge does not fit the model.
@@ -29,7 +31,7 @@ extension TrainingError {
     package var isWorthRetrying: Bool {
         switch self {
         case .command, .file, .noRoom: true
-        case .model, .setting, .data, .adapter, .diverged, .tooLong, .abstained, .stopped, .cancelled: false
+        case .model, .setting, .option, .data, .adapter, .diverged, .tooLong, .abstained, .stopped, .cancelled: false
         }
     }
 }
@@ -39,8 +41,8 @@ extension TrainingError: CustomStringConvertible {
         switch self {
         case .model(let name, let reason): "the base model \"\(name)\" cannot be trained here: \(reason)"
         case .setting(let name, let expected, let found):
-            // An option of this client begins with hyphens.
-            "\(name.hasPrefix("--") ? "" : "the plan's ")\(name) is \(found); expected \(expected)"
+            "the plan's \(name) is \(found); expected \(expected)"
+        case .option(let name, let expected, let found): "\(name) is \(found); expected \(expected)"
         case .data(let reason): "the data do not fit the model: \(reason)"
         case .adapter(let file, let reason): "\(file) does not fit the model: \(reason)"
         case .diverged(let epoch, let step):

@@ -60,11 +60,11 @@ struct TrainingRun<Base: FrozenModel> {
     ) throws(TrainingError) {
         let blocks = base.blocks
         guard (1...blocks.count).contains(top) else {
-            throw .setting("--layers", expected: "top:1 to top:\(blocks.count)", found: "top:\(top)")
+            throw .option("--layers", expected: "top:1 to top:\(blocks.count)", found: "top:\(top)")
         }
         for index in 0..<blocks[blocks.count - top].lowerBound { layers[index].isTrained = false }
         guard layers.contains(where: { $0.isTrained && $0.lora != nil }) else {
-            throw .setting("--layers", expected: "some that the federation adapts", found: "top:\(top)")
+            throw .option("--layers", expected: "some that the federation adapts", found: "top:\(top)")
         }
     }
 

@@ -1,4 +1,4 @@
-import Tokenizers
+package import Tokenizers
 
 /// How a conversation is written for a model, and which of it is learned: the assistant's answers alone.
 package enum ChatTemplate: String, Sendable, Hashable, CaseIterable {
@@ -19,6 +19,9 @@ package enum ChatTemplate: String, Sendable, Hashable, CaseIterable {
         case .alpaca, .plain: []
         }
     }
+
+    /// A token of the template that a vocabulary lacks; nil where it has all.
+    package func missingToken(in tokenizer: Tokenizer) -> String? { tokens.first { tokenizer.id(of: $0) == nil } }
 
     /// Tokens that end an answer.
     package var ends: [String] {

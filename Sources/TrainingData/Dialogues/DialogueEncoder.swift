@@ -24,7 +24,7 @@ package struct DialogueEncoder {
     /// - Parameter endOfText: the token that ends a text; nil where the model has none.
     /// - Throws: where the vocabulary lacks a token of the template.
     package init(_ tokenizer: Tokenizer, template: ChatTemplate, endOfText: Int32?) throws(TextError) {
-        for token in template.tokens where tokenizer.id(of: token) == nil {
+        if let token = template.missingToken(in: tokenizer) {
             throw .template(name: template.rawValue, token: token)
         }
         self.template = template

@@ -35,7 +35,7 @@ package struct Decoder: PretrainedModel {
     package func head(classes: Int) -> [String: [Int]] { [:] }
 
     package func writer(
-        adapter: (path: String, scales: [String: Double])?, merge: String?, template: String?, capacity: Int?
+        adapter: ScoredAdapter?, merge: String?, template: String?, capacity: Int?
     ) throws(TrainingError) -> TextWriter {
         try base.writer(adapter: adapter, merge: merge, template: template, capacity: capacity)
     }

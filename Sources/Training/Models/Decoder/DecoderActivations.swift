@@ -27,9 +27,9 @@ final class DecoderActivations {
         var ranks: [Int]
         var plains: [Int]
 
-        init(_ projections: [DecoderProjection]) {
-            ranks = projections.map(\.rank)
-            plains = projections.map(\.plainWidth)
+        init(_ layers: some Sequence<AdaptedLayer>) {
+            ranks = layers.map { $0.lora?.rank ?? 0 }
+            plains = layers.map { $0.magnitude == nil ? 0 : $0.outputs }
         }
 
         /// The wider of each of several layers'.
@@ -57,10 +57,10 @@ final class DecoderActivations {
     }
 
     /// The count of a row's numbers.
-    static func width(_ configuration: ModelConfiguration, ranks: [Int], plains: [Int]) -> Int {
+    static func width(_ configuration: ModelConfiguration, _ widths: Widths) -> Int {
         let normed = configuration.hasQueryKeyNorm ? configuration.queryWidth + configuration.keyValueWidth : 0
         return 3 * configuration.hidden + configuration.attentionWidth + normed + configuration.queryWidth
-            + configuration.gateWidth + configuration.intermediate + ranks.reduce(0, +)
-            + plains.reduce(0, +)
+            + configuration.gateWidth + configuration.intermediate + widths.ranks.reduce(0, +)
+            + widths.plains.reduce(0, +)
     }
 }

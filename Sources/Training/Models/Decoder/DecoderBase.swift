@@ -92,13 +92,13 @@ package struct DecoderBase: FrozenModel {
     }
 
     func writer(
-        adapter: (path: String, scales: [String: Double])?, merge: String?, template: String?, capacity: Int?
+        adapter: ScoredAdapter?, merge: String?, template: String?, capacity: Int?
     ) throws(TrainingError) -> TextWriter {
         guard let tokenizer else { throw .model(file.path, reason: "no tokenizer was opened for it") }
         let settings = TrainingSettings(featureScale: 1, maxLength: nil, template: template)
         let most = configuration.positions
         guard capacity.map({ (2...most).contains($0) }) ?? true else {
-            throw .setting("context", expected: "2 to \(most) tokens", found: "\(capacity ?? 0)")
+            throw .option("--context", expected: "2 to \(most) tokens", found: "\(capacity ?? 0)")
         }
         var layers = layers
         if let merge { try ModelAdapter(path: merge).merge(into: &layers) }
@@ -118,9 +118,9 @@ package struct DecoderBase: FrozenModel {
     private func template(
         _ settings: TrainingSettings, _ tokenizer: Tokenizer
     ) throws(TrainingError) -> ChatTemplate {
-        let usual = [ChatTemplate.chatml, .llama3].first { $0.tokens.allSatisfy { tokenizer.id(of: $0) != nil } }
+        let usual = [ChatTemplate.chatml, .llama3].first { $0.missingToken(in: tokenizer) == nil }
         let template = try settings.choice("template", default: usual ?? .plain)
-        if let missing = template.tokens.first(where: { tokenizer.id(of: $0) == nil }) {
+        if let missing = template.missingToken(in: tokenizer) {
             throw .setting(
                 "template", expected: "one whose tokens the model has; this one lacks \"\(missing)\"",
                 found: "\"\(template.rawValue)\"")

@@ -35,7 +35,7 @@ final class DecoderContinuation {
         loss = VocabularyLoss(weights.head, rowLimit: 1, units: units)
         caches = weights.layers.map { _ in KeyValueCache(width: 2 * configuration.keyValueWidth, capacity: capacity) }
         activations = DecoderActivations(
-            configuration, .init(widest: steps.map { .init($0.projections) }), rows: Self.block)
+            configuration, .init(widest: steps.map { .init($0.projections.map(\.layer)) }), rows: Self.block)
         scratch = (0..<units.threads).map { _ in CausalAttention.Scratch(longest: capacity) }
         rows = (0..<2).map { _ in FloatBlock(count: Self.block * configuration.hidden) }
     }
@@ -69,7 +69,7 @@ final class DecoderContinuation {
     /// The highest layer's output for the next tokens.
     private func advance(_ tokens: ArraySlice<Int32>) -> MatrixView {
         let hidden = weights.configuration.hidden
-        weights.embed(tokens.map { $0 }, positions: Array(count..<count + tokens.count), rows[0])
+        weights.embed(Array(tokens), positions: Array(count..<count + tokens.count), rows[0])
         for (index, step) in steps.enumerated() {
             step.extend(
                 caches[index], at: count, rows[index % 2].matrix(rows: tokens.count, columns: hidden).readOnly,

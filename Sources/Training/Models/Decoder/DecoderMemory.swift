@@ -35,16 +35,10 @@ struct DecoderMemory {
         let width = layers.count / configuration.layers
         let trained = layers.suffix(choice.topBlocks * width).filter { $0.isTrained && $0.lora != nil }
         let trainedBlocks = min(choice.topBlocks, blocksFromLowest)
-        let ranks = (0..<width).map { place in
-            stride(from: place, to: layers.count, by: width).map { layers[$0].lora?.rank ?? 0 }.max() ?? 0
-        }
-        let plains = (0..<width).map { place in
-            stride(from: place, to: layers.count, by: width).map {
-                layers[$0].magnitude == nil ? 0 : layers[$0].outputs
-            }.max() ?? 0
-        }
+        let widths = DecoderActivations.Widths(
+            widest: (0..<configuration.layers).map { .init(layers[$0 * width..<($0 + 1) * width]) })
         var count = (trainedBlocks + 2) * rows * configuration.hidden
-        count += (choice.kept + 1) * rows * DecoderActivations.width(configuration, ranks: ranks, plains: plains)
+        count += (choice.kept + 1) * rows * DecoderActivations.width(configuration, widths)
         count += rows * (2 * configuration.hidden + configuration.attentionWidth)
         count += WidenedProducts.count(layers, rows: rows)
         count += VocabularyLoss.count(
@@ -125,50 +119,8 @@ struct DecoderMemory {
 extension DecoderMemory {
     /// The bytes that this process has now, and those of a mapped file that it will have when all of it was read.
     static func residentBytes(withFileOf fileBytes: Int) -> Int {
-        let sizes = sizes(in: "/proc/self/status", ["RssAnon:", "RssFile:"])
         // The program and its libraries are mapped as well.
-        return sizes[0] + max(sizes[1], fileBytes + Self.programBytes)
-    }
-
-    /// The bytes that the system can give without taking them from other programs, and that this process may have by its
-    /// control group and those above it.
-    static func freeBytes() -> Int {
-        var free = sizes(in: "/proc/meminfo", ["MemAvailable:"])[0]
-        var group = line(of: "/proc/self/cgroup").flatMap { $0.hasPrefix("0::/") ? String($0.dropFirst(4)) : nil }
-        while let path = group {
-            let folder = "/sys/fs/cgroup/" + path
-            if let limit = line(of: folder + "/memory.max").flatMap({ Int($0) }),
-                let used = line(of: folder + "/memory.current").flatMap({ Int($0) })
-            {
-                free = min(free, max(0, limit - used))
-            }
-            group = path.isEmpty ? nil : path.split(separator: "/").dropLast().joined(separator: "/")
-        }
-        return free
-    }
-
-    /// A file's first line; nil where there is no such file.
-    private static func line(of path: String) -> String? {
-        guard let file = fopen(path, "r") else { return nil }
-        defer { fclose(file) }
-        var line = [CChar](repeating: 0, count: 4_096)
-        guard fgets(&line, Int32(line.count), file) != nil else { return nil }
-        let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return String(text.prefix { $0 != "\n" })
-    }
-
-    /// The sizes of these lines in bytes; 0 for a line that is not there.
-    private static func sizes(in path: String, _ names: [String]) -> [Int] {
-        guard let file = fopen(path, "r") else { return names.map { _ in 0 } }
-        defer { fclose(file) }
-        var sizes = names.map { _ in 0 }
-        var line = [CChar](repeating: 0, count: 256)
-        while fgets(&line, Int32(line.count), file) != nil {
-            let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            guard let place = names.firstIndex(where: text.hasPrefix) else { continue }
-            sizes[place] = (Int(text.filter(\.isNumber)) ?? 0) << 10
-        }
-        return sizes
+        ProcessMemory.bytes("RssAnon") + max(ProcessMemory.bytes("RssFile"), fileBytes + programBytes)
     }
 
     private static let programBytes = 40 << 20
@@ -190,7 +142,7 @@ extension DecoderBase {
         guard let bytes = limit else {
             // Half of what is free; with less, whatever takes least without learning less.
             var base = self
-            let choice = memory.fastest(below: DecoderMemory.freeBytes() / 2)
+            let choice = memory.fastest(below: ProcessMemory.freeBytes() / 2)
             let fits = choice.map { $0.topBlocks == configuration.layers } ?? false
             base.keptLayers = fits ? choice?.kept ?? 0 : 0
             base.tokenLimit = fits ? choice?.tokens : 1
@@ -198,7 +150,7 @@ extension DecoderBase {
             return MemoryFit(base: base, topBlocks: nil, summary: nil)
         }
         guard let choice = memory.fastest(below: bytes) else {
-            throw .setting(
+            throw .option(
                 "--memory",
                 expected: "at least \(Self.mebibytes(memory.bytes(memory.least))) for texts of \(lengths[0]) tokens",
                 found: Self.mebibytes(bytes))

@@ -7,7 +7,7 @@ package import TrainingData
 /// The sequences of a batch are computed together, one behind the other: no row is padding. Of each layer the input is
 /// kept, and its activations are computed again for the gradients, except in the highest layers, where memory allows it.
 /// The loss is the mean over the counted tokens of the batch, as in transformers. There is no dropout.
-package final class DecoderModel: TrainableModel {
+package final class DecoderModel: TokenPredictingModel {
     package let layers: [AdaptedLayer]
     package var dense: [DenseTensor] { [] }
     private let weights: DecoderWeights
@@ -48,7 +48,7 @@ package final class DecoderModel: TrainableModel {
         lowest = steps.firstIndex(where: \.isTrained)
         loss = VocabularyLoss(weights.head, rowLimit: logitRows, units: units)
         workspace = DecoderWorkspace(
-            configuration, steps.map { .init($0.projections) }, keptLayers: keptLayers,
+            configuration, steps.map { .init($0.projections.map(\.layer)) }, keptLayers: keptLayers,
             threads: units.threads)
         let count = loss.rowLimit * configuration.hidden
         outputs = FloatBlock(count: count)
@@ -83,7 +83,7 @@ package final class DecoderModel: TrainableModel {
     /// The logits after each token of one sequence: (tokens × vocabulary).
     ///
     /// - Precondition: there are 1 to `lengthLimit` tokens of the vocabulary.
-    func logits(of tokens: [Int32]) -> [Float] {
+    package func logits(of tokens: [Int32]) -> [Float] {
         workspace.begin([tokens.count])
         products.reserve(rows: tokens.count)
         embed([tokens[...]])
