@@ -157,11 +157,17 @@ struct ModelTask<Base: FrozenModel>: AnyModelTask {
         guard settings.earlyStop == nil else {
             throw .setting("early_stop_share", expected: "none where batches are shown", found: "an early stop")
         }
-        return TrainingLoop<Base>.batches(of: texts.count, settings, seed: plan.seed).map { batch in
-            batch.map {
-                TokenExample(ids: Array(texts.tokens(of: $0)), lossMask: Array(texts.isCounted(of: $0)))
+        var order = ExampleOrder(Array(0..<texts.count), settings, seed: plan.seed)
+        var batches: [[TokenExample]] = []
+        while let steps = order.nextEpoch() {
+            for batch in steps.flatMap({ ExampleOrder.batches(of: $0.examples, size: settings.batchSize) }) {
+                batches.append(
+                    batch.map {
+                        TokenExample(ids: Array(texts.tokens(of: $0)), lossMask: Array(texts.isCounted(of: $0)))
+                    })
             }
         }
+        return batches
     }
 
     /// The model with a merge and an adapter, or alone.

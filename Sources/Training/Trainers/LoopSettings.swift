@@ -22,14 +22,6 @@ struct LoopSettings: Sendable, Hashable {
 
     static let largestBatch = 65_536
 
-    /// The steps of an epoch over so many examples, the epochs, of which the last may be broken off, and all steps.
-    func counts(of examples: Int) -> (stepsOfEpoch: Int, epochs: Int, total: Int) {
-        let size = batchSize * accumulation
-        let stepsOfEpoch = (examples + size - 1) / size
-        let total = steps ?? epochs * stepsOfEpoch
-        return (stepsOfEpoch, (total + stepsOfEpoch - 1) / stepsOfEpoch, total)
-    }
-
     /// The keys that the trainer reads for every model.
     static let names: Set<String> = [
         "epochs", "max_steps", "batch_size", "gradient_accumulation_steps", "optimizer", "learning_rate",

@@ -60,29 +60,26 @@ struct TrainingLoop<Base: FrozenModel> {
     func run(
         isCancelled: () -> Bool, progress: (TrainingProgress) -> Void
     ) throws(TrainingError) -> TrainingOutcome {
-        var generator = Self.orderGenerator(seed)
-        var (order, heldOut) = split
-        let size = settings.batchSize * settings.accumulation
-        let (stepsOfEpoch, epochs, total) = settings.counts(of: order.count)
+        let (kept, heldOut) = split
+        var order = ExampleOrder(kept, settings, seed: seed)
         let optimizer = Optimizer(settings.optimizer, for: trained, rates: rates, parts: parts)
         var last = TrainingOutcome(samples: examples.count, loss: 0, accuracy: 0)
         var best: (loss: Double, epoch: Int, values: [[Float]], outcome: TrainingOutcome)?
-        for epoch in 1...epochs {
-            order.shuffle(using: &generator)
+        var epoch = 0
+        while let steps = order.nextEpoch() {
+            epoch += 1
             var sum = BatchResult()
-            let before = (epoch - 1) * stepsOfEpoch
-            for step in 0..<min(stepsOfEpoch, total - before) {
-                let first = step * size
-                let result = try learn(order[first..<min(first + size, order.count)], isCancelled: isCancelled)
+            for (step, (number, examples)) in steps.enumerated() {
+                let result = try learn(examples, isCancelled: isCancelled)
                 guard result.loss.isFinite else { throw .diverged(epoch: epoch, step: step + 1) }
                 optimizer.step(
-                    factor: settings.schedule.factor(step: before + step, of: total), clipNorm: settings.clipNorm)
+                    factor: settings.schedule.factor(step: number, of: order.steps), clipNorm: settings.clipNorm)
                 for layer in model.layers { layer.sparse?.apply() }
                 sum += result
             }
             last.loss = sum.meanLoss
             last.accuracy = sum.accuracy
-            progress(TrainingProgress(epoch: epoch, epochs: epochs, loss: last.loss, accuracy: last.accuracy))
+            progress(TrainingProgress(epoch: epoch, epochs: order.epochs, loss: last.loss, accuracy: last.accuracy))
             guard let stop = settings.earlyStop, !heldOut.isEmpty else { continue }
             let loss = score(heldOut)
             if best.map({ loss < $0.loss }) ?? loss.isFinite {
@@ -96,31 +93,8 @@ struct TrainingLoop<Base: FrozenModel> {
             for layer in model.layers { layer.sparse?.apply() }
             last = best.outcome
         }
-        guard model.isFinite else { throw .diverged(epoch: epochs, step: 0) }
+        guard model.isFinite else { throw .diverged(epoch: order.epochs, step: 0) }
         return last
-    }
-
-    private static func orderGenerator(_ seed: UInt64) -> SeededGenerator {
-        SeededGenerator(seed: seed, stream: "order of examples")
-    }
-
-    /// The places of the examples of every batch in their order, where none is held out.
-    static func batches(of count: Int, _ settings: LoopSettings, seed: UInt64) -> [[Int]] {
-        var generator = orderGenerator(seed)
-        var order = Array(0..<count)
-        let (stepsOfEpoch, epochs, total) = settings.counts(of: count)
-        let size = settings.batchSize * settings.accumulation
-        var batches: [[Int]] = []
-        for epoch in 0..<epochs {
-            order.shuffle(using: &generator)
-            for step in 0..<min(stepsOfEpoch, total - epoch * stepsOfEpoch) {
-                let end = min((step + 1) * size, count)
-                for first in stride(from: step * size, to: end, by: settings.batchSize) {
-                    batches.append(Array(order[first..<min(first + settings.batchSize, end)]))
-                }
-            }
-        }
-        return batches
     }
 
     /// The examples to train on and, with an early stop, the held-out ones.
@@ -135,10 +109,9 @@ struct TrainingLoop<Base: FrozenModel> {
 
     /// The mean loss on held-out examples.
     private func score(_ indices: [Int]) -> Double {
-        let size = settings.batchSize
         var sum = BatchResult()
-        for first in stride(from: 0, to: indices.count, by: size) {
-            for part in base.parts(of: indices[first..<min(first + size, indices.count)], examples) {
+        for batch in ExampleOrder.batches(of: indices[...], size: settings.batchSize) {
+            for part in base.parts(of: batch, examples) {
                 sum += compute(part) { $0.score($1, $2) }
             }
         }
@@ -154,8 +127,7 @@ struct TrainingLoop<Base: FrozenModel> {
     /// Computes the gradients of one step: those of its batches, each weighted by what it predicts.
     private func learn(_ indices: ArraySlice<Int>, isCancelled: () -> Bool) throws(TrainingError) -> BatchResult {
         var sum = BatchResult()
-        for first in stride(from: indices.startIndex, to: indices.endIndex, by: settings.batchSize) {
-            let batch = indices[first..<min(first + settings.batchSize, indices.endIndex)]
+        for batch in ExampleOrder.batches(of: indices, size: settings.batchSize) {
             for part in base.parts(of: batch, examples) {
                 if isCancelled() { throw .cancelled }
                 try base.checkFiles()

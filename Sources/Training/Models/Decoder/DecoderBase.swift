@@ -71,7 +71,7 @@ package struct DecoderBase: FrozenModel {
             encoder = try DialogueEncoder(
                 tokenizer, template: template, endOfText: configuration.endOfText.map { Int32($0) })
         } catch {
-            throw .setting("training.template", expected: "one whose tokens the model has", found: "\(error)")
+            throw .setting("template", expected: "one whose tokens the model has", found: "\(error)")
         }
         var texts: [(tokens: [Int32], isCounted: [Bool])] = []
         for dialogue in examples.dialogues {
