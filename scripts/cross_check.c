@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "exact.h"
+#include "bfloat16.h"
 #include "panels.h"
 #include "rows.h"
 #include "shim.h"
@@ -123,6 +124,7 @@ int main(void) {
 #if !defined(__x86_64__)
     // Swift asks these before it calls a kernel that is for x86-64 alone.
     expect("the sums of AVX2 say that they are absent", !vectors_are_available());
+    expect("products in bfloat16 say that they are absent", !bfloat16_is_available());
     expect("the panels of AVX-512 say that they are absent", !panels_are_available());
     int64_t high = 0, low = 0;
     const float number = 1;

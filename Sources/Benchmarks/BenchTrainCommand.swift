@@ -41,7 +41,9 @@ package struct BenchTrainCommand: AsyncParsableCommand {
     var ranks: BenchRanks?
     @Option(help: "Examples of a batch; by default 64, or 16 texts, of a language model 4.") var batch: Int?
     @Option(help: "The tokens of a text.") var length = 128
-    @Option(help: "What the reference computes a language model in: float32 or bfloat16.") var precision = "float32"
+    @Option(help: "What a language model's products are computed in: float32, or bfloat16 where the processor has it.")
+    var precision = ProductPrecision.float32
+    @Option(help: "What the reference computes a language model in.") var referencePrecision = ProductPrecision.float32
     @Flag(help: "Let the reference compute a language model's activations again for the gradients.")
     var checkpointing = false
     @Option(help: "The most bytes of this process, in MiB, for a language model.") var memory: Int?
@@ -60,9 +62,6 @@ package struct BenchTrainCommand: AsyncParsableCommand {
         else {
             throw ValidationError("Runs, steps and batch are at least 1, warmup at least 0, length is 2 to 4096.")
         }
-        guard ["float32", "bfloat16"].contains(precision) else {
-            throw ValidationError("--precision is \(precision); expected float32 or bfloat16")
-        }
         guard steps <= 10_000_000 / (batch ?? 64) else { throw ValidationError("Those are too many examples.") }
     }
 
@@ -78,8 +77,8 @@ package struct BenchTrainCommand: AsyncParsableCommand {
     private func measure(in folder: String) async throws -> BenchTrainReport {
         let training = try BenchTraining(
             model: model, base: base, ranks: ranks?.values, batch: batch, length: length, steps: steps, seed: seed,
-            reference: (precision, checkpointing),
-            limits: TrainingLimits(memory: memory.map { $0 << 20 }) {
+            reference: (referencePrecision.rawValue, checkpointing),
+            limits: TrainingLimits(memory: memory.map { $0 << 20 }, precision: precision) {
                 FileHandle.standardError.write(Data(($0 + "\n").utf8))
             },
             folder: folder)
@@ -99,3 +98,5 @@ package struct BenchTrainCommand: AsyncParsableCommand {
         return report
     }
 }
+
+extension ProductPrecision: ExpressibleByArgument {}

@@ -30,6 +30,9 @@ struct MappedFile: Sendable {
         }
     }
 
+    /// Differs from that of any other content that the path had.
+    var version: String { "\(opened.byteCount) \(opened.seconds) \(opened.nanoseconds)" }
+
     func checkUnchanged() throws(ModelFileError) {
         let now: Stamp
         do throws(SystemError) { now = Stamp(try storage.status()) } catch { throw .unreadable(file: path, error) }

@@ -67,6 +67,9 @@ package struct ModelFile: Sendable {
     /// The files of the weights, in the order of their names.
     package var weightFiles: [String] { files.map(\.path).sorted() }
 
+    /// Tells these files from others, and from what they were before somebody wrote to them.
+    package var version: String { files.map { $0.path + " " + $0.version }.joined(separator: "\n") }
+
     /// The bytes of all tensors in the files.
     package var byteCount: Int { tensors.values.reduce(0) { $0 + $1.byteCount } }
 

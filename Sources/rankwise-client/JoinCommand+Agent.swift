@@ -49,38 +49,41 @@ extension JoinCommand {
         return try Agent(
             configuration, state: folder, fetcher: access.fetcher(authorityText: target.authority),
             observe: { display.show($0) },
-            makeTrainer: try trainerMaker(pretrained, display, personal: folder.path + "/personal") {
+            makeTrainer: try trainerMaker(pretrained, display, state: folder.path) {
                 display.complain("the personal adapter stays as it was: \($0)", isError: false)
             })
     }
 
     /// - Parameters:
     ///   - pretrained: the model of `--base`.
-    ///   - personal: the place of the personal adapter, if the strategy has one; a trainer command keeps its own.
+    ///   - state: the folder for the personal adapter, if the strategy has one and no trainer command keeps its own, and for
+    ///     the outputs of blocks that are not trained.
     private func trainerMaker(
-        _ pretrained: (any PretrainedModel)?, _ display: any ProgressDisplay, personal: String,
+        _ pretrained: (any PretrainedModel)?, _ display: any ProgressDisplay, state: String,
         onFailure: @escaping @Sendable (TrainingError) -> Void
     ) throws -> Agent.TrainerMaker {
         if let trainer {
             let trainer = CommandTrainer(command: trainer, data: data, timeout: .seconds(trainerTimeout))
             return { _ in trainer }
         }
-        let make = try nativeTrainerMaker(pretrained, display)
+        let make = try nativeTrainerMaker(pretrained, display, state: state)
         return { settings throws(TrainingError) in
             let trainer = try await make(settings)
             return Strategy.keepsPersonalAdapter(named: settings.strategy.name)
-                ? PersonalTrainer(trainer, folder: personal, onFailure: onFailure) : trainer
+                ? PersonalTrainer(trainer, folder: state + "/personal", onFailure: onFailure) : trainer
         }
     }
 
     /// Reads the data before the server learns of this client, so that a wrong path is found at once.
     private func nativeTrainerMaker(
-        _ pretrained: (any PretrainedModel)?, _ display: any ProgressDisplay
+        _ pretrained: (any PretrainedModel)?, _ display: any ProgressDisplay, state: String
     ) throws -> Agent.TrainerMaker {
         let limit = Duration.seconds(trainerTimeout)
-        let limits = TrainingLimits(topBlocks: layers?.topBlocks, memory: memory?.bytes) {
-            display.complain($0, isError: false)
-        }
+        let trunk = TrunkFile(path: state + "/trunk", limit: trunkCache?.bytes ?? TrunkFile.usualLimit(in: state))
+        let limits = TrainingLimits(
+            topBlocks: layers?.topBlocks, memory: memory?.bytes, precision: precision,
+            trunk: trunk.limit > 0 ? trunk : nil
+        ) { display.complain($0, isError: false) }
         guard let pretrained else {
             let examples = try read { try ModelRegistry.namedExamples(path: data) }
             return { settings throws(TrainingError) in

@@ -19,8 +19,8 @@ struct JoinCommand: AsyncParsableCommand {
             Models that are named like mlp-64-200-200-10 are trained here, on the data of --data: a CSV file with the \
             label in the last column, or an IDX file with its labels beside it. With --base a pretrained model is trained \
             here: a BERT on texts, a class from 0, a tab and the text on each line; a language model, from its folder or \
-            GGUF file, on JSON Lines of "messages", of "prompt" and "completion", or of "text". Any other model needs --trainer: a \
-            command that is run as COMMAND IN OUT each round, takes the adapter, its configuration and plan.json from \
+            GGUF file, on JSON Lines of "messages", of "prompt" and "completion", of "prompt", "options" and "answer", or of \
+            "text". Any other model needs --trainer: a command that is run as COMMAND IN OUT each round, takes the adapter, its configuration and plan.json from \
             the folder IN, and leaves adapter_model.safetensors and metrics.json in OUT.
             """)
 
@@ -88,7 +88,23 @@ struct JoinCommand: AsyncParsableCommand {
             The most memory that this process may take, such as 300MiB; a language model's training then gives up speed \
             for it, and says what.
             """, valueName: "size"))
-    var memory: MemorySize?
+    var memory: ByteCount?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            What a language model's products are computed in: float32, or bfloat16 on a processor that has AVX-512 BF16, \
+            which is faster and rounds more.
+            """, valueName: "type"))
+    var precision = ProductPrecision.float32
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            The most disk space for what the blocks below the trained ones give, which then compute each text once, such as \
+            2GiB; 0 for none (default: 1GiB, or a tenth of what is free, whatever is less).
+            """, valueName: "size"))
+    var trunkCache: ByteCount?
 
     @Option(help: ArgumentHelp("Stop after this many rounds.", valueName: "count"))
     var rounds: Int?
@@ -111,6 +127,7 @@ struct JoinCommand: AsyncParsableCommand {
         if let federation { try ServerOptions.check(name: federation, of: "--federation") }
         if let name { try ServerOptions.check(name: name, of: "--name") }
         guard rank ?? 1 >= 1 else { throw ValidationError("--rank is \(rank ?? 0); expected at least 1") }
+        if let memory, memory.bytes < 1 { throw ValidationError("--memory is 0; expected a size") }
         guard rounds ?? 1 >= 1 else { throw ValidationError("--rounds is \(rounds ?? 0); expected at least 1") }
         if let baseSha256, baseSha256.count != 64 || !baseSha256.allSatisfy(\.isHexDigit) {
             throw ValidationError("--base-sha256 is '\(baseSha256)'; expected 64 hexadecimal digits")
@@ -129,8 +146,10 @@ struct JoinCommand: AsyncParsableCommand {
             throw ValidationError(
                 "--base is trained here and says its own digest; leave --trainer and --base-sha256 out")
         }
-        guard trainer == nil || layers == nil && memory == nil else {
-            throw ValidationError("--layers and --memory are of models that are trained here; leave --trainer out")
+        guard trainer == nil || layers == nil && memory == nil && precision == .float32 && trunkCache == nil else {
+            throw ValidationError(
+                "--layers, --memory, --precision and --trunk-cache are of models that are trained here; leave --trainer out"
+            )
         }
         guard FileManager.default.isReadableFile(atPath: data) else {
             throw ValidationError("--data is \(data), which cannot be read")
@@ -161,3 +180,5 @@ struct JoinCommand: AsyncParsableCommand {
         }
     }
 }
+
+extension ProductPrecision: ExpressibleByArgument {}

@@ -13,8 +13,8 @@ struct LocalModelOptions: ParsableArguments {
     @Option(
         help: """
             A CSV file (label last) or IDX images with their labels beside them. For --base: texts, a class from 0, a tab \
-            and the text on each line; for a language model JSON Lines of "messages", of "prompt" and "completion", or of \
-            "text".
+            and the text on each line; for a language model JSON Lines of "messages", of "prompt" and "completion", of "prompt", \
+            "options" and "answer", or of "text".
             """)
     var data: String
     @Option(help: "What features are divided by, as training.feature_scale in a federation's settings.")

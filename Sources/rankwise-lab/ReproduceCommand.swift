@@ -14,7 +14,7 @@ struct ReproduceCommand: AsyncParsableCommand {
             all the same; the status is 1 then. At the end tables of all runs below OUT are printed as Markdown, and \
             OUT/report.html shows their curves.
             """,
-        subcommands: [ReproduceRBLACommand.self, ReproduceSpeakersCommand.self])
+        subcommands: [ReproduceRBLACommand.self, ReproduceSpeakersCommand.self, ReproduceTasksCommand.self])
 }
 
 /// `rankwise-lab reproduce rbla`: the comparison of RBLA's paper.
@@ -72,65 +72,6 @@ struct ReproduceRBLACommand: AsyncParsableCommand {
 
 extension Reproduction.Dataset: ExpressibleByArgument {}
 extension Reproduction.Model: ExpressibleByArgument {}
-
-/// `rankwise-lab reproduce speakers`: six speakers, one a client, on a language model.
-struct ReproduceSpeakersCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "speakers",
-        abstract: "Six speakers of a series, one a client, fine-tune a language model.",
-        discussion: """
-            Ranks 2, 4, 8, 16, 24 and 32; strategies that need full rank use 32. Batches of four texts of 128 tokens, AdamW \
-            at 0.0005. The table has the perplexity on each speaker's held-out episodes, mean and deviation over the seeds.
-
-              scripts/data smollm2 data && scripts/data friends data/friends
-              rankwise-lab reproduce speakers --base data/*.gguf --data data/friends --out runs
-            """)
-
-    @Option(help: "A language model: its folder, or a GGUF file.") var base: String
-    @Option(help: "The folder that scripts/data friends filled.") var data: String
-    @Option(help: "Where the runs are kept.") var out: String
-    @Option(help: "Names with commas between, of strategies that run in memory.") var strategies: String?
-    @Option(help: "Whole numbers with commas between.") var seeds = "1,2,3"
-    @Option(help: "How many rounds.") var rounds = 5
-    @Option(help: "The steps of a client in a round.") var steps = 10
-    @Option(help: "How many held-out episodes of each speaker the model is scored on.") var episodes = 3
-    @Option(help: "How many clients train at a time.") var threads = 2
-
-    func validate() throws {
-        for (name, value) in [("rounds", rounds), ("steps", steps), ("episodes", episodes), ("threads", threads)] {
-            guard value >= 1 else { throw ValidationError("--\(name) is \(value); expected at least 1") }
-        }
-    }
-
-    func run() async throws {
-        let reproduction = SpeakersReproduction(
-            base: base, data: data, strategies: strategies.map(ReproducedRun.list) ?? SpeakersReproduction.strategies,
-            seeds: try ReproducedRun.numbers(seeds), rounds: rounds, steps: steps, episodes: episodes, threads: threads)
-        do {
-            var failures = 0
-            var results: [(run: Reproduction.Run, perplexities: [String: Double], megabytesUp: Double)] = []
-            for run in try reproduction.runs(in: out) {
-                guard try await ReproducedRun.play(run, below: out) else {
-                    failures += 1
-                    continue
-                }
-                let folder = out + "/" + run.path
-                let records = try RunFolder(reading: folder).records
-                let bytes = records.reduce(0) { $0 + $1.bytesUp } / max(1, records.reduce(0) { $0 + $1.clients })
-                let perplexities = try reproduction.perplexities(of: run, at: folder, scratch: out)
-                results.append((run, perplexities, Double(bytes) / 1e6))
-            }
-            let groups = try ReportGroup.read(below: out)
-            try Report(title: "Six speakers on a language model", groups: groups).write(to: out + "/report.html")
-            print(SpeakersReproduction.markdown(results))
-            if failures > 0 { throw ExitCode.failure }
-        } catch let error as ExitCode {
-            throw error
-        } catch {
-            throw LabFailure.shown(error)
-        }
-    }
-}
 
 /// What the comparisons share.
 enum ReproducedRun {

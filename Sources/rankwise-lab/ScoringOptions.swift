@@ -12,8 +12,8 @@ struct ScoringOptions: ParsableArguments {
     @Option(
         help: """
             A CSV file (label last) or IDX images with their labels beside them. For --base: texts, a class from 0, a tab \
-            and the text on each line; for a language model JSON Lines of "messages", of "prompt" and "completion", or of \
-            "text".
+            and the text on each line; for a language model JSON Lines of "messages", of "prompt" and "completion", of "prompt", \
+            "options" and "answer", or of "text".
             """)
     var data: String
     @Option(help: "A sum of merges: an adapter whose product, at scale 1, is added to the base first.")

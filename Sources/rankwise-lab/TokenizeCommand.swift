@@ -15,7 +15,11 @@ struct TokenizeCommand: ParsableCommand {
             """)
 
     @Option(help: "A GGUF file, a folder with tokenizer.json, or a tokenizer.json.") var base: String
-    @Option(help: "JSON Lines of \"messages\", of \"prompt\" and \"completion\", or of \"text\".") var data: String
+    @Option(
+        help: """
+            JSON Lines of "messages", of "prompt" and "completion", of "prompt", "options" and "answer", or of "text".
+            """)
+    var data: String
     @Option(help: "For conversations and completions: chatml, llama3, alpaca or plain.") var template = "chatml"
 
     func run() throws {

@@ -1,6 +1,7 @@
 import AdapterFormat
 import Aggregation
 import ArgumentParser
+import Benchmarks
 import DurableFiles
 import Foundation
 import StrictJSON
@@ -21,7 +22,10 @@ struct TrainCommand: AsyncParsableCommand {
             """)
 
     @Option(help: "A pretrained model: a language model's folder, or a GGUF file.") var base: String
-    @Option(help: "JSON Lines of \"messages\", of \"prompt\" and \"completion\", or of \"text\".") var data: String
+    @Option(
+        help:
+            "JSON Lines of \"messages\", of \"prompt\" and \"completion\", of \"prompt\", \"options\" and \"answer\", or of \"text\"."
+    ) var data: String
     @Option(help: "The rank of every layer.") var rank = 8
     @Option(help: "The factor of every product.") var scale = 2.0
     @Flag(help: "Train DoRA's magnitudes too.") var dora = false
@@ -33,6 +37,10 @@ struct TrainCommand: AsyncParsableCommand {
     @Option(help: "How conversations are written, as training.template.") var template: String?
     @Option(help: "Only the layers of so many highest blocks.") var topBlocks: Int?
     @Option(help: "The most bytes of this process, in MiB.") var memory: Int?
+    @Option(help: "A file for what the blocks below the trained ones give, so that a text passes them once.")
+    var trunk: String?
+    @Option(help: "What products are computed in: float32, or bfloat16 where the processor has it.")
+    var precision = ProductPrecision.float32
     @Option(help: "What draws the adapter and the order of the examples.") var seed: UInt64 = 1
     @Option(help: "A file for the token ids of every batch in their order, as JSON Lines, and what is learned of them.")
     var batches: String?
@@ -52,7 +60,10 @@ struct TrainCommand: AsyncParsableCommand {
             let task = try model.task(data: data)
             let assignment = try assignment(model, peftKeys: pretrained.peftKeys)
             if let batches { try write(task.tokenBatches(assignment.plan), to: batches) }
-            let limits = TrainingLimits(topBlocks: topBlocks, memory: memory.map { $0 << 20 }) {
+            let limits = TrainingLimits(
+                topBlocks: topBlocks, memory: memory.map { $0 << 20 }, precision: precision,
+                trunk: trunk.map { TrunkFile(path: $0, limit: 1 << 40) }
+            ) {
                 FileHandle.standardError.write(Data(($0 + "\n").utf8))
             }
             let started = ContinuousClock.now

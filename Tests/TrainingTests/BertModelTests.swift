@@ -19,7 +19,7 @@ import TrainingData
         let adapter = try ModelAdapter(path: folder + "/adapter_model.safetensors")
         let scales = Dictionary(uniqueKeysWithValues: adapter.file.modules.map { ($0.name, 2.0) })
         return try base.model(
-            adapter.adapt(base.layers, scales: scales), dense: adapter.dense(of: base), settings: settings,
+            adapter.adapt(of: base, base.layers, scales: scales), dense: adapter.dense(of: base), settings: settings,
             batchLimit: batchLimit)
     }
 
@@ -140,7 +140,7 @@ import TrainingData
         let scales = Dictionary(uniqueKeysWithValues: adapter.file.modules.map { ($0.name, 2.0) })
         var gradients: [[Float]] = []
         for frozen in [false, true] {
-            var layers = try adapter.adapt(base.layers, scales: scales)
+            var layers = try adapter.adapt(of: base, base.layers, scales: scales)
             // The first layer's factors act either as an adapter or as a part of the weights.
             for index in 0..<3 where frozen {
                 guard let lora = layers[index].lora else { continue }

@@ -40,7 +40,7 @@ import TrainingData
         (base.keptLayers, base.threads) = (kept, threads)
         let adapter = try ModelAdapter(path: kind.folder + "/adapter_model.safetensors")
         let scales = Dictionary(uniqueKeysWithValues: adapter.file.modules.map { ($0.name, 2.0) })
-        var layers = try adapter.adapt(base.layers, scales: scales)
+        var layers = try adapter.adapt(of: base, base.layers, scales: scales)
         for index in layers.indices where !adapted(layers[index].frozen) { layers[index].lora = nil }
         if merges {
             var frozen = base.layers
@@ -178,8 +178,9 @@ import TrainingData
     }
 
     /// DoRA on all linear layers, as PEFT computes it (`Fixtures/decoder/KIND/dora`).
-    @Test(arguments: Kind.allCases) func `magnitudes and directions are PEFT's, whatever is kept`(_ kind: Kind) throws {
-        let folder = try kind.folder + "/dora"
+    @Test(arguments: Kind.allCases, ["dora", "bias"])
+    func `magnitudes and biases are PEFT's, whatever is kept`(_ kind: Kind, _ variant: String) throws {
+        let folder = try kind.folder + "/" + variant
         let expected = try SafetensorsFile(path: folder + "/expected.safetensors")
         let texts = try Self.texts(expected)
         let adapter = try ModelAdapter(path: folder + "/adapter_model.safetensors")
@@ -189,7 +190,7 @@ import TrainingData
             var base = try DecoderBase(ModelFile(path: kind.folder))
             (base.keptLayers, base.threads) = (kept, threads)
             let model = try base.model(
-                try adapter.adapt(base.layers, scales: scales, computesDoRA: true), dense: [], settings: Self.settings,
+                try adapter.adapt(of: base, base.layers, scales: scales), dense: [], settings: Self.settings,
                 batchLimit: 5)
             let logits = try #require(expected["logits"]).floats()
             let last = Array(texts.tokens(of: 4))
@@ -199,7 +200,11 @@ import TrainingData
             model.backward()
             var gradients = Self.gradients(model)
             for layer in model.layers {
-                gradients[layer.name + TensorName.magnitude] = try Array(#require(layer.magnitude).gradient.floats)
+                if variant == "dora" {
+                    gradients[layer.name + TensorName.magnitude] = try Array(#require(layer.magnitude).gradient.floats)
+                } else {
+                    gradients[layer.name + ".lora_B.bias"] = try Array(#require(layer.lora?.bias).gradient.floats)
+                }
             }
             #expect(gradients.count == 3 * model.layers.count)
             try Self.check(gradients, against: expected)

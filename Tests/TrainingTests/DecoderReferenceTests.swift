@@ -27,7 +27,7 @@ import TrainingData
         let adapter = try ModelAdapter(path: folder + "/adapter_model.safetensors")
         let scales = Dictionary(uniqueKeysWithValues: adapter.file.modules.map { ($0.name, 2.0) })
         let decoder = try base.model(
-            try adapter.adapt(base.layers, scales: scales), dense: [],
+            try adapter.adapt(of: base, base.layers, scales: scales), dense: [],
             settings: TrainingSettings(["max_length": .number(Double(length))]), batchLimit: texts.count)
         let result = decoder.forward(texts, Array(0..<texts.count)[...])
         decoder.backward()

@@ -104,6 +104,174 @@ import TrainingData
         #expect(evaluation.loss < after.loss)
     }
 
+    @Test(.enabled(if: ProductPrecision.bfloat16.isAvailable))
+    func `products in bfloat16 learn nearly the same, and give the same bytes on one thread and on two`() async throws {
+        let settings: [String: TrainingSettings.Value] = ["epochs": .number(10)]
+        let exact = try await train("exact", settings)
+        let limits = TrainingLimits(precision: .bfloat16)
+        let rounded = try await train("rounded", settings, limits: limits)
+        #expect(abs(rounded.loss - exact.loss) < 0.01 * exact.loss)
+        #expect(try distance("exact", "rounded") < 0.05)
+        #expect(try bytes("exact") != bytes("rounded"))
+        var base = try Self.base()
+        base.threads = 1
+        try await train("single", settings, limits: limits, base: base)
+        #expect(try bytes("single") == bytes("rounded"))
+    }
+
+    @Test func `bfloat16 is refused where the processor or the model does not have it`() async throws {
+        if !ProductPrecision.bfloat16.isAvailable {
+            await #expect(throws: TrainingError.self) {
+                try await self.train("rounded", limits: TrainingLimits(precision: .bfloat16))
+            }
+        }
+        let model = try ModelRegistry.model(named: "mlp-4-3-2", seed: 1)
+        let task = try model.task(DataSet(width: 4, features: [0, 1, 0, 1], labels: [1]))
+        let limits = TrainingLimits(precision: .bfloat16)
+        let adapter = folder + "/drawn"
+        try writeDrawnAdapter(
+            try AdapterShape(
+                modules: model.layers.map {
+                    ModuleShape(name: $0.name, kind: $0.kind, inputs: $0.inputs, outputs: $0.outputs, maximumRank: 2)
+                }, dense: []), to: adapter, seed: 1, a: 0.1)
+        await #expect(throws: TrainingError.self) {
+            _ = try await NativeTrainer(task, limits: limits).train(
+                TrainingAssignment(
+                    adapter: adapter, configuration: "",
+                    plan: TrainingPlan(
+                        round: 1, ranks: ["fc1": 2, "fc2": 2], scales: ["fc1": 1, "fc2": 1], seed: 3,
+                        settings: TrainingSettings(["epochs": .number(1)])),
+                    output: self.folder + "/out")
+            ) { _ in }
+        }
+    }
+
+    @Test func `the option counts whose text is likeliest, alone or for each byte`() throws {
+        let options = ["the mat", "a very long log in the wood", "x"]
+        let prompts = ["the cat sat on ", "the dog sat on ", "the fox "]
+        let (adapter, scales) = (try assignment("").adapter, try assignment("").plan.scales)
+        let settings = TrainingSettings(["max_length": .number(100)])
+        func evaluation(_ dialogues: [Dialogue]) throws -> Evaluation {
+            try Evaluation(
+                of: NativeModel(Self.base()).task(DialogueSet(dialogues)), adapter: adapter, scales: scales,
+                settings: settings)
+        }
+        var (likeliest, likeliestPerByte): ([Int], [Int]) = ([], [])
+        for prompt in prompts {
+            let losses = try options.map { option in
+                let result = try evaluation([.completion(prompt: prompt, completion: option)])
+                return result.loss * Double(result.predictions)
+            }
+            let each = zip(losses, options).map { $0 / Double($1.utf8.count) }
+            likeliest.append(try #require(losses.indices.min { losses[$0] < losses[$1] }))
+            likeliestPerByte.append(try #require(each.indices.min { each[$0] < each[$1] }))
+        }
+        #expect(likeliest != likeliestPerByte, "the two would not be told apart")
+        let tooLong = Dialogue.choice(prompt: String(repeating: "a", count: 200), options: options, answer: 0)
+        let found = try #require(
+            try evaluation(
+                zip(prompts, likeliestPerByte).map { .choice(prompt: $0, options: options, answer: $1) }
+                    + [.text("the end"), tooLong]
+            ).choices)
+        #expect(found.count == 3 && found.tooLong == 1 && found.normalisedAccuracy == 1)
+        let right = zip(likeliest, likeliestPerByte).filter { $0 == $1 }.count
+        #expect(found.accuracy == Double(right) / 3)
+        #expect(try evaluation(Self.dialogues.dialogues).choices == nil)
+    }
+
+    @Test(arguments: [3, 18]) func `adapters of several ranks score together as they do alone`(count: Int) async throws
+    {
+        let base = try Self.base()
+        let dialogues = DialogueSet(
+            Self.dialogues.dialogues + [.choice(prompt: "the cat ", options: ["sat", "ran away"], answer: 1)])
+        var adapters: [ScoredAdapter] = []
+        for index in 0..<count {
+            let path = folder + "/drawn-\(index)"
+            // Some layers have no adapter.
+            let layers = base.layers.enumerated().filter { ($0.offset + index) % 5 != 0 }.map(\.element)
+            try writeDrawnAdapter(
+                try AdapterShape(
+                    modules: layers.map {
+                        ModuleShape(
+                            name: $0.name, kind: $0.kind, inputs: $0.inputs, outputs: $0.outputs,
+                            maximumRank: 1 + index % 4)
+                    }, dense: []), to: path, seed: UInt64(index), a: 0.5, b: 0.5)
+            let scales = Dictionary(uniqueKeysWithValues: layers.map { ($0.name, 0.5 + Double(index)) })
+            adapters.append(ScoredAdapter(path: path, scales: scales))
+        }
+        let task = try NativeModel(base).task(dialogues)
+        let together = try task.score(adapters)
+        #expect(together.count == count && Set(together.map(\.loss)).count == count)
+        for (adapter, result) in zip(adapters, together) {
+            let alone = try Evaluation(of: task, adapter: adapter.path, scales: adapter.scales)
+            #expect(abs(alone.loss - result.loss) < 1e-4 && alone.predictions == result.predictions)
+            #expect(alone.choices == result.choices)
+        }
+    }
+
+    @Test func `what the trunk gives is kept over epochs and rounds, and learns the same`() async throws {
+        let trunk = TrunkFile(path: folder + "/trunk", limit: 1 << 20)
+        let settings: [String: TrainingSettings.Value] = ["epochs": .number(6)]
+        nonisolated(unsafe) var told: [String] = []
+        let limits = TrainingLimits(topBlocks: 1, trunk: trunk) { told.append($0) }
+        try await train("computed", settings, limits: TrainingLimits(topBlocks: 1))
+        try await train("kept", settings, limits: limits)
+        #expect(told.count == 1 && told[0].contains("1 blocks below") && told[0].hasSuffix("it has 0 texts"))
+        #expect(try distance("computed", "kept") < 1e-5)
+        // The adapter below is the same in the next round.
+        try await train("again", settings, limits: limits)
+        #expect(told.count == 2 && told[1].hasSuffix("it has 4 texts"))
+        #expect(try distance("computed", "again") < 1e-5)
+
+        // Its outputs are used: the same trunk with other numbers in a text's place learns something else.
+        let whole = try bytes("trunk")
+        var damaged = whole
+        damaged[damaged.count - 1] ^= 0x40
+        try damaged.write(to: URL(filePath: trunk.path))
+        try await train("mended", settings, limits: limits)
+        #expect(try distance("computed", "mended") < 1e-5, "a damaged record was used")
+        // A record that a killed process did not finish.
+        try whole.dropLast(9).write(to: URL(filePath: trunk.path))
+        try await train("cut", settings, limits: limits)
+        #expect(told.last?.hasSuffix("it has 3 texts") == true)
+        #expect(try distance("computed", "cut") < 1e-5)
+        #expect(try bytes("trunk").count == whole.count)
+
+        // Another trunk begins another file.
+        let drawn = folder + "/other"
+        let base = try Self.base()
+        try writeDrawnAdapter(
+            try AdapterShape(
+                modules: base.layers.map {
+                    ModuleShape(name: $0.name, kind: $0.kind, inputs: $0.inputs, outputs: $0.outputs, maximumRank: 3)
+                }, dense: []), to: drawn, seed: 8, a: 0.5, b: 0.5)
+        var assignment = try assignment("third", settings)
+        assignment.adapter = drawn
+        let task = try NativeModel(base).task(Self.dialogues)
+        _ = try await NativeTrainer(task, limits: limits).train(assignment) { _ in }
+        #expect(told.last?.hasSuffix("it has 0 texts") == true)
+
+        // With every block trained, or for one epoch under an adapter that changes, there is nothing to keep.
+        let count = told.count
+        try await train("all", settings, limits: TrainingLimits(trunk: trunk) { told.append($0) })
+        try await train("one", ["epochs": .number(1)], limits: limits)
+        #expect(told.count == count)
+    }
+
+    @Test func `a trunk's file keeps to its limit, and a path that cannot be written is said`() async throws {
+        let settings: [String: TrainingSettings.Value] = ["epochs": .number(2)]
+        let trunk = TrunkFile(path: folder + "/trunk", limit: 8_000)
+        nonisolated(unsafe) var told: [String] = []
+        try await train("computed", settings, limits: TrainingLimits(topBlocks: 1))
+        try await train("kept", settings, limits: TrainingLimits(topBlocks: 1, trunk: trunk) { told.append($0) })
+        #expect(try bytes("trunk").count <= 8_000 && bytes("trunk").count > 1_000)
+        #expect(try distance("computed", "kept") < 1e-5)
+        let nowhere = TrunkFile(path: folder + "/missing/trunk", limit: 8_000)
+        try await train("none", settings, limits: TrainingLimits(topBlocks: 1, trunk: nowhere) { told.append($0) })
+        #expect(told.last?.hasSuffix("cannot be written") == true)
+        #expect(try distance("computed", "none") == 0)
+    }
+
     @Test func `batches that are added up are one batch`() async throws {
         try await train("whole", ["batch_size": .number(4), "optimizer": .text("sgd")])
         try await train(
@@ -242,13 +410,14 @@ import TrainingData
         parts.logitRows = 16
         try await train("whole", ["batch_size": .number(4), "optimizer": .text("sgd")])
         let adapter = try ModelAdapter(path: try DecoderModelTests.Kind.llama.folder + "/adapter_model.safetensors")
-        let layers = try adapter.adapt(parts.layers, scales: try assignment("").plan.scales)
+        let layers = try adapter.adapt(of: parts, parts.layers, scales: try assignment("").plan.scales)
         let examples = try parts.prepare(Self.dialogues, settings: TrainingSettings())
         #expect(parts.parts(of: [0, 1, 2, 3], examples).map(Array.init) == [[0], [1], [2], [3]])
         parts.tokenLimit = 50
         #expect(parts.parts(of: [0, 1, 2, 3], examples).map(Array.init) == [[0, 1], [2, 3]])
         let error = #expect(throws: TrainingError.self) {
-            try parts.fitted(to: 1 << 20, layers: layers, examples: examples, settings: TrainingSettings())
+            try parts.fitted(
+                to: TrainingLimits(memory: 1 << 20), layers: layers, examples: examples, settings: TrainingSettings())
         }
         guard case .option("--memory", let expected, let found)? = error else {
             Issue.record("\(String(describing: error))")
@@ -257,7 +426,8 @@ import TrainingData
         #expect(expected.hasPrefix("at least ") && expected.contains("MiB") && found == "1 MiB")
         // With the most memory there is nothing to give up.
         let fit = try #require(
-            try parts.fitted(to: 1 << 40, layers: layers, examples: examples, settings: TrainingSettings()))
+            try parts.fitted(
+                to: TrainingLimits(memory: 1 << 40), layers: layers, examples: examples, settings: TrainingSettings()))
         #expect(fit.base.tokenLimit == nil && fit.topBlocks == nil && fit.base.keptLayers > 0)
     }
 
@@ -267,7 +437,7 @@ import TrainingData
         let base = try DecoderBase(file)
         let adapter = try ModelAdapter(path: kind.folder + "/adapter_model.safetensors")
         let scales = Dictionary(uniqueKeysWithValues: adapter.file.modules.map { ($0.name, 2.0) })
-        let layers = try adapter.adapt(base.layers, scales: scales)
+        let layers = try adapter.adapt(of: base, base.layers, scales: scales)
         let model = try base.model(layers, dense: [], settings: TrainingSettings(), batchLimit: 1)
         let continuation = DecoderContinuation(try DecoderWeights(file), layers: layers, capacity: 90, threads: 2)
         let tokens = (0..<80).map { Int32($0 * 37 % 300) }

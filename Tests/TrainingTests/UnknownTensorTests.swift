@@ -73,7 +73,7 @@ import TrainingData
             ["fc1.sparse_delta": [3]],
             "it holds fc1.sparse_delta, which native models do not train: the model has no such tensor beside its layers"
         ),
-        (["fc2.lora_B.bias": [2]], "fc2 has a LoRA bias, which the native trainer does not train"),
+        (["fc2.lora_B.bias": [2]], "fc2 has a LoRA bias; native models compute one in language models' adapters alone"),
         (["fc9.lora_A.weight": [2, 4], "fc9.lora_B.weight": [8, 2]], "it adapts fc9, which the model has not"),
     ]
 

@@ -56,13 +56,38 @@ extension ModelTask {
         var dense: [[DenseTensor]] = []
         for adapter in adapters {
             let file = try ModelAdapter(path: adapter.path)
-            adapted.append(try file.adapt(frozen, scales: adapter.scales, computesDoRA: base.computesDoRA))
+            adapted.append(try file.adapt(of: base, frozen, scales: adapter.scales))
             dense.append(try file.dense(of: base))
+        }
+        if let texts = examples as? TokenSequences {
+            return try together(texts, adapted, dense: dense, settings: settings)
         }
         let batch = min(base.scoringBatch(adapters: adapted.count), examples.count)
         let scorers = try base.scorers(base.threads, adapted, dense: dense, settings: settings, batchLimit: batch)
         guard let scorers else { return try oneAtATime(examples, adapted, dense: dense, settings: settings) }
         return run(scorers, on: examples, adapters: adapted.count, batch: batch)
+    }
+
+    /// A language model's adapters, some at a time in one batch; those with magnitudes one after the other.
+    private func together(
+        _ texts: TokenSequences, _ adapted: [[AdaptedLayer]], dense: [[DenseTensor]], settings: TrainingSettings
+    ) throws(TrainingError) -> [Evaluation] {
+        let choices = try base.choices(examples, settings: settings)
+        var results: [Evaluation] = []
+        for first in stride(from: 0, to: adapted.count, by: TokenScoring.adapterLimit) {
+            let group = first..<min(first + TokenScoring.adapterLimit, adapted.count)
+            if let model = try base.model(together: Array(adapted[group]), settings: settings) {
+                results += TokenScoring(model: model, adapters: group.count).evaluations(texts, choices)
+                continue
+            }
+            for index in group {
+                let model = try base.model(
+                    adapted[index], dense: dense[index], settings: settings, batchLimit: base.scoringBatch)
+                guard let model = model as? any TokenPredictingModel else { continue }
+                results += TokenScoring(model: model, adapters: 1).evaluations(texts, choices)
+            }
+        }
+        return results
     }
 
     private func oneAtATime(

@@ -18,6 +18,8 @@ package struct Evaluation: Sendable, Hashable {
     /// The exponential of the mean loss where tokens are predicted; else nil.
     package var perplexity: Double? { predictsTokens ? exp(loss) : nil }
     private let predictsTokens: Bool
+    /// How often the right option is chosen; nil where no example has options, or classes are predicted.
+    package let choices: Choices?
 
     /// Scores an adapter on every example. Blocks.
     ///
@@ -52,6 +54,18 @@ package struct Evaluation: Sendable, Hashable {
         accuracy = sum.accuracy
         predictions = sum.count
         self.logits = logits
+        choices = nil
+    }
+
+    /// What was found for predicted tokens.
+    init(_ sum: BatchResult, choices: Choices?) {
+        classes = 1
+        predictsTokens = true
+        loss = sum.meanLoss
+        accuracy = sum.accuracy
+        predictions = sum.count
+        logits = []
+        self.choices = choices
     }
 
     /// Compares logits (examples × classes) with the examples' labels.
@@ -72,6 +86,7 @@ package struct Evaluation: Sendable, Hashable {
         loss = result.meanLoss
         accuracy = result.accuracy
         predictions = result.count
+        choices = nil
     }
 
     /// Writes the logits as a safetensors file of one tensor, `logits` (examples × classes).

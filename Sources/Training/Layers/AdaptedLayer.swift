@@ -51,7 +51,10 @@ package struct AdaptedLayer {
     /// The trained tensors of the layer, always in the same order.
     func trained(_ factors: Set<TrainingPlan.Factor>) -> [TrainedTensor] {
         var tensors: [TrainedTensor] = []
-        if isTrained, let lora { tensors += TrainingPlan.Factor.allCases.filter(factors.contains).map { lora[$0] } }
+        if isTrained, let lora {
+            tensors += TrainingPlan.Factor.allCases.filter(factors.contains).map { lora[$0] }
+            if factors.contains(.b), let bias = lora.bias { tensors.append(bias) }
+        }
         if isTrained, let magnitude { tensors.append(magnitude) }
         if let sparse { tensors.append(sparse.delta) }
         if let full { tensors += [full.weight, full.bias] }

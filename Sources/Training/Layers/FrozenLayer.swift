@@ -39,6 +39,14 @@ package struct FrozenLayer: Sendable {
         set { storage = .floats(newValue) }
     }
 
+    /// What merges have added to a matrix in a file.
+    var merges: [MergedRows.Branch] {
+        switch storage {
+        case .floats: []
+        case .rows(_, let merges): merges
+        }
+    }
+
     /// The matrix (outputs × inputs), a few rows at a time, merges included.
     package var rows: any RowReader {
         switch storage {

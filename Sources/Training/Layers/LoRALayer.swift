@@ -10,28 +10,35 @@ struct LoRALayer {
     let a: TrainedTensor
     /// B transposed: (rank × outputs)
     let b: TrainedTensor
+    /// (1 × outputs): added to B·A·x before the scale; nil where the adapter has none. It is trained with B.
+    let bias: TrainedTensor?
 
     init(_ factors: ModuleFactors, scale: Double) {
         rank = factors.rank
         self.scale = Float(scale)
         a = TrainedTensor(factors.a, rows: factors.rank, columns: factors.inputs)
         b = TrainedTensor(factors.b, rows: factors.rank, columns: factors.outputs)
+        bias = factors.bias.map { TrainedTensor($0, rows: 1, columns: factors.outputs) }
     }
 
-    private init(rank: Int, scale: Float, a: TrainedTensor, b: TrainedTensor) {
+    private init(rank: Int, scale: Float, a: TrainedTensor, b: TrainedTensor, bias: TrainedTensor?) {
         self.rank = rank
         self.scale = scale
         self.a = a
         self.b = b
+        self.bias = bias
     }
 
     /// The same factors with gradients of their own, for another part of the batch.
-    var replica: LoRALayer { LoRALayer(rank: rank, scale: scale, a: a.replica, b: b.replica) }
+    var replica: LoRALayer {
+        LoRALayer(rank: rank, scale: scale, a: a.replica, b: b.replica, bias: bias?.replica)
+    }
 
     /// The present values of the factors.
     var factors: ModuleFactors {
         ModuleFactors(
-            rank: rank, inputs: a.columns, outputs: b.columns, a: Array(a.values.floats), b: Array(b.values.floats))
+            rank: rank, inputs: a.columns, outputs: b.columns, a: Array(a.values.floats), b: Array(b.values.floats),
+            bias: bias.map { Array($0.values.floats) })
     }
 
     subscript(factor: TrainingPlan.Factor) -> TrainedTensor {

@@ -45,16 +45,20 @@ package protocol FrozenModel: Sendable {
     /// The examples as the model takes them under a federation's `training`.
     func prepare(_ examples: Examples, settings: TrainingSettings) throws(TrainingError) -> Model.Examples
 
+    /// The examples with several completions to choose from, as the model takes them; nil where there are none.
+    func choices(_ examples: Examples, settings: TrainingSettings) throws(TrainingError) -> TokenChoices?
+
     /// Throws where a file of the weights was changed since it was opened.
     func checkFiles() throws(TrainingError)
 
     /// The model as it trains these layers with the memory that there is.
     ///
-    /// - Parameter bytes: the limit of the whole process; nil where the client sets none.
+    /// - Parameter limits: the client's; `topBlocks` is done with.
     /// - Returns: nil where the model has no choice.
-    /// - Throws: where nothing keeps to the limit, with the least that can.
+    /// - Throws: where nothing keeps to the memory, with the least that can; where the model or the processor does not have the
+    ///   precision.
     func fitted(
-        to bytes: Int?, layers: [AdaptedLayer], examples: Model.Examples, settings: TrainingSettings
+        to limits: TrainingLimits, layers: [AdaptedLayer], examples: Model.Examples, settings: TrainingSettings
     ) throws(TrainingError) -> MemoryFit<Self>?
 
     /// A batch in parts that are computed one after the other, each within the memory.
@@ -65,6 +69,9 @@ package protocol FrozenModel: Sendable {
 
     /// Whether it computes DoRA's magnitudes.
     var computesDoRA: Bool { get }
+
+    /// Whether it computes LoRA's biases.
+    var computesLoRABias: Bool { get }
 
     /// The model's own keys of `training`.
     var settingNames: Set<String> { get }
@@ -78,6 +85,13 @@ package protocol FrozenModel: Sendable {
     func model(
         _ layers: [AdaptedLayer], dense: [DenseTensor], settings: TrainingSettings, batchLimit: Int
     ) throws(TrainingError) -> Model
+
+    /// A model that scores several adapters in one batch; nil where it scores them one at a time, or by `scorers`.
+    ///
+    /// - Parameter adapted: the layers under each adapter, as for `model`.
+    func model(
+        together adapted: [[AdaptedLayer]], settings: TrainingSettings
+    ) throws(TrainingError) -> (any TokenPredictingModel)?
 
     /// The number of examples that are scored at a time under this many adapters.
     func scoringBatch(adapters: Int) -> Int
@@ -99,17 +113,28 @@ extension FrozenModel where Examples == Model.Examples {
 
 extension FrozenModel {
     package func fitted(
-        to bytes: Int?, layers: [AdaptedLayer], examples: Model.Examples, settings: TrainingSettings
+        to limits: TrainingLimits, layers: [AdaptedLayer], examples: Model.Examples, settings: TrainingSettings
     ) throws(TrainingError) -> MemoryFit<Self>? {
-        guard bytes != nil else { return nil }
+        guard limits.precision == .float32 else {
+            throw .option(
+                "--precision", expected: "float32 for a model that classifies", found: limits.precision.rawValue)
+        }
+        guard limits.memory != nil else { return nil }
         throw .option("--memory", expected: "a language model", found: "one that classifies, which has no such choice")
     }
 
+    package func choices(_ examples: Examples, settings: TrainingSettings) throws(TrainingError) -> TokenChoices? {
+        nil
+    }
+    package func model(
+        together adapted: [[AdaptedLayer]], settings: TrainingSettings
+    ) throws(TrainingError) -> (any TokenPredictingModel)? { nil }
     package func parts(of indices: ArraySlice<Int>, _ examples: Model.Examples) -> [ArraySlice<Int>] { [indices] }
     package func checkFiles() throws(TrainingError) {}
     package var blocks: [Range<Int>] { layers.indices.map { $0..<$0 + 1 } }
     package var predictsTokens: Bool { false }
     package var computesDoRA: Bool { false }
+    package var computesLoRABias: Bool { false }
     package var usualLayers: [FrozenLayer] { layers }
     package var features: Int? { nil }
     package var scoringBatch: Int { 256 }

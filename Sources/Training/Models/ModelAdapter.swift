@@ -15,17 +15,18 @@ struct ModelAdapter {
     /// The layers with the file's factors, checked against the model. A layer may have no factors.
     ///
     /// - Parameters:
-    ///   - computesDoRA: whether the model computes magnitudes. A layer gets the file's; where the plan has them and the
-    ///     file does not, they begin as the norms of the layer's rows.
+    ///   - base: the model. Where it computes magnitudes, a layer gets the file's; where the plan has them and the file does
+    ///     not, they begin as the norms of the layer's rows.
+    ///   - layers: the model's, with the round's merge.
     ///   - plan: nil where the model is only scored.
     func adapt(
-        _ layers: [FrozenLayer], scales: [String: Double], computesDoRA: Bool = false, plan: TrainingPlan? = nil
+        of base: some FrozenModel, _ layers: [FrozenLayer], scales: [String: Double], plan: TrainingPlan? = nil
     ) throws(TrainingError) -> [AdaptedLayer] {
         try checkModules(of: layers)
-        if computesDoRA { try checkMagnitudes() }
+        if base.computesDoRA { try checkMagnitudes() }
         var adapted: [AdaptedLayer] = []
         for layer in layers {
-            guard let factors = try factors(of: layer) else {
+            guard let factors = try factors(of: layer, mayHaveBias: base.computesLoRABias) else {
                 adapted.append(AdaptedLayer(layer))
                 continue
             }
@@ -33,7 +34,11 @@ struct ModelAdapter {
                 throw .adapter(file: path, reason: "the plan gives no scale for \(layer.name)")
             }
             var adaptedLayer = AdaptedLayer(layer, lora: LoRALayer(factors, scale: scale))
-            if computesDoRA, let values = try magnitudes(of: layer, plan) {
+            if base.computesDoRA, let values = try magnitudes(of: layer, plan) {
+                guard factors.bias == nil else {
+                    throw .adapter(
+                        file: path, reason: "\(layer.name) has a LoRA bias beside DoRA's magnitude; PEFT has no such")
+                }
                 adaptedLayer.magnitude = TrainedTensor(values, rows: 1, columns: layer.outputs)
             }
             adapted.append(adaptedLayer)
@@ -166,6 +171,9 @@ struct ModelAdapter {
             if factors.contains(.b) {
                 put(shape.nameOfB, shape.shapeOfB(rank: trained.rank)) { trained.factors.outputMajorB() }
             }
+            if factors.contains(.b), let bias = trained.bias {
+                put(shape.nameOfBias, [layer.outputs]) { Array(bias.values.floats) }
+            }
             if let magnitude = layer.magnitude {
                 put(.dense(layer.name + TensorName.magnitude), [layer.outputs]) { Array(magnitude.values.floats) }
             }
@@ -187,13 +195,15 @@ struct ModelAdapter {
         }
     }
 
-    private func factors(of layer: FrozenLayer) throws(TrainingError) -> ModuleFactors? {
+    private func factors(of layer: FrozenLayer, mayHaveBias: Bool = false) throws(TrainingError) -> ModuleFactors? {
         guard let module = file[module: layer.name] else { return nil }
         guard let shape = module.shape, let factors = ModuleFactors(module) else {
             throw .adapter(file: path, reason: "\(layer.name) lacks a factor")
         }
-        guard !shape.hasBias else {
-            throw .adapter(file: path, reason: "\(layer.name) has a LoRA bias, which the native trainer does not train")
+        guard mayHaveBias || !shape.hasBias else {
+            throw .adapter(
+                file: path,
+                reason: "\(layer.name) has a LoRA bias; native models compute one in language models' adapters alone")
         }
         guard shape.kind == layer.kind, shape.inputs == layer.inputs, shape.outputs == layer.outputs else {
             throw .adapter(

@@ -131,11 +131,15 @@ struct ModelTask<Base: FrozenModel>: AnyModelTask {
     func evaluate(
         adapter: String?, merge: String?, scales: [String: Double], settings: TrainingSettings
     ) throws(TrainingError) -> Evaluation {
-        let examples = try base.prepare(examples, settings: settings)
+        let prepared = try base.prepare(examples, settings: settings)
         let model = try model(
             adapter: adapter, merge: merge, scales: scales, settings: settings,
-            batchLimit: min(base.scoringBatch, examples.count))
-        return Evaluation(of: model, base, on: examples)
+            batchLimit: min(base.scoringBatch, prepared.count))
+        if let model = model as? any TokenPredictingModel, let texts = prepared as? TokenSequences {
+            let choices = try base.choices(examples, settings: settings)
+            return TokenScoring(model: model, adapters: 1).evaluations(texts, choices)[0]
+        }
+        return Evaluation(of: model, base, on: prepared)
     }
 
     func tokenLogits(
@@ -178,7 +182,7 @@ struct ModelTask<Base: FrozenModel>: AnyModelTask {
         let file: ModelAdapter? = if let adapter { try ModelAdapter(path: adapter) } else { nil }
         if let merge { try ModelAdapter(path: merge).merge(into: &layers) }
         return try base.model(
-            try file?.adapt(layers, scales: scales, computesDoRA: base.computesDoRA) ?? layers.map { AdaptedLayer($0) },
+            try file?.adapt(of: base, layers, scales: scales) ?? layers.map { AdaptedLayer($0) },
             dense: try file?.dense(of: base) ?? [], settings: settings, batchLimit: batchLimit)
     }
 }

@@ -32,6 +32,9 @@ package protocol ClassifyingModel: TrainableModel {
 package protocol TokenPredictingModel: TrainableModel where Examples == TokenSequences {
     /// The logits after each token of one text: (tokens × vocabulary).
     func logits(of tokens: [Int32]) -> [Float]
+
+    /// What `score` finds for each text alone, under each of the model's adapters in their order.
+    func results(_ examples: TokenSequences, _ indices: ArraySlice<Int>) -> [[BatchResult]]
 }
 
 /// Sums over one batch.

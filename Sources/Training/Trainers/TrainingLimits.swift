@@ -5,12 +5,22 @@ package struct TrainingLimits: Sendable {
     package var topBlocks: Int?
     /// The most bytes of the whole process; nil for no limit.
     package var memory: Int?
+    /// What a language model's products are computed in.
+    package var precision: ProductPrecision
+    /// Where the outputs of blocks that are not trained are kept; nil for nowhere.
+    package var trunk: TrunkFile?
     /// Gets what was chosen to keep the memory.
     package var report: @Sendable (String) -> Void
 
-    package init(topBlocks: Int? = nil, memory: Int? = nil, report: @escaping @Sendable (String) -> Void = { _ in }) {
+    package init(
+        topBlocks: Int? = nil, memory: Int? = nil, precision: ProductPrecision = .float32,
+        trunk: TrunkFile? = nil,
+        report: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
         self.topBlocks = topBlocks
         self.memory = memory
+        self.precision = precision
+        self.trunk = trunk
         self.report = report
     }
 }

@@ -120,7 +120,9 @@ struct TrainingLoop<Base: FrozenModel> {
 
     /// The learning rate of each trained tensor in units of the settings' one.
     private var rates: [Double] {
-        let blocks = Set(model.layers.compactMap { $0.lora.map { ObjectIdentifier($0.b.values) } })
+        // PEFT's LoRA+ has B's biases at B's rate too.
+        let factors = model.layers.compactMap(\.lora).flatMap { [$0.b, $0.bias].compactMap(\.self) }
+        let blocks = Set(factors.map { ObjectIdentifier($0.values) })
         return trained.map { blocks.contains(ObjectIdentifier($0.values)) ? settings.optimizer.ratioOfB : 1 }
     }
 

@@ -31,8 +31,7 @@ struct TrainingRun<Base: FrozenModel> {
             guard !plan.send.isEmpty else { throw .setting("send", expected: "A, B or both", found: "none of them") }
             let adapter = try ModelAdapter(path: assignment.adapter)
             subject = .adapter(adapter)
-            layers = try adapter.adapt(
-                frozen, scales: plan.scales, computesDoRA: base.computesDoRA, plan: plan)
+            layers = try adapter.adapt(of: base, frozen, scales: plan.scales, plan: plan)
             dense = try adapter.dense(of: base, plan: plan)
         }
         if let top = limits.topBlocks {
@@ -43,7 +42,7 @@ struct TrainingRun<Base: FrozenModel> {
         }
         var base = base
         if let fit = try base.fitted(
-            to: limits.memory, layers: layers, examples: examples, settings: plan.settings)
+            to: limits, layers: layers, examples: examples, settings: plan.settings)
         {
             if let top = fit.topBlocks { try Self.leaveOut(allBut: top, base, &layers) }
             base = fit.base

@@ -36,7 +36,7 @@ package struct DialogueEncoder {
     /// The ids of a dialogue: the tokenizer's start, then the parts that the template writes.
     ///
     /// A prompt with its completion is a question with its answer, except that `plain` joins the two as they are. A text
-    /// is learned as a whole, without a template.
+    /// is learned as a whole, without a template. Of a choice the right option is the completion.
     package mutating func encode(_ dialogue: Dialogue) -> TokenExample {
         let parts: [ChatTemplate.Part]
         switch dialogue {
@@ -49,6 +49,8 @@ package struct DialogueEncoder {
             parts = template.parts(of: [
                 .init(role: .user, content: prompt), .init(role: .assistant, content: completion),
             ])
+        case .choice(let prompt, let options, let answer):
+            return encode(.completion(prompt: prompt, completion: options[answer]))
         case .text(let text): parts = [.init(text: text, isLearned: true, ends: true)]
         }
         var ids = tokenizer.start

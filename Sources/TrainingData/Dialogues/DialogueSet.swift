@@ -2,8 +2,8 @@ import StrictJSON
 
 /// The examples of a file, in its order.
 ///
-/// Each line is an object: `{"messages": [{"role": …, "content": …}, …]}`, `{"prompt": …, "completion": …}` or
-/// `{"text": …}`. Other keys are refused by name and line. Empty lines are ignored.
+/// Each line is an object: `{"messages": [{"role": …, "content": …}, …]}`, `{"prompt": …, "completion": …}`,
+/// `{"prompt": …, "options": ["…", …], "answer": the place of the right one, from 0 on}` or `{"text": …}`. Other keys are refused by name and line. Empty lines are ignored.
 package struct DialogueSet: Sendable, Hashable {
     package let dialogues: [Dialogue]
 
@@ -47,7 +47,9 @@ private struct DialogueReader {
     let file: String
     let line: Int
 
-    private static let forms: [Set<String>] = [["messages"], ["prompt", "completion"], ["text"]]
+    private static let forms: [Set<String>] = [
+        ["messages"], ["prompt", "completion"], ["prompt", "options", "answer"], ["text"],
+    ]
 
     private func refusal(_ reason: String) -> TextError { .dialogue(file: file, line: line, reason: reason) }
 
@@ -61,14 +63,36 @@ private struct DialogueReader {
         guard case .object(let members) = node else { throw refusal("expected an object, found \(node.summary)") }
         guard Self.forms.contains(Set(members.keys)) else {
             throw refusal(
-                "expected the keys \"messages\", or \"prompt\" and \"completion\", or \"text\", found "
+                "expected the keys \"messages\", or \"prompt\" and \"completion\", or \"prompt\", \"options\" and \"answer\", or "
+                    + "\"text\", found "
                     + (members.isEmpty ? "none" : members.keys.sorted().map(\.jsonQuoted).joined(separator: ", ")))
         }
         if let messages = members["messages"] { return .messages(try self.messages(messages)) }
         if let text = members["text"] { return .text(try string(text, "text", mayBeEmpty: false)) }
+        if let options = members["options"] {
+            return try choice(options, answer: members["answer"] ?? .null, prompt: members["prompt"] ?? .null)
+        }
         return .completion(
             prompt: try string(members["prompt"] ?? .null, "prompt", mayBeEmpty: true),
             completion: try string(members["completion"] ?? .null, "completion", mayBeEmpty: false))
+    }
+
+    private func choice(
+        _ node: JSONNode, answer: JSONNode, prompt: JSONNode
+    ) throws(TextError) -> Dialogue {
+        guard case .array(let elements) = node, elements.count >= 2 else {
+            throw refusal("\"options\" is \(node.summary); expected an array of at least two texts")
+        }
+        var options: [String] = []
+        for (index, element) in elements.enumerated() {
+            options.append(try string(element, "options[\(index)]", mayBeEmpty: false))
+        }
+        guard case .number(let number) = answer, let place = Int(exactly: number), options.indices.contains(place)
+        else {
+            throw refusal("\"answer\" is \(answer.summary); expected the place of an option, 0 to \(options.count - 1)")
+        }
+        return .choice(
+            prompt: try string(prompt, "prompt", mayBeEmpty: true), options: options, answer: place)
     }
 
     private func string(_ node: JSONNode, _ name: String, mayBeEmpty: Bool) throws(TextError) -> String {

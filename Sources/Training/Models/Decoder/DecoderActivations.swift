@@ -27,6 +27,11 @@ final class DecoderActivations {
         var ranks: [Int]
         var plains: [Int]
 
+        init(_ projections: [DecoderProjection]) {
+            ranks = projections.map(\.rank)
+            plains = projections.map(\.plainWidth)
+        }
+
         init(_ layers: some Sequence<AdaptedLayer>) {
             ranks = layers.map { $0.lora?.rank ?? 0 }
             plains = layers.map { $0.magnitude == nil ? 0 : $0.outputs }

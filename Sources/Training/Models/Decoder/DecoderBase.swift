@@ -23,6 +23,10 @@ package struct DecoderBase: FrozenModel {
     var tokenLimit: Int?
     /// The most rows whose logits exist at a time; nil for what is fastest.
     var logitRows: Int?
+    /// Of the products by the frozen matrices.
+    package var precision = ProductPrecision.float32
+    /// Where the trunk's outputs are kept, and what is told of it; nil for nowhere.
+    var trunk: (file: TrunkFile, report: @Sendable (String) -> Void)?
 
     /// - Parameter tokenizer: nil where nobody reads data or writes text, as for weights alone.
     package init(_ file: ModelFile, tokenizer: Tokenizer? = nil) throws(TrainingError) {
@@ -46,6 +50,7 @@ package struct DecoderBase: FrozenModel {
     package var scoringBatch: Int { 4 }
     package var predictsTokens: Bool { true }
     package var computesDoRA: Bool { true }
+    package var computesLoRABias: Bool { true }
     package var settingNames: Set<String> { ["max_length", "template"] }
 
     /// Every weight of the model, widened.
@@ -63,16 +68,8 @@ package struct DecoderBase: FrozenModel {
     /// begins with the last token before it, so that every token is predicted once. Of a longer conversation the rest is
     /// left out. What then has no token to learn is left out too.
     package func prepare(_ examples: DialogueSet, settings: TrainingSettings) throws(TrainingError) -> TokenSequences {
-        guard let tokenizer else { throw .model(file.path, reason: "no tokenizer was opened for it") }
-        let template = try template(settings, tokenizer)
         let limit = try lengthLimit(settings)
-        var encoder: DialogueEncoder
-        do throws(TextError) {
-            encoder = try DialogueEncoder(
-                tokenizer, template: template, endOfText: configuration.endOfText.map { Int32($0) })
-        } catch {
-            throw .setting("template", expected: "one whose tokens the model has", found: "\(error)")
-        }
+        var encoder = try encoder(settings)
         var texts: [(tokens: [Int32], isCounted: [Bool])] = []
         for dialogue in examples.dialogues {
             let example = encoder.encode(dialogue)
@@ -105,13 +102,24 @@ package struct DecoderBase: FrozenModel {
         var adapted = layers.map { AdaptedLayer($0) }
         if let adapter {
             let file = try ModelAdapter(path: adapter.path)
-            adapted = try file.adapt(layers, scales: adapter.scales, computesDoRA: true)
+            adapted = try file.adapt(of: self, layers, scales: adapter.scales)
             _ = try file.dense(of: self)
         }
         return TextWriter(
             DecoderContinuation(weights, layers: adapted, capacity: capacity ?? min(most, 4_096), threads: threads),
             tokenizer: tokenizer, template: try self.template(settings, tokenizer),
             endOfText: configuration.endOfText.map { Int32($0) })
+    }
+
+    private func encoder(_ settings: TrainingSettings) throws(TrainingError) -> DialogueEncoder {
+        guard let tokenizer else { throw .model(file.path, reason: "no tokenizer was opened for it") }
+        let template = try template(settings, tokenizer)
+        do throws(TextError) {
+            return try DialogueEncoder(
+                tokenizer, template: template, endOfText: configuration.endOfText.map { Int32($0) })
+        } catch {
+            throw .setting("template", expected: "one whose tokens the model has", found: "\(error)")
+        }
     }
 
     /// The template of the settings, or the one whose tokens the vocabulary has.
@@ -143,6 +151,36 @@ package struct DecoderBase: FrozenModel {
         return parts + [indices[first...]]
     }
 
+    package func choices(_ examples: DialogueSet, settings: TrainingSettings) throws(TrainingError) -> TokenChoices? {
+        let limit = try lengthLimit(settings)
+        var encoder = try encoder(settings)
+        var (texts, choices, tooLong): ([(tokens: [Int32], isCounted: [Bool])], [TokenChoices.Choice], Int) = (
+            [], [], 0
+        )
+        for case .choice(let prompt, let options, let answer) in examples.dialogues {
+            let encoded = options.map { encoder.encode(.completion(prompt: prompt, completion: $0)) }
+            guard encoded.allSatisfy({ $0.ids.count <= limit }) else {
+                tooLong += 1
+                continue
+            }
+            choices.append(
+                .init(
+                    texts: texts.count..<texts.count + options.count, bytes: options.map(\.utf8.count), answer: answer))
+            texts += encoded.map { ($0.ids, $0.lossMask) }
+        }
+        return choices.isEmpty && tooLong == 0
+            ? nil : TokenChoices(texts: TokenSequences(texts), choices: choices, tooLong: tooLong)
+    }
+
+    package func model(
+        together adapted: [[AdaptedLayer]], settings: TrainingSettings
+    ) throws(TrainingError) -> (any TokenPredictingModel)? {
+        guard adapted.allSatisfy({ $0.allSatisfy { $0.magnitude == nil } }) else { return nil }
+        return DecoderModel(
+            weights, layers: adapted[0], others: Array(adapted.dropFirst()), lengthLimit: try lengthLimit(settings),
+            keptLayers: 0, logitRows: logitRows, precision: precision, threads: threads)
+    }
+
     package func checkFiles() throws(TrainingError) {
         do throws(ModelFileError) { try file.checkUnchanged() } catch { throw .model(file.path, reason: "\(error)") }
     }
@@ -155,7 +193,40 @@ package struct DecoderBase: FrozenModel {
         }
         return DecoderModel(
             weights, layers: layers, lengthLimit: try lengthLimit(settings), keptLayers: keptLayers,
-            logitRows: logitRows, threads: threads)
+            logitRows: logitRows, precision: precision, trunk: trunk(below: layers), threads: threads)
+    }
+
+    /// The file of what the blocks below the lowest trained one give; nil where there is none, or where it is not to be kept.
+    private func trunk(below layers: [AdaptedLayer]) -> TrunkCache? {
+        let width = layers.count / configuration.layers
+        guard let trunk, let lowest = layers.firstIndex(where: { $0.isTrained && $0.lora != nil }), lowest >= width
+        else {
+            return nil
+        }
+        let depth = lowest / width
+        var fingerprint = Fingerprint()
+        fingerprint.add("\(file.version) \(precision.rawValue) \(depth)")
+        for layer in layers[..<(depth * width)] {
+            for merge in layer.frozen.merges {
+                fingerprint.add(merge.a.floats)
+                fingerprint.add(merge.b.floats)
+            }
+            guard let lora = layer.lora else { continue }
+            fingerprint.add("\(layer.name) \(lora.scale)")
+            for tensor in [lora.a, lora.b, lora.bias, layer.magnitude].compactMap(\.self) {
+                fingerprint.add(tensor.values.floats)
+            }
+        }
+        let cache = TrunkCache(
+            path: trunk.file.path, fingerprint: fingerprint, hidden: configuration.hidden, limit: trunk.file.limit)
+        guard let cache else {
+            trunk.report("the outputs of lower blocks are computed each time: \(trunk.file.path) cannot be written")
+            return nil
+        }
+        trunk.report(
+            "the outputs of the \(depth) blocks below the trained ones are kept in \(trunk.file.path); it has \(cache.count) texts"
+        )
+        return cache
     }
 
     /// The highest number of tokens of a text that are used.

@@ -28,14 +28,14 @@ final class DecoderContinuation {
         self.capacity = capacity
         let configuration = weights.configuration
         let units = WorkUnits(threads: threads)
-        let projections = zip(layers, weights.layers.flatMap(\.projections)).map(DecoderProjection.init)
-        products = WidenedProducts(projections, units: units)
+        let projections = zip(layers, weights.layers.flatMap(\.projections)).map { DecoderProjection($0, $1) }
+        products = WidenedProducts(projections, precision: .float32, units: units)
         products.reserve(rows: Self.block)
         steps = DecoderLayerStep.all(weights, projections, products, positions: capacity)
-        loss = VocabularyLoss(weights.head, rowLimit: 1, units: units)
+        loss = VocabularyLoss(weights.head, rowLimit: 1, precision: .float32, units: units)
         caches = weights.layers.map { _ in KeyValueCache(width: 2 * configuration.keyValueWidth, capacity: capacity) }
         activations = DecoderActivations(
-            configuration, .init(widest: steps.map { .init($0.projections.map(\.layer)) }), rows: Self.block)
+            configuration, .init(widest: steps.map { .init($0.projections) }), rows: Self.block)
         scratch = (0..<units.threads).map { _ in CausalAttention.Scratch(longest: capacity) }
         rows = (0..<2).map { _ in FloatBlock(count: Self.block * configuration.hidden) }
     }

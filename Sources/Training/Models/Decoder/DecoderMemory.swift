@@ -28,6 +28,7 @@ struct DecoderMemory {
     let isAdam: Bool
     /// The bytes that are there before training, and those of the weights in their file.
     let resident: Int
+    let precision: ProductPrecision
 
     /// The bytes of the process with this choice.
     func bytes(_ choice: Choice) -> Int {
@@ -40,11 +41,16 @@ struct DecoderMemory {
         var count = (trainedBlocks + 2) * rows * configuration.hidden
         count += (choice.kept + 1) * rows * DecoderActivations.width(configuration, widths)
         count += rows * (2 * configuration.hidden + configuration.attentionWidth)
-        count += WidenedProducts.count(layers, rows: rows)
+        count += WidenedProducts.count(layers, rows: rows, precision: precision)
         count += VocabularyLoss.count(
             rows: choice.logitRows, vocabulary: configuration.vocabulary, hidden: configuration.hidden,
             threads: threads)
         count += 4 * choice.logitRows * configuration.hidden
+        if precision == .bfloat16 {
+            count += VocabularyLoss.roundedCount(
+                rows: choice.logitRows, vocabulary: configuration.vocabulary, hidden: configuration.hidden,
+                threads: threads)
+        }
         count += threads * 2 * CausalAttention.block * longest
         count += longest * configuration.headWidth
         let factors = layers.reduce(0) {
@@ -128,8 +134,13 @@ extension DecoderMemory {
 
 extension DecoderBase {
     package func fitted(
-        to limit: Int?, layers: [AdaptedLayer], examples: TokenSequences, settings: TrainingSettings
+        to limits: TrainingLimits, layers: [AdaptedLayer], examples: TokenSequences, settings: TrainingSettings
     ) throws(TrainingError) -> MemoryFit<DecoderBase>? {
+        guard limits.precision.isAvailable else {
+            throw .option(
+                "--precision", expected: "float32: this processor has no AVX-512 BF16",
+                found: limits.precision.rawValue)
+        }
         // Memory of a round must go back to the system after it, so large blocks must not be joined with the heap.
         mallopt(M_MMAP_THRESHOLD, 1 << 20)
         malloc_trim(0)
@@ -138,10 +149,17 @@ extension DecoderBase {
         let memory = DecoderMemory(
             configuration: configuration, layers: layers, threads: threads,
             batch: lengths.prefix(loop.batchSize).reduce(0, +), longest: lengths[0],
-            isAdam: loop.optimizer.kind == .adamw, resident: DecoderMemory.residentBytes(withFileOf: fileBytes))
-        guard let bytes = limit else {
+            isAdam: loop.optimizer.kind == .adamw, resident: DecoderMemory.residentBytes(withFileOf: fileBytes),
+            precision: limits.precision)
+        var base = self
+        base.precision = limits.precision
+        // A trunk with adapters that others train is another one in the next round; then it must pay within this one.
+        let isFixed = !layers.contains { !$0.isTrained && $0.lora != nil }
+        if let trunk = limits.trunk, isFixed || loop.steps != nil || loop.epochs > 1 {
+            base.trunk = (trunk, limits.report)
+        }
+        guard let bytes = limits.memory else {
             // Half of what is free; with less, whatever takes least without learning less.
-            var base = self
             let choice = memory.fastest(below: ProcessMemory.freeBytes() / 2)
             let fits = choice.map { $0.topBlocks == configuration.layers } ?? false
             base.keptLayers = fits ? choice?.kept ?? 0 : 0
@@ -155,7 +173,6 @@ extension DecoderBase {
                 expected: "at least \(Self.mebibytes(memory.bytes(memory.least))) for texts of \(lengths[0]) tokens",
                 found: Self.mebibytes(bytes))
         }
-        var base = self
         (base.keptLayers, base.tokenLimit, base.logitRows) = (choice.kept, choice.tokens, choice.logitRows)
         let blocks = configuration.layers
         var given: [String] = []

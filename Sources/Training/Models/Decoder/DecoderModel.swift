@@ -16,6 +16,10 @@ package final class DecoderModel: TokenPredictingModel {
     private let loss: VocabularyLoss
     private let workspace: DecoderWorkspace
     private let lengthLimit: Int
+    /// The number of adapters that are scored together.
+    private let adapters: Int
+    /// The outputs of the layers below `lowest`, in a file.
+    private let trunk: TrunkCache?
     /// The lowest layer with an adapter that is trained; nil where none has one.
     private let lowest: Int?
     /// (rows × hidden), for as many rows as the loss takes at a time: the highest layer's outputs, normalised, and their
@@ -29,26 +33,34 @@ package final class DecoderModel: TokenPredictingModel {
 
     /// - Parameters:
     ///   - layers: the projections of every layer, in the order of the weights.
+    ///   - others: the same under further adapters, none of which has magnitudes. Then the model scores and does not train.
     ///   - lengthLimit: the highest number of tokens of a sequence that are used.
     ///   - keptLayers: the number of the highest layers whose activations are kept for the gradients.
     ///   - logitRows: the most rows whose logits exist at a time; nil for what is fastest.
+    ///   - precision: of the products by the frozen matrices.
+    ///   - trunk: keeps the outputs of the blocks below the lowest trained one; nil where they are computed each time.
     ///   - threads: the number of threads; the bytes are the same with any.
     init(
-        _ weights: DecoderWeights, layers: [AdaptedLayer], lengthLimit: Int, keptLayers: Int, logitRows: Int?,
-        threads: Int
+        _ weights: DecoderWeights, layers: [AdaptedLayer], others: [[AdaptedLayer]] = [], lengthLimit: Int,
+        keptLayers: Int, logitRows: Int?,
+        precision: ProductPrecision, trunk: TrunkCache? = nil, threads: Int
     ) {
         self.weights = weights
         self.layers = layers
         self.lengthLimit = lengthLimit
         let units = WorkUnits(threads: threads)
-        let projections = zip(layers, weights.layers.flatMap(\.projections)).map(DecoderProjection.init)
-        products = WidenedProducts(projections, units: units)
+        adapters = 1 + others.count
+        self.trunk = trunk
+        let projections = zip(layers.indices, weights.layers.flatMap(\.projections)).map { index, weights in
+            DecoderProjection(layers[index], others: others.map { $0[index].lora }, weights)
+        }
+        products = WidenedProducts(projections, precision: precision, units: units)
         let configuration = weights.configuration
         steps = DecoderLayerStep.all(weights, projections, products, positions: lengthLimit)
         lowest = steps.firstIndex(where: \.isTrained)
-        loss = VocabularyLoss(weights.head, rowLimit: logitRows, units: units)
+        loss = VocabularyLoss(weights.head, rowLimit: logitRows, precision: precision, units: units)
         workspace = DecoderWorkspace(
-            configuration, steps.map { .init($0.projections.map(\.layer)) }, keptLayers: keptLayers,
+            configuration, steps.map { .init($0.projections) }, keptLayers: keptLayers,
             threads: units.threads)
         let count = loss.rowLimit * configuration.hidden
         outputs = FloatBlock(count: count)
@@ -86,8 +98,7 @@ package final class DecoderModel: TokenPredictingModel {
     package func logits(of tokens: [Int32]) -> [Float] {
         workspace.begin([tokens.count])
         products.reserve(rows: tokens.count)
-        embed([tokens[...]])
-        let output = computeLayers(keepsInputs: false).readOnly
+        let output = computeLayers(of: [tokens[...]], keepsInputs: false).readOnly
         var logits: [Float] = []
         logits.reserveCapacity(tokens.count * configuration.vocabulary)
         for first in stride(from: 0, to: tokens.count, by: loss.rowLimit) {
@@ -104,19 +115,8 @@ package final class DecoderModel: TokenPredictingModel {
         let texts = indices.map { examples.tokens(of: $0).prefix(lengthLimit) }
         workspace.begin(texts.map(\.count))
         products.reserve(rows: workspace.rows)
-        embed(texts)
-        let output = computeLayers(keepsInputs: preparesGradients)
-        // The rows before counted tokens, and these tokens.
-        var (rows, targets): ([Int], [Int32]) = ([], [])
-        for (place, index) in indices.enumerated() {
-            let (text, isCounted, first) = (
-                texts[place], examples.isCounted(of: index), workspace.sequences[place].lowerBound
-            )
-            for offset in 1..<max(1, text.count) where isCounted[isCounted.startIndex + offset] {
-                rows.append(first + offset - 1)
-                targets.append(text[text.startIndex + offset])
-            }
-        }
+        let output = computeLayers(of: texts, keepsInputs: preparesGradients)
+        let (rows, targets, _) = predictions(texts, indices.map { examples.isCounted(of: $0) })
         if preparesGradients {
             workspace.reserveGradients()
             workspace.gradient.floats.update(repeating: 0)
@@ -131,6 +131,41 @@ package final class DecoderModel: TokenPredictingModel {
             sum.correct += part.correct
         }
         return BatchResult(loss: sum.loss, correct: sum.correct, count: rows.count)
+    }
+
+    /// The rows before counted tokens, these tokens, and the places of their texts.
+    private func predictions(
+        _ texts: [ArraySlice<Int32>], _ isCounted: [ArraySlice<Bool>]
+    ) -> (rows: [Int], targets: [Int32], texts: [Int]) {
+        var (rows, targets, places): ([Int], [Int32], [Int]) = ([], [], [])
+        for (place, text) in texts.enumerated() {
+            let (isCounted, first) = (isCounted[place], workspace.sequences[place].lowerBound)
+            for offset in 1..<max(1, text.count) where isCounted[isCounted.startIndex + offset] {
+                rows.append(first + offset - 1)
+                targets.append(text[text.startIndex + offset])
+                places.append(place)
+            }
+        }
+        return (rows, targets, places)
+    }
+
+    package func results(_ examples: TokenSequences, _ indices: ArraySlice<Int>) -> [[BatchResult]] {
+        let texts = indices.map { examples.tokens(of: $0).prefix(lengthLimit) }
+        let all = (0..<adapters).flatMap { _ in texts }
+        workspace.begin(all.map(\.count))
+        products.reserve(rows: workspace.rows)
+        let output = computeLayers(of: all, keepsInputs: false)
+        let (rows, targets, places) = predictions(
+            all, (0..<adapters).flatMap { _ in indices.map { examples.isCounted(of: $0) } })
+        var results = Array(repeating: BatchResult(), count: all.count)
+        for first in stride(from: 0, to: rows.count, by: loss.rowLimit) {
+            let range = first..<min(first + loss.rowLimit, rows.count)
+            _ = compare(rows[range], targets[range], of: output.readOnly, weight: 1, preparesGradients: false)
+            for (row, place) in zip(loss.rowResults, places[range]) {
+                results[place] += BatchResult(loss: row.loss, correct: row.correct, count: 1)
+            }
+        }
+        return (0..<adapters).map { Array(results[$0 * texts.count..<($0 + 1) * texts.count]) }
     }
 
     /// The loss of some rows; their gradient is written to the workspace's.
@@ -166,22 +201,42 @@ package final class DecoderModel: TokenPredictingModel {
         return normed.readOnly
     }
 
-    /// Writes the embeddings of a batch to the lowest layer's input.
-    private func embed(_ texts: [ArraySlice<Int32>]) {
-        weights.embed(texts.flatMap(Array.init), positions: workspace.positions, workspace.block(place(0)))
-    }
-
-    /// Computes all layers and returns the highest one's output.
+    /// Computes all layers for a batch and returns the highest one's output.
     ///
     /// - Parameter keepsInputs: whether the inputs of adapted layers stay for `backward`.
-    private func computeLayers(keepsInputs: Bool) -> MutableMatrixView {
-        for (index, step) in steps.enumerated() {
-            step.forward(
-                workspace, workspace.input(keepsInputs ? place(index) : index % 2).readOnly,
-                into: workspace.input(keepsInputs ? place(index + 1) : (index + 1) % 2),
-                workspace.activations(of: keepsInputs ? index : 0))
+    private func computeLayers(of texts: [ArraySlice<Int32>], keepsInputs: Bool) -> MutableMatrixView {
+        func input(_ layer: Int) -> Int { keepsInputs ? place(layer) : layer % 2 }
+        func compute(_ layers: Range<Int>) {
+            for index in layers {
+                steps[index].forward(
+                    workspace, workspace.input(input(index)).readOnly, into: workspace.input(input(index + 1)),
+                    workspace.activations(of: keepsInputs ? index : 0))
+            }
         }
-        return workspace.input(keepsInputs ? place(steps.count) : steps.count % 2)
+        func embed() {
+            weights.embed(texts.flatMap(Array.init), positions: workspace.positions, workspace.block(input(0)))
+        }
+        guard let trunk, let lowest else {
+            embed()
+            compute(0..<steps.count)
+            return workspace.input(input(steps.count))
+        }
+        let outputs = workspace.block(input(lowest)).floats
+        let rows = workspace.sequences.map {
+            $0.lowerBound * configuration.hidden..<$0.upperBound * configuration.hidden
+        }
+        let isKnown = zip(texts, rows).allSatisfy { text, rows in
+            trunk.read(Array(text), into: UnsafeMutableBufferPointer(rebasing: outputs[rows]))
+        }
+        if !isKnown {
+            embed()
+            compute(0..<lowest)
+            for (text, rows) in zip(texts, rows) {
+                trunk.add(Array(text), UnsafeBufferPointer(rebasing: outputs[rows]))
+            }
+        }
+        compute(lowest..<steps.count)
+        return workspace.input(input(steps.count))
     }
 
     /// Where a layer's input lies. Below the lowest adapted layer, two places are used in turn.

@@ -20,24 +20,38 @@ final class VocabularyLoss {
 
     /// The highest number of rows at a time.
     let rowLimit: Int
+    /// What `compare` found for each row.
+    private(set) var rowResults: [Sum]
     private let head: any RowReader
     private let units: WorkUnits
     private let blocks: [Range<Int>]
     /// For each thread.
     private let scratch: [FloatBlock]
+    private let isRounded: Bool
+    /// For each thread, the right factor of a rounded product, and the left one.
+    private let panels: [FloatBlock]
+    private var tiles: [FloatBlock] = []
     /// (rows × vocabulary)
     private var logits = FloatBlock(count: 0)
     /// For each group (rows × hidden).
     private var sums: [FloatBlock] = []
 
-    /// - Parameter rowLimit: nil for what is fastest.
-    init(_ head: any RowReader, rowLimit: Int? = nil, units: WorkUnits) {
+    /// - Parameters:
+    ///   - rowLimit: nil for what is fastest.
+    ///   - precision: of the products by the output layer's matrix.
+    init(_ head: any RowReader, rowLimit: Int? = nil, precision: ProductPrecision, units: WorkUnits) {
         self.head = head
         self.units = units
         let blockRows = max(1, min(head.rows, Self.scratchLimit / head.columns))
         blocks = stride(from: 0, to: head.rows, by: blockRows).map { $0..<min($0 + blockRows, head.rows) }
         scratch = (0..<units.threads).map { _ in FloatBlock(count: blockRows * head.columns) }
         self.rowLimit = rowLimit ?? Self.fastestRows(vocabulary: head.rows)
+        rowResults = Array(repeating: Sum(), count: self.rowLimit)
+        isRounded = precision == .bfloat16
+        let count = max(
+            RoundedProduct.panelCount(columns: blockRows, depth: head.columns),
+            RoundedProduct.panelCount(columns: head.columns, depth: blockRows))
+        panels = isRounded ? (0..<units.threads).map { _ in FloatBlock(count: count) } : []
     }
 
     /// The number of rows at a time that is fastest.
@@ -46,6 +60,12 @@ final class VocabularyLoss {
     /// The count of numbers that `rows` rows take here.
     static func count(rows: Int, vocabulary: Int, hidden: Int, threads: Int) -> Int {
         rows * (vocabulary + groups * hidden) + threads * min(vocabulary * hidden, scratchLimit)
+    }
+
+    /// The count of numbers that are added where products are rounded.
+    static func roundedCount(rows: Int, vocabulary: Int, hidden: Int, threads: Int) -> Int {
+        let blockRows = max(1, min(vocabulary, scratchLimit / hidden))
+        return threads * (min(vocabulary * hidden, scratchLimit) / 2 + rows * max(hidden, blockRows) / 2)
     }
 
     /// Compares the logits of some rows with the tokens that follow.
@@ -59,8 +79,7 @@ final class VocabularyLoss {
     ) -> Sum {
         let logits = multiply(input)
         let parts = WorkUnits.ranges(input.rows, parts: 4 * Self.groups)
-        var results = [Sum](repeating: Sum(), count: parts.count)
-        results.withUnsafeMutableBufferPointer { results in
+        rowResults.withUnsafeMutableBufferPointer { results in
             nonisolated(unsafe) let results = results
             units.perform(parts.count) { part, _ in
                 for row in parts[part] {
@@ -68,15 +87,14 @@ final class VocabularyLoss {
                         logits.base + row * logits.stride, count: logits.columns,
                         target: Int(targets[targets.startIndex + row]),
                         gradientWeight: gradient == nil ? nil : weight)
-                    results[part].loss += Double(result.loss)
-                    if result.isHighest { results[part].correct += 1 }
+                    results[row] = Sum(loss: Double(result.loss), correct: result.isHighest ? 1 : 0)
                 }
             }
         }
         if let gradient { propagate(logits.readOnly, into: gradient) }
-        return results.reduce(into: Sum()) { sum, part in
-            sum.loss += part.loss
-            sum.correct += part.correct
+        return rowResults[..<input.rows].reduce(into: Sum()) { sum, row in
+            sum.loss += row.loss
+            sum.correct += row.correct
         }
     }
 
@@ -85,12 +103,27 @@ final class VocabularyLoss {
         precondition(input.rows <= rowLimit, "\(input.rows) rows of at most \(rowLimit)")
         if logits.floats.count < input.rows * head.rows { logits = FloatBlock(count: input.rows * head.rows) }
         let logits = logits.matrix(rows: input.rows, columns: head.rows)
+        if isRounded {
+            reserveTiles(rows: input.rows)
+            RoundedProduct.pack(left: input, into: tiles[0])
+        }
         units.perform(blocks.count) { index, thread in
-            MatrixProduct.accumulate(
-                into: logits.block(0..<input.rows, blocks[index]), input, .asGiven, widen(blocks[index], thread),
-                .transposed)
+            let (target, weight) = (logits.block(0..<input.rows, blocks[index]), widen(blocks[index], thread))
+            if isRounded {
+                RoundedProduct.pack(transposed: weight, at: 0, into: panels[thread])
+                RoundedProduct.multiply(tiles[0], panels[thread], depth: input.columns, into: target, isAdded: false)
+            } else {
+                MatrixProduct.accumulate(into: target, input, .asGiven, weight, .transposed)
+            }
         }
         return logits
+    }
+
+    /// Makes room for the left factors of a rounded product: `rows` rows of the input, or of a block of logits.
+    private func reserveTiles(rows: Int) {
+        let count = RoundedProduct.tileCount(rows: rows, depth: max(head.columns, blocks[0].count))
+        guard tiles.isEmpty || tiles[0].floats.count < count else { return }
+        tiles = (0..<units.threads).map { _ in FloatBlock(count: count) }
     }
 
     /// gradient ← dlogits·W
@@ -103,9 +136,16 @@ final class VocabularyLoss {
         units.perform(groups.count) { group, thread in
             let sum = sums[group].matrix(rows: gradient.rows, columns: gradient.columns)
             for (index, block) in blocks[groups[group]].enumerated() {
-                MatrixProduct.accumulate(
-                    into: sum, keep: index == 0 ? 0 : 1, logits.block(0..<gradient.rows, block), .asGiven,
-                    widen(block, thread), .asGiven)
+                let (slopes, weight) = (logits.block(0..<gradient.rows, block), widen(block, thread))
+                if isRounded {
+                    RoundedProduct.pack(left: slopes, into: tiles[thread])
+                    RoundedProduct.pack(weight, rows: 0..<block.count, of: block.count, into: panels[thread])
+                    RoundedProduct.multiply(
+                        tiles[thread], panels[thread], depth: block.count, into: sum, isAdded: index > 0)
+                } else {
+                    MatrixProduct.accumulate(
+                        into: sum, keep: index == 0 ? 0 : 1, slopes, .asGiven, weight, .asGiven)
+                }
             }
         }
         for row in 0..<gradient.rows {

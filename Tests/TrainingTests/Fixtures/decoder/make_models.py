@@ -2,14 +2,15 @@
 """Makes a folder for each kind of decoder: a tiny random model with PEFT's LoRA on all linear layers, and what transformers
 and torch give for it.
 
-    python3 make_models.py [dora]
+    python3 make_models.py [dora | bias]
 
 Beside the model, a folder has the adapter as PEFT saves it and expected.safetensors: for texts of given tokens (lengths,
 tokens and marks of counted tokens, one text behind the other), the logits after each token of the last text's end, the
-summed loss, and the gradients of the mean loss. With `dora`, it makes KIND/dora alone, on the models that are there: an adapter
-with magnitudes, and the same for it. Needs torch, transformers, peft and safetensors.
+summed loss, and the gradients of the mean loss. With `dora` or `bias`, it makes KIND/dora or KIND/bias alone, on the models that
+are there: an adapter with magnitudes or with biases of lora_B, and the same for it. Needs torch, transformers, peft and safetensors.
 """
 
+import json
 import pathlib
 import shutil
 import sys
@@ -54,31 +55,33 @@ def make(name, config):
             value.data += 0.2 * torch.randn_like(value)
     base.save_pretrained(folder)
     (folder / "generation_config.json").unlink(missing_ok=True)
-    adapt(name, base, folder, use_dora=False)
+    adapt(name, base, folder)
 
 
-def make_dora(name):
+def make_variant(name, variant, options):
     torch.manual_seed(6)
     folder = pathlib.Path(__file__).parent / name
-    shutil.rmtree(folder / "dora", ignore_errors=True)
+    shutil.rmtree(folder / variant, ignore_errors=True)
     adapt(name, AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32).eval(),
-          folder / "dora", use_dora=True)
+          folder / variant, **options)
 
 
-def adapt(name, base, folder, use_dora):
+def adapt(name, base, folder, **options):
     targets = ["c_attn", "c_proj", "c_fc"] if name == "gpt2" else "all-linear"
     model = get_peft_model(base, LoraConfig(
-        r=3, lora_alpha=6, target_modules=targets, fan_in_fan_out=name == "gpt2", use_dora=use_dora,
-        task_type="CAUSAL_LM"))
+        r=3, lora_alpha=6, target_modules=targets, fan_in_fan_out=name == "gpt2", task_type="CAUSAL_LM",
+        **options))
     model.eval()
     for parameter, value in model.named_parameters():
         if "magnitude" in parameter:
             value.data *= 1 + 0.2 * torch.randn_like(value)
         elif "lora_" in parameter:
             value.data = 0.2 * torch.randn_like(value)
-    # Where the model lay when this ran is of no use to anybody.
-    model.peft_config["default"].base_model_name_or_path = None
     model.save_pretrained(folder)
+    # Where the model lay when this ran is of no use to anybody.
+    config = json.loads((folder / "adapter_config.json").read_text())
+    config["base_model_name_or_path"] = None
+    (folder / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True))
     (folder / "README.md").unlink()
 
     generator = torch.Generator().manual_seed(9)
@@ -110,7 +113,8 @@ def adapt(name, base, folder, use_dora):
 
 
 for kind in KINDS.items():
-    if sys.argv[1:] == ["dora"]:
-        make_dora(kind[0])
+    variants = {"dora": dict(use_dora=True), "bias": dict(lora_bias=True)}
+    if sys.argv[1:]:
+        make_variant(kind[0], sys.argv[1], variants[sys.argv[1]])
     else:
         make(*kind)
