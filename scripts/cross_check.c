@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "exact.h"
 #include "bfloat16.h"
+#include "exact.h"
 #include "panels.h"
 #include "rows.h"
 #include "shim.h"

@@ -21,6 +21,7 @@ package final class MemoryFederation: SimulatedFederation {
     private let participants: [ClientName: Participant]
     private let heldOut: NativeTask
     private let validation: NativeTask?
+    private let attackers: Attackers
     private let threads: Int
     private let scratch: ScratchFolder
     private let queue = DispatchQueue(label: "rankwise.simulation")
@@ -55,13 +56,21 @@ package final class MemoryFederation: SimulatedFederation {
             throw .settings(path: "simulation.data.validation", reason: reason)
         }
         let isShared = threads > 1
+        let attacks = document.simulation.attacks
+        guard attacks.isEmpty || settings.adapter.messageBits == nil else {
+            throw .settings(path: "simulation.attacks", reason: "goes not with adapter.message_bits")
+        }
+        attackers = try Attackers(
+            attacks, of: cohort.clients.map(\.name), heldOut: cohort.heldOut, seed: settings.seed)
+        let classes = 1 + (cohort.clients.flatMap(\.task.labels).max() ?? 0)
         var participants: [ClientName: Participant] = [:]
         for client in cohort.clients {
+            let task = try attackers.task(of: client, classes: classes, seed: settings.seed)
             do {
                 let name = try ClientName(client.name)
                 participants[name] = Participant(
-                    name: name, rank: client.rank, exampleCount: client.task.count,
-                    trainer: NativeTrainer(isShared ? client.task.onOneThread : client.task))
+                    name: name, rank: client.rank, exampleCount: task.count,
+                    trainer: NativeTrainer(isShared ? task.onOneThread : task))
             } catch {
                 throw .training(client: client.name, reason: "\(error)")
             }
@@ -108,6 +117,7 @@ package final class MemoryFederation: SimulatedFederation {
             number: round, settings: settings, plan: plan, downloads: downloads, mergeSum: state.presentMergeSum,
             ledger: ledger, folder: scratch.path)
         let updates = try await train(selected, in: local, progress: progress)
+        try await attack(updates, round: round, downloads: downloads)
         let next = FederationState(folder: scratch.path + "/state-\(round)")
         try await aggregate(updates, round: round, into: next)
         let bytesDown = updates.reduce(0) { $0 + $1.bytesDown }
@@ -115,13 +125,18 @@ package final class MemoryFederation: SimulatedFederation {
         downloads.remove()
         scratch.remove(state.folder)
         state = next
-        let result = try await evaluate(round)
+        let result = try await evaluate(heldOut, round)
+        let success =
+            if let triggered = attackers.triggered { try await evaluate(triggered, round).accuracy } else {
+                Double?.none
+            }
         let samples = updates.reduce(0) { $0 + $1.outcome.samples }
         let loss = updates.reduce(0.0) { $0 + $1.outcome.loss * Double($1.outcome.samples) }
         return RoundRecord(
             round: round, clients: updates.count, testAccuracy: result.accuracy, testLoss: result.loss,
             trainLoss: loss / Double(max(1, samples)), bytesDown: bytesDown,
-            bytesUp: updates.reduce(0) { $0 + $1.bytesUp }, seconds: start.duration(to: .now) / .seconds(1))
+            bytesUp: updates.reduce(0) { $0 + $1.bytesUp }, seconds: start.duration(to: .now) / .seconds(1),
+            attackSuccess: success)
     }
 }
 
@@ -139,6 +154,22 @@ extension MemoryFederation {
             selected.sorted { ($1.work, $0.name) < ($0.work, $1.name) }, threads: threads, progress: progress
         ) { try await round.train($0) }
         return updates.sorted { $0.client < $1.client }
+    }
+
+    /// Has attackers rewrite their updates.
+    private func attack(
+        _ updates: [LocalRound.Update], round: Int, downloads: Downloads
+    ) async throws(SimulationError) {
+        let attack = UpdateAttack(attackers.attacks, seed: settings.seed, round: round)
+        let ranks = participants.mapValues(\.rank)
+        let result = await queue.result { () throws(SimulationError) in
+            do {
+                try attack.rewrite(updates) { try downloads.file(forRank: ranks[$0.client] ?? 0).plain }
+            } catch {
+                throw .aggregation(round: round, reason: "an attack failed: \(error)")
+            }
+        }
+        try result.get()
     }
 
     private func aggregate(
@@ -205,14 +236,14 @@ extension MemoryFederation {
         return try result.get().map(\.accuracy)
     }
 
-    /// Scores the whole model on the held-out examples.
-    private func evaluate(_ round: Int) async throws(SimulationError) -> Evaluation {
-        let (state, document, heldOut) = (state, document, heldOut)
+    /// Scores the whole model on examples that no client has.
+    private func evaluate(_ examples: NativeTask, _ round: Int) async throws(SimulationError) -> Evaluation {
+        let (state, document) = (state, document)
         let scales = settings.adapter.scales(atRanks: plan.shape.maximumRanks)
         let result = await queue.result { () throws(SimulationError) in
             do throws(TrainingError) {
                 return try Evaluation(
-                    of: heldOut, adapter: state.adapter, merge: state.presentMergeSum, scales: scales,
+                    of: examples, adapter: state.adapter, merge: state.presentMergeSum, scales: scales,
                     settings: TrainingSettings(document.training.mapValues(TrainingSettings.Value.init)))
             } catch {
                 throw .evaluation(round: round, reason: "\(error)")

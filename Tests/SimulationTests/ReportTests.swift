@@ -18,7 +18,7 @@ import Testing
         #expect(RoundRecord(csv: record.csv[...]) == record)
     }
 
-    @Test(arguments: ["", "1,2,3", "a,2,0.5,0.5,0.5,1,1,1", "1,2,0.5,0.5,0.5,1,1,1,9"])
+    @Test(arguments: ["", "1,2,3", "a,2,0.5,0.5,0.5,1,1,1", "1,2,0.5,0.5,0.5,1,1,1,9,9", "1,2,0.5,0.5,0.5,1,1,1,x"])
     func `what is no row is refused`(line: String) { #expect(RoundRecord(csv: line[...]) == nil) }
 
     @Test func `seeds are taken together, and unfinished ones left out`() throws {

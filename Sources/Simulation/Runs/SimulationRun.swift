@@ -45,6 +45,11 @@ package struct SimulationRun: Sendable {
                 path: "simulation.data.validation",
                 reason: isFull ? "is for ranking weights; full weighs by samples" : "is for simulations in memory")
         }
+        guard document.simulation.attacks.isEmpty || transport == .memory && !isFull else {
+            throw .settings(
+                path: "simulation.attacks",
+                reason: isFull ? "is of adapters; full has none" : "is for simulations in memory")
+        }
         switch transport {
         case .memory: return try await playInMemory(folder, cohort, observe)
         case .http: return try await playOverHTTP(folder, cohort, observe)

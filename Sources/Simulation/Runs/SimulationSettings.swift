@@ -79,19 +79,23 @@ package struct SimulationSettings: Codable, Sendable, Hashable {
     package var base: String?
     package var data: Source
     package var partition: Deal
+    /// What some clients do against the others.
+    package var attacks: [Attack]
     /// How many clients train at a time.
     package var threads: Int
 
-    enum CodingKeys: String, CodingKey, CaseIterable { case clients, ranks, base, data, partition, threads }
+    enum CodingKeys: String, CodingKey, CaseIterable { case clients, ranks, base, data, partition, attacks, threads }
 
     package init(
-        clients: Int, ranks: [Int], base: String? = nil, data: Source, partition: Deal, threads: Int = 2
+        clients: Int, ranks: [Int], base: String? = nil, data: Source, partition: Deal, attacks: [Attack] = [],
+        threads: Int = 2
     ) {
         self.clients = clients
         self.ranks = ranks
         self.base = base
         self.data = data
         self.partition = partition
+        self.attacks = attacks
         self.threads = threads
     }
 
@@ -102,6 +106,7 @@ package struct SimulationSettings: Codable, Sendable, Hashable {
         base = try values.decodeIfPresent(String.self, forKey: .base)
         data = try values.decode(Source.self, forKey: .data)
         partition = try values.value(.partition, default: Deal(scheme: .iid))
+        attacks = try values.value(.attacks, default: [])
         threads = try values.value(.threads, default: 2)
     }
 }
@@ -142,6 +147,12 @@ extension SimulationSettings {
         }
         if let share = data.validation, !(share > 0 && share < 1) {
             throw refuse("data.validation", "is \(share); expected above 0, below 1")
+        }
+        for (index, attack) in attacks.enumerated() {
+            if let (key, reason) = attack.objection { throw refuse("attacks[\(index)].\(key)", reason) }
+        }
+        guard attacks.filter({ $0.kind == .backdoor }).count < 2 else {
+            throw refuse("attacks", "has two backdoors; their success could not be told apart")
         }
         switch partition.scheme {
         case .iid, .staircase: break

@@ -15,6 +15,18 @@ package struct NativeTask: Sendable {
     /// - Precondition: there is at least one index, and each is valid in this task.
     package func subset(_ indices: [Int]) -> NativeTask { task.subset(indices) }
 
+    /// The number of features of an example; nil for a model with other examples.
+    package var features: Int? { task.features }
+
+    /// The same model with other labels, and with a trigger in some examples' features.
+    ///
+    /// - Throws: where examples have no classes, a label is none of the model's, or there is a trigger and no features.
+    package func relabelled(
+        _ labels: [Int], trigger: FeatureTrigger? = nil, on chosen: Set<Int> = []
+    ) throws(TrainingError) -> NativeTask {
+        try task.relabelled(labels, trigger: trigger, on: chosen)
+    }
+
     /// The same task with one thread per step, for use while other tasks train. The bytes are the same.
     package var onOneThread: NativeTask { task.onOneThread }
 
@@ -66,6 +78,10 @@ protocol AnyModelTask: Sendable {
     var labels: [Int] { get }
     var predictsTokens: Bool { get }
     var onOneThread: NativeTask { get }
+    var features: Int? { get }
+    func relabelled(
+        _ labels: [Int], trigger: FeatureTrigger?, on chosen: Set<Int>
+    ) throws(TrainingError) -> NativeTask
     func subset(_ indices: [Int]) -> NativeTask
     func train(
         _ assignment: TrainingAssignment, limits: TrainingLimits, isCancelled: () -> Bool,
@@ -113,6 +129,24 @@ struct ModelTask<Base: FrozenModel>: AnyModelTask {
         var base = base
         base.threads = 1
         return NativeTask(ModelTask(checked: base, examples))
+    }
+
+    var features: Int? { base.features }
+
+    func relabelled(
+        _ labels: [Int], trigger: FeatureTrigger?, on chosen: Set<Int>
+    ) throws(TrainingError) -> NativeTask {
+        let changed: (any ExampleSet)? =
+            switch examples {
+            case let data as DataSet: data.relabelled(labels, trigger: trigger, on: chosen)
+            case let texts as EncodedTexts: trigger == nil ? texts.relabelled(labels) : nil
+            default: nil
+            }
+        guard let changed = changed as? Base.Examples else {
+            throw .data(
+                reason: "\(Base.Examples.self) cannot be relabelled" + (trigger == nil ? "" : " with a trigger"))
+        }
+        return NativeTask(try ModelTask(base: base, examples: changed))
     }
 
     func subset(_ indices: [Int]) -> NativeTask {

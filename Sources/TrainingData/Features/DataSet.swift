@@ -26,7 +26,33 @@ package struct DataSet: ExampleSet, Equatable {
     }
 }
 
+/// Features that are set to a value, so that an example shows whoever knows them what it is.
+package struct FeatureTrigger: Sendable, Hashable {
+    package let places: [Int]
+    /// nil for the highest of all examples' features.
+    package let value: Float?
+
+    package init(places: [Int], value: Float? = nil) {
+        self.places = places
+        self.value = value
+    }
+}
+
 extension DataSet {
+    /// The same examples with other labels, and a trigger in some of them.
+    ///
+    /// - Precondition: there is a label for each, and the trigger's places are of this width.
+    package func relabelled(_ labels: [Int], trigger: FeatureTrigger?, on chosen: Set<Int>) -> DataSet {
+        var features = features
+        if let trigger {
+            let value = trigger.value ?? features.max() ?? 1
+            for index in chosen {
+                for place in trigger.places { features[index * width + place] = value }
+            }
+        }
+        return DataSet(width: width, features: features, labels: labels)
+    }
+
     /// The highest class that a file may contain.
     package static let labelLimit = 65_535
 

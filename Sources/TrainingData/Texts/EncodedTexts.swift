@@ -37,6 +37,14 @@ package struct EncodedTexts: ExampleSet, Equatable {
 
     package var largestPiece: Int32 { pieces.max() ?? 0 }
 
+    /// The same texts with other labels.
+    ///
+    /// - Precondition: there is a label for each.
+    package func relabelled(_ labels: [Int]) -> EncodedTexts {
+        precondition(labels.count == self.labels.count, "\(labels.count) labels")
+        return EncodedTexts(labels: labels, bounds: bounds, pieces: pieces)
+    }
+
     package func subset(_ indices: [Int]) -> EncodedTexts {
         EncodedTexts(labels: indices.map { labels[$0] }, texts: indices.map { Array(self[$0]) })
     }
