@@ -26,26 +26,29 @@ package struct Aggregator: Sendable {
     /// the calling thread.
     ///
     /// - Parameter contributions: validated updates; each is checked again, except for its numbers.
+    /// - Returns: what the robust rule did; nil without a rule.
     /// - Throws: `AggregationError`, or what a source or the sink throws.
+    @discardableResult
     package func aggregate<Sink: RoundSink & ~Copyable>(
         _ contributions: [Contribution], round: Int, after earlier: EarlierRound = EarlierRound(), threads: Int,
         into sink: inout Sink
-    ) throws {
+    ) throws -> RobustReport? {
         let before = EarlierAdapter(previous: earlier.previous, initial: earlier.initial)
         let demand = strategy.demand(in: round, after: earlier.round)
         let sent = strategy.updateShape(of: shape, round: round, after: earlier.round)
         let cohort = try Cohort(
             contributions, shape: sent, scaling: scaling, strategy: strategy, round: round, threads: threads,
-            norms: {
-                try UpdateNorms(shape: sent, scaling: scaling, factors: demand.factors, threads: threads)
-                    .norms(of: $0, after: before)
-            })
-        func shares(of tensor: AdapterShape.Dense) -> [(values: TensorView, share: Double)] {
-            sent.position(ofDense: tensor.name).map { cohort.shares(at: $0) } ?? []
+            measures: CohortMeasures(
+                norms: UpdateNorms(shape: sent, scaling: scaling, factors: demand.factors, threads: threads),
+                earlier: before))
+        func held(_ tensor: AdapterShape.Dense) -> DenseRound {
+            DenseRound(
+                tensor: tensor, holders: sent.position(ofDense: tensor.name).map { cohort.holders(at: $0) } ?? [],
+                middle: strategy.robust?.middle)
         }
         // A tensor that starts from the base is published from the first round in which a client sends it.
         let published = try strategy.publishedShape(of: shape, round: round)
-            .withDense { try !shares(of: $0).isEmpty || before.values(of: $0) != nil }
+            .withDense { try held($0).isPublished || before.values(of: $0) != nil }
         if let sparse = demand.sparse {
             try publishSparse(
                 of: cohort, in: sent, as: published, density: sparse.density, before, into: &sink)
@@ -57,16 +60,21 @@ package struct Aggregator: Sendable {
         try orderedPipeline(
             count: published.dense.count, threads: threads,
             prepare: { index in
-                let tensor = published.dense[index]
-                let shares = shares(of: tensor)
-                return (shares, shares.isEmpty ? try before.values(of: tensor) : nil)
+                let round = held(published.dense[index])
+                return (round, round.needsEarlier ? try before.values(of: round.tensor) : nil)
             },
             work: { index, input in
-                let tensor = published.dense[index]
-                if let sum = try exactSum(of: tensor, in: cohort, sent), let mean = sum.mean() { return mean }
-                return mean(of: tensor, input.0, earlier: input.1)
+                if let sum = try exactSum(of: input.0.tensor, in: cohort, sent), let mean = sum.mean() { return mean }
+                return input.0.values(earlier: input.1)
             },
             consume: { index, values in try sink.take(values, of: published.dense[index]) })
+        guard let report = cohort.report, let middle = strategy.robust?.middle else { return cohort.report }
+        var coverage = MiddleCoverage(rule: middle)
+        for module in published.modules.indices {
+            coverage.count(cohort.ranks(at: module), of: published.modules[module])
+        }
+        for tensor in sent.dense { coverage.count(held(tensor).holders.count, of: tensor) }
+        return RobustReport(leftOut: report.leftOut, notes: report.notes + coverage.notes)
     }
 
     private func publishFactors<Sink: RoundSink & ~Copyable>(
@@ -128,8 +136,9 @@ package struct Aggregator: Sendable {
         try sink.begin(RoundOutline(shape: published, mergeRanks: [:]))
         for module in published.modules {
             let tensor = strategy.sparseTensor(of: module)
-            let shares = sent.position(ofDense: tensor.name).map { cohort.shares(at: $0) } ?? []
-            let change = mean(of: tensor, shares, earlier: shares.isEmpty ? try before.values(of: tensor) : nil)
+            let round = DenseRound(
+                tensor: tensor, holders: sent.position(ofDense: tensor.name).map { cohort.holders(at: $0) } ?? [])
+            let change = round.values(earlier: round.needsEarlier ? try before.values(of: tensor) : nil)
             let factors: ModuleFactors
             do {
                 factors = try SparseChange(module: module, values: change, seed: seed, density: density)
@@ -165,7 +174,7 @@ package struct Aggregator: Sendable {
             shape: strategy.publishedShape(of: shape, round: round))
         let cohort = try Cohort(
             contributions, shape: plan.shape, scaling: scaling, strategy: strategy, round: round, threads: threads,
-            isPart: true, norms: { _ in [] })
+            isPart: true, measures: nil)
         guard let termLimit = cohort.termLimit else { throw AggregationError.noContributions }
         var list = PartialClientListWriter(descriptor: target.clients)
         for contribution in contributions.sorted(by: { $0.client.precedes($1.client) }) {
@@ -189,21 +198,6 @@ package struct Aggregator: Sendable {
             try writer.take(sums, of: tensor)
         }
         try writer.finish()
-    }
-
-    /// Σ_k p_k·x_k over the clients that hold the tensor; the earlier value where no client does.
-    private func mean(
-        of tensor: AdapterShape.Dense, _ shares: [(values: TensorView, share: Double)], earlier: [Float]?
-    ) -> [Float] {
-        let count = tensor.elementCount
-        guard !shares.isEmpty else { return earlier ?? [Float](repeating: 0, count: count) }
-        // As one row, except where each row has its own channel.
-        let rows = shares.contains { $0.values.messageBits != nil } ? tensor.shape[0] : 1
-        return sum(
-            shares.map { ($0.values, [Double](repeating: $0.share, count: rows)) }, count: count, pool: FloatPool()
-        ) {
-            accumulateRows($0, columns: count / rows, into: $1)
-        }
     }
 }
 

@@ -9,6 +9,8 @@ struct ModuleRound: Sendable {
         let weight: Double
         /// s_k
         let scale: Double
+        /// λ_k, the share of its step from the last adapter that counts.
+        var stepShare = 1.0
     }
 
     /// With the rank that the round publishes: R, except under strategies that lower it.

@@ -50,6 +50,7 @@ extension SettingsError {
             case .unknownWeighting, .weighting: "strategy.weighting"
             case .unknownOptimizer, .optimizer: "server.optimizer"
             case .exactSum: "strategy.sum"
+            case .robust, .unknownRule: "robust.rule"
             case .unknownParameter(_, let name, _), .parameter(_, let name, _, _): "strategy.\(name)"
             case .magnitude(_, let tensor), .noInitialValue(_, let tensor): "adapter.dense.\(tensor)"
             case .experts(_, let module), .sparseMatrix(_, let module): "adapter.modules.\(module)"

@@ -59,6 +59,14 @@ struct AggregateCommand: ParsableCommand {
         help: ArgumentHelp("One of the strategy's parameters, such as residual_rank=8.", valueName: "name=value"))
     var parameters: [ParameterArgument] = []
 
+    @Option(help: "A robust rule: \(RobustRule.names.joined(separator: ", ")); none if left out.")
+    var robust: String?
+
+    @Option(
+        name: .customLong("robust-parameter"),
+        help: ArgumentHelp("One of the rule's parameters, such as byzantine=2.", valueName: "name=value"))
+    var robustParameters: [ParameterArgument] = []
+
     @Option(help: "The number of the round, which some strategies alternate or draw by; 1 if left out.")
     var round: Int?
 
@@ -111,6 +119,13 @@ struct AggregateCommand: ParsableCommand {
         where parameters[..<index].contains(where: { $0.name == parameter.name }) {
             throw ValidationError("--parameter \(parameter.name) is given twice.")
         }
+        for (index, parameter) in robustParameters.enumerated()
+        where robustParameters[..<index].contains(where: { $0.name == parameter.name }) {
+            throw ValidationError("--robust-parameter \(parameter.name) is given twice.")
+        }
+        guard robust != nil || robustParameters.isEmpty else {
+            throw ValidationError("--robust-parameter goes with --robust.")
+        }
         guard threads > 0 else { throw ValidationError("--threads must be at least 1.") }
     }
 
@@ -156,7 +171,7 @@ struct AggregateCommand: ParsableCommand {
             ("strategy", strategy != nil), ("rank", rank != nil), ("update", !updates.isEmpty),
             ("weighting", weighting != nil), ("parameter", !parameters.isEmpty), ("round", round != nil),
             ("seed", seed != nil), ("scaling", scaling != nil), ("alpha", alpha != nil), ("previous", previous != nil),
-            ("sum", sum != nil),
+            ("sum", sum != nil), ("robust", robust != nil),
         ]
     }
 
@@ -170,7 +185,13 @@ struct AggregateCommand: ParsableCommand {
                 .init(
                     file: $0.file, samples: $0.samples, scale: $0.scale, accuracy: $0.accuracy, staleness: $0.staleness)
             },
-            previous: previous, round: round ?? 1, seed: seed ?? 0, server: nil, sum: sum,
+            previous: previous, round: round ?? 1, seed: seed ?? 0, server: nil,
+            robust: robust.map { rule in
+                .init(
+                    rule: rule,
+                    parameters: Dictionary(
+                        robustParameters.map { ($0.name, $0.value) }, uniquingKeysWith: { _, last in last }))
+            }, sum: sum,
             parameters: Dictionary(parameters.map { ($0.name, $0.value) }, uniquingKeysWith: { _, last in last }))
     }
 }

@@ -20,10 +20,14 @@ extension AggregationCase {
         let round = try self.round(type, sum: kindOfSum())
         let contributions = try updates.indices.map { try contribution(at: $0, to: round) }
         var folder = RoundFolder(out, type: type)
-        try Aggregator(strategy: round.strategy, shape: round.shape, scaling: round.scaling, seed: seed).aggregate(
+        let report = try Aggregator(
+            strategy: round.strategy, shape: round.shape, scaling: round.scaling, seed: seed
+        ).aggregate(
             contributions, round: self.round, after: EarlierRound(previous: round.previous), threads: threads,
             into: &folder)
         try folder.finish()
+        for leftOut in report?.leftOut ?? [] { print("\(leftOut.client) is left out: \(leftOut.reason)") }
+        for note in report?.notes ?? [] { print(note) }
     }
 
     /// Writes the exact sum of the updates as a part of a round, and the list of its clients beside it.
@@ -85,7 +89,20 @@ extension AggregationCase {
         let parameters = Strategy.parametersForAnyRank(named: strategy).merging(parameters) { _, given in given }
         let optimizer = try server.map { try ServerOptimizer(named: $0.optimizer, learningRate: $0.learningRate ?? 1) }
         return try Strategy(
-            named: strategy, weighting: weighting, parameters: parameters, optimizer: optimizer ?? .none, sum: sum)
+            named: strategy, weighting: weighting, parameters: parameters, optimizer: optimizer ?? .none, sum: sum,
+            robust: rule())
+    }
+
+    /// The robust rule. A case must have the updates that it needs; a round may have fewer, and says so.
+    private func rule() throws -> RobustRule? {
+        guard let robust else { return nil }
+        let rule = try RobustRule(named: robust.rule, parameters: robust.parameters)
+        let counted = updates.count { $0.samples != 0 }
+        guard counted >= rule.leastUpdates else {
+            throw CaseError(
+                "\(rule.name) needs at least \(rule.leastUpdates) updates with samples; there are \(counted)")
+        }
+        return rule
     }
 
     private func path(of file: String) -> String { file.hasPrefix("/") ? file : "\(folder)/\(file)" }

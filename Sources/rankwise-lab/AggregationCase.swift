@@ -88,6 +88,25 @@ struct AggregationCase: Decodable, Sendable {
         }
     }
 
+    /// A robust rule with its parameters, which stand beside its name.
+    struct Robust: Decodable, Sendable {
+        let rule: String
+        let parameters: [String: ParameterValue]
+
+        init(rule: String, parameters: [String: ParameterValue]) {
+            self.rule = rule
+            self.parameters = parameters
+        }
+
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: ParameterKey.self)
+            rule = try values.decode(String.self, forKey: ParameterKey(stringValue: "rule"))
+            // The rule refuses what it does not know.
+            parameters = try values.parameters(
+                of: values.allKeys.filter { $0.stringValue != "rule" })
+        }
+    }
+
     let strategy: String
     /// R, the same for every module.
     let rank: Int
@@ -101,6 +120,7 @@ struct AggregationCase: Decodable, Sendable {
     let round: Int
     let seed: UInt64
     let server: Server?
+    let robust: Robust?
     /// `float` (if left out) or `exact`.
     let sum: String?
     /// The federation's name, which all parts of a round share.
@@ -111,7 +131,7 @@ struct AggregationCase: Decodable, Sendable {
     var folder = FileManager.default.currentDirectoryPath
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case strategy, rank, scaling, scale, weighting, updates, previous, round, seed, server, sum, federation
+        case strategy, rank, scaling, scale, weighting, updates, previous, round, seed, server, robust, sum, federation
         /// The expected result and how to compare with it. The aggregation ignores these keys.
         case adapter, merge, compare
     }
@@ -152,24 +172,17 @@ struct AggregationCase: Decodable, Sendable {
         round = try values.decodeIfPresent(Int.self, forKey: .round) ?? 1
         seed = try values.decodeIfPresent(UInt64.self, forKey: .seed) ?? 0
         server = try values.decodeIfPresent(Server.self, forKey: .server)
+        robust = try values.decodeIfPresent(Robust.self, forKey: .robust)
         sum = try values.decodeIfPresent(String.self, forKey: .sum)
         federation = try values.decodeIfPresent(String.self, forKey: .federation)
-        var parameters: [String: ParameterValue] = [:]
-        for key in further.allKeys where Self.parameterNames.contains(key.stringValue) {
-            if let flag = try? further.decode(Bool.self, forKey: key) {
-                parameters[key.stringValue] = .flag(flag)
-            } else if try further.decodeNil(forKey: key) {
-                parameters[key.stringValue] = .null
-            } else {
-                parameters[key.stringValue] = .number(try further.decode(Double.self, forKey: key))
-            }
-        }
-        self.parameters = parameters
+        parameters = try further.parameters(
+            of: further.allKeys.filter { Self.parameterNames.contains($0.stringValue) })
     }
 
     init(
         strategy: String, rank: Int, scaling: Scale, weighting: String?, updates: [Update], previous: String?,
-        round: Int, seed: UInt64, server: Server?, sum: String?, parameters: [String: ParameterValue]
+        round: Int, seed: UInt64, server: Server?, robust: Robust? = nil, sum: String?,
+        parameters: [String: ParameterValue]
     ) {
         self.strategy = strategy
         self.rank = rank
@@ -181,16 +194,34 @@ struct AggregationCase: Decodable, Sendable {
         self.round = round
         self.seed = seed
         self.server = server
+        self.robust = robust
         self.sum = sum
         federation = nil
         self.parameters = parameters
     }
 
-    private struct ParameterKey: CodingKey {
+    fileprivate struct ParameterKey: CodingKey {
         let stringValue: String
         var intValue: Int? { nil }
         init(stringValue: String) { self.stringValue = stringValue }
         init?(intValue: Int) { nil }
+    }
+}
+
+extension KeyedDecodingContainer<AggregationCase.ParameterKey> {
+    /// Numbers, booleans and nulls by name.
+    fileprivate func parameters(of keys: [Key]) throws -> [String: ParameterValue] {
+        var parameters: [String: ParameterValue] = [:]
+        for key in keys {
+            if let flag = try? decode(Bool.self, forKey: key) {
+                parameters[key.stringValue] = .flag(flag)
+            } else if try decodeNil(forKey: key) {
+                parameters[key.stringValue] = .null
+            } else {
+                parameters[key.stringValue] = .number(try decode(Double.self, forKey: key))
+            }
+        }
+        return parameters
     }
 }
 

@@ -30,6 +30,33 @@ struct VectorTests {
         let adapter: String
         let merge: String?
         let compare: String
+        let robust: [String: RobustValue]?
+
+        /// A rule's name, or the value of one of its parameters.
+        enum RobustValue: Decodable {
+            case name(String)
+            case number(Double)
+
+            init(from decoder: any Decoder) throws {
+                let value = try decoder.singleValueContainer()
+                if let name = try? value.decode(String.self) {
+                    self = .name(name)
+                } else {
+                    self = .number(try value.decode(Double.self))
+                }
+            }
+        }
+
+        var rule: RobustRule? {
+            get throws {
+                guard let robust, case .name(let name) = robust["rule"] else { return nil }
+                return try RobustRule(
+                    named: name,
+                    parameters: robust.compactMapValues {
+                        if case .number(let value) = $0 { .number(value) } else { nil }
+                    })
+            }
+        }
 
         var parameters: [String: ParameterValue] {
             var values: [String: ParameterValue] = [:]
@@ -67,7 +94,8 @@ struct VectorTests {
             of: contributions.map { try $0.open() } + [previous].compactMap(\.self), rank: round.rank)
         var result = MemoryRound()
         try Aggregator(
-            strategy: Strategy(named: round.strategy, weighting: round.weighting, parameters: round.parameters),
+            strategy: Strategy(
+                named: round.strategy, weighting: round.weighting, parameters: round.parameters, robust: round.rule),
             shape: shape, scaling: scaling
         ).aggregate(
             contributions, round: round.round, after: EarlierRound(previous: previous),

@@ -39,6 +39,15 @@ struct StrategyParameters {
         }
     }
 
+    /// A number in `range`; nil where it is missing or null.
+    mutating func optionalNumber(_ name: String, in range: ClosedRange<Double>) throws(StrategyError) -> Double? {
+        switch take(name, default: .null) {
+        case .null: return nil
+        case .number(let value) where range.contains(value): return value
+        case let value: throw refusal(name, "null, or a number from \(range.lowerBound) to \(range.upperBound)", value)
+        }
+    }
+
     /// A whole number in `range`; nil where it is missing or null.
     mutating func integer(_ name: String, in range: ClosedRange<Int>) throws(StrategyError) -> Int? {
         switch take(name, default: .null) {

@@ -5,10 +5,11 @@ extension Strategy {
     /// - Parameters:
     ///   - weighting: nil for the strategy's default, which is by samples unless its recipe allows only one.
     ///   - parameters: the settings' other keys; each must belong to the strategy or to `ranking` weights.
+    ///   - robust: only with strategies that publish nothing but means of factors.
     ///   - sum: `exact` only where the result is a mean of rows, by weights that no other client's update changes.
     package init(
         named name: String, weighting: String? = nil, parameters: [String: ParameterValue] = [:],
-        optimizer: ServerOptimizer = .none, sum: SumKind = .float
+        optimizer: ServerOptimizer = .none, sum: SumKind = .float, robust: RobustRule? = nil
     ) throws(StrategyError) {
         guard let type = Self.recipe(named: name) else { throw .unknownStrategy(name) }
         var rest = StrategyParameters(parameters, of: name)
@@ -16,12 +17,18 @@ extension Strategy {
         let weights = try Self.weighting(named: weighting, for: recipe, &rest)
         try rest.finish()
         guard optimizer == .none || recipe.isContinuous else { throw .optimizer(strategy: name) }
+        if let robust, !type.takesRules { throw .robust(strategy: name, rule: robust.name) }
+        if sum == .exact, let robust {
+            throw .exactSum(
+                strategy: name, reason: "is under the robust rule \(robust.name), which needs all updates at one place")
+        }
         if sum == .exact, let objection = recipe.objectionToExactSum ?? weights.objectionToExactSum {
             throw .exactSum(strategy: name, reason: objection)
         }
         self.init(
             recipe, weighting: weights, parameters: rest.effective,
-            optimizer: optimizer == .none ? recipe.optimizer : optimizer, sum: sum)
+            optimizer: optimizer == .none ? recipe.optimizer : optimizer, sum: sum,
+            robust: robust)
     }
 
     private static func weighting(

@@ -38,6 +38,7 @@ extension Strategy {
     package var objectionToBuffer: String? {
         if publishesMerge { return "\(name) merges into the base, which all clients must have alike" }
         if let objectionToCoverage { return objectionToCoverage }
+        if let robust { return "\(robust.name) compares the updates of one round, which have one start" }
         let first = demand(in: 1)
         if first.isFresh || first.factors != .both || demand(in: 2).factors != .both {
             return "\(name) fixes a factor, which differs between rounds or is not sent"

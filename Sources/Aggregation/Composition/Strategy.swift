@@ -9,17 +9,20 @@ package struct Strategy: Sendable {
     package let parameters: [String: ParameterValue]
     package let optimizer: ServerOptimizer
     package let sum: SumKind
+    /// What withstands wrong updates; nil for nothing.
+    package let robust: RobustRule?
     private let recipe: any StrategyRecipe
 
     init(
         _ recipe: any StrategyRecipe, weighting: Weighting, parameters: [String: ParameterValue],
-        optimizer: ServerOptimizer, sum: SumKind
+        optimizer: ServerOptimizer, sum: SumKind, robust: RobustRule?
     ) {
         self.recipe = recipe
         self.weighting = weighting
         self.parameters = parameters
         self.optimizer = optimizer
         self.sum = sum
+        self.robust = robust
     }
 
     package var name: String { type(of: recipe).name }
@@ -31,7 +34,10 @@ package struct Strategy: Sendable {
     package var publishesMerge: Bool { recipe.publishesMerge }
 
     /// Computes what is published of a module in a round from the clients' factors.
-    func projection(in round: Int) -> any Projection { recipe.projection(in: round) }
+    func projection(in round: Int) -> any Projection {
+        guard let middle = robust?.middle else { return recipe.projection(in: round) }
+        return CoordinateMiddle(rule: middle, factors: recipe.demand(in: round).factors)
+    }
 
     private var schedule: RankSchedule? { recipe.schedule }
     private var sparse: SparseStart? { recipe.sparse }
@@ -92,6 +98,13 @@ package struct Strategy: Sendable {
         SparseStart.tensor(of: module, density: sparseDensity ?? 1)
     }
 
+    /// What works on the steps from earlier values; nil where nothing does.
+    private var movesFromEarlier: String? {
+        if optimizer != .none { return optimizer.name }
+        if case .clip = robust { return "robust clip" }
+        return nil
+    }
+
     /// Checks a federation's shape before it is created.
     package func check(_ shape: AdapterShape) throws(StrategyError) {
         if publishesMerge || sparse != nil, let module = shape.experts.keys.min() {
@@ -100,8 +113,8 @@ package struct Strategy: Sendable {
         if sparse != nil, let module = shape.modules.first(where: { !SparseStart.takes($0) }) {
             throw .sparseMatrix(strategy: name, module: module.name)
         }
-        if optimizer != .none, let tensor = shape.dense.first(where: { $0.initial == .base }) {
-            throw .noInitialValue(optimizer: optimizer.name, tensor: tensor.name)
+        if let name = movesFromEarlier, let tensor = shape.dense.first(where: { $0.initial == .base }) {
+            throw .noInitialValue(by: name, tensor: tensor.name)
         }
         guard publishesMerge else { return }
         if let tensor = shape.dense.first(where: { $0.name.contains("lora_magnitude_vector") }) {

@@ -3,6 +3,7 @@ package enum StrategyError: Error, Equatable, Sendable {
     case unknownStrategy(String)
     case unknownWeighting(String)
     case unknownOptimizer(String)
+    case unknownRule(String)
     case unknownParameter(strategy: String, name: String, known: [String])
     case parameter(strategy: String, name: String, expected: String, found: String)
     /// The strategy allows only one weighting.
@@ -17,8 +18,10 @@ package enum StrategyError: Error, Equatable, Sendable {
     case sparseMatrix(strategy: String, module: String)
     /// The strategy, or its weighting, is no sum of rows that partial sums could make up.
     case exactSum(strategy: String, reason: String)
-    /// The server optimizer needs an earlier value, which the first round lacks.
-    case noInitialValue(optimizer: String, tensor: String)
+    /// The strategy does not publish what the robust rule works on.
+    case robust(strategy: String, rule: String)
+    /// The rule, or the server optimizer, needs an earlier value, which the first round lacks.
+    case noInitialValue(by: String, tensor: String)
 }
 
 extension StrategyError: CustomStringConvertible {
@@ -30,6 +33,10 @@ extension StrategyError: CustomStringConvertible {
             "there is no weighting \(name); there are \(Weighting.names.joined(separator: ", "))"
         case .unknownOptimizer(let name):
             "there is no server optimizer \(name); there are \(ServerOptimizer.names.joined(separator: ", "))"
+        case .unknownRule(let name):
+            "there is no robust rule \(name); there are \(RobustRule.names.joined(separator: ", "))"
+        case .robust(let strategy, let rule):
+            "\(rule) does not go with \(strategy); robust rules go with \(Strategy.namesWithRules.joined(separator: ", "))"
         case .unknownParameter(let strategy, let name, let known):
             "\(strategy) has no parameter \(name); "
                 + (known.isEmpty ? "it has none" : "it has \(known.joined(separator: ", "))")

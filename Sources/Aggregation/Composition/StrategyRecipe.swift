@@ -9,6 +9,8 @@ protocol StrategyRecipe: Sendable {
     static var parametersForAnyRank: [String: ParameterValue] { get }
     /// Whether a client keeps a personal adapter between rounds and trains it beside the shared one.
     static var keepsPersonalAdapter: Bool { get }
+    /// Whether robust rules go with it: it publishes nothing but means of factors, of the shape that clients send.
+    static var takesRules: Bool { get }
 
     /// Takes the strategy's own parameters.
     init(_ parameters: inout StrategyParameters) throws(StrategyError)
@@ -40,6 +42,7 @@ protocol StrategyRecipe: Sendable {
 extension StrategyRecipe {
     static var parametersForAnyRank: [String: ParameterValue] { [:] }
     static var keepsPersonalAdapter: Bool { false }
+    static var takesRules: Bool { false }
 
     var admission: Admission { .anyRank }
     var publishesMerge: Bool { false }

@@ -13,7 +13,7 @@ struct FactorMean: Projection {
     var rowMean: FactorMean? { self }
 
     func needsEarlier(_ module: ModuleRound) -> Bool {
-        factors != .both || module.coefficients(coverage).isCovered.contains(false)
+        factors != .both || module.isClipped || module.coefficients(coverage).isCovered.contains(false)
     }
 
     func publish(_ module: ModuleRound, earlier: ModuleFactors?) throws -> ModuleResult {
@@ -25,12 +25,12 @@ struct FactorMean: Projection {
         let rank = shape.maximumRank
         let earlier = earlier?.prefix(rank: rank)
         let coefficients = module.coefficients(coverage)
-        let a = factors.contains(.a) ? meanOfA(module, coefficients) : try frozen(\.a, earlier, rank, shape)
+        let a = factors.contains(.a) ? meanOfA(module, coefficients, earlier) : try frozen(\.a, earlier, rank, shape)
         var mean: ModuleFactors
         if factors.contains(.b) {
             mean = ModuleFactors(
                 rank: rank, inputs: shape.inputs, outputs: shape.outputs, a: a,
-                outputMajorB: outputMajorMeanOfB(module, coefficients),
+                outputMajorB: outputMajorMeanOfB(module, coefficients, earlier),
                 bias: shape.hasBias ? module.meanBias(earlier: earlier) : nil)
         } else {
             mean = ModuleFactors(
@@ -67,23 +67,44 @@ struct FactorMean: Projection {
         return mean
     }
 
-    private func meanOfA(_ module: ModuleRound, _ coefficients: Coverage.Coefficients) -> [Float] {
-        let shape = module.shape
-        return sum(
-            zip(module.members, coefficients.ofClients).compactMap { member, c in member.module.a.map { ($0, c) } },
-            count: shape.maximumRank * shape.inputs, pool: module.pool
-        ) { accumulateRows($0, columns: shape.inputs, into: $1) }
+    private func meanOfA(
+        _ module: ModuleRound, _ coefficients: Coverage.Coefficients, _ earlier: ModuleFactors?
+    ) -> [Float] {
+        let inputs = module.shape.inputs
+        var a = sum(
+            zip(module.members, coefficients.ofClients).compactMap { member, c in
+                member.module.a.map { ($0, c.map { $0 * member.stepShare }) }
+            },
+            count: module.shape.maximumRank * inputs, pool: module.pool
+        ) { accumulateRows($0, columns: inputs, into: $1) }
+        guard module.isClipped, let earlier else { return a }
+        for (component, rest) in module.rests(coefficients).prefix(earlier.rank).enumerated() where rest != 0 {
+            let rest = Float(rest)
+            for index in component * inputs..<(component + 1) * inputs { a[index] += rest * earlier.a[index] }
+        }
+        return a
     }
 
     /// Sums B in the files' order, in one pass over each, and transposes it once.
-    private func outputMajorMeanOfB(_ module: ModuleRound, _ coefficients: Coverage.Coefficients) -> [Float] {
-        let shape = module.shape
-        return sum(
+    private func outputMajorMeanOfB(
+        _ module: ModuleRound, _ coefficients: Coverage.Coefficients, _ earlier: ModuleFactors?
+    ) -> [Float] {
+        let (rank, outputs) = (module.shape.maximumRank, module.shape.outputs)
+        var b = sum(
             zip(module.members, coefficients.ofClients).compactMap { member, c in
-                member.module.b.map { ($0, c.map { $0 * (member.scale / module.scale) }) }
+                member.module.b.map { ($0, c.map { $0 * member.stepShare * (member.scale / module.scale) }) }
             },
-            count: shape.maximumRank * shape.outputs, pool: module.pool
-        ) { accumulateColumns($0, columns: shape.maximumRank, into: $1) }
+            count: rank * outputs, pool: module.pool
+        ) { accumulateColumns($0, columns: rank, into: $1) }
+        guard module.isClipped, let earlier else { return b }
+        let last = earlier.outputMajorB()
+        let rests = module.rests(coefficients).prefix(earlier.rank).map { Float($0) }
+        for output in 0..<outputs {
+            for (component, rest) in rests.enumerated() {
+                b[output * rank + component] += rest * last[output * earlier.rank + component]
+            }
+        }
+        return b
     }
 
     /// The earlier value of a factor that no client trained.
@@ -103,11 +124,27 @@ extension ModuleRound {
     /// Σ_k p_k·(s_k/s_R)·bias_k: a bias is one vector, so all clients that hold the module have it.
     func meanBias(earlier: ModuleFactors?) -> [Float] {
         guard isHeld else { return earlier?.bias ?? shape.noBias }
-        return sum(
+        var mean = sum(
             zip(members, shares).compactMap { member, share in
-                member.module.bias.map { ($0, [share * (member.scale / scale)]) }
+                member.module.bias.map { ($0, [share * member.stepShare * (member.scale / scale)]) }
             }, count: shape.outputs, pool: pool
         ) { accumulateRows($0, columns: shape.outputs, into: $1) }
+        if let last = earlier?.bias {
+            mean.add(last, times: zip(members, shares).reduce(0) { $0 + $1.1 * (1 - $1.0.stepShare) })
+        }
+        return mean
+    }
+
+    /// Whether any member's step is shortened.
+    var isClipped: Bool { members.contains { $0.stepShare < 1 } }
+
+    /// Σ_k c_ki·(1 − λ_k) of every component: what remains of the last adapter where steps are shortened.
+    func rests(_ coefficients: Coverage.Coefficients) -> [Double] {
+        var rests = [Double](repeating: 0, count: shape.maximumRank)
+        for (member, c) in zip(members, coefficients.ofClients) where member.stepShare < 1 {
+            for (component, c) in c.enumerated() { rests[component] += c * (1 - member.stepShare) }
+        }
+        return rests
     }
 }
 

@@ -3,6 +3,7 @@ import AdapterFormat
 /// Draws A once and trains only B: arXiv 2403.12313.
 struct FFALoRA: StrategyRecipe {
     static let name = "ffa"
+    static let takesRules = true
 
     init(_ parameters: inout StrategyParameters) {}
 

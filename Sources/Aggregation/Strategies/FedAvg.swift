@@ -1,6 +1,7 @@
 /// The plain mean of the factors, of clients with one rank: arXiv 1602.05629, for LoRA 2305.05644.
 struct FedAvg: StrategyRecipe {
     static let name = "fedavg"
+    static let takesRules = true
 
     init(_ parameters: inout StrategyParameters) {}
 

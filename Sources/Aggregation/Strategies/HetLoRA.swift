@@ -1,6 +1,7 @@
 /// Zero padding with weights by norm, and clients that lower their ranks: arXiv 2401.06432.
 struct HetLoRA: StrategyRecipe {
     static let name = "hetlora"
+    static let takesRules = true
 
     private let pruning: ClientDemand.Pruning
 

@@ -1,6 +1,7 @@
 /// Averages every component over the clients that have it: arXiv 2408.08699.
 struct RBLA: StrategyRecipe {
     static let name = "rbla"
+    static let takesRules = true
 
     init(_ parameters: inout StrategyParameters) {}
 

@@ -3,6 +3,7 @@ import AdapterFormat
 /// Trains B in odd rounds and A in even ones: arXiv 2409.02346.
 struct RoLoRA: StrategyRecipe {
     static let name = "rolora"
+    static let takesRules = true
 
     init(_ parameters: inout StrategyParameters) {}
 

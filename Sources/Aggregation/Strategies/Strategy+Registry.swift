@@ -21,6 +21,9 @@ extension Strategy {
     /// The names of all strategies, ascending.
     package static let names: [String] = recipes.map { $0.name }.sorted()
 
+    /// The names of the strategies that robust rules go with, ascending.
+    package static let namesWithRules: [String] = recipes.filter { $0.takesRules }.map { $0.name }.sorted()
+
     /// The names of all strategies' parameters and of those of weightings, ascending.
     package static let parameterNames: [String] = {
         let composed = names.flatMap { name in

@@ -1,6 +1,7 @@
 /// The mean of the factors, in which missing components count as zeros.
 struct ZeroPadding: StrategyRecipe {
     static let name = "zeropad"
+    static let takesRules = true
 
     init(_ parameters: inout StrategyParameters) {}
 
