@@ -19,6 +19,8 @@ package struct BenchAggregateCommand: ParsableCommand {
 
     @Option(help: "The name of the strategy.") var strategy = "rbla"
     @Option(help: "How means are added up: float or exact.") var sum = "float"
+    @Option(help: "A robust rule and its parameters, such as trimmed or krum:byzantine=4,keep=8.")
+    var robust: BenchRule?
     @Option(help: "How many clients there are.") var clients = 32
     @Option(help: "The clients' ranks, taken in turn; the highest is the adapter's.") var ranks = BenchRanks()
     @Option(help: "Modules × inputs × outputs; by default LLaMA-7B's q_proj and v_proj.") var shape = BenchShape()
@@ -30,7 +32,10 @@ package struct BenchAggregateCommand: ParsableCommand {
     var files: String?
     @Option(help: "What draws the files' numbers.") var seed: UInt64 = 1
     @Flag(help: "Let all clients be near a common start, as after a round of training.") var commonStart = false
-    @Option(help: "What to run in turn: torch, torch-by-client, copy, float (the same with sum float) or none.")
+    @Option(
+        help:
+            "What to run in turn: torch, torch-by-client, copy, float (the same with sum float), plain (the same without a robust rule) or none."
+    )
     var reference = BenchReference.Kind.none
     @Option(help: "The Python that has PyTorch.") var python = "python3"
     @Option(help: "The PyTorch reference.") var torchScript = "scripts/bench_torch.py"
@@ -63,17 +68,18 @@ package struct BenchAggregateCommand: ParsableCommand {
         let cohort = BenchCohort(
             folder: folder, shape: shape, ranks: ranks.values, type: type, seed: seed, commonStart: commonStart)
         let inputs = try cohort.prepare(clients: clients, threads: threads)
-        let round = try benchRound(of: inputs, cohort, sum: SumKind(rawValue: sum) ?? .float)
+        let round = try benchRound(of: inputs, cohort, sum: SumKind(rawValue: sum) ?? .float, robust: robust?.rule)
         let ours = folder + "/published"
         let theirs = folder + "/reference"
         let reference = try BenchReference(
             reference, inputs: inputs, rank: cohort.rank, threads: threads, out: theirs,
-            python: python, script: torchScript, float: benchRound(of: inputs, cohort, sum: .float))
+            python: python, script: torchScript, other: benchRound(of: inputs, cohort, sum: .float, robust: nil))
         defer { reference.stop() }
 
         var report = BenchReport(
             settings: .init(
-                strategy: strategy, sum: sum, clients: clients, ranks: ranks.values, modules: shape.modules,
+                strategy: strategy, sum: sum, robust: robust?.text, clients: clients, ranks: ranks.values,
+                modules: shape.modules,
                 inputs: shape.inputs,
                 outputs: shape.outputs, dtype: dtype, threads: threads, runs: runs, warmup: warmup, seed: seed,
                 commonStart: commonStart),
@@ -99,6 +105,7 @@ package struct BenchAggregateCommand: ParsableCommand {
                     anonymous: anonymous)
             }
         }
+        report.products = try robust?.rule.products(of: cohort, clients: clients)
         report.digest = try digest(ofFolder: ours)
         if reference.isComparable { report.difference = try round.difference(between: ours, and: theirs) }
         if shuffle > 0 { report.shuffles = try shuffles(of: round, expected: report.digest, in: ours) }
@@ -107,10 +114,13 @@ package struct BenchAggregateCommand: ParsableCommand {
         return report
     }
 
-    private func benchRound(of inputs: [BenchCohort.Input], _ cohort: BenchCohort, sum: SumKind) throws -> BenchRound {
+    private func benchRound(
+        of inputs: [BenchCohort.Input], _ cohort: BenchCohort, sum: SumKind, robust: RobustRule?
+    ) throws -> BenchRound {
         let parameters = Strategy.parametersForAnyRank(named: strategy)
         return try BenchRound(
-            strategy: Strategy(named: strategy, parameters: parameters, sum: sum), inputs: inputs, cohort: cohort)
+            strategy: Strategy(named: strategy, parameters: parameters, sum: sum, robust: robust), inputs: inputs,
+            cohort: cohort)
     }
 
     private func shuffles(of round: BenchRound, expected: String, in folder: String) throws -> BenchReport.Shuffles {

@@ -60,6 +60,20 @@ struct BenchCohort {
         }
     }
 
+    /// The last round's adapter: the start that the clients are near, if there is a common one.
+    func previous() throws -> AdapterFile {
+        let path = "\(folder)/previous.safetensors"
+        if !FileManager.default.fileExists(atPath: path) {
+            let adapter = try adapterShape()
+            try DurableFile.replace(path, promising: .nothing, mode: 0o644) { file in
+                var writer = try AdapterWriter(shape: adapter, descriptor: file.number)
+                for module in adapter.modules { try writer.take(factors(of: module, client: nil), of: module) }
+                try writer.finish()
+            }
+        }
+        return try AdapterFile(SafetensorsFile(path: path))
+    }
+
     private func checkManifest() throws {
         let url = URL(filePath: folder).appending(path: "bench.json")
         let manifest = Manifest(
@@ -98,13 +112,16 @@ struct BenchCohort {
     }
 
     /// Uniform numbers of about the size of trained factors.
-    private func factors(of module: ModuleShape, client: String) -> ModuleFactors {
-        var own = SeededGenerator(seed: seed, stream: "bench", module.name, client)
+    ///
+    /// - Parameter client: nil for the start alone.
+    private func factors(of module: ModuleShape, client: String?) -> ModuleFactors {
+        var own = SeededGenerator(seed: seed, stream: "bench", module.name, client ?? "")
         var start = SeededGenerator(seed: seed, stream: "bench start", module.name)
         let scale: Float = commonStart ? Self.drift : 1
         var factors = ModuleFactors(zeroOf: module, rank: module.maximumRank)
         func draw(_ bound: Float) -> Float {
-            (commonStart ? start.uniform(within: bound) : 0) + scale * own.uniform(within: bound)
+            (commonStart || client == nil ? start.uniform(within: bound) : 0)
+                + (client == nil ? 0 : scale * own.uniform(within: bound))
         }
         // Drawn component by component, so that a lower rank's numbers are a prefix.
         for component in 0..<module.maximumRank {

@@ -1,15 +1,26 @@
 import Dispatch
 import LinearAlgebra
 
-/// The speed of OpenBLAS's float product on this machine: one square product on each of two threads.
+/// The speed of OpenBLAS's product on this machine: one square product on each of two threads.
 enum BenchPeak {
     private static let side = 1024
     private static let products = 4
 
-    static func gigaflopsPerSecond() -> Double {
+    /// The type of the numbers.
+    enum Precision {
+        case float
+        case double
+    }
+
+    static func gigaflopsPerSecond(of precision: Precision = .float) -> Double {
         let lanes = (0..<2).map { _ in Lane() }
         let times = BenchTimes {
-            DispatchQueue.concurrentPerform(iterations: lanes.count) { lanes[$0].multiply(products) }
+            DispatchQueue.concurrentPerform(iterations: lanes.count) { lane in
+                switch precision {
+                case .float: lanes[lane].multiply(products)
+                case .double: lanes[lane].multiplyDoubles(products)
+                }
+            }
         }
         let flops = 2 * Double(side) * Double(side) * Double(side)
         return Double(lanes.count * products) * flops / times.seconds / 1e9
@@ -18,9 +29,16 @@ enum BenchPeak {
     /// It is `@unchecked Sendable` because one thread at a time uses a lane.
     private final class Lane: @unchecked Sendable {
         private let blocks = (0..<3).map { _ in FloatBlock(count: side * side) }
+        private var doubles = (0..<3).map { _ in [Double](repeating: 0.5, count: side * side) }
 
         init() {
             for block in blocks { block.floats.update(repeating: 0.5) }
+        }
+
+        func multiplyDoubles(_ times: Int) {
+            for _ in 0..<times {
+                MatrixProduct.multiply(into: &doubles[0], doubles[1], doubles[2], side: side)
+            }
         }
 
         func multiply(_ times: Int) {

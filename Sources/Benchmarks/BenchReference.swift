@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 
 /// The reference that a benchmark runs in turn with Rankwise: PyTorch's streaming sum, a copy of the same bytes, or
-/// Rankwise's own sum in float.
+/// Rankwise's own sum in float, or its round without a robust rule.
 final class BenchReference {
     enum Kind: String, ExpressibleByArgument, CaseIterable {
         case none
@@ -10,6 +10,7 @@ final class BenchReference {
         case torchByClient = "torch-by-client"
         case copy
         case float
+        case plain
     }
 
     /// One run's times, in seconds.
@@ -37,18 +38,18 @@ final class BenchReference {
     private let inputs: [BenchCohort.Input]
     private let out: String
     private let torch: BenchScript?
-    private let float: BenchRound
+    private let other: BenchRound
     private let threads: Int
 
-    /// - Parameter float: the same round, summed in float.
+    /// - Parameter other: the same round, summed in float and without a robust rule.
     init(
         _ kind: Kind, inputs: [BenchCohort.Input], rank: Int, threads: Int, out: String, python: String, script: String,
-        float: BenchRound
+        other: BenchRound
     ) throws {
         self.kind = kind
         self.inputs = inputs
         self.out = out
-        self.float = float
+        self.other = other
         self.threads = threads
         guard kind == .torch || kind == .torchByClient else {
             torch = nil
@@ -56,6 +57,7 @@ final class BenchReference {
                 switch kind {
                 case .copy: "copy: the inputs read and the published bytes written, in blocks of 256 KiB"
                 case .float: "float: the same round with sum float"
+                case .plain: "plain: the same round without a robust rule"
                 case .none, .torch, .torchByClient: nil
                 }
             return
@@ -78,9 +80,9 @@ final class BenchReference {
         case .copy:
             let times = try BenchTimes { try copy(publishedBytes) }
             return Times(total: times.seconds, sum: nil, processor: times.processorSeconds)
-        case .float:
-            let times = try BenchTimes { try float.publish(into: out, threads: threads) }
-            let sum = try BenchTimes { try float.sum(threads: threads) }
+        case .float, .plain:
+            let times = try BenchTimes { try other.publish(into: out, threads: threads) }
+            let sum = try BenchTimes { try other.sum(threads: threads) }
             return Times(total: times.seconds, sum: sum.seconds, processor: times.processorSeconds)
         case .torch, .torchByClient:
             return try torch?.run(Times.self)

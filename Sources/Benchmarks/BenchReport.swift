@@ -5,6 +5,7 @@ struct BenchReport: Encodable {
     struct Settings: Encodable {
         let strategy: String
         let sum: String
+        let robust: String?
         let clients: Int
         let ranks: [Int]
         let modules: Int
@@ -63,6 +64,14 @@ struct BenchReport: Encodable {
     /// The largest difference from the reference's numbers, relative to the largest number.
     var difference: Double?
     var shuffles: Shuffles?
+    /// The inner products that a robust rule needs; nil for a rule without them.
+    var products: BenchProducts?
+
+    /// The rate of the products alone: what the rule takes longer than the same round without it.
+    private var productRate: Double? {
+        guard let products, !referenceSum.values.isEmpty else { return nil }
+        return products.leastOperations / max(1e-9, sum.median - referenceSum.median) / 1e9
+    }
 
     init(settings: Settings, machine: BenchMachine, reference: String?, inputBytes: Int) {
         self.settings = settings
@@ -107,6 +116,7 @@ struct BenchReport: Encodable {
         case ratio, ratioByRun, readFirstTouch, readMapped, sumGigabytesPerSecond, sumAloneGigabytesPerSecond
         case readGigabytesPerSecond, firstTouchGigabytesPerSecond, shareOfReadBandwidth, shareOfFirstTouchBandwidth
         case anonymousBytesBefore, anonymousBytesPeak, digest, difference, shuffles
+        case products, productGigaflopsPerSecond
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -142,6 +152,8 @@ struct BenchReport: Encodable {
         try container.encode(digest, forKey: .digest)
         try container.encodeIfPresent(difference, forKey: .difference)
         try container.encodeIfPresent(shuffles, forKey: .shuffles)
+        try container.encodeIfPresent(products, forKey: .products)
+        try container.encodeIfPresent(productRate, forKey: .productGigaflopsPerSecond)
     }
 
     func json() throws -> Data {
@@ -156,7 +168,7 @@ extension BenchReport {
     /// The same results for people.
     var table: String {
         var lines = [
-            "\(settings.strategy), sum \(settings.sum), \(settings.clients) clients, \(settings.dtype), \(settings.threads) threads, "
+            "\(settings.strategy), sum \(settings.sum), \(settings.robust.map { "robust \($0), " } ?? "")\(settings.clients) clients, \(settings.dtype), \(settings.threads) threads, "
                 + "\(megabytes(inputBytes)) in, \(megabytes(publishedBytes)) out",
             line("files to published files", total) + processor(totalProcessor),
             line("files to sums", sum) + processor(sumProcessor)
@@ -178,6 +190,14 @@ extension BenchReport {
                 String(
                     format: "ours / reference           %.3f    %.3f to %.3f by run", ratio,
                     ratios.values.min() ?? 0, ratios.values.max() ?? 0))
+        }
+        if let products, let productRate {
+            lines.append(
+                String(
+                    format:
+                        "inner products             %.3e operations at least, %.1f GFLOP/s, %.0f%% of dgemm's %.1f (sgemm: %.1f)",
+                    products.leastOperations, productRate, 100 * productRate / products.doublePeak, products.doublePeak,
+                    products.floatPeak))
         }
         if let difference { lines.append(String(format: "largest difference         %.1e", difference)) }
         lines.append(

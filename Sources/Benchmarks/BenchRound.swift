@@ -10,10 +10,13 @@ struct BenchRound {
     private let strategy: Strategy
     private let shape: AdapterShape
     private var inputs: [BenchCohort.Input]
+    /// The last round's adapter; nil for none.
+    private let previous: AdapterFile?
 
     init(strategy: Strategy, inputs: [BenchCohort.Input], cohort: BenchCohort) throws {
         self.strategy = strategy
         self.inputs = inputs
+        previous = strategy.robust == nil ? nil : try cohort.previous()
         shape = try cohort.adapterShape()
     }
 
@@ -53,7 +56,8 @@ struct BenchRound {
         _ contributions: [Contribution], _ threads: Int, into sink: inout Sink
     ) throws {
         try Aggregator(strategy: strategy, shape: shape, scaling: .constant(1))
-            .aggregate(contributions, round: 1, threads: threads, into: &sink)
+            .aggregate(
+                contributions, round: 1, after: EarlierRound(previous: previous), threads: threads, into: &sink)
     }
 
     private func contribution(

@@ -1,4 +1,4 @@
-import AdapterFormat
+package import AdapterFormat
 import LinearAlgebra
 
 /// The inner products of all pairs of updates, ⟨s_k·B_k·A_k, s_j·B_j·A_j⟩ over the modules and ⟨x_k, x_j⟩ over the tensors
@@ -101,12 +101,20 @@ struct ProductPairs {
     }
 }
 
-extension ProductPairs {
-    /// The least operations for the Gram matrices of one round's factors: 2·(inputs + outputs) for each pair of components
-    /// that is compared, pairs of one update once.
+extension RobustRule {
+    /// The least operations for the inner products that the rule needs, without those of tensors beside the factors;
+    /// nil where it needs none.
     ///
-    /// - Parameter ranks: r_k of the clients that hold the module.
-    static func leastOperations(ofModule shape: ModuleShape, ranks: [Int], isCut: Bool) -> Double {
+    /// 2·(inputs + outputs) for each pair of components that is compared, pairs of one update once.
+    ///
+    /// - Parameter ranks: of the clients, in every module.
+    package func leastOperations(of shape: AdapterShape, ranks: [Int]) -> Double? {
+        let isCut: Bool
+        switch self {
+        case .krum: isCut = true
+        case .geometricMedian: isCut = false
+        case .trimmed, .median, .clip: return nil
+        }
         var pairs = 0.0
         for (place, rank) in ranks.enumerated() {
             pairs += Double(rank * (rank + 1)) / 2
@@ -114,6 +122,6 @@ extension ProductPairs {
                 pairs += isCut ? Double(min(rank, other) * min(rank, other)) : Double(rank * other)
             }
         }
-        return 2 * Double(shape.inputs + shape.outputs) * pairs
+        return shape.modules.reduce(0) { $0 + 2 * Double($1.inputs + $1.outputs) * pairs }
     }
 }

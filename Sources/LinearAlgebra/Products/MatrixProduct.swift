@@ -28,6 +28,20 @@ package enum MatrixProduct {
             CblasRowMajor, leftForm.cblas, rightForm.cblas, Int32(m), Int32(n), Int32(k), scale,
             left.base, Int32(left.stride), right.base, Int32(right.stride), keep, target.base, Int32(target.stride))
     }
+
+    /// target ← left · right of square matrices of doubles, column-major (side × side).
+    /// - Precondition: all three hold side² numbers.
+    package static func multiply(into target: inout [Double], _ left: [Double], _ right: [Double], side: Int) {
+        precondition(
+            target.count == side * side && left.count == target.count && right.count == target.count,
+            "square matrices of unequal sizes")
+        OpenBLAS.singleThreaded
+        target.withUnsafeMutableBufferPointer {
+            cblas_dgemm(
+                CblasColMajor, CblasNoTrans, CblasNoTrans, Int32(side), Int32(side), Int32(side), 1, left, Int32(side),
+                right, Int32(side), 0, $0.baseAddress, Int32(side))
+        }
+    }
 }
 
 extension MatrixForm {
