@@ -3,12 +3,27 @@ import Aggregation
 package import Federation
 
 extension Strategy {
-    init(_ settings: FederationSettings) throws(StrategyError) {
+    init(_ settings: FederationSettings, robust: RobustRule?) throws(StrategyError) {
         try self.init(
             named: settings.strategy.name, weighting: settings.strategy.weighting,
             parameters: settings.strategy.parameters.mapValues(ParameterValue.init),
             optimizer: ServerOptimizer(named: settings.server.optimizer, learningRate: settings.server.learningRate),
-            sum: SumKind(settings.strategy.sum))
+            sum: SumKind(settings.strategy.sum), robust: robust)
+    }
+}
+
+extension RobustRule {
+    init(_ settings: FederationSettings.Robust) throws(SettingsError) {
+        do throws(StrategyError) {
+            try self.init(named: settings.rule, parameters: settings.parameters.mapValues(ParameterValue.init))
+        } catch {
+            let path =
+                switch error {
+                case .unknownParameter(_, let name, _), .parameter(_, let name, _, _): "robust.\(name)"
+                default: "robust.rule"
+                }
+            throw SettingsError(path: path, reason: "is refused: \(error)")
+        }
     }
 }
 

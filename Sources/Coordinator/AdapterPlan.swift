@@ -45,13 +45,29 @@ package struct AdapterPlan: Sendable {
         } catch {
             throw SettingsError(path: "adapter", reason: "is refused: \(error)")
         }
+        let robust = try settings.robust.map { rule throws(SettingsError) in try RobustRule(rule) }
         do throws(StrategyError) {
-            strategy = try Strategy(settings)
+            strategy = try Strategy(settings, robust: robust)
             try strategy.check(shape)
         } catch {
             throw SettingsError(error)
         }
         try check(settings.policy)
+    }
+
+    private func check(_ policy: RoundPolicy, under robust: RobustRule) throws(SettingsError) {
+        let least = robust.leastUpdates
+        guard policy.minimumUpdates >= least else {
+            throw SettingsError(
+                path: "round.min_updates",
+                reason: "is \(policy.minimumUpdates); \(robust.name) with these parameters needs at least \(least)")
+        }
+        guard case .krum(let byzantine, let keep) = robust, keep > policy.minimumUpdates - byzantine else { return }
+        throw SettingsError(
+            path: "robust.keep",
+            reason:
+                "is \(keep); of round.min_updates, \(policy.minimumUpdates), all but byzantine, \(byzantine), can be kept"
+        )
     }
 
     /// Checks that the data that rounds send and store under the strategy has a size that the server accepts.
@@ -68,6 +84,7 @@ package struct AdapterPlan: Sendable {
         if policy.buffer != nil, let objection = strategy.objectionToBuffer {
             throw SettingsError(path: "round.buffer", reason: "is refused: \(objection)")
         }
+        if let robust = strategy.robust { try check(policy, under: robust) }
         if policy.minimumCoverage != nil, let objection = strategy.objectionToCoverage {
             throw SettingsError(path: "round.min_coverage", reason: "is refused: \(objection)")
         }

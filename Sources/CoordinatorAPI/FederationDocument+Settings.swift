@@ -14,6 +14,7 @@ extension FederationSettings {
             adapter: try Adapter(document.adapter),
             strategy: try Strategy(document.strategy),
             server: Server(optimizer: document.server.optimizer, learningRate: document.server.learningRate),
+            robust: try document.robust.map { rule throws(SettingsError) in try Robust(rule) },
             policy: try RoundPolicy(document.round),
             limits: Limits(
                 clients: document.limits.maxClients, samples: document.limits.maxSamples,
@@ -129,7 +130,7 @@ extension FederationSettings.Strategy {
     init(_ document: FederationDocument.Strategy) throws(SettingsError) {
         var parameters: [String: FederationSettings.Parameter] = [:]
         for (name, value) in document.parameters {
-            parameters[name] = try FederationSettings.Parameter(value, named: name)
+            parameters[name] = try FederationSettings.Parameter(value, at: "strategy.\(name)")
         }
         guard let sum = FederationSettings.Sum(rawValue: document.sum) else {
             throw SettingsError(path: "strategy.sum", reason: "is \(document.sum); expected float or exact")
@@ -138,8 +139,19 @@ extension FederationSettings.Strategy {
     }
 }
 
+extension FederationSettings.Robust {
+    init(_ document: FederationDocument.Robust) throws(SettingsError) {
+        var parameters: [String: FederationSettings.Parameter] = [:]
+        for (name, value) in document.parameters {
+            parameters[name] = try FederationSettings.Parameter(value, at: "robust.\(name)")
+        }
+        self.init(rule: document.rule, parameters: parameters)
+    }
+}
+
 extension FederationSettings.Parameter {
-    init(_ value: JSONValue, named name: String) throws(SettingsError) {
+    /// - Parameter path: the setting's key.
+    init(_ value: JSONValue, at path: String) throws(SettingsError) {
         switch value {
         case .null: self = .null
         case .bool(let flag): self = .flag(flag)
@@ -147,7 +159,7 @@ extension FederationSettings.Parameter {
         case .number(let number): self = .number(number)
         case .string, .array, .object:
             throw SettingsError(
-                path: "strategy.\(name)", reason: "has the wrong type; expected a number, true, false or null")
+                path: path, reason: "has the wrong type; expected a number, true, false or null")
         }
     }
 }
@@ -235,7 +247,7 @@ extension FederationDocument {
             adapter: try Adapter(settings.adapter),
             strategy: Strategy(settings.strategy),
             server: Server(optimizer: settings.server.optimizer, learningRate: settings.server.learningRate),
-            round: Round(settings.policy),
+            robust: settings.robust.map(Robust.init), round: Round(settings.policy),
             limits: Limits(
                 maxClients: settings.limits.clients, maxSamples: settings.limits.samples,
                 maxNorm: settings.limits.norm, maxNormOverMedian: settings.limits.normOverMedian,
@@ -287,13 +299,24 @@ extension FederationDocument.Strategy {
     init(_ strategy: FederationSettings.Strategy) {
         self.init(
             name: strategy.name, weighting: strategy.weighting, sum: strategy.sum.rawValue,
-            parameters: strategy.parameters.mapValues { value in
-                switch value {
-                case .number(let number): Int64(exactly: number).map { .integer($0) } ?? .number(number)
-                case .flag(let flag): .bool(flag)
-                case .null: .null
-                }
-            })
+            parameters: strategy.parameters.mapValues(JSONValue.init))
+    }
+}
+
+extension FederationDocument.Robust {
+    init(_ robust: FederationSettings.Robust) {
+        self.init(rule: robust.rule, parameters: robust.parameters.mapValues(JSONValue.init))
+    }
+}
+
+extension JSONValue {
+    fileprivate init(_ parameter: FederationSettings.Parameter) {
+        self =
+            switch parameter {
+            case .number(let number): Int64(exactly: number).map { .integer($0) } ?? .number(number)
+            case .flag(let flag): .bool(flag)
+            case .null: .null
+            }
     }
 }
 

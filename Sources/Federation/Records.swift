@@ -166,12 +166,26 @@ package struct PublishedAdapter: Sendable, Hashable {
     }
 }
 
+/// What a robust rule did in a round.
+package struct RobustOutcome: Sendable, Hashable {
+    /// The updates that it left out, with the reason.
+    package var leftOut: [ClientName: String]
+    /// Sentences about the round.
+    package var notes: [String]
+
+    package init(leftOut: [ClientName: String] = [:], notes: [String] = []) {
+        self.leftOut = leftOut
+        self.notes = notes
+    }
+}
+
 /// One row of the audit log.
 package struct AuditEvent: Sendable, Hashable {
     /// The kinds of events that a round shows as its decisions. Events of single clients appear in its other lists.
     package static let decisions: Set<String> = [
         "round.opened", "round.invited", "round.extended", "round.closed", "round.reopened", "round.published",
-        "round.failed", "client.declined", "client.left", "update.left_out", "update.lost", "update.taken_back",
+        "round.failed", "round.robust", "client.declined", "client.left", "update.left_out", "update.lost",
+        "update.taken_back",
     ]
     /// The number of newest decisions that a round shows.
     package static let decisionLimit = 100

@@ -15,6 +15,14 @@ extension ByteSource {
             server: .init(optimizer: pick(["none", "none", "momentum", "adam"]), learningRate: flag() ? 1 : number()),
             policy: policy(), limits: limits(), training: "{}", seed: UInt64(byte()))
         settings.strategy.sum = pick([.float, .float, .exact])
+        if byte() % 4 == 0 {
+            var parameters: [String: FederationSettings.Parameter] = [:]
+            for _ in 0..<byte() % 3 {
+                parameters[pick(RobustRule.parameterNames)] =
+                    flag() ? .number(number()) : .number(Double(integer() % 8))
+            }
+            settings.robust = .init(rule: pick(RobustRule.names), parameters: parameters)
+        }
         return settings
     }
 

@@ -44,6 +44,37 @@ extension FederationDocument {
     }
 }
 
+extension FederationDocument {
+    /// What withstands wrong or hostile updates; the rule's own parameters stand beside `rule`.
+    package struct Robust: Sendable, Hashable {
+        package var rule: String
+        /// Numbers and nulls, with the rule's own names.
+        package var parameters: [String: JSONValue]
+
+        package init(rule: String, parameters: [String: JSONValue] = [:]) {
+            self.rule = rule
+            self.parameters = parameters
+        }
+    }
+}
+
+extension FederationDocument.Robust: Codable {
+    /// Only a rule knows its parameters, so this accepts every key, and the server refuses unknown ones by name.
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: AnyKey.self)
+        self.init(rule: try values.decode(String.self, forKey: AnyKey(stringValue: "rule")))
+        for key in values.allKeys where key.stringValue != "rule" {
+            parameters[key.stringValue] = try values.decode(JSONValue.self, forKey: key)
+        }
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: AnyKey.self)
+        try values.encode(rule, forKey: AnyKey(stringValue: "rule"))
+        for (name, value) in parameters { try values.encode(value, forKey: AnyKey(stringValue: name)) }
+    }
+}
+
 extension FederationDocument.Strategy: Codable {
     /// Only a strategy knows its parameters, so this accepts every key, and the server refuses unknown ones by name.
     package init(from decoder: any Decoder) throws {

@@ -5,6 +5,7 @@ package struct FederationDocument: Codable, Sendable, Hashable {
     package var adapter: Adapter
     package var strategy: Strategy
     package var server: Server
+    package var robust: Robust?
     package var round: Round
     package var limits: Limits
     package var retention: Retention
@@ -13,7 +14,7 @@ package struct FederationDocument: Codable, Sendable, Hashable {
     package var seed: UInt64
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case id, adapter, strategy, server, round, limits, retention, training, seed
+        case id, adapter, strategy, server, robust, round, limits, retention, training, seed
         case baseModel = "base_model"
     }
 
@@ -28,6 +29,7 @@ package struct FederationDocument: Codable, Sendable, Hashable {
             : try values.decode(BaseModel.self, forKey: .baseModel)
         strategy = try values.value(.strategy, default: Strategy())
         server = try values.value(.server, default: Server())
+        robust = try values.decodeIfPresent(Robust.self, forKey: .robust)
         round = try values.value(.round, default: Round())
         limits = try values.value(.limits, default: Limits())
         retention = try values.value(.retention, default: Retention())
@@ -37,7 +39,7 @@ package struct FederationDocument: Codable, Sendable, Hashable {
 
     package init(
         id: String, baseModel: BaseModel, adapter: Adapter, strategy: Strategy = Strategy(), server: Server = Server(),
-        round: Round = Round(), limits: Limits = Limits(), retention: Retention = Retention(),
+        robust: Robust? = nil, round: Round = Round(), limits: Limits = Limits(), retention: Retention = Retention(),
         training: [String: JSONValue] = [:], seed: UInt64 = 0
     ) {
         self.id = id
@@ -45,6 +47,7 @@ package struct FederationDocument: Codable, Sendable, Hashable {
         self.adapter = adapter
         self.strategy = strategy
         self.server = server
+        self.robust = robust
         self.round = round
         self.limits = limits
         self.retention = retention

@@ -28,6 +28,11 @@ import Testing
         Case(
             strategy: #"{"name": "rolora", "sum": "exact"}"#, more: #", "server": {"optimizer": "momentum"}"#),
         Case(strategy: #"{"name": "hetlora", "gamma": 0.5}"#),
+        Case(strategy: #"{"name": "hetlora"}"#, more: #", "robust": {"rule": "clip"}"#),
+        Case(strategy: #"{"name": "rolora"}"#, more: #", "robust": {"rule": "geometric-median"}"#),
+        Case(
+            strategy: #"{"name": "ffa"}"#,
+            more: #", "robust": {"rule": "median", "holders": 1}, "server": {"optimizer": "momentum"}"#),
         Case(strategy: #"{"name": "flora"}"#, publishesMerge: true),
         Case(strategy: #"{"name": "flexlora"}"#),
         Case(strategy: #"{"name": "raflora", "weighting": "norm"}"#),

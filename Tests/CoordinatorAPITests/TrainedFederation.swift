@@ -92,10 +92,12 @@ final class TrainedFederation {
 
     /// What a client sends in answer to its plan.
     ///
-    /// - Parameter stretch: what A is multiplied by and B divided by, which leaves their product as it is.
-    func update(of name: String, _ plan: PlanBody, stretch: Float = 1) async throws -> SentUpdate {
+    /// - Parameters:
+    ///   - stretch: what A is multiplied by and B divided by, which leaves their product as it is.
+    ///   - away: what is added to every number of A.
+    func update(of name: String, _ plan: PlanBody, stretch: Float = 1, away: Float = 0) async throws -> SentUpdate {
         let source = try #require(plan.adapter)
-        return try SentUpdate(moving: try await adapter(source.href), by: plan, of: name, stretch: stretch)
+        return try SentUpdate(moving: try await adapter(source.href), by: plan, of: name, stretch: stretch, away: away)
     }
 
     func send(_ update: SentUpdate, of name: String, _ plan: PlanBody, query: String = "&accuracy=0.5") async throws
@@ -143,7 +145,9 @@ struct SentUpdate {
     /// The trained adapter, both factors, by module.
     private(set) var trained: [String: ModuleFactors] = [:]
 
-    init(moving adapter: AdapterFile, by plan: PlanBody, of client: String, stretch: Float = 1) throws {
+    init(moving adapter: AdapterFile, by plan: PlanBody, of client: String, stretch: Float = 1, away: Float = 0)
+        throws
+    {
         var noise = Noise(seed: UInt64(plan.round) &* 1_000_003 &+ client.utf8.reduce(7) { $0 &* 31 &+ UInt64($1) })
         var tensors: [(name: String, shape: [Int], values: [Float])] = []
         for module in adapter.modules {
@@ -152,7 +156,7 @@ struct SentUpdate {
             #expect(factors.rank == plan.ranks[module.name], "\(module.name) in round \(plan.round)")
             if plan.train.contains("A") { factors.a = factors.a.map { $0 + noise.next() } }
             if plan.train.contains("B") { factors.b = factors.b.map { $0 + noise.next() } }
-            factors.a = factors.a.map { $0 * stretch }
+            factors.a = factors.a.map { $0 * stretch + away }
             factors.b = factors.b.map { $0 / stretch }
             factors.bias = factors.bias?.map { $0 + noise.next() }
             trained[module.name] = factors

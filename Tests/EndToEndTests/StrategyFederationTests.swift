@@ -29,6 +29,9 @@ import Testing
         Case(name: "rbla", strategy: #", "weighting": "ranking""#),
         Case(name: "rbla", more: #", "server": {"optimizer": "adam", "learning_rate": 0.02}"#),
         Case(name: "rbla", adapter: #", "message_bits": 8"#),
+        Case(
+            name: "rbla", more: #", "robust": {"rule": "trimmed", "holders": 2}"#, adapter: #", "message_bits": 4"#),
+        Case(name: "zeropad", more: #", "robust": {"rule": "krum", "byzantine": 0, "keep": 2}"#),
         Case(name: "rbla", round: #""min_updates": 1, "buffer": 2"#),
         Case(name: "zeropad"),
         Case(name: "hetlora", strategy: #", "gamma": 0.5, "penalty": 0.1, "min_rank": 4"#),

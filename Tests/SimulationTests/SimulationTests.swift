@@ -28,6 +28,17 @@ extension RoundRecord {
         #expect((records.last?.testAccuracy ?? 0) >= 0.9)
     }
 
+    @Test(arguments: ["trimmed", "median", "krum", "geometric-median", "clip"])
+    func `a federation in memory learns under every robust rule`(rule: String) async throws {
+        var document = small.document(rounds: 4)
+        document.federation.robust = .init(rule: rule, parameters: rule == "krum" ? ["byzantine": .integer(0)] : [:])
+        document.federation.round.minUpdates = 4
+        let records = try await small.play(document, at: "run")
+        #expect((records.last?.testAccuracy ?? 0) >= 0.9)
+        document.federation.strategy = .init(name: "flora")
+        await #expect(throws: SimulationError.self) { try await small.play(document, at: "refused") }
+    }
+
     @Test(arguments: [nil, 8])
     func `ranking weights rest on the validation examples, not on what clients say`(messageBits: Int?) async throws {
         var scored = small.document(rounds: 2, messageBits: messageBits)

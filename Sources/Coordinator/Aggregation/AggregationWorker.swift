@@ -87,9 +87,9 @@ struct AggregationWorker: Sendable {
         let outcome: CoordinatorMetrics.AggregationOutcome
         var published = 0
         do throws(AggregationFailure) {
-            let adapter = try await publish(round, in: session, under: lease, on: queue)
+            let (adapter, robust) = try await publish(round, in: session, under: lease, on: queue)
             published = adapter.byteCount
-            (event, outcome) = (.aggregated(adapter, round: round.number), .published)
+            (event, outcome) = (.aggregated(adapter, robust: robust, round: round.number), .published)
         } catch {
             switch error {
             case .hopeless(let reason):
@@ -146,7 +146,7 @@ struct AggregationWorker: Sendable {
 
     private func publish(
         _ round: RoundMachine, in session: FederationSession, under lease: Lease, on queue: BlockingQueue
-    ) async throws(AggregationFailure) -> PublishedAdapter {
+    ) async throws(AggregationFailure) -> (PublishedAdapter, RobustOutcome) {
         do {
             let began = ContinuousClock.now
             let plan = try session.plan()
@@ -155,12 +155,15 @@ struct AggregationWorker: Sendable {
             let direct = round.accepted.filter { !regions.contains($0.client) }
             let shared = try await addWithOthers(direct, in: round, of: session, as: plan, under: lease, on: queue)
             let staged = blobs.stage()
+            let robust = Mutex(RobustOutcome())
             // A rendering from an earlier run may be of other updates.
             serving.cache.forget(session.id, rounds: [round.number])
             let file = try await serving.lanes.publishing {
                 let rendered = try await queue.run { () throws(AggregationFailure) in
                     if shared == nil, regions.isEmpty {
-                        return try add(up: round, as: plan, after: machine, under: lease)
+                        let (file, outcome) = try add(up: round, as: plan, after: machine, under: lease)
+                        robust.withLock { $0 = outcome }
+                        return file
                     }
                     defer { unlink(staged.path) }
                     return try combine(
@@ -172,9 +175,10 @@ struct AggregationWorker: Sendable {
             }
             metrics.aggregationSeconds.recordNanoseconds(began.nanosecondsToNow)
             metrics.aggregatedBytes.increment(by: round.accepted.reduce(0) { $0 + $1.byteCount })
-            return PublishedAdapter(
+            let adapter = PublishedAdapter(
                 digest: file.digest, byteCount: file.byteCount, ranks: file.ranks,
                 hasMerge: plan.strategy.publishesMerge)
+            return (adapter, robust.withLock { $0 })
         } catch {
             let failure = AggregationFailure(error)
             if case .unusableParts = failure { try? await parts.unshare(under: lease) }
@@ -231,19 +235,21 @@ struct AggregationWorker: Sendable {
         }
     }
 
-    /// - Returns: the adapter's file, where it was written during the aggregation.
+    /// - Returns: the adapter's file, where it was written during the aggregation, and what the robust rule did.
     private func add(
         up round: RoundMachine, as plan: AdapterPlan, after machine: FederationMachine, under lease: Lease
-    ) throws(AggregationFailure) -> AdapterCache.File? {
+    ) throws(AggregationFailure) -> (AdapterCache.File?, RobustOutcome) {
         let updates = round.accepted
         return try reader.checking(updates) { () throws(AggregationFailure) in
             try reader.withContributions(of: updates, in: round, as: plan, after: machine) { contributions in
-                try record(round, as: plan, after: machine, under: lease) { earlier, recorder in
-                    try Aggregator(
+                var report: RobustReport?
+                let file = try record(round, as: plan, after: machine, under: lease) { earlier, recorder in
+                    report = try Aggregator(
                         strategy: plan.strategy, shape: plan.shape, scaling: plan.scaling, seed: machine.settings.seed
                     ).aggregate(
                         contributions, round: round.number, after: earlier, threads: threads, into: &recorder)
                 }
+                return (file, RobustOutcome(report, of: updates))
             }
         }
     }
@@ -276,6 +282,15 @@ struct AggregationWorker: Sendable {
         } catch {
             throw AggregationFailure(error)
         }
+    }
+}
+
+extension RobustOutcome {
+    fileprivate init(_ report: RobustReport?, of updates: [Update]) {
+        let reasons = Dictionary(uniqueKeysWithValues: (report?.leftOut ?? []).map { ($0.client, $0.reason) })
+        var leftOut: [ClientName: String] = [:]
+        for update in updates { leftOut[update.client] = reasons[update.client.rawValue] }
+        self.init(leftOut: leftOut, notes: report?.notes ?? [])
     }
 }
 

@@ -36,7 +36,9 @@ package struct FederationService: Sendable {
         let plan: AdapterPlan?
         if settings.adapter.isDraft {
             plan = nil
-            do throws(StrategyError) { strategy = try Strategy(settings) } catch { throw SettingsError(error) }
+            do throws(StrategyError) { strategy = try Strategy(settings, robust: nil) } catch {
+                throw SettingsError(error)
+            }
         } else {
             let checked = try AdapterPlan(settings)
             try checked.checkSize()

@@ -111,10 +111,10 @@ function input(one, strategies) {
       return {
         node,
         read() {
-          if (node.value.trim() === "") return {};
+          if (node.value.trim() === "") return one.absent === undefined ? {} : null;
           try { return JSON.parse(node.value); } catch (error) { throw new Error(`Expected JSON: ${error.message}.`); }
         },
-        write: value => { node.value = value === undefined || Object.keys(value).length === 0 ? "" : JSON.stringify(value, null, 1); },
+        write: value => { node.value = value === undefined || value === null || Object.keys(value).length === 0 ? "" : JSON.stringify(value, null, 1); },
       };
     }
     case "retention": return retention();

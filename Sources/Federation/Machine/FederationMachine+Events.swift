@@ -87,10 +87,11 @@ extension FederationMachine.Event {
 
 /// Ends of rounds.
 extension FederationMachine.Event {
-    /// Publishes the adapter of an aggregated round.
-    package static func aggregated(_ adapter: PublishedAdapter, round: Int) -> Self
-    where Success == Void, Failure == Never {
-        Self { machine, step in machine.publish(adapter, round: round, in: &step) }
+    /// Publishes the adapter of an aggregated round, and records what the robust rule did.
+    package static func aggregated(
+        _ adapter: PublishedAdapter, robust: RobustOutcome = RobustOutcome(), round: Int
+    ) -> Self where Success == Void, Failure == Never {
+        Self { machine, step in machine.publish(adapter, robust, round: round, in: &step) }
     }
 
     /// Fails a round that cannot be aggregated.

@@ -16,11 +16,7 @@ extension FederationMachine {
         switch closing {
         case .notYet: break
         case .aggregate(let leftOut):
-            for client in leftOut {
-                guard let update = current.updates[client], case .leftOut(let reason) = update.status else { continue }
-                step.changes.append(.status(update, round: current.number))
-                decide("update.left_out", client: client, reason, in: &step)
-            }
+            recordLeftOut(leftOut, in: &step)
             let missed = current.clients(in: .awaited)
             let declined = current.clients(in: .declined)
             let without = declined.isEmpty ? "" : "; declined: \(Self.list(declined))"
@@ -38,6 +34,16 @@ extension FederationMachine {
             decide("round.failed", reason, in: &step)
             countRefusals(of: current, in: &step)
             countChanges(in: current, in: &step)
+        }
+    }
+
+    /// Records that the round has left these updates out.
+    private mutating func recordLeftOut(_ clients: [ClientName], in step: inout Step) {
+        guard let current = round else { return }
+        for client in clients {
+            guard let update = current.updates[client], case .leftOut(let reason) = update.status else { continue }
+            step.changes.append(.status(update, round: current.number))
+            decide("update.left_out", client: client, reason, in: &step)
         }
     }
 
@@ -94,8 +100,15 @@ extension FederationMachine {
         step.record("federation.finished", round: round?.number)
     }
 
-    mutating func publish(_ adapter: PublishedAdapter, round number: Int, in step: inout Step) {
+    mutating func publish(
+        _ adapter: PublishedAdapter, _ robust: RobustOutcome = RobustOutcome(), round number: Int, in step: inout Step
+    ) {
         guard var current = round, current.number == number, current.phase == .aggregating else { return }
+        current.leaveOut(robust.leftOut)
+        round = current
+        recordLeftOut(robust.leftOut.keys.sorted(), in: &step)
+        for note in robust.notes { decide("round.robust", note, in: &step) }
+        current = round ?? current
         current.publish(adapter)
         round = current
         publishedRound = number

@@ -17,7 +17,7 @@ extension RoundMachine {
             unbalanced(above: settings.limits.factorOverMedian, in: settings.adapter)
         ) { norm, _ in norm }
         guard let shortfall = shortfall(without: outliers, in: settings.adapter) else {
-            for (client, reason) in outliers { updates[client]?.status = .leftOut(reason: reason) }
+            leaveOut(outliers)
             phase = .aggregating
             closedAt = now
             return .aggregate(leftOut: outliers.keys.sorted())
@@ -30,6 +30,13 @@ extension RoundMachine {
         case .abandon:
             fail(reason: shortfall, at: now)
             return .abandoned(reason: shortfall)
+        }
+    }
+
+    /// Leaves accepted updates out, for these reasons.
+    mutating func leaveOut(_ reasons: [ClientName: String]) {
+        for (client, reason) in reasons where updates[client]?.status == .accepted {
+            updates[client]?.status = .leftOut(reason: reason)
         }
     }
 

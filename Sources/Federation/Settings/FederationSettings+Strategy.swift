@@ -45,6 +45,19 @@ extension FederationSettings {
     }
 }
 
+extension FederationSettings {
+    /// A robust rule's name and its parameters. Only the coordinator can check them.
+    package struct Robust: Sendable, Codable, Hashable {
+        package var rule: String
+        package var parameters: [String: Parameter]
+
+        package init(rule: String, parameters: [String: Parameter] = [:]) {
+            self.rule = rule
+            self.parameters = parameters
+        }
+    }
+}
+
 extension FederationSettings.Strategy: Codable {
     private enum CodingKeys: String, CodingKey { case name, weighting, sum, parameters }
 
@@ -101,6 +114,7 @@ extension FederationSettings {
             adapter: try values.decode(Adapter.self, forKey: .adapter),
             strategy: try values.decode(Strategy.self, forKey: .strategy),
             server: try values.decodeIfPresent(Server.self, forKey: .server) ?? Server(),
+            robust: try values.decodeIfPresent(Robust.self, forKey: .robust),
             policy: try values.decode(RoundPolicy.self, forKey: .policy),
             limits: try values.decode(Limits.self, forKey: .limits),
             retention: try values.decodeIfPresent(Retention.self, forKey: .retention),

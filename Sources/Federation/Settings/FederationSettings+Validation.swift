@@ -38,6 +38,10 @@ extension FederationSettings {
             guard case .number(let number) = value else { continue }
             try Self.expect(number.isFinite, "strategy.\(name)", "is \(number); expected a finite number")
         }
+        for (name, value) in robust?.parameters ?? [:] {
+            guard case .number(let number) = value else { continue }
+            try Self.expect(number.isFinite, "robust.\(name)", "is \(number); expected a finite number")
+        }
         let rate = server.learningRate
         try Self.expect(
             rate > 0 && rate <= Self.largestRate, "server.learning_rate",

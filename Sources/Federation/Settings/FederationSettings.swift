@@ -5,6 +5,8 @@ package struct FederationSettings: Sendable, Codable, Hashable {
     package var adapter: Adapter
     package var strategy: Strategy
     package var server: Server
+    /// What withstands wrong or hostile updates; nil for nothing.
+    package var robust: Robust?
     package var policy: RoundPolicy
     package var limits: Limits
     /// Which rounds' adapters are kept; nil for all.
@@ -17,12 +19,13 @@ package struct FederationSettings: Sendable, Codable, Hashable {
     package var upstream: Upstream?
 
     enum CodingKeys: String, CodingKey {
-        case id, baseModel, adapter, strategy, server, policy, limits, retention, training, seed, upstream
+        case id, baseModel, adapter, strategy, server, robust, policy, limits, retention, training, seed, upstream
     }
 
     package init(
         id: FederationID, baseModel: BaseModel, adapter: Adapter, strategy: Strategy, server: Server = Server(),
-        policy: RoundPolicy, limits: Limits, retention: Retention? = nil, training: String, seed: UInt64,
+        robust: Robust? = nil, policy: RoundPolicy, limits: Limits, retention: Retention? = nil, training: String,
+        seed: UInt64,
         upstream: Upstream? = nil
     ) {
         self.id = id
@@ -30,6 +33,7 @@ package struct FederationSettings: Sendable, Codable, Hashable {
         self.adapter = adapter
         self.strategy = strategy
         self.server = server
+        self.robust = robust
         self.policy = policy
         self.limits = limits
         self.retention = retention

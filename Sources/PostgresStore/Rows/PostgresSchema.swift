@@ -160,7 +160,7 @@ struct PostgresSchema: Sendable {
         -- The decisions about a round; most events are others.
         CREATE INDEX decisions ON events (federation, round, id) WHERE kind IN (
           'client.declined', 'client.left', 'round.closed', 'round.extended', 'round.failed', 'round.invited',
-          'round.opened', 'round.published', 'round.reopened', 'update.left_out', 'update.lost', 'update.taken_back');
+          'round.opened', 'round.published', 'round.reopened', 'round.robust', 'update.left_out', 'update.lost', 'update.taken_back');
 
         CREATE TABLE client_lists (
           federation bigint NOT NULL REFERENCES federations ON DELETE CASCADE,

@@ -9,6 +9,7 @@ extension FederationDocument: Described {
                 switch key {
                 case .id: .required(key, .name)
                 case .seed: .required(key, .integer())
+                case .robust: .optional(key, .freeObject, "As in Settings, where there is a rule.")
                 default: .required(key, .freeObject, "As in Settings.")
                 }
             })
@@ -27,6 +28,7 @@ extension FederationDocument: Described {
                 .optional(CodingKeys.baseModel, BaseModel.schema.orNull, "Required unless a template gives it."),
                 .optional(CodingKeys.strategy, Strategy.schema.orNull),
                 .optional(CodingKeys.server, Server.schema.orNull),
+                .optional(CodingKeys.robust, Robust.schema.orNull, "What withstands wrong or hostile updates."),
                 .optional(CodingKeys.round, Round.schema.orNull), .optional(CodingKeys.limits, Limits.schema.orNull),
                 .optional(CodingKeys.retention, Retention.schema.orNull),
                 .optional(CodingKeys.training, .freeObject.orNull, "Passed to the clients unread."),
@@ -126,6 +128,16 @@ extension FederationDocument.Strategy: Described {
                 .optional(Key.name, .text, "rbla where it is missing; GET /v1/server lists all."),
                 .optional(Key.weighting, .text.orNull), .optional(Key.sum, .choice(["float", "exact"]).orNull),
             ])
+    }
+}
+
+extension FederationDocument.Robust: Described {
+    private enum Key: String, CodingKey { case rule }
+
+    package static var schema: Schema {
+        .object(
+            "Robust", "A rule that withstands wrong or hostile updates; its own parameters stand beside its name.",
+            [.required(Key.rule, .choice(["trimmed", "median", "krum", "geometric-median", "clip"]))])
     }
 }
 
