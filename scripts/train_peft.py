@@ -21,7 +21,7 @@ tasks (--task) and their data; JSONL holds one object a line, any other file is 
 
 known settings of the federation's training: epochs (5), batch_size (32), optimizer (sgd, or adamw), learning_rate (0.01, of
 adamw 0.001), momentum (0.9, of sgd alone), weight_decay (0, of adamw 0.01), beta1 (0.9), beta2 (0.999) and epsilon (1e-8; the
-three of adamw alone), schedule (constant, or linear, cosine), warmup_steps or warmup_share (0), clip_norm (none), max_length.
+three of adamw alone), schedule (constant, or linear, cosine), warmup_steps or warmup_share (0), clip_norm (none), max_length, proximal_mu (0).
 
 It also follows the plan's scales, merges, factors to train and send, penalties and seeds. What the adapter in IN lacks besides
 LoRA factors (a head, a bias, a DoRA magnitude, trainable tokens) starts from the base model. What the base lacks is drawn from
@@ -553,7 +553,8 @@ SETTINGS = {
     "learning_rate": (0.01, 0.0, 1e6), "momentum": (0.9, 0.0, 0.9999), "weight_decay": (0.0, 0.0, 1e3),
     "beta1": (0.9, 0.0, 0.999999), "beta2": (0.999, 0.0, 0.999999), "epsilon": (1e-8, 1e-16, 1.0),
     "schedule": ("constant", "constant", "linear", "cosine"), "warmup_steps": (0, 0, 10**9), "warmup_share": (0.0, 0.0, 1.0),
-    "clip_norm": (None, 1e-9, 1e9), "max_length": (None, 2, 2**31)}
+    "clip_norm": (None, 1e-9, 1e9), "max_length": (None, 2, 2**31),
+    "proximal_mu": (0.0, 0.0, 1e6)}
 ADAMW = {"learning_rate": 0.001, "weight_decay": 0.01}
 
 
@@ -665,6 +666,7 @@ def train(arguments):
     batches = Batches(base, found, arguments.task, length, settings.batch_size, arguments.device)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer, schedule = optimizer_of(trained, settings, settings.epochs * len(batches))
+    starts = [parameter.detach().clone() for parameter in trained] if settings.proximal_mu else []
     model.train()
     for epoch in range(1, settings.epochs + 1):
         tally = Tally(arguments.task)
@@ -675,6 +677,10 @@ def train(arguments):
                 sys.exit(f"train_peft: the loss is not finite in epoch {epoch}; a lower learning rate may help")
             tally.add(output, batch["labels"])
             (output.loss + penalty(model, plan)).backward()
+            for parameter, start in zip(trained, starts):
+                # FedProx's term μ/2·‖w − w₀‖². A parameter that the batch does not use has no gradient.
+                pull = settings.proximal_mu * (parameter.detach() - start)
+                parameter.grad = pull if parameter.grad is None else parameter.grad.add_(pull)
             if settings.clip_norm:
                 torch.nn.utils.clip_grad_norm_(trained, settings.clip_norm)
             optimizer.step()

@@ -9,6 +9,7 @@ package enum AggregationError: Error, Equatable, Sendable {
     case negativeSamples(client: String)
     case scale(client: String)
     case noAccuracy(client: String)
+    case noLoss(client: String)
     case adapter(client: String, AdapterError)
     /// The state of an earlier round has another size than the federation's module or tensor.
     case earlier(String)
@@ -31,6 +32,7 @@ extension AggregationError: CustomStringConvertible {
         case .negativeSamples(let client): "\(client) claims a negative number of samples"
         case .scale(let client): "\(client) trained with a scale that is not a positive number"
         case .noAccuracy(let client): "\(client) tells no accuracy, which ranking weights need"
+        case .noLoss(let client): "\(client) tells no loss of at least 0, which weights by loss need"
         case .adapter(let client, let error): "\(client): \(error)"
         case .earlier(let name): "\(name) of the last adapter has another size than the federation's"
         case .range(let client, let tensor, let value, let limit):

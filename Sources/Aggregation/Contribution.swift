@@ -11,6 +11,8 @@ package struct Contribution: Sendable {
     package let scale: Double?
     /// Measured on the client's validation data, for `ranking` weights.
     package let accuracy: Double?
+    /// What the client reports, for weights by `loss`.
+    package let loss: Double?
     /// SHA-256 of the client's file in hexadecimal digits, which a partial sum lists.
     package let digest: String?
     /// A factor of its weight, for an update that started from an older adapter.
@@ -20,13 +22,14 @@ package struct Contribution: Sendable {
 
     /// - Parameter open: opens the client's file, once; so a round of many clients holds little of each.
     package init(
-        client: String, samples: Int, scale: Double? = nil, accuracy: Double? = nil, discount: Double = 1,
-        digest: String? = nil, open: @escaping @Sendable () throws -> AdapterFile
+        client: String, samples: Int, scale: Double? = nil, accuracy: Double? = nil, loss: Double? = nil,
+        discount: Double = 1, digest: String? = nil, open: @escaping @Sendable () throws -> AdapterFile
     ) {
         self.client = client
         self.samples = samples
         self.scale = scale
         self.accuracy = accuracy
+        self.loss = loss
         self.discount = discount
         self.digest = digest
         self.open = open
@@ -34,10 +37,11 @@ package struct Contribution: Sendable {
 
     package init(
         client: String, adapter: AdapterFile, samples: Int, scale: Double? = nil, accuracy: Double? = nil,
-        discount: Double = 1, digest: String? = nil
+        loss: Double? = nil, discount: Double = 1, digest: String? = nil
     ) {
         self.init(
-            client: client, samples: samples, scale: scale, accuracy: accuracy, discount: discount, digest: digest
+            client: client, samples: samples, scale: scale, accuracy: accuracy, loss: loss, discount: discount,
+            digest: digest
         ) { adapter }
     }
 

@@ -10,7 +10,8 @@ extension ByteSource {
         var settings = FederationSettings(
             id: try FederationID("f"), baseModel: .init(name: "m", seed: nil, sha256: nil), adapter: adapter(),
             strategy: .init(
-                name: pick(Strategy.names), weighting: pick([nil, nil, "samples", "uniform", "norm", "ranking"]),
+                name: pick(Strategy.names),
+                weighting: pick([nil, nil, "samples", "uniform", "norm", "ranking", "loss"]),
                 parameters: strategyParameters()),
             server: .init(optimizer: pick(["none", "none", "momentum", "adam"]), learningRate: flag() ? 1 : number()),
             policy: policy(), limits: limits(), training: "{}", seed: UInt64(byte()))

@@ -184,7 +184,8 @@ extension MemoryFederation {
                 var folder = RoundFolder(URL(filePath: next.folder), type: .f32, momentCount: momentCount)
                 let contributions = zip(updates, accuracies).map { update, accuracy in
                     Contribution(
-                        client: update.client.rawValue, samples: update.outcome.samples, accuracy: accuracy
+                        client: update.client.rawValue, samples: update.outcome.samples, accuracy: accuracy,
+                        loss: update.outcome.loss
                     ) { try AdapterFile(SafetensorsFile(path: update.path)) }
                 }
                 try Aggregator(strategy: plan.strategy, shape: plan.shape, scaling: plan.scaling, seed: settings.seed)

@@ -86,7 +86,7 @@ struct AggregateCommand: ParsableCommand {
         name: .customLong("update"),
         help: ArgumentHelp(
             "A client's adapter, in ascending client name.",
-            valueName: "file:samples=N[,scale=S][,accuracy=A][,staleness=T]"))
+            valueName: "file:samples=N[,scale=S][,accuracy=A][,loss=L][,staleness=T]"))
     var updates: [UpdateArgument] = []
 
     @Option(help: "The type of the written numbers: F32 (if left out), F16 or BF16.")
@@ -183,7 +183,8 @@ struct AggregateCommand: ParsableCommand {
                 alpha: scaling == nil || scaling == "constant" ? nil : alpha ?? 1), weighting: weighting,
             updates: updates.map {
                 .init(
-                    file: $0.file, samples: $0.samples, scale: $0.scale, accuracy: $0.accuracy, staleness: $0.staleness)
+                    file: $0.file, samples: $0.samples, scale: $0.scale, accuracy: $0.accuracy, loss: $0.loss,
+                    staleness: $0.staleness)
             },
             previous: previous, round: round ?? 1, seed: seed ?? 0, server: nil,
             robust: robust.map { rule in
@@ -196,12 +197,13 @@ struct AggregateCommand: ParsableCommand {
     }
 }
 
-/// `FILE:samples=N[,scale=S][,accuracy=A][,staleness=T]`
+/// `FILE:samples=N[,scale=S][,accuracy=A][,loss=L][,staleness=T]`
 struct UpdateArgument: ExpressibleByArgument {
     let file: String
     let samples: Int
     let scale: Double?
     let accuracy: Double?
+    let loss: Double?
     let staleness: Int?
 
     init?(argument: String) {
@@ -210,6 +212,7 @@ struct UpdateArgument: ExpressibleByArgument {
         var samples: Int?
         var scale: Double?
         var accuracy: Double?
+        var loss: Double?
         var staleness: Int?
         for part in argument[argument.index(after: colon)...].split(separator: ",", omittingEmptySubsequences: false) {
             let pair = part.split(separator: "=", maxSplits: 1)
@@ -224,6 +227,9 @@ struct UpdateArgument: ExpressibleByArgument {
             case "accuracy":
                 accuracy = Double(pair[1])
                 guard accuracy != nil else { return nil }
+            case "loss":
+                loss = Double(pair[1])
+                guard loss != nil else { return nil }
             case "staleness":
                 staleness = Int(pair[1])
                 guard let staleness, staleness >= 0 else { return nil }
@@ -235,6 +241,7 @@ struct UpdateArgument: ExpressibleByArgument {
         self.samples = samples
         self.scale = scale
         self.accuracy = accuracy
+        self.loss = loss
         self.staleness = staleness
     }
 }

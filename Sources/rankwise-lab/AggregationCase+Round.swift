@@ -61,7 +61,7 @@ extension AggregationCase {
         let number = self.round
         return Contribution(
             client: update.client ?? String(format: "%08d", index), samples: update.samples, scale: update.scale,
-            accuracy: update.accuracy,
+            accuracy: update.accuracy, loss: update.loss,
             discount: Contribution.stalenessDiscount(age: max(0, update.staleness ?? 0)), digest: digest
         ) {
             let adapter = try adapter(update.file)

@@ -11,6 +11,7 @@ struct AggregationCase: Decodable, Sendable {
         let samples: Int
         let scale: Double?
         let accuracy: Double?
+        let loss: Double?
         /// The number of versions since the update began.
         let staleness: Int?
         /// The highest rank in the file; the file must match it.
@@ -18,19 +19,19 @@ struct AggregationCase: Decodable, Sendable {
         /// The client's name; its place in the case where it has none.
         let client: String?
 
-        /// A round's record also has the loss, but no strategy weighs by it.
         enum CodingKeys: String, CodingKey, CaseIterable {
             case file, samples, scale, accuracy, staleness, rank, client, loss
         }
 
         init(
-            file: String, samples: Int, scale: Double?, accuracy: Double?, staleness: Int?, rank: Int? = nil,
-            client: String? = nil
+            file: String, samples: Int, scale: Double?, accuracy: Double?, loss: Double?, staleness: Int?,
+            rank: Int? = nil, client: String? = nil
         ) {
             self.file = file
             self.samples = samples
             self.scale = scale
             self.accuracy = accuracy
+            self.loss = loss
             self.staleness = staleness
             self.rank = rank
             self.client = client
@@ -38,12 +39,12 @@ struct AggregationCase: Decodable, Sendable {
 
         init(from decoder: any Decoder) throws {
             let values = try decoder.knownKeys(CodingKeys.self)
-            _ = try values.decodeIfPresent(Double.self, forKey: .loss)
             self.init(
                 file: try values.decode(String.self, forKey: .file),
                 samples: try values.decode(Int.self, forKey: .samples),
                 scale: try values.decodeIfPresent(Double.self, forKey: .scale),
                 accuracy: try values.decodeIfPresent(Double.self, forKey: .accuracy),
+                loss: try values.decodeIfPresent(Double.self, forKey: .loss),
                 staleness: try values.decodeIfPresent(Int.self, forKey: .staleness),
                 rank: try values.decodeIfPresent(Int.self, forKey: .rank),
                 client: try values.decodeIfPresent(String.self, forKey: .client))

@@ -14,7 +14,10 @@ struct ReproduceCommand: AsyncParsableCommand {
             all the same; the status is 1 then. At the end tables of all runs below OUT are printed as Markdown, and \
             OUT/report.html shows their curves.
             """,
-        subcommands: [ReproduceRBLACommand.self, ReproduceSpeakersCommand.self, ReproduceTasksCommand.self])
+        subcommands: [
+            ReproduceRBLACommand.self, ReproduceSpeakersCommand.self, ReproduceTasksCommand.self,
+            ReproduceAttacksCommand.self,
+        ])
 }
 
 /// `rankwise-lab reproduce rbla`: the comparison of RBLA's paper.

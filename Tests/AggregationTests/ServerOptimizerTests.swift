@@ -29,6 +29,32 @@ struct ServerOptimizerTests {
         #expect(step.factors.b == [0])
     }
 
+    @Test func `yogi moves its squares towards the change's by a hundredth of it, whatever the distance`() throws {
+        let optimizer = try ServerOptimizer(named: "yogi", learningRate: 0.01)
+        let first = optimizer.step(to: factors([3], [0]), from: factors([1], [0]), moments: [], factors: .both)
+        // m = 0.2, v = 0 + 0.01·4
+        #expect(abs(first.factors.a[0] - (1 + 0.01 * 0.2 / 0.201)) < 1e-6)
+        #expect(abs(first.moments[1].a[0] - 0.04) < 1e-7 && first.moments[1].b == [0])
+        let second = optimizer.step(
+            to: factors([1.1], [0]), from: factors([1], [0]), moments: first.moments, factors: .both)
+        // The square 0.01 lies below 0.04: v = 0.04 − 0.01·0.01, m = 0.9·0.2 + 0.1·0.1.
+        #expect(abs(second.moments[1].a[0] - 0.0399) < 1e-6)
+        let expected: Double = 1 + 0.01 * 0.19 / (0.0399.squareRoot() + 0.001)
+        #expect(abs(second.factors.a[0] - Float(expected)) < 1e-5)
+    }
+
+    @Test func `adagrad divides by the root of the sum of squares`() throws {
+        let optimizer = try ServerOptimizer(named: "adagrad", learningRate: 0.1)
+        let first = optimizer.step(to: factors([3], [0]), from: factors([1], [0]), moments: [], factors: .both)
+        #expect(first.moments.map(\.a) == [[4]])
+        #expect(abs(first.factors.a[0] - (1 + 0.1 * 2 / 2.001)) < 1e-6)
+        let second = optimizer.step(
+            to: factors([4], [0]), from: factors([1], [0]), moments: first.moments, factors: .both)
+        #expect(second.moments.map(\.a) == [[13]])
+        let expected: Double = 1 + 0.1 * 3 / (13.0.squareRoot() + 0.001)
+        #expect(abs(second.factors.a[0] - Float(expected)) < 1e-6)
+    }
+
     @Test func `a factor that was not trained does not move`() throws {
         let optimizer = try ServerOptimizer(named: "momentum")
         let moment = factors([1], [1])

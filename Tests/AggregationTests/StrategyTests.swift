@@ -30,7 +30,7 @@ struct StrategyTests {
                 == "there is no strategy fedprox; there are " + Strategy.names.joined(separator: ", "))
         #expect(
             refusal { try Strategy(named: "rbla", weighting: "age") }
-                == "there is no weighting age; there are samples, uniform, norm, ranking")
+                == "there is no weighting age; there are samples, uniform, norm, ranking, loss")
         #expect(
             refusal { try Strategy(named: "rbla", parameters: ["mu": .number(1)]) }
                 == "rbla has no parameter mu; it has none")

@@ -8,23 +8,42 @@ struct WeightingTests {
 
     /// ‖B·A‖ = 2·|value|.
     private func contribution(
-        _ client: String, _ value: Float, samples: Int, accuracy: Double? = nil, discount: Double = 1,
-        scale: Double? = nil
+        _ client: String, _ value: Float, samples: Int, accuracy: Double? = nil, loss: Double? = nil,
+        discount: Double = 1, scale: Double? = nil
     ) throws -> Contribution {
         Contribution(
             client: client,
             adapter: try adapterFile([
                 ("m.lora_A.weight", [1, 2], [1, 1]), ("m.lora_B.weight", [2, 1], [value, value]),
-            ]), samples: samples, scale: scale, accuracy: accuracy, discount: discount)
+            ]), samples: samples, scale: scale, accuracy: accuracy, loss: loss, discount: discount)
     }
 
-    private func b(_ weighting: String, _ contributions: [Contribution]) throws -> Float? {
+    private func b(
+        _ weighting: String, _ contributions: [Contribution], _ parameters: [String: ParameterValue] = [:]
+    ) throws -> Float? {
         var result = MemoryRound()
         try Aggregator(
-            strategy: Strategy(named: "rbla", weighting: weighting), shape: AdapterShape(modules: [module]),
+            strategy: Strategy(named: "rbla", weighting: weighting, parameters: parameters),
+            shape: AdapterShape(modules: [module]),
             scaling: .constant(1)
         ).aggregate(contributions, round: 1, threads: 1, into: &result)
         return result.adapter.modules["m"]?.b[0]
+    }
+
+    @Test func `weights by loss favour whom the model serves worst`() throws {
+        let contributions = [
+            try contribution("a", 1, samples: 2, loss: 0.5), try contribution("b", -3, samples: 1, loss: 3),
+        ]
+        // (2·0.5·1 + 1·3·(−3)) / 4, and with squares (2·0.25·1 + 9·(−3)) / 9.5
+        #expect(try b("loss", contributions) == -2)
+        #expect(try b("loss", contributions, ["q": .number(2)]).map { abs($0 + 26.5 / 9.5) < 1e-6 } == true)
+        #expect(try b("loss", contributions, ["q": .number(0)]) == b("samples", contributions))
+        for loss in [nil, -1, .nan] as [Double?] {
+            let lacking = try contribution("c", 1, samples: 1, loss: loss)
+            #expect(throws: AggregationError.noLoss(client: "c")) { try b("loss", contributions + [lacking]) }
+        }
+        #expect(throws: StrategyError.self) { try b("loss", contributions, ["q": .number(-1)]) }
+        #expect(throws: StrategyError.self) { try b("samples", contributions, ["q": .number(1)]) }
     }
 
     @Test func `norm weights are the norms of the scaled products`() throws {

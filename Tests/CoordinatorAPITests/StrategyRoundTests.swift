@@ -23,6 +23,7 @@ import Testing
         Case(strategy: #"{"name": "zeropad", "weighting": "uniform"}"#),
         Case(strategy: #"{"name": "rbla"}"#),
         Case(strategy: #"{"name": "rbla", "weighting": "ranking", "norm_share": 0.25}"#),
+        Case(strategy: #"{"name": "rbla", "weighting": "loss", "q": 2}"#),
         Case(strategy: #"{"name": "rbla"}"#, more: #", "server": {"optimizer": "adam", "learning_rate": 0.1}"#),
         Case(strategy: #"{"name": "rbla", "sum": "exact"}"#),
         Case(
@@ -181,6 +182,21 @@ import Testing
         let refused = try await federation.send(update, of: "a", plan, query: "")
         #expect(refused.status == 422)
         #expect(try WireJSON.decode(Problem.self, from: Data(refused.body)).code == "update.accuracy")
+        #expect(try await federation.send(update, of: "a", plan).status == 201)
+        try await federation.stop()
+    }
+
+    @Test func `weights by loss refuse an update without a loss, or with one below 0`() async throws {
+        let federation = try await TrainedFederation(
+            strategy: #"{"name": "rbla", "weighting": "loss"}"#, ranks: ["a": 4])
+        let plan = try await federation.plan(of: "a")
+        let update = try await federation.update(of: "a", plan)
+        for (query, found) in [("", "is missing"), ("&loss=-0.5", "is -0.5")] {
+            let refused = try await federation.send(update, of: "a", plan, query: query)
+            #expect(refused.status == 422)
+            let problem = try WireJSON.decode(Problem.self, from: Data(refused.body))
+            #expect(problem.code == "update.loss" && problem.detail.contains(found))
+        }
         #expect(try await federation.send(update, of: "a", plan).status == 201)
         try await federation.stop()
     }

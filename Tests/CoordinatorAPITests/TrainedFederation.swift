@@ -100,7 +100,8 @@ final class TrainedFederation {
         return try SentUpdate(moving: try await adapter(source.href), by: plan, of: name, stretch: stretch, away: away)
     }
 
-    func send(_ update: SentUpdate, of name: String, _ plan: PlanBody, query: String = "&accuracy=0.5") async throws
+    func send(_ update: SentUpdate, of name: String, _ plan: PlanBody, query: String = "&accuracy=0.5&loss=0.7")
+        async throws
         -> FetchResponse
     {
         let file = folder + "/\(name).safetensors"

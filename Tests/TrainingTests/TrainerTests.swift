@@ -47,6 +47,49 @@ import TrainingData
             adapter: path, configuration: configuration, plan: plan, output: folder + "/" + output)
     }
 
+    /// The distance between the numbers of two adapter files.
+    private func distance(_ one: String, _ other: String) throws -> Float {
+        let files = try [one, other].map { try AdapterFile(path: $0) }
+        var sum: Float = 0
+        for (first, second) in zip(files[0].modules, files[1].modules) {
+            let (first, second) = (try #require(ModuleFactors(first)), try #require(ModuleFactors(second)))
+            for (one, other) in zip(first.a + first.b, second.a + second.b) { sum += (one - other) * (one - other) }
+        }
+        return sum.squareRoot()
+    }
+
+    @Test func `FedProx keeps the adapter near what the round began with`() async throws {
+        let task = try NativeModel(PerceptronBase(name: "mlp-4-8-2", seed: 2)).task(Self.data)
+        var distances: [Float] = []
+        let usual: [String: TrainingSettings.Value] = [
+            "epochs": .number(4), "batch_size": .number(10), "learning_rate": .number(0.05),
+        ]
+        for mu in [0.0, 0.5, 5] {
+            let assignment = try assignment(
+                output: "trained-\(mu)", settings: usual.merging(["proximal_mu": .number(mu)]) { $1 })
+            _ = try await NativeTrainer(task).train(assignment) { _ in }
+            distances.append(try distance(assignment.adapter, assignment.output))
+        }
+        #expect(distances[0] > 1.2 * distances[1] && distances[1] > 1.2 * distances[2] && distances[2] > 0)
+        // Without it nothing changes, and one step of it is none: w is still w₀.
+        let plain = try assignment(output: "plain", settings: usual)
+        _ = try await NativeTrainer(task).train(plain) { _ in }
+        #expect(try bytes(plain.output) == bytes(folder + "/trained-0.0"))
+        for (name, mu) in [("one", 0.0), ("pulled", 5)] {
+            _ = try await NativeTrainer(task).train(
+                try assignment(
+                    output: name,
+                    settings: ["max_steps": .number(1), "learning_rate": .number(0.05), "proximal_mu": .number(mu)])
+            ) { _ in }
+        }
+        #expect(try bytes(folder + "/one") == bytes(folder + "/pulled"))
+        await #expect(throws: TrainingError.self) {
+            _ = try await NativeTrainer(task).train(
+                try self.assignment(settings: ["proximal_mu": .number(-1)])
+            ) { _ in }
+        }
+    }
+
     private func bytes(_ path: String) throws -> Data { try #require(FileManager.default.contents(atPath: path)) }
 
     @Test func `training learns, keeps the shapes and is the same for the same seed`() async throws {

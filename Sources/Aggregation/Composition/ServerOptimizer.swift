@@ -2,8 +2,8 @@ import AdapterFormat
 
 /// How the server moves from the last adapter towards a round's mean, with Δ = mean − last as the gradient.
 ///
-/// FedAvgM is Hsu, Qi and Brown, arXiv 1909.06335; FedAdam is Reddi et al., arXiv 2003.00295, without bias correction,
-/// as published.
+/// FedAvgM is Hsu, Qi and Brown, arXiv 1909.06335; FedAdam, FedYogi and FedAdagrad are Reddi et al., arXiv 2003.00295, without bias
+/// correction, as published.
 package enum ServerOptimizer: Sendable, Hashable {
     /// Publishes the mean.
     case none
@@ -11,8 +11,12 @@ package enum ServerOptimizer: Sendable, Hashable {
     case momentum(rate: Double)
     /// m ← 0.9·m + 0.1·Δ; v ← 0.99·v + 0.01·Δ²; adapter ← last + rate·m / (√v + 0.001).
     case adam(rate: Double)
+    /// m ← 0.9·m + 0.1·Δ; v ← v − 0.01·Δ²·sign(v − Δ²); adapter ← last + rate·m / (√v + 0.001).
+    case yogi(rate: Double)
+    /// v ← v + Δ²; adapter ← last + rate·Δ / (√v + 0.001).
+    case adagrad(rate: Double)
 
-    package static let names = ["none", "momentum", "adam"]
+    package static let names = ["none", "momentum", "adam", "yogi", "adagrad"]
 
     /// - Parameter learningRate: finite and above 0; `none` ignores it.
     /// - Throws: `parameter` for another rate, `unknownOptimizer` for another name.
@@ -25,6 +29,8 @@ package enum ServerOptimizer: Sendable, Hashable {
         case "none": self = .none
         case "momentum": self = .momentum(rate: learningRate)
         case "adam": self = .adam(rate: learningRate)
+        case "yogi": self = .yogi(rate: learningRate)
+        case "adagrad": self = .adagrad(rate: learningRate)
         default: throw .unknownOptimizer(name)
         }
     }
@@ -34,6 +40,8 @@ package enum ServerOptimizer: Sendable, Hashable {
         case .none: "none"
         case .momentum: "momentum"
         case .adam: "adam"
+        case .yogi: "yogi"
+        case .adagrad: "adagrad"
         }
     }
 
@@ -41,8 +49,8 @@ package enum ServerOptimizer: Sendable, Hashable {
     package var momentCount: Int {
         switch self {
         case .none: 0
-        case .momentum: 1
-        case .adam: 2
+        case .momentum, .adagrad: 1
+        case .adam, .yogi: 2
         }
     }
 
@@ -80,13 +88,28 @@ package enum ServerOptimizer: Sendable, Hashable {
                 values[index] = last[index] + Float(rate) * velocity[index]
             }
             states[0][keyPath: path] = velocity
-        case .adam(let rate):
-            var first = states[0][keyPath: path]
-            var second = states[1][keyPath: path]
+        case .adagrad(let rate):
+            var squares = states[0][keyPath: path]
             for index in values.indices {
                 let change = values[index] - last[index]
+                squares[index] += change * change
+                values[index] = last[index] + Float(rate) * change / (squares[index].squareRoot() + 0.001)
+            }
+            states[0][keyPath: path] = squares
+        case .adam(let rate), .yogi(let rate):
+            var first = states[0][keyPath: path]
+            var second = states[1][keyPath: path]
+            let isYogi = if case .yogi = self { true } else { false }
+            for index in values.indices {
+                let change = values[index] - last[index]
+                let square = change * change
                 first[index] = 0.9 * first[index] + 0.1 * change
-                second[index] = 0.99 * second[index] + 0.01 * change * change
+                if isYogi {
+                    let difference = second[index] - square
+                    second[index] -= 0.01 * square * (difference > 0 ? 1 : difference < 0 ? -1 : 0)
+                } else {
+                    second[index] = 0.99 * second[index] + 0.01 * square
+                }
                 values[index] = last[index] + Float(rate) * first[index] / (second[index].squareRoot() + 0.001)
             }
             states[0][keyPath: path] = first

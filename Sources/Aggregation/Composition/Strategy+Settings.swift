@@ -45,6 +45,7 @@ extension Strategy {
         case "uniform": return .uniform
         case "norm": return .norm
         case "ranking": return .ranking(normShare: try parameters.number("norm_share", in: 0...1, default: 0.5))
+        case "loss": return .loss(power: try parameters.number("q", in: 0...100, default: 1))
         case let other: throw .unknownWeighting(other)
         }
     }

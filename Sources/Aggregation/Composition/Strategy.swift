@@ -47,6 +47,11 @@ package struct Strategy: Sendable {
         if case .ranking = weighting { true } else { false }
     }
 
+    /// Whether a client must report its loss.
+    package var needsLoss: Bool {
+        if case .loss = weighting { true } else { false }
+    }
+
     /// The instructions to clients for a round.
     ///
     /// - Parameter last: the last round published before it; nil for the one before, which may have failed. The same

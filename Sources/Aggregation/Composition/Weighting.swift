@@ -1,3 +1,5 @@
+import Glibc
+
 /// The weight w_k of a client before normalisation.
 package enum Weighting: Sendable, Hashable {
     /// n_k.
@@ -9,8 +11,11 @@ package enum Weighting: Sendable, Hashable {
     /// n_k times the position of a score that mixes the update's norm and its accuracy; `normShare` is the norm's
     /// share.
     case ranking(normShare: Double)
+    /// n_k·F_k^q with the loss F_k that the client reports: q-FedAvg's weights (Li et al., arXiv 1905.10497), which favour the
+    /// clients whom the model serves worst. `power` is q; 0 gives `samples`.
+    case loss(power: Double)
 
-    package static let names = ["samples", "uniform", "norm", "ranking"]
+    package static let names = ["samples", "uniform", "norm", "ranking", "loss"]
 
     package var name: String {
         switch self {
@@ -18,12 +23,13 @@ package enum Weighting: Sendable, Hashable {
         case .uniform: "uniform"
         case .norm: "norm"
         case .ranking: "ranking"
+        case .loss: "loss"
         }
     }
 
     var needsNorms: Bool {
         switch self {
-        case .samples, .uniform: false
+        case .samples, .uniform, .loss: false
         case .norm, .ranking: true
         }
     }
@@ -53,6 +59,13 @@ package enum Weighting: Sendable, Hashable {
         switch self {
         case .samples: return samples
         case .uniform: return contributions.map { _ in 1 }
+        case .loss(let power):
+            return try contributions.map { contribution throws(AggregationError) in
+                guard let loss = contribution.loss, loss.isFinite, loss >= 0 else {
+                    throw .noLoss(client: contribution.client)
+                }
+                return Double(contribution.samples) * pow(loss, power)
+            }
         case .norm: return norms.contains { $0 > 0 } ? norms : samples
         case .ranking(let share):
             var accuracies: [Double] = []

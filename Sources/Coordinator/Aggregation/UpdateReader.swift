@@ -42,7 +42,7 @@ struct UpdateReader: Sendable {
                 Contribution(
                     client: prefix + update.client.rawValue,
                     adapter: try plan.open(file.path, round: round.number, after: machine.publishedRound),
-                    samples: update.samples, accuracy: update.metrics.accuracy,
+                    samples: update.samples, accuracy: update.metrics.accuracy, loss: update.metrics.loss,
                     discount: Self.discount(of: update, in: round, by: machine.settings.policy),
                     digest: update.digest.hex)
             }

@@ -363,6 +363,13 @@ extension UpdateService {
                 detail: "accuracy is missing; this federation weighs clients by ranking and needs ?accuracy=X")
             try await refuse(claim, for: refusal, in: session)
         }
+        if strategy.needsLoss, (claim.metrics.loss ?? -1) < 0 {
+            let found = claim.metrics.loss.map { "is \($0)" } ?? "is missing"
+            let refusal = UpdateRefusal(
+                code: "update.loss",
+                detail: "loss \(found); this federation weighs clients by loss and needs ?loss=X of at least 0")
+            try await refuse(claim, for: refusal, in: session)
+        }
     }
 
     /// Records the refusal with the round and throws it.

@@ -52,6 +52,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     case roundBusy = "round.busy"
     case federationBytes = "federation.bytes"
     case updateAccuracy = "update.accuracy"
+    case updateLoss = "update.loss"
     case updateBase = "update.base"
     case updateClients = "update.clients"
     case updateDigest = "update.digest"
@@ -216,6 +217,7 @@ package enum ProblemCode: String, Sendable, CaseIterable {
         case .roundBusy: ([503], .update, "The round's updates are being added up")
         case .federationBytes: ([507], .update, "The round's updates take up as much as they may")
         case .updateAccuracy: ([422], .update, "The strategy needs an accuracy")
+        case .updateLoss: ([422], .update, "The strategy needs a loss")
         case .updateBase: ([422], .update, "The update is of another base model")
         case .updateClients: ([422], .update, "The list of a region's clients is not sound")
         case .updateDigest: ([400], .digest, "The bytes that came do not have the digest that was sent")

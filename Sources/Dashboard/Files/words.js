@@ -45,6 +45,7 @@ const advices = {
   "update.too_large": "The file is longer than an adapter of this federation can be.",
   "update.samples": "The client names more samples than limits.max_samples allows.",
   "update.accuracy": "This weighting needs each client's accuracy. The trainer must report it.",
+  "update.loss": "This weighting needs each client's loss. The trainer must report it.",
   "update.metrics": "Loss or accuracy is not a plain number.",
   "update.base": "The client has another base model than the federation.",
   "update.digest": "The bytes changed on their way. The client sends them again.",

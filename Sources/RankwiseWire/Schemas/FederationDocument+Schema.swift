@@ -146,7 +146,7 @@ extension FederationDocument.Server: Described {
         .object(
             "ServerOptimizer", "What the server does with a round's mean before it publishes it.", isClosed: true,
             [
-                .optional(CodingKeys.optimizer, .choice(["none", "momentum", "adam"]).orNull),
+                .optional(CodingKeys.optimizer, .choice(["none", "momentum", "adam", "yogi", "adagrad"]).orNull),
                 .optional(CodingKeys.learningRate, .number(from: 0, isOpen: true).orNull),
             ])
     }

@@ -1,7 +1,7 @@
 import Foundation
 import RankwiseWire
 
-/// Runs that differ only in strategy and seed; a report shows them in one chart.
+/// Runs that differ only in strategy, robust rule and seed; a report shows them in one chart.
 package struct ReportGroup: Sendable {
     package let name: String
     /// The common settings of the runs, in one line.
@@ -14,7 +14,7 @@ package struct ReportGroup: Sendable {
         self.series = series
     }
 
-    /// Reads every run below a folder and groups runs that differ only in strategy and seed.
+    /// Reads every run below a folder and groups runs that differ only in strategy, robust rule and seed.
     ///
     /// Groups are in the order of their names, their strategies in the order of final accuracy, the best first.
     package static func read(below folder: String) throws(SimulationError) -> [ReportGroup] {
@@ -24,7 +24,7 @@ package struct ReportGroup: Sendable {
             runs[URL(filePath: path).deletingLastPathComponent().lastPathComponent, default: []].append(run)
         }
         return runs.sorted { $0.key < $1.key }.compactMap { name, runs in
-            let series = Dictionary(grouping: runs, by: \.document.federation.strategy.name).compactMap { label, runs in
+            let series = Dictionary(grouping: runs, by: \.document.federation.label).compactMap { label, runs in
                 SeriesSummary(
                     label: label, runs: runs.map { (seed: $0.document.federation.seed, records: $0.records) })
             }
@@ -67,5 +67,16 @@ package struct ReportGroup: Sendable {
             parts.append("\(key.replacingOccurrences(of: "_", with: " ")) \(text)")
         }
         return parts.joined(separator: ", ")
+    }
+}
+
+extension FederationDocument {
+    /// The strategy, with the robust rule that it has.
+    fileprivate var label: String {
+        guard let robust else { return strategy.name }
+        let parameters = robust.parameters.sorted { $0.key < $1.key }.compactMap { key, value in
+            value.int.map { "\(key) \($0)" } ?? value.double.map { "\(key) \($0)" }
+        }
+        return ([strategy.name + " + " + robust.rule] + parameters).joined(separator: ", ")
     }
 }

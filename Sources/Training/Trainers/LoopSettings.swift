@@ -19,6 +19,8 @@ struct LoopSettings: Sendable, Hashable {
     /// The largest norm of all gradients together; larger ones are scaled down.
     var clipNorm: Double?
     var earlyStop: EarlyStop?
+    /// μ of FedProx's term μ/2·‖w − w₀‖²; 0 for none.
+    var proximalMu: Double
 
     static let largestBatch = 65_536
 
@@ -27,6 +29,7 @@ struct LoopSettings: Sendable, Hashable {
         "epochs", "max_steps", "batch_size", "gradient_accumulation_steps", "optimizer", "learning_rate",
         "loraplus_lr_ratio", "momentum", "weight_decay", "beta1", "beta2", "epsilon", "schedule", "warmup_steps",
         "warmup_share", "clip_norm", "early_stop_share", "early_stop_patience",
+        "proximal_mu",
     ]
 
     /// - Parameter modelNames: the model's own keys. A key that nobody reads is refused.
@@ -44,6 +47,7 @@ struct LoopSettings: Sendable, Hashable {
         optimizer = try OptimizerSettings(settings)
         schedule = try RateSchedule(settings)
         clipNorm = settings["clip_norm"] == nil ? nil : try settings.number("clip_norm", in: 1e-9...1e9, default: 1)
+        proximalMu = try settings.number("proximal_mu", in: 0...1e6, default: 0)
         let patience = try settings.count("early_stop_patience", in: 1...1_000_000, default: 1)
         if settings["early_stop_share"] != nil {
             let share = try settings.number("early_stop_share", in: 0.001...0.5, default: 0.1)

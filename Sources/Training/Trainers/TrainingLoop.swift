@@ -17,6 +17,8 @@ struct TrainingLoop<Base: FrozenModel> {
     private let penalty: Float
     private let pruning: RankPruning?
     private let trained: [TrainedTensor]
+    /// What the trained tensors began with, where there is a proximal term; else empty.
+    private let starts: [[Float]]
     /// The sum of the gradients of a step's batches and their parts, where there are several.
     private let accumulated = GradientSum()
     /// The trained tensors of the other replicas, in the order of `trained`.
@@ -51,6 +53,7 @@ struct TrainingLoop<Base: FrozenModel> {
             model.layers.flatMap { $0.trained(factors) } + model.dense.map(\.tensor)
         }
         trained = tensors(of: replicas[0])
+        starts = self.settings.proximalMu > 0 ? trained.map { Array($0.values.floats) } : []
         others = replicas.dropFirst().map(tensors)
     }
 
@@ -141,7 +144,18 @@ struct TrainingLoop<Base: FrozenModel> {
         }
         accumulated.write(to: trained)
         model.penalise(penalty, pruning: pruning)
+        pullBack()
         return sum
+    }
+
+    /// Adds the gradient of FedProx's μ/2·‖w − w₀‖² (Li et al., arXiv 1812.06127) over all trained tensors to theirs; w₀ is what
+    /// the round began with.
+    private func pullBack() {
+        let weight = Float(settings.proximalMu)
+        for (tensor, start) in zip(trained, starts) {
+            let (values, gradient) = (tensor.values.floats, tensor.gradient.floats)
+            for index in start.indices { gradient[index] += weight * (values[index] - start[index]) }
+        }
     }
 
     /// Computes the gradients of one batch.
