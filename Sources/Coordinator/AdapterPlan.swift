@@ -45,7 +45,7 @@ package struct AdapterPlan: Sendable {
         } catch {
             throw SettingsError(path: "adapter", reason: "is refused: \(error)")
         }
-        let robust = try settings.robust.map { rule throws(SettingsError) in try RobustRule(rule) }
+        let robust = try Self.rule(of: settings)
         do throws(StrategyError) {
             strategy = try Strategy(settings, robust: robust)
             try strategy.check(shape)
@@ -55,7 +55,15 @@ package struct AdapterPlan: Sendable {
         try check(settings.policy)
     }
 
-    private func check(_ policy: RoundPolicy, under robust: RobustRule) throws(SettingsError) {
+    /// The robust rule of settings, checked with their policy; nil for none.
+    static func rule(of settings: FederationSettings) throws(SettingsError) -> RobustRule? {
+        guard let robust = settings.robust else { return nil }
+        let rule = try RobustRule(robust)
+        try check(settings.policy, under: rule)
+        return rule
+    }
+
+    private static func check(_ policy: RoundPolicy, under robust: RobustRule) throws(SettingsError) {
         let least = robust.leastUpdates
         guard policy.minimumUpdates >= least else {
             throw SettingsError(
@@ -84,7 +92,7 @@ package struct AdapterPlan: Sendable {
         if policy.buffer != nil, let objection = strategy.objectionToBuffer {
             throw SettingsError(path: "round.buffer", reason: "is refused: \(objection)")
         }
-        if let robust = strategy.robust { try check(policy, under: robust) }
+        if let robust = strategy.robust { try Self.check(policy, under: robust) }
         if policy.minimumCoverage != nil, let objection = strategy.objectionToCoverage {
             throw SettingsError(path: "round.min_coverage", reason: "is refused: \(objection)")
         }

@@ -78,6 +78,14 @@ struct QuantisedMessageTests {
             #expect(quantisation.scales.count == tensor.shape[0])
             #expect(message.byteCount == tensor.shape[0] * quantisation.bytesPerRow)
             let back = message.floats()
+            for start in stride(from: 0, to: back.count, by: 7) {
+                let elements = start..<min(start + 1 + start % 90, back.count)
+                let some = [Float](unsafeUninitializedCapacity: elements.count) { target, count in
+                    message.decode(elements: elements, into: .init(rebasing: target[..<elements.count]))
+                    count = elements.count
+                }
+                #expect(some == Array(back[elements]), "\(message.name) \(elements)")
+            }
             for row in 0..<tensor.shape[0] {
                 let range = row * quantisation.columns..<(row + 1) * quantisation.columns
                 try check(numbers[range], against: back[range], levels: bits.levels)

@@ -78,9 +78,15 @@ struct FactorMean: Projection {
             count: module.shape.maximumRank * inputs, pool: module.pool
         ) { accumulateRows($0, columns: inputs, into: $1) }
         guard module.isClipped, let earlier else { return a }
-        for (component, rest) in module.rests(coefficients).prefix(earlier.rank).enumerated() where rest != 0 {
-            let rest = Float(rest)
-            for index in component * inputs..<(component + 1) * inputs { a[index] += rest * earlier.a[index] }
+        let rests = module.rests(coefficients).prefix(earlier.rank).map { Float($0) }
+        a.withUnsafeMutableBufferPointer { a in
+            earlier.a.withUnsafeBufferPointer { last in
+                guard let a = a.baseAddress, let last = last.baseAddress else { return }
+                for (component, rest) in rests.enumerated() where rest != 0 {
+                    let (row, lastRow) = (a + component * inputs, last + component * inputs)
+                    for index in 0..<inputs { row[index] += rest * lastRow[index] }
+                }
+            }
         }
         return a
     }
@@ -99,9 +105,17 @@ struct FactorMean: Projection {
         guard module.isClipped, let earlier else { return b }
         let last = earlier.outputMajorB()
         let rests = module.rests(coefficients).prefix(earlier.rank).map { Float($0) }
-        for output in 0..<outputs {
-            for (component, rest) in rests.enumerated() {
-                b[output * rank + component] += rest * last[output * earlier.rank + component]
+        b.withUnsafeMutableBufferPointer { b in
+            rests.withUnsafeBufferPointer { rests in
+                last.withUnsafeBufferPointer { last in
+                    guard let b = b.baseAddress, let last = last.baseAddress, let rests = rests.baseAddress else {
+                        return
+                    }
+                    for output in 0..<outputs {
+                        let (row, lastRow) = (b + output * rank, last + output * earlier.rank)
+                        for component in 0..<earlier.rank { row[component] += rests[component] * lastRow[component] }
+                    }
+                }
             }
         }
         return b

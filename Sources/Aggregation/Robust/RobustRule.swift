@@ -55,6 +55,20 @@ package enum RobustRule: Sendable, Hashable {
         }
     }
 
+    /// Its parameters, defaults included.
+    package var parameters: [String: ParameterValue] {
+        switch self {
+        case .trimmed(let fraction, let holders):
+            ["fraction": .number(fraction), "holders": .number(Double(holders))]
+        case .median(let holders): ["holders": .number(Double(holders))]
+        case .krum(let byzantine, let keep):
+            ["byzantine": .number(Double(byzantine)), "keep": .number(Double(keep))]
+        case .geometricMedian(let iterations, let floor):
+            ["iterations": .number(Double(iterations)), "floor": .number(floor)]
+        case .clip(let norm): ["norm": norm.map { .number($0) } ?? .null]
+        }
+    }
+
     /// The least number of updates that the rule can work on.
     package var leastUpdates: Int {
         switch self {

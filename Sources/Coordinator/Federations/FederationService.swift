@@ -36,7 +36,8 @@ package struct FederationService: Sendable {
         let plan: AdapterPlan?
         if settings.adapter.isDraft {
             plan = nil
-            do throws(StrategyError) { strategy = try Strategy(settings, robust: nil) } catch {
+            let robust = try AdapterPlan.rule(of: settings)
+            do throws(StrategyError) { strategy = try Strategy(settings, robust: robust) } catch {
                 throw SettingsError(error)
             }
         } else {
@@ -50,6 +51,9 @@ package struct FederationService: Sendable {
         }
         settings.strategy.weighting = strategy.weighting.name
         settings.strategy.parameters = strategy.parameters.mapValues(FederationSettings.Parameter.init)
+        settings.robust = strategy.robust.map {
+            .init(rule: $0.name, parameters: $0.parameters.mapValues(FederationSettings.Parameter.init))
+        }
         return (settings, plan)
     }
 
