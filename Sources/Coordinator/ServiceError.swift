@@ -51,6 +51,11 @@ package enum ServiceError: Error, Sendable, Hashable {
     case token(TokenError)
     /// The update's bytes or claims are invalid. The round records the refusal with this reason.
     case update(UpdateRefusal)
+    case evaluation(EvaluationError)
+    /// What a client found cannot be taken. The evaluation records it.
+    case evaluationRefused(EvaluationAnswer.Objection)
+    /// No round is known as the best: the settings name no metric, or no evaluation has ended.
+    case noBest(isNamed: Bool)
     /// `Content-Digest` does not match the bytes that arrived.
     case digestMismatch(expected: ContentDigest, found: ContentDigest)
     case upload(UploadError)

@@ -18,6 +18,7 @@ package struct Services: Sendable {
     package let configurations: ConfigurationService
     package let archives: ArchiveService
     package let regions: RegionService
+    package let evaluations: EvaluationService
     package let adapters: AdapterService
     package let models: ModelService
     let runtime: FederationRuntime
@@ -57,6 +58,7 @@ package struct Services: Sendable {
         initial = InitialAdapters(adapters: stores.adapters, jobs: stores.jobs, threads: threads)
         rounds = RoundService(
             runtime: runtime, metadata: stores.metadata, adapters: stores.adapters, cache: cache, clock: clock)
+        evaluations = EvaluationService(runtime: runtime, metadata: stores.metadata)
         plans = PlanService(runtime: runtime, clock: clock, serverCount: access.serverCount)
         tokens = TokenService(runtime: runtime, access: access, clock: clock)
         enrolment = EnrolmentService(runtime: runtime, access: access, credentials: stores.credentials)

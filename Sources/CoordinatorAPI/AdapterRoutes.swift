@@ -12,17 +12,19 @@ extension RankwiseAPI {
         for path in [base + "/adapter", base + "/rounds/{round}/adapter"] {
             routes.on(
                 .get, path, for: .reader,
-                query: [
-                    .init("rank", .integer, "cut to this rank", in: 1...Int.max),
-                    .init("for", .integer, "the round that it will be trained in", in: 1...Int.max),
-                    .init("dtype", .text, "element type, such as F32 or BF16", oneOf: ["F32", "F16", "BF16"]),
-                    .init("bits", .integer, "a message of so many bits a number", in: 4...8),
-                ],
+                query: DeclaredQuery(
+                    [
+                        .init("rank", .integer, "cut to this rank", in: 1...Int.max),
+                        .init("for", .integer, "the round that it will be trained in", in: 1...Int.max),
+                        .init("dtype", .text, "element type, such as F32 or BF16", oneOf: ["F32", "F16", "BF16"]),
+                        .init("bits", .integer, "a message of so many bits a number", in: 4...8),
+                    ], bestRoundOf: path),
                 contract: RouteContract(
-                    answers: .file("application/vnd.safetensors"), problems: [.rendering, .file, .round, .store]),
+                    answers: .file("application/vnd.safetensors"),
+                    problems: [.rendering, .file, .round, .evaluation, .store]),
                 "The adapter"
             ) { request, reader in
-                let round = try request.namedRound()
+                let round = try askedRound(by: request, of: reader.federation)
                 let rank = try request.integer("rank", in: 1...Int.max)
                 let trainedIn = try request.integer("for", in: 1...Int.max)
                 let bits = try request.integer("bits", in: 1...64)
@@ -36,17 +38,20 @@ extension RankwiseAPI {
         for path in [base + "/adapter_config.json", base + "/rounds/{round}/adapter_config.json"] {
             routes.on(
                 .get, path, for: .reader,
-                query: [
-                    .init("rank", .integer, "cut to this rank", in: 1...Int.max),
-                    .init("for", .integer, "the round that it will be trained in", in: 1...Int.max),
-                ],
+                query: DeclaredQuery(
+                    [
+                        .init("rank", .integer, "cut to this rank", in: 1...Int.max),
+                        .init("for", .integer, "the round that it will be trained in", in: 1...Int.max),
+                    ], bestRoundOf: path),
                 contract: RouteContract(
-                    answers: [.json(.freeObject, "PEFT's configuration")], problems: [.rendering, .round, .store]),
+                    answers: [.json(.freeObject, "PEFT's configuration")],
+                    problems: [.rendering, .round, .evaluation, .store]),
                 "The configuration of the adapter"
             ) { request, reader in
                 .configuration(
                     try await services.adapters.configuration(
-                        round: try request.namedRound(), rank: try request.integer("rank", in: 1...Int.max),
+                        round: try askedRound(by: request, of: reader.federation),
+                        rank: try request.integer("rank", in: 1...Int.max),
                         trainedIn: try request.integer("for", in: 1...Int.max), of: reader.federation))
             }
         }

@@ -15,9 +15,15 @@ extension RankwiseAPI {
             "The figures of rounds, the newest first, to draw curves of"
         ) { request, reader in
             let (before, limit) = try curvePages.asked(by: request)
-            let (machine, rounds) = try await services.rounds.rounds(
+            let (machine, rounds, evaluations) = try await services.rounds.rounds(
                 before: before, limit: limit, of: reader.federation)
-            return try .json(CurvesBody(rounds.map { CurvesBody.Round($0, in: machine.settings.adapter) }))
+            return try .json(
+                CurvesBody(
+                    rounds.map { listed in
+                        var round = CurvesBody.Round(listed, in: machine.settings.adapter)
+                        round.evaluated = evaluations[listed.round.number]?.figures.metrics.mapValues(\.mean)
+                        return round
+                    }))
         }
         routes.on(
             .get, "/v1/federations/{federation}/rounds/{round}/coverage", for: .reader,

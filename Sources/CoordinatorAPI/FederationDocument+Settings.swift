@@ -22,7 +22,8 @@ extension FederationSettings {
                 factorOverMedian: document.limits.maxFactorOverMedian),
             retention: try Retention?(document.retention),
             training: try Self.text(of: document.training),
-            seed: document.seed)
+            seed: document.seed,
+            evaluation: try document.evaluation.map { body throws(SettingsError) in try EvaluationPolicy(body) })
     }
 
     private static func named(_ id: String) throws(SettingsError) -> FederationID {
@@ -254,7 +255,7 @@ extension FederationDocument {
                 maxFactorOverMedian: settings.limits.factorOverMedian),
             retention: Retention(settings.retention),
             training: try WireJSON.decode([String: JSONValue].self, from: Data(settings.training.utf8)),
-            seed: settings.seed)
+            seed: settings.seed, evaluation: settings.evaluation.map { Evaluation($0) })
     }
 }
 

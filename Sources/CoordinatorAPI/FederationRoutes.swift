@@ -176,6 +176,7 @@ extension FederationBody {
             id: machine.settings.id.rawValue, state: machine.state.rawValue, round: machine.round?.number ?? 0,
             revision: machine.revision, clients: machine.clients.tally.active,
             createdAt: snapshot.createdAt.timestamp, settings: try FederationDocument(machine.settings))
+        evaluation = Standing(machine)
     }
 }
 

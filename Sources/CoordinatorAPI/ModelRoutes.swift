@@ -30,15 +30,17 @@ extension RankwiseAPI {
         for path in [base + "/model", base + "/rounds/{round}/model"] {
             routes.on(
                 .get, path, for: .reader,
-                query: [
-                    .init("rank", .integer, "cut to this rank", in: 1...Int.max),
-                    .init("dtype", .text, "element type, such as F32 or BF16", oneOf: ["F32", "F16", "BF16"]),
-                ],
+                query: DeclaredQuery(
+                    [
+                        .init("rank", .integer, "cut to this rank", in: 1...Int.max),
+                        .init("dtype", .text, "element type, such as F32 or BF16", oneOf: ["F32", "F16", "BF16"]),
+                    ], bestRoundOf: path),
                 contract: RouteContract(
-                    answers: .file("application/vnd.safetensors"), problems: [.rendering, .file, .round, .store]),
+                    answers: .file("application/vnd.safetensors"),
+                    problems: [.rendering, .file, .round, .evaluation, .store]),
                 "Merges and adapter as one adapter"
             ) { request, reader in
-                let round = try request.namedRound()
+                let round = try askedRound(by: request, of: reader.federation)
                 let rank = try request.integer("rank", in: 1...Int.max)
                 return try await Response.adapter(for: request) {
                     try await services.models.file(
@@ -48,12 +50,14 @@ extension RankwiseAPI {
             }
             routes.on(
                 .get, path + "/adapter_config.json", for: .reader,
-                query: [.init("rank", .integer, "cut to this rank", in: 1...Int.max)],
+                query: DeclaredQuery(
+                    [.init("rank", .integer, "cut to this rank", in: 1...Int.max)], bestRoundOf: path),
                 contract: RouteContract(
-                    answers: [.json(.freeObject, "PEFT's configuration")], problems: [.rendering, .round, .store]),
+                    answers: [.json(.freeObject, "PEFT's configuration")],
+                    problems: [.rendering, .round, .evaluation, .store]),
                 "The configuration of that adapter"
             ) { request, reader in
-                let round = try request.namedRound()
+                let round = try askedRound(by: request, of: reader.federation)
                 let rank = try request.integer("rank", in: 1...Int.max)
                 return .configuration(
                     try await request.park {

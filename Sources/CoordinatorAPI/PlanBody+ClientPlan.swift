@@ -43,5 +43,11 @@ extension PlanBody {
             training: try WireJSON.decode([String: JSONValue].self, from: Data(plan.training.utf8)),
             update: "\(base)/rounds/\(plan.round)/update")
         comeBackSeconds = plan.comeBackSeconds
+        holdout = plan.holdout
+        evaluate = plan.evaluation.map { evaluation in
+            Evaluate(
+                round: evaluation.round, deadlineAt: evaluation.deadline.timestamp,
+                href: "\(base)/rounds/\(evaluation.round)/evaluation")
+        }
     }
 }

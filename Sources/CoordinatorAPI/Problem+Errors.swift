@@ -92,6 +92,17 @@ extension Problem {
         case .token(let error): self.init(error)
         case .update(let refusal):
             self.init(refusal)
+        case .evaluation(let error): self.init(error)
+        case .evaluationRefused(.samples(let detail)):
+            self.init(.unprocessableContent, code: .evaluationSamples, detail)
+        case .evaluationRefused(.metrics(let detail)):
+            self.init(.unprocessableContent, code: .evaluationMetrics, detail)
+        case .noBest(isNamed: true):
+            self.init(.notFound, code: .evaluationNone, "no evaluation has said yet which round is the best")
+        case .noBest(isNamed: false):
+            self.init(
+                .conflict, code: .evaluationBest,
+                "the federation has no evaluation.best, which names the metric by which rounds are compared")
         case .digestMismatch(let expected, let found):
             self.init(
                 .badRequest, code: .updateDigest, "Content-Digest says \(expected); the body that came is \(found)")
@@ -148,6 +159,22 @@ extension Problem {
             self.init(
                 .serviceUnavailable, code: .roundBusy,
                 "the updates of round \(round) are being added up; try again in a moment", current: round)
+        }
+    }
+
+    private init(_ error: EvaluationError) {
+        switch error {
+        case .none(let round):
+            self.init(.notFound, code: .evaluationNone, "round \(round) is not evaluated, or not yet")
+        case .closed(let round):
+            self.init(.conflict, code: .evaluationClosed, "the evaluation of round \(round) has ended")
+        case .notAsked(let round):
+            self.init(
+                .conflict, code: .evaluationNotAsked, "the evaluation of round \(round) does not ask this client")
+        case .exists(let round):
+            self.init(
+                .conflict, code: .evaluationExists,
+                "the evaluation of round \(round) has another answer of this client")
         }
     }
 

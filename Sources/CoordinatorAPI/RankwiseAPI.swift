@@ -49,6 +49,7 @@ package struct RankwiseAPI: Sendable {
         addTokenRoutes(to: &routes)
         addRoundRoutes(to: &routes)
         addCurveRoutes(to: &routes)
+        addEvaluationRoutes(to: &routes)
         addUpdateRoutes(to: &routes)
         addUploadRoutes(to: &routes)
         addTemplateRoutes(to: &routes)

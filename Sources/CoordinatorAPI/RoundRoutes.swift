@@ -36,7 +36,7 @@ extension RankwiseAPI {
             contract: RouteContract(answers: [.json(RoundBody.schema, "The round")], problems: [.store]), "One round"
         ) { request, reader in
             let seen = try await services.rounds.round(try request.round(), of: reader.federation)
-            return try .json(RoundBody(seen.round, of: seen.machine))
+            return try .json(RoundBody(seen.round, of: seen.machine, evaluation: seen.evaluation))
         }
         let pages = RoundPages(most: 100, usual: 20)
         routes.on(
@@ -46,9 +46,11 @@ extension RankwiseAPI {
             "Rounds, the newest first, without their updates"
         ) { request, reader in
             let (before, limit) = try pages.asked(by: request)
-            let (machine, rounds) = try await services.rounds.rounds(
+            let (machine, rounds, evaluations) = try await services.rounds.rounds(
                 before: before, limit: limit, of: reader.federation)
-            return try .json(["rounds": rounds.map { RoundBody($0, of: machine) }])
+            return try .json([
+                "rounds": rounds.map { RoundBody($0, of: machine, evaluation: evaluations[$0.round.number]) }
+            ])
         }
         routes.on(
             .get, "/v1/federations/{federation}/rounds/{round}/updates", for: .reader,
@@ -130,7 +132,10 @@ extension RankwiseAPI {
     private static func current(_ snapshot: FederationSnapshot) throws -> Response {
         try snapshot.rendered { snapshot in
             try Response.json(
-                snapshot.machine.round.map { RoundBody($0, of: snapshot.machine) }
+                snapshot.machine.round.map {
+                    RoundBody(
+                        $0, of: snapshot.machine, evaluation: snapshot.machine.evaluation(ofRound: $0.number))
+                }
                     ?? RoundBody(waiting: snapshot.machine))
         }
     }
@@ -160,8 +165,8 @@ extension RoundBody {
     }
 
     /// A round in a list, without its updates and refusals.
-    init(_ outline: ListedRound, of machine: FederationMachine) {
-        self.init(outline.round, of: machine)
+    init(_ outline: ListedRound, of machine: FederationMachine, evaluation: ListedEvaluation? = nil) {
+        self.init(outline.round, of: machine, evaluation: evaluation)
         (updates, refusals, updatesNext, isOutline) = ([], [], nil, true)
         guard let summary = outline.summary else { return }
         (selected, received, refused) = (summary.selected, summary.received, summary.refused)
@@ -169,7 +174,7 @@ extension RoundBody {
         metrics = Metrics(loss: summary.loss, accuracy: summary.accuracy)
     }
 
-    package init(_ round: RoundMachine, of machine: FederationMachine) {
+    package init(_ round: RoundMachine, of machine: FederationMachine, evaluation: ListedEvaluation? = nil) {
         let (updates, next) = Self.updates(of: round, in: machine, limit: Self.mostListed)
         let phase = Self.phase(of: round)
         self.init(
@@ -188,6 +193,7 @@ extension RoundBody {
                 Decision(at: $0.at.timestamp, kind: $0.kind, client: $0.client?.rawValue, reason: $0.detail)
             },
             metrics: Metrics(round.metrics), adapter: phase.adapter)
+        self.evaluation = evaluation.map { Evaluation($0) }
     }
 
     /// A round's phase in words, why it failed, and what it published.

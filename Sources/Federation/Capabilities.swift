@@ -8,6 +8,8 @@ package struct Capabilities: Sendable, Hashable {
     package let base: String?
     /// nil for a client that sends the update of one machine.
     package let region: Region?
+    /// Whether it holds examples out, and scores published adapters on them.
+    package let evaluates: Bool
 
     /// A client that sends one partial sum of its own clients (see `FederationSettings.Upstream`).
     package struct Region: Sendable, Hashable, Decodable {
@@ -22,6 +24,7 @@ package struct Capabilities: Sendable, Hashable {
         messageBits = claims?.messageBits ?? []
         base = claims?.base
         region = claims?.region
+        evaluates = claims?.evaluates ?? false
     }
 
     /// The capabilities of a client that claims none.
@@ -34,11 +37,13 @@ package struct Capabilities: Sendable, Hashable {
         let messageBits: [Int]
         let base: String?
         let region: Region?
+        let evaluates: Bool
 
         private enum CodingKeys: String, CodingKey {
             case messageBits = "message_bits"
             case base = "base_sha256"
             case region
+            case evaluates = "evaluate"
         }
 
         /// Reads leniently: the client chooses its capabilities, and a value that is not understood counts as not
@@ -47,6 +52,7 @@ package struct Capabilities: Sendable, Hashable {
             let values = try decoder.container(keyedBy: CodingKeys.self)
             messageBits = (try? values.decode([Int].self, forKey: .messageBits)) ?? []
             base = try? values.decode(String.self, forKey: .base)
+            evaluates = (try? values.decode(Bool.self, forKey: .evaluates)) ?? false
             region =
                 values.contains(.region)
                 ? (try? values.decode(Region.self, forKey: .region)) ?? Region(clients: 0) : nil

@@ -24,6 +24,7 @@ extension ByteSource {
             }
             settings.robust = .init(rule: pick(RobustRule.names), parameters: parameters)
         }
+        settings.evaluation = evaluation()
         return settings
     }
 

@@ -72,6 +72,18 @@ extension PostgresStore: MetadataStore {
         try await read { try PostgresReader(federation, on: $0)?.rounds(before: before, limit: limit) ?? [] }
     }
 
+    package func evaluation(
+        ofRound round: Int, of federation: FederationID
+    ) async throws(StoreError) -> EvaluationRound? {
+        try await read { try PostgresReader(federation, on: $0)?.evaluation(ofRound: round) }
+    }
+
+    package func evaluations(
+        ofRounds rounds: ClosedRange<Int>, of federation: FederationID
+    ) async throws(StoreError) -> [ListedEvaluation] {
+        try await read { try PostgresReader(federation, on: $0)?.evaluations(ofRounds: rounds) ?? [] }
+    }
+
     package func events(
         after id: Int64, limit: Int, of federation: FederationID
     ) async throws(StoreError) -> [StoredEvent] {

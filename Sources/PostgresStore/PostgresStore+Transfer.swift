@@ -142,7 +142,7 @@ extension PostgresStore: MovableStore {
             columns.append(column)
             values.append(value)
         }
-        if ["tokens", "clients", "rounds", "participations", "updates", "refusals"].contains(table.name) {
+        if Self.tablesWithSteps.contains(table.name) {
             add("step", step)
         }
         switch table.name {
@@ -161,6 +161,10 @@ extension PostgresStore: MovableStore {
         return PostgresStatement(
             "INSERT INTO \(table.name) (\(columns.joined(separator: ", "))) VALUES (\(marks(columns.count)))", values)
     }
+
+    private static let tablesWithSteps: Set = [
+        "tokens", "clients", "rounds", "participations", "updates", "refusals", "evaluations", "evaluation_places",
+    ]
 
     private static func marks(_ count: Int) -> String { (1...count).map { "$\($0)" }.joined(separator: ", ") }
 

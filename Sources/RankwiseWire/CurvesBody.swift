@@ -35,9 +35,11 @@ package struct CurvesBody: Codable, Sendable, Hashable {
         package var ranks: [String: Int]?
         /// The norms of the updates that count, where the federation measures them.
         package var norms: Range?
+        /// The means that evaluations by clients found, by metric; absent where there is none.
+        package var evaluated: [String: Double]?
 
         enum CodingKeys: String, CodingKey {
-            case round, phase, seconds, selected, received, refused, loss, accuracy, ranks, norms
+            case round, phase, seconds, selected, received, refused, loss, accuracy, ranks, norms, evaluated
             case openedAt = "opened_at"
             case closedAt = "closed_at"
             case updateBytes = "update_bytes"

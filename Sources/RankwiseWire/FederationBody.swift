@@ -9,9 +9,11 @@ package struct FederationBody: Codable, Sendable, Hashable {
     package var clients: Int
     package var createdAt: String
     package var settings: FederationDocument
+    /// nil where clients do not evaluate.
+    package var evaluation: Standing?
 
     enum CodingKeys: String, CodingKey {
-        case id, state, round, revision, clients, settings
+        case id, state, round, revision, clients, settings, evaluation
         case createdAt = "created_at"
     }
 

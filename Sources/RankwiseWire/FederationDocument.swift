@@ -12,9 +12,11 @@ package struct FederationDocument: Codable, Sendable, Hashable {
     /// Passed to the clients unchanged; trainers define the meaning of its keys.
     package var training: [String: JSONValue]
     package var seed: UInt64
+    /// nil where clients do not evaluate.
+    package var evaluation: Evaluation?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case id, adapter, strategy, server, robust, round, limits, retention, training, seed
+        case id, adapter, strategy, server, robust, round, limits, retention, training, seed, evaluation
         case baseModel = "base_model"
     }
 
@@ -35,12 +37,13 @@ package struct FederationDocument: Codable, Sendable, Hashable {
         retention = try values.value(.retention, default: Retention())
         training = try values.value(.training, default: [:])
         seed = try values.value(.seed, default: 0)
+        evaluation = try values.decodeIfPresent(Evaluation.self, forKey: .evaluation)
     }
 
     package init(
         id: String, baseModel: BaseModel, adapter: Adapter, strategy: Strategy = Strategy(), server: Server = Server(),
         robust: Robust? = nil, round: Round = Round(), limits: Limits = Limits(), retention: Retention = Retention(),
-        training: [String: JSONValue] = [:], seed: UInt64 = 0
+        training: [String: JSONValue] = [:], seed: UInt64 = 0, evaluation: Evaluation? = nil
     ) {
         self.id = id
         self.baseModel = baseModel
@@ -53,6 +56,7 @@ package struct FederationDocument: Codable, Sendable, Hashable {
         self.retention = retention
         self.training = training
         self.seed = seed
+        self.evaluation = evaluation
     }
 }
 

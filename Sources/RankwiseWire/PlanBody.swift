@@ -49,11 +49,16 @@ package struct PlanBody: Codable, Sendable, Hashable {
     /// The server asks the client to stay away for so many seconds, and then to ask for its plan without waiting; nil
     /// where it may wait for news. Older servers do not send it.
     package var comeBackSeconds: Double?
+    /// The share of its examples that the client holds out for evaluations and never trains on; nil for none.
+    package var holdout: Double?
+    /// What the client is to evaluate; nil for nothing.
+    package var evaluate: Evaluate?
 
     enum CodingKeys: String, CodingKey {
         case federation, round, phase, state, revision, client, selected, answered, lost, rank, ranks, scales, adapter,
             merge
         case reinitialise, drawn, seed, dense, train, send, penalty, pruning, stage, training, update
+        case holdout, evaluate
         case federationSeed = "federation_seed"
         case deadlineAt = "deadline_at"
         case messageBits = "message_bits"
@@ -131,5 +136,7 @@ package struct PlanBody: Codable, Sendable, Hashable {
         try values.encode(training, forKey: .training)
         try values.encode(update, forKey: .update)
         try values.encode(comeBackSeconds, forKey: .comeBackSeconds)
+        try values.encode(holdout, forKey: .holdout)
+        try values.encode(evaluate, forKey: .evaluate)
     }
 }

@@ -142,12 +142,14 @@ package struct RoundBody: Codable, Sendable, Hashable {
     package var decisions: [Decision]
     package var metrics: Metrics
     package var adapter: Adapter?
+    /// nil where clients do not evaluate it, or not yet.
+    package var evaluation: Evaluation?
     /// Whether this is an entry of a list, without updates and refusals.
     package var isOutline = false
 
     enum CodingKeys: String, CodingKey {
         case federation, round, phase, reason, revision, strategy, selected, received, refused, updates, refusals
-        case metrics, adapter, awaited, decisions, coverage, buffer
+        case metrics, adapter, awaited, decisions, coverage, buffer, evaluation
         case updatesNext = "updates_next"
         case openedAt = "opened_at"
         case deadlineAt = "deadline_at"
@@ -218,6 +220,7 @@ package struct RoundBody: Codable, Sendable, Hashable {
         decisions = try values.value(.decisions, default: [])
         metrics = try values.decode(Metrics.self, forKey: .metrics)
         adapter = try values.decodeIfPresent(Adapter.self, forKey: .adapter)
+        evaluation = try values.decodeIfPresent(Evaluation.self, forKey: .evaluation)
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -247,5 +250,6 @@ package struct RoundBody: Codable, Sendable, Hashable {
         try values.encode(decisions, forKey: .decisions)
         try values.encode(metrics, forKey: .metrics)
         try values.encode(adapter, forKey: .adapter)
+        try values.encodeIfPresent(evaluation, forKey: .evaluation)
     }
 }

@@ -58,7 +58,8 @@ private enum FederationTables {
 
     static let small: [Table] = [
         .init(name: "tokens"), .init(name: "clients"), .init(name: "rounds"), .init(name: "participations"),
-        .init(name: "updates"), .init(name: "refusals", isNumbered: true), .init(name: "events", isNumbered: true),
+        .init(name: "updates"), .init(name: "evaluations"), .init(name: "evaluation_places"),
+        .init(name: "refusals", isNumbered: true), .init(name: "events", isNumbered: true),
         .init(name: "templates"), .init(name: "configurations"), .init(name: "client_lists"),
     ]
     static let parts = Table(name: "adapter_parts", isNumbered: true)

@@ -69,6 +69,18 @@ extension SQLiteStore: MetadataStore {
         try await fetch { try FederationReader(federation, in: $0)?.rounds(before: before, limit: limit) ?? [] }
     }
 
+    package func evaluation(
+        ofRound round: Int, of federation: FederationID
+    ) async throws(StoreError) -> EvaluationRound? {
+        try await fetch { try FederationReader(federation, in: $0)?.evaluation(ofRound: round) }
+    }
+
+    package func evaluations(
+        ofRounds rounds: ClosedRange<Int>, of federation: FederationID
+    ) async throws(StoreError) -> [ListedEvaluation] {
+        try await fetch { try FederationReader(federation, in: $0)?.evaluations(ofRounds: rounds) ?? [] }
+    }
+
     package func events(
         after id: Int64, limit: Int, of federation: FederationID
     ) async throws(StoreError) -> [StoredEvent] {

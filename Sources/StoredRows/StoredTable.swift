@@ -34,6 +34,9 @@ package struct StoredTable: Sendable, Hashable {
         StoredTable("participations", "round client state revision rank"),
         updates,
         StoredTable("refusals", "round client at code detail count", order: "id"),
+        StoredTable("evaluations", "round opened_at deadline closed_at figures standing"),
+        StoredTable(
+            "evaluation_places", "round client state rank revision samples metrics received_at refusal"),
         StoredTable("events", "at kind round client detail hash", order: "id"),
         StoredTable("client_lists", "digest runs client_values"),
         templates,

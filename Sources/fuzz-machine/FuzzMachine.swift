@@ -30,6 +30,9 @@ private func soften(_ settings: inout FederationSettings) -> Bool {
         ], dense: [:])
     settings.strategy = .init(name: "rbla")
     settings.server = .init()
+    settings.evaluation = settings.evaluation.map { _ in
+        .init(best: .init(metric: "loss", mode: .min), patience: 5)
+    }
     if (try? FederationService.check(settings)) != nil { return true }
     settings.limits = .init(clients: 5, samples: 1_000_000_000, normOverMedian: 3)
     let selection = settings.policy.selection
@@ -77,6 +80,13 @@ private struct Run {
             _ = machine.maySelect(name)
             _ = machine.objection(to: name, round: machine.round?.number ?? 0)
         }
+        if let evaluation = machine.evaluation {
+            precondition(evaluation.isOpen == (evaluation.figures == nil))
+            precondition(machine.state != .finished || !evaluation.isOpen, "a finished federation evaluates")
+            for metric in (evaluation.figures?.metrics ?? [:]).values {
+                precondition([metric.mean, metric.median, metric.worstDecile].allSatisfy(\.isFinite))
+            }
+        }
         guard let round = machine.round else { return }
         precondition(round.acceptedCount <= round.receivedCount && round.heldByteCount >= 0)
         let metrics = round.metrics
@@ -86,7 +96,8 @@ private struct Run {
     func show() {
         guard let round = machine.round else { return }
         do throws(WireError) {
-            _ = try WireJSON.encode(RoundBody(round, of: machine))
+            _ = try WireJSON.encode(
+                RoundBody(round, of: machine, evaluation: machine.evaluation.map(ListedEvaluation.init)))
         } catch {
             preconditionFailure("a round cannot be shown: \(error)")
         }
@@ -100,12 +111,12 @@ private struct Run {
         func handle<Success, Failure>(_ event: FederationMachine.Event<Success, Failure>) {
             _ = machine.handle(event, in: &step)
         }
-        switch source.byte() % 20 {
+        switch source.byte() % 22 {
         case 0...4:
             handle(
                 .register(
                     name: name, rank: source.integer(), token: Self.digest(1),
-                    capabilities: .none,
+                    capabilities: source.flag() ? .none : Self.evaluating,
                     enrolment: source.pick([nil, nil, "t"])))
         case 5: handle(.revoke(name, byItself: source.flag()))
         case 6:
@@ -137,6 +148,15 @@ private struct Run {
         case 16: handle(.lost([name: "gone"], round: number))
         case 17: handle(.setState(source.pick(FederationState.allCases)))
         case 18: handle(.takeBack(name, round: number))
+        case 20, 21:
+            // Evaluations lag behind the rounds.
+            let evaluated = source.byte() % 4 == 0 ? number : machine.evaluation?.round ?? number
+            let answer = source.evaluationAnswer()
+            if let objection = answer.objection(most: machine.settings.limits.samples) {
+                handle(.evaluationRefused(name, round: evaluated, reason: objection.detail))
+            } else {
+                handle(.evaluate(answer, by: name, round: evaluated))
+            }
         default:
             if source.flag(), let other = try? source.settings() {
                 handle(.setPolicy(other.policy))
@@ -144,6 +164,10 @@ private struct Run {
                 handle(.tick(arrivals: names.filter { _ in source.flag() }))
             }
         }
+    }
+
+    private static let evaluating = Capabilities(text: #"{"evaluate":true}"#) {
+        try JSONDecoder().decode(Capabilities.Claims.self, from: Data($0.utf8))
     }
 
     /// As the services let one pass.

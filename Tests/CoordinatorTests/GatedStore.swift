@@ -113,6 +113,16 @@ final class GatedStore: MetadataStore, AdapterStore {
         try await store.rounds(knowing: client, before: before, limit: limit, of: federation)
     }
 
+    func evaluation(
+        ofRound round: Int, of federation: FederationID
+    ) async throws(StoreError) -> EvaluationRound? {
+        try await store.evaluation(ofRound: round, of: federation)
+    }
+    func evaluations(
+        ofRounds rounds: ClosedRange<Int>, of federation: FederationID
+    ) async throws(StoreError) -> [ListedEvaluation] {
+        try await store.evaluations(ofRounds: rounds, of: federation)
+    }
     func events(after id: Int64, limit: Int, of federation: FederationID) async throws(StoreError) -> [StoredEvent] {
         try await store.events(after: id, limit: limit, of: federation)
     }

@@ -145,6 +145,16 @@ private struct BrokenMetadata: MetadataStore {
     func rounds(before: Int, limit: Int, of federation: FederationID) async throws(StoreError) -> [ListedRound] {
         try await store.rounds(before: before, limit: limit, of: federation)
     }
+    func evaluation(
+        ofRound round: Int, of federation: FederationID
+    ) async throws(StoreError) -> EvaluationRound? {
+        try await store.evaluation(ofRound: round, of: federation)
+    }
+    func evaluations(
+        ofRounds rounds: ClosedRange<Int>, of federation: FederationID
+    ) async throws(StoreError) -> [ListedEvaluation] {
+        try await store.evaluations(ofRounds: rounds, of: federation)
+    }
     func events(after id: Int64, limit: Int, of federation: FederationID) async throws(StoreError) -> [StoredEvent] {
         try await store.events(after: id, limit: limit, of: federation)
     }

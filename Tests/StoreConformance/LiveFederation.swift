@@ -144,6 +144,8 @@ package func expectEqual(_ found: FederationMachine, _ expected: FederationMachi
     #expect(found.planRevision == expected.planRevision)
     #expect((found.round == nil) == (expected.round == nil))
     if let round = found.round, let other = expected.round { expectEqual(round, other) }
+    #expect((found.evaluation == nil) == (expected.evaluation == nil))
+    if let evaluation = found.evaluation, let other = expected.evaluation { expectEqual(evaluation, other) }
 }
 
 package func expectEqual(_ found: RoundMachine, _ expected: RoundMachine) {

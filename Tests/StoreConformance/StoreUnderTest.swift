@@ -79,7 +79,7 @@ package struct ConformanceCheck: Sendable, CustomTestStringConvertible {
     package static let all =
         MetadataConformance.checks + StepConformance.checks + RoundPolicyConformance.checks + BlobConformance.checks
         + AdapterConformance.checks + SharingConformance.checks + PartConformance.checks
-        + TransferConformance.checks
+        + TransferConformance.checks + EvaluationConformance.checks
 }
 
 extension AdapterStore {

@@ -149,7 +149,7 @@ struct AggregationWorker: Sendable {
     ) async throws(AggregationFailure) -> (PublishedAdapter, RobustOutcome) {
         do {
             let began = ContinuousClock.now
-            let plan = try session.plan()
+            let plan = try session.plan(ofSum: round.number)
             let machine = session.snapshot.machine
             let regions = Set(round.accepted.filter { machine.region(of: $0) != nil }.map(\.client))
             let direct = round.accepted.filter { !regions.contains($0.client) }

@@ -118,6 +118,16 @@ package final class FederationSession: Sendable {
     /// The adapter's shape and the strategy.
     func plan() throws(ServiceError) -> AdapterPlan { try snapshot.plan() }
 
+    /// The same for the sum of a round, with the server's learning rate after the plateaus before it.
+    func plan(ofSum round: Int) throws(ServiceError) -> AdapterPlan {
+        let machine = snapshot.machine
+        var settings = machine.settings
+        let rate = machine.serverLearningRate(inRound: round)
+        guard rate != settings.server.learningRate else { return try plan() }
+        settings.server.learningRate = rate
+        do throws(SettingsError) { return try AdapterPlan(settings) } catch { throw .settings(error) }
+    }
+
     /// Like `plan()`, but nil while the template is missing.
     func planIfAny() throws(ServiceError) -> AdapterPlan? {
         do throws(ServiceError) { return try plan() } catch .draft { return nil }

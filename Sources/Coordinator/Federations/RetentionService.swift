@@ -17,7 +17,8 @@ struct RetentionService: Sendable {
             let dropped = try await lanes.alone { () throws(StoreError) in
                 let rounds = try adapters.rounds(of: .adapter, in: id)
                 let metrics = retention.keepsBest ? try adapters.metrics(ofRounds: rounds, in: id) : [:]
-                let dropped = retention.dropped(among: rounds, newest: machine.publishedRound, metrics: metrics)
+                let dropped = retention.dropped(
+                    among: rounds, newest: machine.publishedRound, metrics: metrics, best: machine.standing.best?.round)
                 for round in dropped { try adapters.remove(.adapter, ofRounds: round...round, in: id) }
                 return Set(dropped)
             }

@@ -82,6 +82,22 @@ struct MeteredMetadataStore: MetadataStore {
         }
     }
 
+    func evaluation(
+        ofRound round: Int, of federation: FederationID
+    ) async throws(StoreError) -> EvaluationRound? {
+        try await counted { () async throws(StoreError) in
+            try await store.evaluation(ofRound: round, of: federation)
+        }
+    }
+
+    func evaluations(
+        ofRounds rounds: ClosedRange<Int>, of federation: FederationID
+    ) async throws(StoreError) -> [ListedEvaluation] {
+        try await counted { () async throws(StoreError) in
+            try await store.evaluations(ofRounds: rounds, of: federation)
+        }
+    }
+
     func events(before id: Int64, limit: Int, of federation: FederationID) async throws(StoreError) -> [StoredEvent] {
         try await counted { () async throws(StoreError) in
             try await store.events(before: id, limit: limit, of: federation)

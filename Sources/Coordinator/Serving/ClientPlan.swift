@@ -43,6 +43,10 @@ package struct ClientPlan: Sendable {
     package var isLost = false
     /// For how many seconds the client may stay away; nil where it should wait for its plan.
     package var comeBackSeconds: Double?
+    /// The share of its examples that the client never trains on; nil for none.
+    package let holdout: Double?
+    /// The evaluation that waits for this client's answer.
+    package var evaluation: EvaluationRound?
 
     /// Whether the round waits for this client's update.
     package var isAwaited: Bool { phase == .collecting && isSelected && !hasAnswered }
@@ -75,5 +79,6 @@ package struct ClientPlan: Sendable {
         federationSeed = settings.seed
         dense = settings.adapter.dense.mapValues(\.shape)
         training = settings.training
+        holdout = settings.evaluation?.holdout
     }
 }

@@ -63,7 +63,10 @@ package struct PlanService: Sendable {
         result.isSelected = place?.isSelected ?? (settings.policy.buffer != nil)
         result.hasAnswered = place?.state == .answered
         result.isLost = isLost(client, in: machine)
-        if !result.isAwaited, machine.state != .finished { result.comeBackSeconds = pace(of: result, in: machine) }
+        result.evaluation = machine.evaluation.flatMap { $0.awaits(client) ? $0 : nil }
+        if !result.isAwaited, result.evaluation == nil, machine.state != .finished {
+            result.comeBackSeconds = pace(of: result, in: machine)
+        }
         return result
     }
 

@@ -24,6 +24,8 @@ package struct RoundService: Sendable {
     package struct Seen: Sendable {
         package let machine: FederationMachine
         package let round: RoundMachine
+        /// nil where the round was not evaluated.
+        package var evaluation: ListedEvaluation?
     }
 
     /// The snapshot of the last stored step, which holds the current round.
@@ -42,10 +44,13 @@ package struct RoundService: Sendable {
     /// A round of any time; throws where there is none with this number.
     package func round(_ number: Int, of federation: FederationID) async throws(ServiceError) -> Seen {
         let machine = try runtime.session(federation).snapshot.machine
-        if let current = machine.round, current.number == number { return Seen(machine: machine, round: current) }
+        if let current = machine.round, current.number == number {
+            return Seen(machine: machine, round: current, evaluation: machine.evaluation(ofRound: number))
+        }
         do throws(StoreError) {
             if let past = try await metadata.round(number, of: federation) {
-                return Seen(machine: machine, round: past)
+                let evaluations = try await evaluations(of: [past.number], in: machine)
+                return Seen(machine: machine, round: past, evaluation: evaluations[number])
             }
         } catch {
             throw .store(error)
@@ -89,13 +94,29 @@ package struct RoundService: Sendable {
     /// Rounds below `before`, newest first.
     package func rounds(
         before: Int, limit: Int, of federation: FederationID
-    ) async throws(ServiceError) -> (machine: FederationMachine, rounds: [ListedRound]) {
+    ) async throws(ServiceError) -> (
+        machine: FederationMachine, rounds: [ListedRound], evaluations: [Int: ListedEvaluation]
+    ) {
         let machine = try runtime.session(federation).snapshot.machine
         do throws(StoreError) {
-            return (machine, try await metadata.rounds(before: before, limit: limit, of: federation))
+            let rounds = try await metadata.rounds(before: before, limit: limit, of: federation)
+            return (machine, rounds, try await evaluations(of: rounds.map(\.round.number), in: machine))
         } catch {
             throw .store(error)
         }
+    }
+
+    /// The evaluations of these rounds; the newest one as the federation has it now.
+    private func evaluations(
+        of rounds: [Int], in machine: FederationMachine
+    ) async throws(StoreError) -> [Int: ListedEvaluation] {
+        guard machine.evaluation != nil, let first = rounds.min(), let last = rounds.max() else { return [:] }
+        let stored = try await metadata.evaluations(ofRounds: first...last, of: machine.settings.id)
+        var found = Dictionary(stored.map { ($0.round, $0) }) { _, last in last }
+        if let newest = machine.evaluation, (first...last).contains(newest.round) {
+            found[newest.round] = ListedEvaluation(newest)
+        }
+        return found
     }
 
     /// What the rounds below `before` know of a client, newest first.

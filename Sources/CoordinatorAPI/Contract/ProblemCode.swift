@@ -72,6 +72,13 @@ package enum ProblemCode: String, Sendable, CaseIterable {
     case updateSum = "update.sum"
     case updateTooLarge = "update.too_large"
     case updateUnknown = "update.unknown"
+    case evaluationBest = "evaluation.best"
+    case evaluationClosed = "evaluation.closed"
+    case evaluationExists = "evaluation.exists"
+    case evaluationMetrics = "evaluation.metrics"
+    case evaluationNone = "evaluation.none"
+    case evaluationNotAsked = "evaluation.not_asked"
+    case evaluationSamples = "evaluation.samples"
     case configuration = "config.*"
     case templateShape = "template.shape"
     case uploadInFlight = "upload.in_flight"
@@ -130,6 +137,8 @@ package enum ProblemCode: String, Sendable, CaseIterable {
         case round
         /// Taking an update.
         case update
+        /// What clients find when they score adapters.
+        case evaluation
         /// Bytes and their digest.
         case digest
         /// The file of an adapter.
@@ -237,6 +246,13 @@ package enum ProblemCode: String, Sendable, CaseIterable {
         case .updateSum: ([422], .update, "A sum or weight of a region is not sound")
         case .updateTooLarge: ([413, 422], .adapterFile, "The update is longer than any sound one")
         case .updateUnknown: ([422], .adapterFile, "A tensor is none of the federation's")
+        case .evaluationBest: ([409], .evaluation, "The federation names no metric by which rounds are compared")
+        case .evaluationClosed: ([409], .evaluation, "The round's evaluation has ended")
+        case .evaluationExists: ([409], .evaluation, "The evaluation has another answer of this client")
+        case .evaluationMetrics: ([422], .evaluation, "The metrics are not as expected")
+        case .evaluationNone: ([404], .evaluation, "There is no such evaluation yet")
+        case .evaluationNotAsked: ([409], .evaluation, "The evaluation does not ask this client")
+        case .evaluationSamples: ([422], .evaluation, "The number of scored samples is not as expected")
         case .configuration: ([422], .configuration, "A key of adapter_config.json cannot be carried")
         case .templateShape: ([422], .template, "The template's shape cannot be used")
         case .uploadInFlight: ([503], .upload, "The federation's unfinished uploads take up as much as they may")

@@ -11,6 +11,12 @@ package struct DeclaredQuery: Sendable, ExpressibleByArrayLiteral {
         isIgnored = false
     }
 
+    /// - Parameter path: gets `round=best` beside these parameters, unless the path names a round itself.
+    init(_ parameters: [QueryParameter], bestRoundOf path: String) {
+        self.parameters = path.contains("{round}") ? parameters : parameters + [RankwiseAPI.bestRound]
+        isIgnored = false
+    }
+
     private init() {
         parameters = []
         isIgnored = true

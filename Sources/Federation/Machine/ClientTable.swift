@@ -49,6 +49,7 @@ package struct ClientTable<Value: Tallied>: Sendable {
         @specialized(where Value == Client)
         @specialized(where Value == RoundMachine.Participation)
         @specialized(where Value == Update)
+        @specialized(where Value == EvaluationRound.Place)
         @specialized(where Value == Seen)
         get {
             let (position, isFound) = search(name)
@@ -57,6 +58,7 @@ package struct ClientTable<Value: Tallied>: Sendable {
         @specialized(where Value == Client)
         @specialized(where Value == RoundMachine.Participation)
         @specialized(where Value == Update)
+        @specialized(where Value == EvaluationRound.Place)
         @specialized(where Value == Seen)
         set {
             let (position, isFound) = search(name)
@@ -102,6 +104,7 @@ extension ClientTable: Sequence {
         @specialized(where Value == Client)
         @specialized(where Value == RoundMachine.Participation)
         @specialized(where Value == Update)
+        @specialized(where Value == EvaluationRound.Place)
         @specialized(where Value == Seen)
         package mutating func next() -> Element? {
             if position.index == leaf.count {
@@ -158,6 +161,7 @@ extension ClientTable: Equatable where Value: Equatable {
     @specialized(where Value == Client)
     @specialized(where Value == RoundMachine.Participation)
     @specialized(where Value == Update)
+    @specialized(where Value == EvaluationRound.Place)
     @specialized(where Value == Seen)
     package func changes(since earlier: ClientTable) -> [Element] {
         let known = Set(earlier.branches.map { Self.identity(of: $0.leaves) })

@@ -82,6 +82,7 @@ extension FederationMachine {
         clients[name] = client
         step.changes.append(.client(client))
         step.record("client.revoked", client: name, byItself ? "by itself" : nil)
+        leaveEvaluation(name, in: &step)
         if round?.phase == .collecting, round?.participations[name]?.state == .awaited {
             setPlace(of: name, to: .left, in: &step)
             decide("client.left", client: name, "was revoked before it answered", in: &step)
@@ -126,6 +127,7 @@ extension FederationMachine {
 
     /// Takes a client that has ended out of the round that waits for it.
     mutating func leave(_ name: ClientName, reason: String, in step: inout Step) throws(RoundError) {
+        leaveEvaluation(name, in: &step)
         guard let current = round, current.phase == .collecting, current.participations[name]?.state == .awaited else {
             return
         }

@@ -3,6 +3,7 @@ extension FederationMachine {
     /// Does what is due: closes the current round, opens the next one.
     mutating func advance(in step: inout Step) {
         closeRoundIfDue(in: &step)
+        closeEvaluationIfDue(in: &step)
         openRoundIfPossible(in: &step)
     }
 
@@ -61,7 +62,8 @@ extension FederationMachine {
         }
         let number = (round?.number ?? 0) + 1
         guard number <= settings.policy.total else {
-            finish(in: &step)
+            // Clients leave a finished federation, so the last evaluation comes first.
+            if evaluation?.isOpen != true { finish(in: &step) }
             return
         }
         let policy = settings.policy
@@ -116,6 +118,8 @@ extension FederationMachine {
         step.changes.append(.round(current))
         step.changes.append(.releaseUpdates(round: number, leftOutFor: nil))
         decide("round.published", "\(adapter.digest)", in: &step)
+        closeEvaluation("round \(number) was published", in: &step)
+        openEvaluation(of: number, in: &step)
     }
 
     mutating func fail(round number: Int, reason: String, in step: inout Step) {
@@ -147,6 +151,7 @@ extension FederationMachine {
             if let current = round, current.phase == .collecting {
                 fail(round: current.number, reason: "the federation was finished", in: &step)
             }
+            closeEvaluation("the federation was finished", in: &step)
         default: throw .cannotChange(from: state, to: wanted)
         }
         step.concernsEveryPlan = true

@@ -18,11 +18,13 @@ package struct FederationMachine: Sendable {
     package internal(set) var planRevision: Int64
     /// The number of changes that each client made to its claims since a round closed last.
     package internal(set) var clientChanges: [ClientName: Int]
+    /// The newest evaluation, which may have ended; nil before the first one.
+    package internal(set) var evaluation: EvaluationRound?
 
     package init(
         settings: FederationSettings, state: FederationState? = nil, clients: ClientTable<Client> = [:],
         round: RoundMachine? = nil, publishedRound: Int = 0, revision: Int64 = 1, planRevision: Int64 = 1,
-        tokens: [IssuedToken] = [], clientChanges: [ClientName: Int] = [:]
+        tokens: [IssuedToken] = [], clientChanges: [ClientName: Int] = [:], evaluation: EvaluationRound? = nil
     ) {
         self.settings = settings
         self.state = state ?? (settings.adapter.isDraft ? .draft : .waiting)
@@ -33,6 +35,7 @@ package struct FederationMachine: Sendable {
         self.planRevision = planRevision
         self.tokens = Dictionary(tokens.map { ($0.id, $0) }) { _, last in last }
         self.clientChanges = clientChanges
+        self.evaluation = evaluation
     }
 
     /// The outside facts on which the machine's decisions depend.
@@ -108,7 +111,7 @@ extension FederationMachine {
 
     /// The revision of the last change to the plan of `client`.
     package func planRevision(of client: ClientName) -> Int64 {
-        max(planRevision, round?.participations[client]?.revision ?? 0)
+        max(planRevision, round?.participations[client]?.revision ?? 0, evaluation?.places[client]?.revision ?? 0)
     }
 }
 
@@ -122,6 +125,7 @@ extension FederationMachine {
 
     /// Whether time alone may change something now.
     package func isDue(at now: Timestamp) -> Bool {
+        if let evaluation, evaluation.isOpen, now >= evaluation.deadline { return true }
         if let round, round.phase == .collecting { return now >= round.deadline }
         return awaitsRound
     }
@@ -130,6 +134,8 @@ extension FederationMachine {
     private var awaitsRound: Bool {
         // The root opens a region's rounds.
         guard settings.upstream == nil, state == .waiting || state == .running else { return false }
+        // After the last round, it only waits for the last evaluation.
+        if evaluation?.isOpen == true, (round?.number ?? 0) >= settings.policy.total { return false }
         return round?.phase != .aggregating
     }
 }

@@ -17,6 +17,9 @@ package enum Change: Sendable {
     /// The round's updates no longer need their blobs. With a reason, those that still counted are left out for it.
     case releaseUpdates(round: Int, leftOutFor: String?)
     case refusal(Refusal, round: Int)
+    /// The evaluation's own columns; its places are separate changes.
+    case evaluation(EvaluationRound)
+    case evaluationPlaces(ClientTable<EvaluationRound.Place>, round: Int)
     case token(IssuedToken)
     case tokenWithdrawn(id: String)
     /// Clients that the next event names by their list's digest. The list is stored once, however often it comes.

@@ -43,6 +43,12 @@ package protocol MetadataStore: Sendable {
     func rounds(
         knowing client: ClientName, before: Int, limit: Int, of federation: FederationID
     ) async throws(StoreError) -> [ClientRound]
+    /// The evaluation of a round, with its places; nil where the round was not evaluated.
+    func evaluation(ofRound round: Int, of federation: FederationID) async throws(StoreError) -> EvaluationRound?
+    /// The evaluations of these rounds, without their places.
+    func evaluations(
+        ofRounds rounds: ClosedRange<Int>, of federation: FederationID
+    ) async throws(StoreError) -> [ListedEvaluation]
     /// Events after `id`, oldest first.
     func events(after id: Int64, limit: Int, of federation: FederationID) async throws(StoreError) -> [StoredEvent]
     /// Events before `id`, newest first.

@@ -120,6 +120,7 @@ extension FederationSettings {
             retention: try values.decodeIfPresent(Retention.self, forKey: .retention),
             training: try values.decode(String.self, forKey: .training),
             seed: try values.decode(UInt64.self, forKey: .seed),
-            upstream: try values.decodeIfPresent(Upstream.self, forKey: .upstream))
+            upstream: try values.decodeIfPresent(Upstream.self, forKey: .upstream),
+            evaluation: try values.decodeIfPresent(EvaluationPolicy.self, forKey: .evaluation))
     }
 }

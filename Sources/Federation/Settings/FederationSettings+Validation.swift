@@ -69,6 +69,7 @@ extension FederationSettings {
         }
         try validatePolicy()
         try validateBuffer()
+        try validateEvaluation()
     }
 
     /// An asynchronous federation selects nobody.

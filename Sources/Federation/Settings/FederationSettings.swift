@@ -11,6 +11,8 @@ package struct FederationSettings: Sendable, Codable, Hashable {
     package var limits: Limits
     /// Which rounds' adapters are kept; nil for all.
     package var retention: Retention?
+    /// How clients score published adapters; nil where they do not.
+    package var evaluation: EvaluationPolicy?
     /// A JSON object that clients receive unchanged.
     package var training: String
     /// The seed of the initial adapter and of the selection.
@@ -20,13 +22,13 @@ package struct FederationSettings: Sendable, Codable, Hashable {
 
     enum CodingKeys: String, CodingKey {
         case id, baseModel, adapter, strategy, server, robust, policy, limits, retention, training, seed, upstream
+        case evaluation
     }
 
     package init(
         id: FederationID, baseModel: BaseModel, adapter: Adapter, strategy: Strategy, server: Server = Server(),
         robust: Robust? = nil, policy: RoundPolicy, limits: Limits, retention: Retention? = nil, training: String,
-        seed: UInt64,
-        upstream: Upstream? = nil
+        seed: UInt64, upstream: Upstream? = nil, evaluation: EvaluationPolicy? = nil
     ) {
         self.id = id
         self.baseModel = baseModel
@@ -40,6 +42,7 @@ package struct FederationSettings: Sendable, Codable, Hashable {
         self.training = training
         self.seed = seed
         self.upstream = upstream
+        self.evaluation = evaluation
     }
 }
 

@@ -3,7 +3,8 @@
 package struct Retention: Sendable, Codable, Hashable {
     /// How many of the newest rounds are kept.
     package var last: Int
-    /// Whether the round with the highest reported accuracy is kept; without accuracies, the one with the lowest loss.
+    /// Whether the best evaluated round is kept. Without evaluations that say which one that is, it is the round with the
+    /// highest reported accuracy of the training; without accuracies, the one with the lowest loss.
     package var keepsBest: Bool
     /// Keeps each round whose number is a multiple of this; nil for none.
     package var every: Int?
@@ -19,11 +20,14 @@ package struct Retention: Sendable, Codable, Hashable {
     /// - Parameters:
     ///   - rounds: the rounds that have adapters.
     ///   - metrics: the metrics of these rounds, as far as clients reported them.
-    package func dropped(among rounds: [Int], newest: Int, metrics: [Int: Metrics]) -> [Int] {
+    ///   - best: the best evaluated round.
+    package func dropped(
+        among rounds: [Int], newest: Int, metrics: [Int: Metrics], best evaluated: Int? = nil
+    ) -> [Int] {
         let ordered = rounds.filter { $0 > 0 && $0 <= newest }.sorted(by: >)
         var kept = Set(ordered.prefix(max(1, last)))
         if let every { kept.formUnion(ordered.filter { $0.isMultiple(of: every) }) }
-        if keepsBest, let best = Self.best(of: ordered, metrics) { kept.insert(best) }
+        if keepsBest, let best = evaluated ?? Self.best(of: ordered, metrics) { kept.insert(best) }
         return ordered.filter { !kept.contains($0) }
     }
 

@@ -22,7 +22,9 @@ extension PostgresReader {
                 PostgresStatement("SELECT * FROM rounds WHERE federation = $1 AND number = $2", [key, number]))
             statements += roundStatements(number, after: known == nil ? 0 : since)
         }
-        let results = try connection.run(statements + [clientChangesStatement])
+        statements.append(clientChangesStatement)
+        let evaluation = copy.settings.evaluation == nil ? [] : evaluationStatements(after: since)
+        let results = try connection.run(statements + evaluation)
         let settings: String? = try row.optional("settings")
         return FederationMachine(
             settings: settings == nil ? copy.settings : try row.json("settings"), state: try row.text("state"),
@@ -31,7 +33,8 @@ extension PostgresReader {
             round: try number.map { try Self.round($0, results[4...], after: known) },
             publishedRound: try row.value("published_round"), revision: try row.value("revision"),
             planRevision: try row.value("plan_revision"), tokens: try Self.tokens(copy.tokens, results[1]),
-            clientChanges: try Self.clientChanges(results[results.count - 1]))
+            clientChanges: try Self.clientChanges(results[statements.count - 1]),
+            evaluation: try Self.evaluation(results[statements.count...], after: copy.evaluation))
     }
 
     private static func clients(

@@ -50,7 +50,8 @@ struct PostgresReader {
             settings: try row.json("settings"), state: try row.text("state"), clients: try clients(),
             round: try number.flatMap { try round($0) }, publishedRound: try row.value("published_round"),
             revision: try row.value("revision"), planRevision: try row.value("plan_revision"), tokens: try tokens(),
-            clientChanges: try Self.clientChanges(try connection.run([clientChangesStatement])[0]))
+            clientChanges: try Self.clientChanges(try connection.run([clientChangesStatement])[0]),
+            evaluation: try newestEvaluation())
         return StoredFederation(machine: machine, createdAt: try row.instant("created_at"))
     }
 

@@ -4,7 +4,38 @@ struct PostgresSchema: Sendable {
     let migrations: [SchemaMigration]
 
     /// This program's.
-    static let current = PostgresSchema(migrations: [SchemaMigration("0.2.0", first)])
+    static let current = PostgresSchema(migrations: [SchemaMigration("0.2.0", first + evaluations)])
+
+    /// figures, standing, samples, metrics, refusal: as in SQLite's tables.
+    private static let evaluations = """
+
+        CREATE TABLE evaluations (
+          federation bigint NOT NULL REFERENCES federations ON DELETE CASCADE,
+          round bigint NOT NULL,
+          opened_at bigint NOT NULL,
+          deadline bigint NOT NULL,
+          closed_at bigint,
+          figures text,
+          standing text NOT NULL,
+          step bigint NOT NULL,
+          PRIMARY KEY (federation, round)
+        );
+        CREATE TABLE evaluation_places (
+          federation bigint NOT NULL REFERENCES federations ON DELETE CASCADE,
+          round bigint NOT NULL,
+          client text NOT NULL,
+          state text NOT NULL,
+          rank bigint NOT NULL,
+          revision bigint NOT NULL,
+          samples bigint,
+          metrics text,
+          received_at bigint,
+          refusal text,
+          step bigint NOT NULL,
+          PRIMARY KEY (federation, round, client)
+        );
+        CREATE INDEX evaluation_places_by_step ON evaluation_places (federation, step);
+        """
 
     /// The newest version that the program writes.
     var newest: String { migrations.last?.version ?? "" }

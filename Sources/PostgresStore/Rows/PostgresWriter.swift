@@ -70,6 +70,8 @@ struct PostgresWriter {
         case .status(let update, let round): store(update.status, of: update.client, round: round)
         case .releaseUpdates(let round, let reason): releaseUpdates(of: round, leftOutFor: reason)
         case .refusal(let refusal, let round): store(refusal, round: round)
+        case .evaluation(let evaluation): try store(evaluation)
+        case .evaluationPlaces(let places, let round): try store(places, ofEvaluation: round)
         case .token(let token): store(token)
         case .tokenWithdrawn(let id):
             add("UPDATE tokens SET is_withdrawn = true, step = $3 WHERE federation = $1 AND id = $2", id, step)
@@ -89,6 +91,10 @@ struct PostgresWriter {
             for update in round.updates.values { try insert(update, round: round.number) }
             for refusal in round.refusals { store(refusal, round: round.number) }
             for decision in round.decisions { try insert(decision) }
+        }
+        if let evaluation = machine.evaluation {
+            try store(evaluation)
+            try store(evaluation.places, ofEvaluation: evaluation.round)
         }
         addCounters()
     }
@@ -125,7 +131,7 @@ struct PostgresWriter {
     /// Adds a row to those that one statement writes.
     ///
     /// - Parameter name: what tells the row from others of the table.
-    private mutating func add(to table: RowTable, _ name: String, _ values: any PostgresParameter...) {
+    mutating func add(to table: RowTable, _ name: String, _ values: any PostgresParameter...) {
         if open[table.sql]?.add(values, key: name) == true { return }
         let batch = RowBatch(table)
         _ = batch.add(values, key: name)

@@ -24,6 +24,7 @@ extension CurvesBody.Round: Described {
                 .optional(CodingKeys.adapterBytes, .integer(), "The length of the published adapter."),
                 .optional(CodingKeys.ranks, .map(of: .integer()), "How many updates that count have each rank."),
                 .optional(CodingKeys.norms, CurvesBody.Range.schema),
+                .optional(CodingKeys.evaluated, .map(of: .number), "What clients found, by metric."),
             ])
     }
 }

@@ -10,6 +10,7 @@ extension FederationBody: Described {
                 .required(CodingKeys.revision, .integer(), "Grows with every change."),
                 .required(CodingKeys.clients, .integer(), "Registered and not revoked."),
                 .required(CodingKeys.createdAt, .time), .required(CodingKeys.settings, FederationDocument.answered),
+                .optional(CodingKeys.evaluation, Standing.schema),
             ])
     }
 }

@@ -10,6 +10,7 @@ extension FederationDocument: Described {
                 case .id: .required(key, .name)
                 case .seed: .required(key, .integer())
                 case .robust: .optional(key, .freeObject, "As in Settings, where there is a rule.")
+                case .evaluation: .optional(key, .freeObject, "As in Settings.")
                 default: .required(key, .freeObject, "As in Settings.")
                 }
             })
@@ -33,6 +34,7 @@ extension FederationDocument: Described {
                 .optional(CodingKeys.retention, Retention.schema.orNull),
                 .optional(CodingKeys.training, .freeObject.orNull, "Passed to the clients unread."),
                 .optional(CodingKeys.seed, .integer().orNull),
+                .optional(CodingKeys.evaluation, Evaluation.schema.orNull),
             ])
     }
 }

@@ -25,6 +25,10 @@ extension PlanBody: Described {
                 .required(
                     CodingKeys.comeBackSeconds, .number(from: 0).orNull,
                     "Stay away for so long, and then ask without waiting."),
+                .required(
+                    CodingKeys.holdout, .number(from: 0, to: 1).orNull,
+                    "The share of its examples that the client never trains on."),
+                .required(CodingKeys.evaluate, Evaluate.schema.orNull),
             ])
     }
 }

@@ -21,6 +21,7 @@ extension RoundBody: Described {
                 .optional(CodingKeys.refusals, .list(of: Refusal.schema)),
                 .required(CodingKeys.decisions, .list(of: Decision.schema)),
                 .required(CodingKeys.metrics, Metrics.schema), .required(CodingKeys.adapter, Adapter.schema.orNull),
+                .optional(CodingKeys.evaluation, Evaluation.schema, "How clients find the adapter."),
             ])
     }
 }

@@ -78,7 +78,7 @@ struct FederationReader {
             settings: try row.json("settings"), state: try row.text("state"), clients: try clients(),
             round: try number.flatMap { try round($0) }, publishedRound: try row.value("published_round"),
             revision: try row.value("revision"), planRevision: try row.value("plan_revision"),
-            tokens: try tokens(), clientChanges: try clientChanges())
+            tokens: try tokens(), clientChanges: try clientChanges(), evaluation: try newestEvaluation())
         return StoredFederation(machine: machine, createdAt: try row.instant("created_at"))
     }
 
@@ -188,7 +188,7 @@ struct FederationReader {
 
 extension FederationReader {
     /// Runs a query whose first parameter is the federation.
-    private func rows<Value>(
+    func rows<Value>(
         _ sql: String, _ arguments: any DatabaseValueConvertible..., as value: (Row) throws -> Value
     ) throws -> [Value] {
         let statement = try database.cachedStatement(sql: sql)

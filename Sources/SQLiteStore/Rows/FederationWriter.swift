@@ -52,6 +52,10 @@ struct FederationWriter {
             for refusal in round.refusals { try writer.store(refusal, round: round.number) }
             for decision in round.decisions { try writer.insert(decision) }
         }
+        if let evaluation = machine.evaluation {
+            try writer.store(evaluation)
+            try writer.store(evaluation.places, ofEvaluation: evaluation.round)
+        }
     }
 
     /// Updates a federation's own row to `machine`, which must be one revision ahead.
@@ -97,6 +101,8 @@ struct FederationWriter {
         case .status(let update, let round): try store(update.status, of: update.client, round: round)
         case .releaseUpdates(let round, let reason): try releaseUpdates(of: round, leftOutFor: reason)
         case .refusal(let refusal, let round): try store(refusal, round: round)
+        case .evaluation(let evaluation): try store(evaluation)
+        case .evaluationPlaces(let places, let round): try store(places, ofEvaluation: round)
         case .token(let token): try store(token)
         case .tokenWithdrawn(let id): try execute("DELETE FROM tokens WHERE federation = ? AND id = ?", [key, id])
         case .list(let list): try store(list)
@@ -106,7 +112,7 @@ struct FederationWriter {
 }
 
 extension FederationWriter {
-    private func execute(_ sql: String, _ arguments: StatementArguments) throws {
+    func execute(_ sql: String, _ arguments: StatementArguments) throws {
         try database.cachedStatement(sql: sql).execute(arguments: arguments)
     }
 

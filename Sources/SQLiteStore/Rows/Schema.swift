@@ -7,7 +7,10 @@ enum Schema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("0.1.0") { database in try database.execute(sql: first) }
-        migrator.registerMigration("0.2.0") { database in try database.execute(sql: clientChanges) }
+        migrator.registerMigration("0.2.0") { database in
+            try database.execute(sql: clientChanges)
+            try database.execute(sql: evaluations)
+        }
         return migrator
     }
 
@@ -15,6 +18,37 @@ enum Schema {
     private static let clientChanges = """
         ALTER TABLE clients ADD COLUMN changes INTEGER NOT NULL DEFAULT 0;
         CREATE INDEX clients_with_changes ON clients (federation) WHERE changes > 0;
+        """
+
+    /// figures: the numbers of an evaluation that has ended, as JSON; standing: what the evaluations up to this one led
+    /// to. samples and metrics of a place: the client's answer. refusal: why the first one was refused that could not be
+    /// taken.
+    private static let evaluations = """
+        CREATE TABLE evaluations (
+          federation INTEGER NOT NULL,
+          round INTEGER NOT NULL,
+          opened_at INTEGER NOT NULL,
+          deadline INTEGER NOT NULL,
+          closed_at INTEGER,
+          figures TEXT,
+          standing TEXT NOT NULL,
+          PRIMARY KEY (federation, round),
+          FOREIGN KEY (federation, round) REFERENCES rounds ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE evaluation_places (
+          federation INTEGER NOT NULL,
+          round INTEGER NOT NULL,
+          client TEXT NOT NULL,
+          state TEXT NOT NULL,
+          rank INTEGER NOT NULL,
+          revision INTEGER NOT NULL,
+          samples INTEGER,
+          metrics TEXT,
+          received_at INTEGER,
+          refusal TEXT,
+          PRIMARY KEY (federation, round, client),
+          FOREIGN KEY (federation, round) REFERENCES rounds ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID;
         """
 
     /// Times are milliseconds since 1970. A `federation` column of another table is `federations.key`, because names of

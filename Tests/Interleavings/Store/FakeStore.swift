@@ -234,7 +234,7 @@ extension FakeStore.Rows {
             case .event(let event): events.append(event)
             case .round(let round): rounds[round.number] = round
             case .settings, .client, .clientChanges, .clientChangesCounted, .participations, .place, .update, .status,
-                .releaseUpdates, .refusal, .token,
+                .releaseUpdates, .refusal, .token, .evaluation, .evaluationPlaces,
                 .tokenWithdrawn, .list:
                 break
             }
@@ -249,6 +249,6 @@ extension FederationMachine {
         FederationMachine(
             settings: settings, state: state, clients: clients, round: round, publishedRound: publishedRound,
             revision: revision, planRevision: planRevision == self.revision ? revision : planRevision,
-            tokens: Array(tokens.values), clientChanges: clientChanges)
+            tokens: Array(tokens.values), clientChanges: clientChanges, evaluation: evaluation)
     }
 }

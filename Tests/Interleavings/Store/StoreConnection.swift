@@ -190,6 +190,16 @@ extension StoreConnection: MetadataStore {
     func rounds(before: Int, limit: Int, of federation: FederationID) async throws(StoreError) -> [ListedRound] {
         throw .failed("the model lists no rounds")
     }
+    func evaluation(
+        ofRound round: Int, of federation: FederationID
+    ) async throws(StoreError) -> EvaluationRound? {
+        throw .failed("the model keeps no ended evaluations")
+    }
+    func evaluations(
+        ofRounds rounds: ClosedRange<Int>, of federation: FederationID
+    ) async throws(StoreError) -> [ListedEvaluation] {
+        throw .failed("the model keeps no ended evaluations")
+    }
     func list(_ digest: ContentDigest, of federation: FederationID) async throws(StoreError) -> ClientList? {
         throw .failed("the model keeps no lists")
     }
