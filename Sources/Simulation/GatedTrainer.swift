@@ -5,6 +5,12 @@ struct GatedTrainer: LocalTrainer {
     let trainer: NativeTrainer
     let gate: AsyncSemaphore
 
+    var evaluates: Bool { trainer.evaluates }
+
+    func evaluate(_ assignment: TrainingAssignment) async throws(TrainingError) -> EvaluationOutcome {
+        try await trainer.evaluate(assignment)
+    }
+
     func train(
         _ assignment: TrainingAssignment, progress: @escaping @Sendable (TrainingProgress) -> Void
     ) async throws(TrainingError) -> TrainingOutcome {

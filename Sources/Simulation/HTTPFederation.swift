@@ -107,7 +107,7 @@ package struct HTTPFederation: Sendable {
             let agent = try Agent(
                 Agent.Configuration(
                     server: server.url, federation: document.federation.id, client: client.name, rank: client.rank,
-                    enrolmentToken: enrolment, trainingCheck: nil),
+                    enrolmentToken: enrolment, evaluates: true, trainingCheck: nil),
                 state: try StateFolder("\(folder)/clients/\(client.name)"), fetcher: line,
                 observe: { event in
                     guard case .accepted(let round, let received) = event else { return }

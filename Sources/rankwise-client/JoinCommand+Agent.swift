@@ -44,7 +44,8 @@ extension JoinCommand {
         if let digest { capabilities["base_sha256"] = .string(digest) }
         let configuration = Agent.Configuration(
             server: target.server, federation: target.federation, client: target.name, rank: target.rank,
-            enrolmentToken: target.token, capabilities: capabilities, registersAnew: digest != nil, rounds: rounds,
+            enrolmentToken: target.token, capabilities: capabilities, registersAnew: digest != nil,
+            evaluates: trainer == nil || trainerEvaluates, rounds: rounds,
             pollWait: .seconds(poll), persistence: .seconds(giveUpAfter), resumableFrom: resumableFrom)
         return try Agent(
             configuration, state: folder, fetcher: access.fetcher(authorityText: target.authority),
@@ -63,7 +64,8 @@ extension JoinCommand {
         onFailure: @escaping @Sendable (TrainingError) -> Void
     ) throws -> Agent.TrainerMaker {
         if let trainer {
-            let trainer = CommandTrainer(command: trainer, data: data, timeout: .seconds(trainerTimeout))
+            let trainer = CommandTrainer(
+                command: trainer, data: data, timeout: .seconds(trainerTimeout), evaluates: trainerEvaluates)
             return { _ in trainer }
         }
         let make = try nativeTrainerMaker(pretrained, display, state: state)

@@ -60,6 +60,13 @@ struct JoinCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Train with this command instead.", valueName: "command"))
     var trainer: String?
 
+    @Flag(
+        help: """
+            The command of --trainer also evaluates: it holds out the share that plan.json has as "holdout", and where \
+            "task" is "evaluate" it leaves metrics.json alone.
+            """)
+    var trainerEvaluates = false
+
     @Option(
         help: ArgumentHelp("How long a round's training may take, the command's or that here.", valueName: "seconds"))
     var trainerTimeout: Int = 86_400
@@ -145,6 +152,9 @@ struct JoinCommand: AsyncParsableCommand {
         guard base == nil || trainer == nil && baseSha256 == nil else {
             throw ValidationError(
                 "--base is trained here and says its own digest; leave --trainer and --base-sha256 out")
+        }
+        guard trainer != nil || !trainerEvaluates else {
+            throw ValidationError("--trainer-evaluates is of the command of --trainer, which is missing")
         }
         guard trainer == nil || layers == nil && memory == nil && precision == .float32 && trunkCache == nil else {
             throw ValidationError(

@@ -55,8 +55,9 @@ final class LogDisplay: ProgressDisplay {
                 return last != text
             }
             if isNew { logger.info("\(text)") }
-        case .retrying, .retraining, .refused, .missed, .declined, .unheard, .rankKept: logger.warning("\(event)")
-        case .registered, .resumed, .started, .trained, .accepted: logger.info("\(event)")
+        case .retrying, .retraining, .refused, .missed, .declined, .unheard, .rankKept, .notEvaluated:
+            logger.warning("\(event)")
+        case .registered, .resumed, .started, .trained, .accepted, .evaluated: logger.info("\(event)")
         }
     }
 
@@ -81,7 +82,7 @@ final class TerminalDisplay: ProgressDisplay {
         case .waiting, .started: draw("\(event)", isUrgent: true)
         case .downloading, .uploading, .training: draw("\(event)", isUrgent: false)
         case .registered, .rankKept, .resumed, .trained, .accepted, .missed, .refused, .declined, .unheard, .retraining,
-            .retrying:
+            .retrying, .evaluated, .notEvaluated:
             say("\(event)")
         }
     }

@@ -49,6 +49,20 @@ import Testing
     private static let texts = (0..<9).map { "\($0 % 3)\tw\($0 % 3) w\(30 + $0) w\(50 + 2 * $0)" }
         .joined(separator: "\n")
 
+    @Test func `texts that are held out are scored`() async throws {
+        let scratch = try Scratch()
+        defer { scratch.remove() }
+        let data = try scratch.write(Self.texts, to: "texts.tsv")
+        let task = try BertEncoder(folder: Self.folder).model(dense: Self.dense).task(data: data)
+        var assignment = try Self.assignment(output: scratch.path + "/out.safetensors", epochs: 5)
+        assignment.plan.holdout = 1.0 / 3
+        let outcome = try await NativeTrainer(task).train(assignment) { _ in }
+        let found = try await NativeTrainer(task).evaluate(assignment)
+        #expect(outcome.samples == 6 && found.samples == 3)
+        #expect(found.metrics.keys.sorted() == ["accuracy", "loss"])
+        #expect(try await NativeTrainer(task.onOneThread).evaluate(assignment) == found)
+    }
+
     @Test func `training lowers the loss and writes the adapter with its classifier`() async throws {
         let scratch = try Scratch()
         defer { scratch.remove() }

@@ -77,6 +77,23 @@ import TrainingData
         return try await NativeTrainer(task, limits: limits).train(try assignment(output, settings)) { _ in }
     }
 
+    @Test func `a language model is scored by perplexity on texts that it holds out`() async throws {
+        var assignment = try assignment("held", ["epochs": .number(9)])
+        assignment.plan.holdout = 0.5
+        let trainer = NativeTrainer(try NativeModel(try Self.base()).task(Self.dialogues))
+        let before = try await trainer.evaluate(assignment)
+        #expect(before.samples == 2 && before.metrics.keys.sorted() == ["accuracy", "loss", "perplexity"])
+        let (loss, perplexity) = (before.metrics["loss"] ?? 0, before.metrics["perplexity"] ?? 0)
+        #expect(abs(perplexity - exp(loss)) < 1e-9 * perplexity)
+        #expect(try await trainer.train(assignment) { _ in }.samples == 2)
+        assignment.adapter = folder + "/held"
+        // The texts have much in common, so those that are held out get likelier too.
+        #expect(try await trainer.evaluate(assignment).metrics["loss"] ?? loss < loss)
+        let limited = NativeTrainer(
+            try NativeModel(try Self.base()).task(Self.dialogues), limits: TrainingLimits(memory: 1 << 30))
+        #expect(try await limited.evaluate(assignment).samples == 2)
+    }
+
     private func bytes(_ name: String) throws -> Data {
         try #require(FileManager.default.contents(atPath: folder + "/" + name))
     }

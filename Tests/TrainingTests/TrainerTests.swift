@@ -247,6 +247,47 @@ import TrainingData
             })
     }
 
+    @Test func `a command evaluates by the task in its plan, and leaves any numbers`() async throws {
+        let script = folder + "/train.sh"
+        try """
+        grep -q '^{"task":"evaluate","round' "$1/plan.json" && test -s "$1/adapter_model.safetensors" &&
+        echo '{"samples": 6, "loss": 0.5, "rouge_l": 0.25, "accuracy": null}' >"$2/metrics.json"
+        """.write(toFile: script, atomically: true, encoding: .utf8)
+        let assignment = try assignment()
+        let trainer = CommandTrainer(command: "sh \(script)", data: "some.csv", evaluates: true)
+        #expect(
+            try await trainer.evaluate(assignment)
+                == EvaluationOutcome(samples: 6, metrics: ["loss": 0.5, "rouge_l": 0.25]))
+        #expect(!FileManager.default.fileExists(atPath: assignment.output))
+        #expect(trainer.evaluates && !CommandTrainer(command: "", data: "").evaluates)
+    }
+
+    @Test(arguments: [
+        (#"{"loss": 0.5}"#, "samples is no whole number of 0 or more"),
+        (#"{"samples": 1.5, "loss": 0.5}"#, "samples is no whole number of 0 or more"),
+        (#"{"samples": 2, "loss": "low"}"#, "loss is no number"), ("[]", "it is not sound JSON"),
+    ])
+    func `an evaluation's metrics that cannot be used are refused by the key`(
+        metrics: String, reason: String
+    ) async throws {
+        let script = folder + "/train.sh"
+        try "echo '\(metrics)' >\"$2/metrics.json\"\n".write(toFile: script, atomically: true, encoding: .utf8)
+        await #expect(throws: TrainingError.command(reason: "left a metrics.json of no use: \(reason)")) {
+            try await CommandTrainer(command: "sh \(script)", data: "", evaluates: true).evaluate(assignment())
+        }
+    }
+
+    @Test func `a command without held-out examples says so`() async throws {
+        let trainer = CommandTrainer(
+            command: #"f() { echo '{"samples": 0}' >"$2/metrics.json"; }; f"#, data: "", evaluates: true)
+        #expect(try await trainer.evaluate(assignment()) == .withoutData)
+    }
+
+    @Test(arguments: [(" {}", #"{"task":"evaluate"}"#), ("{\n\"a\":1}", "{\"task\":\"evaluate\",\n\"a\":1}")])
+    func `a plan's bytes stay as they are beside the task`(plan: String, marked: String) {
+        #expect(CommandTrainer.json(Array(plan.utf8), withTask: "evaluate") == Array(marked.utf8))
+    }
+
     @Test(arguments: [
         ("exit 3 #", "exited with status 3"), ("no-such-command #", "was not found (status 127)"),
         ("true", "exited with status 0 and left no adapter_model.safetensors"),

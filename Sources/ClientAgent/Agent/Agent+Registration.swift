@@ -21,6 +21,7 @@ extension Agent {
         }
         guard case .value = answer else { return answer }
         identity.registeredRank = rank
+        identity.evaluates = configuration.evaluates
         try await keepIdentity()
         observe(.registered(client: configuration.client, rank: rank))
         return answer
@@ -32,9 +33,11 @@ extension Agent {
         let bits = MessageBits.allCases.sorted { $0.rawValue > $1.rawValue }.map {
             JSONValue.integer(Int64($0.rawValue))
         }
+        var claims: [String: JSONValue] = ["message_bits": .array(bits)]
+        if configuration.evaluates { claims["evaluate"] = .bool(true) }
         let registration = RegistrationBody(
             rank: rank, token: identity.token,
-            capabilities: configuration.capabilities.merging(["message_bits": .array(bits)]) { own, _ in own })
+            capabilities: configuration.capabilities.merging(claims) { own, _ in own })
         let client = configuration.client
         return try await answer(to: "registration") { (_) async throws(CallError) in
             try await enrolment.register(client, registration)

@@ -18,7 +18,9 @@ extension Agent {
             try state.removeRounds(but: round)
             return try state.files(of: round)
         }
-        if case .refused(let problem) = try await download(plan, to: files) {
+        let isHere = downloaded == DownloadedStart(plan)
+        downloaded = nil
+        if !isHere, case .refused(let problem) = try await download(plan, to: files) {
             // The plan will change with the round; until then there is nothing to train on.
             observe(.missed(round: round, reason: problem.summary))
             hasMissedFiles = true

@@ -23,6 +23,8 @@ package actor Agent {
         package var capabilities: [String: JSONValue]
         /// Whether to register at every start, so that the server knows the current capabilities.
         package var registersAnew: Bool
+        /// Whether the trainer scores published adapters where plans ask for it. The server is told at registration.
+        package var evaluates: Bool
         /// Ends the agent after this many rounds; nil for no limit.
         package var rounds: Int?
         /// How long a poll waits for news. The server allows 60 s; proxies often give up after 50 or 60.
@@ -46,7 +48,8 @@ package actor Agent {
 
         package init(
             server: String, federation: String, client: String, rank: Int, enrolmentToken: String? = nil,
-            capabilities: [String: JSONValue] = [:], registersAnew: Bool = false, rounds: Int? = nil,
+            capabilities: [String: JSONValue] = [:], registersAnew: Bool = false, evaluates: Bool = false,
+            rounds: Int? = nil,
             pollWait: Duration = Self.defaultPollWait, trainingCheck: Duration? = .seconds(30),
             persistence: Duration = .seconds(86_400), backoff: Backoff = Backoff(),
             adapterLimit: Int64 = Self.defaultAdapterLimit,
@@ -62,6 +65,7 @@ package actor Agent {
             self.enrolmentToken = enrolmentToken
             self.capabilities = capabilities
             self.registersAnew = registersAnew
+            self.evaluates = evaluates
             self.rounds = rounds
             self.pollWait = pollWait
             self.trainingCheck = trainingCheck
@@ -91,8 +95,10 @@ package actor Agent {
         case readSettings
         /// Tells the server a lower rank after pruning. Exits: `poll`.
         case advertise(after: Int64?)
-        /// Exits: `work`, `poll`, `stop`.
+        /// Exits: `evaluate`, `work`, `poll`, `stop`.
         case poll(after: Int64?)
+        /// Exits: `work`, `poll`.
+        case evaluate(PlanBody, json: [UInt8])
         /// Exits: `send`; `poll` where the round went on meanwhile, or was declined.
         case work(PlanBody, json: [UInt8])
         /// Exits: `poll`, `advertise`, `stop`.
@@ -119,6 +125,10 @@ package actor Agent {
     /// How many versions may be published during the training of an update that still counts; 0 except in an
     /// asynchronous federation.
     var lateness = 0
+    /// The last round whose adapter this start has scored, or has tried to.
+    var triedEvaluation: Int?
+    /// What lies in the round's folder because an evaluation needed it, so that training need not download it again.
+    var downloaded: DownloadedStart?
     /// The round that was begun last. The next two say whether its files were missing, and how long to wait before it
     /// begins again.
     var lastBegun: Int?
@@ -162,7 +172,9 @@ package actor Agent {
     package func run() async throws(AgentError) -> Outcome {
         // A rank lowered by pruning is advertised after an update at the old rank is sent.
         let isKnown = identity.registeredRank == rank || progress.pruned?.configured == configuration.rank
-        let needsNone = isKnown && identity.registeredRank != nil && !configuration.registersAnew
+        let needsNone =
+            isKnown && identity.registeredRank != nil && !configuration.registersAnew
+            && identity.evaluates ?? false == configuration.evaluates
         do throws(AgentError) {
             return try await work(from: needsNone ? .readSettings : .register)
         } catch {
@@ -180,6 +192,7 @@ package actor Agent {
             case .readSettings: step = try await readSettings()
             case .advertise(let revision): step = try await advertise(after: revision)
             case .poll(let revision): step = try await poll(after: revision)
+            case .evaluate(let plan, let json): step = try await evaluate(plan, json: json)
             case .work(let plan, let json): step = try await work(on: plan, json: json)
             case .send(let update, let revision): step = try await send(update, after: revision)
             case .stop(let outcome): return outcome
@@ -264,8 +277,9 @@ package actor Agent {
                 progress.refusedRound = nil
                 try await keepProgress()
             }
-            let step = Self.step(for: plan, json: json, refusedRound: progress.refusedRound)
             absence = nil
+            if owesEvaluation(by: plan) { return .evaluate(plan, json: json) }
+            let step = Self.step(for: plan, json: json, refusedRound: progress.refusedRound)
             if case .poll = step {
                 absence = plan.comeBackSeconds.map { .seconds($0) }
                 observe(.waiting(plan))

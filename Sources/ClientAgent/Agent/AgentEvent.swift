@@ -27,6 +27,10 @@ package enum AgentEvent: Sendable {
     case retraining(round: Int, reason: String, after: Duration)
     /// This client sends nothing in the round.
     case declined(round: Int, reason: String)
+    /// This client has scored the adapter of a round.
+    case evaluated(round: Int, EvaluationOutcome)
+    /// It has not, for this reason.
+    case notEvaluated(round: Int, reason: String)
     /// The server could not be told that this client ends.
     case unheard(reason: String)
     case retrying(call: String, reason: String, after: Duration)
@@ -58,6 +62,12 @@ extension AgentEvent: CustomStringConvertible {
         case .refused(let round, let problem): "round \(round): update refused: \(problem.summary)"
         case .retraining(let round, let reason, let delay): "round \(round): \(reason); next try in \(delay.inSeconds)"
         case .declined(let round, let reason): "round \(round): declined: \(reason)"
+        case .evaluated(let round, let outcome) where outcome.samples == 0:
+            "round \(round): not evaluated: there are too few examples to hold some out"
+        case .evaluated(let round, let outcome):
+            "round \(round): evaluated on \(outcome.samples) held-out samples"
+                + outcome.metrics.sorted { $0.key < $1.key }.map { ", \($0.key) \($0.value.rounded(to: 4))" }.joined()
+        case .notEvaluated(let round, let reason): "round \(round): not evaluated: \(reason)"
         case .unheard(let reason): "the server may wait for this client in vain: \(reason)"
         case .retrying(let call, let reason, let delay): "\(call): \(reason); next try in \(delay.inSeconds)"
         }

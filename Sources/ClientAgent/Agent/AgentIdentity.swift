@@ -7,11 +7,13 @@ package struct AgentIdentity: Codable, Sendable, Hashable {
     package var token: String
     /// The rank that the server knows; nil until it confirmed the registration.
     package var registeredRank: Int?
+    /// Whether the server knows that this client evaluates; nil where an earlier version registered it.
+    package var evaluates: Bool?
     /// Distinguishes a federation from a later one with the same name, whose rounds start again.
     package var federationCreatedAt: String?
 
     enum CodingKeys: String, CodingKey {
-        case server, federation, client, token
+        case server, federation, client, token, evaluates
         case registeredRank = "registered_rank"
         case federationCreatedAt = "federation_created_at"
     }

@@ -78,6 +78,14 @@ package struct FederationEndpoint: Sendable {
             request(.put, "rounds/\(round)/decline", body: .bytes(body), type: "application/json"), isRecent: true)
     }
 
+    /// Tells the server what this client found when it scored a round's adapter.
+    package func evaluate(round: Int, _ found: EvaluationBody) async throws(CallError) {
+        let body = try connection.encoded(found)
+        _ = try await connection.read(
+            EvaluationReceiptBody.self,
+            request(.put, "rounds/\(round)/evaluation", body: .bytes(body), type: "application/json"))
+    }
+
     /// Sends PEFT's configuration of the adapter that follows as an update.
     package func sendConfiguration(round: Int, text: [UInt8]) async throws(CallError) {
         try await connection.perform(

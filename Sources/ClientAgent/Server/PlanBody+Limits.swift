@@ -19,6 +19,12 @@ extension PlanBody {
         if let (module, rank) = ranks.first(where: { !Self.rankLimits.contains($0.value) }) {
             return "its rank of \(module) is \(rank); expected \(Self.rankLimits.lowerBound) or more"
         }
+        if let evaluate, !Self.roundLimits.contains(evaluate.round) {
+            return "its evaluate.round is \(evaluate.round); expected \(Self.roundLimits.lowerBound) or more"
+        }
+        if let holdout, !(0..<1).contains(holdout) {
+            return "its holdout is \(holdout); expected at least 0, below 1"
+        }
         if let seconds = comeBackSeconds, !(0...86_400).contains(seconds) {
             return "its come_back_seconds is \(seconds); expected 0 to 86400"
         }

@@ -13,7 +13,7 @@ extension TrainingPlan {
             stage: plan.stage.map { Stage(name: $0.name, density: $0.density, seed: $0.seed) },
             federationSeed: plan.federationSeed ?? 0, dense: plan.dense,
             settings: TrainingSettings(plan.training.mapValues(TrainingSettings.Value.init)),
-            json: json)
+            holdout: plan.holdout, json: json)
     }
 }
 

@@ -38,6 +38,13 @@ package struct NativeTask: Sendable {
         try task.train(assignment, limits: limits, isCancelled: isCancelled, progress: progress)
     }
 
+    /// Scores an adapter on the examples that its plan holds out; blocks.
+    func evaluate(
+        _ assignment: TrainingAssignment, limits: TrainingLimits, isCancelled: () -> Bool
+    ) throws(TrainingError) -> EvaluationOutcome {
+        try task.evaluate(assignment, limits: limits, isCancelled: isCancelled)
+    }
+
     /// Scores an adapter on every example, or the base alone where it is nil; blocks.
     func evaluate(
         adapter: String?, merge: String?, scales: [String: Double], settings: TrainingSettings
@@ -87,6 +94,9 @@ protocol AnyModelTask: Sendable {
         _ assignment: TrainingAssignment, limits: TrainingLimits, isCancelled: () -> Bool,
         progress: (TrainingProgress) -> Void
     ) throws(TrainingError) -> TrainingOutcome
+    func evaluate(
+        _ assignment: TrainingAssignment, limits: TrainingLimits, isCancelled: () -> Bool
+    ) throws(TrainingError) -> EvaluationOutcome
     func evaluate(
         adapter: String?, merge: String?, scales: [String: Double], settings: TrainingSettings
     ) throws(TrainingError) -> Evaluation
@@ -160,6 +170,16 @@ struct ModelTask<Base: FrozenModel>: AnyModelTask {
         let examples = try base.prepare(examples, settings: assignment.plan.settings)
         return try TrainingRun(assignment, base: base, examples: examples, limits: limits).train(
             isCancelled: isCancelled, progress: progress)
+    }
+
+    func evaluate(
+        _ assignment: TrainingAssignment, limits: TrainingLimits, isCancelled: () -> Bool
+    ) throws(TrainingError) -> EvaluationOutcome {
+        let examples = try base.prepare(examples, settings: assignment.plan.settings)
+        // What the training says of its memory is said once.
+        let silent = TrainingLimits(topBlocks: limits.topBlocks, memory: limits.memory)
+        return try TrainingRun(assignment, base: base, examples: examples, limits: silent).evaluate(
+            isCancelled: isCancelled)
     }
 
     func evaluate(

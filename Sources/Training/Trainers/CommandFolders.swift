@@ -29,14 +29,10 @@ struct CommandFolders {
     /// Moves the command's files to their places.
     func collect(into path: String) throws(TrainingError) -> TrainingOutcome {
         let adapter = output + "/adapter_model.safetensors"
-        let metrics = output + "/metrics.json"
         guard FileManager.default.fileExists(atPath: adapter) else {
             throw .command(reason: "exited with status 0 and left no adapter_model.safetensors")
         }
-        guard let bytes = FileManager.default.contents(atPath: metrics), bytes.count <= 1 << 20 else {
-            throw .command(reason: "exited with status 0 and left no metrics.json")
-        }
-        let outcome = try Self.outcome(of: bytes)
+        let outcome = try Self.outcome(of: metricsBytes())
         do {
             try AdapterFile(try SafetensorsFile(path: adapter)).checkFinite()
         } catch {
@@ -50,6 +46,29 @@ struct CommandFolders {
             throw .file(path, reason: String(cString: strerror(errno)))
         }
         return outcome
+    }
+
+    /// What the command found when it was to evaluate.
+    func evaluation() throws(TrainingError) -> EvaluationOutcome {
+        let values: [String: Double?]
+        do {
+            values = try JSONDecoder().decode([String: Double?].self, from: metricsBytes())
+        } catch let error as TrainingError {
+            throw error
+        } catch {
+            throw .command(reason: "left a metrics.json of no use: \(Self.reason(error))")
+        }
+        guard let found = values["samples"], let found, let samples = Int(exactly: found), samples >= 0 else {
+            throw .command(reason: "left a metrics.json of no use: samples is no whole number of 0 or more")
+        }
+        let metrics = values.compactMapValues(\.self).filter { $0.key != "samples" }
+        return samples == 0 ? .withoutData : EvaluationOutcome(samples: samples, metrics: metrics)
+    }
+
+    private func metricsBytes() throws(TrainingError) -> Data {
+        guard let bytes = FileManager.default.contents(atPath: output + "/metrics.json"), bytes.count <= 1 << 20
+        else { throw .command(reason: "exited with status 0 and left no metrics.json") }
+        return bytes
     }
 
     private static func outcome(of bytes: Data) throws(TrainingError) -> TrainingOutcome {

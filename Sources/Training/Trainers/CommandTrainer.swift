@@ -16,24 +16,50 @@ package final class CommandTrainer: LocalTrainer {
     private let data: String
     private let timeout: Duration
     private let grace: Duration
+    package let evaluates: Bool
     private let queue = DispatchQueue(label: "rankwise.trainer-command")
 
     /// - Parameters:
     ///   - command: a shell command line.
     ///   - timeout: the longest time for one round.
     ///   - grace: the time between SIGTERM and the kill.
+    ///   - evaluates: whether the command knows the task `evaluate`, and holds examples out as plans say.
     package init(
-        command: String, data: String, timeout: Duration = .seconds(86_400), grace: Duration = .seconds(10)
+        command: String, data: String, timeout: Duration = .seconds(86_400), grace: Duration = .seconds(10),
+        evaluates: Bool = false
     ) {
         self.command = command
         self.data = data
         self.timeout = timeout
         self.grace = grace
+        self.evaluates = evaluates
     }
 
     package func train(
         _ assignment: TrainingAssignment, progress: @escaping @Sendable (TrainingProgress) -> Void
     ) async throws(TrainingError) -> TrainingOutcome {
+        try await run(assignment) { folders throws(TrainingError) in try folders.collect(into: assignment.output) }
+    }
+
+    /// The same command, with `"task": "evaluate"` in plan.json. It leaves only metrics.json, whose numbers beside
+    /// `samples` are the metrics.
+    package func evaluate(_ assignment: TrainingAssignment) async throws(TrainingError) -> EvaluationOutcome {
+        var assignment = assignment
+        assignment.plan.json = Self.json(assignment.plan.json, withTask: "evaluate")
+        return try await run(assignment) { folders throws(TrainingError) in try folders.evaluation() }
+    }
+
+    /// A plan's object with one more key at its start. Its other bytes stay as they are.
+    static func json(_ plan: [UInt8], withTask task: String) -> [UInt8] {
+        guard let start = plan.firstIndex(of: UInt8(ascii: "{")) else { return Array(#"{"task":"\#(task)"}"#.utf8) }
+        let rest = plan[(start + 1)...]
+        let isEmpty = rest.first { !" \n\r\t".utf8.contains($0) } == UInt8(ascii: "}")
+        return Array(#"{"task":"\#(task)"\#(isEmpty ? "" : ",")"#.utf8) + rest
+    }
+
+    private func run<Outcome>(
+        _ assignment: TrainingAssignment, _ collect: (CommandFolders) throws(TrainingError) -> Outcome
+    ) async throws(TrainingError) -> Outcome {
         let folders = try CommandFolders(for: assignment)
         defer { folders.remove() }
         let running = RunningCommand(grace: grace)
@@ -56,7 +82,7 @@ package final class CommandTrainer: LocalTrainer {
         }
         do throws(TrainingError) {
             try Self.check(end.get(), timeout)
-            return try folders.collect(into: assignment.output)
+            return try collect(folders)
         } catch {
             // The command itself may report a full disk in its own words.
             guard case .command = error, !folders.hasRoom(for: assignment.adapter) else { throw error }

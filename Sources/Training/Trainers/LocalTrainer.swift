@@ -8,4 +8,19 @@ package protocol LocalTrainer: Sendable {
     func train(
         _ assignment: TrainingAssignment, progress: @escaping @Sendable (TrainingProgress) -> Void
     ) async throws(TrainingError) -> TrainingOutcome
+
+    /// Whether it holds examples out as plans say, and can score adapters on them.
+    var evaluates: Bool { get }
+
+    /// Scores the assignment's adapter on the examples that the plan has it hold out. Nothing is left at the output's
+    /// path.
+    func evaluate(_ assignment: TrainingAssignment) async throws(TrainingError) -> EvaluationOutcome
+}
+
+extension LocalTrainer {
+    package var evaluates: Bool { false }
+
+    package func evaluate(_ assignment: TrainingAssignment) async throws(TrainingError) -> EvaluationOutcome {
+        throw .command(reason: "cannot evaluate")
+    }
 }

@@ -23,14 +23,28 @@ package final class NativeTrainer: LocalTrainer {
     package func train(
         _ assignment: TrainingAssignment, progress: @escaping @Sendable (TrainingProgress) -> Void
     ) async throws(TrainingError) -> TrainingOutcome {
+        try await run { isCancelled throws(TrainingError) in
+            try self.task.train(assignment, limits: self.limits, isCancelled: isCancelled, progress: progress)
+        }
+    }
+
+    package var evaluates: Bool { true }
+
+    package func evaluate(_ assignment: TrainingAssignment) async throws(TrainingError) -> EvaluationOutcome {
+        try await run { isCancelled throws(TrainingError) in
+            try self.task.evaluate(assignment, limits: self.limits, isCancelled: isCancelled)
+        }
+    }
+
+    /// Runs work on the trainer's thread. It is told to end when the task is cancelled or the time is over.
+    private func run<Value: Sendable>(
+        _ work: @escaping @Sendable (_ isCancelled: () -> Bool) throws(TrainingError) -> Value
+    ) async throws(TrainingError) -> Value {
         let isCancelled = Atomic(false)
         let deadline = ContinuousClock.now + limit
         let result = await withTaskCancellationHandler {
             await queue.result { () throws(TrainingError) in
-                try self.task.train(
-                    assignment, limits: self.limits,
-                    isCancelled: { isCancelled.load(ordering: .relaxed) || ContinuousClock.now >= deadline },
-                    progress: progress)
+                try work { isCancelled.load(ordering: .relaxed) || ContinuousClock.now >= deadline }
             }
         } onCancel: {
             isCancelled.store(true, ordering: .relaxed)

@@ -24,6 +24,13 @@ package struct PersonalTrainer: LocalTrainer {
         self.onFailure = onFailure
     }
 
+    package var evaluates: Bool { trainer.evaluates }
+
+    /// Scores the shared adapter; the personal one is the client's own.
+    package func evaluate(_ assignment: TrainingAssignment) async throws(TrainingError) -> EvaluationOutcome {
+        try await trainer.evaluate(assignment)
+    }
+
     package func train(
         _ assignment: TrainingAssignment, progress: @escaping @Sendable (TrainingProgress) -> Void
     ) async throws(TrainingError) -> TrainingOutcome {

@@ -13,6 +13,8 @@ struct TrainingLoop<Base: FrozenModel> {
     private let parts: BatchParts
     private let base: Base
     private let examples: Base.Model.Examples
+    /// The places of the examples that may be trained on.
+    private let kept: [Int]
     private let seed: UInt64
     private let penalty: Float
     private let pruning: RankPruning?
@@ -26,15 +28,18 @@ struct TrainingLoop<Base: FrozenModel> {
 
     /// - Parameters:
     ///   - layers: the base's layers, with the round's merge and adapter.
+    ///   - places: those of the examples that may be trained on; nil for all.
     ///   - factors: the LoRA factors that are trained.
     init(
         base: Base, layers: [AdaptedLayer], dense: [DenseTensor], examples: Base.Model.Examples,
+        trainedOn places: [Int]? = nil,
         settings: TrainingSettings, seed: UInt64, factors: Set<TrainingPlan.Factor> = [.a, .b], penalty: Double = 0,
         pruning: RankPruning? = nil
     ) throws(TrainingError) {
         self.settings = try LoopSettings(settings, modelNames: base.settingNames)
         self.base = base
         self.examples = examples
+        kept = places ?? Array(0..<examples.count)
         self.seed = seed
         self.penalty = Float(penalty)
         self.pruning = pruning
@@ -66,7 +71,7 @@ struct TrainingLoop<Base: FrozenModel> {
         let (kept, heldOut) = split
         var order = ExampleOrder(kept, settings, seed: seed)
         let optimizer = Optimizer(settings.optimizer, for: trained, rates: rates, parts: parts)
-        var last = TrainingOutcome(samples: examples.count, loss: 0, accuracy: 0)
+        var last = TrainingOutcome(samples: kept.count, loss: 0, accuracy: 0)
         var best: (loss: Double, epoch: Int, values: [[Float]], outcome: TrainingOutcome)?
         var epoch = 0
         while let steps = order.nextEpoch() {
@@ -84,7 +89,7 @@ struct TrainingLoop<Base: FrozenModel> {
             last.accuracy = sum.accuracy
             progress(TrainingProgress(epoch: epoch, epochs: order.epochs, loss: last.loss, accuracy: last.accuracy))
             guard let stop = settings.earlyStop, !heldOut.isEmpty else { continue }
-            let loss = score(heldOut)
+            let loss = try score(heldOut, isCancelled: isCancelled).meanLoss
             if best.map({ loss < $0.loss }) ?? loss.isFinite {
                 best = (loss, epoch, trained.map { Array($0.values.floats) }, last)
             } else if let best, epoch - best.epoch >= stop.patience {
@@ -102,23 +107,26 @@ struct TrainingLoop<Base: FrozenModel> {
 
     /// The examples to train on and, with an early stop, the held-out ones.
     private var split: (trained: [Int], heldOut: [Int]) {
-        let all = Array(0..<examples.count)
-        guard let stop = settings.earlyStop else { return (all, []) }
+        guard let stop = settings.earlyStop else { return (kept, []) }
         var generator = SeededGenerator(seed: seed, stream: "held out for the early stop")
-        let count = Int(stop.share * Double(examples.count))
-        let shuffled = all.shuffled(using: &generator)
+        let count = Int(stop.share * Double(kept.count))
+        let shuffled = kept.shuffled(using: &generator)
         return (shuffled[count...].sorted(), shuffled[..<count].sorted())
     }
 
-    /// The mean loss on held-out examples.
-    private func score(_ indices: [Int]) -> Double {
+    /// Whether tokens are predicted, and not classes of examples.
+    var predictsTokens: Bool { base.predictsTokens }
+
+    /// Compares predictions of held-out examples with what is right.
+    func score(_ indices: [Int], isCancelled: () -> Bool) throws(TrainingError) -> BatchResult {
         var sum = BatchResult()
         for batch in ExampleOrder.batches(of: indices[...], size: settings.batchSize) {
             for part in base.parts(of: batch, examples) {
+                if isCancelled() { throw .cancelled }
                 sum += compute(part) { $0.score($1, $2) }
             }
         }
-        return sum.meanLoss
+        return sum
     }
 
     /// The learning rate of each trained tensor in units of the settings' one.

@@ -26,12 +26,14 @@ package struct TrainingPlan: Sendable, Hashable {
     /// The tensors beside the factors that the federation trains, by name. Where the server does not name them, it is
     /// nil, and the adapter's tensors are used.
     package var dense: [String: [Int]]?
+    /// The share of the client's examples that it never trains on; nil for none.
+    package var holdout: Double?
 
     package init(
         round: Int, ranks: [String: Int], scales: [String: Double], seed: UInt64,
         train: Set<Factor> = [.a, .b], send: Set<Factor> = [.a, .b], penalty: Double = 0, pruning: RankPruning? = nil,
         stage: Stage? = nil, federationSeed: UInt64 = 0, dense: [String: [Int]]? = nil,
-        settings: TrainingSettings = TrainingSettings(),
+        settings: TrainingSettings = TrainingSettings(), holdout: Double? = nil,
         json: [UInt8] = []
     ) {
         self.round = round
@@ -45,6 +47,7 @@ package struct TrainingPlan: Sendable, Hashable {
         self.stage = stage
         self.federationSeed = federationSeed
         self.dense = dense
+        self.holdout = holdout
         self.settings = settings
         self.json = json
     }

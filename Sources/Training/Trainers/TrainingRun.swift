@@ -1,3 +1,6 @@
+import Glibc
+import TrainingData
+
 /// One round of training in this process.
 ///
 /// A round begins from the downloaded file alone and uses no state of an earlier round.
@@ -10,6 +13,7 @@ struct TrainingRun<Base: FrozenModel> {
 
     private let assignment: TrainingAssignment
     private let subject: Subject
+    private let split: HoldoutSplit
     private let loop: TrainingLoop<Base>
 
     /// - Parameter limits: the client's own.
@@ -18,6 +22,7 @@ struct TrainingRun<Base: FrozenModel> {
     ) throws(TrainingError) {
         self.assignment = assignment
         let plan = assignment.plan
+        split = HoldoutSplit(count: examples.count, share: plan.holdout, seed: plan.federationSeed)
         try ModelAdapter.check(plan, of: base)
         var frozen = base.layers
         if let merge = assignment.merge { try ModelAdapter(path: merge).merge(into: &frozen) }
@@ -49,8 +54,8 @@ struct TrainingRun<Base: FrozenModel> {
             if let summary = fit.summary { limits.report(summary) }
         }
         loop = try TrainingLoop(
-            base: base, layers: layers, dense: dense, examples: examples, settings: plan.settings, seed: plan.seed,
-            factors: plan.train, penalty: plan.penalty, pruning: plan.pruning)
+            base: base, layers: layers, dense: dense, examples: examples, trainedOn: split.kept,
+            settings: plan.settings, seed: plan.seed, factors: plan.train, penalty: plan.penalty, pruning: plan.pruning)
     }
 
     /// Trains only the layers of the highest blocks.
@@ -65,6 +70,16 @@ struct TrainingRun<Base: FrozenModel> {
         guard layers.contains(where: { $0.isTrained && $0.lora != nil }) else {
             throw .option("--layers", expected: "some that the federation adapts", found: "top:\(top)")
         }
+    }
+
+    /// Scores the adapter on held-out examples, before any training.
+    func evaluate(isCancelled: () -> Bool) throws(TrainingError) -> EvaluationOutcome {
+        let scored = split.scored(loop.settings, seed: assignment.plan.federationSeed)
+        guard !scored.isEmpty else { return .withoutData }
+        let result = try loop.score(scored, isCancelled: isCancelled)
+        var metrics = ["loss": result.meanLoss, "accuracy": result.accuracy]
+        if loop.predictsTokens { metrics["perplexity"] = exp(result.meanLoss) }
+        return EvaluationOutcome(samples: scored.count, metrics: metrics)
     }
 
     func train(
