@@ -31,6 +31,10 @@ OUT gets adapter_model.safetensors, adapter_config.json and metrics.json: {"samp
 the next token), sequence and token. Exit codes: 0 done, 1 failed, 75 abstains from this round, 78 must not run again before
 its set-up is changed.
 
+Examples that the plan has it hold out (holdout) are never trained on. With --trainer-evaluates, the client also runs it with
+"task": "evaluate" in plan.json: it then scores the adapter in IN on them, and OUT gets metrics.json alone, with "perplexity"
+for causal and seq2seq.
+
     python3 scripts/train_peft.py --model FOLDER --labels A,B --evaluate test.tsv ADAPTER
 
 scores the adapter folder ADAPTER on a file instead. Needs: pip install torch peft transformers safetensors (PEFT 0.21 and
@@ -45,6 +49,7 @@ import json
 import math
 import os
 import pathlib
+import random
 import re
 import reprlib
 import sys
@@ -644,12 +649,49 @@ def precision(arguments):
     return torch.autocast(device, dtype=torch.bfloat16, enabled=arguments.dtype == "bfloat16")
 
 
+def split(count, plan):
+    """The places of the examples to train on, and of those that are held out.
+
+    One of so many examples in a row is held out, so the split stays in all rounds, and when examples are added at the end.
+    """
+    share = plan.get("holdout") or 0
+    draw = random.Random(f"held out for evaluations: {plan.get('federation_seed') or 0}")
+    held, first, block = [], 0, 1
+    while share and first < count:
+        end = max(first + 1, math.ceil(block / share))
+        place = draw.randrange(first, end)
+        held += [place] if place < count else []
+        first, block = end, block + 1
+    if len(held) in (0, count):
+        return list(range(count)), []
+    out = set(held)
+    return [place for place in range(count) if place not in out], held
+
+
+def scored(model, batches, arguments):
+    """The means over all examples of the batches, without training."""
+    model.eval()
+    tally = Tally(arguments.task)
+    with torch.no_grad(), precision(arguments):
+        for batch in batches(range(len(batches.found))):
+            tally.add(model(**batch), batch["labels"])
+    return tally.means()
+
+
 def train(arguments):
     inputs, outputs = (pathlib.Path(folder) for folder in arguments.folders)
     plan = json.loads((inputs / "plan.json").read_text())
     check_plan(plan)
     settings = read_settings(plan["training"])
+    evaluates = {"evaluate": True, "train": False, None: False}.get(plan.get("task"))
+    if evaluates is None:
+        raise Stop(f"the plan's task is {plan['task']!r}; expected train or evaluate")
     found = examples(os.environ.get("RANKWISE_DATA"), arguments.task, arguments.labels, arguments.ignore_keys)
+    kept, held = split(len(found), plan)
+    found = [found[place] for place in (held if evaluates else kept)]
+    if not found:
+        (outputs / "metrics.json").write_text(json.dumps({"samples": 0}))
+        return
     base = load_base(arguments, found[0].kind in ("audio", "features"), (plan.get("federation_seed") or 0) % 2**63)
     if plan.get("merge"):
         add_merge(base.model, inputs)
@@ -664,6 +706,12 @@ def train(arguments):
     generator = torch.Generator().manual_seed(plan["seed"] % 2**63)
     length = length_of(arguments.max_length or settings.max_length, base)
     batches = Batches(base, found, arguments.task, length, settings.batch_size, arguments.device)
+    if evaluates:
+        means = scored(model, batches, arguments)
+        if arguments.task in ("causal", "seq2seq"):
+            means["perplexity"] = math.exp(min(means["loss"], 700))
+        (outputs / "metrics.json").write_text(json.dumps({"samples": len(found), **means}))
+        return
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer, schedule = optimizer_of(trained, settings, settings.epochs * len(batches))
     starts = [parameter.detach().clone() for parameter in trained] if settings.proximal_mu else []
@@ -698,13 +746,9 @@ def train(arguments):
 def evaluate(arguments):
     found = examples(arguments.evaluate, arguments.task, arguments.labels, arguments.ignore_keys)
     base = load_base(arguments, found[0].kind in ("audio", "features"), 0)
-    model = load_adapter(base.model, arguments.folders[0]).to(arguments.device).eval()
-    tally = Tally(arguments.task)
+    model = load_adapter(base.model, arguments.folders[0]).to(arguments.device)
     batches = Batches(base, found, arguments.task, length_of(arguments.max_length, base), 32, arguments.device)
-    with torch.no_grad(), precision(arguments):
-        for batch in batches(range(len(found))):
-            tally.add(model(**batch), batch["labels"])
-    print(json.dumps({"samples": len(found), **tally.means()}))
+    print(json.dumps({"samples": len(found), **scored(model, batches, arguments)}))
 
 
 # --- The command --------------------------------------------------------------------------------------------------------
