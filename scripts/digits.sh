@@ -60,11 +60,12 @@ start_server() {
 }
 
 # Creates the federation $1 of Config/digits.yaml with the strategy $2 (a YAML flow mapping), seed $3, $4 rounds and, where
-# there is a fifth, that learning rate; sets $enrolment and $reader.
+# there is a fifth, that learning rate; sets $enrolment and $reader. Where $evaluation is set, it is the settings' evaluation.
 create_federation() { # id strategy seed rounds [learning-rate]
     sed -E "s/^id: .*/id: $1/; s/^strategy: .*/strategy: $2/; s/seed: 7\b/seed: $3/; s/total: [0-9]+/total: $4/
         ${5:+s/learning_rate: [0-9.]+/learning_rate: $5/}" \
         Config/digits.yaml >"$scratch/$1.yaml"
+    [ -z "${evaluation:-}" ] || echo "evaluation: $evaluation" >>"$scratch/$1.yaml"
     create_from "$scratch/$1.yaml"
 }
 

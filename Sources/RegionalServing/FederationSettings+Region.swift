@@ -24,6 +24,8 @@ extension FederationSettings {
         document.round.onMissedQuorum = RoundPolicy.MissedQuorum.extend.rawValue
         document.round.selection = FederationDocument.Selection()
         document.limits.maxClients = clients
+        // A root that evaluates takes no regions.
+        document.evaluation = nil
         try self.init(document)
         upstream = Upstream(mostUpdates: root.limits.maxClients)
     }

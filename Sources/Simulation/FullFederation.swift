@@ -50,6 +50,7 @@ package final class FullFederation: SimulatedFederation {
         } catch {
             throw .settings(path: error.path, reason: error.reason)
         }
+        try settings.refuseEvaluation()
         guard document.federation.strategy.parameters.isEmpty, settings.policy.buffer == nil,
             [nil, "samples"].contains(document.federation.strategy.weighting), settings.strategy.sum == .float
         else {

@@ -29,6 +29,10 @@ package struct HTTPFederation: Sendable {
     ///
     /// - Parameter observe: gets each update that the server has accepted, and the rounds in their order.
     package func play(observe: @escaping @Sendable (SimulationRun.Event) -> Void) async throws(SimulationError) {
+        guard document.federation.evaluation?.patience == nil else {
+            throw .settings(
+                path: "evaluation.patience", reason: "ends a run early; a simulation plays all of its rounds")
+        }
         let scratch = try ScratchFolder()
         do {
             let server = try await LoopbackServer(

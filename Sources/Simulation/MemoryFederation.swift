@@ -46,6 +46,7 @@ package final class MemoryFederation: SimulatedFederation {
         } catch {
             throw .settings(path: error.path, reason: error.reason)
         }
+        try settings.refuseEvaluation()
         // Clients in memory keep nothing between rounds, and train nothing but an adapter.
         let strategy = plan.strategy
         guard !strategy.keepsClientState, !strategy.hasSparseStage, settings.policy.buffer == nil else {

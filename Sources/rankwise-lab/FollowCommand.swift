@@ -65,10 +65,12 @@ struct FollowCommand: AsyncParsableCommand {
     private func follow(_ endpoint: FederationEndpoint, _ scorer: RoundScorer, strategy: String) async throws {
         var last: Evaluation?
         var firstAtNinety: Int?
+        var numbers: [Int] = []
         let figure = scorer.predictsTokens ? "perplexity" : "accuracy"
         try show("round\tupdates\tranks\tclient_loss\t\(figure)")
         var walk = EndedRounds(endpoint)
         while let round = try await answer({ () async throws(CallError) in try await walk.next() }) {
+            numbers.append(round.round)
             guard round.phase == "published" else {
                 try show("\(round.round)\t\(round.received)\t-\t-\t\(round.phase): \(round.reason ?? "")")
                 continue
@@ -86,6 +88,7 @@ struct FollowCommand: AsyncParsableCommand {
                     (reached.perplexity ?? reached.accuracy).formatted(places: 3),
                 ].joined(separator: "\t"))
         }
+        try await showEvaluations(of: numbers, endpoint)
         if scorer.predictsTokens {
             try show("\(strategy)\tperplexity=\(last?.perplexity?.formatted(places: 3) ?? "-")")
             return
@@ -96,6 +99,17 @@ struct FollowCommand: AsyncParsableCommand {
                 strategy, "accuracy=\(accuracy?.formatted(places: 3) ?? "-")",
                 "rounds_to_90=\(firstAtNinety.map(String.init) ?? "-")",
             ].joined(separator: "\t"))
+    }
+
+    /// Shows what clients found, which is known once the federation is finished.
+    private func showEvaluations(of rounds: [Int], _ endpoint: FederationEndpoint) async throws {
+        guard try await answer({ () async throws(CallError) in try await endpoint.settings() }).evaluation != nil
+        else { return }
+        var found: [RoundBody] = []
+        for number in rounds {
+            found.append(try await answer { () async throws(CallError) in try await endpoint.round(number) })
+        }
+        for line in EvaluationSummary(found).lines { try show(line) }
     }
 
     /// The answer to `call`, which is repeated while the server does not answer.

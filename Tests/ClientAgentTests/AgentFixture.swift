@@ -118,7 +118,8 @@ struct AgentFixture {
 
     func agent(
         rounds: Int? = nil, rank: Int = 4, client: String = "edge-1", enrolment: String? = StubCoordinator.enrolment,
-        registersAnew: Bool = false, trainingCheck: Duration? = nil, persistence: Duration = .seconds(3600),
+        registersAnew: Bool = false, evaluates: Bool = false, trainingCheck: Duration? = nil,
+        persistence: Duration = .seconds(3600),
         resumableFrom: Int64 = 4 << 20,
         observe: @escaping @Sendable (AgentEvent) -> Void = { _ in }, makeTrainer: Agent.TrainerMaker? = nil
     ) throws -> Agent {
@@ -126,7 +127,8 @@ struct AgentFixture {
         return try Agent(
             Agent.Configuration(
                 server: peer.url, federation: "digits", client: client, rank: rank, enrolmentToken: enrolment,
-                capabilities: ["cpu": .string("test")], registersAnew: registersAnew, rounds: rounds,
+                capabilities: ["cpu": .string("test")], registersAnew: registersAnew, evaluates: evaluates,
+                rounds: rounds,
                 trainingCheck: trainingCheck, persistence: persistence, resumableFrom: resumableFrom),
             state: StateFolder(statePath), fetcher: HTTPFetcher(), clock: clock, generator: SeededGenerator(state: 1),
             observe: observe, makeTrainer: makeTrainer ?? { _ in trainer })

@@ -53,6 +53,18 @@ import Testing
         }
     }
 
+    @Test func `a federation that evaluates has no regions`() throws {
+        var subject = try Self.exact { $0.evaluation = EvaluationPolicy() }
+        guard
+            case .region(let reason) = try subject.apply(Self.region("north", #"{"clients": 3}"#))[0].registrationError
+        else {
+            Issue.record("a region was taken whose clients would not be asked")
+            return
+        }
+        #expect(reason.contains("evaluation"))
+        #expect(try subject.register("a").compactMap(\.registration).count == 1)
+    }
+
     @Test func `only a token for regions registers regions, and it registers nothing else`() throws {
         var subject = try Self.exact()
         for (id, role) in [("e", IssuedToken.Role.enrolment), ("r", .region), ("x", .reader)] {

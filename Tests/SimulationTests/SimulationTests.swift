@@ -163,6 +163,22 @@ extension RoundRecord {
         #expect(zip(memory, http).allSatisfy { $0.testLoss.isNear($1.testLoss) })
     }
 
+    @Test func `clients evaluate over loopback, and in memory that is refused`() async throws {
+        var document = small.document(rounds: 2)
+        let plain = try await small.play(document, at: "plain", transport: .http)
+        document.federation.evaluation = .init(holdout: 0.3)
+        let evaluated = try await small.play(document, at: "http", transport: .http)
+        #expect(evaluated.map(\.round) == [1, 2])
+        // What is held out is not trained on.
+        #expect(evaluated[0].trainLoss != plain[0].trainLoss)
+        let error = await #expect(throws: SimulationError.self) { try await small.play(document, at: "memory") }
+        #expect("\(try #require(error))".contains("evaluation"))
+        document.federation.evaluation = .init(best: .init(metric: "loss", mode: "min"), patience: 1)
+        await #expect(throws: SimulationError.self) {
+            try await small.play(document, at: "patient", transport: .http)
+        }
+    }
+
     @Test(arguments: ["hetlora", "fdlora", "slora"])
     func `what needs clients with a memory is refused in memory`(strategy: String) async throws {
         await #expect(throws: SimulationError.self) {

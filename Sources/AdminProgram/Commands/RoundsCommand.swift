@@ -25,17 +25,28 @@ struct RoundsCommand: AsyncParsableCommand {
         let api = try server.api()
         if let round { return try await show(round, api) }
         let rounds = try await RoundPages(api, target.federation).newest(limit)
+        let evaluated = rounds.contains { $0.body.evaluation != nil } ? ["EVALUATED"] : []
         try output.show(
             RoundList(rounds: rounds.map(\.json)),
             Cells.list(
-                ["ROUND", "PHASE", "RECEIVED", "REFUSED", "LOSS", "ACCURACY", "CLOSED", "REASON"],
+                ["ROUND", "PHASE", "RECEIVED", "REFUSED", "LOSS", "ACCURACY"] + evaluated + ["CLOSED", "REASON"],
                 rounds.map { round in
                     [
                         "\(round.body.round)", round.body.phase, round.body.progress, "\(round.body.refused)",
                         Cells.number(round.body.metrics.loss), Cells.number(round.body.metrics.accuracy),
+                    ] + evaluated.map { _ in Self.words(round.body.evaluation) } + [
                         Cells.text(round.body.closedAt), round.body.reason ?? "",
                     ]
                 }))
+    }
+
+    /// An evaluation in a cell: its means, without the time that it took.
+    private static func words(_ evaluation: RoundBody.Evaluation?) -> String {
+        guard let evaluation else { return Cells.none }
+        guard evaluation.state != "open" else { return "\(evaluation.received) of \(evaluation.selected)" }
+        let means = evaluation.metrics.filter { $0.key != "seconds" }.sorted { $0.key < $1.key }
+        return means.isEmpty
+            ? Cells.none : means.map { "\($0.key) \(Cells.number($0.value.mean))" }.joined(separator: ", ")
     }
 
     private func show(_ round: String, _ api: AdminAPI) async throws {

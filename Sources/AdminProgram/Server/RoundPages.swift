@@ -61,6 +61,10 @@ struct RoundPages: Sendable {
             guard let chosen else { throw .missing("\(federation) has published no round yet") }
             return chosen
         case .best:
+            // What clients found in evaluations counts more than what they measured while they trained.
+            if let best = try await api.federation(federation).body.evaluation?.best {
+                return try await api.round(federation, "\(best.round)").body
+            }
             try await each { entry in
                 if entry.body.adapter != nil, chosen.map({ entry.body.isBetter(than: $0) }) ?? entry.body.isMeasured {
                     chosen = entry.body

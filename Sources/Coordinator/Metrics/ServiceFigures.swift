@@ -33,6 +33,10 @@ package struct FederationFigures: Sendable {
     package let accepted: Int
     package let quorum: Int
     package let refused: Int
+    /// Clients that the open evaluation waits for.
+    package let evaluationsAwaited: Int
+    /// The best evaluated round; 0 where there is none.
+    package let bestRound: Int
     /// Registered and not revoked.
     package let clients: Int
     /// Clients that called within the policy's `seen_seconds`.
@@ -68,6 +72,9 @@ package struct FederationFigures: Sendable {
         accepted = round?.acceptedCount ?? 0
         quorum = round?.minimumUpdates ?? machine.settings.policy.minimumUpdates
         refused = round?.refusals.reduce(0) { $0 + $1.count } ?? 0
+        let evaluation = machine.evaluation
+        evaluationsAwaited = evaluation?.isOpen == true ? evaluation?.places.tally.awaited ?? 0 : 0
+        bestRound = machine.standing.best?.round ?? 0
         clients = machine.clients.tally.active
         clientsSeen = session.clientsSeen(since: now.adding(seconds: -machine.settings.policy.seenSeconds))
         waits = session.watchers.count

@@ -38,6 +38,12 @@ struct FederationMetrics {
         "rankwise_federation_updates_quorum", .gauge, labels: own, "Updates that the current round needs.")
     private static let refused = MetricDeclaration(
         "rankwise_federation_updates_refused", .gauge, labels: own, "Updates that the current round has refused.")
+    private static let evaluationsAwaited = MetricDeclaration(
+        "rankwise_federation_evaluations_awaited", .gauge, labels: own,
+        "Clients that the open evaluation waits for.")
+    private static let bestRound = MetricDeclaration(
+        "rankwise_federation_best_round", .gauge, labels: own,
+        "Number of the best evaluated round, 0 where there is none; of _other, the highest.")
     private static let clients = MetricDeclaration(
         "rankwise_federation_clients", .gauge, labels: own, "Registered clients that are not revoked.")
     private static let seen = MetricDeclaration(
@@ -48,7 +54,7 @@ struct FederationMetrics {
 
     static let declarations = [
         count, setAside, unnamed, phase, round, publishedRound, age, overdue, selected, received, accepted, quorum,
-        refused, clients, seen, waits,
+        refused, evaluationsAwaited, bestRound, clients, seen, waits,
     ]
 
     /// A figure with its metric, and how federations of the common label are put together.
@@ -66,6 +72,8 @@ struct FederationMetrics {
             (accepted, +, { Double($0.accepted) }),
             (quorum, +, { Double($0.quorum) }),
             (refused, +, { Double($0.refused) }),
+            (evaluationsAwaited, +, { Double($0.evaluationsAwaited) }),
+            (bestRound, max, { Double($0.bestRound) }),
             (clients, +, { Double($0.clients) }),
             (seen, +, { Double($0.clientsSeen) }),
             (waits, +, { Double($0.waits) }),

@@ -83,6 +83,27 @@ function updates(context, round) {
     round.updates_next ? el("p", { class: "quiet" }, "These are the first 1,000 in the order of their names.") : undefined);
 }
 
+/** What clients found of the round's adapter: each metric, and its ranks below it. */
+function evaluation(round) {
+  const found = round.evaluation;
+  if (!found) return undefined;
+  const heard = `${count(found.received)} of ${counted(found.selected, "client")} answered, ${count(found.without_data)} without held-out data`;
+  const rows = Object.entries(found.metrics).flatMap(([name, one]) => [
+    { name, clients: one.clients, mean: one.mean, median: one.median, worst: one.worst_decile },
+    ...Object.entries(one.by_rank).filter((_, index, all) => all.length > 1).sort(([first], [second]) => first - second)
+      .map(([rank, figures]) => ({ name: `${name}, rank ${rank}`, ...figures })),
+  ]);
+  return section("Evaluation",
+    el("p", {}, found.state === "open" ? `${heard}; it ends at ${time(found.deadline_at)} at the latest.` : `${heard}. Each scored the adapter on examples that it never trains on.`),
+    rows.length === 0 ? undefined : table(`Evaluation of round ${round.round}`, [
+      { title: "Metric", cell: one => one.name },
+      { title: "Clients", cell: one => count(one.clients), number: true },
+      { title: "Mean", cell: one => decimal(one.mean, 4), number: true },
+      { title: "Median", cell: one => decimal(one.median, 4), number: true },
+      { title: "Worst tenth", cell: one => decimal(one.worst, 4), number: true },
+    ], rows));
+}
+
 /** What was refused, why, and what can be done about it. */
 function refusals(context, round) {
   if (round.refusals.length === 0) return undefined;
@@ -115,7 +136,7 @@ export function roundView(context, round, signal) {
     round.phase === "aggregating" ? el("progress", { "aria-label": "The server aggregates" }) : undefined,
     round.round ? figures(round, signal) : undefined);
   if (round.round === 0) return [head];
-  return [head, refusals(context, round), awaited(context, round), updates(context, round), decisions(context, round)].filter(Boolean);
+  return [head, evaluation(round), refusals(context, round), awaited(context, round), updates(context, round), decisions(context, round)].filter(Boolean);
 }
 
 /** Replaces elements by newer ones without moving what the reader has opened or scrolled to. */

@@ -30,6 +30,11 @@ extension FederationMachine {
         guard settings.policy.buffer == nil else {
             throw .region(reason: "the federation is asynchronous; regions follow its rounds")
         }
+        guard settings.evaluation == nil else {
+            throw .region(
+                reason: "the federation has an evaluation, of which a region's clients would hear nothing; leave it out"
+            )
+        }
         guard settings.upstream == nil else {
             throw .region(reason: "this server is a region itself; expected the root, \(settings.id) at its own server")
         }

@@ -17,6 +17,7 @@ package struct RoundTable: Sendable, CustomStringConvertible {
     /// - Parameter width: the most characters of a list's line; nil for any length.
     package func lines(width: Int? = nil) -> [String] {
         var lines = TextTable(rows: facts).lines()
+        lines += Self.lines(round.evaluation, width: width)
         if !round.updates.isEmpty {
             lines +=
                 [""] + TextTable(titles: Self.updateTitles, rows: round.updates.map(Self.cells)).lines(width: width)
@@ -51,7 +52,7 @@ package struct RoundTable: Sendable, CustomStringConvertible {
             facts.append(["adapter", "\(ByteCount(Int64(adapter.bytes))), ranks \(ranks.joined(separator: ", "))"])
             facts.append(["digest", adapter.digest])
         }
-        return facts
+        return facts + Self.facts(federation.evaluation, round.evaluation)
     }
 
     private static let updateTitles = ["CLIENT", "RANK", "SAMPLES", "LOSS", "ACCURACY", "SIZE", "RECEIVED", "STATUS"]
