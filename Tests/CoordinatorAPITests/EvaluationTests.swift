@@ -153,6 +153,46 @@ import Testing
         try await federation.stop()
     }
 
+    /// Plays rounds whose evaluations find these losses, and returns the adapters that they published.
+    private static func play(_ losses: [Double], _ settings: String) async throws -> (
+        adapters: [[UInt8]], federation: FederationBody
+    ) {
+        let federation = try await start(settings, rounds: 9)
+        var adapters: [[UInt8]] = []
+        for (index, loss) in losses.enumerated() {
+            try await federation.train()
+            for name in ["a", "b"] {
+                let body = #"{"samples": 9, "metrics": {"loss": \#(loss)}}"#
+                #expect(try await answer(federation, name, index + 1, body) == "201")
+            }
+            adapters.append(try await federation.reader.call(.get, path + "/rounds/\(index + 1)/adapter").body)
+        }
+        let seen = try await federation.reader.get(FederationBody.self, path)
+        try await federation.stop()
+        return (adapters, seen)
+    }
+
+    @Test func `a plateau lowers what the server adds from the next round on`() async throws {
+        let server = #", "server": {"optimizer": "momentum", "learning_rate": 0.5}"#
+        let best = #""best": {"metric": "loss", "mode": "min"}"#
+        let plain = try await Self.play([1, 2, 3], server + ", \"evaluation\": {\(best)}")
+        let lowered = try await Self.play(
+            [1, 2, 3], server + ", \"evaluation\": {\(best), \"plateau\": {\"patience\": 1}}")
+        #expect(plain.federation.evaluation?.learningRate == 0.5)
+        #expect(lowered.federation.evaluation?.learningRate == 0.125)
+        #expect(lowered.adapters.prefix(2) == plain.adapters.prefix(2))
+        #expect(lowered.adapters[2] != plain.adapters[2])
+    }
+
+    @Test func `patience ends a federation with its reason`() async throws {
+        let (_, federation) = try await Self.play(
+            [2, 3, 2], #", "evaluation": {"best": {"metric": "loss", "mode": "min"}, "patience": 2}"#)
+        #expect(federation.state == "finished" && federation.round == 4)
+        #expect(federation.evaluation?.best == .init(round: 1, metric: "loss", value: 2))
+        #expect(
+            federation.evaluation?.stoppedFor == "no improvement in 2 evaluated rounds; the best round is 1")
+    }
+
     @Test func `without a metric to compare by there is no best round`() async throws {
         let federation = try await Self.start(#", "evaluation": {}"#)
         #expect(try await federation.reader.refusal(.get, Self.path + "/model?round=best") == "409 evaluation.best")
