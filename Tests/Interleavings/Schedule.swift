@@ -73,13 +73,20 @@ package struct Schedule: Sendable {
             selection: dice.one(of: [.fraction(1), .fraction(1), .count(2)]), overSelection: dice.one(of: [0, 0.5]),
             seenSeconds: 10_000,
             buffer: isBuffered ? .init(size: 2, stalenessExponent: 0.5, maximumStaleness: 2) : nil)
-        return FederationSettings(
+        var settings = FederationSettings(
             id: FederationID(unchecked: "shared"), baseModel: .init(name: "base", seed: 1, sha256: nil),
             adapter: .init(
                 maximumRank: 4, scaling: .lora(alpha: 8), elementType: .float32,
                 modules: ["m": .init(kind: .linear, inputs: 3, outputs: 2, maximumRank: nil, bias: false)], dense: [:]),
             strategy: .init(name: "rbla"), server: .init(), policy: policy, limits: .init(clients: 10, samples: 1000),
             training: "{}", seed: dice.next() >> 11)
+        if !isBuffered, dice.chance(0.5) {
+            settings.evaluation = EvaluationPolicy(
+                every: dice.one(of: [1, 1, 2]), fraction: dice.one(of: [1, 0.5]),
+                deadlineSeconds: Double(dice.number(in: 5...40)), best: .init(metric: "accuracy", mode: .max),
+                patience: dice.one(of: [nil, 1]))
+        }
+        return settings
     }
 
     /// How many take part in a schedule, and how they behave.

@@ -10,11 +10,21 @@ extension FederationMachine {
         if settings != other.settings { return "settings" }
         if tokens != other.tokens { return "tokens" }
         if clients != other.clients { return "table of clients" }
+        if let difference = differenceOfEvaluation(from: other) { return difference }
         switch (round, other.round) {
         case (nil, nil): return nil
         case (let mine?, let theirs?): return mine.difference(from: theirs)
         default: return "round"
         }
+    }
+}
+
+extension FederationMachine {
+    private func differenceOfEvaluation(from other: FederationMachine) -> String? {
+        let (mine, theirs) = (evaluation, other.evaluation)
+        if mine?.round != theirs?.round || mine?.closedAt != theirs?.closedAt { return "evaluation" }
+        if mine?.places != theirs?.places { return "set of answers" }
+        return mine?.figures == theirs?.figures && standing == other.standing ? nil : "standing"
     }
 }
 

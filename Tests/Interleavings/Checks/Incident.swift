@@ -10,6 +10,7 @@ package enum Incident: String, CaseIterable, Sendable {
     case droppedNotification = "notifications dropped"
     case fencedStep = "steps refused because of their lease"
     case lostUpdate = "updates lost"
+    case evaluated = "evaluations ended with answers"
     case published = "rounds published"
     case failed = "rounds failed"
 }

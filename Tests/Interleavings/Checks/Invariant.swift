@@ -17,10 +17,12 @@ package enum Invariant: String, CaseIterable, Sendable {
     case acceptedIsStored = "an update that the log accepts is stored"
     case acceptedOnce = "an update is accepted once, unless it was lost or taken back"
     case countsOnce = "an update counts in one round"
+    case endedEvaluationStays = "an ended evaluation stays as it is"
     case oneLog = "all servers agree on one log"
 
     // What callers are told.
     case receivedIsStored = "an update that a client knows to be received is stored"
+    case answerIsStored = "what a client knows to be taken of an evaluation is stored"
     case storedIsReceived = "an update that is stored is not refused"
     case openRoundIsKnown = "a round that a client was asked for is known to every server"
     case clientIsKnown = "a client that was registered is known to every server"

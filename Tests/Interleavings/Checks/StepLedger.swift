@@ -7,6 +7,8 @@ final class StepLedger: Sendable {
         var violation: Violation?
         /// The updates of which a client knows that they were received, by client and round.
         var received: [Sending: ContentDigest] = [:]
+        /// The answers of which a client knows that an evaluation has them.
+        var answers: [Sending: EvaluationAnswer] = [:]
         /// The events that each server says it has stored, in order.
         var events: [String: [AuditEvent]] = [:]
         /// The newest fence of each job.
@@ -44,6 +46,11 @@ final class StepLedger: Sendable {
     /// A client has the answer that its update was received.
     func received(_ digest: ContentDigest, from client: ClientName, round: Int) {
         state.withLock { $0.received[Sending(client: client, round: round)] = digest }
+    }
+
+    /// A client has been told that its answer is taken.
+    func took(_ answer: EvaluationAnswer, from client: ClientName, round: Int) {
+        state.withLock { $0.answers[Sending(client: client, round: round)] = answer }
     }
 
     /// A server has been told that its step is stored.
@@ -85,6 +92,7 @@ final class StepLedger: Sendable {
         checkArrivals(step.changes, since: before.machine.round)
         checkRound(from: before.machine, to: after, step.changes)
         checkReceived(in: after)
+        checkEvaluations(from: before, to: after)
     }
 
     private func count(_ changes: [Change]) {
@@ -93,6 +101,7 @@ final class StepLedger: Sendable {
             case "round.published": count(.published)
             case "round.failed": count(.failed)
             case "update.lost": count(.lostUpdate)
+            case "evaluation.closed" where event.detail?.hasPrefix("0 of") == false: count(.evaluated)
             default: break
             }
         }
@@ -177,6 +186,7 @@ extension StepLedger {
     /// Checks everything once more, when nobody does anything any more.
     func checkEnd(of rows: FakeStore.Rows) {
         checkReceivedUpdates(in: rows)
+        checkAnswers(state.withLock { $0.answers }, in: rows)
         checkEvents(in: rows)
         for round in rows.rounds.values.sorted(by: { $0.number < $1.number }) { checkPublished(round) }
     }

@@ -12,6 +12,7 @@ final class FakeStore: Sendable {
         let createdAt: Timestamp
         var events: [AuditEvent] = []
         var rounds: [Int: RoundMachine] = [:]
+        var evaluations: [Int: EvaluationRound] = [:]
     }
 
     /// A transaction that has the row's lock.
@@ -233,13 +234,15 @@ extension FakeStore.Rows {
             switch change {
             case .event(let event): events.append(event)
             case .round(let round): rounds[round.number] = round
+            case .evaluation(let evaluation): evaluations[evaluation.round] = evaluation
             case .settings, .client, .clientChanges, .clientChangesCounted, .participations, .place, .update, .status,
-                .releaseUpdates, .refusal, .token, .evaluation, .evaluationPlaces,
+                .releaseUpdates, .refusal, .token, .evaluationPlaces,
                 .tokenWithdrawn, .list:
                 break
             }
         }
         if let round = machine.round { rounds[round.number] = round }
+        if let evaluation = machine.evaluation { evaluations[evaluation.round] = evaluation }
     }
 }
 

@@ -1,5 +1,6 @@
 import Coordinator
 import Federation
+import Foundation
 
 /// A client: registers, sends an update in every round that asks for one, and ends with the federation.
 ///
@@ -17,6 +18,8 @@ struct Device: Sendable {
         let isOver: Bool
         /// The round that asks the client for an update.
         let round: Int?
+        /// The round whose adapter the client is asked to score.
+        let evaluation: Int?
     }
 
     func run() async {
@@ -27,6 +30,7 @@ struct Device: Sendable {
             guard let plan = await plan(after: revision) else { continue }
             revision = plan.revision
             if plan.isOver { return world.scheduler.note(name.rawValue, "ends") }
+            if let evaluation = plan.evaluation { await evaluate(evaluation) }
             guard let round = plan.round else { continue }
             if world.roll(declines) {
                 await decline(round)
@@ -42,7 +46,8 @@ struct Device: Sendable {
     private func isRegistered() async -> Bool {
         let token = HashedSampler().digest(of: "the token of \(name)")
         while !world.isOver {
-            let event = FederationMachine.Event.register(name: name, rank: 4, token: token, capabilities: .none)
+            let event = FederationMachine.Event.register(
+                name: name, rank: 4, token: token, capabilities: Self.evaluating)
             let answer = await world.server.call { session in
                 let result = try? await session.perform(event)
                 if case .success = result { session.touch(name) }
@@ -93,6 +98,21 @@ struct Device: Sendable {
         }
     }
 
+    private static let evaluating = Capabilities(text: #"{"evaluate":true}"#) {
+        try JSONDecoder().decode(Capabilities.Claims.self, from: Data($0.utf8))
+    }
+
+    /// Tells what it found until some server has taken or refused it, as `EvaluationService` does.
+    private func evaluate(_ round: Int) async {
+        let answer = EvaluationAnswer(samples: 5, metrics: ["accuracy": 0.5 + 0.1 / Double(round)])
+        world.scheduler.note(name.rawValue, "scores round \(round)")
+        let result = await world.answer { session in
+            session.touch(name)
+            return try? await session.perform(.evaluate(answer, by: name, round: round))
+        }
+        if case .success = result { world.store.ledger.took(answer, from: name, round: round) }
+    }
+
     private func decline(_ round: Int) async {
         world.scheduler.note(name.rawValue, "declines round \(round)")
         _ = await world.answer { try? await $0.perform(.decline(name, round: round, reason: "no power")) }
@@ -111,6 +131,7 @@ extension Device.Plan {
     init(of client: ClientName, in machine: FederationMachine) {
         revision = machine.revision
         isOver = machine.state == .finished || machine.clients[client]?.revokedAt != nil
+        evaluation = machine.evaluation.flatMap { $0.awaits(client) ? $0.round : nil }
         guard let round = machine.round, round.phase == .collecting else {
             self.round = nil
             return
