@@ -5,10 +5,18 @@ import LinearAlgebra
 struct ModuleGram {
     /// One update's factors.
     struct Term {
-        let module: AdapterFile.Module
+        let rank: Int
+        let a: TensorView?
+        let b: TensorView?
         /// The factor of its product.
         let scale: Double
-        var rank: Int { module.rank }
+
+        init(module: AdapterFile.Module, scale: Double) {
+            rank = module.rank
+            a = module.a
+            b = module.b
+            self.scale = scale
+        }
     }
 
     let shape: ModuleShape
@@ -33,14 +41,13 @@ struct ModuleGram {
         // ‖·‖² of each update's first r components, for r from 1 on.
         var squares = [[Double]](repeating: [], count: terms.count)
         for (index, group) in groups.enumerated() {
-            let left = group.factors(terms, shape, factors)
-            let own = GroupProducts(left, group, nil, group, common)
+            let own = GroupProducts(self, group, nil, common)
             for place in group.places { squares[place] = own.squares(of: place, terms[place].rank) }
             for (one, other) in group.pairs(with: group) where one != other {
                 pairs.set(one, other, product: product(one, other, own), first: 0, second: 0)
             }
             for next in groups[(index + 1)...] {
-                let products = GroupProducts(left, group, next.factors(terms, shape, factors), next, common)
+                let products = GroupProducts(self, group, next, common)
                 for (one, other) in group.pairs(with: next) {
                     pairs.set(one, other, product: product(one, other, products), first: 0, second: 0)
                 }
@@ -144,45 +151,47 @@ struct GramGroup {
         }
     }
 
-    /// The trained factors of all components, (count × length), as floats.
-    func factors(
-        _ terms: [ModuleGram.Term], _ shape: ModuleShape, _ factors: FactorSet
-    ) -> (a: FloatBlock?, b: FloatBlock?) {
-        let a = factors.contains(.a) ? FloatBlock(count: count * shape.inputs) : nil
-        let b = factors.contains(.b) ? FloatBlock(count: count * shape.outputs) : nil
-        let widest = places.map { terms[$0].rank }.max() ?? 0
-        let decoded = b.map { _ in FloatBlock(count: widest * shape.outputs) }
-        for place in places {
-            let module = terms[place].module
-            let pieces = pieces(of: place)
-            if let a, let source = module.a {
-                for piece in pieces {
-                    let numbers =
-                        piece.components.lowerBound * shape.inputs..<piece.components.upperBound * shape.inputs
-                    source.decode(
-                        elements: numbers,
-                        into: .init(rebasing: a.floats[piece.start * shape.inputs..<piece.end * shape.inputs]))
+    /// Reads positions of A (rank × inputs) of all components, as `ComponentGram` takes them.
+    func fillA(
+        _ terms: [ModuleGram.Term], inputs: Int, _ positions: Range<Int>, _ panel: UnsafeMutablePointer<Double>,
+        _ height: Int
+    ) {
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: positions.count) { numbers in
+            for piece in pieces.joined() {
+                guard let source = terms[piece.place].a else { continue }
+                for (index, component) in piece.components.enumerated() {
+                    let first = component * inputs + positions.lowerBound
+                    source.decode(elements: first..<first + positions.count, into: numbers)
+                    let target = panel + (piece.start + index) * height
+                    for position in 0..<positions.count { target[position] = Double(numbers[position]) }
                 }
             }
-            if let b, let decoded, let source = module.b {
-                let values = UnsafeMutableBufferPointer(rebasing: decoded.floats[..<(module.rank * shape.outputs)])
-                source.decode(into: values)
-                for piece in pieces { Self.transpose(values, module.rank, piece, into: b.floats, shape.outputs) }
-            }
         }
-        return (a, b)
     }
 
-    /// Columns of B (outputs × rank) become rows, in tiles that stay in the cache.
-    private static func transpose(
-        _ source: UnsafeMutableBufferPointer<Float>, _ rank: Int, _ piece: Piece,
-        into target: UnsafeMutableBufferPointer<Float>, _ outputs: Int
+    /// Reads positions of B (outputs × rank) of all components: its columns become rows.
+    func fillB(
+        _ terms: [ModuleGram.Term], _ positions: Range<Int>, _ panel: UnsafeMutablePointer<Double>, _ height: Int
     ) {
-        guard let source = source.baseAddress, let target = target.baseAddress else { return }
-        for first in stride(from: 0, to: outputs, by: 32) {
-            for (place, component) in piece.components.enumerated() {
-                let row = target + (piece.start + place) * outputs
-                for output in first..<min(first + 32, outputs) { row[output] = source[output * rank + component] }
+        let widest = places.map { terms[$0].rank }.max() ?? 0
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: positions.count * widest) { numbers in
+            guard let base = numbers.baseAddress else { return }
+            for place in places {
+                guard let source = terms[place].b else { continue }
+                let rank = terms[place].rank
+                source.decode(
+                    rows: positions, into: UnsafeMutableBufferPointer(rebasing: numbers[..<(positions.count * rank)]))
+                // In tiles that stay in the cache.
+                for piece in pieces(of: place) {
+                    for first in stride(from: 0, to: positions.count, by: 32) {
+                        for (index, component) in piece.components.enumerated() {
+                            let target = panel + (piece.start + index) * height
+                            for position in first..<min(first + 32, positions.count) {
+                                target[position] = Double(base[position * rank + component])
+                            }
+                        }
+                    }
+                }
             }
         }
     }
@@ -215,33 +224,32 @@ struct GroupProducts {
     private let b: ComponentGram?
     private let common: FrozenGram
 
-    /// - Parameter ofRight: nil where both are the same group.
-    init(
-        _ ofLeft: (a: FloatBlock?, b: FloatBlock?), _ left: GramGroup, _ ofRight: (a: FloatBlock?, b: FloatBlock?)?,
-        _ right: GramGroup, _ common: FrozenGram
-    ) {
+    /// - Parameter other: nil for the group itself.
+    init(_ module: ModuleGram, _ left: GramGroup, _ other: GramGroup?, _ common: FrozenGram) {
+        let right = other ?? left
         self.left = left
         self.right = right
         self.common = common
-        let isOwn = ofRight == nil
         var blocks: [ComponentGram.Block] = []
         for level in left.pieces.indices {
-            for other in right.pieces.indices where !isOwn || other <= level {
+            for second in right.pieces.indices where other != nil || second <= level {
                 blocks.append(
-                    .init(left: left.reach(level: level, of: other), right: right.reach(level: other, of: level)))
+                    .init(left: left.reach(level: level, of: second), right: right.reach(level: second, of: level)))
             }
         }
-        func gram(_ one: FloatBlock?, _ other: FloatBlock?) -> ComponentGram? {
-            guard let one else { return nil }
+        func gram(_ length: Int, _ fill: (GramGroup) -> ComponentGram.Fill) -> ComponentGram {
             let gram = ComponentGram(left: left.count, right: right.count, blocks: blocks)
-            gram.add(
-                one.matrix(rows: left.count, columns: one.floats.count / left.count).readOnly,
-                other.map { $0.matrix(rows: right.count, columns: $0.floats.count / right.count).readOnly })
-            if isOwn { gram.mirror() }
+            gram.add(length: length, left: fill(left), right: other.map(fill))
+            if other == nil { gram.mirror() }
             return gram
         }
-        a = gram(ofLeft.a, ofRight?.a)
-        b = gram(ofLeft.b, ofRight?.b)
+        let (terms, shape) = (module.terms, module.shape)
+        a =
+            module.factors.contains(.a)
+            ? gram(shape.inputs) { group in { group.fillA(terms, inputs: shape.inputs, $0, $1, $2) } } : nil
+        b =
+            module.factors.contains(.b)
+            ? gram(shape.outputs) { group in { group.fillB(terms, $0, $1, $2) } } : nil
     }
 
     /// Σ_{i, l < cut} ⟨b_ki, b_jl⟩·⟨a_ki, a_jl⟩ of two updates.

@@ -5,8 +5,8 @@ import LinearAlgebra
 /// beside them, in float64 and without a dense product.
 ///
 /// A pair of components costs 2·(inputs + outputs) operations, for ⟨b_ki, b_jl⟩·⟨a_ki, a_jl⟩. Where pairs are cut to the
-/// lower of their ranks, only components that both have are multiplied. Holds the factors of some updates of one module at a
-/// time, for each thread.
+/// lower of their ranks, only components that both have are multiplied. Holds some positions of some updates of one module at
+/// a time, for each thread.
 struct ProductPairs {
     let shape: AdapterShape
     let scaling: Scaling

@@ -27,20 +27,29 @@ package final class ComponentGram {
         self.blocks = blocks.filter { !$0.left.isEmpty && !$0.right.isEmpty }
     }
 
+    /// Writes some positions of all components as doubles: component after component, `height` numbers apart.
+    package typealias Fill = (_ positions: Range<Int>, _ panel: UnsafeMutablePointer<Double>, _ height: Int) -> Void
+
     /// Adds the blocks of left · rightᵀ. 2·(rows·columns)·length operations for each block.
     ///
     /// - Parameter right: nil for `left`; blocks on the diagonal are then computed once, and cost half.
     /// - Precondition: both factors have the same length, and the components that the blocks name.
     package func add(_ left: MatrixView, _ right: MatrixView?) {
-        let length = left.columns
+        add(
+            length: left.columns, left: { Self.widen(left, $0, into: $1, $2) },
+            right: right.map { right in { Self.widen(right, $0, into: $1, $2) } })
+    }
+
+    /// The same with factors that are read panel by panel, so that no factor is in memory as a whole.
+    package func add(length: Int, left: Fill, right: Fill?) {
         let height = min(Self.height, length)
-        let ofLeft = DoubleMatrix(rows: height, columns: left.rows)
-        let ofRight = right.map { DoubleMatrix(rows: height, columns: $0.rows) }
+        let ofLeft = DoubleMatrix(rows: height, columns: products.rows)
+        let ofRight = right.map { _ in DoubleMatrix(rows: height, columns: products.columns) }
         for start in stride(from: 0, to: length, by: height) {
-            let count = min(height, length - start)
-            Self.widen(left, start, count, into: ofLeft)
-            if let right, let ofRight { Self.widen(right, start, count, into: ofRight) }
-            for block in blocks { add(block, ofLeft, ofRight, count) }
+            let positions = start..<min(start + height, length)
+            left(positions, ofLeft.base, height)
+            if let right, let ofRight { right(positions, ofRight.base, height) }
+            for block in blocks { add(block, ofLeft, ofRight, positions.count) }
         }
     }
 
@@ -60,11 +69,13 @@ package final class ComponentGram {
         }
     }
 
-    private static func widen(_ factor: MatrixView, _ start: Int, _ count: Int, into panel: DoubleMatrix) {
+    private static func widen(
+        _ factor: MatrixView, _ positions: Range<Int>, into panel: UnsafeMutablePointer<Double>, _ height: Int
+    ) {
         for component in 0..<factor.rows {
-            let source = factor.base + component * factor.stride + start
-            let target = panel.base + component * panel.rows
-            for position in 0..<count { target[position] = Double(source[position]) }
+            let source = factor.base + component * factor.stride + positions.lowerBound
+            let target = panel + component * height
+            for position in 0..<positions.count { target[position] = Double(source[position]) }
         }
     }
 
