@@ -350,7 +350,8 @@ def tour(browser, programs, folder):
     print("signed in, created from a template, watched rounds publish")
 
     settings = server.get("/v1/federations/digits")["settings"]
-    settings.update(id="field", limits={"max_norm": 40})
+    settings.update(id="field", limits={"max_norm": 40},
+                    evaluation={"deadline_seconds": 20, "best": {"metric": "accuracy"}})
     settings["round"].update(total=30, min_clients=3, min_updates=3, deadline_seconds=3600)
     field = server.call("POST", "/v1/federations", settings)[1]
     # Seven of ten send in the third round, so it stays open.
@@ -362,6 +363,7 @@ def tour(browser, programs, folder):
 
     for name, hash in [
         ("list", "/"), ("running", "/f/field"), ("running-curves", "/f/field/rounds"), ("running-coverage", "/f/field/coverage"),
+        ("running-evaluated", "/f/field/rounds/1"),
         ("running-clients", "/f/field/clients"), ("running-client", "/f/field/clients/edge-03"), ("running-log", "/f/field/log"),
         ("finished", "/f/digits"), ("finished-curves", "/f/digits/rounds"), ("finished-round", "/f/digits/rounds/2"),
         ("finished-coverage", "/f/digits/coverage"), ("finished-downloads", "/f/digits/downloads"),
@@ -369,6 +371,8 @@ def tour(browser, programs, folder):
         ("error", "/f/nowhere"), ("no-page", "/f/field/nothing"),
     ]:
         browser.look(name, hash, server.admin)
+    page.goto(f"{server.url}/ui/#/f/field/rounds/1")
+    expect(page.get_by_role("table", name="Evaluation of round 1")).to_contain_text("accuracy, rank 12")
     print("looked at all pages")
     page.goto(f"{server.url}/ui/#/f/digits")
     download(page, server)

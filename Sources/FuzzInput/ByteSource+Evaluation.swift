@@ -1,4 +1,4 @@
-import Federation
+package import Federation
 
 /// Evaluations out of bytes.
 extension ByteSource {

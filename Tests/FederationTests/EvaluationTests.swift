@@ -138,6 +138,18 @@ import Testing
         #expect(objection?.detail.contains(reason) == true, "\(objection?.detail ?? "taken")")
     }
 
+    @Test(arguments: [
+        ("accuracy", EvaluationPolicy.Direction.max), ("loss", .min), ("word_error", .min), ("perplexity", .min),
+        ("seconds", .min), ("lossless", .max),
+    ])
+    func `which values are worse follows from a metric's name`(name: String, mode: EvaluationPolicy.Direction) throws {
+        #expect(EvaluationFigures.usualDirection(of: name) == mode)
+        var subject = try Self.subject(EvaluationPolicy())
+        try subject.publishRound()
+        for (client, value) in [("a", 1.0), ("b", 2), ("c", 3)] { _ = try subject.evaluate(client, [name: value]) }
+        #expect(subject.machine.evaluation?.figures?.metrics[name]?.worstDecile == (mode == .min ? 3 : 1))
+    }
+
     @Test func `more names than figures can have are refused`() {
         let many = Dictionary(uniqueKeysWithValues: (0..<17).map { ("m\($0)", 1.0) })
         #expect(EvaluationAnswer(samples: 1, metrics: many).objection(most: 9)?.detail.contains("17 metrics") == true)

@@ -79,9 +79,9 @@ package struct EvaluationFigures: Sendable, Codable, Hashable {
             seconds: seconds, samples: samples, metrics: metrics)
     }
 
-    /// Which values of a metric are better, where the settings do not say it: losses, errors and perplexities fall.
+    /// Which values of a metric are better, where the settings do not say it: losses, errors, perplexities and times fall.
     package static func usualDirection(of name: String) -> EvaluationPolicy.Direction {
-        ["loss", "error", "perplexity"].contains { name == $0 || name.hasSuffix("_" + $0) } ? .min : .max
+        ["loss", "error", "perplexity", "seconds"].contains { name == $0 || name.hasSuffix("_" + $0) } ? .min : .max
     }
 
     fileprivate struct Value {
