@@ -13,6 +13,9 @@ enum EvaluationConformance {
         ConformanceCheck(
             "a copy from before an evaluation catches up with it", `a copy from before an evaluation catches up with it`
         ),
+        ConformanceCheck(
+            "evaluations come back with their federation's archive",
+            `evaluations come back with their federation's archive`),
     ]
 
     private static func start(in store: OpenStore) async throws -> LiveFederation {
@@ -104,6 +107,25 @@ enum EvaluationConformance {
             try await answer(live, "edge-1", 0.5)
             expectEqual(try await store.metadata.current(open), live.machine)
             expectEqual(try await store.metadata.current(old), live.machine)
+        }
+    }
+
+    static func `evaluations come back with their federation's archive`(_ subject: StoreUnderTest) async throws {
+        try await subject.withStore { store in
+            let live = try await start(in: store)
+            try await publish(live)
+            try await answer(live, "edge-1", 0.5)
+            try await publish(live)
+            try await live.step(
+                .evaluationRefused(ClientName("edge-1"), round: 2, reason: "accuracy is nan"))
+            try await answer(live, "edge-2", 0.75)
+            let first = try #require(try await store.metadata.evaluation(ofRound: 1, of: live.id))
+            let archive = try await store.stores.archives.archive(live.id)
+            _ = try await store.metadata.delete(live.id, releasing: true, at: Sample.createdAt)
+            #expect(try await store.metadata.evaluation(ofRound: 1, of: live.id) == nil)
+            let taken = try await store.stores.archives.takeArchive(archive)
+            expectEqual(taken.machine, live.machine)
+            expectEqual(try #require(try await store.metadata.evaluation(ofRound: 1, of: live.id)), first)
         }
     }
 
