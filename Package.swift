@@ -262,7 +262,7 @@ let package = Package(
             "TrainingTests",
             [
                 "Training", "TrainingData", "AdapterFormat", "AdapterOperations", "LinearAlgebra", "ModelFiles",
-                "Tokenizers",
+                "TestStage", "Tokenizers",
             ],
             resources: [.copy("Fixtures")]),
         tests(

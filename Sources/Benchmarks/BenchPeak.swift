@@ -13,7 +13,7 @@ enum BenchPeak {
     }
 
     static func gigaflopsPerSecond(of precision: Precision = .float) -> Double {
-        let lanes = (0..<2).map { _ in Lane() }
+        let lanes = (0..<2).map { _ in Lane(precision) }
         let times = BenchTimes {
             DispatchQueue.concurrentPerform(iterations: lanes.count) { lane in
                 switch precision {
@@ -28,10 +28,13 @@ enum BenchPeak {
 
     /// It is `@unchecked Sendable` because one thread at a time uses a lane.
     private final class Lane: @unchecked Sendable {
-        private let blocks = (0..<3).map { _ in FloatBlock(count: side * side) }
-        private var doubles = (0..<3).map { _ in [Double](repeating: 0.5, count: side * side) }
+        /// Of one type, and empty of the other: what a bench says of its memory has only what it uses.
+        private let blocks: [FloatBlock]
+        private var doubles: [[Double]]
 
-        init() {
+        init(_ precision: Precision) {
+            blocks = (0..<3).map { _ in FloatBlock(count: precision == .float ? side * side : 0) }
+            doubles = (0..<3).map { _ in [Double](repeating: 0.5, count: precision == .double ? side * side : 0) }
             for block in blocks { block.floats.update(repeating: 0.5) }
         }
 
