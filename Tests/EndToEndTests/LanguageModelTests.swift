@@ -183,7 +183,7 @@ import Testing
 
         let arguments = [
             "reproduce", "speakers", "--base", base, "--data", data, "--out", folder.path("runs"), "--rounds", "1",
-            "--steps", "1", "--episodes", "1", "--strategies", "rbla,fedavg", "--seeds", "1,2",
+            "--steps", "1", "--held-out", "1", "--strategies", "rbla,fedavg", "--seeds", "1,2",
         ]
         let table = try run("rankwise-lab", arguments)
         for strategy in ["rbla", "fedavg"] {
