@@ -144,7 +144,9 @@ package final class MemoryFederation: SimulatedFederation {
 extension MemoryFederation {
     /// The clients that the coordinator would select, ascending.
     private func select(_ round: Int) -> [Participant] {
-        settings.selection(of: participants.keys.sorted(), round: round).compactMap { participants[$0] }
+        settings.selection(of: participants.keys.sorted(), round: round).compactMap { name in
+            attackers.attacks[name.rawValue]?.kind == .absent ? nil : participants[name]
+        }
     }
 
     /// Trains `threads` clients at a time.

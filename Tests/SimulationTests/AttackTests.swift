@@ -87,6 +87,13 @@ import TrainingData
         #expect((10...150).contains(size), "\(size)")
     }
 
+    @Test func `who is absent takes no part`() async throws {
+        var document = small.document(clients: 4, rounds: 2)
+        document.simulation.attacks = [Attack(.absent, clients: 0.5)]
+        let records = try await small.play(document, at: "absent")
+        #expect(records.map(\.clients) == [2, 2])
+    }
+
     @Test func `labels are mirrored, and a backdoor opens to its trigger`() async throws {
         var document = small.document(clients: 4, rounds: 6)
         let honest = try await small.play(document, at: "honest")

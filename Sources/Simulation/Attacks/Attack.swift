@@ -5,6 +5,8 @@ import RankwiseWire
 /// d is an update's step: what the client trained, minus what it downloaded, over every tensor that it sends.
 package struct Attack: Codable, Sendable, Hashable {
     package enum Kind: String, Codable, Sendable, CaseIterable {
+        /// Takes no part: what the others reach without the attackers' examples, which no rule can give back.
+        case absent
         /// Sends the download − factor·d.
         case signFlip = "sign-flip"
         /// Sends the download + factor·d.
@@ -69,7 +71,7 @@ extension Attack {
         switch kind {
         case .signFlip, .scale, .noise: [.factor]
         case .alie: [.deviations]
-        case .labelFlip, .freeRider, .copy: []
+        case .absent, .labelFlip, .freeRider, .copy: []
         case .backdoor: [.factor, .label, .share, .features, .value]
         }
     }

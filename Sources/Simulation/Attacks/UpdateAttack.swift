@@ -48,7 +48,7 @@ struct UpdateAttack {
     ) -> [Float] {
         let factor = attack.usedFactor
         switch attack.kind {
-        case .labelFlip: return trained.values
+        case .absent, .labelFlip: return trained.values
         case .signFlip: return zip(start, trained.values).map { $0 - factor * ($1 - $0) }
         case .scale, .backdoor: return zip(start, trained.values).map { $0 + factor * ($1 - $0) }
         case .freeRider: return start
