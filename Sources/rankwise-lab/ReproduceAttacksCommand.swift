@@ -9,7 +9,8 @@ struct ReproduceAttacksCommand: AsyncParsableCommand {
         abstract: "Attacks on a federation under each robust rule.",
         discussion: """
             Handwritten digits on mlp-64-200-200-10, ten clients of ranks 6 to 60, of which two attack: by staircase split and \
-            IID. krum and multi-krum (krum that keeps eight) are told of two attackers. The tables have the accuracy after the \
+            IID. The rules are told of two attackers: trimmed and median change a row that five clients \
+            hold, trimmed drops two fifths on each side, multi-krum is krum that keeps eight. The tables have the accuracy after the \
             last round, and how often a backdoor works.
 
               rankwise-lab reproduce attacks --data Config/data/digits.csv --out runs

@@ -96,12 +96,17 @@ package struct AttackReproduction: Sendable {
                 attacks: attack.map { [Attack($0, clients: Self.attackers)] } ?? [], threads: threads))
     }
 
-    /// `krum` and `multi-krum` know the number of attackers; `multi-krum` keeps all others.
+    /// Every rule that can be told of the attackers' number is: a row needs 2f + 1 holders for `trimmed` and `median`, and
+    /// `trimmed` drops at least f values on each side of five; `multi-krum` keeps all others.
     private static func robust(_ rule: String) throws(SimulationError) -> FederationDocument.Robust? {
         let attackers = Int64(Self.attackers * Double(clients))
         switch rule {
         case "none": return nil
-        case "clip", "trimmed", "median", "geometric-median": return .init(rule: rule)
+        case "clip", "geometric-median": return .init(rule: rule)
+        case "trimmed":
+            return .init(
+                rule: rule, parameters: ["fraction": .number(0.4), "holders": .integer(2 * attackers + 1)])
+        case "median": return .init(rule: rule, parameters: ["holders": .integer(2 * attackers + 1)])
         case "krum": return .init(rule: "krum", parameters: ["byzantine": .integer(attackers)])
         case "multi-krum":
             return .init(
