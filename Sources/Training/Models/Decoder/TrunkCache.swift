@@ -107,35 +107,35 @@ final class TrunkCache {
         return fingerprint.first
     }
 
-    private static func read<Element: BitwiseCopyable>(_ descriptor: Int32, at offset: Int, _ target: inout [Element])
-        -> Bool
-    {
+    private static func read<Element: BitwiseCopyable>(
+        _ descriptor: Int32, at offset: Int, _ target: inout [Element]
+    ) -> Bool {
         target.withUnsafeMutableBytes { read(descriptor, at: offset, $0) }
     }
 
     private static func read(_ descriptor: Int32, at offset: Int, _ target: UnsafeMutableRawBufferPointer) -> Bool {
-        var done = 0
-        while done < target.count {
-            let count = pread(
-                descriptor, target.baseAddress.map { $0 + done }, target.count - done, off_t(offset + done))
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return false }
-            done += count
+        transfer(target.count) { done in
+            pread(descriptor, target.baseAddress.map { $0 + done }, target.count - done, off_t(offset + done))
         }
-        return true
     }
 
-    private static func write<Element: BitwiseCopyable>(_ descriptor: Int32, at offset: Int, _ source: [Element])
-        -> Bool
-    {
+    private static func write<Element: BitwiseCopyable>(
+        _ descriptor: Int32, at offset: Int, _ source: [Element]
+    ) -> Bool {
         source.withUnsafeBytes { write(descriptor, at: offset, $0) }
     }
 
     private static func write(_ descriptor: Int32, at offset: Int, _ source: UnsafeRawBufferPointer) -> Bool {
+        transfer(source.count) { done in
+            pwrite(descriptor, source.baseAddress.map { $0 + done }, source.count - done, off_t(offset + done))
+        }
+    }
+
+    /// Repeats a call that may do a part of its work until all bytes are done.
+    private static func transfer(_ byteCount: Int, _ call: (_ done: Int) -> Int) -> Bool {
         var done = 0
-        while done < source.count {
-            let count = pwrite(
-                descriptor, source.baseAddress.map { $0 + done }, source.count - done, off_t(offset + done))
+        while done < byteCount {
+            let count = call(done)
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { return false }
             done += count
