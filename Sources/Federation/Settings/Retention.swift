@@ -20,7 +20,7 @@ package struct Retention: Sendable, Codable, Hashable {
     /// - Parameters:
     ///   - rounds: the rounds that have adapters.
     ///   - metrics: the metrics of these rounds, as far as clients reported them.
-    ///   - best: the best evaluated round.
+    ///   - evaluated: the best evaluated round.
     package func dropped(
         among rounds: [Int], newest: Int, metrics: [Int: Metrics], best evaluated: Int? = nil
     ) -> [Int] {
