@@ -146,9 +146,11 @@ import Testing
         try await federation.train()
         let reader = try federation.reader
         #expect(try await reader.call(.get, Self.path + "/adapter?round=best").status == 200)
-        while try await reader.call(.get, Self.path + "/rounds/1/adapter").status == 200 {
-            try await Task.sleep(for: .milliseconds(20))
-        }
+        // The same retention again is carried out before the answer.
+        let retention = #"{"retention": {"adapters": {"last": 1, "best": true}}}"#
+        #expect(try await federation.admin.call(.patch, Self.path, body: retention).status == 200)
+        #expect(try await reader.refusal(.get, Self.path + "/rounds/1/adapter") == "410 adapter.dropped")
+        #expect(try await reader.refusal(.get, Self.path + "/rounds/3/adapter") == "410 adapter.dropped")
         #expect(try await reader.call(.get, Self.path + "/rounds/2/adapter").status == 200)
         try await federation.stop()
     }

@@ -84,6 +84,7 @@ import TrainingData
     private final class MortalTrainer: LocalTrainer {
         private let trainer: NativeTrainer
         private let begun = AsyncStream<Void>.makeStream()
+        private let never = AsyncStream<Void>.makeStream()
 
         init(_ trainer: NativeTrainer) { self.trainer = trainer }
 
@@ -99,7 +100,8 @@ import TrainingData
 
         func evaluate(_ assignment: TrainingAssignment) async throws(TrainingError) -> EvaluationOutcome {
             begun.continuation.yield()
-            try? await Task.sleep(for: .seconds(600))
+            // Nothing ever comes: this ends when the client is killed.
+            for await _ in never.stream {}
             throw .cancelled
         }
     }
@@ -111,9 +113,11 @@ import TrainingData
         private let token: String
         private let server: Mutex<Program>
         private let fetcher: HTTPFetcher
+        /// The liar's own: a fetcher takes one request after the other, and the liar's wait for news.
+        private let liarsFetcher: HTTPFetcher
 
         init() async throws {
-            fetcher = try HTTPFetcher()
+            (fetcher, liarsFetcher) = (try HTTPFetcher(), try HTTPFetcher())
             let program = try Self.start(folder, port: "0")
             let address = try #require(program.firstLine().split(separator: " ").last.map(String.init))
             port = try #require(address.split(separator: ":").last.map(String.init))
@@ -172,24 +176,28 @@ import TrainingData
         func lie() async throws {
             let own = String(repeating: "ab", count: 32)
             let registration = #"{"rank": 2, "token": "\#(own)", "capabilities": {"evaluate": true}}"#
-            #expect(try await call(.put, "/clients/liar", token, registration).status == 201)
+            #expect(try await call(.put, "/clients/liar", token, registration, by: liarsFetcher).status == 201)
+            var query = ""
             while !Task.isCancelled {
-                guard let answer = try? await call(.get, "/plan", own),
-                    let plan = try? WireJSON.decode(PlanBody.self, from: Data(answer.body)), plan.state != "finished"
+                // The server is replaced meanwhile, and then answers nothing; a wait without news is empty.
+                guard let answer = try? await call(.get, "/plan" + query, own, by: liarsFetcher),
+                    let plan = try? WireJSON.decode(PlanBody.self, from: Data(answer.body))
                 else { continue }
+                if plan.state == "finished" { return }
+                query = "?after=\(plan.revision)&wait=20"
                 if let evaluate = plan.evaluate {
                     let path = "/rounds/\(evaluate.round)/evaluation"
                     for (value, status) in [("NaN", 400), ("1e300", 422), ("-1e999", 400)] {
                         let body = #"{"samples": 1000, "metrics": {"loss": \#(value)}}"#
-                        if let answer = try? await call(.put, path, own, body), answer.status < 500 {
+                        if let answer = try? await call(.put, path, own, body, by: liarsFetcher), answer.status < 500 {
                             #expect([status, 409].contains(answer.status), "\(value)")
                         }
                     }
                 }
                 if plan.phase == "collecting", !plan.answered, plan.selected {
-                    _ = try? await call(.put, "/rounds/\(plan.round)/decline", own, #"{"reason": "I only lie"}"#)
+                    let reason = #"{"reason": "I only lie"}"#
+                    _ = try? await call(.put, "/rounds/\(plan.round)/decline", own, reason, by: liarsFetcher)
                 }
-                try? await Task.sleep(for: .milliseconds(50))
             }
         }
 
@@ -211,19 +219,17 @@ import TrainingData
         /// The evaluation of a round once it has ended.
         func closedEvaluation(ofRound round: Int) async throws -> RoundBody.Evaluation {
             while true {
-                if let evaluation = try await get(RoundBody.self, "/rounds/\(round)").evaluation,
-                    evaluation.state == "closed"
-                {
-                    return evaluation
-                }
-                try await Task.sleep(for: .milliseconds(50))
+                let body = try await get(RoundBody.self, "/rounds/\(round)")
+                if let evaluation = body.evaluation, evaluation.state == "closed" { return evaluation }
+                _ = try await call(.get, "/rounds/current?after=\(body.revision)&wait=20", EvaluationTests.admin)
             }
         }
 
         private func call(
-            _ method: FetchRequest.Method, _ path: String, _ token: String, _ body: String? = nil
+            _ method: FetchRequest.Method, _ path: String, _ token: String, _ body: String? = nil,
+            by other: HTTPFetcher? = nil
         ) async throws -> FetchResponse {
-            try await fetcher.fetch(
+            try await (other ?? fetcher).fetch(
                 FetchRequest(
                     method, "http://127.0.0.1:\(port)/v1/federations/f\(path)",
                     fields: [HTTPField("Authorization", "Bearer \(token)")],
