@@ -61,12 +61,10 @@ package final class MemoryFederation: SimulatedFederation {
         guard attacks.isEmpty || settings.adapter.messageBits == nil else {
             throw .settings(path: "simulation.attacks", reason: "goes not with adapter.message_bits")
         }
-        attackers = try Attackers(
-            attacks, of: cohort.clients.map(\.name), heldOut: cohort.heldOut, seed: settings.seed)
-        let classes = 1 + (cohort.clients.flatMap(\.task.labels).max() ?? 0)
+        attackers = try Attackers(attacks, of: cohort, seed: settings.seed)
         var participants: [ClientName: Participant] = [:]
         for client in cohort.clients {
-            let task = try attackers.task(of: client, classes: classes, seed: settings.seed)
+            let task = try attackers.task(of: client, seed: settings.seed)
             do {
                 let name = try ClientName(client.name)
                 participants[name] = Participant(

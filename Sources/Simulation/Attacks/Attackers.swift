@@ -8,11 +8,17 @@ struct Attackers: Sendable {
     let attacks: [String: Attack]
     /// Held-out examples with the trigger, labelled as a backdoor wants them; nil where there is no backdoor.
     let triggered: NativeTask?
+    /// The number of classes in the data; 0 where no attack asks for it.
+    private let classes: Int
 
     /// Draws the attackers by the seed: for each attack in turn from those that have none yet.
     ///
     /// - Throws: where an attack does not go with the data.
-    init(_ attacks: [Attack], of clients: [String], heldOut: NativeTask, seed: UInt64) throws(SimulationError) {
+    init(_ attacks: [Attack], of cohort: SimulatedCohort, seed: UInt64) throws(SimulationError) {
+        let (clients, heldOut) = (cohort.clients.map(\.name), cohort.heldOut)
+        classes =
+            attacks.contains { $0.kind == .labelFlip }
+            ? 1 + (cohort.clients.compactMap { $0.task.labels.max() }.max() ?? 0) : 0
         var generator = SeededGenerator(seed: seed, stream: "attackers")
         var free = clients.sorted().shuffled(using: &generator)[...]
         var drawn: [String: Attack] = [:]
@@ -42,7 +48,7 @@ struct Attackers: Sendable {
     }
 
     /// A client's examples as it trains on them.
-    func task(of client: SimulatedClient, classes: Int, seed: UInt64) throws(SimulationError) -> NativeTask {
+    func task(of client: SimulatedClient, seed: UInt64) throws(SimulationError) -> NativeTask {
         guard let attack = attacks[client.name] else { return client.task }
         let labels = client.task.labels
         switch attack.kind {

@@ -25,8 +25,16 @@ package struct DecoderBase: FrozenModel {
     var logitRows: Int?
     /// Of the products by the frozen matrices.
     package var precision = ProductPrecision.float32
-    /// Where the trunk's outputs are kept, and what is told of it; nil for nowhere.
-    var trunk: (file: TrunkFile, report: @Sendable (String) -> Void)?
+    /// Where the trunk's outputs are kept; nil for nowhere.
+    var trunk: Trunk?
+
+    struct Trunk: Sendable {
+        let file: TrunkFile
+        /// Whether a round may read a text more than once.
+        let isRepeated: Bool
+        /// Is told what the file has.
+        let report: @Sendable (String) -> Void
+    }
 
     /// - Parameter tokenizer: nil where nobody reads data or writes text, as for weights alone.
     package init(_ file: ModelFile, tokenizer: Tokenizer? = nil) throws(TrainingError) {
@@ -204,6 +212,8 @@ package struct DecoderBase: FrozenModel {
             return nil
         }
         let depth = lowest / width
+        // A trunk with adapters that others train is another one in the next round; then it must pay within this one.
+        guard trunk.isRepeated || !layers[..<(depth * width)].contains(where: { $0.lora != nil }) else { return nil }
         var fingerprint = Fingerprint()
         fingerprint.add("\(file.version) \(precision.rawValue) \(depth)")
         for layer in layers[..<(depth * width)] {

@@ -153,10 +153,8 @@ extension DecoderBase {
             precision: limits.precision)
         var base = self
         base.precision = limits.precision
-        // A trunk with adapters that others train is another one in the next round; then it must pay within this one.
-        let isFixed = !layers.contains { !$0.isTrained && $0.lora != nil }
-        if let trunk = limits.trunk, isFixed || loop.steps != nil || loop.epochs > 1 {
-            base.trunk = (trunk, limits.report)
+        base.trunk = limits.trunk.map {
+            .init(file: $0, isRepeated: loop.steps != nil || loop.epochs > 1, report: limits.report)
         }
         guard let bytes = limits.memory else {
             // Half of what is free; with less, whatever takes least without learning less.
